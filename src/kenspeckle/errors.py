@@ -1,0 +1,182 @@
+"""Everything that can go wrong, as the core says it: a stable code, a sentence that helps, and facts. No HTTP.
+
+Each edge has one table from these classes to its answers (`api/failures.py`, `wire/failures.py`).
+"""
+
+from __future__ import annotations
+
+
+class KenspeckleError(Exception):
+    """Base of all errors that a client or an operator may see. `code` is stable; `field` names the input at fault."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.retry_after = retry_after
+
+
+class InvalidValue(KenspeckleError):
+    """A parameter, name or body breaks a rule that the message states."""
+
+    code = "invalid_value"
+
+
+class InvalidCursor(InvalidValue):
+    """A page token that this service did not hand out for this list."""
+
+    code = "invalid_cursor"
+
+
+class UnsupportedImage(KenspeckleError):
+    """The bytes are no image, or none of the formats that are taken."""
+
+    code = "unsupported_image"
+
+
+class DamagedImage(UnsupportedImage):
+    """The bytes begin like an image and can't be decoded to the end."""
+
+    code = "damaged_image"
+
+
+class ImageTooLarge(KenspeckleError):
+    """More bytes or more pixels than the operator allows."""
+
+    code = "image_too_large"
+
+
+class ImageTooSmall(KenspeckleError):
+    """Too few pixels for a face."""
+
+    code = "image_too_small"
+
+
+class NoFace(KenspeckleError):
+    """The photograph shows no face, or none that passes the quality bar."""
+
+    code = "no_face"
+
+
+class NotFound(KenspeckleError):
+    """Base of what does not exist."""
+
+    code = "not_found"
+
+
+class CollectionNotFound(NotFound):
+    code = "collection_not_found"
+
+
+class FaceNotFound(NotFound):
+    code = "face_not_found"
+
+
+class UserNotFound(NotFound):
+    code = "user_not_found"
+
+
+class ImageNotFound(NotFound):
+    code = "image_not_found"
+
+
+class KeyNotFound(NotFound):
+    code = "key_not_found"
+
+
+class AlreadyExists(KenspeckleError):
+    """A collection of that name exists."""
+
+    code = "already_exists"
+
+
+class Conflict(KenspeckleError):
+    """The write collides with what is stored, or with another write under way."""
+
+    code = "conflict"
+
+
+class IdempotencyMismatch(KenspeckleError):
+    """A request token was used before with other parameters."""
+
+    code = "idempotency_mismatch"
+
+
+class QuotaExceeded(KenspeckleError):
+    """A limit of the data model (faces a user, tags a collection) would be passed."""
+
+    code = "quota_exceeded"
+
+
+class PackMismatch(KenspeckleError):
+    """A collection's templates were made by another pack and can't be compared with this one's."""
+
+    code = "pack_mismatch"
+
+
+class BucketNotAllowed(KenspeckleError):
+    """An S3 object that can't be read: a bucket the operator did not name, or an object that is not there."""
+
+    code = "invalid_s3_object"
+
+
+class Unauthenticated(KenspeckleError):
+    """No key, or one that is unknown, revoked or expired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(KenspeckleError):
+    """The key has no right to do this."""
+
+    code = "forbidden"
+
+
+class RateLimited(KenspeckleError):
+    """The key's rate or quota is used up."""
+
+    code = "rate_limited"
+
+
+class Overloaded(KenspeckleError):
+    """The queue is full or waiting took too long; `retry_after` says in how many seconds to come again."""
+
+    code = "overloaded"
+
+
+class ShuttingDown(Overloaded):
+    """The server finishes what it took and takes nothing new."""
+
+    code = "shutting_down"
+
+
+class StorageFull(KenspeckleError):
+    """The disk (or bucket quota) is full; nothing of the request was stored."""
+
+    code = "storage_full"
+
+
+class StorageUnavailable(KenspeckleError):
+    """The catalog or the image store can't be reached or is damaged."""
+
+    code = "storage_unavailable"
+
+
+class ModelMissing(KenspeckleError):
+    """The model pack is not on this machine, or a file of it is damaged."""
+
+    code = "model_missing"
+
+
+class SettingError(KenspeckleError):
+    """A setting has a value that can't be; the message names the source (file, environment, command line)."""
+
+    code = "invalid_setting"
+
+
+class NotOffered(KenspeckleError):
+    """The operation exists elsewhere but not here (or not with this recognizer)."""
+
+    code = "not_offered"

@@ -1,0 +1,175 @@
+"""Settings: defaults < `kenspeckle.toml` < environment (`KENSPECKLE_<NAME>`) < command line.
+
+Every field of `Settings` is one setting: upper case with the prefix it is an environment variable, lower case a
+line of the file. A bad value is a `SettingError` that names the source it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from kenspeckle.domain import QualityFilter
+from kenspeckle.errors import SettingError
+
+FILE = "kenspeckle.toml"
+PREFIX = "KENSPECKLE_"
+
+
+def _doc(text: str, default: Any = None, factory: Callable[[], Any] | None = None) -> Any:
+    """A setting with the sentence that documents it; docs and `--help` are made from these."""
+    if factory is not None:
+        return field(default_factory=factory, metadata={"doc": text})
+    return field(default=default, metadata={"doc": text})
+
+
+def _data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("kenspeckle", appauthor=False))
+
+
+def _models_dir() -> Path:
+    return Path(platformdirs.user_cache_dir("kenspeckle", appauthor=False)) / "models"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set. Immutable; built by `load`."""
+
+    data_dir: Path = _doc(
+        "Folder of the database and, unless IMAGES_URL says otherwise, the images.", factory=_data_dir
+    )
+    host: str = _doc("Address to listen on. Anything but loopback needs a key first.", "127.0.0.1")
+    port: int = _doc("Port to listen on.", 8080)
+    catalog_url: str = _doc("SQLAlchemy URL of the catalog; empty: SQLite in DATA_DIR.", "")
+    images_url: str = _doc("Where photographs lie: file:///folder or s3://bucket/prefix; empty: DATA_DIR/images.", "")
+    keep_images: bool = _doc("Keep the photographs that were indexed; if not, only face thumbnails are kept.", True)
+    models_dir: Path = _doc("Folder of model packs.", factory=_models_dir)
+    pack: str = _doc("Model pack that new collections are bound to.", "centerface-dlib")
+    collection: str = _doc("Collection that is used where a request names none; exists from the start.", "kenspeckle")
+    max_faces: int = _doc(
+        "Faces that are indexed of one photograph, and matches returned, where a request says nothing.", 10
+    )
+    face_match_threshold: float = _doc(
+        "Similarity (0..100) from which a face is a match, where a request says nothing.", 80.0
+    )
+    quality_filter: QualityFilter = _doc(
+        "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO
+    )
+    detection_attributes: str = _doc("Attributes that index answers carry: DEFAULT or ALL.", "DEFAULT")
+    recognizer: str = _doc("Who recognizes: local (this machine) or rekognition (Amazon).", "local")
+    dynamodb_table: str = _doc("Table of faces, with RECOGNIZER=rekognition.", "")
+    aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1")
+    aws_account_id: str = _doc("Account named in ARNs.", "000000000000")
+    s3_buckets: str = _doc(
+        "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos.", ""
+    )
+    admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "")
+    max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
+    max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
+    workers: int = _doc("Photographs analysed at once.", factory=_cores)
+    queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
+    wait_seconds: float = _doc("Longest wait for a worker before 503.", 10.0)
+    drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
+    log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
+
+    @property
+    def catalog(self) -> str:
+        """SQLAlchemy URL of the catalog."""
+        return self.catalog_url or f"sqlite:///{self.data_dir / 'kenspeckle.db'}"
+
+    @property
+    def images(self) -> str:
+        """URL of the image store."""
+        return self.images_url or (self.data_dir / "images").resolve().as_uri()
+
+
+def _boolean(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in values:
+        raise ValueError("true or false is expected")
+    return values[text.lower()]
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "Path": lambda text: Path(text).expanduser(),
+    "int": int,
+    "float": float,
+    "bool": _boolean,
+    "str": str,
+    "QualityFilter": lambda text: QualityFilter(text.upper()),
+}
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "port": (0, 65535),
+    "max_faces": (1, 4096),
+    "face_match_threshold": (0, 100),
+    "max_image_bytes": (1, 1 << 30),
+    "max_image_pixels": (6400, 1 << 30),
+    "workers": (1, 1024),
+    "queue": (0, 100_000),
+    "wait_seconds": (0, 3600),
+    "drain_seconds": (0, 3600),
+}
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "recognizer": ("local", "rekognition"),
+    "detection_attributes": ("DEFAULT", "ALL"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+
+
+def load(
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """Settings from file, environment and `overrides` (command line; None values are skipped).
+
+    Raises SettingError for an unknown name in the file or a value out of its range, naming the source.
+    """
+    environ = os.environ if environ is None else environ
+    path = file or Path(environ.get(PREFIX + "CONFIG", FILE))
+    names = {one.name: str(one.type) for one in fields(Settings)}
+    values: dict[str, Any] = {}
+    if path.is_file():
+        for name, value in _read(path).items():
+            if name not in names:
+                raise SettingError(f"{path}: '{name}' is no setting. Settings are: {', '.join(sorted(names))}.")
+            values[name] = _parse(name, names[name], value, f"{path}, line '{name}'")
+    for name, kind in names.items():
+        variable = PREFIX + name.upper()
+        if environ.get(variable, "") != "":
+            values[name] = _parse(name, kind, environ[variable], f"environment variable {variable}")
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            values[name] = _parse(name, names[name], value, f"option --{name.replace('_', '-')}")
+    return Settings(**values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{path} can't be read as TOML: {error}") from error
+
+
+def _parse(name: str, kind: str, value: Any, source: str) -> Any:
+    try:
+        parsed = _PARSERS[kind](value if isinstance(value, str) else str(value))
+    except ValueError as error:
+        raise SettingError(f"{source}: '{value}' is no {kind} ({error}).", field=name) from error
+    if name in _RANGES and not _RANGES[name][0] <= parsed <= _RANGES[name][1]:
+        raise SettingError(f"{source}: {value} is outside {_RANGES[name][0]}..{_RANGES[name][1]}.", field=name)
+    if name in _CHOICES and parsed not in _CHOICES[name]:
+        raise SettingError(f"{source}: '{value}' is none of {', '.join(_CHOICES[name])}.", field=name)
+    return parsed
