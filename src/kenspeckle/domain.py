@@ -250,7 +250,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """Answer of association: ids that now belong to the user; and (face id, its other user or None, reasons, confidence)."""
+    """Answer of association or its undoing: ids for which it holds now, ids for which it does not, the user's status."""
 
     associated: tuple[str, ...]
     unsuccessful: tuple[UnsuccessfulAssociation, ...]

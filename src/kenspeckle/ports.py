@@ -189,6 +189,8 @@ class NewFace:
     face_id: str
     detail: FaceDetail
     template: Vector
+    thumbnail: bytes | None = None
+    """JPEG, kept with the face where the photograph itself is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +305,10 @@ class Catalog(Protocol):
 
     def image_of(self, collection_id: str, image_id: str) -> Image: ...
 
+    def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
+        """What was kept with the face. Raises FaceNotFound."""
+        ...
+
     def digests(self, among: Iterable[str]) -> set[str]:
         """Those of the given image digests that something still refers to."""
         ...
@@ -317,7 +323,7 @@ class Catalog(Protocol):
         ...
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
-        """(revision, batches of rows and their templates (n, dimension)) of all faces or users, consistent at that revision."""
+        """(revision, batches of rows and their templates, each (n, dimension)) of all faces or users at that revision."""
         ...
 
     def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
