@@ -250,7 +250,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """Answer of association or its undoing: ids for which it holds now, ids for which it does not, the user's status."""
+    """Answer of association or undoing: ids for which it holds now, those for which it does not, the user's status."""
 
     associated: tuple[str, ...]
     unsuccessful: tuple[UnsuccessfulAssociation, ...]

@@ -323,7 +323,7 @@ class Catalog(Protocol):
         ...
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
-        """(revision, batches of rows and their templates, each (n, dimension)) of all faces or users at that revision."""
+        """(revision, batches of rows and templates, each (n, dimension)) of all faces or users at that revision."""
         ...
 
     def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
