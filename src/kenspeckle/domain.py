@@ -7,6 +7,7 @@ Times are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -297,6 +298,16 @@ class PackInfo:
     dimension: int
     calibration: Calibration
     version: str
+
+
+_FILE_ENDING = re.compile(r"(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|b64|txt)$", re.IGNORECASE)
+
+
+def display_name(external_image_id: str) -> str:
+    """A name to show, made of an external id: `keanu-reeves.jpg` is "Keanu reeves". What is not the ending of an image
+    file stays, so `j.doe` is "J.doe"; an id of which nothing would be left is shown as it is."""
+    name = " ".join(_FILE_ENDING.sub("", external_image_id).replace("-", " ").replace("_", " ").split())
+    return name[:1].upper() + name[1:] if name else external_image_id
 
 
 def largest(details: Sequence[FaceDetail]) -> FaceDetail:
