@@ -6,7 +6,7 @@ Everything is synchronous and may be called from many threads at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -350,11 +350,31 @@ class Index(Protocol):
         ...
 
 
+class Staged(Protocol):
+    """Bytes that are on disk but not yet in their place."""
+
+    def publish(self) -> None:
+        """Move them into their place. A crash before this is mended by `Images.recover`."""
+        ...
+
+    def discard(self) -> None:
+        """Remove them, but not what lay in their place before."""
+        ...
+
+
 class Images(Protocol):
     """Photographs by content digest. A name that a client chose never becomes a path."""
 
+    def stage(self, digest: str, data: bytes) -> Staged:
+        """On disk when it returns. Raises StorageFull, StorageUnavailable."""
+        ...
+
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+        """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old."""
+        ...
+
     def put(self, digest: str, data: bytes) -> None:
-        """On disk when it returns; putting the same again is fine. Raises StorageFull, StorageUnavailable."""
+        """Stage and publish in one; putting the same again is fine."""
         ...
 
     def get(self, digest: str) -> bytes:
@@ -390,4 +410,16 @@ class Keys(Protocol):
 
     def any_key(self) -> bool:
         """Whether a key exists that is neither revoked nor expired."""
+        ...
+
+
+class Sealer(Protocol):
+    """Encrypts small secrets under the instance's master key. `context` is bound to the secret, not stored in it."""
+
+    def seal(self, secret: bytes, context: str) -> bytes:
+        """Makes the master key where there is none yet. Raises SettingError, StorageFull, StorageUnavailable."""
+        ...
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Raises StorageUnavailable where it was sealed under another key or for another context, or is damaged."""
         ...

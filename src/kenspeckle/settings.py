@@ -22,11 +22,13 @@ FILE = "kenspeckle.toml"
 PREFIX = "KENSPECKLE_"
 
 
-def _doc(text: str, default: Any = None, factory: Callable[[], Any] | None = None) -> Any:
-    """A setting with the sentence that documents it; docs and `--help` are made from these."""
+def _doc(text: str, default: Any = None, factory: Callable[[], Any] | None = None, *, secret: bool = False) -> Any:
+    """A setting with the sentence that documents it; docs and `--help` are made from these. A secret stays out of
+    `repr`, and so out of logs."""
+    metadata = {"doc": text, "secret": secret}
     if factory is not None:
-        return field(default_factory=factory, metadata={"doc": text})
-    return field(default=default, metadata={"doc": text})
+        return field(default_factory=factory, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def _data_dir() -> Path:
@@ -50,7 +52,7 @@ class Settings:
     )
     host: str = _doc("Address to listen on. Anything but loopback needs a key first.", "127.0.0.1")
     port: int = _doc("Port to listen on.", 8080)
-    catalog_url: str = _doc("SQLAlchemy URL of the catalog; empty: SQLite in DATA_DIR.", "")
+    catalog_url: str = _doc("SQLAlchemy URL of the catalog; empty: SQLite in DATA_DIR.", "", secret=True)
     images_url: str = _doc("Where photographs lie: file:///folder or s3://bucket/prefix; empty: DATA_DIR/images.", "")
     keep_images: bool = _doc("Keep the photographs that were indexed; if not, only face thumbnails are kept.", True)
     models_dir: Path = _doc("Folder of model packs.", factory=_models_dir)
@@ -73,7 +75,13 @@ class Settings:
     s3_buckets: str = _doc(
         "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos.", ""
     )
-    admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "")
+    admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "", secret=True)
+    master_key: str = _doc(
+        "Key that secrets of AWS pairs are encrypted under: 32 bytes as 64 hex digits or base64; empty: a file.",
+        "",
+        secret=True,
+    )
+    master_key_file: str = _doc("File of the master key; empty: DATA_DIR/master.key, made at first need.", "")
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
     workers: int = _doc("Photographs analysed at once.", factory=_cores)
