@@ -1,0 +1,176 @@
+"""Enrolment: a photograph's faces into a collection; and what is stored: faces, photographs, thumbnails."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import NewFace, Photo, Staged
+from kenspeckle.usecases import rules
+from kenspeckle.usecases.collections import remove_images
+from kenspeckle.usecases.parts import Parts
+from kenspeckle.usecases.screening import screen
+
+
+class Enrolment:
+    """The storing half of `ports.Recognizer`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._stagers = ThreadPoolExecutor(parts.gate.workers, thread_name_prefix="stage")
+
+    def close(self) -> None:
+        """Wait for photographs that are being written."""
+        self._stagers.shutdown()
+
+    def index_faces(
+        self,
+        collection_id: str,
+        image: bytes,
+        external_image_id: str | None = None,
+        *,
+        key: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        max_faces: int | None = None,
+        quality: QualityFilter | None = None,
+    ) -> Indexed:
+        """Store every face that passes the bar, at most `max_faces`. A photograph without one stores nothing.
+
+        The same photograph under the same identity again writes nothing and returns the faces it has.
+        Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
+        """
+        parts = self.parts
+        if external_image_id is not None:
+            rules.external_image_id(external_image_id)
+        kept_metadata = rules.metadata(metadata or {})
+        most = rules.count(max_faces or parts.settings.max_faces, rules.MAX_MATCHES, "max_faces")
+        parts.bound_collection(rules.collection_id(collection_id))
+        photo = parts.engine.open(image)
+        digest = hashlib.sha256(image).hexdigest()
+        model = parts.engine.pack.version
+        known = parts.catalog.find_indexed(collection_id, digest, external_image_id)
+        if known is not None and known[1]:
+            return Indexed(known[0].image_id, known[1], (), model, created=False)
+
+        # The disk works while the cores do; the bytes move into their place only after the commit.
+        writing = self._stagers.submit(parts.images.stage, digest, image) if parts.settings.keep_images else None
+        try:
+            faces, unindexed = self._analyse(photo, quality or parts.settings.quality_filter, most)
+            staged = writing.result() if writing else None
+        except BaseException:
+            _discard(writing)
+            raise
+        record = Image(
+            image_id=str(uuid.uuid4()),
+            collection_id=collection_id,
+            key=key or external_image_id or digest,
+            digest=digest,
+            media_type=photo.media_type,
+            size=len(image),
+            width=photo.width,
+            height=photo.height,
+            created_at=parts.now(),
+            kept=staged is not None,
+            metadata=kept_metadata,
+        )
+        if not faces:
+            _discard(writing)
+            return Indexed(record.image_id, (), unindexed, model, created=True)
+        return self._store(record, external_image_id, faces, unindexed, staged)
+
+    def _analyse(
+        self, photo: Photo, quality: QualityFilter, most: int
+    ) -> tuple[list[NewFace], tuple[UnindexedFace, ...]]:
+        parts = self.parts
+        with parts.gate.turn():
+            with parts.timed("detect"):
+                kept, unindexed = screen(parts.engine.detect(photo), quality, min(most, rules.MAX_FACES_AN_IMAGE))
+            with parts.timed("embed"):
+                templates = parts.engine.embed(photo, kept)
+            thumbnails = [
+                None if parts.settings.keep_images else parts.engine.thumbnail(photo, detail.box) for detail in kept
+            ]
+        faces = [
+            NewFace(str(uuid.uuid4()), detail, template, thumbnail)
+            for detail, template, thumbnail in zip(kept, templates, thumbnails, strict=True)
+        ]
+        return faces, tuple(unindexed)
+
+    def _store(
+        self,
+        record: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        unindexed: tuple[UnindexedFace, ...],
+        staged: Staged | None,
+    ) -> Indexed:
+        parts = self.parts
+        with parts.timed("store"), parts.digests.hold([record.digest]):
+            try:
+                stored, records, created = parts.catalog.add_faces(
+                    record, external_image_id, faces, parts.engine.pack.version
+                )
+            except KenspeckleError:
+                if staged is not None:
+                    staged.discard()
+                raise
+            if staged is not None:
+                staged.publish()
+        return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
+
+    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+        """Raises CollectionNotFound, FaceNotFound."""
+        return self.parts.catalog.face(rules.collection_id(collection_id), rules.face_id(face_id))[0]
+
+    def list_faces(
+        self,
+        collection_id: str,
+        limit: int = 100,
+        cursor: str | None = None,
+        *,
+        user_id: str | None = None,
+        face_ids: Sequence[str] | None = None,
+        external_image_id: str | None = None,
+    ) -> Page[Face]:
+        """Faces in the order they were stored, filtered. Raises CollectionNotFound, UserNotFound, InvalidCursor."""
+        return self.parts.catalog.faces(
+            rules.collection_id(collection_id),
+            rules.count(limit, rules.MAX_PAGE, "limit"),
+            cursor,
+            user_id=user_id,
+            face_ids=rules.face_ids(face_ids) if face_ids else None,
+            external_image_id=external_image_id,
+        )
+
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+        """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
+        ids = rules.face_ids(face_ids)
+        deleted, digests = self.parts.catalog.delete_faces(rules.collection_id(collection_id), ids)
+        remove_images(self.parts, digests)
+        return deleted
+
+    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
+        """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
+        record = self.parts.catalog.image(rules.collection_id(collection_id), key)
+        return record, self.parts.images.get(record.digest)
+
+    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
+        """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
+        parts = self.parts
+        kept = parts.catalog.thumbnail(rules.collection_id(collection_id), rules.face_id(face_id))
+        if kept is not None:
+            return kept
+        record, _ = parts.catalog.face(collection_id, face_id)
+        digest = parts.catalog.image_of(collection_id, record.face.image_id).digest
+        photo = parts.engine.open(parts.images.get(digest))
+        with parts.gate.turn():
+            return parts.engine.thumbnail(photo, record.detail.box)
+
+
+def _discard(writing: Future[Staged] | None) -> None:
+    if writing is not None and writing.exception() is None:
+        writing.result().discard()
