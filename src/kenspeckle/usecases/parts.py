@@ -49,7 +49,7 @@ class Parts:
         collection = self.catalog.collection(collection_id)
         if collection.contract != self.engine.pack.contract:
             raise PackMismatch(
-                f"Collection '{collection_id}' holds templates of the pack '{collection.pack}', which can't be compared "
+                f"Collection '{collection_id}' holds templates of the pack '{collection.pack}', not comparable "
                 f"with those of '{self.engine.pack.name}'. Start the service with KENSPECKLE_PACK={collection.pack}, "
                 "or index the photographs into a new collection.",
                 field="collection",

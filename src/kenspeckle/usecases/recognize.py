@@ -126,7 +126,7 @@ def probe(
         raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
     reasons = sorted({reason.value for face in unsearched for reason in face.reasons})
     raise NoFace(
-        f"No face in the image passes the quality bar ({', '.join(reasons)}). Send a better photograph or lower the bar.",
+        f"No face in the image passes the quality bar ({', '.join(reasons)}). Send a better one or lower the bar.",
         field="image",
     )
 

@@ -154,7 +154,7 @@ class Users:
         Raises CollectionNotFound, UserNotFound, FaceNotFound, InvalidValue."""
         if (user_id is None) == (face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
-        least, most = self._bounds(threshold, max_users)
+        least, most = self._user_bounds(threshold, max_users)
         self.parts.bound_collection(rules.collection_id(collection_id))
         if face_id is not None:
             template: Vector | None = self.parts.catalog.face(collection_id, rules.face_id(face_id))[1]
@@ -162,7 +162,7 @@ class Users:
             template = self.parts.catalog.user(collection_id, rules.user_id(user_id or ""))[1]
         if template is None:
             return ()
-        matches = self._matches(collection_id, template, least, most + 1)
+        matches = self._user_matches(collection_id, template, least, most + 1)
         return tuple(match for match in matches if match.user.user_id != user_id)[:most]
 
     def search_users_by_image(
@@ -175,21 +175,21 @@ class Users:
         quality: QualityFilter = QualityFilter.NONE,
     ) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
-        least, most = self._bounds(threshold, max_users)
+        least, most = self._user_bounds(threshold, max_users)
         self.parts.bound_collection(rules.collection_id(collection_id))
         model = self.parts.engine.pack.version
         details, templates, unsearched = look(self.parts, image, quality, every_face=False, largest_only=False)
         if not details:
             return UserSearch(None, (), unsearched, model)
-        return UserSearch(details[0], self._matches(collection_id, templates[0], least, most), unsearched, model)
+        return UserSearch(details[0], self._user_matches(collection_id, templates[0], least, most), unsearched, model)
 
-    def _bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
+    def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.parts.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = settings.max_faces if max_users is None else max_users
         return rules.threshold(least, "user_match_threshold"), rules.count(most, MAX_USERS, "max_users")
 
-    def _matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
+    def _user_matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
         calibration = self.parts.engine.pack.calibration
         with self.parts.timed("search"):
             found = self.parts.index.search(collection_id, "user", template, most, calibration.distance(least))

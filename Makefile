@@ -1,0 +1,52 @@
+# make demo: watch it recognize people. make test: see that it works. Both set everything up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODELS := $(VENV)/.models
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check bench soak openapi clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv, or name another Python."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	@touch $@
+
+$(MODELS): $(READY)
+	@echo "== model pack and sample photographs"
+	$(BIN)/kenspeckle models pull --samples
+	@touch $@
+
+setup: $(READY) $(MODELS) ## environment in .venv, the package, the model pack
+
+demo: setup ## index and search real photographs on a real server
+	$(BIN)/python demo/demo.py
+
+serve: setup ## run the service on http://127.0.0.1:8080
+	$(BIN)/kenspeckle serve
+
+test: setup ## all tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q
+
+check: setup ## what a reviewer's eye would find: lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## measure against peers and limits; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.run
+
+soak: setup ## the long runs: hundreds of kills, thousands of broken images and requests
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire
+
+openapi: setup ## write docs/openapi.json anew
+	$(BIN)/python -m tests.api.openapi
+
+clean: ## remove what make made (not the model pack in the cache folder)
+	rm -rf $(VENV) build dist demo-output
