@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from typing import TypeVar
 
 from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Conflict, Forbidden, KenspeckleError, KeyNotFound, SettingError, Unauthenticated
 from kenspeckle.ports import Keys, Sealer
 from kenspeckle.usecases import credentials
 from kenspeckle.usecases.credentials import DEFAULT_SCOPES, Created
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +54,7 @@ class Access:
         self._pairs: dict[str, tuple[float, Key, str]] = {}
         self._touched: dict[str, float] = {}
         self._writer: ThreadPoolExecutor | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     # -- the open server ---------------------------------------------------------------------------------------
@@ -118,10 +118,10 @@ class Access:
 
     def show(self, key_id: str) -> Key:
         """Raises KeyNotFound."""
-        for key in self._keys.keys():
-            if key.key_id == key_id:
-                return key
-        raise KeyNotFound(f"There is no key '{key_id[:64]}'. `kenspeckle keys list` names them.", field="id")
+        found = next((key for key in self.list() if key.key_id == key_id), None)
+        if found is None:
+            raise KeyNotFound(f"There is no key '{key_id[:64]}'. `kenspeckle keys list` names them.", field="id")
+        return found
 
     def revoke(self, key_id: str) -> Key:
         """Make a key worthless, here at once and in other processes within half a second. Raises KeyNotFound."""
@@ -212,7 +212,7 @@ class Access:
                 return None
             key, sealed = found
             held = (now, key, self._sealer.unseal(sealed, key.key_id).decode("ascii"))
-            _bounded(self._pairs)[access_key_id] = held
+            _remember(self._pairs, access_key_id, held)
         _, key, secret = held
         return (key, secret) if credentials.state(key, self._clock()) == "active" else None
 
@@ -227,7 +227,7 @@ class Access:
         if key is None:
             self._by_digest.pop(digest, None)
             return None
-        _bounded(self._by_digest)[digest] = (now, key)
+        _remember(self._by_digest, digest, (now, key))
         return key
 
     # -- the record of last use --------------------------------------------------------------------------------
@@ -235,16 +235,20 @@ class Access:
     def used(self, key: Key) -> None:
         """Note the use of a key, at most once a minute, written by a thread of its own."""
         now = self._clock()
-        last = max(self._touched.get(key.key_id, 0.0), key.last_used_at or 0.0)
-        if abs(now - last) < TOUCH_SECONDS:
+        if self._fresh(self._touched.get(key.key_id), now) or self._fresh(key.last_used_at, now):
             return
         with self._lock:
-            if abs(now - self._touched.get(key.key_id, 0.0)) < TOUCH_SECONDS:
+            if self._closed or self._fresh(self._touched.get(key.key_id), now):
                 return
             self._touched[key.key_id] = now
             if self._writer is None:
                 self._writer = ThreadPoolExecutor(1, thread_name_prefix="last-use")
             self._writer.submit(self._touch, key.key_id, now)
+
+    @staticmethod
+    def _fresh(last: float | None, now: float) -> bool:
+        # The distance, not the difference: a clock that was set back must not stop the record.
+        return last is not None and abs(now - last) < TOUCH_SECONDS
 
     def _touch(self, key_id: str, now: float) -> None:
         try:
@@ -254,11 +258,29 @@ class Access:
             log.warning("the last use of key %s was not recorded: %s", key_id, error.message)
 
     def close(self) -> None:
-        """Write down what is still to be written."""
+        """Write down what is still to be written; later uses are not recorded."""
         with self._lock:
+            self._closed = True
             writer, self._writer = self._writer, None
         if writer is not None:
             writer.shutdown(wait=True)
 
 
-def _bounded[T: dict](remembered: T) -> T: ...
+def require(principal: Principal, scope: Scope, collection_id: str | None) -> None:
+    """Raises Forbidden, saying which right is missing, unless the scope is granted for the collection (None: for the
+    service as a whole)."""
+    key = principal.key
+    if key is None or principal.may(scope, collection_id):
+        return
+    if scope not in key.scopes and Scope.ADMIN not in key.scopes:
+        has = ", ".join(credentials.scope_names(key))
+        raise Forbidden(f"The key '{key.name}' has no scope '{scope}'; it has: {has}.")
+    if collection_id is None:
+        raise Forbidden(f"The key '{key.name}' is granted single collections only; this needs a key for all of them.")
+    raise Forbidden(f"The key '{key.name}' is not granted the collection '{collection_id[:255]}'.", field="collection")
+
+
+def _remember(held: dict[str, T], name: str, what: T) -> None:
+    if len(held) >= _REMEMBERED:
+        held.clear()
+    held[name] = what

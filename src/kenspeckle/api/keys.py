@@ -1,0 +1,118 @@
+"""`/v1/keys`: makes, lists, rotates and revokes keys over HTTP. Every route needs the scope admin."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from kenspeckle.usecases.access import Access
+from kenspeckle.usecases.credentials import DEFAULT_SCOPES, described, expiry, revealed
+
+_EXAMPLE_KEY: dict[str, JsonValue] = {
+    "id": "key-4xk2mwq7c3ta",
+    "name": "front desk",
+    "kind": "api",
+    "scopes": ["search", "read"],
+    "collections": ["visitors"],
+    "state": "active",
+    "created_at": "2026-01-31T12:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+}
+
+
+class NewKey(BaseModel):
+    """What a key may do."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "front desk", "scopes": ["search"], "collections": ["visitors"]}]},
+    )
+
+    name: str = Field(description="What the key is for; names need not be unique.", min_length=1, max_length=128)
+    scopes: list[str] = Field(
+        default=[scope.value for scope in DEFAULT_SCOPES],
+        description="Any of index, search, read, delete and admin.",
+        min_length=1,
+        max_length=16,
+    )
+    collections: list[str] = Field(default=[], description="Only these; empty for all of them.", max_length=1000)
+    aws: bool = Field(default=False, description="Make a pair for AWS SDKs too.")
+    expires: str | None = Field(
+        default=None, description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64
+    )
+
+
+class KeyAnswer(BaseModel):
+    """A key without its secret. Times are ISO 8601 in UTC."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_KEY]})
+
+    id: str
+    name: str
+    kind: str
+    scopes: list[str]
+    collections: list[str]
+    state: str = Field(description="active, expired or revoked.")
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class KeyList(BaseModel):
+    """All keys that were ever made, oldest first."""
+
+    keys: list[KeyAnswer]
+
+
+class CreatedKey(BaseModel):
+    """A new key with its secrets, which no other answer contains."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    collections: list[str]
+    api_key: str = Field(description="Goes into the header x-api-key.")
+    access_key_id: str | None = Field(default=None, description="Only with `aws`.")
+    secret_access_key: str | None = Field(default=None, description="Only with `aws`.")
+
+
+def router(access: Access) -> APIRouter:
+    """The routes. Whoever mounts them checks the scope `admin` first. Handlers are plain functions: they run in
+    threads, for they wait for the catalog."""
+    routes = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+    @routes.post("", status_code=201, response_model=CreatedKey, response_model_exclude_none=True)
+    def create_key(new: NewKey, response: Response) -> dict[str, Any]:
+        """Make a key. Its secret is in this answer only."""
+        response.headers["cache-control"] = "no-store"
+        expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
+        return revealed(access.create(new.name, new.scopes, new.collections, aws=new.aws, expires_at=expires_at))
+
+    @routes.get("", response_model=KeyList)
+    def list_keys() -> dict[str, Any]:
+        """All keys, revoked and expired ones included, oldest first."""
+        return {"keys": [described(key, time.time()) for key in access.list()]}
+
+    @routes.get("/{key_id}", response_model=KeyAnswer)
+    def show_key(key_id: str) -> dict[str, Any]:
+        """One key."""
+        return described(access.show(key_id), time.time())
+
+    @routes.delete("/{key_id}", response_model=KeyAnswer)
+    def revoke_key(key_id: str) -> dict[str, Any]:
+        """Make a key worthless, for good."""
+        return described(access.revoke(key_id), time.time())
+
+    @routes.post("/{key_id}/rotate", status_code=201, response_model=CreatedKey, response_model_exclude_none=True)
+    def rotate_key(key_id: str, response: Response) -> dict[str, Any]:
+        """Replace a key by a new one with the same rights and expiry; the old one is revoked at once."""
+        response.headers["cache-control"] = "no-store"
+        return revealed(access.rotate(key_id))
+
+    return routes

@@ -1,0 +1,152 @@
+"""`kenspeckle keys`: makes, shows, rotates and revokes keys in the local data folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.options import DataDir, Json
+from kenspeckle.cli.output import emit, remark, say, table
+
+if TYPE_CHECKING:
+    from kenspeckle.domain import Key
+    from kenspeckle.usecases.access import Access
+    from kenspeckle.usecases.credentials import Created
+
+app = typer.Typer(
+    name="keys",
+    help="Keys of clients. Once the first is made, every request to the service needs one.",
+    no_args_is_help=True,
+)
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `kenspeckle keys list` prints it.")]
+
+
+@contextmanager
+def _opened(data_dir: Path | None) -> Iterator[Access]:
+    from kenspeckle import settings as settings_
+    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.catalog.sql import SqlCatalog
+    from kenspeckle.usecases.access import Access
+
+    settings = settings_.load({"data_dir": data_dir})
+    catalog = SqlCatalog.open(settings.catalog)
+    access = Access(catalog, MasterKey.of(settings))
+    try:
+        yield access
+    finally:
+        access.close()
+        catalog.close()
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for; names need not be unique.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="index, search, read, delete or admin; repeat it for several. Without it: all but admin.",
+        ),
+    ] = None,
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--collection", metavar="ID", help="Only this collection; repeat it for several. Without it: all of them."
+        ),
+    ] = None,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Make a pair for AWS SDKs too (access key id and secret access key).")
+    ] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC). Without it: never."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key. Its secret is printed once and never again."""
+    with reported(FAILED), _opened(data_dir) as access:
+        from kenspeckle.usecases.credentials import DEFAULT_SCOPES, expiry
+
+        first = access.open
+        expires_at = expiry(expires, time.time()) if expires is not None else None
+        created = access.create(name, scope or DEFAULT_SCOPES, collection or (), aws=aws, expires_at=expires_at)
+        _reveal(created, as_json)
+        if first:
+            remark("This is the first key: from now on every request needs one.")
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """All keys, oldest first, without their secrets."""
+    with reported(FAILED), _opened(data_dir) as access:
+        from kenspeckle.usecases.credentials import described
+
+        rows = [described(key, time.time()) for key in access.list()]
+        if as_json:
+            emit({"keys": rows})
+        elif rows:
+            columns = ("id", "name", "kind", "state", "scopes", "collections", "expires_at", "last_used_at")
+            table(columns, ([_cell(row[column]) for column in columns] for row in rows))
+        else:
+            remark("There is no key; `kenspeckle keys create NAME` makes one.")
+
+
+@app.command()
+def show(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """One key, without its secret."""
+    with reported(FAILED), _opened(data_dir) as access:
+        _describe(access.show(key_id), as_json)
+
+
+@app.command()
+def revoke(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Make a key worthless, for good; running servers follow within half a second."""
+    with reported(FAILED), _opened(data_dir) as access:
+        _describe(access.revoke(key_id), as_json)
+
+
+@app.command()
+def rotate(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Replace a key by a new one with the same rights and expiry; the old one is revoked at once.
+
+    To change keys without a gap, create a second key, move the clients over, then revoke the first."""
+    with reported(FAILED), _opened(data_dir) as access:
+        _reveal(access.rotate(key_id), as_json)
+
+
+def _reveal(created: Created, as_json: bool) -> None:
+    from kenspeckle.usecases.credentials import revealed
+
+    answer = revealed(created)
+    if as_json:
+        emit(answer)
+        return
+    for name, value in answer.items():
+        say(f"{name}: {_cell(value)}")
+    remark("Keep the secret now: it is not shown again.")
+
+
+def _describe(key: Key, as_json: bool) -> None:
+    from kenspeckle.usecases.credentials import described
+
+    answer = described(key, time.time())
+    if as_json:
+        emit(answer)
+        return
+    for name, value in answer.items():
+        say(f"{name}: {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "all"
+    return "-" if value is None else str(value)
