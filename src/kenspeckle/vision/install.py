@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from kenspeckle.errors import ModelMissing, StorageUnavailable
 from kenspeckle.vision import convert_centerface, convert_dlib, packs
+from kenspeckle.vision import samples as sample_photographs
 from kenspeckle.vision.dlib_format import FormatError
 from kenspeckle.vision.extract import Member
 from kenspeckle.vision.fetch import STAGING, Archive, Progress, digest, fetch, staging, storage_errors, write
@@ -49,13 +50,13 @@ def pull(models_dir: Path, pack: Pack, progress: Progress) -> InstalledPack:
 
 def samples(models_dir: Path, progress: Progress) -> Samples:
     """The sample photographs in `models_dir`, fetched unless they are there, whole. Raises as `pull` does."""
-    folder = models_dir / packs.SAMPLES
-    paths = {part.file: folder / part.file for part in packs.SAMPLE_PARTS}
+    folder = models_dir / sample_photographs.FOLDER
+    paths = {part.file: folder / part.file for part in sample_photographs.PARTS}
     with _alone(models_dir, progress):
-        if not all(_whole(paths[part.file], part.member) for part in packs.SAMPLE_PARTS):
-            sources = _fetch(models_dir, packs.SAMPLE_PARTS, progress)
-            files = {part.file: sources[part.member].read_bytes() for part in packs.SAMPLE_PARTS}
-            _publish(models_dir, packs.SAMPLES, files, {})
+        if not all(_whole(paths[part.file], part.member) for part in sample_photographs.PARTS):
+            sources = _fetch(models_dir, sample_photographs.PARTS, progress)
+            files = {part.file: sources[part.member].read_bytes() for part in sample_photographs.PARTS}
+            _publish(models_dir, sample_photographs.FOLDER, files, {})
             shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
     return Samples(**{Path(name).stem: path for name, path in paths.items()})
 

