@@ -81,6 +81,15 @@ class Access:
         """Whether `open` answers without reading the catalog."""
         return self._locked or self._ticks() < self._empty_until
 
+    def is_known(self, api_key: str | None) -> bool:
+        """Whether `authenticate` answers without reading the catalog. Where not, an event loop uses a thread."""
+        if not self._locked:
+            return self._ticks() < self._empty_until
+        if not api_key or not credentials.well_formed(api_key):
+            return True
+        held = self._by_digest.get(credentials.digest_of(api_key))
+        return held is not None and self._ticks() - held[0] < TRUST_SECONDS
+
     # -- managing keys -----------------------------------------------------------------------------------------
 
     def create(
