@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from kenspeckle.domain import (
     Associated,
     Box,
+    Collection,
     Comparison,
     Deleted,
     Face,
@@ -142,6 +143,26 @@ def delete_faces(answer: Deleted) -> Json:
             {"FaceId": face_id, "Reasons": [reason]} for face_id, reason in answer.unsuccessful
         ],
     }
+
+
+def collection(one: Collection, arn: str, model: str) -> Json:
+    """DescribeCollectionResponse, with the name, tags, pack and revision that Rekognition's lacks."""
+    return {
+        "CollectionId": one.collection_id,
+        "CollectionARN": arn,
+        "FaceCount": one.face_count,
+        "UserCount": one.user_count,
+        "FaceModelVersion": model,
+        "CreationTimestamp": one.created_at,
+        "Pack": one.pack,
+        "Revision": one.revision,
+        "Tags": dict(one.tags),
+    }
+
+
+def user_description(one: User) -> Json:
+    """A user with what ListUsers leaves out."""
+    return {**user(one), "FaceCount": one.face_count, "CreationTimestamp": one.created_at}
 
 
 def user(one: User) -> Json:
