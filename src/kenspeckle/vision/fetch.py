@@ -69,7 +69,7 @@ def fetch(archive: Archive, members: Sequence[Member], folder: Path, progress: P
     files = {member: folder / member.sha256 for member in members}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [member for member, file in files.items() if not _holds(file, member)]
+        missing = [member for member, file in files.items() if not holds(file, member)]
         if missing:
             with staging(folder) as stage:
                 path = _download(archive, stage, progress)
@@ -114,7 +114,8 @@ def storage_errors(folder: Path) -> Iterator[None]:
         raise StorageUnavailable(f"{folder} can't be used: {error.strerror}. MODELS_DIR names the folder.") from error
 
 
-def _holds(file: Path, member: Member) -> bool:
+def holds(file: Path, member: Member) -> bool:
+    """Whether the file is there and is the member."""
     return file.is_file() and file.stat().st_size == member.size and digest(file) == member.sha256
 
 

@@ -16,7 +16,7 @@ from kenspeckle.vision import convert_centerface, convert_dlib, packs
 from kenspeckle.vision import samples as sample_photographs
 from kenspeckle.vision.dlib_format import FormatError
 from kenspeckle.vision.extract import Member
-from kenspeckle.vision.fetch import STAGING, Archive, Progress, digest, fetch, staging, storage_errors, write
+from kenspeckle.vision.fetch import STAGING, Archive, Progress, digest, fetch, holds, staging, storage_errors, write
 from kenspeckle.vision.packs import InstalledPack, Pack, Part, Samples
 
 FETCHED = ".fetched"
@@ -37,28 +37,41 @@ def pull(models_dir: Path, pack: Pack, progress: Progress) -> InstalledPack:
 
     Raises ModelMissing where a file can't be had or is not the pinned one, StorageFull, StorageUnavailable.
     """
+    if found := _installed(models_dir, pack):
+        return found
     with _alone(models_dir, progress):
-        try:
-            return packs.find(models_dir, pack.name)
-        except ModelMissing:
-            sources = _fetch(models_dir, pack.parts, progress)
-            files = {part.file: _converted(part, sources[part.member], progress) for part in pack.parts}
-            _publish(models_dir, pack.name, files, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe})
-            shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
-            return packs.find(models_dir, pack.name)
+        if found := _installed(models_dir, pack):  # by another process, while this one waited
+            return found
+        sources = _fetch(models_dir, pack.parts, progress)
+        files = {part.file: _converted(part, sources[part.member], progress) for part in pack.parts}
+        _publish(models_dir, pack.name, files, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe})
+        shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
+        return packs.find(models_dir, pack.name)
 
 
 def samples(models_dir: Path, progress: Progress) -> Samples:
     """The sample photographs in `models_dir`, fetched unless they are there, whole. Raises as `pull` does."""
-    folder = models_dir / sample_photographs.FOLDER
-    paths = {part.file: folder / part.file for part in sample_photographs.PARTS}
-    with _alone(models_dir, progress):
-        if not all(_whole(paths[part.file], part.member) for part in sample_photographs.PARTS):
-            sources = _fetch(models_dir, sample_photographs.PARTS, progress)
-            files = {part.file: sources[part.member].read_bytes() for part in sample_photographs.PARTS}
-            _publish(models_dir, sample_photographs.FOLDER, files, {})
-            shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
-    return Samples(**{Path(name).stem: path for name, path in paths.items()})
+    folder, parts = models_dir / sample_photographs.FOLDER, sample_photographs.PARTS
+    with storage_errors(models_dir):
+        if not _whole(folder, parts):
+            with _alone(models_dir, progress):
+                if not _whole(folder, parts):
+                    sources = _fetch(models_dir, parts, progress)
+                    files = {part.file: sources[part.member].read_bytes() for part in parts}
+                    _publish(models_dir, folder.name, files, {})
+                    shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
+    return Samples(**{Path(part.file).stem: folder / part.file for part in parts})
+
+
+def _installed(models_dir: Path, pack: Pack) -> InstalledPack | None:
+    try:
+        return packs.find(models_dir, pack.name)
+    except ModelMissing:
+        return None
+
+
+def _whole(folder: Path, parts: Sequence[Part]) -> bool:
+    return all(holds(folder / part.file, part.member) for part in parts)
 
 
 @contextmanager
@@ -130,7 +143,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _whole(file: Path, member: Member) -> bool:
-    return file.is_file() and file.stat().st_size == member.size and digest(file) == member.sha256
