@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
 from kenspeckle.errors import UnsupportedImage
-from kenspeckle.ports import Photo
+from kenspeckle.ports import Catalog, Photo, Stored
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.parts import Parts
+from kenspeckle.usecases.recognizer import LocalRecognizer
+from tests.fakes import FakeCatalog, FakeImages
 
 CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
@@ -58,3 +64,40 @@ def _face(person: float, size: float) -> FaceDetail:
     """The person's number travels as the roll, from which `embed` makes the template."""
     landmarks = tuple(Landmark(kind, 0.5, 0.5) for kind in KINDS)
     return FaceDetail(Box(0.1, 0.1, size, size), 99.0, landmarks, Pose(person, 0.0, 0.0), Quality(80.0, 80.0))
+
+
+class BruteIndex:
+    """Implements `ports.Index` by looking at every template of the catalog at every search."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def search(
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float
+    ) -> list[tuple[Stored, float]]:
+        _, batches = self._catalog.snapshot(collection_id, kind)
+        rows = [row for batch, _ in batches for row in batch]
+        found = [
+            (one, float(np.linalg.norm(one.template - probe))) for one in self._catalog.stored(collection_id, kind, rows)
+        ]
+        return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: pair[1])[:k]
+
+    def forget(self, collection_id: str) -> None:
+        """Nothing is held."""
+
+
+def recognizer(**settings: Any) -> LocalRecognizer:
+    """All use cases over fakes, with the default collection created."""
+    chosen = Settings(**settings)
+    catalog = FakeCatalog()
+    parts = Parts(
+        engine=DrawnEngine(),
+        catalog=catalog,
+        index=BruteIndex(catalog),
+        images=FakeImages(),
+        gate=Gate(2, 8, 5),
+        settings=chosen,
+    )
+    made = LocalRecognizer(parts)
+    made.start()
+    return made
