@@ -1,0 +1,243 @@
+"""`POST /`: one request of an AWS SDK, from the socket to the answer.
+
+target -> caller -> place at the gate -> body -> (in a thread) signature -> JSON -> model -> right -> core -> JSON
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kenspeckle.domain import Key, Principal
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Recognizer
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access import Access, require
+from kenspeckle.usecases.gate import Gate
+from kenspeckle.wire import chunks, claims, failures, model, presigned, sigv4, validate
+from kenspeckle.wire.bodies import Body, ClientGone
+from kenspeckle.wire.claims import Claim, Signed
+from kenspeckle.wire.operations import OPERATIONS, Operation, Service
+from kenspeckle.wire.photographs import Places
+from kenspeckle.wire.refusals import Refusal, serialization
+
+MEDIA_TYPE = "application/x-amz-json-1.1"
+
+MOST_WITH_IMAGES = 16 * 1024 * 1024
+"""Bytes of a request with photographs: two of 5 MiB in base64, and room to say how large a larger one is."""
+
+MOST_WITHOUT = 1024 * 1024
+"""Bytes of any other request: 4,096 face ids are 160 kB."""
+
+log = logging.getLogger(__name__)
+
+
+class Call(Protocol):
+    """Runs work of the core in a thread; `api.threads.Threads.call`."""
+
+    def __call__(self, work: Callable[..., Any], /, *args: Any) -> Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who signed, before the signature is checked. `secret` is None on an open server, which checks none."""
+
+    principal: Principal
+    claim: Claim | None = None
+    secret: str | None = None
+
+
+def routes(
+    recognizer: Recognizer,
+    access: Access,
+    places: Places,
+    settings: Settings,
+    *,
+    gate: Gate,
+    call: Call,
+    pack: str,
+    face_model: str,
+    clock: Callable[[], float] = time.time,
+) -> list[Route]:
+    """The route of Amazon Rekognition's protocol. `pack` and `face_model` are name and version of the pack in use.
+
+    Raises SettingError where the installed botocore lacks the service model."""
+    service = Service(
+        recognizer=recognizer,
+        places=places,
+        region=settings.aws_region,
+        account=settings.aws_account_id,
+        pack=pack,
+        face_model=face_model,
+    )
+    edge = Edge(service, access, gate, call, clock)
+    return [Route("/", edge.answer, methods=["POST"], name="rekognition")]
+
+
+class Edge:
+    """Everything that stays the same from request to request."""
+
+    def __init__(
+        self, service: Service, access: Access, gate: Gate, call: Call, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._service = service
+        self._access = access
+        self._gate = gate
+        self._call = call
+        self._clock = clock
+        self._model = model.load()
+        self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
+
+    async def answer(self, request: Request) -> Response:
+        """Answers every request that comes, failed ones in AWS's form."""
+        request_id = str(request.scope.get("state", {}).get("request_id") or uuid.uuid4())
+        body = Body(request.receive)
+        try:
+            try:
+                return _response(await self._answer(request, body), request_id)
+            except Refusal as refusal:
+                await body.drain()
+                return refused(refusal, request_id)
+        except ClientGone:
+            return Response(status_code=400)
+
+    async def _answer(self, request: Request, body: Body) -> bytes:
+        name = ""
+        try:
+            signed = _signed(request)
+            name = self._named(signed)
+            caller = await self._caller(signed)
+            request.scope.setdefault("state", {})["principal"] = caller.principal
+            operation = _offered(name)
+            with self._gate.admit() if operation.images else nullcontext():
+                data = await self._read(body, operation)
+                answer: bytes = await self._call(self._work, name, operation, signed, caller, data)
+                return answer
+        except KenspeckleError as error:
+            raise failures.refusal(error, self._model, name, {}) from error
+        except (Refusal, ClientGone):
+            raise
+        except Exception as error:
+            log.exception("unexpected error in %s", name or "a request")
+            raise Refusal("InternalServerError", failures.INTERNAL, 500) from error
+
+    def _named(self, signed: Signed) -> str:
+        """The operation of the model that the request names, in its header or its presigned URL."""
+        target = signed.header("x-amz-target")
+        if target is None:
+            target = dict(signed.parameters).get("X-Amz-Target", "")
+        prefix, _, name = target.partition(".")
+        if prefix != model.TARGET_PREFIX or name not in self._model.operations:
+            raise Refusal("UnknownOperationException", f"The operation '{target[:120]}' is not one of Rekognition's.")
+        return name
+
+    async def _caller(self, signed: Signed) -> Caller:
+        """Who claims to ask. Refuses, before the body is read, whoever can't be right whatever the body is."""
+        if self._access.open if self._access.open_is_known else await self._call(lambda: self._access.open):
+            return Caller(Principal(None))
+        claim = claims.read(signed)
+        if claim is None:
+            raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        claims.check(claim, region=self._service.region, service=model.SERVICE, now=self._clock())
+        found: tuple[Key, str] | None = await self._call(self._access.aws_secret, claim.access_key_id)
+        if found is None:
+            raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+        return Caller(Principal(found[0]), claim, found[1])
+
+    async def _read(self, body: Body, operation: Operation) -> bytes:
+        try:
+            return await body.read(MOST_WITH_IMAGES if operation.images else MOST_WITHOUT)
+        except Refusal as refusal:
+            if operation.images and refusal.status == 413:
+                raise Refusal(
+                    "ImageTooLargeException", "Image size is too large: send at most 5242880 bytes."
+                ) from None
+            raise
+
+    def _work(self, name: str, operation: Operation, signed: Signed, caller: Caller, data: bytes) -> bytes:
+        """What costs time, in one thread: from the signature to the answer's JSON."""
+        signer = None
+        if caller.claim is not None and caller.secret is not None:
+            sigv4.verify(signed, caller.claim, data, caller.secret)
+            signer = (caller.claim, sigv4.signing_key(caller.secret, caller.claim))
+            if caller.principal.key is not None:
+                self._access.used(caller.principal.key)
+        if signed.header("x-amz-content-sha256") == claims.STREAMING:
+            data = chunks.decode(signed, data, signer)
+        request: Mapping[str, Any] = {}
+        try:
+            request = self._validators[name](self._parsed(name, signed, data))
+            authorize(caller.principal, operation, self._service.collection_of(request))
+            answer = operation.run(replace(self._service, principal=caller.principal), request)
+            return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        except KenspeckleError as error:
+            raise failures.refusal(error, self._model, name, request) from error
+
+    def _parsed(self, name: str, signed: Signed, data: bytes) -> Any:
+        if not data:
+            return presigned.members(self._model, name, signed.parameters)
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise serialization("The request's body is not valid JSON.") from None
+
+
+def authorize(principal: Principal, operation: Operation, collection_id: str | None) -> None:
+    """Raises Forbidden unless the principal's key grants the operation on the collection."""
+    if operation.anywhere and principal.key is not None and principal.key.collections:
+        collection_id = min(principal.key.collections)
+    require(principal, operation.scope, collection_id)
+
+
+def refused(refusal: Refusal, request_id: str) -> Response:
+    """A refusal as SDKs read it."""
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after)))
+    content = orjson.dumps({"__type": refusal.code, "Message": _printable(refusal.message)})
+    return _response(content, request_id, refusal.status, headers)
+
+
+def _printable(text: str) -> str:
+    """The text without what a client's odd bytes left in it, which JSON can't carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _offered(name: str) -> Operation:
+    if name not in OPERATIONS:
+        raise Refusal(
+            "AccessDeniedException",
+            f"Kenspeckle does not offer {name}: it recognizes faces in images. See docs/rekognition.md.",
+        )
+    return OPERATIONS[name]
+
+
+def _signed(request: Request) -> Signed:
+    scope = request.scope
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return Signed(
+        method=scope["method"],
+        path=_text(path.partition(b"?")[0]),
+        query=_text(scope["query_string"]),
+        headers=[(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]],
+    )
+
+
+def _text(data: bytes) -> str:
+    """Bytes of a head as text, so that the same bytes come out again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _response(content: bytes, request_id: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status, {"x-amzn-RequestId": request_id, **(headers or {})}, media_type=MEDIA_TYPE)
