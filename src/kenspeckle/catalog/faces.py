@@ -1,0 +1,236 @@
+"""Faces: stored with the photograph they were found on, listed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, insert, select
+
+from kenspeckle.catalog import rows
+from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.part import (
+    Part,
+    chunks,
+    collection_row,
+    found_faces,
+    no_collection,
+    no_face,
+    referenced,
+    user_row,
+)
+from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, Vector
+from kenspeckle.ports import NewFace
+
+_FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
+_ONE = (
+    select(*rows.FACE, faces.c.detail, faces.c.template)
+    .join(images, images.c.row == faces.c.image_row)
+    .outerjoin(users)
+    .where(faces.c.collection_row == bindparam("collection_row"), faces.c.face_id == bindparam("face_id"))
+)
+_PAGE = (
+    _FACE.where(faces.c.collection_row == bindparam("collection_row"), faces.c.row > bindparam("after"))
+    .order_by(faces.c.row)
+    .limit(bindparam("most"))
+)
+_same_image = and_(
+    images.c.collection_row == collections.c.row,
+    images.c.digest == bindparam("digest"),
+    images.c.identity == bindparam("identity"),
+)
+# One row at least where the collection exists: with nulls where the image, or a face of it, does not.
+_INDEXED = (
+    select(images.c.row.label("image_row"), *rows.IMAGE, *rows.FACE, faces.c.detail)
+    .select_from(collections)
+    .outerjoin(images, _same_image)
+    .outerjoin(faces, faces.c.image_row == images.c.row)
+    .outerjoin(users, users.c.row == faces.c.user_row)
+    .where(collections.c.collection_id == bindparam("collection_id"))
+    .order_by(faces.c.row)
+)
+_ADD_IMAGE = insert(images)
+_ADD_FACES = insert(faces).returning(faces.c.row, faces.c.face_id)
+_ADD_THUMBNAILS = insert(thumbnails)
+
+_IMAGE_AT, _FACE_AT = 1, 1 + len(rows.IMAGE)
+
+
+class Faces(Part):
+    """Faces: stored with the photograph they were found on, listed, deleted."""
+
+    def find_indexed(
+        self, collection_id: str, digest: str, external_image_id: str | None
+    ) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+        parameters = {"collection_id": collection_id, "digest": digest, "identity": external_image_id or ""}
+        return _indexed(collection_id, self.database.rows(_INDEXED, parameters))
+
+    def add_faces(
+        self, image: Image, external_image_id: str | None, faces: Sequence[NewFace], index_model: str
+    ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
+        identity = external_image_id or ""
+        with self.database.write() as connection:
+            held = hold(connection, image.collection_id)
+            parameters = {"collection_id": image.collection_id, "digest": image.digest, "identity": identity}
+            found = connection.execute(_INDEXED, parameters).all()
+            known = _indexed(image.collection_id, found)
+            if known is not None:
+                return (*known, False)
+            lone = found[0].image_row
+            if lone is not None:
+                connection.execute(delete(images).where(images.c.row == lone))
+            image_row = _add_image(connection, held.row, image, identity, index_model)
+            changed = _add_faces(connection, held.row, image_row, faces)
+            came = 1 if lone is None else 0
+            record(connection, held, self.log_limit, changed, faces=len(faces), images=came)
+        records = [_record(image, external_image_id, face, index_model) for face in faces]
+        return image, _largest_first(records), True
+
+    def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            found = connection.execute(_ONE, {"collection_row": row, "face_id": face_id}).first()
+        if found is None:
+            raise no_face(face_id)
+        face = rows.face(collection_id, found)
+        return FaceRecord(face, rows.detail(face, found.detail)), rows.vector(found.template)
+
+    def faces(
+        self,
+        collection_id: str,
+        limit: int,
+        cursor: str | None,
+        *,
+        user_id: str | None = None,
+        face_ids: Sequence[str] | None = None,
+        external_image_id: str | None = None,
+    ) -> Page[Face]:
+        wanted = None if face_ids is None else sorted(set(face_ids))
+        bound = ("faces", collection_id, user_id, wanted, external_image_id)
+        after = self.cursors.read(cursor, *bound)
+        statement: Select[Any] = _PAGE
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            if user_id is not None:
+                statement = statement.where(faces.c.user_row == user_row(connection, row, user_id))
+            if external_image_id is not None:
+                statement = statement.where(images.c.collection_row == row, images.c.identity == external_image_id)
+            if wanted is not None:
+                statement = statement.where(faces.c.face_id.in_(wanted))
+            parameters = {"collection_row": row, "after": after, "most": limit + 1}
+            found = connection.execute(statement, parameters).all()
+        return self.page(found, limit, lambda one: rows.face(collection_id, one), bound)
+
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
+        asked = list(dict.fromkeys(face_ids))
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            found = found_faces(connection, held.row, asked)
+            gone = [face_id for face_id in asked if face_id in found and found[face_id].user_row is None]
+            refused = [
+                (face_id, "ASSOCIATED_TO_AN_EXISTING_USER" if face_id in found else "FACE_NOT_FOUND")
+                for face_id in asked
+                if face_id not in found or found[face_id].user_row is not None
+            ]
+            digests: tuple[str, ...] = ()
+            if gone:
+                numbers = [found[face_id].row for face_id in gone]
+                _delete_faces(connection, numbers)
+                emptied, digests = _delete_faceless(connection, sorted({found[one].image_row for one in gone}))
+                changed = [("face", number) for number in numbers]
+                record(connection, held, self.log_limit, changed, faces=-len(gone), images=-emptied)
+        return Deleted(tuple(gone), tuple(refused)), digests
+
+
+def _indexed(collection_id: str, found: Sequence[Any]) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+    if not found:
+        raise no_collection(collection_id)
+    if found[0][_FACE_AT] is None:
+        return None
+    records = []
+    for one in found:
+        face = rows.face(collection_id, one[_FACE_AT:])
+        records.append(FaceRecord(face, rows.detail(face, one[-1])))
+    return rows.image(collection_id, found[0][_IMAGE_AT:]), _largest_first(records)
+
+
+def _largest_first(records: Sequence[FaceRecord]) -> tuple[FaceRecord, ...]:
+    return tuple(sorted(records, key=lambda one: -one.face.box.area))
+
+
+def _record(image: Image, external_image_id: str | None, face: NewFace, index_model: str) -> FaceRecord:
+    detail = face.detail
+    stored = Face(
+        face.face_id,
+        image.image_id,
+        image.collection_id,
+        external_image_id or None,
+        detail.box,
+        detail.confidence,
+        index_model,
+        image.created_at,
+    )
+    return FaceRecord(stored, detail)
+
+
+def _add_image(connection: Connection, row: int, image: Image, identity: str, index_model: str) -> int:
+    values = {
+        "collection_row": row,
+        "image_id": image.image_id,
+        "key": image.key,
+        "digest": image.digest,
+        "identity": identity,
+        "media_type": image.media_type,
+        "size": image.size,
+        "width": image.width,
+        "height": image.height,
+        "kept": image.kept,
+        "metadata": rows.packed_mapping(image.metadata),
+        "index_model": index_model,
+        "created_at": image.created_at,
+    }
+    made = connection.execute(_ADD_IMAGE, values).inserted_primary_key
+    return int(made[0]) if made else 0
+
+
+def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence[NewFace]) -> list[tuple[str, int]]:
+    """Returns the changes: ("face", row) of each, in the order given."""
+    if not added:
+        return []
+    values = [
+        {
+            "collection_row": row,
+            "image_row": image_row,
+            "face_id": face.face_id,
+            "box_left": float(face.detail.box.left),
+            "box_top": float(face.detail.box.top),
+            "box_width": float(face.detail.box.width),
+            "box_height": float(face.detail.box.height),
+            "confidence": float(face.detail.confidence),
+            "detail": rows.packed_detail(face.detail),
+            "template": rows.packed_vector(face.template),
+        }
+        for face in added
+    ]
+    numbers = {face_id: number for number, face_id in connection.execute(_ADD_FACES, values)}
+    kept = [{"face_row": numbers[face.face_id], "jpeg": face.thumbnail} for face in added if face.thumbnail is not None]
+    if kept:
+        connection.execute(_ADD_THUMBNAILS, kept)
+    return [("face", numbers[face.face_id]) for face in added]
+
+
+def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
+    for some in chunks(numbers):
+        connection.execute(delete(thumbnails).where(thumbnails.c.face_row.in_(some)))
+        connection.execute(delete(faces).where(faces.c.row.in_(some)))
+
+
+def _delete_faceless(connection: Connection, numbers: Sequence[int]) -> tuple[int, tuple[str, ...]]:
+    """Delete those of the photographs that have no face left; how many went, and the digests nothing refers to now."""
+    digests: list[str] = []
+    for some in chunks(numbers):
+        lone = images.c.row.in_(some) & ~exists().where(faces.c.image_row == images.c.row)
+        digests.extend(connection.execute(delete(images).where(lone).returning(images.c.digest)).scalars())
+    gone = set(digests)
+    return len(digests), tuple(sorted(gone - referenced(connection, sorted(gone))))

@@ -1,0 +1,106 @@
+"""Between rows of the database and objects of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from kenspeckle.catalog.tables import faces, images, users
+from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
+
+FACE = (
+    faces.c.row,
+    faces.c.face_id,
+    faces.c.box_left,
+    faces.c.box_top,
+    faces.c.box_width,
+    faces.c.box_height,
+    faces.c.confidence,
+    images.c.image_id,
+    images.c.identity,
+    images.c.index_model,
+    images.c.created_at,
+    users.c.user_id,
+)
+"""Columns of `face`, to be selected from faces, images and (outer) users, in this order."""
+
+IMAGE = (
+    images.c.image_id,
+    images.c.key,
+    images.c.digest,
+    images.c.media_type,
+    images.c.size,
+    images.c.width,
+    images.c.height,
+    images.c.created_at,
+    images.c.kept,
+    images.c.metadata,
+)
+"""Columns of `image`, in this order."""
+
+USER = (users.c.row, users.c.user_id, users.c.status, users.c.created_at, users.c.face_count)
+"""Columns of `user`, in this order."""
+
+
+def face(collection_id: str, columns: Sequence[Any]) -> Face:
+    """The face of a row that begins with the columns FACE."""
+    _, face_id, left, top, width, height, confidence, image_id, identity, model, created_at, user_id = columns[:12]
+    box = Box(left, top, width, height)
+    return Face(face_id, image_id, collection_id, identity or None, box, confidence, model, created_at, user_id)
+
+
+def image(collection_id: str, columns: Sequence[Any]) -> Image:
+    """The image of a row that begins with the columns IMAGE."""
+    image_id, key, digest, media_type, size, width, height, created_at, kept, metadata = columns[:10]
+    return Image(
+        image_id,
+        collection_id,
+        key,
+        digest,
+        media_type,
+        size,
+        width,
+        height,
+        created_at,
+        bool(kept),
+        orjson.loads(metadata),
+    )
+
+
+def user(collection_id: str, columns: Sequence[Any]) -> User:
+    """The user of a row that begins with the columns USER."""
+    _, user_id, status, created_at, face_count = columns[:5]
+    return User(user_id, collection_id, status, created_at, face_count)
+
+
+def packed_detail(detail: FaceDetail) -> str:
+    """Landmarks, pose and quality; box and confidence have columns of their own."""
+    landmarks = [[one.kind, one.x, one.y] for one in detail.landmarks]
+    pose, quality = detail.pose, detail.quality
+    packed = [landmarks, [pose.roll, pose.yaw, pose.pitch], [quality.brightness, quality.sharpness]]
+    return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def detail(found: Face, packed: str) -> FaceDetail:
+    """What `packed_detail` packed, with the face's box and confidence."""
+    landmarks, pose, quality = orjson.loads(packed)
+    return FaceDetail(
+        found.box, found.confidence, tuple(Landmark(*one) for one in landmarks), Pose(*pose), Quality(*quality)
+    )
+
+
+def packed_vector(vector: Vector) -> bytes:
+    """float32, little-endian, (dimension,)."""
+    return np.ascontiguousarray(vector, dtype="<f4").tobytes()
+
+
+def vector(packed: bytes) -> Vector:
+    """A read-only view of the bytes, (dimension,) float32."""
+    return np.frombuffer(packed, dtype="<f4")
+
+
+def packed_mapping(mapping: Mapping[str, str]) -> str:
+    return orjson.dumps(dict(mapping)).decode()

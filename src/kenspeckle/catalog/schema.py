@@ -1,0 +1,54 @@
+"""The version of the database's schema: checked at every start, raised where it is behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, column, inspect, select, table
+
+from kenspeckle.catalog.connection import Database
+from kenspeckle.errors import StorageUnavailable
+
+VERSIONS = ("0001",)
+"""All migrations, oldest first. Kept here so that a start that has nothing to do need not load Alembic."""
+
+_version = table("alembic_version", column("version_num"))
+
+
+def bring_up_to_date(database: Database) -> None:
+    """Migrate to the newest version, all of it or nothing. Two processes at once wait for one another.
+
+    Raises StorageUnavailable for a database of a newer program or of another one, and what `Database` raises."""
+    with database.read() as connection:
+        if _behind(connection) is False:
+            return
+    with database.write() as connection:
+        if _behind(connection):
+            _migrate(connection)
+
+
+def _behind(connection: Connection) -> bool:
+    inspector = inspect(connection)
+    if not inspector.has_table(_version.name):
+        if inspector.get_table_names():
+            raise StorageUnavailable("CATALOG_URL names a database of another program; name an empty one.")
+        return True
+    versions = connection.execute(select(_version.c.version_num)).scalars().all()
+    unknown = [one for one in versions if one not in VERSIONS]
+    if unknown:
+        raise StorageUnavailable(
+            f"The catalog was written by a newer Kenspeckle (schema {unknown[0]}; this program knows up to "
+            f"{VERSIONS[-1]}). Install that version again, or restore the backup made before the upgrade."
+        )
+    return list(versions) != [VERSIONS[-1]]
+
+
+def _migrate(connection: Connection) -> None:
+    # Alembic takes longer to load than all else at a start; most starts do without.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,54 @@
+"""The catalog: `ports.Catalog` and `ports.Keys` over one SQL database, put together from its parts."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from kenspeckle.catalog import sqlite
+from kenspeckle.catalog.cursors import Cursors
+from kenspeckle.catalog.faces import Faces
+from kenspeckle.catalog.galleries import Galleries
+from kenspeckle.catalog.keys import Keys
+from kenspeckle.catalog.log import Log
+from kenspeckle.catalog.photographs import Photographs
+from kenspeckle.catalog.schema import bring_up_to_date
+from kenspeckle.catalog.tables import service
+from kenspeckle.catalog.tokens import Tokens
+from kenspeckle.catalog.users import Users
+from kenspeckle.errors import SettingError
+
+LOG_LIMIT = 100_000
+"""Entries of a collection's change log. An index that is further behind reads all anew."""
+
+
+class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys):
+    """Safe for many threads and for several processes on one database."""
+
+    @classmethod
+    def open(cls, url: str, *, log_limit: int = LOG_LIMIT) -> Self:
+        """The catalog at an SQLAlchemy URL, made or migrated where needed.
+
+        Raises SettingError for a URL that can't be, StorageUnavailable where the database is damaged, out of reach
+        or newer than this program, StorageFull."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
+        if parsed.get_backend_name() != "sqlite":
+            raise SettingError(f"CATALOG_URL: '{parsed.get_backend_name()}' is not supported, only sqlite is.")
+        database = sqlite.database(parsed)
+        try:
+            bring_up_to_date(database)
+            with database.read() as connection:
+                key = connection.execute(select(service.c.cursor_key)).scalar_one()
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, Cursors(key), log_limit)
+
+    def close(self) -> None:
+        """Close idle connections; the last one folds the write-ahead log into the database."""
+        self.database.close()

@@ -1,0 +1,178 @@
+"""The catalog's tables. What the migrations make of an empty database is exactly this; a test compares the two.
+
+Portable to SQLite and PostgreSQL. Row numbers are never used twice: an index may hold one for long after the row is
+gone. Templates are float32, little-endian; times are seconds since the epoch; mappings are JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# SQLite numbers rows only in a column of exactly this type.
+_Row = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _numbered() -> Column[int]:
+    return Column("row", _Row, primary_key=True, autoincrement=True)
+
+
+def _of_collection() -> Column[int]:
+    return Column("collection_row", _Row, ForeignKey("collections.row"), nullable=False)
+
+
+service = Table(
+    "service",
+    metadata,
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("cursor_key", LargeBinary, nullable=False, comment="signs page tokens"),
+    Column("floor", BigInteger, nullable=False, comment="revision at which new collections begin"),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    _numbered(),
+    Column("collection_id", String(255), nullable=False, unique=True),
+    Column("pack", String(255), nullable=False),
+    Column("contract", String(255), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("face_count", BigInteger, nullable=False),
+    Column("user_count", BigInteger, nullable=False),
+    Column("image_count", BigInteger, nullable=False),
+    Column("log_count", BigInteger, nullable=False, comment="entries of the change log"),
+    Column("log_floor", BigInteger, nullable=False, comment="the log is complete after this revision"),
+    sqlite_autoincrement=True,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("collection_row", _Row, ForeignKey("collections.row"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("image_id", String(64), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("identity", String(255), nullable=False, comment="external image id, empty for none"),
+    Column("media_type", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("kept", Boolean, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("index_model", String(255), nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("digest", "collection_row", "identity", name="images_once"),
+    Index("images_by_id", "collection_row", "image_id"),
+    Index("images_by_key", "collection_row", "key"),
+    Index("images_by_identity", "collection_row", "identity"),
+    sqlite_autoincrement=True,
+)
+
+users = Table(
+    "users",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("user_id", String(255), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("face_count", Integer, nullable=False),
+    Column("template", LargeBinary),
+    UniqueConstraint("collection_row", "user_id", name="users_once"),
+    Index("users_in_order", "collection_row", "row"),
+    sqlite_autoincrement=True,
+)
+
+faces = Table(
+    "faces",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("image_row", _Row, ForeignKey("images.row"), nullable=False),
+    Column("user_row", _Row, ForeignKey("users.row")),
+    Column("face_id", String(64), nullable=False),
+    Column("box_left", Double, nullable=False),
+    Column("box_top", Double, nullable=False),
+    Column("box_width", Double, nullable=False),
+    Column("box_height", Double, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("detail", Text, nullable=False, comment="landmarks, pose, quality"),
+    Column("template", LargeBinary, nullable=False),
+    UniqueConstraint("collection_row", "face_id", name="faces_once"),
+    Index("faces_in_order", "collection_row", "row"),
+    Index("faces_by_image", "image_row"),
+    sqlite_autoincrement=True,
+)
+_of_a_user = faces.c.user_row.is_not(None)
+Index("faces_by_user", faces.c.user_row, sqlite_where=_of_a_user, postgresql_where=_of_a_user)
+
+thumbnails = Table(
+    "thumbnails",
+    metadata,
+    Column("face_row", _Row, ForeignKey("faces.row"), primary_key=True, autoincrement=False),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("collection_row", _Row, ForeignKey("collections.row"), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("row", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("scope", String(255), primary_key=True),
+    Column("token", String(255), primary_key=True),
+    Column("fingerprint", String(255), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index("tokens_by_age", "created_at"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    _numbered(),
+    Column("key_id", String(255), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("scopes", Text, nullable=False, comment="JSON list"),
+    Column("collections", Text, nullable=False, comment="JSON list, empty for all"),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+    Column("digest", String(64), unique=True),
+    Column("sealed", LargeBinary),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,126 @@
+"""Users, the faces that are theirs, and one template for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from kenspeckle.catalog import rows
+from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, no_user, user_row
+from kenspeckle.catalog.tables import faces, users
+from kenspeckle.domain import Page, User, Vector
+from kenspeckle.errors import Conflict, QuotaExceeded
+
+_USER = select(*rows.USER, users.c.template).where(users.c.collection_row == bindparam("collection_row"))
+_ONE = _USER.where(users.c.user_id == bindparam("user_id"))
+_PAGE = _USER.where(users.c.row > bindparam("after")).order_by(users.c.row).limit(bindparam("most"))
+_TEMPLATES = (
+    select(faces.c.face_id, faces.c.template).where(faces.c.user_row == bindparam("user")).order_by(faces.c.row)
+)
+
+
+class Users(Part):
+    """Users, the faces that are theirs, and one template for each."""
+
+    def create_user(self, user: User) -> None:
+        with self.database.write() as connection:
+            held = hold(connection, user.collection_id)
+            if connection.execute(_ONE, {"collection_row": held.row, "user_id": user.user_id}).first() is not None:
+                raise Conflict(f"A user '{user.user_id}' exists.", field="user_id")
+            values = {
+                "collection_row": held.row,
+                "user_id": user.user_id,
+                "status": user.status,
+                "created_at": user.created_at,
+                "face_count": 0,
+            }
+            connection.execute(insert(users), values)
+            record(connection, held, self.log_limit, users=1)
+
+    def delete_user(self, collection_id: str, user_id: str) -> None:
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            found = _user(connection, held.row, user_id)
+            connection.execute(update(faces).where(faces.c.user_row == found.row).values(user_row=None))
+            connection.execute(delete(users).where(users.c.row == found.row))
+            changed = [] if found.template is None else [("user", found.row)]
+            record(connection, held, self.log_limit, changed, users=-1)
+
+    def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
+        with self.database.read() as connection:
+            found = _user(connection, collection_row(connection, collection_id), user_id)
+        template = None if found.template is None else rows.vector(found.template)
+        return rows.user(collection_id, found), template
+
+    def users(self, collection_id: str, limit: int, cursor: str | None) -> Page[User]:
+        bound = ("users", collection_id)
+        after = self.cursors.read(cursor, *bound)
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            found = connection.execute(_PAGE, {"collection_row": row, "after": after, "most": limit + 1}).all()
+        return self.page(found, limit, lambda one: rows.user(collection_id, one), bound)
+
+    def user_templates(self, collection_id: str, user_id: str) -> tuple[tuple[str, Vector], ...]:
+        with self.database.read() as connection:
+            row = user_row(connection, collection_row(connection, collection_id), user_id)
+            found = connection.execute(_TEMPLATES, {"user": row}).all()
+        return tuple((face_id, rows.vector(template)) for face_id, template in found)
+
+    def link_faces(
+        self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None, limit: int
+    ) -> None:
+        asked = list(dict.fromkeys(face_ids))
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            user = _user(connection, held.row, user_id)
+            found = found_faces(connection, held.row, asked)
+            if len(found) < len(asked) or any(one.user_row not in (None, user.row) for one in found.values()):
+                raise Conflict(
+                    "A face is gone or belongs to another user meanwhile; look and ask again.", field="face_ids"
+                )
+            new = [one.row for one in found.values() if one.user_row is None]
+            count = user.face_count + len(new)
+            if count > limit:
+                raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
+            _give(connection, new, user.row)
+            _set(connection, user.row, count, template)
+            record(connection, held, self.log_limit, [("user", user.row)])
+
+    def unlink_faces(self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None) -> None:
+        asked = list(dict.fromkeys(face_ids))
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            user = _user(connection, held.row, user_id)
+            found = found_faces(connection, held.row, asked)
+            leaving = [one.row for one in found.values() if one.user_row == user.row]
+            count = user.face_count - len(leaving)
+            # A template that is there for no face, or missing for some, was made for other faces than there are.
+            if len(leaving) < len(asked) or (count == 0) != (template is None):
+                raise Conflict("The user's faces changed meanwhile; look and ask again.", field="face_ids")
+            _give(connection, leaving, None)
+            _set(connection, user.row, count, template)
+            record(connection, held, self.log_limit, [("user", user.row)])
+
+
+def _user(connection: Connection, collection_row: int, user_id: str) -> Any:
+    found = connection.execute(_ONE, {"collection_row": collection_row, "user_id": user_id}).first()
+    if found is None:
+        raise no_user(user_id)
+    return found
+
+
+def _give(connection: Connection, numbers: Sequence[int], user: int | None) -> None:
+    for some in chunks(numbers):
+        connection.execute(update(faces).where(faces.c.row.in_(some)).values(user_row=user))
+
+
+def _set(connection: Connection, user: int, count: int, template: Vector | None) -> None:
+    values = {
+        "face_count": count,
+        "status": "ACTIVE" if count else "CREATED",
+        "template": None if template is None else rows.packed_vector(template),
+    }
+    connection.execute(update(users).where(users.c.row == user).values(values))
