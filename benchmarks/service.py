@@ -1,0 +1,209 @@
+"""The real server over HTTP: what HTTP and storage add, what it does under load, how fast it starts, what it holds."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from kenspeckle.main import build
+
+from benchmarks.client import Client
+from benchmarks.peer import Peer
+from benchmarks.photographs import Photograph
+from benchmarks.pipeline import ours, theirs
+from kenspeckle import settings as settings_
+from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.domain import Box, FaceDetail, Image, Pose, Quality
+from kenspeckle.ports import Engine, NewFace
+
+CLIENTS = 4
+FACES_AN_IMAGE = 10
+MEGABYTE = 1e6
+
+
+def overhead(
+    engine: Engine, peer: Peer, photographs: Sequence[Photograph], rounds: int, tick: Callable[[], None]
+) -> dict[str, Any]:
+    """Search and index over HTTP by one client, beside the engine alone and dlib in this process, in turn.
+
+    Photographs without a face for either are left out. Milliseconds; `added` is the median of the shares that HTTP and
+    storage add to the engine's time of the same photograph."""
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        launched(Path(folder)) as server,
+        closing(Client(server.url)) as client,
+    ):
+        for photograph in photographs:
+            if client.ask("POST", "/v1/search", photograph.data).status == 200:
+                rows.append(_overhead_of(client, engine, peer, photograph, rounds))
+            tick()
+    verbs: dict[str, Any] = {}
+    for verb in ("search", "index"):
+        medians = {
+            side: statistics.median(row[verb][side] for row in rows) for side in ("http_ms", "engine_ms", "theirs_ms")
+        }
+        verbs[verb] = medians | {
+            "added": statistics.median(row[verb]["http_ms"] / row[verb]["engine_ms"] - 1 for row in rows),
+            "times_faster": statistics.median(row[verb]["theirs_ms"] / row[verb]["http_ms"] for row in rows),
+        }
+    return {"photographs": len(rows), "rounds": rounds, "verbs": verbs, "rows": rows}
+
+
+def _overhead_of(client: Client, engine: Engine, peer: Peer, photograph: Photograph, rounds: int) -> dict[str, Any]:
+    times: dict[str, dict[str, list[float]]] = {
+        verb: {"http_ms": [], "engine_ms": [], "theirs_ms": []} for verb in ("search", "index")
+    }
+    for _ in range(rounds):
+        for verb, every_face in (("search", False), ("index", True)):
+            # A new identity each time, for the same again is answered without work.
+            path = "/v1/search" if verb == "search" else f"/v1/index/{uuid.uuid4().hex}.jpg"
+            answer = client.ask("POST" if verb == "search" else "PUT", path, photograph.data)
+            if answer.status != 200:
+                raise RuntimeError(f"{path} answered {answer.status} for {photograph.name}: {answer.body[:200]!r}")
+            times[verb]["http_ms"].append(answer.milliseconds)
+            times[verb]["engine_ms"].append(ours(engine, photograph.data, every_face=every_face).total)
+            times[verb]["theirs_ms"].append(theirs(peer, photograph.data, every_face=every_face).total)
+    medians: dict[str, Any] = {
+        verb: {side: statistics.median(values) for side, values in sides.items()} for verb, sides in times.items()
+    }
+    return {"photograph": photograph.name, **medians}
+
+
+def load(peer: Peer, photographs: Sequence[Photograph], requests: int, tick: Callable[[], None]) -> dict[str, Any]:
+    """Searches by several clients at once, against images a second of dlib on one core, measured before and after."""
+    before = _peer_pace(peer, photographs)
+    statuses: dict[int, int] = {}
+    times: list[float] = []
+    lock = threading.Lock()
+    with tempfile.TemporaryDirectory() as folder, launched(Path(folder)) as server:
+        _indexed(server, photographs)
+        work = itertools.islice(itertools.cycle(photographs), requests)
+
+        def one_client() -> None:
+            with closing(Client(server.url)) as client:
+                while True:
+                    with lock:
+                        photograph = next(work, None)
+                    if photograph is None:
+                        return
+                    answer = client.ask("POST", "/v1/search", photograph.data)
+                    with lock:
+                        statuses[answer.status] = statuses.get(answer.status, 0) + 1
+                        times.append(answer.milliseconds)
+                        tick()
+
+        start = time.perf_counter()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            for future in [pool.submit(one_client) for _ in range(CLIENTS)]:
+                future.result()
+        seconds = time.perf_counter() - start
+        resident = _resident(server)
+    after = _peer_pace(peer, photographs)
+    theirs_pace = (before + after) / 2
+    return {
+        "clients": CLIENTS,
+        "requests": len(times),
+        "statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "failures": sum(count for status, count in statuses.items() if status >= 500),
+        "images_a_second": len(times) / seconds,
+        "median_ms": statistics.median(times),
+        "p99_ms": float(np.percentile(times, 99)),
+        "theirs_images_a_second": theirs_pace,
+        "times_faster": len(times) / seconds / theirs_pace,
+        "resident_mb": resident,
+    }
+
+
+def _indexed(server: Launched, photographs: Sequence[Photograph]) -> None:
+    with closing(Client(server.url)) as client:
+        for number, photograph in enumerate(photographs):
+            client.ask("PUT", f"/v1/index/person-{number}.jpg", photograph.data)
+
+
+def _peer_pace(peer: Peer, photographs: Sequence[Photograph]) -> float:
+    """Images a second of dlib on one core, one pass over the photographs."""
+    return 1000 * len(photographs) / sum(theirs(peer, one.data, every_face=False).total for one in photographs)
+
+
+def start_up(photographs: Sequence[Photograph], faces: int, starts: int, tick: Callable[[], None]) -> dict[str, Any]:
+    """Seconds from starting the process to the first 200 of /readyz with `faces` stored, and memory (MB) after
+    searches and indexing there."""
+    with tempfile.TemporaryDirectory() as folder:
+        _fill(Path(folder), faces)
+        tick()
+        seconds, searches = [], []
+        resident = 0.0
+        for _ in range(starts):
+            start = time.perf_counter()
+            with launched(Path(folder)) as server, closing(Client(server.url)) as client:
+                while client.ask("GET", "/readyz").status != 200:
+                    time.sleep(0.01)
+                seconds.append(time.perf_counter() - start)
+                answers = [client.ask("POST", "/v1/search", one.data) for one in photographs]
+                searches.append(answers[0].milliseconds)
+                for number, photograph in enumerate(photographs):
+                    client.ask("PUT", f"/v1/index/start-{number}.jpg", photograph.data)
+                resident = max(resident, _resident(server))
+            tick()
+    return {
+        "faces": faces,
+        "starts": starts,
+        "ready_s": statistics.median(seconds),
+        "slowest_ready_s": max(seconds),
+        "first_search_ms": statistics.median(searches),
+        "resident_mb": resident,
+    }
+
+
+def _resident(server: Launched) -> float:
+    return float(psutil.Process(server.process.pid).memory_info().rss) / MEGABYTE
+
+
+def _fill(data_dir: Path, faces: int) -> None:
+    """A data folder with so many faces of random templates, by the catalog that the server will open."""
+    settings = settings_.load({"data_dir": data_dir}, environ=_models())
+    service = build(settings)
+    try:
+        pack = service.recognizer.describe_collection(settings.collection)
+        random = np.random.default_rng(7)
+        detail = FaceDetail(Box(0.4, 0.3, 0.2, 0.3), 99.0, (), Pose(0, 0, 0), Quality(80, 80))
+        for number in range(faces // FACES_AN_IMAGE):
+            templates = random.normal(size=(FACES_AN_IMAGE, 128)).astype(np.float32)
+            templates *= 1.4 / np.linalg.norm(templates, axis=1, keepdims=True)
+            service.catalog.add_faces(
+                Image(
+                    image_id=str(uuid.uuid4()),
+                    collection_id=settings.collection,
+                    key=f"filled-{number}.jpg",
+                    digest=f"{number:064x}",
+                    media_type="image/jpeg",
+                    size=1,
+                    width=640,
+                    height=480,
+                    created_at=time.time(),
+                    kept=False,
+                ),
+                f"filled-{number}.jpg",
+                [NewFace(str(uuid.uuid4()), detail, template) for template in templates],
+                pack.pack,
+            )
+    finally:
+        service.close()
+
+
+def _models() -> dict[str, str]:
+    """Where the models lie is the one setting that a measurement takes from its surroundings."""
+    here = settings_.load()
+    return {"KENSPECKLE_MODELS_DIR": str(here.models_dir), "KENSPECKLE_CONFIG": "/dev/null"}

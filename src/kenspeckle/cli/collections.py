@@ -1,0 +1,141 @@
+"""`kenspeckle collections`: list, create, show and delete galleries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.domain import Collection
+
+app = typer.Typer(help="Collections: separate galleries of faces.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="ID", help="Id of the collection.")]
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """List all collections."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.pages import all_of
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir) as target:
+        found = list(all_of(lambda cursor: target.recognizer.list_collections(100, cursor)))
+    if json:
+        output.emit([shape(one) for one in found])
+    elif found:
+        _table(found)
+    else:
+        output.say("No collections.")
+
+
+@app.command()
+@reported(FAILED)
+def create(
+    name: Name,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; repeatable.")] = None,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Create a collection."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    tags = dict(_tag(one) for one in tag or ())
+    with opened(url, api_key, data_dir) as target:
+        made = target.recognizer.create_collection(name, tags)
+    if json:
+        output.emit(shape(made))
+    else:
+        output.say(f"Created collection {made.collection_id}.")
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    name: Name,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show one collection."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir) as target:
+        found = target.recognizer.describe_collection(name)
+    if json:
+        output.emit(shape(found))
+    else:
+        _table([found])
+
+
+@app.command()
+@reported(FAILED)
+def delete(
+    name: Name,
+    yes: options.Yes = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Delete a collection with all its faces, users and photographs."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir) as target:
+        found = target.recognizer.describe_collection(name)
+        if not yes:
+            typer.confirm(f"Delete {name} with {found.face_count} faces and {found.user_count} users?", abort=True)
+        target.recognizer.delete_collection(name)
+    output.say(f"Deleted collection {name}.")
+
+
+def shape(one: Collection) -> dict[str, Any]:
+    """A collection as JSON, in the member names of DescribeCollection."""
+    return {
+        "CollectionId": one.collection_id,
+        "FaceCount": one.face_count,
+        "UserCount": one.user_count,
+        "FaceModelVersion": one.pack,
+        "CreationTimestamp": one.created_at,
+        "Tags": dict(one.tags),
+    }
+
+
+def _table(found: list[Collection]) -> None:
+    from kenspeckle.cli import output
+
+    rows = [
+        (
+            one.collection_id,
+            f"{one.face_count:,}",
+            f"{one.user_count:,}",
+            one.pack,
+            output.moment(one.created_at),
+            ", ".join(f"{key}={value}" for key, value in one.tags.items()),
+        )
+        for one in found
+    ]
+    output.table(("collection", "faces", "users", "pack", "created", "tags"), rows, numbers=("faces", "users"))
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"'{text}' is not KEY=VALUE.", param_hint="--tag")
+    return key, value

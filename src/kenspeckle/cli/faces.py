@@ -1,0 +1,164 @@
+"""`kenspeckle faces`: list, show and delete stored faces, and cut one out of its photograph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.domain import Face
+
+app = typer.Typer(help="Faces that are stored in a collection.", no_args_is_help=True)
+
+FaceId = Annotated[str, typer.Argument(metavar="FACE_ID", help="Id of the face.")]
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(
+    name: Annotated[str | None, typer.Option("--name", help="Only faces indexed under this identity.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only faces of this user.")] = None,
+    limit: options.Limit = 1000,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """List the faces of a collection."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.pages import all_of
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        found = list(
+            all_of(
+                lambda cursor: target.recognizer.list_faces(
+                    target.collection, min(limit + 1, 1000), cursor, user_id=user, external_image_id=name
+                ),
+                limit + 1,
+            )
+        )
+    more, found = len(found) > limit, found[:limit]
+    if json:
+        output.emit([shapes.face(one) for one in found])
+    elif found:
+        _table(found)
+    else:
+        output.say("No faces.")
+    if more:
+        output.remark(f"There are more than these {limit:,}; --limit shows more.", "yellow")
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    face_id: FaceId,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show one face with what its photograph told of it."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        record = target.recognizer.get_face(target.collection, face_id)
+    if json:
+        output.emit(shapes.face_record(record))
+        return
+    face, detail = record.face, record.detail
+    output.table(
+        ("", ""),
+        [
+            ("face", face.face_id),
+            ("indexed as", face.external_image_id or ""),
+            ("user", face.user_id or ""),
+            ("image", face.image_id),
+            ("created", output.moment(face.created_at)),
+            ("pack", face.index_model),
+            ("confidence", f"{face.confidence:.2f}"),
+            ("pose", f"roll {detail.pose.roll:.0f}°, yaw {detail.pose.yaw:.0f}°, pitch {detail.pose.pitch:.0f}°"),
+            ("quality", f"brightness {detail.quality.brightness:.0f}, sharpness {detail.quality.sharpness:.0f}"),
+        ],
+    )
+
+
+@app.command()
+@reported(FAILED)
+def delete(
+    face_ids: Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of the faces.")],
+    yes: options.Yes = False,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Delete faces; they match no more. A photograph goes with its last face. Exit code 1 if one could not go."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    if not yes:
+        typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)
+    with opened(url, api_key, data_dir, collection) as target:
+        answer = target.recognizer.delete_faces(target.collection, face_ids)
+    if json:
+        output.emit(shapes.delete_faces(answer))
+    else:
+        output.say(f"Deleted {len(answer.deleted)} of {len(set(face_ids))}.")
+        for face_id, reason in answer.unsuccessful:
+            output.remark(f"{face_id}: {reason}", "yellow")
+    if answer.unsuccessful:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(FAILED)
+def thumbnail(
+    face_id: FaceId,
+    picture: Annotated[Path, typer.Argument(metavar="FILE", help="JPEG file to write; - for standard output.")],
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Save the face, cut out of its photograph, as JPEG."""
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        data = target.recognizer.thumbnail(target.collection, face_id)
+    if str(picture) == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        picture.write_bytes(data)
+
+
+def _table(found: list[Face]) -> None:
+    from kenspeckle.cli import output
+    from kenspeckle.domain import display_name
+
+    rows = [
+        (
+            display_name(one.external_image_id) if one.external_image_id else "",
+            one.external_image_id or "",
+            one.user_id or "",
+            f"{one.confidence:.1f}",
+            output.moment(one.created_at),
+            one.face_id,
+        )
+        for one in found
+    ]
+    output.table(("who", "indexed as", "user", "confidence", "created", "face id"), rows, numbers=("confidence",))

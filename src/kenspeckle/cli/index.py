@@ -1,0 +1,180 @@
+"""`kenspeckle index`: photographs and folders of them, with a progress bar and a summary of what was skipped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, CommandFailed, printable, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.cli.enrolment import Enrolment, Outcome, Tally
+    from kenspeckle.cli.photographs import Photograph, Search
+    from kenspeckle.domain import Indexed
+
+SHOWN = 20
+"""Skipped photographs that the summary names one by one."""
+REMOTE_BYTES = 256 * 1024 * 1024
+REMOTE_WORKERS = 4
+
+
+@reported(TROUBLE)
+def index(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photographs, and folders of them.")],
+    by: Annotated[
+        Literal["file", "folder"],
+        typer.Option("--by", help="What names a person: the file, or the folder that it lies in."),
+    ] = "file",
+    max_faces: options.MaxFaces = None,
+    quality: options.Quality = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Index photographs: every face in them is stored with its identity, and can be found from then on.
+
+    The file name is the identity ([bold]Ada_King.jpg[/]), or the folder's with [bold]--by folder[/]. Characters that
+    an identity can't have become _. Indexing the same again adds nothing. Exit code: 0 all fine, 1 some were skipped,
+    2 nothing could be done.
+    """
+    from kenspeckle.cli.enrolment import Enrolment, told_apart
+    from kenspeckle.cli.output import remark
+    from kenspeckle.cli.photographs import Search, find
+    from kenspeckle.cli.target import opened
+    from kenspeckle.domain import QualityFilter
+
+    search = Search()
+    good, skipped, shared = told_apart(find(paths, by, search))
+    if not good and not skipped and not search.missing:
+        raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
+    if shared and by == "file":
+        remark(f"{shared} file names lie in several folders and count as one person each; see --by folder.", "yellow")
+    with opened(url, api_key, data_dir, collection) as target:
+        settings = target.settings
+        enrolment = Enrolment(
+            target.recognizer,
+            target.collection,
+            REMOTE_BYTES if target.remote else settings.max_image_bytes,
+            max_faces,
+            QualityFilter(quality.upper()) if quality else None,
+            _pictures(save) if save else None,
+        )
+        workers = REMOTE_WORKERS if target.remote else settings.workers
+        code = _run(enrolment, good, skipped, search, workers, json)
+    raise typer.Exit(code)
+
+
+def _run(
+    enrolment: Enrolment,
+    good: list[Photograph],
+    skipped: list[Outcome],
+    search: Search,
+    workers: int,
+    json: bool,
+) -> int:
+    """Index, report, and return the exit code. Whatever ends the run early, what was done is summed up."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from kenspeckle.cli.enrolment import Tally
+    from kenspeckle.cli.output import emit, err
+
+    tally = Tally(skipped=list(search.missing or ()))
+    start = time.monotonic()
+    code = 0
+    columns = (
+        TextColumn("Indexing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    try:
+        with (
+            Progress(*columns, console=err(), disable=not err().is_terminal, transient=True) as progress,
+            closing(enrolment.many(good, workers)) as outcomes,
+        ):
+            task = progress.add_task("", total=len(good))
+            for outcomes_ in (skipped, outcomes):
+                for outcome in outcomes_:
+                    tally.add(outcome)
+                    if outcomes_ is outcomes:
+                        name = printable(outcome.photograph.path.name).replace("[", "\\[")
+                        progress.update(task, advance=1, description=name)
+                    if json:
+                        emit(_line(outcome))
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    finally:
+        _summary(tally, len(good) + len(skipped), search, time.monotonic() - start)
+    return code or (NEGATIVE if tally.skipped else 0)
+
+
+def _line(outcome: Outcome) -> dict[str, Any]:
+    from kenspeckle import shapes
+
+    line: dict[str, Any] = {
+        "path": str(outcome.photograph.path),
+        "identity": outcome.identity,
+        "status": outcome.status,
+    }
+    if outcome.reason:
+        line["reason"] = outcome.reason
+    if outcome.answer is not None:
+        line.update(shapes.index_faces(outcome.answer))
+    return line
+
+
+def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
+    from kenspeckle.cli.output import remark
+
+    done = tally.indexed + tally.present
+    parts = [f"{tally.indexed} indexed with {_plural(tally.faces, 'face')}"]
+    if tally.present:
+        parts.append(f"{tally.present} there already")
+    if tally.skipped:
+        parts.append(f"{len(tally.skipped)} skipped")
+    if tally.reached < total:
+        parts.append(f"{total - tally.reached} not reached")
+    pace = f", {done / seconds:.1f} a second" if done and seconds > 0.5 else ""
+    remark(f"{_plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
+    if tally.unindexed:
+        remark(f"{_plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
+    if search.ignored:
+        remark(f"{_plural(search.ignored, 'file')} passed over: no photograph by name.")
+    for path, reason in tally.skipped[:SHOWN]:
+        remark(f"  skipped {path}: {reason}", "yellow")
+    if len(tally.skipped) > SHOWN:
+        remark(f"  and {len(tally.skipped) - SHOWN} more; --json lists all.", "yellow")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:
+    """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
+    from kenspeckle.cli.pictures import indexed_picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names: dict[str, int] = {}
+    lock = Lock()
+
+    def save(photograph: Photograph, data: bytes, answer: Indexed) -> None:
+        stem = Path(photograph.identity).stem.replace(":", "_")
+        with lock:
+            names[stem] = number = names.get(stem, 0) + 1
+        indexed_picture(folder / (f"{stem}.jpg" if number == 1 else f"{stem}-{number}.jpg"), data, answer)
+
+    return save

@@ -1,0 +1,197 @@
+"""`kenspeckle search`, `compare` and `detect`: who is on a photograph, are these the same, what faces are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.cli.target import Target
+    from kenspeckle.domain import FaceDetail, ImageSearch, QualityFilter
+
+Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph, or - for standard input.")]
+
+
+@reported(TROUBLE)
+def search(
+    image: Image,
+    threshold: options.Threshold = None,
+    max_faces: options.MaxFaces = None,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")] = False,
+    quality: options.Quality = None,
+    save: options.Save = None,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Find out who is on a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+    from kenspeckle.domain import display_name
+
+    with opened(url, api_key, data_dir, collection) as target:
+        data = read_image(image, target)
+        answer = target.recognizer.search_image(
+            target.collection,
+            data,
+            threshold=threshold,
+            max_faces=max_faces,
+            quality=_quality(quality),
+            every_face=all_faces,
+        )
+    if json:
+        output.emit(searched(answer, all_faces))
+    else:
+        rows = [
+            (
+                str(number) if all_faces else "",
+                display_name(match.face.external_image_id or "") or match.face.face_id,
+                f"{match.similarity:.2f}",
+                match.face.external_image_id or "",
+                match.face.face_id,
+            )
+            for number, one in enumerate(answer.searches, 1)
+            for match in one.matches
+        ]
+        if rows:
+            first = 0 if all_faces else 1
+            columns = ("face", "who", "similarity", "indexed as", "face id")
+            output.table(columns[first:], [row[first:] for row in rows], numbers=("face", "similarity"))
+        if all_faces:
+            unknown = sum(not one.matches for one in answer.searches)
+            if unknown:
+                output.say(f"{unknown} of {len(answer.searches)} faces match nobody who is indexed.")
+        elif not rows:
+            output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
+    if save:
+        from kenspeckle.cli.pictures import search_picture
+
+        search_picture(save, data, answer)
+    if not any(one.matches for one in answer.searches):
+        raise typer.Exit(NEGATIVE)
+
+
+@reported(TROUBLE)
+def compare(
+    source: Annotated[Path, typer.Argument(metavar="A", help="A photograph whose largest face is looked for.")],
+    target: Annotated[Path, typer.Argument(metavar="B", help="The photograph to look in.")],
+    threshold: options.Threshold = None,
+    quality: options.Quality = None,
+    save: options.Save = None,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Tell whether the largest face of A is on B. Exit code: 0 it is, 1 it is not, 2 an error."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir) as where:
+        first, second = read_image(source, where), read_image(target, where)
+        answer = where.recognizer.compare_faces(first, second, threshold=threshold, quality=_quality(quality))
+    if json:
+        output.emit(shapes.compare_faces(answer))
+    else:
+        rows = [(f"{similarity:.2f}", *_place(detail)) for detail, similarity in answer.matches]
+        if rows:
+            output.table(("similarity", "left", "top", "width", "height"), rows, numbers=_PLACE)
+        else:
+            others = f" ({len(answer.unmatched)} others there)" if answer.unmatched else ""
+            output.say(f"No match: the largest face of {source} is not on {target}{others}.")
+    if save:
+        from kenspeckle.cli.pictures import comparison_picture
+
+        comparison_picture(save, second, answer)
+    if not answer.matches:
+        raise typer.Exit(NEGATIVE)
+
+
+@reported(TROUBLE)
+def detect(
+    image: Image,
+    save: options.Save = None,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir) as target:
+        data = read_image(image, target)
+        details = target.recognizer.detect_faces(data)
+    if json:
+        output.emit(shapes.detect_faces(details))
+    elif details:
+        columns = ("face", "confidence", *_PLACE[1:], "roll", "yaw", "pitch", "brightness", "sharpness")
+        rows = [
+            (
+                str(number),
+                f"{one.confidence:.1f}",
+                *_place(one),
+                *(f"{angle:.0f}°" for angle in (one.pose.roll, one.pose.yaw, one.pose.pitch)),
+                f"{one.quality.brightness:.0f}",
+                f"{one.quality.sharpness:.0f}",
+            )
+            for number, one in enumerate(details, 1)
+        ]
+        output.table(columns, rows, numbers=columns)
+    else:
+        output.say("No face found.")
+    if save:
+        from kenspeckle.cli.pictures import detection_picture
+
+        detection_picture(save, data, details)
+    if not details:
+        raise typer.Exit(NEGATIVE)
+
+
+_PLACE = ("similarity", "left", "top", "width", "height")
+
+
+def _place(detail: FaceDetail) -> tuple[str, str, str, str]:
+    """A box in percent of the photograph."""
+    box = detail.box
+    left, top, width, height = (f"{100 * side:.1f}%" for side in (box.left, box.top, box.width, box.height))
+    return left, top, width, height
+
+
+def searched(answer: ImageSearch, every: bool) -> dict[str, Any]:
+    """The answer of a search as `/v1/search` gives it."""
+    from kenspeckle import shapes
+    from kenspeckle.domain import display_name
+
+    used = answer.searches if every else answer.searches[:1]
+    best_first = sorted((match for one in used for match in one.matches), key=lambda match: -match.similarity)
+    names = [display_name(one.face.external_image_id) for one in best_first if one.face.external_image_id]
+    shape: dict[str, Any] = {"faces": shapes.largest_search(answer), "matchedFaces": list(dict.fromkeys(names))}
+    if every:
+        shape["searches"] = [shapes.search_faces_by_image(one, answer.model) for one in answer.searches]
+        shape["unsearched"] = [shapes.unsearched_face(one) for one in answer.unsearched]
+    return shape
+
+
+def read_image(path: Path, target: Target) -> bytes:
+    """The photograph, as large as the target takes it at most."""
+    from kenspeckle.cli.index import REMOTE_BYTES
+    from kenspeckle.cli.photographs import read
+
+    return read(path, REMOTE_BYTES if target.remote else target.settings.max_image_bytes)
+
+
+def _quality(name: str | None) -> QualityFilter:
+    from kenspeckle.domain import QualityFilter
+
+    return QualityFilter(name.upper()) if name else QualityFilter.NONE

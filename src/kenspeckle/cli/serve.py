@@ -1,0 +1,149 @@
+"""`kenspeckle serve`: runs the service until it is told to stop, and finishes what it took."""
+
+from __future__ import annotations
+
+import math
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kenspeckle.cli.failures import FAILED, CommandFailed, reported
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from kenspeckle.main import Service
+    from kenspeckle.settings import Settings
+
+KEEP_ALIVE_SECONDS = 75
+"""Idle connections stay open longer than the 60 s of usual load balancers, so that these close them, not we."""
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
+
+
+@reported(FAILED)
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on; 127.0.0.1 unless set.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Port; 8080 unless set. 0 takes any free one.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and images.")] = None,
+    pack: Annotated[str | None, typer.Option("--pack", help="Model pack of new collections.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Photographs analysed at once.")] = None,
+    log_level: Annotated[str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Read this file instead of kenspeckle.toml.")] = None,
+) -> None:
+    """Run the service. Ctrl-C or SIGTERM stops it once the requests under way are answered.
+
+    All settings can be given in the environment too; see [bold]kenspeckle settings[/].
+    """
+    from kenspeckle import settings as settings_
+
+    if config is not None and not config.is_file():
+        raise CommandFailed(f"{config} does not exist.", "Name a TOML file with --config, or leave the option out.")
+    settings = settings_.load(
+        {
+            "host": host,
+            "port": port,
+            "data_dir": data_dir,
+            "pack": pack,
+            "workers": workers,
+            "log_level": log_level.upper() if log_level else None,
+        },
+        file=config,
+    )
+    for one in STOPPED_BY:
+        signal.signal(one, _leave)
+    listener = bound(settings.host, settings.port)
+    try:
+        from kenspeckle.main import build
+
+        service = build(settings)
+        try:
+            _run(service, settings, listener)
+        finally:
+            service.close()
+    finally:
+        listener.close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, before the slow part of starting. Raises CommandFailed with what to do."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise CommandFailed(f"'{host}' is no address of this machine.", "Use 127.0.0.1 or 0.0.0.0.") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        if error.errno in (98, 48):  # EADDRINUSE of Linux and macOS
+            raise CommandFailed(
+                f"Port {port} of {host} is in use.",
+                f"Stop what uses it, or choose another: --port {port + 1 if port < 65535 else 0}.",
+            ) from error
+        raise CommandFailed(f"Can't listen on {host}, port {port}: {error.strerror}.") from error
+    return listener
+
+
+def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
+    import uvicorn
+
+    url = address(listener, settings.host)
+
+    class Announcing(uvicorn.Server):
+        """Says where it listens as soon as it does."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                sys.stdout.write(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
+                sys.stdout.flush()
+
+    server: uvicorn.Server = Announcing(
+        uvicorn.Config(
+            service.app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+        )
+    )
+    # uvicorn raises the signal again when it has drained; by then there is nothing left to interrupt but our closing.
+    for one in STOPPED_BY:
+        signal.signal(one, _ignore)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise CommandFailed("The service did not start.", "The log above says why.")
+
+
+def address(listener: socket.socket, host: str) -> str:
+    """The URL by which this machine reaches the listener, with the real port."""
+    port = listener.getsockname()[1]
+    shown = {
+        "0.0.0.0": "127.0.0.1",  # noqa: S104 - translated away from it, not bound
+        "::": "[::1]",
+        "": "127.0.0.1",
+    }.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    """Stopped while starting: nothing was taken, so nothing has to be finished."""
+    raise SystemExit(128 + number)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None: ...

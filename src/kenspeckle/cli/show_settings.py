@@ -1,0 +1,60 @@
+"""`kenspeckle settings`: every setting, its value, and where the value comes from."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, reported
+
+_SECRET_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+@")
+
+
+@reported(FAILED)
+def settings(
+    json: options.Json = False,
+    config: Annotated[Path | None, typer.Option("--config", help="Read this file instead of kenspeckle.toml.")] = None,
+) -> None:
+    """Show every setting with its value and its source: default, file or environment."""
+    from kenspeckle import settings as settings_
+    from kenspeckle.cli import output
+
+    values = settings_.load(file=config)
+    path = config or Path(os.environ.get(settings_.PREFIX + "CONFIG", settings_.FILE))
+    in_file = set(tomllib.loads(path.read_text("utf-8"))) if path.is_file() else set()
+    rows: list[dict[str, Any]] = []
+    for one in fields(values):
+        variable = settings_.PREFIX + one.name.upper()
+        source = "environment" if os.environ.get(variable, "") else str(path) if one.name in in_file else "default"
+        rows.append(
+            {
+                "name": one.name,
+                "value": _shown(one.name, getattr(values, one.name)),
+                "source": source,
+                "variable": variable,
+                "about": one.metadata["doc"],
+            }
+        )
+    if json:
+        output.emit(rows)
+    else:
+        output.table(
+            ("setting", "value", "source", "about"),
+            [(row["variable"], str(row["value"]), row["source"], row["about"]) for row in rows],
+        )
+
+
+def _shown(name: str, value: Any) -> Any:
+    """The value, JSON-ready; secrets are only said to be there."""
+    if name == "admin_key":
+        return "(set)" if value else ""
+    if isinstance(value, bool | int | float):
+        return value
+    return _SECRET_IN_URL.sub(r"\1***@", str(value))

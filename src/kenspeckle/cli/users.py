@@ -1,0 +1,186 @@
+"""`kenspeckle users`: several faces under one id, and who of them is on a photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
+
+app = typer.Typer(help="Users: several faces of one person under one id.", no_args_is_help=True)
+
+UserId = Annotated[str, typer.Argument(metavar="USER_ID", help="Id of the user.")]
+FaceIds = Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of faces.")]
+
+
+@app.command()
+@reported(FAILED)
+def create(
+    user_id: UserId,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Create a user; `associate` gives it faces."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        target.recognizer.create_user(target.collection, user_id)
+    output.say(f"Created user {user_id}.")
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(
+    limit: options.Limit = 1000,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """List the users of a collection."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.pages import all_of
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        found = list(
+            all_of(lambda cursor: target.recognizer.list_users(target.collection, min(limit, 500), cursor), limit)
+        )
+    if json:
+        output.emit([shapes.user(one) for one in found])
+    elif found:
+        output.table(("user", "status"), [(one.user_id, one.status) for one in found])
+    else:
+        output.say("No users.")
+
+
+@app.command()
+@reported(FAILED)
+def delete(
+    user_id: UserId,
+    yes: options.Yes = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Delete a user; its faces stay."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    if not yes:
+        typer.confirm(f"Delete user {user_id}?", abort=True, err=True)
+    with opened(url, api_key, data_dir, collection) as target:
+        target.recognizer.delete_user(target.collection, user_id)
+    output.say(f"Deleted user {user_id}.")
+
+
+@app.command()
+@reported(FAILED)
+def associate(
+    user_id: UserId,
+    face_ids: FaceIds,
+    threshold: options.Threshold = 75.0,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Make faces the user's. Those that don't resemble its others stay out; exit code 1 then."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        answer = target.recognizer.associate_faces(
+            target.collection, user_id, face_ids, threshold=75.0 if threshold is None else threshold
+        )
+    if json:
+        output.emit(shapes.associate_faces(answer))
+    else:
+        output.say(f"{len(answer.associated)} of {len(set(face_ids))} faces are {user_id}'s now.")
+        for one in answer.unsuccessful:
+            output.remark(f"{one.face_id}: {', '.join(one.reasons)}", "yellow")
+    if answer.unsuccessful:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(FAILED)
+def disassociate(
+    user_id: UserId,
+    face_ids: FaceIds,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Take faces from the user; they stay in the collection."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    with opened(url, api_key, data_dir, collection) as target:
+        answer = target.recognizer.disassociate_faces(target.collection, user_id, face_ids)
+    if json:
+        output.emit(shapes.disassociate_faces(answer))
+    else:
+        output.say(f"{len(answer.associated)} of {len(set(face_ids))} faces are {user_id}'s no more.")
+        for one in answer.unsuccessful:
+            output.remark(f"{one.face_id}: {', '.join(one.reasons)}", "yellow")
+    if answer.unsuccessful:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(TROUBLE)
+def search(
+    image: Annotated[Path | None, typer.Argument(metavar="[IMAGE]", help="A photograph; - for standard input.")] = None,
+    face: Annotated[str | None, typer.Option("--face", help="Search with this stored face instead.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Search with this user instead.")] = None,
+    threshold: options.Threshold = None,
+    max_users: Annotated[int | None, typer.Option("--max-users", min=1, max=500, help="At most so many.")] = None,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Find users that resemble a photograph, a stored face or a user. Exit code: 0 found, 1 none, 2 an error."""
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.recognize import read_image
+    from kenspeckle.cli.target import opened
+
+    if sum(one is not None for one in (image, face, user)) != 1:
+        raise CommandFailed("Name one thing to search with.", "A photograph, --face FACE_ID or --user USER_ID.")
+    with opened(url, api_key, data_dir, collection) as target:
+        ask = target.recognizer
+        if image is not None:
+            data = read_image(image, target)
+            by_image = ask.search_users_by_image(target.collection, data, threshold=threshold, max_users=max_users)
+            matches, shape = by_image.matches, shapes.search_users_by_image(by_image)
+        else:
+            matches = ask.search_users(
+                target.collection, user_id=user, face_id=face, threshold=threshold, max_users=max_users
+            )
+            shape = {"UserMatches": shapes.user_matches(matches)}
+    if json:
+        output.emit(shape)
+    elif matches:
+        rows = [(one.user.user_id, f"{one.similarity:.2f}", one.user.status) for one in matches]
+        output.table(("user", "similarity", "status"), rows, numbers=("similarity",))
+    else:
+        output.say("No match: no user looks like this.")
+    if not matches:
+        raise typer.Exit(NEGATIVE)
