@@ -1,0 +1,146 @@
+"""The application factory: puts guard, routes, answers to errors and the envelope together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+import kenspeckle
+from kenspeckle.api import failures, invalid, openapi
+from kenspeckle.api.bodies import JSON_BYTES
+from kenspeckle.api.edge import Authenticate, Edge
+from kenspeckle.api.metrics import Metrics
+from kenspeckle.api.middleware import Envelope, Life
+from kenspeckle.api.rights import admin_only
+from kenspeckle.api.routes import add_routes
+from kenspeckle.api.threads import Threads
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Recognizer
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.gate import Gate
+
+
+def create_app(
+    *,
+    recognizer: Recognizer,
+    settings: Settings,
+    gate: Gate,
+    authenticate: Authenticate,
+    metrics: Metrics | None = None,
+    face_models: Mapping[str, str] | None = None,
+    extra_routes: Sequence[BaseRoute] = (),
+    admin_routers: Sequence[APIRouter] = (),
+    middleware: Sequence[Middleware] = (),
+) -> FastAPI:
+    """The REST edge as an ASGI application.
+
+    `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
+    after their own rights; `admin_routers` are put behind the scope admin. `middleware` runs inside the envelope, so
+    its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and whatever is
+    new get 503, what was taken is finished.
+    """
+    edge = Edge(
+        recognizer=recognizer,
+        settings=settings,
+        gate=gate,
+        threads=Threads(gate.workers + gate.queue),
+        metrics=metrics or Metrics(),
+        life=Life(),
+        authenticate=authenticate,
+        face_models=face_models or {},
+    )
+    edge.metrics.watch(gate)
+    app = FastAPI(
+        title="Kenspeckle",
+        version=kenspeckle.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(edge),
+        exception_handlers=_HANDLERS,
+        middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life), *middleware],
+    )
+    add_routes(app, edge)
+    app.router.routes.extend(extra_routes)
+    for router in admin_routers:
+        app.include_router(router, dependencies=[Depends(admin_only(edge))], max_body_size=JSON_BYTES)
+    app.state.edge = edge
+    app.state.drain = lambda: _drain(edge)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+def _drain(edge: Edge) -> None:
+    edge.life.draining = True
+    edge.gate.close()
+
+
+def _lifespan(edge: Edge) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        _drain(edge)
+        await asyncio.get_running_loop().run_in_executor(None, edge.threads.close)
+
+    return lifespan
+
+
+def _id(request: Request) -> str:
+    return str(request.state.request_id)
+
+
+async def _on_domain_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, KenspeckleError):
+        raise error
+    problem = failures.of_error(error)
+    if problem.status == 500:
+        # An operator's mistake, not the client's: it is told as little as of any other surprise.
+        raise error
+    return _sent(request, problem)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    details = {
+        404: f"There is no route {request.url.path[:100]!r}; /docs lists all of them.",
+        405: f"This route does not know {request.method}; it knows {(error.headers or {}).get('Allow', 'others')}.",
+        413: "The body is too large; send less at once.",
+        408: error.detail,
+    }
+    detail = details.get(error.status_code, "The request can't be read.")
+    return _sent(request, failures.of_http(error.status_code, detail, error.headers))
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError | ValidationError):
+        raise error
+    return _sent(request, failures.of_error(invalid.of(list(error.errors()))))
+
+
+def _sent(request: Request, problem: failures.Problem) -> Response:
+    response = problem.response(_id(request))
+    if "expect" in request.headers:
+        # The client may still hold its body back, or not: only a new connection is free of doubt.
+        response.headers["connection"] = "close"
+    return response
+
+
+_HANDLERS: dict[int | type[Exception], Any] = {
+    KenspeckleError: _on_domain_error,
+    HTTPException: _on_http_error,
+    RequestValidationError: _on_invalid,
+    ValidationError: _on_invalid,
+}

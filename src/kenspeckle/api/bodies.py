@@ -1,0 +1,217 @@
+"""Reading what clients send: counted, against a deadline, and only then looked at. Photographs, pairs and JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from kenspeckle.errors import ImageTooLarge, InvalidValue, UnsupportedImage
+
+GRACE_SECONDS = 10.0
+"""Time to send a body, to which each received byte adds 1 / SLOWEST."""
+SLOWEST = 16 * 1024
+"""Bytes a second below which a client is cut, so that none holds a place in the queue by dripping."""
+JSON_BYTES = 1024 * 1024
+FORM_BYTES = 64 * 1024
+"""Allowance for a form's part headers, and for the head of a data: URL with its line breaks."""
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SPACE = b" \t\r\n"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_TEXT = frozenset(range(0x20, 0x7F)) | set(_SPACE)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete; there is nobody to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A photograph as it was received: image bytes, or base64 text of them."""
+
+    data: bytes
+    content_type: str
+    limit: int
+    field: str = "body"
+
+    def image(self) -> bytes:
+        """Bytes of the image, base64 undone; costs time for large texts, so call it in a worker thread.
+
+        Raises UnsupportedImage (empty), InvalidValue (broken base64), ImageTooLarge."""
+        if not self.data:
+            raise UnsupportedImage(
+                "The body is empty. Send the photograph's bytes, for example with: curl --data-binary @photo.jpg",
+                field=self.field,
+            )
+        declared = self.content_type.startswith("text/")
+        image = _decoded(self.data, declared, self.field) if _is_text(self.data) else self.data
+        if len(image) > self.limit:
+            raise _too_large(self.limit, self.field)
+        return image
+
+
+async def photograph(request: Request, limit: int) -> Body:
+    """The body of a request as a photograph of at most `limit` bytes, before any base64 text is undone."""
+    headers = request.headers
+    content_type = _media_type(headers)
+    if content_type == "multipart/form-data":
+        raise UnsupportedImage(
+            "This route takes the photograph itself as the body, not a form. With curl: --data-binary @photo.jpg",
+            field="body",
+        )
+    most = limit if content_type.startswith("image/") else _base64_size(limit)
+    return Body(await read(request, most, limit), content_type, limit)
+
+
+async def pair(request: Request, limit: int) -> tuple[Body, Body]:
+    """`source` and `target` of a multipart form, each a photograph of at most `limit` bytes, as file or as text."""
+    if _media_type(request.headers) != "multipart/form-data":
+        raise InvalidValue(
+            "This route takes a form (multipart/form-data) with the photographs 'source' and 'target'. "
+            "With curl: -F source=@a.jpg -F target=@b.jpg",
+            field="body",
+        )
+    data = await read(request, 2 * _base64_size(limit), limit)
+    form = await _form(request.headers, data)
+    unknown = set(form) - {"source", "target"}
+    if unknown:
+        raise InvalidValue(f"The form has the part {min(unknown)!r}; known are source and target.", field="body")
+    return await _part(form, "source", limit), await _part(form, "target", limit)
+
+
+async def json(request: Request, model: type[M]) -> M:
+    """The body as JSON of the given shape. Raises pydantic's ValidationError, InvalidValue for a body too long."""
+    data = await read(request, JSON_BYTES, None)
+    return model.model_validate_json(data or b"{}")
+
+
+async def read(request: Request, most: int, image_limit: int | None) -> bytes:
+    """The whole body, at most `most` bytes: by its declared length first, then counted.
+
+    Raises ImageTooLarge (InvalidValue where no `image_limit` is given), ClientGone, and 408 for a client too slow."""
+    headers = request.headers
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise UnsupportedImage(f"The body is encoded with {encoding[:40]!r}; send it as it is.", field="body")
+    declared = headers.get("content-length")
+    if declared is not None and (not declared.isdigit() or int(declared) > most):
+        raise _refusal(image_limit, most)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(GRACE_SECONDS) as deadline:
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > most:
+                    raise _refusal(image_limit, most)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    break
+                deadline.reschedule(begun + GRACE_SECONDS + size / SLOWEST)
+    except TimeoutError:
+        raise HTTPException(
+            408,
+            f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once.",
+            headers={"connection": "close"},
+        ) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _base64_size(limit: int) -> int:
+    """Bytes of base64 text with a line break every 64 characters and the head of a data: URL."""
+    return limit * 4 // 3 + limit // 24 + FORM_BYTES
+
+
+def _refusal(image_limit: int | None, most: int) -> Exception:
+    if image_limit is not None:
+        return _too_large(image_limit, "body")
+    return InvalidValue(f"The body is larger than {most} bytes; send less at once.", field="body")
+
+
+def _too_large(limit: int, field: str) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"The photograph is larger than {limit} bytes. Send a smaller one; the operator sets the limit "
+        "(KENSPECKLE_MAX_IMAGE_BYTES).",
+        field=field,
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    """No image format that is taken begins with 16 printable characters."""
+    return all(byte in _TEXT for byte in data[:16])
+
+
+def _decoded(data: bytes, declared: bool, field: str) -> bytes:
+    """Bytes of base64 text (either alphabet, with or without padding, line breaks or a data: URL's head).
+
+    What is no base64 and was not `declared` to be text is returned as it is: the engine will say what it thinks."""
+    text = data.strip(_SPACE)
+    if text[:5].lower() == b"data:":
+        head, comma, text = text.partition(b",")
+        if not comma or not head.lower().endswith(b";base64"):
+            raise InvalidValue("The data: URL must be of the form data:image/jpeg;base64,....", field=field)
+        declared = True
+    compact = text.translate(_URL_SAFE, _SPACE).rstrip(b"=")
+    strange = compact.translate(None, _ALPHABET)
+    if strange and declared:
+        position = text.translate(_URL_SAFE).index(strange[:1])
+        raise InvalidValue(
+            f"The base64 text has {chr(strange[0])!r} at position {position}, which is no character of base64.",
+            field=field,
+        )
+    if strange:
+        return data
+    if len(compact) % 4 == 1:
+        if not declared:
+            return data
+        raise InvalidValue(
+            f"The base64 text is cut short: {len(compact)} characters are no whole number of bytes.", field=field
+        )
+    return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
+
+
+async def _form(headers: Headers, data: bytes) -> FormData:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield data
+        yield b""
+
+    parser = MultiPartParser(headers, stream(), max_files=2, max_fields=2, max_part_size=len(data) + 1)
+    # Nothing of a face is spooled to a temporary file; the body was counted and lies in memory already.
+    parser.spool_max_size = len(data) + 1
+    try:
+        return await parser.parse()
+    except (MultiPartException, UnicodeDecodeError, KeyError) as error:
+        raise InvalidValue(
+            "The form can't be read. It must be multipart/form-data with one 'source' and one 'target'.", field="body"
+        ) from error
+
+
+async def _part(form: FormData, name: str, limit: int) -> Body:
+    values = form.getlist(name)
+    if len(values) != 1:
+        raise InvalidValue(f"The form needs exactly one part named {name!r}; it has {len(values)}.", field=name)
+    value = values[0]
+    if isinstance(value, UploadFile):
+        return Body(await value.read(), (value.content_type or "").lower(), limit, name)
+    return Body(value.encode(), "text/plain", limit, name)

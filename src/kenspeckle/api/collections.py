@@ -1,0 +1,169 @@
+"""Handlers of collections and of the faces in them: create, read, list, search by a stored face, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kenspeckle import shapes
+from kenspeckle.api import bodies
+from kenspeckle.api.edge import Edge, answer
+from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery
+from kenspeckle.api.recognition import FaceId
+from kenspeckle.api.rights import granted
+from kenspeckle.api.schemas import FaceIds, NewCollection
+from kenspeckle.domain import Collection, Deleted
+from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
+from kenspeckle.usecases import rules
+
+CollectionId = Annotated[
+    str,
+    Path(
+        description="Name of the collection: 1 to 255 letters, digits, '_', '.' or '-'.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-]{1,255}$"},
+        examples=["visitors"],
+    ),
+]
+NOT_FOUND = "FACE_NOT_FOUND"
+
+
+class Collections:
+    """`request.state.collection` is the collection of the path, for which the guard checked the right."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+
+    async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+        """Collections by name. A key of single collections is shown those; its pages may be shorter than asked for."""
+        recognizer = self.edge.recognizer
+        page = await self.edge.threads.call(recognizer.list_collections, query.limit, query.cursor)
+        shown = [one for one in page.items if granted(request.state.principal, one.collection_id)]
+        content: shapes.Json = {
+            "CollectionIds": [one.collection_id for one in shown],
+            "FaceModelVersions": [self.edge.face_model(one.pack) for one in shown],
+            "Collections": [self._shape(one) for one in shown],
+        }
+        if page.cursor is not None:
+            content["NextToken"] = page.cursor
+        return answer(content)
+
+    async def create_collection(self, request: Request) -> Response:
+        """Create a collection; 409 where the name is taken. It belongs to the server's model pack for good."""
+        wanted = await bodies.json(request, NewCollection)
+        made = await self.edge.threads.call(self.edge.recognizer.create_collection, wanted.CollectionId, wanted.Tags)
+        return answer(self._shape(made), 201)
+
+    async def ensure_collection(self, request: Request, collection_id: CollectionId) -> Response:
+        """Create a collection (201), or find that it exists (200)."""
+        recognizer, name = self.edge.recognizer, request.state.collection
+
+        def ensure() -> tuple[Collection, int]:
+            try:
+                return recognizer.create_collection(name), 201
+            except AlreadyExists:
+                return recognizer.describe_collection(name), 200
+
+        made, status = await self.edge.threads.call(ensure)
+        return answer(self._shape(made), status)
+
+    async def describe_collection(self, request: Request, collection_id: CollectionId) -> Response:
+        """A collection with its counts, its pack and its tags."""
+        found = await self.edge.threads.call(self.edge.recognizer.describe_collection, request.state.collection)
+        return answer(self._shape(found))
+
+    async def delete_collection(self, request: Request, collection_id: CollectionId) -> Response:
+        """Delete a collection with all its faces, users and photographs. There is no way back."""
+        await self.edge.threads.call(self.edge.recognizer.delete_collection, request.state.collection)
+        return Response(status_code=204)
+
+    async def list_faces(
+        self, request: Request, collection_id: CollectionId, query: Annotated[FacesQuery, Query()]
+    ) -> Response:
+        """Faces in the order in which they were stored, of a user or an identity if one is named."""
+        recognizer, name = self.edge.recognizer, request.state.collection
+
+        def read() -> shapes.Json:
+            page = recognizer.list_faces(
+                name,
+                query.limit,
+                query.cursor,
+                user_id=query.user_id,
+                external_image_id=query.external_image_id,
+            )
+            return shapes.list_faces(page.items, page.cursor, self._model(name))
+
+        return answer(await self.edge.threads.call(read))
+
+    async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
+        """A stored face with everything that its photograph told."""
+        record = await self.edge.threads.call(self.edge.recognizer.get_face, request.state.collection, face_id)
+        return answer(shapes.face_record(record))
+
+    async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
+        """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
+        done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, [face_id])
+        for _, reason in done.unsuccessful:
+            if reason == NOT_FOUND:
+                raise FaceNotFound(f"There is no face {face_id!r} in this collection.", field="face_id")
+            raise Conflict(
+                f"The face {face_id!r} belongs to a user. Take it from the user first, or delete the user.",
+                field="face_id",
+            )
+        return answer(shapes.delete_faces(done))
+
+    async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
+        """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
+        wanted = await bodies.json(request, FaceIds)
+        done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, wanted.FaceIds)
+        return answer(shapes.delete_faces(done))
+
+    async def delete_identity(
+        self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
+    ) -> Response:
+        """Delete every face of one identity, that is, of one ExternalImageId, and the photographs they came from."""
+        name, identity = request.state.collection, rules.external_image_id(query.external_image_id)
+        done = await self.edge.threads.call(self._delete_identity, name, identity)
+        return answer(shapes.delete_faces(done))
+
+    async def search_face(
+        self,
+        request: Request,
+        collection_id: CollectionId,
+        face_id: FaceId,
+        query: Annotated[FaceSearchQuery, Query()],
+    ) -> Response:
+        """Find stored faces like a stored one, which is not among them. As SearchFaces of Rekognition."""
+        recognizer, name = self.edge.recognizer, request.state.collection
+
+        def search() -> shapes.Json:
+            matches = recognizer.search_faces(name, face_id, threshold=query.threshold, max_faces=query.max_faces)
+            return shapes.search_faces(face_id, matches, self._model(name))
+
+        return answer(await self.edge.threads.call(search))
+
+    def _delete_identity(self, collection_id: str, identity: str) -> Deleted:
+        """Page by page, forward only, so that faces that stay (those of users) are met once."""
+        recognizer = self.edge.recognizer
+        deleted: list[str] = []
+        stayed: list[tuple[str, str]] = []
+        cursor: str | None = None
+        while True:
+            page = recognizer.list_faces(collection_id, rules.MAX_PAGE, cursor, external_image_id=identity)
+            if page.items:
+                done = recognizer.delete_faces(collection_id, [face.face_id for face in page.items])
+                deleted += done.deleted
+                stayed += done.unsuccessful
+            if page.cursor is None:
+                return Deleted(tuple(deleted), tuple(stayed))
+            cursor = page.cursor
+
+    def _model(self, collection_id: str) -> str:
+        return self.edge.face_model(self.edge.recognizer.describe_collection(collection_id).pack)
+
+    def _shape(self, collection: Collection) -> shapes.Json:
+        return shapes.collection(
+            collection, self.edge.arn(collection.collection_id), self.edge.face_model(collection.pack)
+        )

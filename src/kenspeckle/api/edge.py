@@ -1,0 +1,49 @@
+"""What every route handler needs, in one frozen bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kenspeckle.api.metrics import Metrics
+from kenspeckle.api.middleware import Life
+from kenspeckle.api.threads import Threads
+from kenspeckle.domain import Principal
+from kenspeckle.ports import Recognizer
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.gate import Gate
+
+Authenticate: TypeAlias = Callable[[Request], Principal | Awaitable[Principal]]
+"""Says who asks, by the request's headers alone. Raises Unauthenticated. Must not block: await what may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    recognizer: Recognizer
+    settings: Settings
+    gate: Gate
+    threads: Threads
+    metrics: Metrics
+    life: Life
+    authenticate: Authenticate
+    face_models: Mapping[str, str] = field(default_factory=dict)
+    """Version of the face model by name of the pack."""
+
+    def arn(self, collection_id: str) -> str:
+        settings = self.settings
+        return f"arn:aws:rekognition:{settings.aws_region}:{settings.aws_account_id}:collection/{collection_id}"
+
+    def face_model(self, pack: str) -> str:
+        return self.face_models.get(pack, pack)
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """JSON without any validation on the way out: the shapes are ours, and tests hold them to the schemas."""
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status_code=status, media_type="application/json"
+    )

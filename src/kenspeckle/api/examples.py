@@ -1,0 +1,99 @@
+"""Example answers for the OpenAPI document, written by `kenspeckle.shapes` so that their shapes are the real ones."""
+
+from __future__ import annotations
+
+from kenspeckle import shapes
+from kenspeckle.domain import (
+    Associated,
+    Box,
+    Collection,
+    Comparison,
+    Deleted,
+    Face,
+    FaceDetail,
+    FaceMatch,
+    FaceRecord,
+    FaceSearch,
+    Indexed,
+    Landmark,
+    Pose,
+    Quality,
+    Reason,
+    UnindexedFace,
+    User,
+    UserMatch,
+    UserSearch,
+)
+from kenspeckle.shapes import Json
+
+MODEL = "centerface-dlib-1"
+FACE_ID = "5cdd8a4b-6e0f-4a4f-9d4e-0d8a3a1d1f6b"
+IMAGE_ID = "1f0f7c6e-3f2b-4d36-8a07-6f7f1f0a9d11"
+
+
+def answers() -> dict[str, Json]:
+    """One answer for each route that answers JSON, by the route's name."""
+    detail = FaceDetail(
+        Box(0.32, 0.18, 0.27, 0.41),
+        99.87,
+        (
+            Landmark("eyeLeft", 0.40, 0.33),
+            Landmark("eyeRight", 0.52, 0.33),
+            Landmark("nose", 0.46, 0.42),
+            Landmark("mouthLeft", 0.41, 0.49),
+            Landmark("mouthRight", 0.51, 0.49),
+        ),
+        Pose(1.2, -4.8, 3.5),
+        Quality(71.3, 88.0),
+    )
+    small = FaceDetail(Box(0.81, 0.40, 0.03, 0.05), 84.2, detail.landmarks, Pose(0.0, 61.0, 2.0), Quality(60.1, 12.5))
+    face = Face(FACE_ID, IMAGE_ID, "kenspeckle", "keanu-reeves.jpg", detail.box, 99.87, MODEL, 1767225600.0)
+    collection = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
+    user = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
+    match, user_match = FaceMatch(face, 99.94), UserMatch(user, 99.91)
+    search = shapes.search_faces_by_image(FaceSearch(detail, (match,)), MODEL)
+    described = shapes.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
+    user_described = shapes.user_description(user)
+    deleted = shapes.delete_faces(Deleted((FACE_ID,)))
+    taken = shapes.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
+    unused = UnindexedFace(small, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
+    return {
+        "index": shapes.index_faces(Indexed(IMAGE_ID, (FaceRecord(face, detail),), (unused,), MODEL, True)),
+        "search": {"faces": search, "matchedFaces": ["Keanu reeves"]},
+        "detect": shapes.detect_faces([detail]),
+        "compare": shapes.compare_faces(Comparison(detail, ((detail, 99.94),), (small,))),
+        "info": {
+            "name": "kenspeckle",
+            "version": "1.0.0",
+            "recognizer": "local",
+            "pack": {"name": "centerface-dlib", "version": MODEL, "dimension": 128},
+            "collection": "kenspeckle",
+            "face_match_threshold": 80.0,
+            "max_faces": 10,
+            "counts": {"collections": 1, "faces": 2, "users": 0, "images": 2},
+        },
+        "list_collections": {
+            "CollectionIds": ["visitors"],
+            "FaceModelVersions": [MODEL],
+            "Collections": [described],
+        },
+        "create_collection": described,
+        "ensure_collection": described,
+        "describe_collection": described,
+        "list_faces": shapes.list_faces([face], "eyJyb3ciOjF9", MODEL),
+        "get_face": shapes.face_record(FaceRecord(face, detail)),
+        "delete_face": deleted,
+        "delete_faces": deleted,
+        "delete_identity": deleted,
+        "search_face": shapes.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [match], MODEL),
+        "list_users": shapes.list_users([user], None),
+        "ensure_user": user_described,
+        "get_user": user_described,
+        "associate_faces": shapes.associate_faces(Associated((FACE_ID,), (), "ACTIVE")),
+        "disassociate_face": taken,
+        "disassociate_faces": taken,
+        "search_user": shapes.search_users([user_match], MODEL, user_id="reeves"),
+        "search_users_by_image": shapes.search_users_by_image(UserSearch(detail, (user_match,), (unused,), MODEL)),
+        "healthz": {"status": "alive"},
+        "readyz": {"status": "ready"},
+    }

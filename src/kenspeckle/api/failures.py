@@ -1,0 +1,158 @@
+"""From errors to answers: one table of statuses, one shape (RFC 9457 problem+json), nothing of an exception's text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from kenspeckle import errors
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES: dict[type[errors.KenspeckleError], int] = {
+    errors.InvalidValue: 422,
+    errors.InvalidCursor: 422,
+    errors.UnsupportedImage: 415,
+    errors.DamagedImage: 422,
+    errors.ImageTooLarge: 413,
+    errors.ImageTooSmall: 422,
+    errors.NoFace: 422,
+    errors.NotFound: 404,
+    errors.CollectionNotFound: 404,
+    errors.FaceNotFound: 404,
+    errors.UserNotFound: 404,
+    errors.ImageNotFound: 404,
+    errors.KeyNotFound: 404,
+    errors.AlreadyExists: 409,
+    errors.Conflict: 409,
+    errors.IdempotencyMismatch: 409,
+    errors.QuotaExceeded: 409,
+    errors.PackMismatch: 409,
+    errors.BucketNotAllowed: 422,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.RateLimited: 429,
+    errors.Overloaded: 503,
+    errors.ShuttingDown: 503,
+    errors.StorageFull: 507,
+    errors.StorageUnavailable: 503,
+    errors.ModelMissing: 503,
+    errors.SettingError: 500,
+    errors.NotOffered: 501,
+}
+"""Every error class of the core, each by name: a test walks the classes and finds the one that is missing here."""
+
+TITLES: dict[str, str] = {
+    "invalid_value": "A value breaks a rule",
+    "invalid_cursor": "Not a cursor of this list",
+    "unsupported_image": "Not an image that is taken",
+    "damaged_image": "The image is damaged",
+    "image_too_large": "The image is too large",
+    "image_too_small": "The image is too small",
+    "no_face": "No face in the photograph",
+    "not_found": "Not found",
+    "collection_not_found": "No such collection",
+    "face_not_found": "No such face",
+    "user_not_found": "No such user",
+    "image_not_found": "No such image",
+    "key_not_found": "No such key",
+    "already_exists": "It exists already",
+    "conflict": "It collides with what is stored",
+    "idempotency_mismatch": "The token was used with other parameters",
+    "quota_exceeded": "A limit would be passed",
+    "pack_mismatch": "The collection belongs to another model pack",
+    "invalid_s3_object": "The S3 object can't be read",
+    "unauthenticated": "A valid key is needed",
+    "forbidden": "The key lacks the right",
+    "rate_limited": "Too many requests",
+    "overloaded": "The server is busy",
+    "shutting_down": "The server is shutting down",
+    "storage_full": "The storage is full",
+    "storage_unavailable": "The storage can't be reached",
+    "model_missing": "The model pack is missing",
+    "invalid_setting": "A setting is wrong",
+    "not_offered": "Not offered here",
+    "bad_request": "The request can't be read",
+    "method_not_allowed": "The route does not know this method",
+    "request_timeout": "The request came too slowly",
+    "internal_error": "An unexpected error",
+}
+"""What each stable `code` means, in a few words."""
+
+_HTTP_CODES: dict[int, str] = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "image_too_large",
+}
+
+HTTP_STATUSES: dict[str, int] = {
+    "bad_request": 400,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "internal_error": 500,
+}
+"""Statuses of the codes that no error class of the core has."""
+
+INTERNAL = "Something went wrong on the server. Its log has more under this request id."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One failed request as the client is told of it."""
+
+    status: int
+    code: str
+    detail: str
+    field: str | None = None
+    headers: Mapping[str, str] | None = None
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """RFC 9457 members, and ours: code, field, request_id."""
+        answer: dict[str, Any] = {
+            "type": f"/docs#{self.code}",
+            "title": TITLES.get(self.code, HTTPStatus(self.status).phrase),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.field is not None:
+            answer["field"] = self.field
+        answer["request_id"] = request_id
+        return answer
+
+    def response(self, request_id: str) -> Response:
+        return Response(
+            orjson.dumps(self.body(request_id)),
+            status_code=self.status,
+            media_type=MEDIA_TYPE,
+            headers=dict(self.headers or {}),
+        )
+
+
+def of_error(error: errors.KenspeckleError) -> Problem:
+    """The problem that a domain error is. A class that the table lacks takes its nearest ancestor's status, or 500."""
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
+    headers: dict[str, str] = {}
+    if error.retry_after is not None or status in (429, 503):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1.0)))
+    if status == 401:
+        headers["www-authenticate"] = 'ApiKey realm="kenspeckle"'
+    return Problem(status, error.code, error.message, error.field, headers)
+
+
+def of_http(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
+    """The problem of an answer that routing or HTTP itself demands."""
+    return Problem(status, _HTTP_CODES.get(status, "bad_request"), detail, headers=headers)
+
+
+def internal() -> Problem:
+    """The fixed answer to whatever nobody foresaw."""
+    return Problem(500, "internal_error", INTERNAL)

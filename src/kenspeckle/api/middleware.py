@@ -1,0 +1,123 @@
+"""What every request gets, whatever its route: an id, safe headers, a line in the log, its numbers, a last resort."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kenspeckle.api import failures, logs
+from kenspeckle.api.bodies import ClientGone
+from kenspeckle.api.metrics import Metrics
+from kenspeckle.errors import ShuttingDown
+
+CLIENT_GONE = 499
+"""Status of the log and the metrics for a client that left before its answer; nobody receives it."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}\Z")
+
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""Headers of every answer that does not bring its own: biometric data is cached by nobody and embedded nowhere."""
+
+_DURING_SHUTDOWN = frozenset({"/healthz", "/metrics"})
+
+
+class Envelope:
+    """Pure ASGI middleware around everything, the wire edge included."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, life: Life) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.life = life
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        logs.REQUEST_ID.set(request_id)
+        status = 0
+
+        async def deliver(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _complete(list(message.get("headers", ())), request_id)
+            await send(message)
+
+        self.metrics.in_flight.inc()
+        try:
+            if self.life.draining and scope["path"] not in _DURING_SHUTDOWN:
+                await failures.of_error(_draining()).response(request_id)(scope, receive, deliver)
+            else:
+                await self.app(scope, receive, deliver)
+        except ClientGone:
+            status = CLIENT_GONE
+        except Exception:
+            logs.errors.exception("unexpected error", extra={"request_id": request_id})
+            if status == 0:
+                await failures.internal().response(request_id)(scope, receive, deliver)
+        finally:
+            self.metrics.in_flight.dec()
+            self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
+
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = route_of(scope)
+        self.metrics.request(scope["method"], route, status, seconds)
+        principal = scope["state"].get("principal")
+        key = getattr(principal, "key", None)
+        logs.access.info(
+            "request",
+            extra={
+                "request_id": request_id,
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "key": key.key_id if key is not None else None,
+            },
+        )
+
+
+class Life:
+    """Whether the server takes requests, or only finishes those it has."""
+
+    def __init__(self) -> None:
+        self.draining = False
+
+
+def route_of(scope: Scope) -> str:
+    """Template of the route that took the request, `unmatched` where none did."""
+    route = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return path if isinstance(path, str) else "unmatched"
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.match(text):
+                return text
+    return str(uuid.uuid4())
+
+
+def _complete(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in headers}
+    headers += [header for header in _HEADERS if header[0] not in present]
+    headers.append((b"x-request-id", request_id.encode("latin-1")))
+    return headers
+
+
+def _draining() -> ShuttingDown:
+    return ShuttingDown("The server is shutting down; send the request again.", retry_after=1.0)

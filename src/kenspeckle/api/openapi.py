@@ -1,0 +1,181 @@
+"""The OpenAPI document: what FastAPI can't know of our routes, and the finishing of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+import kenspeckle
+from kenspeckle import errors
+from kenspeckle.api import failures
+from kenspeckle.api.rights import RIGHTS
+from kenspeckle.api.schemas import Problem
+
+DESCRIPTION = """\
+Kenspeckle recognizes people in photographs, on your own machine. **Index** a photograph of a person under a name,
+then **search** with another photograph: the answer says who it shows.
+
+```
+curl -X PUT --data-binary @keanu-reeves.jpg http://127.0.0.1:8080/v1/index/keanu-reeves.jpg
+curl -X PUT --data-binary @party.jpg http://127.0.0.1:8080/v1/search
+```
+
+Photographs are sent as they are (JPEG, PNG, WebP and others) or as base64 text. Members of answers that Amazon
+Rekognition also has carry its names. Similarity and confidence are percentages; boxes and points are ratios of the
+photograph's width and height.
+
+With a key created, each request needs one in the header `x-api-key`. Errors are `application/problem+json` (RFC 9457)
+with a stable `code`; every answer has an `x-request-id`, under which the server's log knows more.
+"""
+
+TAGS = [
+    {"name": "recognition", "description": "Index, search, detect, compare."},
+    {"name": "collections", "description": "Galleries, kept apart from each other."},
+    {"name": "faces", "description": "What a collection holds."},
+    {"name": "users", "description": "Several faces of one person under one id."},
+    {"name": "keys", "description": "Who may do what; for administrators."},
+    {"name": "operations", "description": "For those who run the service."},
+]
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+_SENTENCES: dict[str, tuple[str, str | None]] = {
+    "invalid_value": ("threshold must be a number from 0 to 100; '101' is not.", "threshold"),
+    "invalid_cursor": ("The cursor was not handed out for this list. Begin without one.", "cursor"),
+    "unsupported_image": ("These bytes are no image that is taken: JPEG, PNG, WebP, GIF, AVIF, HEIC.", "body"),
+    "damaged_image": ("The image can't be decoded to its end. Send it again.", "body"),
+    "image_too_large": ("The photograph is larger than 15728640 bytes. Send a smaller one.", "body"),
+    "image_too_small": ("The image has fewer than 80 x 80 pixels. Send a larger one.", "body"),
+    "no_face": ("There are no faces in the image. Should be at least 1.", "image"),
+    "collection_not_found": ("The collection id: visitors does not exist.", "collection"),
+    "face_not_found": ("There is no such face in this collection.", "face_id"),
+    "user_not_found": ("There is no such user in this collection.", "user_id"),
+    "image_not_found": ("No photograph is kept under this name.", "key"),
+    "already_exists": ("The collection id: visitors already exists.", "collection"),
+    "conflict": ("The face belongs to a user. Take it from the user first, or delete the user.", "face_id"),
+    "quota_exceeded": ("A user may have 100 faces.", "face_ids"),
+    "pack_mismatch": ("The collection holds templates of another pack; index into a new collection.", "collection"),
+    "unauthenticated": ("A key is needed in the header x-api-key.", None),
+    "forbidden": ("The key 'front desk' has no scope 'index'; it has: search.", None),
+    "overloaded": ("All workers are busy and the queue is full; send the request again.", None),
+    "storage_full": ("The disk is full; nothing was stored.", None),
+    "request_timeout": ("The body came too slowly. Send it again, or less at once.", None),
+    "model_missing": ("The model pack is not on this machine; run: kenspeckle models pull", None),
+    "storage_unavailable": ("The catalog does not answer.", None),
+    "not_found": ("There is no such route; /docs lists all.", None),
+    "internal_error": (failures.INTERNAL, None),
+}
+
+PHOTOGRAPH = {
+    "required": True,
+    "description": "The photograph, raw or as base64 text (also as a data: URL).",
+    "content": {
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "text/plain": {
+            "schema": {"type": "string", "format": "byte"},
+            "example": "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ...",
+        },
+    },
+}
+PAIR = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["source", "target"],
+                "properties": {
+                    "source": {"type": "string", "format": "binary", "description": "Whose largest face is sought."},
+                    "target": {"type": "string", "format": "binary", "description": "Where it is sought."},
+                },
+            }
+        }
+    },
+}
+
+
+def json_body(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    """A request body that is JSON of the model."""
+    schema = model.model_json_schema(by_alias=False)
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def refusals(codes: Iterable[str]) -> dict[int | str, dict[str, Any]]:
+    """`responses` for the given error codes, one entry a status, one example a code."""
+    grouped: dict[int, list[str]] = {}
+    for code in codes:
+        grouped.setdefault(status_of(code), []).append(code)
+    return {status: _refusal(status, grouped[status]) for status in sorted(grouped)}
+
+
+def status_of(code: str) -> int:
+    """Status of an error code, from the table of failures."""
+    for kind, status in failures.STATUSES.items():
+        if kind.code == code:
+            return status
+    return failures.HTTP_STATUSES[code]
+
+
+def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
+    examples = {}
+    for code in codes:
+        detail, field = _SENTENCES[code]
+        value = failures.Problem(status, code, detail, field).body("9b2f6f0e-6f0b-4a0e-8f6e-2b7d0d1f3c55")
+        examples[code] = {"summary": failures.TITLES[code], "value": value}
+    response: dict[str, Any] = {
+        "description": "; ".join(f"`{code}`: {failures.TITLES[code]}" for code in codes),
+        "content": {failures.MEDIA_TYPE: {"schema": _PROBLEM, "examples": examples}},
+    }
+    if status in (429, 503):
+        response["headers"] = {
+            "retry-after": {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}}
+        }
+    return response
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The whole document; made once, kept by the application."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    made = get_openapi(
+        title="Kenspeckle",
+        version=kenspeckle.__version__,
+        summary="Face recognition on your own machine",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_version="3.1.0",
+    )
+    components = made.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+    for path in made["paths"].values():
+        for operation in path.values():
+            _finish(operation)
+    app.openapi_schema = made
+    return made
+
+
+def _finish(operation: dict[str, Any]) -> None:
+    name = operation["operationId"].removesuffix("_put")
+    right = RIGHTS.get(name, "admin")
+    operation["security"] = [] if right is None else [{"key": []}]
+    responses = operation["responses"]
+    # Routers of others declare FastAPI's own shape, which our handler of its errors never sends.
+    if "HTTPValidationError" in str(responses.get("422", "")):
+        responses["422"] = _refusal(422, [errors.InvalidValue.code])
+    for response in responses.values():
+        response.setdefault("headers", {})["x-request-id"] = {
+            "description": "Id of the request, the client's own if it sent one.",
+            "schema": {"type": "string"},
+        }

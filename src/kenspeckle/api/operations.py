@@ -1,0 +1,54 @@
+"""Handlers for those who run the service: alive, ready, numbers, and the description of the API."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kenspeckle.api import docs_page, metrics
+from kenspeckle.api.edge import Edge, answer
+from kenspeckle.api.openapi import document
+
+
+class Operations:
+    """The description is made once, in a thread, when it is first asked for."""
+
+    def __init__(self, edge: Edge, app: FastAPI) -> None:
+        self.edge = edge
+        self.app = app
+        self._page = b""
+        self._json = b""
+
+    async def healthz(self, request: Request) -> Response:
+        """Alive: the process answers. Restart it where this fails."""
+        return answer({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        """Ready: model loaded, catalog answers, no shutdown under way. Send no traffic where this fails."""
+        await self.edge.threads.call(self.edge.recognizer.ready)
+        return answer({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Numbers for Prometheus."""
+        text = await self.edge.threads.call(self.edge.metrics.text)
+        return Response(text, headers={"content-type": metrics.MEDIA_TYPE})
+
+    async def openapi(self, request: Request) -> Response:
+        """This description, as OpenAPI 3.1."""
+        if not self._json:
+            made = await self.edge.threads.call(document, self.app)
+            self._json = orjson.dumps(made)
+        return Response(self._json, media_type="application/json")
+
+    async def docs(self, request: Request) -> Response:
+        """This description, to read. The page loads nothing from anywhere."""
+        if not self._page:
+            made = await self.edge.threads.call(document, self.app)
+            self._page = (await self.edge.threads.call(docs_page.render, made)).encode()
+        return Response(
+            self._page,
+            media_type="text/html",
+            headers={"content-security-policy": docs_page.POLICY, "cache-control": "no-cache"},
+        )

@@ -1,0 +1,131 @@
+"""Query parameters of the routes, as models: their ranges are checked and documented in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from kenspeckle.domain import QualityFilter
+from kenspeckle.usecases import rules
+
+RULES: dict[str, str] = {
+    "threshold": "a number from 0 to 100",
+    "max_faces": f"a whole number from 1 to {rules.MAX_MATCHES}",
+    "max_users": "a whole number from 1 to 500",
+    "limit": f"a whole number from 1 to {rules.MAX_PAGE} (of users, 500)",
+    "all_faces": "true or false",
+    "quality": "NONE, AUTO, LOW, MEDIUM or HIGH",
+    "attributes": "DEFAULT or ALL",
+}
+"""What a client is told that a parameter must be."""
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+CollectionName = Annotated[
+    str | None,
+    Field(
+        description="The collection; without it the server's default one.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-]{1,255}$"},
+        examples=["kenspeckle"],
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="Similarity (0 to 100) from which a face is a match; without it the server's setting, 80 at first. "
+        "At 80 one impostor pair in 1,000 passes, at 90 one in 10,000, at 95 one in 100,000.",
+    ),
+]
+MaxFaces = Annotated[
+    int | None,
+    Field(ge=1, le=rules.MAX_MATCHES, description="Matches answered at most; without it the server's setting, 10."),
+]
+Quality = Annotated[
+    QualityFilter,
+    BeforeValidator(_upper),
+    Field(description="Faces below this bar are not used. NONE, AUTO, LOW, MEDIUM or HIGH."),
+]
+Limit = Annotated[int, Field(ge=1, le=rules.MAX_PAGE, description="Items on a page.")]
+Cursor = Annotated[str | None, Field(max_length=4096, description="NextToken of the page before.")]
+
+
+class InCollection(BaseModel):
+    collection: CollectionName = None
+
+
+class IndexQuery(InCollection):
+    max_faces: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=rules.MAX_MATCHES,
+            description="Faces stored at most, the best and largest first; without it the server's setting, 10.",
+        ),
+    ] = None
+    quality: Annotated[
+        QualityFilter | None,
+        BeforeValidator(_upper),
+        Field(description="Faces below this bar are not stored; without it the server's setting, AUTO."),
+    ] = None
+
+
+class SearchQuery(InCollection):
+    threshold: Threshold = None
+    max_faces: MaxFaces = None
+    all_faces: Annotated[bool, Field(description="Search every face of the photograph, not only the largest.")] = False
+    quality: Quality = QualityFilter.NONE
+
+
+class DetectQuery(BaseModel):
+    attributes: Annotated[
+        Literal["DEFAULT", "ALL"],
+        BeforeValidator(_upper),
+        Field(
+            description="For clients of Rekognition. Both answer what there is: box, confidence, landmarks, pose, "
+            "quality. Age, gender, emotion are not guessed."
+        ),
+    ] = "DEFAULT"
+
+
+class CompareQuery(BaseModel):
+    threshold: Threshold = None
+    quality: Quality = QualityFilter.NONE
+
+
+class PageQuery(BaseModel):
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+class UsersQuery(PageQuery):
+    limit: Annotated[int, Field(ge=1, le=500, description="Items on a page.")] = 100
+
+
+class FacesQuery(PageQuery):
+    user_id: Annotated[str | None, Field(max_length=128, description="Only faces of this user.")] = None
+    external_image_id: Annotated[str | None, Field(max_length=255, description="Only faces of this identity.")] = None
+
+
+class IdentityQuery(BaseModel):
+    external_image_id: Annotated[str, Field(max_length=255, description="The identity whose faces are deleted.")]
+
+
+class FaceSearchQuery(BaseModel):
+    threshold: Threshold = None
+    max_faces: MaxFaces = None
+
+
+class UserSearchQuery(BaseModel):
+    threshold: Threshold = None
+    max_users: Annotated[int | None, Field(ge=1, le=500, description="Users answered at most; without it 10.")] = None
+
+
+class UserImageSearchQuery(UserSearchQuery):
+    quality: Quality = QualityFilter.NONE

@@ -1,0 +1,294 @@
+"""What goes over the wire as JSON, as Pydantic models: requests are read with them, answers only described.
+
+Answers are written by `kenspeckle.shapes`; tests hold each of them to its model here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from kenspeckle.usecases import rules
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Shape(BaseModel):
+    """Base of all: no member that is not named here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BoundingBox(Shape):
+    """A rectangle in ratios of the photograph's width and height; it may lie partly outside."""
+
+    Width: float
+    Height: float
+    Left: float
+    Top: float
+
+
+class Landmark(Shape):
+    """A point of the face; left and right as the viewer sees them."""
+
+    Type: str = Field(description="eyeLeft, eyeRight, nose, mouthLeft or mouthRight")
+    X: float
+    Y: float
+
+
+class Pose(Shape):
+    """Rotation of the head in degrees."""
+
+    Roll: float
+    Yaw: float
+    Pitch: float
+
+
+class ImageQuality(Shape):
+    Brightness: Percent
+    Sharpness: Percent
+
+
+class FaceDetail(Shape):
+    """A face as seen in a photograph."""
+
+    BoundingBox: BoundingBox
+    Confidence: Percent = Field(description="That this is a face at all.")
+    Landmarks: list[Landmark]
+    Pose: Pose
+    Quality: ImageQuality
+
+
+class Face(Shape):
+    """A face held by a collection."""
+
+    FaceId: str
+    BoundingBox: BoundingBox
+    ImageId: str
+    ExternalImageId: str | None = Field(default=None, description="The identity it was indexed under.")
+    Confidence: Percent
+    IndexFacesModelVersion: str
+    UserId: str | None = Field(default=None, description="The user it belongs to; absent where it belongs to none.")
+
+
+class FaceRecord(Shape):
+    Face: Face
+    FaceDetail: FaceDetail
+
+
+class UnindexedFace(Shape):
+    """A detected face that was not stored."""
+
+    Reasons: list[str]
+    FaceDetail: FaceDetail
+
+
+class UnsearchedFace(Shape):
+    """A detected face that was not searched."""
+
+    FaceDetails: FaceDetail
+    Reasons: list[str]
+
+
+class IndexFaces(Shape):
+    FaceRecords: list[FaceRecord] = Field(description="Faces stored, largest first.")
+    UnindexedFaces: list[UnindexedFace]
+    FaceModelVersion: str
+
+
+class FaceMatch(Shape):
+    Similarity: Percent
+    Face: Face
+
+
+class SearchFacesByImage(Shape):
+    SearchedFaceBoundingBox: BoundingBox
+    SearchedFaceConfidence: Percent
+    FaceMatches: list[FaceMatch] = Field(description="Most similar first.")
+    FaceModelVersion: str
+
+
+class Search(Shape):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    faces: SearchFacesByImage = Field(description="Search of the largest face.")
+    matched_names: list[str] = Field(alias="matchedFaces", description="Names of who was found, best first.")
+    searches: list[SearchFacesByImage] | None = Field(
+        default=None, description="One a face, largest first; with all_faces only."
+    )
+    unsearched: list[UnsearchedFace] | None = Field(default=None, description="With all_faces only.")
+
+
+class SearchFaces(Shape):
+    SearchedFaceId: str
+    FaceMatches: list[FaceMatch]
+    FaceModelVersion: str
+
+
+class DetectFaces(Shape):
+    FaceDetails: list[FaceDetail]
+
+
+class ComparedSourceImageFace(Shape):
+    BoundingBox: BoundingBox
+    Confidence: Percent
+
+
+class CompareFacesMatch(Shape):
+    Similarity: Percent
+    Face: FaceDetail
+
+
+class CompareFaces(Shape):
+    SourceImageFace: ComparedSourceImageFace
+    FaceMatches: list[CompareFacesMatch] = Field(description="Faces of the target, most similar first.")
+    UnmatchedFaces: list[FaceDetail]
+
+
+class Collection(Shape):
+    CollectionId: str
+    CollectionARN: str
+    FaceCount: int
+    UserCount: int
+    FaceModelVersion: str
+    CreationTimestamp: float = Field(description="Seconds since the epoch.")
+    Pack: str = Field(description="Model pack that its faces were described by.")
+    Revision: int = Field(description="Grows by one with each write.")
+    Tags: dict[str, str]
+
+
+class CollectionList(Shape):
+    CollectionIds: list[str]
+    FaceModelVersions: list[str]
+    Collections: list[Collection]
+    NextToken: str | None = None
+
+
+class FaceList(Shape):
+    Faces: list[Face]
+    FaceModelVersion: str
+    NextToken: str | None = None
+
+
+class UnsuccessfulFaceDeletion(Shape):
+    FaceId: str
+    Reasons: list[str]
+
+
+class DeletedFaces(Shape):
+    DeletedFaces: list[str]
+    UnsuccessfulFaceDeletions: list[UnsuccessfulFaceDeletion]
+
+
+class User(Shape):
+    UserId: str
+    UserStatus: str
+
+
+class UserDescription(User):
+    FaceCount: int
+    CreationTimestamp: float = Field(description="Seconds since the epoch.")
+
+
+class UserList(Shape):
+    Users: list[User]
+    NextToken: str | None = None
+
+
+class FaceReference(Shape):
+    FaceId: str
+
+
+class UnsuccessfulFace(Shape):
+    FaceId: str
+    Reasons: list[str]
+    UserId: str | None = None
+    Confidence: Percent | None = None
+
+
+class AssociateFaces(Shape):
+    AssociatedFaces: list[FaceReference]
+    UnsuccessfulFaceAssociations: list[UnsuccessfulFace]
+    UserStatus: str
+
+
+class DisassociateFaces(Shape):
+    DisassociatedFaces: list[FaceReference]
+    UnsuccessfulFaceDisassociations: list[UnsuccessfulFace]
+    UserStatus: str
+
+
+class UserMatch(Shape):
+    Similarity: Percent
+    User: User
+
+
+class UserReference(Shape):
+    UserId: str
+
+
+class SearchUsers(Shape):
+    UserMatches: list[UserMatch]
+    FaceModelVersion: str
+    SearchedUser: UserReference | None = None
+    SearchedFace: FaceReference | None = None
+
+
+class SearchedFaceDetails(Shape):
+    FaceDetail: FaceDetail
+
+
+class SearchUsersByImage(Shape):
+    UserMatches: list[UserMatch]
+    FaceModelVersion: str
+    UnsearchedFaces: list[UnsearchedFace]
+    SearchedFace: SearchedFaceDetails | None = Field(default=None, description="Absent where no face was searched.")
+
+
+class Info(BaseModel):
+    """More members than these depend on the recognizer."""
+
+    name: str
+    version: str
+    model_config = ConfigDict(extra="allow")
+
+
+class Status(Shape):
+    status: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem+json. `code` is stable; match on it, not on words."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = Field(description="What was wrong and how to mend it.")
+    field: str | None = Field(default=None, description="The input at fault.")
+    request_id: str
+
+
+class NewCollection(Shape):
+    CollectionId: str = Field(validation_alias=AliasChoices("CollectionId", "id"))
+    Tags: dict[str, str] | None = Field(default=None, validation_alias=AliasChoices("Tags", "tags"))
+
+
+class FaceIds(Shape):
+    FaceIds: list[str] = Field(
+        min_length=1, max_length=rules.MAX_FACE_IDS, validation_alias=AliasChoices("FaceIds", "faceIds")
+    )
+
+
+class AssociatedFaceIds(Shape):
+    FaceIds: list[str] = Field(
+        min_length=1, max_length=rules.MAX_FACES_A_USER, validation_alias=AliasChoices("FaceIds", "faceIds")
+    )
+    UserMatchThreshold: float = Field(
+        default=75.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("UserMatchThreshold", "threshold"),
+    )

@@ -1,0 +1,139 @@
+"""Handlers of users, each several faces of one person: create, read, list, associate faces, search, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kenspeckle import shapes
+from kenspeckle.api import bodies
+from kenspeckle.api.collections import CollectionId
+from kenspeckle.api.edge import Edge, answer
+from kenspeckle.api.queries import UserImageSearchQuery, UserSearchQuery, UsersQuery
+from kenspeckle.api.recognition import FaceId
+from kenspeckle.api.schemas import AssociatedFaceIds, FaceIds
+from kenspeckle.domain import User
+from kenspeckle.errors import Conflict, FaceNotFound
+
+UserId = Annotated[
+    str,
+    Path(
+        description="Name of the user: 1 to 128 letters, digits, '_', '.', '-' or ':'.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-:]{1,128}$"},
+        examples=["keanu"],
+    ),
+]
+
+
+class Users:
+    """`request.state.collection` is the collection of the path, for which the guard checked the right."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+
+    async def list_users(
+        self, request: Request, collection_id: CollectionId, query: Annotated[UsersQuery, Query()]
+    ) -> Response:
+        """Users of a collection."""
+        page = await self.edge.threads.call(
+            self.edge.recognizer.list_users, request.state.collection, query.limit, query.cursor
+        )
+        return answer(shapes.list_users(page.items, page.cursor))
+
+    async def ensure_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
+        """Create a user (201), or find that it exists (200). Faces are given to it by association."""
+        recognizer, name = self.edge.recognizer, request.state.collection
+
+        def ensure() -> tuple[User, int]:
+            try:
+                recognizer.create_user(name, user_id)
+            except Conflict:
+                return recognizer.get_user(name, user_id), 200
+            return recognizer.get_user(name, user_id), 201
+
+        made, status = await self.edge.threads.call(ensure)
+        return answer(shapes.user_description(made), status)
+
+    async def get_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
+        """A user and how many faces it has."""
+        found = await self.edge.threads.call(self.edge.recognizer.get_user, request.state.collection, user_id)
+        return answer(shapes.user_description(found))
+
+    async def delete_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
+        """Delete a user. Its faces stay in the collection, no longer anyone's."""
+        await self.edge.threads.call(self.edge.recognizer.delete_user, request.state.collection, user_id)
+        return Response(status_code=204)
+
+    async def associate_faces(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
+        """Give faces to a user, at most 100 in all. Each must resemble those that it has by UserMatchThreshold."""
+        wanted = await bodies.json(request, AssociatedFaceIds)
+        done = await self.edge.threads.call(
+            self.edge.recognizer.associate_faces,
+            request.state.collection,
+            user_id,
+            wanted.FaceIds,
+            threshold=wanted.UserMatchThreshold,
+        )
+        return answer(shapes.associate_faces(done))
+
+    async def disassociate_faces(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
+        """Take faces from a user. They stay in the collection."""
+        wanted = await bodies.json(request, FaceIds)
+        done = await self.edge.threads.call(
+            self.edge.recognizer.disassociate_faces, request.state.collection, user_id, wanted.FaceIds
+        )
+        return answer(shapes.disassociate_faces(done))
+
+    async def disassociate_face(
+        self, request: Request, collection_id: CollectionId, user_id: UserId, face_id: FaceId
+    ) -> Response:
+        """Take one face from a user. It stays in the collection."""
+        done = await self.edge.threads.call(
+            self.edge.recognizer.disassociate_faces, request.state.collection, user_id, [face_id]
+        )
+        if done.unsuccessful:
+            raise FaceNotFound(f"The user {user_id!r} has no face {face_id!r}.", field="face_id")
+        return answer(shapes.disassociate_faces(done))
+
+    async def search_user(
+        self,
+        request: Request,
+        collection_id: CollectionId,
+        user_id: UserId,
+        query: Annotated[UserSearchQuery, Query()],
+    ) -> Response:
+        """Find users like a user, which is not among them. As SearchUsers of Rekognition."""
+        recognizer, name = self.edge.recognizer, request.state.collection
+
+        def search() -> shapes.Json:
+            matches = recognizer.search_users(
+                name, user_id=user_id, threshold=query.threshold, max_users=query.max_users
+            )
+            model = self.edge.face_model(recognizer.describe_collection(name).pack)
+            return shapes.search_users(matches, model, user_id=user_id)
+
+        return answer(await self.edge.threads.call(search))
+
+    async def search_users_by_image(
+        self, request: Request, collection_id: CollectionId, query: Annotated[UserImageSearchQuery, Query()]
+    ) -> Response:
+        """Find which users the largest face of a photograph resembles. As SearchUsersByImage of Rekognition.
+
+        The body is the photograph, raw or as base64 text. A photograph without a face answers no matches."""
+        edge = self.edge
+        with edge.gate.admit():
+            body = await bodies.photograph(request, edge.settings.max_image_bytes)
+            found = await edge.threads.call(
+                lambda: edge.recognizer.search_users_by_image(
+                    request.state.collection,
+                    body.image(),
+                    threshold=query.threshold,
+                    max_users=query.max_users,
+                    quality=query.quality,
+                )
+            )
+        edge.metrics.faces_searched.inc(0 if found.detail is None else 1)
+        return answer(shapes.search_users_by_image(found))

@@ -1,0 +1,121 @@
+"""A real server (uvicorn, a free port) over a recognizer without eyes, for tests of HTTP itself."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from kenspeckle.api.app import create_app
+from kenspeckle.domain import Key, Principal, Scope
+from kenspeckle.errors import Unauthenticated
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.gate import Gate
+from tests.api.fake import FakeRecognizer
+
+LIMIT = 200_000
+
+
+def key(*scopes: Scope, collections: tuple[str, ...] = ()) -> Key:
+    """A key for tests."""
+    return Key("key-1", "test", "api", frozenset(scopes), frozenset(collections), 1.7e9)
+
+
+@dataclass
+class Server:
+    """A running server and what is behind it. `principal` is who every request is from; None: refuse."""
+
+    app: FastAPI
+    recognizer: FakeRecognizer
+    gate: Gate
+    client: httpx.Client
+    port: int
+    who: list[Principal | None]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def send(self, data: bytes, timeout: float = 5.0) -> bytes:
+        """Raw bytes in, whatever comes back out until the server closes or falls silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+            connection.sendall(data)
+            return drained(connection)
+
+
+def drained(connection: socket.socket) -> bytes:
+    """What the server sends until it closes or a second of silence passes."""
+    connection.settimeout(1.0)
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except (TimeoutError, ConnectionResetError):
+        pass
+    return received
+
+
+@contextmanager
+def running(settings: Settings | None = None, gate: Gate | None = None, **more: Any) -> Iterator[Server]:
+    """Serve a fresh application until the block ends."""
+    settings = settings or replace(Settings(), max_image_bytes=LIMIT)
+    gate = gate or Gate(2, 4, 1.0)
+    recognizer = FakeRecognizer()
+    who: list[Principal | None] = [Principal()]
+
+    def authenticate(request: Request) -> Principal:
+        if who[0] is None:
+            raise Unauthenticated("A key is needed in the header x-api-key.")
+        return who[0]
+
+    app = create_app(recognizer=recognizer, settings=settings, gate=gate, authenticate=authenticate, **more)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, loop="uvloop", http="httptools", timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+    thread.start()
+    port = listener.getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        for _ in range(200):
+            if server.started:
+                break
+            threading.Event().wait(0.02)
+        try:
+            yield Server(app, recognizer, gate, client, port, who)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            listener.close()
+
+
+@pytest.fixture(scope="module")
+def _server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def server(_server: Server) -> Iterator[Server]:
+    """One process for all tests of a file, forgetful between them."""
+    _server.recognizer.__init__()  # type: ignore[misc]  # the same object, as new
+    _server.who[0] = Principal()
+    _server.client.cookies.clear()
+    yield _server
+
+
+@pytest.fixture
+def http(server: Server) -> httpx.Client:
+    return server.client
