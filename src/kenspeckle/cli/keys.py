@@ -92,10 +92,11 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 
         rows = [described(key, time.time()) for key in access.list()]
         if as_json:
-            emit({"keys": rows})
+            emit(rows)
         elif rows:
-            columns = ("id", "name", "kind", "state", "scopes", "collections", "expires_at", "last_used_at")
-            table(columns, ([_cell(row[column]) for column in columns] for row in rows))
+            columns = ("id", "name", "state", "scopes", "collections", "last_used_at")
+            shown = ([_cell(row[column]) for column in columns] for row in rows)
+            table([column.removesuffix("_at").replace("_", " ") for column in columns], shown)
         else:
             remark("There is no key; `kenspeckle keys create NAME` makes one.")
 

@@ -1,0 +1,132 @@
+"""`kenspeckle keys` on a real data folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from kenspeckle.catalog.master import MasterKey
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.cli.keys import app
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access import Access
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(app, words)
+
+
+def _json(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def _access(tmp_path: Path) -> Access:
+    settings = Settings(data_dir=tmp_path / "data")
+    return Access(SqlCatalog.open(settings.catalog), MasterKey.of(settings))
+
+
+def test_create_prints_the_key_once(run: Run, tmp_path: Path) -> None:
+    made = _json(run("create", "desk", "--json"))
+    assert set(made) == {"id", "name", "scopes", "collections", "api_key"}
+    assert made["scopes"] == ["index", "search", "read", "delete"]
+    assert made["collections"] == []
+    assert re.fullmatch(r"ksp_[0-9A-Za-z]{43}", made["api_key"])
+    assert _access(tmp_path).authenticate(made["api_key"]).key is not None
+    for command in (("list", "--json"), ("show", made["id"], "--json")):
+        assert made["api_key"] not in run(*command).output
+    held = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
+    assert made["api_key"].encode() not in held
+
+
+def test_create_with_everything(run: Run, tmp_path: Path) -> None:
+    made = _json(
+        run(
+            "create", "sdk", "--scope", "search", "--scope", "read", "--collection", "b", "--collection", "a",
+            "--aws", "--expires", "30d", "--json",
+        )
+    )  # fmt: skip
+    assert set(made) == {
+        "id", "name", "scopes", "collections", "api_key", "access_key_id", "secret_access_key",
+    }  # fmt: skip
+    assert made["scopes"] == ["search", "read"]
+    assert made["collections"] == ["a", "b"]
+    found = _access(tmp_path).aws_secret(made["access_key_id"])
+    assert found is not None
+    assert found[1] == made["secret_access_key"]
+    assert found[0].expires_at == pytest.approx(found[0].created_at + 30 * 86400, abs=60)
+    held = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
+    assert made["secret_access_key"].encode() not in held
+    assert (tmp_path / "data" / "master.key").stat().st_mode & 0o077 == 0
+
+
+def test_list_show_revoke_and_rotate(run: Run) -> None:
+    assert _json(run("list", "--json")) == []
+    made = _json(run("create", "desk", "--json"))
+    shown = _json(run("show", made["id"], "--json"))
+    assert shown["state"] == "active"
+    assert _json(run("list", "--json")) == [shown]
+    rotated = _json(run("rotate", made["id"], "--json"))
+    assert rotated["id"] != made["id"]
+    assert _json(run("show", made["id"], "--json"))["state"] == "revoked"
+    assert _json(run("revoke", rotated["id"], "--json"))["state"] == "revoked"
+    assert [key["state"] for key in _json(run("list", "--json"))] == ["revoked", "revoked"]
+
+
+def test_for_people(run: Run) -> None:
+    empty = run("list")
+    assert "keys create NAME" in empty.stderr
+    first = run("create", "front desk")
+    assert re.search(r"api_key: ksp_\w{43}", first.stdout)
+    assert "not shown again" in first.stderr
+    assert "every request needs one" in first.stderr
+    assert "every request needs one" not in run("create", "second").stderr
+    listed = run("list").stdout
+    assert "front desk" in listed
+    assert "active" in listed
+    assert "ksp_" not in listed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("create", "desk", "--scope", "write"), "no scope"),
+        (("create", ""), "1 to 128"),
+        (("create", "desk", "--collection", "a/b"), "no collection id"),
+        (("create", "desk", "--expires", "soon"), "no expiry"),
+        (("create", "desk", "--expires", "2001-01-01"), "has passed"),
+        (("show", "key-none"), "no key 'key-none'"),
+        (("revoke", "key-none"), "no key 'key-none'"),
+        (("rotate", "key-none"), "no key 'key-none'"),
+    ],
+)
+def test_mistakes_are_told(run: Run, words: tuple[str, ...], message: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert _json(run("list", "--json")) == []
+
+
+def test_a_revoked_key_can_not_be_rotated(run: Run) -> None:
+    made = _json(run("create", "desk", "--json"))
+    run("revoke", made["id"])
+    assert "revoked" in run("rotate", made["id"]).stderr
+
+
+def test_another_data_folder(run: Run, tmp_path: Path) -> None:
+    _json(run("create", "desk", "--data-dir", str(tmp_path / "other"), "--json"))
+    assert (tmp_path / "other" / "kenspeckle.db").is_file()
+    assert _json(run("list", "--json")) == []
