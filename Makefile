@@ -26,7 +26,7 @@ $(MODELS): $(READY)
 setup: $(READY) $(MODELS) ## environment in .venv, the package, the model pack
 
 demo: setup ## index and search real photographs on a real server
-	$(BIN)/python demo/demo.py
+	$(BIN)/kenspeckle demo
 
 serve: setup ## run the service on http://127.0.0.1:8080
 	$(BIN)/kenspeckle serve

@@ -1,0 +1,135 @@
+"""The composition root: `build(settings)` makes every part and puts them together; no other place knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kenspeckle.catalog.master import MasterKey
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.errors import SettingError
+from kenspeckle.images.places import Places
+from kenspeckle.images.store import open_images
+from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.ports import Images
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access import Access
+from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.loopback import is_loopback, require_key_for
+from kenspeckle.usecases.parts import Parts
+from kenspeckle.usecases.recognizer import LocalRecognizer
+from kenspeckle.vision import packs
+from kenspeckle.vision.engine import Engine
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that is ready to serve. `close` finishes what is under way and lets go of the files."""
+
+    settings: Settings
+    recognizer: LocalRecognizer
+    access: Access
+    catalog: SqlCatalog
+    images: Images
+    stages: Stages
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The REST and wire edges as one ASGI application, made when it is first asked for."""
+        return _app(self)
+
+    def close(self) -> None:
+        """Close every part, the catalog last."""
+        self.recognizer.close()
+        self.access.close()
+        self.catalog.close()
+
+
+class Stages:
+    """Passes durations of stages on to whoever measures them; nobody does until an edge is there."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str, float], None] | None = None
+
+    def observe(self, stage: str, seconds: float) -> None:
+        if self.tell is not None:
+            self.tell(stage, seconds)
+
+
+def build(settings: Settings) -> Service:
+    """Everything of the embedded profile, mended after a crash, with the default collection in place.
+
+    Raises SettingError, ModelMissing, StorageFull, StorageUnavailable; and SettingError where `settings.host` can be
+    reached by others and no key exists.
+    """
+    if settings.recognizer != "local":
+        raise SettingError("RECOGNIZER=rekognition is not built yet; use local.", field="recognizer")
+    pack = packs.find(settings.models_dir, settings.pack)
+    catalog = SqlCatalog.open(settings.catalog)
+    try:
+        access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host))
+        access.seed(settings.admin_key)
+        require_key_for(settings.host, catalog)
+        engine = Engine(pack, settings)
+        images = open_images(settings.images)
+        stages = Stages()
+        recognizer = LocalRecognizer(
+            Parts(
+                engine=engine,
+                catalog=catalog,
+                index=FollowingIndex(catalog, engine.pack.dimension),
+                images=images,
+                gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
+                settings=settings,
+                observe=stages.observe,
+            )
+        )
+        recognizer.start()
+    except BaseException:
+        catalog.close()
+        raise
+    return Service(settings, recognizer, access, catalog, images, stages)
+
+
+def _app(service: Service) -> FastAPI:
+    # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
+    from starlette.middleware import Middleware
+
+    from kenspeckle.api import keys
+    from kenspeckle.api.app import create_app
+    from kenspeckle.api.auth import Authenticator, LocalOnly
+    from kenspeckle.api.metrics import Metrics
+    from kenspeckle.wire import protocol
+
+    settings, recognizer, access = service.settings, service.recognizer, service.access
+    pack, gate = recognizer.parts.engine.pack, recognizer.parts.gate
+    metrics = Metrics()
+    service.stages.tell = metrics.observe
+    app = create_app(
+        recognizer=recognizer,
+        settings=settings,
+        gate=gate,
+        authenticate=Authenticator(access),
+        metrics=metrics,
+        face_models={pack.name: pack.version},
+        admin_routers=(keys.router(access),),
+        middleware=(Middleware(LocalOnly, access=access),),
+    )
+    app.router.routes.extend(
+        protocol.routes(
+            recognizer,
+            access,
+            Places.parse(settings.s3_buckets),
+            settings,
+            gate=gate,
+            call=app.state.edge.threads.call,
+            pack=pack.name,
+            face_model=pack.version,
+        )
+    )
+    return app
