@@ -6,21 +6,25 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
-from starlette.testclient import TestClient
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from tests.api.fake import FakeRecognizer
 from tests.unit.memory_keys import MemoryKeys
 
 from kenspeckle.api import keys as keys_
+from kenspeckle.api.app import create_app
 from kenspeckle.api.auth import Authenticator, LocalOnly, foreign
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.domain import Key, Principal
-from kenspeckle.errors import KenspeckleError, StorageUnavailable, Unauthenticated
+from kenspeckle.errors import StorageUnavailable, Unauthenticated
+from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access
+from kenspeckle.usecases.gate import Gate
 
 LOCAL = [(b"host", b"127.0.0.1:8080")]
 
@@ -202,53 +206,64 @@ def test_pages_of_other_sites(site: str, mode: str, dest: str, method: str, pass
 # -- routes ------------------------------------------------------------------------------------------------------------
 
 
-def _app(access: Access) -> FastAPI:
-    app = FastAPI()
-    app.include_router(keys_.router(access))
+class Asgi:
+    """Sends requests to the real application, as a client of this machine, without a socket."""
 
-    @app.exception_handler(KenspeckleError)
-    async def failed(request: Request, error: KenspeckleError) -> JSONResponse:
-        return JSONResponse({"code": error.code, "field": error.field, "detail": error.message}, 422)
+    def __init__(self, access: Access) -> None:
+        self._app = create_app(
+            recognizer=FakeRecognizer(),
+            settings=Settings(),
+            gate=Gate(1, 1, 1.0),
+            authenticate=Authenticator(access),
+            admin_routers=[keys_.router(access)],
+            middleware=[Middleware(LocalOnly, access=access)],
+        )
 
-    app.add_middleware(LocalOnly, access=access)
-    return app
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 5))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(send())
 
 
 @pytest.fixture
-def client(access: Access) -> Iterator[TestClient]:
-    with TestClient(_app(access), base_url="http://127.0.0.1:8080") as client:
-        yield client
+def send(access: Access) -> Asgi:
+    return Asgi(access)
 
 
-def test_the_guard_covers_every_path_until_there_is_a_key(client: TestClient, access: Access) -> None:
+def test_the_guard_covers_every_path_until_there_is_a_key(send: Asgi, access: Access) -> None:
     evil = {"host": "evil.example"}
-    for path in ("/v1/keys", "/openapi.json", "/docs", "/nothing"):
-        refused = client.get(path, headers=evil)
+    for path in ("/v1/keys", "/openapi.json", "/docs", "/healthz", "/v1/collections", "/nothing"):
+        refused = send("GET", path, headers=evil)
         assert refused.status_code == 403
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json()["code"] == "forbidden"
+        assert refused.json()["request_id"] == refused.headers["x-request-id"] != ""
         assert "keys create" in refused.json()["detail"]
-    wire = client.post("/", headers=evil, content=b"{}")
+    wire = send("POST", "/", headers=evil, content=b"{}")
     assert wire.status_code == 400
     assert wire.json()["__type"] == "AccessDeniedException"
-    assert client.get("/v1/keys").status_code == 200
-    access.create("desk")
-    assert client.get("/v1/keys", headers=evil).status_code == 200
+    assert send("GET", "/v1/keys").status_code == 200
+    made = access.create("desk", ["admin"])
+    assert send("GET", "/v1/keys", headers=evil | {"x-api-key": made.api_key}).status_code == 200
+    assert send("GET", "/v1/keys").status_code == 401
 
 
 def test_the_guard_stays_up_while_the_catalog_is_away(
-    client: TestClient, stored: MemoryKeys, monkeypatch: pytest.MonkeyPatch
+    send: Asgi, stored: MemoryKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> tuple[()]:
         raise StorageUnavailable("The catalog does not answer.")
 
     monkeypatch.setattr(stored, "keys", away)
-    assert client.get("/v1/keys", headers={"host": "evil.example"}).status_code == 403
-    assert client.get("/v1/keys").json()["code"] == "storage_unavailable"
+    assert send("GET", "/v1/keys", headers={"host": "evil.example"}).status_code == 403
+    assert send("GET", "/v1/keys").json()["code"] == "storage_unavailable"
 
 
-def test_keys_over_http(client: TestClient, access: Access) -> None:
-    answer = client.post("/v1/keys", json={"name": "desk", "scopes": ["search", "read"], "collections": ["a"]})
+def test_keys_over_http(send: Asgi, access: Access) -> None:
+    answer = send("POST", "/v1/keys", json={"name": "desk", "scopes": ["search", "read"], "collections": ["a"]})
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     made = answer.json()
@@ -256,26 +271,83 @@ def test_keys_over_http(client: TestClient, access: Access) -> None:
     assert (made["name"], made["scopes"], made["collections"]) == ("desk", ["search", "read"], ["a"])
     assert access.authenticate(made["api_key"]).key == access.show(made["id"])
 
-    shown = client.get(f"/v1/keys/{made['id']}").json()
-    assert shown["state"] == "active"
-    assert client.get("/v1/keys").json() == {"keys": [shown]}
-    assert made["api_key"] not in client.get("/v1/keys").text
+    admin = {"x-api-key": access.create("admin", ["admin"]).api_key}
+    shown = send("GET", f"/v1/keys/{made['id']}", headers=admin)
+    assert shown.json()["state"] == "active"
+    listed = send("GET", "/v1/keys", headers=admin)
+    assert listed.json()["keys"][0] == shown.json()
+    assert len(listed.json()["keys"]) == 2
+    assert made["api_key"] not in listed.text
 
-    rotated = client.post(f"/v1/keys/{made['id']}/rotate")
+    rotated = send("POST", f"/v1/keys/{made['id']}/rotate", headers=admin)
     assert rotated.status_code == 201
-    assert rotated.headers["cache-control"] == "no-store"
     assert rotated.json()["api_key"] != made["api_key"]
-    assert client.get(f"/v1/keys/{made['id']}").json()["state"] == "revoked"
-    assert client.delete(f"/v1/keys/{rotated.json()['id']}").json()["state"] == "revoked"
+    assert send("GET", f"/v1/keys/{made['id']}", headers=admin).json()["state"] == "revoked"
+    assert send("POST", f"/v1/keys/{made['id']}/rotate", headers=admin).status_code == 409
+    assert send("DELETE", f"/v1/keys/{rotated.json()['id']}", headers=admin).json()["state"] == "revoked"
 
 
-def test_a_pair_over_http(client: TestClient, access: Access) -> None:
-    made = client.post("/v1/keys", json={"name": "sdk", "aws": True, "expires": "30d"}).json()
+KEY_ROUTES = (
+    ("GET", "/v1/keys"),
+    ("POST", "/v1/keys"),
+    ("GET", "/v1/keys/key-1"),
+    ("DELETE", "/v1/keys/key-1"),
+    ("POST", "/v1/keys/key-1/rotate"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), KEY_ROUTES)
+def test_only_an_admin_of_everything_hands_out_keys(send: Asgi, access: Access, method: str, path: str) -> None:
+    every_other = access.create("clerk", ["index", "search", "read", "delete"])
+    of_one = access.create("admin of a", ["admin"], ["a"])
+    expired = access.create("gone", ["admin"], expires_at=1.0)
+    for created, status in ((every_other, 403), (of_one, 403), (expired, 401)):
+        # The body is broken: who has no right is told that, before anything of the body is looked at.
+        answer = send(method, path, headers={"x-api-key": created.api_key}, content=b"{broken")
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert send(method, path, content=b"{broken").status_code == 401
+    assert len(access.list()) == 3
+
+
+def test_a_key_reaches_its_collections_only(send: Asgi, access: Access) -> None:
+    of_one = {"x-api-key": access.create("of a", ["read"], ["a"]).api_key}
+    refused = send("GET", "/v1/collections/b/faces", headers=of_one)
+    assert refused.status_code == 403
+    assert "not granted the collection 'b'" in refused.json()["detail"]
+    assert send("GET", "/v1/collections/a/faces", headers=of_one).status_code != 403
+    refused = send("DELETE", "/v1/collections/a/faces/0b2f6f0e-6f0b-4a0e-8f6e-2b7d0d1f3c55", headers=of_one)
+    assert refused.status_code == 403
+    assert "no scope 'delete'" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("x-api-key", "")],
+        [("x-api-key", "ksp_" + "0" * 43)],
+        [("x-api-key", "x" * 20_000)],
+        [("x-api-key", "schl\xfcssel".encode("latin-1"))],
+        [("x-api-key", "a"), ("x-api-key", "b")],
+        [("authorization", "Bearer ksp_0")],
+    ],
+)
+def test_bad_keys_over_http(send: Asgi, access: Access, headers: list[tuple[str, str | bytes]]) -> None:
+    access.create("desk")
+    answer = send("GET", "/v1/info", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthenticated"
+    assert answer.headers["www-authenticate"]
+
+
+def test_a_pair_over_http(send: Asgi, access: Access) -> None:
+    made = send("POST", "/v1/keys", json={"name": "sdk", "aws": True, "expires": "30d"}).json()
     found = access.aws_secret(made["access_key_id"])
     assert found is not None
     assert found[1] == made["secret_access_key"]
     assert made["id"] == made["access_key_id"]
-    assert client.get(f"/v1/keys/{made['id']}").json()["expires_at"] is not None
+    assert access.show(made["id"]).expires_at is not None
 
 
 @pytest.mark.parametrize(
@@ -293,16 +365,24 @@ def test_a_pair_over_http(client: TestClient, access: Access) -> None:
         [],
     ],
 )
-def test_a_bad_new_key(client: TestClient, stored: MemoryKeys, body: object) -> None:
-    assert client.post("/v1/keys", json=body).status_code == 422
+def test_a_bad_new_key(send: Asgi, stored: MemoryKeys, body: object) -> None:
+    answer = send("POST", "/v1/keys", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_value"
     assert not stored.rows
 
 
 @pytest.mark.parametrize("key_id", ["key-none", "x" * 5000, "%00", "%C3%BC"])
-def test_an_unknown_key(client: TestClient, key_id: str) -> None:
-    answers = [
-        client.get(f"/v1/keys/{key_id}"),
-        client.delete(f"/v1/keys/{key_id}"),
-        client.post(f"/v1/keys/{key_id}/rotate"),
-    ]
-    assert all(isinstance(answer, httpx.Response) and answer.json()["code"] == "key_not_found" for answer in answers)
+def test_an_unknown_key(send: Asgi, key_id: str) -> None:
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/rotate")):
+        answer = send(method, f"/v1/keys/{key_id}{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "key_not_found")
+
+
+def test_the_routes_are_documented(send: Asgi) -> None:
+    document = send("GET", "/openapi.json").json()
+    for method, path in KEY_ROUTES:
+        operation = document["paths"][path.replace("key-1", "{key_id}")][method.lower()]
+        assert operation["security"] == [{"key": []}]
+        assert {"401", "403"} <= operation["responses"].keys()
+        assert operation["description"]

@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 
+from kenspeckle.api import bodies
+from kenspeckle.api.edge import answer
+from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.usecases.access import Access
 from kenspeckle.usecases.credentials import DEFAULT_SCOPES, described, expiry, revealed
 
@@ -28,10 +34,7 @@ _EXAMPLE_KEY: dict[str, JsonValue] = {
 class NewKey(BaseModel):
     """What a key may do."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"name": "front desk", "scopes": ["search"], "collections": ["visitors"]}]},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(description="What the key is for; names need not be unique.", min_length=1, max_length=128)
     scopes: list[str] = Field(
@@ -82,37 +85,60 @@ class CreatedKey(BaseModel):
     secret_access_key: str | None = Field(default=None, description="Only with `aws`.")
 
 
+_NEW = json_body(NewKey, {"name": "front desk", "scopes": ["search", "read"], "collections": ["visitors"]})
+_NO_RIGHT = refusals(("unauthenticated", "forbidden"))
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`key_not_found`: No such key"}}
+
+
 def router(access: Access) -> APIRouter:
-    """The routes. Whoever mounts them checks the scope `admin` first. Handlers are plain functions: they run in
-    threads, for they wait for the catalog."""
+    """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
+    would have read it before."""
     routes = APIRouter(prefix="/v1/keys", tags=["keys"])
 
-    @routes.post("", status_code=201, response_model=CreatedKey, response_model_exclude_none=True)
-    def create_key(new: NewKey, response: Response) -> dict[str, Any]:
+    @routes.post(
+        "",
+        status_code=201,
+        response_model=CreatedKey,
+        operation_id="create_key",
+        openapi_extra={"requestBody": _NEW},
+        responses={**_NO_RIGHT, **refusals(("invalid_value", "request_timeout", "storage_full"))},
+    )
+    async def create_key(request: Request) -> Response:
         """Make a key. Its secret is in this answer only."""
-        response.headers["cache-control"] = "no-store"
+        new = await bodies.json(request, NewKey)
         expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
-        return revealed(access.create(new.name, new.scopes, new.collections, aws=new.aws, expires_at=expires_at))
+        created = await run_in_threadpool(
+            access.create, new.name, new.scopes, new.collections, aws=new.aws, expires_at=expires_at
+        )
+        return answer(revealed(created), 201)
 
-    @routes.get("", response_model=KeyList)
-    def list_keys() -> dict[str, Any]:
+    @routes.get("", response_model=KeyList, operation_id="list_keys", responses=_NO_RIGHT)
+    async def list_keys() -> Response:
         """All keys, revoked and expired ones included, oldest first."""
-        return {"keys": [described(key, time.time()) for key in access.list()]}
+        found = await run_in_threadpool(access.list)
+        return answer({"keys": [described(key, time.time()) for key in found]})
 
-    @routes.get("/{key_id}", response_model=KeyAnswer)
-    def show_key(key_id: str) -> dict[str, Any]:
+    @routes.get("/{key_id}", response_model=KeyAnswer, operation_id="show_key", responses={**_NO_RIGHT, **_UNKNOWN})
+    async def show_key(key_id: str) -> Response:
         """One key."""
-        return described(access.show(key_id), time.time())
+        return answer(described(await run_in_threadpool(access.show, key_id), time.time()))
 
-    @routes.delete("/{key_id}", response_model=KeyAnswer)
-    def revoke_key(key_id: str) -> dict[str, Any]:
+    @routes.delete(
+        "/{key_id}", response_model=KeyAnswer, operation_id="revoke_key", responses={**_NO_RIGHT, **_UNKNOWN}
+    )
+    async def revoke_key(key_id: str) -> Response:
         """Make a key worthless, for good."""
-        return described(access.revoke(key_id), time.time())
+        return answer(described(await run_in_threadpool(access.revoke, key_id), time.time()))
 
-    @routes.post("/{key_id}/rotate", status_code=201, response_model=CreatedKey, response_model_exclude_none=True)
-    def rotate_key(key_id: str, response: Response) -> dict[str, Any]:
+    @routes.post(
+        "/{key_id}/rotate",
+        status_code=201,
+        response_model=CreatedKey,
+        operation_id="rotate_key",
+        responses={**_NO_RIGHT, **_UNKNOWN, **refusals(("conflict", "storage_full"))},
+    )
+    async def rotate_key(key_id: str) -> Response:
         """Replace a key by a new one with the same rights and expiry; the old one is revoked at once."""
-        response.headers["cache-control"] = "no-store"
-        return revealed(access.rotate(key_id))
+        return answer(revealed(await run_in_threadpool(access.rotate, key_id)), 201)
 
     return routes
