@@ -28,6 +28,7 @@ from kenspeckle.ports import Change, NewFace, Stored
 
 T = TypeVar("T")
 TOKEN_SECONDS = 8 * 3600
+TOUCH_SECONDS = 60
 
 
 class FakeKeys:
@@ -62,7 +63,8 @@ class FakeKeys:
     def touch_key(self, key_id: str, now: float) -> None:
         if key_id in self._keys:
             key, digest, sealed = self._keys[key_id]
-            self._keys[key_id] = (replace(key, last_used_at=now), digest, sealed)
+            if key.last_used_at is None or now - key.last_used_at >= TOUCH_SECONDS:
+                self._keys[key_id] = (replace(key, last_used_at=now), digest, sealed)
 
     def any_key(self) -> bool:
         now = time.time()
@@ -313,11 +315,19 @@ class FakeCatalog(FakeKeys):
             )
 
     def link_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None, limit: int
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        limit: int,
+        *,
+        among: Sequence[str] | None = None,
     ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
             user = self._user_row(gallery, user_id)
+            self._check_members(gallery, user, among)
             rows = {stored.new.face_id: row for row, stored in gallery.faces.items()}
             for face_id in face_ids:
                 if face_id not in rows or gallery.faces[rows[face_id]].user not in (None, user):
@@ -328,10 +338,19 @@ class FakeCatalog(FakeKeys):
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             self._set_members(gallery, user, members, template)
 
-    def unlink_faces(self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None) -> None:
+    def unlink_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
             user = self._user_row(gallery, user_id)
+            self._check_members(gallery, user, among)
             members = {row for row, stored in gallery.faces.items() if stored.user == user}
             leaving = {row for row in members if gallery.faces[row].new.face_id in face_ids}
             if len(leaving) < len(set(face_ids)) or (members == leaving) != (template is None):
@@ -368,7 +387,8 @@ class FakeCatalog(FakeKeys):
                     net[kind, row] = revision
             if len(net) > limit:
                 return None
-            return [Change(at, kind, row, self._template(gallery, kind, row)) for (kind, row), at in net.items()]
+            ordered = sorted((at, kind, row) for (kind, row), at in net.items())
+            return [Change(at, kind, row, self._template(gallery, kind, row)) for at, kind, row in ordered]
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
         with self._lock:
@@ -431,6 +451,12 @@ class FakeCatalog(FakeKeys):
         if (excess := len(gallery.log) - self._log_limit) > 0:
             gallery.floor = gallery.log[excess - 1][0]
             gallery.log = [entry for entry in gallery.log if entry[0] > gallery.floor]
+
+    @staticmethod
+    def _check_members(gallery: _Gallery, user: int, among: Sequence[str] | None) -> None:
+        members = {stored.new.face_id for stored in gallery.faces.values() if stored.user == user}
+        if among is not None and set(among) != members:
+            raise Conflict("The user's faces changed meanwhile; ask again.", field="face_ids")
 
     def _set_members(self, gallery: _Gallery, user: int, members: set[int], template: Vector | None) -> None:
         for row, stored in gallery.faces.items():

@@ -281,14 +281,30 @@ class Catalog(Protocol):
         ...
 
     def link_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None, limit: int
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        limit: int,
+        *,
+        among: Sequence[str] | None = None,
     ) -> None:
         """Make the faces the user's and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
-        where a face meanwhile belongs to another user or is gone."""
+        where a face meanwhile belongs to another user or is gone. `among` are the faces that the user had when the
+        template was made: Conflict where it has others now."""
         ...
 
-    def unlink_faces(self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None) -> None:
-        """Raises Conflict where the user's faces changed meanwhile."""
+    def unlink_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> None:
+        """Raises Conflict where the user's faces changed meanwhile; `among` as for `link_faces`."""
         ...
 
     def remember(self, scope: str, token: str, fingerprint: str, answer: str, now: float) -> None:

@@ -20,6 +20,8 @@ _PAGE = _USER.where(users.c.row > bindparam("after")).order_by(users.c.row).limi
 _TEMPLATES = (
     select(faces.c.face_id, faces.c.template).where(faces.c.user_row == bindparam("user")).order_by(faces.c.row)
 )
+_MEMBERS = select(faces.c.face_id).where(faces.c.user_row == bindparam("user"))
+_CHANGED = "The user's faces changed meanwhile; look and ask again."
 
 
 class Users(Part):
@@ -70,12 +72,20 @@ class Users(Part):
         return tuple((face_id, rows.vector(template)) for face_id, template in found)
 
     def link_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None, limit: int
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        limit: int,
+        *,
+        among: Sequence[str] | None = None,
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             user = _user(connection, held.row, user_id)
+            _check_members(connection, user.row, among)
             found = found_faces(connection, held.row, asked)
             if len(found) < len(asked) or any(one.user_row not in (None, user.row) for one in found.values()):
                 raise Conflict(
@@ -89,17 +99,26 @@ class Users(Part):
             _set(connection, user.row, count, template)
             record(connection, held, self.log_limit, [("user", user.row)])
 
-    def unlink_faces(self, collection_id: str, user_id: str, face_ids: Sequence[str], template: Vector | None) -> None:
+    def unlink_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             user = _user(connection, held.row, user_id)
+            _check_members(connection, user.row, among)
             found = found_faces(connection, held.row, asked)
             leaving = [one.row for one in found.values() if one.user_row == user.row]
             count = user.face_count - len(leaving)
             # A template that is there for no face, or missing for some, was made for other faces than there are.
             if len(leaving) < len(asked) or (count == 0) != (template is None):
-                raise Conflict("The user's faces changed meanwhile; look and ask again.", field="face_ids")
+                raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
             _set(connection, user.row, count, template)
             record(connection, held, self.log_limit, [("user", user.row)])
@@ -110,6 +129,11 @@ def _user(connection: Connection, collection_row: int, user_id: str) -> Any:
     if found is None:
         raise no_user(user_id)
     return found
+
+
+def _check_members(connection: Connection, user: int, among: Sequence[str] | None) -> None:
+    if among is not None and set(among) != set(connection.execute(_MEMBERS, {"user": user}).scalars()):
+        raise Conflict(_CHANGED, field="face_ids")
 
 
 def _give(connection: Connection, numbers: Sequence[int], user: int | None) -> None:

@@ -1,0 +1,39 @@
+"""The catalogs that the contract is tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.catalog.sql import SqlCatalog
+from tests.catalogs import Whole
+from tests.fakes import FakeCatalog
+
+Open = Callable[..., Whole]
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens an empty catalog, closed after the test."""
+    opened: list[Whole] = []
+
+    def open_one(log_limit: int = 100_000) -> Whole:
+        one: Whole
+        if request.param == "fake":
+            one = FakeCatalog(log_limit)
+        else:
+            one = SqlCatalog.open(f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}", log_limit=log_limit)
+        opened.append(one)
+        return one
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def catalog(open_catalog: Open) -> Whole:
+    """An empty catalog."""
+    return open_catalog()
