@@ -1,0 +1,76 @@
+"""Judges which detected faces are good enough to be used, and says why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kenspeckle.domain import FaceDetail, QualityFilter, Reason, UnindexedFace
+
+LEAST_AREA: Final = 40 * 40 / (1920 * 1080)
+"""Part of the photograph that a face has to fill: 40 x 40 pixels in 1920 x 1080, and in proportion in any other, as
+Amazon Rekognition has it. How many pixels a smaller photograph leaves for the face is judged by sharpness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The least that a face must reach; angles are the most that it may be turned. Units as `FaceDetail` has them."""
+
+    confidence: float
+    brightness: float
+    sharpness: float
+    yaw: float
+    pitch: float
+    small: bool = False
+    """Whether faces under LEAST_AREA pass."""
+
+
+BARS: Final = {
+    QualityFilter.LOW: Bar(confidence=50, brightness=4, sharpness=8, yaw=75, pitch=60, small=True),
+    QualityFilter.AUTO: Bar(confidence=55, brightness=7, sharpness=15, yaw=65, pitch=45),
+    QualityFilter.MEDIUM: Bar(confidence=65, brightness=15, sharpness=30, yaw=45, pitch=30),
+    QualityFilter.HIGH: Bar(confidence=75, brightness=25, sharpness=45, yaw=30, pitch=20),
+}
+"""Measured on ordinary photographs and on degraded ones (docs/accuracy.md): LOW refuses what nobody is recognized by,
+AUTO what is recognized rarely, MEDIUM asks for a clear picture, HIGH for a nearly frontal and sharp one. Roll has no
+bar: faces are turned upright before they are embedded."""
+
+
+def screen(
+    details: Sequence[FaceDetail], bar: QualityFilter, max_faces: int
+) -> tuple[list[FaceDetail], list[UnindexedFace]]:
+    """The faces to use, largest first, at most `max_faces`; and the others with every reason, largest first.
+
+    Of more faces than `max_faces` those of the lowest quality go first, then the smallest (EXCEEDS_MAX_FACES).
+    NONE lets every face through up to `max_faces`; the largest stay.
+    """
+    ordered = sorted(details, key=lambda detail: -detail.box.area)
+    reasons = {at: failings(detail, bar) for at, detail in enumerate(ordered)}
+    passed = [at for at in reasons if not reasons[at]]
+    if len(passed) > max_faces:
+        ranked = passed if bar is QualityFilter.NONE else sorted(passed, key=lambda at: -grade(ordered[at]))
+        for at in ranked[max_faces:]:
+            reasons[at] = (Reason.EXCEEDS_MAX_FACES,)
+    kept = [detail for at, detail in enumerate(ordered) if not reasons[at]]
+    return kept, [UnindexedFace(detail, reasons[at]) for at, detail in enumerate(ordered) if reasons[at]]
+
+
+def failings(detail: FaceDetail, bar: QualityFilter) -> tuple[Reason, ...]:
+    """Why a face stays under the bar; empty where it passes."""
+    if bar is QualityFilter.NONE:
+        return ()
+    least = BARS[bar]
+    found = {
+        Reason.SMALL_BOUNDING_BOX: not least.small and detail.box.area < LEAST_AREA,
+        Reason.LOW_CONFIDENCE: detail.confidence < least.confidence,
+        Reason.EXTREME_POSE: abs(detail.pose.yaw) > least.yaw or abs(detail.pose.pitch) > least.pitch,
+        Reason.LOW_BRIGHTNESS: detail.quality.brightness < least.brightness,
+        Reason.LOW_SHARPNESS: detail.quality.sharpness < least.sharpness,
+    }
+    return tuple(reason for reason, fails in found.items() if fails)
+
+
+def grade(detail: FaceDetail) -> int:
+    """How many of the bars LOW, AUTO, MEDIUM and HIGH a face passes: 0, worst, to 4."""
+    return sum(not failings(detail, bar) for bar in BARS)

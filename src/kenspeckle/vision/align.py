@@ -1,0 +1,60 @@
+"""Cuts a face out of a picture, turned and scaled so that eyes, nose and mouth lie where the embedder expects them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+
+class Aligner:
+    """Cuts chips for one embedder, by the places where its pack wants the landmarks."""
+
+    def __init__(self, side: int, places: Sequence[tuple[float, float]]) -> None:
+        """`side` of the square chip in pixels; `places`: x, y in the chip of left eye, right eye, nose, left and
+        right mouth corner, left as the viewer sees it."""
+        self.side = side
+        points = np.array([complex(*place) for place in places])
+        self._centre = complex(points.mean())
+        self._offsets = points - self._centre
+        self._spread = float(np.sum(np.abs(self._offsets) ** 2))
+
+    def similarity(self, points: Floats) -> tuple[complex, complex]:
+        """The similarity (a, b) that takes a chip's point z = x + iy to a z + b in the picture.
+
+        Least squares over the five landmarks, (5, 2) in pixels of the picture; no shear, no reflection
+        (Umeyama 1991, in the plane where a similarity is a complex line). |a| is picture pixels a chip pixel.
+        """
+        found = points[:, 0].astype(np.float64) + 1j * points[:, 1]
+        centre = complex(found.mean())
+        a = complex(np.sum(self._offsets.conj() * (found - centre))) / self._spread
+        return a, centre - a * self._centre
+
+    def chip(self, picture: Image.Image, points: Floats) -> Image.Image:
+        """The face as an RGB picture of side x side; black where it reaches over the edge, as dlib has it.
+
+        Where the face shrinks by more than 2 its surroundings are averaged first (dlib: a pyramid), so that nothing
+        aliases. `points`: (5, 2) in pixels of the picture, left upper corner 0, 0.
+        """
+        a, b = self.similarity(points)
+        factor = int(abs(a))
+        if factor < 2:
+            return self._sample(picture, a, b)
+        corners = [a * complex(x, y) + b for x in (0, self.side) for y in (0, self.side)]
+        left = max(0, int(min(one.real for one in corners)) - factor)
+        top = max(0, int(min(one.imag for one in corners)) - factor)
+        right = min(picture.width, int(max(one.real for one in corners)) + factor + 1)
+        bottom = min(picture.height, int(max(one.imag for one in corners)) + factor + 1)
+        if right <= left or bottom <= top:
+            return Image.new("RGB", (self.side, self.side))
+        smaller = picture.reduce(factor, (left, top, right, bottom))
+        return self._sample(smaller, a / factor, (b - complex(left, top)) / factor)
+
+    def _sample(self, picture: Image.Image, a: complex, b: complex) -> Image.Image:
+        matrix = (a.real, -a.imag, b.real, a.imag, a.real, b.imag)
+        return picture.transform((self.side, self.side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)

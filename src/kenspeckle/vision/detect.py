@@ -1,0 +1,118 @@
+"""Finds faces in a picture: runs CenterFace and turns its maps into boxes, scores and five landmarks each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Network: TypeAlias = Callable[[Floats], Sequence[Floats]]
+"""CenterFace: (1, 3, h, w) RGB 0..255, h and w divisible by 32 -> heat, scale, offset, landmarks at stride 4."""
+
+STRIDE: Final = 4
+GRID: Final = 32
+"""Input sides are multiples of this: the network halves them five times."""
+
+THRESHOLD: Final = 0.5
+OVERLAP: Final = 0.3
+"""Of two boxes with more intersection over union than this, the weaker goes (CenterFace, arXiv:1911.03599)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces of one picture, most certain first; geometry in pixels of the picture they were looked for in."""
+
+    boxes: Floats
+    """(n, 4): left, top, right, bottom."""
+    scores: Floats
+    """(n,), 0..1."""
+    points: Floats
+    """(n, 5, 2): x, y of left eye, right eye, nose, left and right mouth corner, left as the viewer sees it."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def areas(self) -> Floats:
+        return (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
+
+    def take(self, which: npt.NDArray[np.intp]) -> Faces:
+        return Faces(self.boxes[which], self.scores[which], self.points[which])
+
+    def moved(self, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Faces:
+        """The faces with x and y scaled, then shifted."""
+        factor = np.array(scale, np.float32)
+        offset = np.array(shift, np.float32)
+        boxes = self.boxes.reshape(-1, 2, 2) * factor + offset
+        return Faces(boxes.reshape(-1, 4), self.scores, self.points * factor + offset)
+
+
+def find(picture: Image.Image, network: Network, threshold: float = THRESHOLD) -> Faces:
+    """Faces of an RGB picture at its own size, padded with black to the grid at the right and at the bottom."""
+    width, height = picture.size
+    pixels = np.zeros((1, 3, -(-height // GRID) * GRID, -(-width // GRID) * GRID), np.float32)
+    pixels[0, :, :height, :width] = np.asarray(picture).transpose(2, 0, 1)
+    heat, scale, offset, landmarks = network(pixels)
+    return read(heat, scale, offset, landmarks, threshold=threshold)
+
+
+def read(heat: Floats, scale: Floats, offset: Floats, landmarks: Floats, *, threshold: float = THRESHOLD) -> Faces:
+    """Boxes, scores and points from the network's four maps, each (1, channels, rows, columns), stride 4.
+
+    A peak at row r and column c with score over `threshold` is a face of height 4 exp(scale[0]) and width
+    4 exp(scale[1]) about y = 4 (r + offset[0] + 0.5), x = 4 (c + offset[1] + 0.5); its landmarks are y, x in units
+    of the box from its upper left corner.
+    """
+    rows, columns = _peaks(heat[0, 0], threshold)
+    scores = heat[0, 0, rows, columns]
+    sizes = STRIDE * np.exp(np.minimum(scale[0][:, rows, columns], 10.0))  # exp(10) is wider than any picture
+    centres = STRIDE * (np.stack([rows, columns]) + offset[0][:, rows, columns] + 0.5)
+    low = (centres - sizes / 2)[::-1].T  # (n, 2): x, y
+    extent = sizes[::-1].T
+    parts = landmarks[0][:, rows, columns].reshape(5, 2, -1)[:, ::-1].transpose(2, 0, 1)  # (n, 5, 2): x, y
+    faces = Faces(
+        boxes=np.concatenate([low, low + extent], axis=1).astype(np.float32),
+        scores=scores,
+        points=(parts * extent[:, None] + low[:, None]).astype(np.float32),
+    )
+    return faces.take(_unsuppressed(faces))
+
+
+def _peaks(heat: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns over the threshold that none of their eight neighbours exceeds: one or two for each face."""
+    rows, columns = np.nonzero(heat > threshold)
+    if not len(rows):
+        return rows, columns
+    top = heat[rows, columns]
+    peak = np.ones(len(rows), bool)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            near = heat[np.clip(rows + down, 0, heat.shape[0] - 1), np.clip(columns + right, 0, heat.shape[1] - 1)]
+            peak &= near <= top
+    return rows[peak], columns[peak]
+
+
+def _unsuppressed(faces: Faces) -> npt.NDArray[np.intp]:
+    """Greedy non-maximum suppression: indexes of the faces that stay, most certain first."""
+    order = np.argsort(-faces.scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        order = order[overlaps(faces.boxes[best], faces.boxes[order]) <= OVERLAP]
+    return np.array(kept, np.intp)
+
+
+def overlaps(box: Floats, boxes: Floats) -> Floats:
+    """Intersection over union of one box (4,) with each of (n, 4)."""
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    common = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    union = np.prod(box[2:] - box[:2]) + areas - common
+    return np.asarray(common / np.maximum(union, 1e-9), np.float32)

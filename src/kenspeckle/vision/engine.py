@@ -1,0 +1,142 @@
+"""The eye of the service: opens a photograph, finds and describes its faces, turns them into templates."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
+from kenspeckle.ports import Photo
+from kenspeckle.settings import Settings
+from kenspeckle.vision import packs, passes
+from kenspeckle.vision.align import Aligner, Floats
+from kenspeckle.vision.decode import Photograph
+from kenspeckle.vision.detect import Faces
+from kenspeckle.vision.embed import template
+from kenspeckle.vision.quality import PoseEstimator, describe
+from kenspeckle.vision.sessions import Network
+
+KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
+
+MIN_DETAIL: Final = 0.8
+"""Picture pixels a chip pixel under which a face is cut from a finer decoding of its photograph, if there is one."""
+
+DESCRIBED: Final = 100
+"""Faces of one photograph that are returned at most, the largest; as many as Amazon Rekognition returns."""
+
+THUMBNAIL_SIDE: Final = 256
+THUMBNAIL_MARGIN: Final = 0.35
+"""Surroundings of a thumbnail at each side, in units of the face's longer side."""
+
+
+class Engine:
+    """`ports.Engine` on ONNX Runtime. For many threads at once; a `Photo` belongs to one of them at a time."""
+
+    def __init__(self, installed: packs.InstalledPack, settings: Settings) -> None:
+        """Loads the networks (a tenth of a second). Raises ModelMissing where a file can't be loaded."""
+        self._pack = installed.pack.info
+        self._settings = settings
+        self._detector = Network(installed.detector)
+        self._embedder = Network(installed.embedder)
+        alignment = installed.pack.alignment
+        self._aligner = Aligner(alignment.size, alignment.places)
+        self._poses = PoseEstimator(alignment.places)
+        self._turn = threading.Lock()
+
+    @property
+    def pack(self) -> PackInfo:
+        return self._pack
+
+    def open(self, data: bytes) -> Photograph:
+        """Checks bytes and header. Raises UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall."""
+        limits = self._settings
+        return Photograph(data, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels, turn=self._turn)
+
+    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
+        """Faces, largest first, at most DESCRIBED. `largest_only` may find no other, and is several times faster.
+
+        Raises DamagedImage, ImageTooLarge (no memory)."""
+        own = _own(photo)
+        faces = passes.largest_face(own, self._detector) if largest_only else None
+        if faces is None:
+            faces = passes.every_face(own, self._detector)
+        faces = faces.take(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
+        chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
+        details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
+        # Embedding comes next, mostly of these very faces.
+        own.chips = {detail.box: chip for detail, chip in zip(details, chips, strict=True)}
+        return details
+
+    def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
+        """One template a face, (dimension,) float32, in the order given. Raises DamagedImage."""
+        own = _own(photo)
+        lost = [face for face in faces if face.box not in own.chips]
+        for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
+            own.chips[face.box] = chip
+        return [template(own.chips[face.box], self._embedder) for face in faces]
+
+    def thumbnail(self, photo: Photo, box: Box) -> bytes:
+        """The face with some surroundings, upright JPEG of at most THUMBNAIL_SIDE pixels. Raises DamagedImage."""
+        own = _own(photo)
+        width, height = box.width * own.width, box.height * own.height
+        margin = THUMBNAIL_MARGIN * max(width, height)
+        shown = max(width, height, 1.0) + 2 * margin
+        picture = own.image(round(max(own.width, own.height) * min(1.0, THUMBNAIL_SIDE / shown)))
+        scale = picture.width / own.width
+        left, top = box.left * own.width - margin, box.top * own.height - margin
+        area = (
+            min(max(0, int(left * scale)), picture.width - 1),
+            min(max(0, int(top * scale)), picture.height - 1),
+            max(1, min(picture.width, round((left + width + 2 * margin) * scale))),
+            max(1, min(picture.height, round((top + height + 2 * margin) * scale))),
+        )
+        cut = picture.crop((area[0], area[1], max(area[2], area[0] + 1), max(area[3], area[1] + 1)))
+        cut.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        written = io.BytesIO()
+        cut.save(written, "JPEG", quality=88, optimize=True)
+        return written.getvalue()
+
+    def _chips(self, photo: Photograph, points: Sequence[Floats]) -> list[Image.Image]:
+        """Aligned faces; `points` in pixels of the photograph."""
+        if not points:
+            return []
+        longest = max(photo.width, photo.height)
+        picture = photo.image(min(longest, passes.FULL[0]))
+        detail = min(abs(self._aligner.similarity(one)[0]) for one in points) * max(picture.size) / longest
+        if detail < MIN_DETAIL:
+            picture = photo.image(round(max(picture.size) / max(detail, 1e-3)))
+        scale = np.array([picture.width / photo.width, picture.height / photo.height], np.float32)
+        return [self._aligner.chip(picture, one * scale) for one in points]
+
+    def _detail(self, photo: Photograph, faces: Faces, at: int, chip: Image.Image) -> FaceDetail:
+        left, top, right, bottom = (float(value) for value in faces.boxes[at])
+        points = faces.points[at]
+        return FaceDetail(
+            box=Box(
+                left / photo.width, top / photo.height, (right - left) / photo.width, (bottom - top) / photo.height
+            ),
+            confidence=min(100.0, 100 * float(faces.scores[at])),
+            landmarks=tuple(
+                Landmark(kind, float(x) / photo.width, float(y) / photo.height)
+                for kind, (x, y) in zip(KINDS, points, strict=True)
+            ),
+            pose=self._poses.pose(points),
+            quality=describe(chip),
+        )
+
+
+def _own(photo: Photo) -> Photograph:
+    if not isinstance(photo, Photograph):
+        raise TypeError("the photograph was not opened by this engine")
+    return photo
+
+
+def _points(photo: Photograph, face: FaceDetail) -> Floats:
+    """The landmarks in pixels of the photograph, (5, 2), in the order of KINDS."""
+    places = {one.kind: (one.x * photo.width, one.y * photo.height) for one in face.landmarks}
+    return np.array([places[kind] for kind in KINDS], np.float32)
