@@ -219,9 +219,9 @@ class Asgi:
             middleware=[Middleware(LocalOnly, access=access)],
         )
 
-    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def __call__(self, method: str, path: str, *, peer: str = "127.0.0.1", **more: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 5))
+            transport = httpx.ASGITransport(self._app, client=(peer, 5))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
                 return await client.request(method, path, **more)
 
@@ -249,6 +249,12 @@ def test_the_guard_covers_every_path_until_there_is_a_key(send: Asgi, access: Ac
     made = access.create("desk", ["admin"])
     assert send("GET", "/v1/keys", headers=evil | {"x-api-key": made.api_key}).status_code == 200
     assert send("GET", "/v1/keys").status_code == 401
+
+
+def test_the_guard_knows_who_is_near(send: Asgi) -> None:
+    assert send("GET", "/v1/info", peer="::1").status_code == 200
+    assert send("GET", "/v1/info", peer="192.168.1.7").status_code == 403
+    assert send("POST", "/", peer="192.168.1.7", content=b"{}").json()["__type"] == "AccessDeniedException"
 
 
 def test_the_guard_stays_up_while_the_catalog_is_away(

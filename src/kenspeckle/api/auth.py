@@ -22,6 +22,7 @@ HEADER = "x-api-key"
 
 _PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.\-]+)(?::[0-9]{1,5})?")
+_FAR = "Without a key this service answers its own machine only."
 _OWN_KEY = "With a key (`kenspeckle keys create NAME`) this is allowed."
 
 
@@ -46,8 +47,8 @@ class Authenticator:
         """
         sent = headers.getlist(HEADER)
         if self._access.open:
-            if client_host is not None and not is_loopback_address(client_host):
-                raise Unauthenticated("Without a key this service answers its own machine only. " + _OWN_KEY)
+            if not _is_near(client_host):
+                raise Unauthenticated(f"{_FAR} {_OWN_KEY}")
             return self._access.authenticate(None)
         if len(sent) > 1:
             raise Unauthenticated(f"The header {HEADER} was sent {len(sent)} times; send one key.")
@@ -70,7 +71,9 @@ class LocalOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and await self._open():
-            reason = foreign(scope["headers"], scope.get("scheme", "http"), scope["method"])
+            peer = scope.get("client")
+            reason = None if _is_near(peer[0] if peer else None) else _FAR
+            reason = reason or foreign(scope["headers"], scope.get("scheme", "http"), scope["method"])
             if reason is not None:
                 await _refuse(scope, receive, send, reason)
                 return
@@ -108,6 +111,11 @@ def foreign(headers: Iterable[tuple[bytes, bytes]], scheme: str, method: str) ->
     if any(site not in ("same-origin", "none") for site in sites) and not _follows_link(values, method):
         return "Without a key this service takes no requests from pages of other sites."
     return None
+
+
+def _is_near(peer: str | None) -> bool:
+    """Whether the other end of the socket is on this machine; a Unix socket has no address and is."""
+    return peer is None or is_loopback_address(peer)
 
 
 def _is_local(host: str) -> bool:
