@@ -73,7 +73,7 @@ class Reader:
         """A copy of a tensor, shape (n, k, nr, nc), float32, all finite."""
         self.expect(2, self.integer(), "tensor version")
         shape = tuple(self.integer() for _ in range(4))
-        if min(shape) < 0 or math.prod(shape) > MAX_TENSOR:
+        if min(shape) < 0 or max(shape) > MAX_TENSOR or math.prod(shape) > MAX_TENSOR:
             raise FormatError(f"a tensor of shape {shape} at {self.at}")
         values = np.frombuffer(self.take(4 * math.prod(shape)), "<f4").astype(np.float32).reshape(shape)
         if not np.isfinite(values).all():

@@ -227,7 +227,7 @@ def check(models_dir: Path, name: str) -> dict[str, str]:
         recipe, stated = manifest["recipe"], dict(manifest["files"])
     except FileNotFoundError:
         return {MANIFEST: "is not there"}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {MANIFEST: "can't be read"}
     if recipe != pack.recipe:
         return {MANIFEST: "was made by another version of Kenspeckle"}

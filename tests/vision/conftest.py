@@ -1,0 +1,25 @@
+"""What all tests of vision share: the installed pack and the sample photographs, fetched once a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.settings import load
+from kenspeckle.vision import packs
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    return load().models_dir
+
+
+@pytest.fixture(scope="session")
+def pack(models_dir: Path) -> packs.InstalledPack:
+    return packs.pull(models_dir, packs.DEFAULT, lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def samples(models_dir: Path) -> packs.Samples:
+    return packs.samples(models_dir, lambda *_: None)
