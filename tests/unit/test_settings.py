@@ -1,0 +1,66 @@
+"""Settings: the order of their sources, and errors that name the source at fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.domain import QualityFilter
+from kenspeckle.errors import SettingError
+from kenspeckle.settings import Settings, load
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "kenspeckle.toml"
+    path.write_text('port = 1111\nmax_faces = 3\nquality_filter = "high"\nkeep_images = false\n')
+    return path
+
+
+def test_defaults_then_file_then_environment_then_command_line(file: Path) -> None:
+    assert load(environ={}, file=file).port == 1111
+    environ = {"KENSPECKLE_PORT": "2222", "KENSPECKLE_MAX_FACES": "4"}
+    assert load(environ=environ, file=file).port == 2222
+    settings = load({"port": 3333, "host": None}, environ, file)
+    assert (settings.port, settings.max_faces, settings.host) == (3333, 4, "127.0.0.1")
+    assert settings.quality_filter is QualityFilter.HIGH
+    assert settings.keep_images is False
+
+
+def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
+    assert load(environ={"KENSPECKLE_PORT": ""}, file=tmp_path / "none.toml").port == Settings().port
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"KENSPECKLE_PORT": "http"}, "environment variable KENSPECKLE_PORT: 'http' is no int"),
+        ({"KENSPECKLE_PORT": "70000"}, r"KENSPECKLE_PORT: 70000 is outside 0\.\.65535"),
+        ({"KENSPECKLE_FACE_MATCH_THRESHOLD": "nan"}, "outside"),
+        ({"KENSPECKLE_QUALITY_FILTER": "BEST"}, "KENSPECKLE_QUALITY_FILTER"),
+        ({"KENSPECKLE_KEEP_IMAGES": "perhaps"}, "true or false"),
+        ({"KENSPECKLE_RECOGNIZER": "magic"}, "none of local, rekognition"),
+    ],
+)
+def test_a_bad_value_names_its_source(tmp_path: Path, environ: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        load(environ=environ, file=tmp_path / "none.toml")
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kenspeckle.toml"
+    path.write_text("prot = 80\n")
+    with pytest.raises(SettingError, match="'prot' is no setting"):
+        load(environ={}, file=path)
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "kenspeckle.toml"
+    path.write_bytes(b"\xff\xfe port")
+    with pytest.raises(SettingError, match="can't be read as TOML"):
+        load(environ={}, file=path)
+
+
+def test_secrets_do_not_show() -> None:
+    assert "s3cret" not in repr(Settings(admin_key="s3cret", master_key="s3cret", catalog_url="s3cret"))
