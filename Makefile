@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench soak openapi clean
+.PHONY: help setup demo serve test check bench soak docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,8 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 soak: setup ## the long runs: hundreds of kills, thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire
 
-openapi: setup ## write docs/openapi.json anew
-	$(BIN)/python -m tests.api.openapi
+docs: setup ## write what the documentation takes from code
+	$(BIN)/python docs/generate.py
 
 clean: ## remove what make made (not the model pack in the cache folder)
 	rm -rf $(VENV) build dist demo-output
