@@ -1,0 +1,1 @@
+"""Search over templates: exact, in memory, following the catalog."""

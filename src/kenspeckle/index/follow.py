@@ -1,0 +1,157 @@
+"""The index as a projection of the catalog: before every search it replays what changed since, or reads all anew."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kenspeckle.domain import Vector
+from kenspeckle.errors import CollectionNotFound, PackMismatch
+from kenspeckle.index.exact import ExactIndex
+from kenspeckle.index.locks import ReadWriteLock
+from kenspeckle.ports import Catalog, Change, Stored
+
+MOST_CHANGES = 50_000
+"""Beyond this, reading everything anew is quicker than replaying."""
+
+TRIES = 5
+"""Searches of one question, as long as rows vanish while it is answered."""
+
+
+@dataclass
+class _Gallery:
+    """Faces or users of a collection as they were at `revision`; None where nothing was read yet."""
+
+    index: ExactIndex
+    revision: int | None = None
+    lock: ReadWriteLock = field(default_factory=ReadWriteLock)
+    update: threading.Lock = field(default_factory=threading.Lock)
+
+
+class FollowingIndex:
+    """`ports.Index` over `catalog`, for templates of `dimension` components; a search runs on up to `threads` threads.
+
+    Galleries are read when they are first searched."""
+
+    def __init__(self, catalog: Catalog, dimension: int, threads: int = 1) -> None:
+        self._catalog = catalog
+        self._dimension = dimension
+        self._helping = threads - 1
+        self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
+        self._galleries: dict[tuple[str, str], _Gallery] = {}
+        self._lock = threading.Lock()
+
+    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+        """As `ports.Index.search`. Raises PackMismatch where the collection's templates or the probe have another
+        dimension than the index."""
+        if probe.shape != (self._dimension,):
+            raise PackMismatch(
+                f"The probe has the shape {probe.shape}, but templates of this pack have {self._dimension} components."
+            )
+        try:
+            for _ in range(TRIES):
+                matches, settled = self._search(collection_id, kind, probe, k, within)
+                if settled:
+                    break
+            return matches
+        except CollectionNotFound:
+            self.forget(collection_id)
+            raise
+
+    def forget(self, collection_id: str) -> None:
+        """As `ports.Index.forget`."""
+        with self._lock:
+            for key in [key for key in self._galleries if key[0] == collection_id]:
+                del self._galleries[key]
+
+    def load(self, collection_id: str, kind: str) -> int:
+        """Bring a gallery up to date before anyone searches it; returns how many templates it has. Raises
+        CollectionNotFound, PackMismatch."""
+        return len(self._ready(collection_id, kind).index)
+
+    def close(self) -> None:
+        """End the threads. A search after this raises RuntimeError."""
+        if self._helpers:
+            self._helpers.shutdown()
+
+    def _search(
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float
+    ) -> tuple[list[tuple[Stored, float]], bool]:
+        """Matches, and whether every row that the index named was still there, so that none can be missing."""
+        rows = None
+        while rows is None:
+            gallery = self._ready(collection_id, kind)
+            with gallery.lock.reading():
+                # Another thread may be at reading it anew; then there is a turn to wait for.
+                if gallery.revision is not None:
+                    rows = gallery.index.candidates(probe, k, within)
+        if not len(rows):
+            return [], True
+        stored = self._catalog.stored(collection_id, kind, rows.tolist())
+        if not stored:
+            return [], False
+        templates = np.stack([one.template for one in stored])
+        distances = np.linalg.norm(templates - probe, axis=1).tolist()
+        found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
+        found.sort(key=lambda match: (match[1], match[0].row))
+        return found[:k], len(stored) == len(rows)
+
+    def _ready(self, collection_id: str, kind: str) -> _Gallery:
+        """The gallery at the newest revision or a later one."""
+        want = self._catalog.revision(collection_id)
+        with self._lock:
+            gallery = self._galleries.get((collection_id, kind))
+            if gallery is None:
+                gallery = self._galleries[collection_id, kind] = _Gallery(self._empty())
+        if gallery.revision != want:
+            with gallery.update:
+                self._follow(gallery, collection_id, kind)
+        return gallery
+
+    def _follow(self, gallery: _Gallery, collection_id: str, kind: str) -> None:
+        # Asked again: while this thread waited for its turn, another one may have done the work.
+        want = self._catalog.revision(collection_id)
+        if gallery.revision == want:
+            return
+        if gallery.revision is not None:
+            changes = self._catalog.changes(collection_id, gallery.revision, MOST_CHANGES)
+            if changes is not None:
+                _replay(gallery, kind, changes, want)
+                return
+        self._rebuild(gallery, collection_id, kind)
+
+    def _rebuild(self, gallery: _Gallery, collection_id: str, kind: str) -> None:
+        with gallery.lock.writing():
+            # What is out of date is let go first, so that memory never holds a gallery twice.
+            gallery.revision = None
+            gallery.index = self._empty()
+        index = self._empty()
+        revision, batches = self._catalog.snapshot(collection_id, kind)
+        for rows, templates in batches:
+            if len(rows):
+                if templates.shape[1] != self._dimension:
+                    raise PackMismatch(
+                        f"Templates of '{collection_id}' have {templates.shape[1]} components, those of this pack "
+                        f"{self._dimension}: the collection belongs to another pack."
+                    )
+                index.put(rows, templates)
+        with gallery.lock.writing():
+            gallery.index = index
+            gallery.revision = revision
+
+    def _empty(self) -> ExactIndex:
+        return ExactIndex(self._dimension, self._helpers, self._helping)
+
+
+def _replay(gallery: _Gallery, kind: str, changes: list[Change], want: int) -> None:
+    """Apply the net changes; they reach up to revision `want` at least."""
+    gone = [one.row for one in changes if one.kind == kind and one.template is None]
+    put = [(one.row, one.template) for one in changes if one.kind == kind and one.template is not None]
+    with gallery.lock.writing():
+        gallery.index.remove(gone)
+        if put:
+            gallery.index.put([row for row, _ in put], np.stack([template for _, template in put]))
+        gallery.revision = max(want, max((one.revision for one in changes), default=want))
