@@ -23,7 +23,7 @@ from tests.wire.portraits import portrait
 from tests.wire.served import Served, served
 
 SOAK = os.environ.get("KENSPECKLE_SOAK", "") not in ("", "0")
-EXAMPLES = int(os.environ.get("N", 0)) or (20_000 if SOAK else 200)
+EXAMPLES = 20_000 if SOAK else 200
 
 
 @pytest.fixture(scope="module")
