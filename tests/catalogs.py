@@ -109,7 +109,7 @@ def followed(since: dict[tuple[str, int], bytes], changes: Sequence[Change]) -> 
 
 def held(catalog: Catalog, collection_id: str = "people") -> dict[tuple[str, int], bytes]:
     """What an index holds that was just built: templates by kind and row."""
-    found = {}
+    found: dict[tuple[str, int], bytes] = {}
     for kind in ("face", "user"):
         for rows, templates in catalog.snapshot(collection_id, kind)[1]:
             found.update(((kind, row), one.tobytes()) for row, one in zip(rows, templates, strict=True))

@@ -64,7 +64,7 @@ def database(url: URL) -> Database:
     path = Path(url.database)
     engine = create_engine(
         url,
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={} if "timeout" in url.query else {"timeout": BUSY_SECONDS},
         pool_size=16,
         max_overflow=-1,
         hide_parameters=True,
