@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from kenspeckle.domain import Box
 
 TILE = 240
-CAPTION = 52
+CAPTION = 66
 GAP = 14
 HEAD = 54
 PAPER = (250, 249, 246)
@@ -23,7 +23,8 @@ KNOWN = (37, 99, 189)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture of the sheet. `verdict` is True (as expected), False (not so), or None for an indexed photograph."""
+    """One picture of the sheet, with a caption of two lines at most. `verdict` is True (as expected), False (not so),
+    or None for an indexed photograph."""
 
     picture: Image.Image
     boxes: Sequence[Box]
@@ -32,7 +33,7 @@ class Tile:
     verdict: bool | None = None
 
 
-def contact_sheet(heading: str, tiles: Sequence[Tile], across: int = 5) -> Image.Image:
+def contact_sheet(heading: str, tiles: Sequence[Tile], across: int) -> Image.Image:
     """All tiles in rows of `across` under a heading."""
     rows = -(-len(tiles) // across)
     size = (GAP + across * (TILE + GAP), HEAD + rows * (TILE + CAPTION + GAP))
@@ -64,7 +65,8 @@ def _place(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int,
         draw.rectangle(corners, outline=colour, width=3)
     draw.rectangle((left, top + TILE, left + TILE - 1, top + TILE + 3), colour)
     draw.text((left, top + TILE + 8), _fitting(draw, tile.title, 16), INK, _font(16))
-    draw.text((left, top + TILE + 29), _fitting(draw, tile.caption, 14), FAINT, _font(14))
+    for number, line in enumerate(tile.caption.splitlines()[:2]):
+        draw.text((left, top + TILE + 29 + 17 * number), _fitting(draw, line, 14), FAINT, _font(14))
 
 
 def _fitting(draw: ImageDraw.ImageDraw, text: str, size: int) -> str:

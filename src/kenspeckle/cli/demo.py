@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -35,6 +35,16 @@ class Person:
     name: str
     file: str
     photograph: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A person's indexed photograph and where its face is."""
+
+    person: Person
+    picture: Image
+    face: Box
+    milliseconds: float
 
 
 @dataclass(slots=True)
@@ -69,10 +79,9 @@ def demo(
 
     with _stopped_politely(), tempfile.TemporaryDirectory(prefix="kenspeckle-demo-") as folder:
         people, samples = _people()
-        with out_.err().status("Starting the server ..."):
-            probes, tiles, seconds = _on_a_server(Path(folder), people, samples)
-    _show(probes, seconds)
-    sheet = _draw(output, tiles, probes)
+        enrolled, probes = _on_a_server(Path(folder), people, samples)
+    _show(probes)
+    sheet = _draw(output, enrolled, probes)
     failed = [probe.title for probe in probes if not probe.good]
     out_.say("")
     if failed:
@@ -102,38 +111,56 @@ def _people() -> tuple[list[Person], Samples]:
     return people, samples
 
 
-def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[list[Probe], list[Tile], float]:
-    """(probes with their answers, tiles of the indexed photographs, seconds until the server was ready)."""
+def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[list[Enrolled], list[Probe]]:
+    """Start a server, index one photograph of each, search all others; what became of it."""
     import httpx
 
-    from kenspeckle.cli.contact_sheet import Tile
     from kenspeckle.cli.launch import launched
-    from kenspeckle.cli.output import say
-    from kenspeckle.cli.remote_shapes import box_of
+    from kenspeckle.cli.output import err, say
     from kenspeckle.cli.variations import opened, side_by_side, variations
 
     start = time.perf_counter()
-    with launched(folder) as server, httpx.Client(base_url=server.url, timeout=60) as client:
-        seconds = time.perf_counter() - start
-        say(f"Server on {server.url}, ready after {seconds:.1f} s.")
-        tiles, probes, portraits = [], [], []
-        for person in people:
-            data = person.photograph.read_bytes()
-            answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))  # noqa: B023 - called at once
-            records = answer.get("FaceRecords", [])
-            if not records:
-                raise CommandFailed(f"No face was found on the photograph of {person.name}.")
-            picture, face = opened(data), box_of(records[0]["Face"]["BoundingBox"])
-            say(f"Indexed {person.name} in {took:.0f} ms.")
-            tiles.append(Tile(picture, [face], person.name, f"indexed in {took:.0f} ms"))
-            portraits.append(picture)
-            probes += [Probe(f"{person.name}, {what}", one, [person.name]) for what, one in variations(picture, face)]
-        probes.append(Probe("both, side by side", side_by_side(portraits), [person.name for person in people]))
+    with ExitStack() as stack:
+        with err().status("Starting the server ..."):
+            server = stack.enter_context(launched(folder, settings=_models()))
+        client = stack.enter_context(httpx.Client(base_url=server.url, timeout=60, trust_env=False))
+        say(f"Server on {server.url}, ready after {time.perf_counter() - start:.1f} s.")
+        enrolled = [_index(client, person) for person in people]
+        probes = [
+            Probe(f"{one.person.name}, {what}", picture, [one.person.name])
+            for one in enrolled
+            for what, picture in variations(one.picture, one.face)
+        ]
+        both = side_by_side([one.picture for one in enrolled])
+        probes.append(Probe("both, side by side", both, [one.name for one in people]))
         probes.append(Probe("a cup of coffee", opened(samples.coffee.read_bytes()), []))
         probes.append(Probe("a rocket", opened(samples.rocket.read_bytes()), []))
         for probe in _progress(probes):
             _search(client, probe)
-    return probes, tiles, seconds
+    return enrolled, probes
+
+
+def _index(client: httpx.Client, person: Person) -> Enrolled:
+    """Index the person's photograph. Raises CommandFailed where no face was found."""
+    from kenspeckle.cli.output import say
+    from kenspeckle.cli.remote_shapes import box_of
+    from kenspeckle.cli.variations import opened
+
+    data = person.photograph.read_bytes()
+    answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))
+    records = answer.get("FaceRecords", [])
+    if not records:
+        raise CommandFailed(f"No face was found on the photograph of {person.name}.")
+    say(f"Indexed {person.name} in {took:.0f} ms.")
+    return Enrolled(person, opened(data), box_of(records[0]["Face"]["BoundingBox"]), took)
+
+
+def _models() -> dict[str, str]:
+    """Where the models lie, and which: all that the server shares with this machine's settings."""
+    from kenspeckle import settings as settings_
+
+    settings = settings_.load()
+    return {"KENSPECKLE_MODELS_DIR": str(settings.models_dir), "KENSPECKLE_PACK": settings.pack}
 
 
 def _search(client: httpx.Client, probe: Probe) -> None:
@@ -173,36 +200,48 @@ def _progress(probes: list[Probe]) -> Iterator[Probe]:
     yield from track(probes, "Searching", console=err(), transient=True, disable=not err().is_terminal)
 
 
-def _show(probes: list[Probe], seconds: float) -> None:
+def _show(probes: list[Probe]) -> None:
     from kenspeckle.cli import output
 
     rows = [
         (
             probe.title,
-            ", ".join(probe.found) or probe.remark or "nobody",
-            ", ".join(f"{one:.2f}" for one in probe.similarities),
+            "\n".join(probe.found) or probe.remark or "nobody",
+            "\n".join(f"{one:.2f}" for one in probe.similarities),
             f"{probe.milliseconds:.0f}",
             "yes" if probe.good else "NO",
         )
         for probe in probes
     ]
     output.say("")
-    output.table(("photograph", "who was found", "similarity", "ms", "as expected"), rows, numbers=("similarity", "ms"))
+    output.table(("photograph", "who was found", "similarity", "ms", "expected"), rows, numbers=("similarity", "ms"))
 
 
-def _draw(folder: Path, tiles: list[Tile], probes: list[Probe]) -> Path:
+def _draw(folder: Path, enrolled: list[Enrolled], probes: list[Probe]) -> Path:
+    """A row for each person, the indexed photograph first, and one for the rest."""
     from kenspeckle.cli.contact_sheet import Tile, contact_sheet
 
-    tiles = list(tiles)
-    for probe in probes:
-        pairs = zip(probe.found, probe.similarities, strict=True)
-        caption = ", ".join(f"{name} {similarity:.1f}" for name, similarity in pairs) or probe.remark or "nobody"
-        tiles.append(Tile(probe.picture, probe.boxes, probe.title, caption, probe.good))
+    tiles = []
+    left = list(probes)
+    for one in enrolled:
+        tiles.append(Tile(one.picture, [one.face], one.person.name, f"indexed in {one.milliseconds:.0f} ms"))
+        tiles += [_tile(probe) for probe in left if probe.expected == [one.person.name]]
+        left = [probe for probe in left if probe.expected != [one.person.name]]
+    tiles += [_tile(probe) for probe in left]
     file = io.BytesIO()
-    contact_sheet("Indexed (blue), then searched", tiles).save(file, "JPEG", quality=90)
+    across = 1 + (len(probes) - len(left)) // len(enrolled)
+    contact_sheet("Indexed (blue), then searched", tiles, across).save(file, "JPEG", quality=90)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SHEET).write_bytes(file.getvalue())
     return folder / SHEET
+
+
+def _tile(probe: Probe) -> Tile:
+    from kenspeckle.cli.contact_sheet import Tile
+
+    pairs = zip(probe.found, probe.similarities, strict=True)
+    caption = "\n".join(f"{name} {similarity:.1f}" for name, similarity in pairs) or probe.remark or "nobody"
+    return Tile(probe.picture, probe.boxes, probe.title, caption, probe.good)
 
 
 def _go_on(people: list[Person]) -> None:

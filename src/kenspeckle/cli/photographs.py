@@ -28,6 +28,11 @@ SUFFIXES = frozenset(
 whatever it is called."""
 
 LONGEST = 255
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+)
+"""Latin letters that Unicode doesn't take apart into a plain one and an accent."""
 _OUTSIDE = re.compile(r"[^a-zA-Z0-9_.\-:]+")
 _PLAIN_GAP = re.compile(r"[\s_]+")
 
@@ -101,13 +106,13 @@ def _walk(root: Path, search: Search) -> Iterator[Path]:
 
 def safe_name(original: str) -> str:
     """The identity made of a name, as the module says it; never empty."""
-    plain = unicodedata.normalize("NFKD", original)
+    plain = unicodedata.normalize("NFKD", original.translate(_LETTERS))
     plain = "".join(one for one in plain if not unicodedata.combining(one))
     lost = any(not one.isascii() and (one.isalnum() or not one.isprintable()) for one in plain)
     name = _OUTSIDE.sub("_", plain)
     if not lost and name.strip("_.-:") and len(name) <= LONGEST:
         return name
-    digest = hashlib.sha256(os.fsencode(original)).hexdigest()[:8]
+    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     stem, dot, ending = name.rpartition(".")
     if not dot or len(ending) > 5 or not stem:
         stem, dot, ending = name, "", ""

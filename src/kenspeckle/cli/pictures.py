@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
+
+from PIL import Image
 
 from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.domain import Comparison, FaceDetail, ImageSearch, Indexed, display_name
 from kenspeckle.vision.picture import Mark, annotate
+
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 def search_picture(place: Path, data: bytes, answer: ImageSearch) -> None:
@@ -44,9 +49,16 @@ def indexed_picture(place: Path, data: bytes, answer: Indexed) -> None:
 
 
 def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
+    """The picture in the format that its name says; one that says nothing gets the photograph's."""
+    picture = annotate(data, marks)
+    wanted = _FORMATS.get(place.suffix.lower())
+    if wanted is not None:
+        with Image.open(io.BytesIO(picture)) as drawn:
+            if drawn.format != wanted:
+                converted = io.BytesIO()
+                drawn.convert("RGB").save(converted, wanted, quality=90)
+                picture = converted.getvalue()
     try:
-        place.write_bytes(annotate(data, marks))
+        place.write_bytes(picture)
     except OSError as error:
-        raise CommandFailed(
-            f"{place} can't be written: {error.strerror}.", "Choose another place with --save."
-        ) from error
+        raise CommandFailed(f"{place} can't be written: {error.strerror}.", "Name another with --save.") from error

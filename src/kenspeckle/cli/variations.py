@@ -29,13 +29,13 @@ def jpeg(picture: Image.Image) -> bytes:
 
 def variations(photograph: Image.Image, face: Box) -> Iterator[tuple[str, Image.Image]]:
     """(what was done, picture) for each variation; `face` is where the face of the photograph is."""
-    yield "cropped to the face", photograph.crop(_around(photograph, face))
-    yield f"turned {TURN} degrees", photograph.rotate(TURN, Image.Resampling.BICUBIC, expand=True, fillcolor="gray")
+    yield "cropped", photograph.crop(_around(photograph, face))
+    yield f"turned {TURN}°", photograph.rotate(TURN, Image.Resampling.BICUBIC, expand=True, fillcolor="gray")
     yield f"darkened to {BRIGHTNESS:.0%}", ImageEnhance.Brightness(photograph).enhance(BRIGHTNESS)
     yield "mirrored", ImageOps.mirror(photograph)
     scale = SMALL / max(photograph.size)
     small = (round(photograph.width * scale), round(photograph.height * scale))
-    yield f"only {small[0]} x {small[1]} pixels", photograph.resize(small, Image.Resampling.LANCZOS)
+    yield f"{small[0]} x {small[1]} pixels", photograph.resize(small, Image.Resampling.LANCZOS)
 
 
 def side_by_side(pictures: list[Image.Image]) -> Image.Image:

@@ -1,0 +1,171 @@
+"""index, search, compare, detect on the sample photographs: on the local data folder and against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from tests.cli.conftest import Command
+
+from kenspeckle.cli.launch import Launched
+from kenspeckle.vision.packs import Samples
+
+
+@pytest.fixture(params=["local", "remote"])
+def where(request: pytest.FixtureRequest, server: Launched, command: Command) -> list[str]:
+    """Options that say where; on the server, a collection that no other test uses."""
+    return [] if request.param == "local" else ["--url", server.url]
+
+
+@pytest.fixture
+def album(tmp_path: Path, samples: Samples) -> Path:
+    """A folder of two people, a cup of coffee, and what is no photograph."""
+    folder = tmp_path / "album"
+    (folder / "people").mkdir(parents=True)
+    shutil.copy(samples.grace_hopper, folder / "people" / "Grace Hopper.jpg")
+    shutil.copy(samples.astronaut, folder / "people" / "Eileen-Collins.png")
+    shutil.copy(samples.coffee, folder / "coffee.png")
+    (folder / "torn.jpg").write_bytes(samples.grace_hopper.read_bytes()[:2000])
+    (folder / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no image")
+    (folder / "notes.txt").write_text("not a photograph")
+    return folder
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path, samples: Samples) -> Path:
+    """Another picture of Grace Hopper."""
+    path = tmp_path / "mirrored.jpg"
+    with Image.open(samples.grace_hopper) as picture:
+        ImageOps.mirror(picture).save(path, quality=90)
+    return path
+
+
+def _differs(one: Path, other: Path) -> float:
+    """Mean difference of the pixels, 0..255; the second picture is brought to the size of the first."""
+    with Image.open(one) as drawn, Image.open(other) as plain:
+        pair = drawn.convert("RGB"), plain.convert("RGB").resize(drawn.size)
+    return float(np.abs(np.asarray(pair[0], float) - np.asarray(pair[1], float)).mean())
+
+
+def test_index_then_search(command: Command, where: list[str], album: Path, mirrored: Path, tmp_path: Path) -> None:
+    done = command("index", album, *where)
+    assert done.code == 1, done.err
+    assert "5 photographs: 2 indexed with 2 faces, 3 skipped" in done.err
+    assert "1 file passed over" in done.err
+    assert "coffee.png: No face found" in done.err
+    assert "torn.jpg" in done.err
+    assert "caf\\udce9.jpg" in done.err
+
+    found = command("search", mirrored, *where, "--save", tmp_path / "found.jpg")
+    assert found.code == 0, found.err
+    assert "Grace Hopper" in found.out
+    assert "Eileen" not in found.out
+    assert _differs(tmp_path / "found.jpg", mirrored) > 1
+
+    answer = command("search", mirrored, *where, "--json")
+    assert answer.json["matchedFaces"] == ["Grace Hopper"]
+    assert answer.json["faces"]["FaceMatches"][0]["Face"]["ExternalImageId"] == "Grace_Hopper.jpg"
+    every = command("search", mirrored, *where, "--json", "--all-faces")
+    assert [len(one["FaceMatches"]) for one in every.json["searches"]] == [1]
+
+
+def test_indexing_again_adds_nothing(command: Command, album: Path) -> None:
+    people = album / "people"
+    assert command("index", people).code == 0
+    again = command("index", people, "--json")
+    assert again.code == 0
+    assert [json.loads(line)["status"] for line in again.out.splitlines()] == ["present", "present"]
+    assert "0 indexed with 0 faces, 2 there already" in again.err
+    assert len(command("faces", "list", "--json").json) == 2
+
+
+def test_a_folder_can_name_its_people(command: Command, samples: Samples, tmp_path: Path) -> None:
+    for person, path in (("grace", samples.grace_hopper), ("eileen", samples.astronaut)):
+        (tmp_path / "by" / person).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "by" / person / f"1{path.suffix}")
+    done = command("index", "by", "--by", "folder", "--json", "--save", "marked")
+    assert done.code == 0, done.err
+    assert sorted(json.loads(line)["identity"] for line in done.out.splitlines()) == ["eileen", "grace"]
+    assert sorted(path.name for path in (tmp_path / "marked").iterdir()) == ["eileen.jpg", "grace.jpg"]
+    assert command("search", samples.astronaut).out.count("Eileen") == 1
+
+
+def test_no_match_is_said_and_is_exit_code_1(command: Command, where: list[str], samples: Samples) -> None:
+    stranger = ["--collection", "empty"]
+    command("collections", "create", "empty", *where)
+    none = command("search", samples.astronaut, *where, *stranger)
+    assert none.code == 1
+    assert "No match" in none.out
+    every = command("search", samples.astronaut, *where, *stranger, "--all-faces")
+    assert every.code == 1
+    assert "match nobody" in every.out
+    command("collections", "delete", "empty", "--yes", *where)
+
+
+def test_compare(command: Command, where: list[str], samples: Samples, mirrored: Path, tmp_path: Path) -> None:
+    same = command("compare", samples.grace_hopper, mirrored, *where, "--json", "--save", tmp_path / "same.png")
+    assert same.code == 0, same.err
+    assert same.json["FaceMatches"][0]["Similarity"] > 95
+    with Image.open(tmp_path / "same.png") as picture:
+        assert picture.format == "PNG"
+    other = command("compare", samples.grace_hopper, samples.astronaut, *where)
+    assert other.code == 1
+    assert "No match" in other.out
+
+
+def test_detect(command: Command, where: list[str], samples: Samples, tmp_path: Path) -> None:
+    found = command("detect", samples.astronaut, *where, "--save", tmp_path / "faces.jpg")
+    assert found.code == 0
+    assert "confidence" in found.out
+    with Image.open(tmp_path / "faces.jpg") as picture:
+        assert picture.format == "JPEG"
+    assert len(command("detect", samples.astronaut, *where, "--json").json["FaceDetails"]) == 1
+    none = command("detect", samples.coffee, *where)
+    assert none.code == 1
+    assert none.out == "No face found.\n"
+
+
+def test_what_is_wrong_is_one_line_and_exit_code_2(
+    command: Command, where: list[str], album: Path, samples: Samples
+) -> None:
+    for words, said in (
+        (("search", samples.coffee), "no faces"),
+        (("search", album / "notes.txt"), "no image"),
+        (("search", album), "is a folder"),
+        (("search", "nothing.jpg"), "does not exist"),
+        (("search", samples.astronaut, "--collection", "nowhere"), "nowhere"),
+        (("index", samples.astronaut, "--collection", "nowhere"), "nowhere"),
+        (("compare", samples.coffee, samples.astronaut), "no faces"),
+    ):
+        failed = command(*words, *where)
+        assert failed.code == 2, words
+        assert "Error: " in failed.err, words
+        assert said in failed.err, words
+        assert "Traceback" not in failed.err, words
+        assert failed.out == "", words
+
+
+def test_nothing_to_index_is_an_error(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    failed = command("index", "nothing")
+    assert failed.code == 2
+    assert "No photographs there" in failed.err
+    missing = command("index", "nowhere")
+    assert missing.code == 1
+    assert "No such file" in missing.err
+
+
+def test_debug_shows_the_traceback(command: Command) -> None:
+    failed = command("--debug", "search", "nothing.jpg")
+    assert failed.code == 2
+    assert "Traceback" in failed.err
+
+
+@pytest.mark.parametrize("words", [("search",), ("search", "a", "--threshold", "101"), ("nonsense",), ("index",)])
+def test_wrong_usage_is_exit_code_2(command: Command, words: tuple[str, ...]) -> None:
+    assert command(*words).code == 2
