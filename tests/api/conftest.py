@@ -15,13 +15,14 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
+from tests.api.fake import FakeRecognizer
 
 from kenspeckle.api.app import create_app
+from kenspeckle.api.connection import Connection
 from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Unauthenticated
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
-from tests.api.fake import FakeRecognizer
 
 LIMIT = 200_000
 
@@ -54,8 +55,8 @@ class Server:
 
 
 def drained(connection: socket.socket) -> bytes:
-    """What the server sends until it closes or a second of silence passes."""
-    connection.settimeout(1.0)
+    """What the server sends until it closes or falls silent."""
+    connection.settimeout(0.25)
     received = b""
     try:
         while chunk := connection.recv(65536):
@@ -79,10 +80,10 @@ def running(settings: Settings | None = None, gate: Gate | None = None, **more: 
         return who[0]
 
     app = create_app(recognizer=recognizer, settings=settings, gate=gate, authenticate=authenticate, **more)
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, loop="uvloop", http="httptools", timeout_graceful_shutdown=5
+        app, log_config=None, access_log=False, loop="uvloop", http=Connection, timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
@@ -108,12 +109,12 @@ def _server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(_server: Server) -> Iterator[Server]:
+def server(_server: Server) -> Server:
     """One process for all tests of a file, forgetful between them."""
-    _server.recognizer.__init__()  # type: ignore[misc]  # the same object, as new
+    vars(_server.recognizer).update(vars(FakeRecognizer()))
     _server.who[0] = Principal()
     _server.client.cookies.clear()
-    yield _server
+    return _server
 
 
 @pytest.fixture

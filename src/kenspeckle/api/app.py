@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Route
 
 import kenspeckle
 from kenspeckle.api import failures, invalid, openapi
@@ -25,7 +25,7 @@ from kenspeckle.api.middleware import Envelope, Life
 from kenspeckle.api.rights import admin_only
 from kenspeckle.api.routes import add_routes
 from kenspeckle.api.threads import Threads
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.errors import InvalidValue, KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
@@ -114,14 +114,27 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    details = {
-        404: f"There is no route {request.url.path[:100]!r}; /docs lists all of them.",
-        405: f"This route does not know {request.method}; it knows {(error.headers or {}).get('Allow', 'others')}.",
-        413: "The body is too large; send less at once.",
-        408: error.detail,
-    }
-    detail = details.get(error.status_code, "The request can't be read.")
-    return _sent(request, failures.of_http(error.status_code, detail, error.headers))
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    detail = "The request can't be read."
+    if error.status_code == 404:
+        detail = f"There is no route {request.url.path[:100]!r}; /docs lists all of them."
+    elif error.status_code == 405:
+        headers["allow"] = ", ".join(_methods(request))
+        detail = f"This route does not know {request.method[:20]}; it knows {headers['allow']}."
+    elif error.status_code == 408:
+        detail = error.detail
+    elif error.status_code == 413:
+        return _sent(request, failures.of_error(InvalidValue("The body is too large; send less.", field="body")))
+    return _sent(request, failures.of_http(error.status_code, detail, headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """Methods of all routes that the path fits; Starlette names only the first one's."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= set(route.methods or ())
+    return sorted(found)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -81,6 +81,7 @@ TITLES: dict[str, str] = {
     "bad_request": "The request can't be read",
     "method_not_allowed": "The route does not know this method",
     "request_timeout": "The request came too slowly",
+    "head_too_large": "The request's head is too large",
     "internal_error": "An unexpected error",
 }
 """What each stable `code` means, in a few words."""
@@ -90,13 +91,14 @@ _HTTP_CODES: dict[int, str] = {
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",
-    413: "image_too_large",
+    431: "head_too_large",
 }
 
 HTTP_STATUSES: dict[str, int] = {
     "bad_request": 400,
     "method_not_allowed": 405,
     "request_timeout": 408,
+    "head_too_large": 431,
     "internal_error": 500,
 }
 """Statuses of the codes that no error class of the core has."""

@@ -7,7 +7,7 @@ import sys
 from contextvars import ContextVar
 from typing import TextIO
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that this code works for; empty outside of one."""
@@ -28,7 +28,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send the service's and uvicorn's log records to `stream` (standard error) as JSON lines; again replaces."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
-        JsonFormatter(
+        OrjsonFormatter(
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
