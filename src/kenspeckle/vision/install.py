@@ -111,12 +111,12 @@ def _converted(part: Part, source: Path, progress: Progress) -> bytes:
     convert = _CONVERTERS.get(Path(part.member.path).name)
     if convert is None:
         return data
-    progress(f"converting {part.file}", 0, 1)
+    progress(f"converting {part.file}", 0, len(data))
     try:
         converted = convert(data)
     except FormatError as error:
         raise ModelMissing(f"{part.member.path} can't be converted: {error}.") from error
-    progress(f"converting {part.file}", 1, 1)
+    progress(f"converting {part.file}", len(data), len(data))
     return converted
 
 
