@@ -18,14 +18,13 @@ from starlette.routing import BaseRoute, Match, Route
 
 import kenspeckle
 from kenspeckle.api import failures, invalid, openapi
-from kenspeckle.api.bodies import JSON_BYTES
 from kenspeckle.api.edge import Authenticate, Edge
 from kenspeckle.api.metrics import Metrics
 from kenspeckle.api.middleware import Envelope, Life
 from kenspeckle.api.rights import admin_only
 from kenspeckle.api.routes import add_routes
 from kenspeckle.api.threads import Threads
-from kenspeckle.errors import InvalidValue, KenspeckleError
+from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
@@ -46,7 +45,8 @@ def create_app(
     """The REST edge as an ASGI application.
 
     `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
-    after their own rights; `admin_routers` are put behind the scope admin. `middleware` runs inside the envelope, so
+    after their own rights; `admin_routers` are put behind the scope admin, and read their bodies with
+    `bodies.json`, so that nobody else's is read. `middleware` runs inside the envelope, so
     its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and whatever is
     new get 503, what was taken is finished.
     """
@@ -75,7 +75,7 @@ def create_app(
     add_routes(app, edge)
     app.router.routes.extend(extra_routes)
     for router in admin_routers:
-        app.include_router(router, dependencies=[Depends(admin_only(edge))], max_body_size=JSON_BYTES)
+        app.include_router(router, dependencies=[Depends(admin_only(edge))])
     app.state.edge = edge
     app.state.drain = lambda: _drain(edge)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -123,8 +123,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         detail = f"This route does not know {request.method[:20]}; it knows {headers['allow']}."
     elif error.status_code == 408:
         detail = error.detail
-    elif error.status_code == 413:
-        return _sent(request, failures.of_error(InvalidValue("The body is too large; send less.", field="body")))
     return _sent(request, failures.of_http(error.status_code, detail, headers))
 
 

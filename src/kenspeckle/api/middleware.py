@@ -100,7 +100,12 @@ def route_of(scope: Scope) -> str:
     """Template of the route that took the request, `unmatched` where none did."""
     route = scope.get("route")
     path = getattr(route, "path_format", None) or getattr(route, "path", None)
-    return path if isinstance(path, str) else "unmatched"
+    if isinstance(path, str):
+        return path
+    # FastAPI notes its own routes only. A plain one was taken literally where nothing of the path is a parameter.
+    if "endpoint" in scope:
+        return str(scope["path"]) if not scope.get("path_params") else type(scope["endpoint"]).__name__
+    return "unmatched"
 
 
 def _request_id(scope: Scope) -> str:
