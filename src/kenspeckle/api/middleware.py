@@ -53,7 +53,13 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _complete(list(message.get("headers", ())), request_id)
-            await send(message)
+            try:
+                await send(message)
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and "closed" not in str(error):
+                    raise
+                # An OSError as ASGI has it, or uvloop's own word for a connection that its client has closed.
+                raise ClientGone from error
 
         self.metrics.in_flight.inc()
         try:
