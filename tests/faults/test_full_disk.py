@@ -1,0 +1,96 @@
+"""A full disk: a clear 507 with nothing stored, reading goes on, and writing too once there is room again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.faults.conftest import listed_faces
+from tests.faults.portraits import Portraits
+
+from kenspeckle.cli.launch import launched
+
+SIZE = 24 * 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB in memory."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("a small disk is mounted for this, which needs root on Linux")
+    place = tmp_path / "disk"
+    place.mkdir()
+    options = f"size={SIZE},mode=700"
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _fill(place: Path) -> Path:
+    """A file that takes all the room there is."""
+    filler = place / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65536, 4096):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                continue
+    return filler
+
+
+def test_a_full_disk(portraits: Portraits, small_disk: Path) -> None:
+    data_dir = small_disk / "data"
+    acknowledged: dict[str, list[str]] = {}
+
+    def index(client: httpx.Client, number: int) -> int:
+        name, photograph = portraits.named(number)
+        answer = client.put(f"/v1/index/{name}", content=photograph)
+        if answer.status_code == 200:
+            acknowledged[name] = [record["Face"]["FaceId"] for record in answer.json()["FaceRecords"]]
+        else:
+            assert answer.status_code == 507, answer.text
+            problem = answer.json()
+            assert problem["code"] == "storage_full"
+            assert str(small_disk) not in answer.text
+        return answer.status_code
+
+    with launched(data_dir) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        assert [index(client, number) for number in range(5)] == [200] * 5
+        filler = _fill(small_disk)
+        # The last free pages of files that are there may take a few more; then every photograph is refused.
+        refused = [number for number in range(5, 65) if index(client, number) == 507]
+        assert len(refused) > 10
+        _reads(client, acknowledged, portraits)
+        filler.unlink()
+        assert [index(client, number) for number in refused] == [200] * len(refused)
+        assert listed_faces(client) == acknowledged
+        filler = _fill(small_disk)
+        server.process.kill()
+        server.process.wait()
+
+    # Where the disk is full at the start, the server says so or reads; with room again it starts as ever.
+    filler.unlink()
+    with launched(data_dir) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        _reads(client, acknowledged, portraits)
+        assert index(client, 1000) == 200
+        assert listed_faces(client) == acknowledged
+
+
+def _reads(client: httpx.Client, acknowledged: dict[str, list[str]], portraits: Portraits) -> None:
+    assert client.get("/readyz").status_code == 200
+    assert listed_faces(client) == acknowledged
+    found = client.put("/v1/search", content=portraits[0], params={"max_faces": 4096})
+    assert found.status_code == 200
+    matches = {match["Face"]["FaceId"] for match in found.json()["faces"]["FaceMatches"]}
+    assert acknowledged["portrait-0.jpg"][0] in matches
+    assert client.get("/v1/images/portrait-0.jpg").content == portraits[0]

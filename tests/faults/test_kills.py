@@ -1,0 +1,131 @@
+"""`kill -9` of a server that indexes: what it acknowledged is there after the next start, whole, and only once."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import httpx
+from tests.faults.conftest import either, listed_faces, stored_photographs
+from tests.faults.portraits import Portraits
+
+from kenspeckle.cli.launch import launched
+
+CLIENTS = 3
+START_SECONDS = 20.0
+"""A start slower than this, on a busy machine, is not clean."""
+
+
+class Enrolment:
+    """Clients that index photographs and remember every answer; what got none is sent again in the next round."""
+
+    def __init__(self, portraits: Portraits) -> None:
+        self.portraits = portraits
+        self.acknowledged: dict[str, list[str]] = {}
+        self.numbers: dict[str, int] = {}
+        self.unanswered: deque[int] = deque()
+        self.next = 0
+        self.wrong: list[str] = []
+        self._lock = threading.Lock()
+
+    def run(self, url: str, stop: threading.Event) -> None:
+        """One client, until `stop` is set or the server is gone."""
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while not stop.is_set():
+                number = self._take()
+                try:
+                    self.send(client, number)
+                except httpx.TransportError:
+                    with self._lock:
+                        self.unanswered.append(number)
+                    return
+
+    def send(self, client: httpx.Client, number: int) -> None:
+        """Index one photograph, and keep what was answered."""
+        name, photograph = self.portraits.named(number)
+        answer = client.put(f"/v1/index/{name}", content=photograph, headers={"x-amz-meta-number": str(number)})
+        with self._lock:
+            if answer.status_code != 200:
+                self.wrong.append(f"{name}: {answer.status_code} {answer.text[:200]}")
+                return
+            ids = [record["Face"]["FaceId"] for record in answer.json()["FaceRecords"]]
+            if len(ids) != 1 or self.acknowledged.get(name, ids) != ids:
+                self.wrong.append(f"{name}: {ids}, before {self.acknowledged.get(name)}")
+            self.acknowledged[name] = ids
+            self.numbers[name] = number
+
+    def wait_for_more(self) -> None:
+        """Until one more photograph was acknowledged, so that a kill meets work however slow the machine is."""
+        before, until = len(self.acknowledged), time.monotonic() + 20
+        while len(self.acknowledged) == before and time.monotonic() < until:
+            time.sleep(0.005)
+
+    def _take(self) -> int:
+        with self._lock:
+            if self.unanswered:
+                return self.unanswered.popleft()
+            self.next += 1
+            # Now and then one that was answered already: it must change nothing.
+            return self.next if self.next % 7 else max(1, self.next - 7)
+
+
+def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits, tmp_path: Path) -> None:
+    kills = either(5, 200)
+    dice = random.Random(20)
+    enrolment = Enrolment(portraits)
+    for _ in range(kills):
+        begun = time.monotonic()
+        with launched(tmp_path, settings={"KENSPECKLE_LOG_LEVEL": "WARNING"}) as server:
+            assert time.monotonic() - begun < START_SECONDS
+            _check(enrolment, server.url, final=False)
+            stop = threading.Event()
+            clients = [threading.Thread(target=enrolment.run, args=(server.url, stop)) for _ in range(CLIENTS)]
+            for client in clients:
+                client.start()
+            enrolment.wait_for_more()
+            time.sleep(dice.uniform(0.0, 0.5))
+            server.process.kill()
+            stop.set()
+            for client in clients:
+                client.join(30)
+            assert not [line for line in server.log if "error" in line.lower()]
+    with launched(tmp_path) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        _check(enrolment, server.url, final=False)
+        for number in list(enrolment.unanswered):
+            enrolment.send(client, number)
+        _check(enrolment, server.url, final=True)
+        assert len(enrolment.acknowledged) >= kills
+        _check_photographs(enrolment, client, tmp_path)
+
+
+def _check(enrolment: Enrolment, url: str, *, final: bool) -> None:
+    """Every acknowledged face is listed under its id; no photograph has two; at the end there are no others."""
+    assert not enrolment.wrong
+    with httpx.Client(base_url=url, timeout=30) as client:
+        listed = listed_faces(client)
+    lost = {name for name, ids in enrolment.acknowledged.items() if listed.get(name) != ids}
+    assert not lost
+    twice = {name for name, ids in listed.items() if len(ids) > 1}
+    assert not twice
+    if final:
+        assert listed.keys() == enrolment.acknowledged.keys()
+
+
+def _check_photographs(enrolment: Enrolment, client: httpx.Client, data_dir: Path) -> None:
+    """What is kept can be had, is found by a search, and nothing half-written is left behind."""
+    for name in random.Random(21).sample(sorted(enrolment.acknowledged), min(20, len(enrolment.acknowledged))):
+        photograph = enrolment.portraits[enrolment.numbers[name]]
+        kept = client.get(f"/v1/images/{name}")
+        assert kept.status_code == 200
+        assert kept.content == photograph
+        found = client.put("/v1/search", content=photograph, params={"max_faces": 4096}).json()
+        matches = {match["Face"]["FaceId"]: match["Similarity"] for match in found["faces"]["FaceMatches"]}
+        assert matches[enrolment.acknowledged[name][0]] > 99
+    # Names with a dot are staged: what a crash left there is removed once no other process can be about to use it.
+    published = {name for name in stored_photographs(data_dir) if "." not in name}
+    photographs = (enrolment.portraits[number] for number in enrolment.numbers.values())
+    assert published == {hashlib.sha256(photograph).hexdigest() for photograph in photographs}

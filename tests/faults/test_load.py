@@ -1,0 +1,100 @@
+"""Load: many clients at once meet no 5xx; a server that is told to stop answers what it took."""
+
+from __future__ import annotations
+
+import collections
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+from tests.faults.conftest import either, listed_faces
+from tests.faults.portraits import Portraits
+
+from kenspeckle.cli.launch import Launched, launched
+
+CLIENTS = 4
+
+
+def test_concurrent_clients_meet_no_5xx(
+    server: Launched, client: httpx.Client, portraits: Portraits, faceless: bytes
+) -> None:
+    share = either(500, 20_000) // CLIENTS
+    statuses: collections.Counter[tuple[str, int]] = collections.Counter()
+    lock = threading.Lock()
+    client.put("/v1/index/portrait-0.jpg", content=portraits[0]).raise_for_status()
+
+    def run(own: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=60) as one:
+            for number in range(share):
+                photograph = portraits[number * CLIENTS + own]
+                what, answer = (
+                    ("index", lambda p=photograph, n=number: one.put(f"/v1/index/load-{own}-{n}.jpg", content=p)),
+                    ("search", lambda p=photograph: one.post("/v1/search", content=p)),
+                    ("search", lambda p=photograph: one.put("/v1/search?all_faces=true", content=p)),
+                    ("detect", lambda p=photograph: one.post("/v1/detect", content=p)),
+                    ("list", lambda: one.get("/v1/collections/kenspeckle/faces?limit=50")),
+                    ("faceless", lambda: one.post("/v1/search", content=faceless)),
+                    ("image", lambda: one.get("/v1/images/portrait-0.jpg")),
+                    ("info", lambda: one.get("/v1/info")),
+                )[number % 8]
+                with lock:
+                    statuses[what, answer().status_code] += 1
+
+    threads = [threading.Thread(target=run, args=(own,)) for own in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(statuses.values()) == share * CLIENTS
+    assert {what for what in statuses if what[1] >= 500} == set()
+    assert {what for what in statuses if what[1] >= 400} == {("faceless", 422)}
+
+
+def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: Path) -> None:
+    acknowledged: dict[str, list[str]] = {}
+    sent: list[str] = []
+    cut_off: list[str] = []
+    refused: collections.Counter[int] = collections.Counter()
+    lock = threading.Lock()
+
+    def run(url: str, own: int) -> None:
+        with httpx.Client(base_url=url, timeout=30) as one:
+            for number in range(own, 10_000, CLIENTS):
+                name, photograph = portraits.named(number)
+                with lock:
+                    sent.append(name)
+                try:
+                    answer = one.put(f"/v1/index/{name}", content=photograph)
+                except httpx.ConnectError:
+                    return  # not taken
+                except httpx.TransportError as error:
+                    with lock:
+                        cut_off.append(f"{name}: {error!r}")
+                    return
+                with lock:
+                    if answer.status_code == 200:
+                        acknowledged[name] = [record["Face"]["FaceId"] for record in answer.json()["FaceRecords"]]
+                    else:
+                        refused[answer.status_code] += 1
+
+    with launched(tmp_path) as server:
+        threads = [threading.Thread(target=run, args=(server.url, own)) for own in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.0)
+        server.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        code = server.process.wait(30)
+        took = time.monotonic() - begun
+        for thread in threads:
+            thread.join(30)
+    assert code == 0, "\n".join(server.log)
+    assert took < 10
+    assert len(acknowledged) >= CLIENTS
+    assert refused.keys() <= {503}
+    # A connection that idles when the server stops is closed; a request that crosses its closing was not taken.
+    with launched(tmp_path) as server, httpx.Client(base_url=server.url) as client:
+        listed = listed_faces(client)
+    assert listed == acknowledged, cut_off
