@@ -6,12 +6,13 @@ broken constraints are gathered and become one ValidationException.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+import pybase64
 
 from kenspeckle.wire.model import Model, Shape
 from kenspeckle.wire.refusals import Refusal, serialization
@@ -167,8 +168,9 @@ def _blob(shape: Shape) -> Check:
                 "Send a smaller photograph, or name an S3Object.",
             )
         try:
-            data = base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
+            # Python's own decoder takes 50 times as long, which is half of what this edge may add to a request.
+            data = pybase64.b64decode(value, validate=True)
+        except binascii.Error:
             raise serialization(f"'{path}' is not base64 text.") from None
         if len(data) < least:
             broken.append(_sentence("", path, f"Member must have length greater than or equal to {least}"))
