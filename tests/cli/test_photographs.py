@@ -74,7 +74,7 @@ def test_loops_of_links_end_and_links_to_folders_are_followed(tmp_path: Path) ->
     (inside / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
     found, search = _found(inside)
     assert sorted(found) == ["linked.jpg", "own.jpg"]
-    assert [path.name for path, _ in search.missing or ()] == ["broken.jpg"]
+    assert [path.name for path, _ in search.missing] == ["broken.jpg"]
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:

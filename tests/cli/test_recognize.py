@@ -155,8 +155,9 @@ def test_nothing_to_index_is_an_error(command: Command, tmp_path: Path) -> None:
     failed = command("index", "nothing")
     assert failed.code == 2
     assert "No photographs there" in failed.err
-    missing = command("index", "nowhere")
+    missing = command("index", "nowhere", "--json")
     assert missing.code == 1
+    assert missing.json["status"] == "skipped"
     assert "No such file" in missing.err
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -49,15 +50,16 @@ def index(
     an identity can't have become _. Indexing the same again adds nothing. Exit code: 0 all fine, 1 some were skipped,
     2 nothing could be done.
     """
-    from kenspeckle.cli.enrolment import Enrolment, told_apart
+    from kenspeckle.cli.enrolment import Enrolment, Outcome, told_apart
     from kenspeckle.cli.output import remark
-    from kenspeckle.cli.photographs import Search, find
+    from kenspeckle.cli.photographs import Photograph, Search, find
     from kenspeckle.cli.target import opened
     from kenspeckle.domain import QualityFilter
 
     search = Search()
     good, skipped, shared = told_apart(find(paths, by, search))
-    if not good and not skipped and not search.missing:
+    skipped += [Outcome(Photograph(path, path.name), "", "skipped", reason) for path, reason in search.missing]
+    if not good and not skipped:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
     if shared and by == "file":
         remark(f"{shared} file names lie in several folders and count as one person each; see --by folder.", "yellow")
@@ -90,7 +92,7 @@ def _run(
     from kenspeckle.cli.enrolment import Tally
     from kenspeckle.cli.output import emit, err
 
-    tally = Tally(skipped=list(search.missing or ()))
+    tally, total = Tally(), len(good) + len(skipped)
     start = time.monotonic()
     code = 0
     columns = (
@@ -105,19 +107,17 @@ def _run(
             Progress(*columns, console=err(), disable=not err().is_terminal, transient=True) as progress,
             closing(enrolment.many(good, workers)) as outcomes,
         ):
-            task = progress.add_task("", total=len(good))
-            for outcomes_ in (skipped, outcomes):
-                for outcome in outcomes_:
-                    tally.add(outcome)
-                    if outcomes_ is outcomes:
-                        name = printable(outcome.photograph.path.name).replace("[", "\\[")
-                        progress.update(task, advance=1, description=name)
-                    if json:
-                        emit(_line(outcome))
+            task = progress.add_task("", total=total)
+            for outcome in chain(skipped, outcomes):
+                tally.add(outcome)
+                name = printable(outcome.photograph.path.name).replace("[", "\\[")
+                progress.update(task, advance=1, description=name)
+                if json:
+                    emit(_line(outcome), line=True)
     except KeyboardInterrupt:
         code = INTERRUPTED
     finally:
-        _summary(tally, len(good) + len(skipped), search, time.monotonic() - start)
+        _summary(tally, total, search, time.monotonic() - start)
     return code or (NEGATIVE if tally.skipped else 0)
 
 

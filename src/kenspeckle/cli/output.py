@@ -31,11 +31,11 @@ def err() -> Console:
     return _consoles()[1]
 
 
-def emit(value: Any) -> None:
-    """One JSON document, on one line when standard output is a pipe and indented on a terminal.
+def emit(value: Any, *, line: bool = False) -> None:
+    """One JSON document: on a terminal indented, unless it has to be one `line` of many; else on one line.
 
     Undecodable bytes of file names come out as `\\udcXX`, which Python's JSON parser gives back unchanged."""
-    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() and not line else 0
     try:
         text = orjson.dumps(value, option=option).decode()
     except TypeError:  # a lone surrogate, which orjson refuses and the standard library escapes

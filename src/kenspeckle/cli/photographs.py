@@ -16,7 +16,7 @@ import stat
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kenspeckle.cli.failures import CommandFailed
@@ -54,7 +54,7 @@ class Search:
     """What `find` came across besides photographs."""
 
     ignored: int = 0
-    missing: list[tuple[Path, str]] | None = None
+    missing: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]:
@@ -62,7 +62,6 @@ def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]
 
     Links to folders are followed, loops are not; names that begin with a dot are passed over in folders. Counts of
     other files and what can't be read are added to `search`."""
-    search.missing = [] if search.missing is None else search.missing
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
@@ -80,12 +79,10 @@ def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]
 
 
 def _walk(root: Path, search: Search) -> Iterator[Path]:
-    assert search.missing is not None
-    missing = search.missing
     entered: set[tuple[int, int]] = set()
 
     def refused(error: OSError) -> None:
-        missing.append((Path(os.fsdecode(error.filename)), error.strerror or "can't be read"))
+        search.missing.append((Path(os.fsdecode(error.filename)), error.strerror or "can't be read"))
 
     for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
         facts = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
@@ -99,7 +96,7 @@ def _walk(root: Path, search: Search) -> Iterator[Path]:
             if name.startswith(".") or file.suffix.lower() not in SUFFIXES:
                 search.ignored += 1
             elif not file.is_file():
-                missing.append((file, "Not a regular file, or a link to nothing"))
+                search.missing.append((file, "Not a regular file, or a link to nothing"))
             else:
                 yield file
 
