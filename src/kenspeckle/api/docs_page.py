@@ -56,10 +56,10 @@ def _operations(document: dict[str, Any], tag: str) -> Iterator[str]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if tag in operation.get("tags", ()):
-                yield _operation(method.upper(), path, operation)
+                yield _operation(method.upper(), path, operation, document["components"]["responses"])
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+def _operation(method: str, path: str, operation: dict[str, Any], shared: dict[str, Any]) -> str:
     parts = [
         f'<details id="{escape(operation["operationId"])}"><summary><b>{method}</b> <code>{escape(path)}</code> ',
         f"{escape(operation.get('summary', ''))}</summary>{_prose(operation.get('description', ''))}",
@@ -77,11 +77,11 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         kinds = ", ".join(f"<code>{escape(kind)}</code>" for kind in body["content"])
         parts.append(f"<p><b>Body</b>: {escape(body.get('description', ''))} {kinds}</p>")
         parts += [_example(content.get("example")) for content in body["content"].values()]
-    for status, response in operation["responses"].items():
+    for status, told in operation["responses"].items():
+        response = shared[told["$ref"].rpartition("/")[2]] if "$ref" in told else told
         parts.append(f"<p><b>{escape(status)}</b> {_inline(response.get('description', ''))}</p>")
         for kind, content in response.get("content", {}).items():
-            if kind != failures.MEDIA_TYPE:
-                parts.append(_example(content.get("example")))
+            parts.append(_example(content.get("example")) if kind != failures.MEDIA_TYPE else "")
     return "".join(parts) + "</details>"
 
 

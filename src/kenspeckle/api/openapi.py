@@ -41,6 +41,10 @@ TAGS = [
     {"name": "operations", "description": "For those who run the service."},
 ]
 
+_REQUEST_ID = {
+    "description": "Id of the request, the client's own if it sent one.",
+    "schema": {"type": "string"},
+}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 _SENTENCES: dict[str, tuple[str, str | None]] = {
@@ -159,23 +163,29 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema()
     components["schemas"] = dict(sorted(schemas.items()))
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+    components["headers"] = {"RequestId": _REQUEST_ID}
+    shared: dict[str, Any] = {}
     for path in made["paths"].values():
         for operation in path.values():
-            _finish(operation)
+            _finish(operation, shared)
+    components["responses"] = dict(sorted(shared.items()))
     app.openapi_schema = made
     return made
 
 
-def _finish(operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Say which key the operation needs, and move what many operations say alike into `shared`."""
     name = operation["operationId"].removesuffix("_put")
-    right = RIGHTS.get(name, "admin")
-    operation["security"] = [] if right is None else [{"key": []}]
+    operation["security"] = [] if RIGHTS.get(name, "admin") is None else [{"key": []}]
     responses = operation["responses"]
     # Routers of others declare FastAPI's own shape, which our handler of its errors never sends.
     if "HTTPValidationError" in str(responses.get("422", "")):
         responses["422"] = _refusal(422, [errors.InvalidValue.code])
-    for response in responses.values():
-        response.setdefault("headers", {})["x-request-id"] = {
-            "description": "Id of the request, the client's own if it sent one.",
-            "schema": {"type": "string"},
-        }
+    for status, response in responses.items():
+        response.setdefault("headers", {})["x-request-id"] = {"$ref": "#/components/headers/RequestId"}
+        examples = response.get("content", {}).get(failures.MEDIA_TYPE, {}).get("examples")
+        if examples:
+            key = "-or-".join(examples)
+            shared[key] = response
+            responses[status] = {"$ref": f"#/components/responses/{key}"}
+    operation["responses"] = dict(sorted(responses.items()))

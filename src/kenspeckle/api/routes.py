@@ -55,8 +55,10 @@ class Entry:
     codes: tuple[str, ...] = ()
     status: int = 200
     media: str = ""
+    also: tuple[int, ...] = ()
 
 
+_DONE = {200: "Done.", 201: "Created.", 204: "Deleted; the answer has no body."}
 _C = "/v1/collections/{collection_id}"
 TABLE: dict[str, Entry] = {
     "index": Entry(
@@ -74,7 +76,7 @@ TABLE: dict[str, Entry] = {
     "create_collection": Entry(
         ("POST",), "/v1/collections", "collections", schemas.Collection, ("already_exists", "storage_full"), 201
     ),
-    "ensure_collection": Entry(("PUT",), _C, "collections", schemas.Collection, ("storage_full",)),
+    "ensure_collection": Entry(("PUT",), _C, "collections", schemas.Collection, ("storage_full",), also=(201,)),
     "describe_collection": Entry(("GET",), _C, "collections", schemas.Collection, _HERE),
     "delete_collection": Entry(("DELETE",), _C, "collections", None, _HERE, 204),
     "list_faces": Entry(("GET",), _C + "/faces", "faces", schemas.FaceList, (*_HERE, "user_not_found", *_LISTED)),
@@ -95,7 +97,7 @@ TABLE: dict[str, Entry] = {
     "search_users_by_image": Entry(
         ("POST",), _C + "/users/search", "users", schemas.SearchUsersByImage, (*_PHOTOGRAPH, *_BOUND)
     ),
-    "ensure_user": Entry(("PUT",), _C + "/users/{user_id}", "users", schemas.UserDescription, _HERE),
+    "ensure_user": Entry(("PUT",), _C + "/users/{user_id}", "users", schemas.UserDescription, _HERE, also=(201,)),
     "get_user": Entry(("GET",), _C + "/users/{user_id}", "users", schemas.UserDescription, (*_HERE, "user_not_found")),
     "delete_user": Entry(("DELETE",), _C + "/users/{user_id}", "users", None, (*_HERE, "user_not_found"), 204),
     "associate_faces": Entry(
@@ -172,18 +174,22 @@ def _handler(handlers: tuple[object, ...], name: str) -> Callable[..., Awaitable
 
 def _codes(name: str, entry: Entry) -> tuple[str, ...]:
     """Error codes of the route, those of all routes included, each once."""
-    keyed = ("unauthenticated", "forbidden") if RIGHTS[name] is not None else ()
+    keyed = ("unauthenticated", "forbidden", "overloaded", "storage_unavailable") if RIGHTS[name] is not None else ()
     return tuple(dict.fromkeys((*keyed, *entry.codes, "invalid_value", "internal_error")))
 
 
 def _success(entry: Entry, example: dict[str, Any] | None) -> dict[int | str, dict[str, Any]]:
     if entry.model is not None:
-        return {entry.status: {"model": entry.model, "content": {"application/json": {"example": example}}}}
+        content = {"application/json": {"example": example}}
+        return {
+            status: {"model": entry.model, "content": content, "description": _DONE[status]}
+            for status in (entry.status, *entry.also)
+        }
     if entry.media:
         kind = {"type": "string"} if entry.media.startswith("text/") else {"type": "string", "format": "binary"}
         schema = {"type": "object"} if entry.media == "application/json" else kind
-        return {entry.status: {"content": {entry.media: {"schema": schema}}}}
-    return {entry.status: {"description": "Done."}}
+        return {entry.status: {"content": {entry.media: {"schema": schema}}, "description": _DONE[entry.status]}}
+    return {entry.status: {"description": _DONE[entry.status]}}
 
 
 def _lines(handler: Callable[..., Any]) -> list[str]:
@@ -195,4 +201,6 @@ def _summary(handler: Callable[..., Any]) -> str:
 
 
 def _description(handler: Callable[..., Any]) -> str:
-    return "\n".join(_lines(handler))
+    """What the docstring says after its first line, or that line where it says no more."""
+    lines = _lines(handler)
+    return "\n".join(lines[1:]).strip() or lines[0]
