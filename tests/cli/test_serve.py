@@ -162,3 +162,12 @@ def test_an_address_that_can_be_clicked() -> None:
         assert address(one, "0.0.0.0") == f"http://127.0.0.1:{port}"
         assert address(one, "::1") == f"http://[::1]:{port}"
         assert address(one, "localhost") == f"http://localhost:{port}"
+
+
+def test_a_server_with_a_key_asks_for_it(command: Command, tmp_path: Path, samples: Samples) -> None:
+    secret = "an-admin-key-of-at-least-32-characters"
+    with launched(tmp_path / "keyed", settings={"KENSPECKLE_ADMIN_KEY": secret}) as server:
+        without = command("detect", samples.astronaut, "--url", server.url)
+        assert without.code == 2
+        assert "--api-key" in without.err
+        assert command("detect", samples.astronaut, "--url", server.url, "--api-key", secret).code == 0

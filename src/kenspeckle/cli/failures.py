@@ -27,8 +27,8 @@ _NEXT_STEPS = {
     "face_not_found": "`kenspeckle faces list` shows those that exist.",
     "user_not_found": "`kenspeckle users list` shows those that exist.",
     "no_face": "`kenspeckle detect IMAGE` shows what is found; a larger or sharper photograph may help.",
-    "unauthenticated": "Give a key with --api-key or KENSPECKLE_API_KEY; `kenspeckle keys create NAME` makes one.",
-    "forbidden": "Use a key with this right; `kenspeckle keys list` shows what each may do.",
+    "unauthenticated": "Commands take the key as --api-key or KENSPECKLE_API_KEY.",
+    "forbidden": "`kenspeckle keys list`, where the service runs, shows what each key may do.",
     "storage_full": "Free some disk space and run the command again; what was indexed before is safe.",
     "overloaded": "Run it again in a moment, or raise KENSPECKLE_WORKERS and KENSPECKLE_QUEUE.",
     "pack_mismatch": "`kenspeckle models list` shows the packs.",
@@ -79,8 +79,7 @@ def describe(error: Exception) -> tuple[str, str]:
     if isinstance(error, CommandFailed):
         return error.message, error.hint
     if isinstance(error, KenspeckleError):
-        hint = _NEXT_STEPS.get(error.code, "")
-        return error.message, "" if "`kenspeckle " in error.message else hint
+        return error.message, _NEXT_STEPS.get(error.code, "")
     if isinstance(error, OSError) and error.strerror:
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{place}{error.strerror}", ""
