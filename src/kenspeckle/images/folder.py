@@ -1,134 +1,157 @@
-"""Photographs in a folder: each under the digest of its content, on disk before it counts, never half written."""
+"""Photographs in a folder: written beside, synced, moved into place; what a crash left behind is mended or swept.
+
+A photograph that is staged has its bytes and its name on disk. Moving it into its place isn't synced: should the power
+fail before that is on disk, it lies where it was staged, and `recover` moves it again.
+"""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kenspeckle.errors import ImageNotFound, StorageFull, StorageUnavailable
+from kenspeckle.images import digests
 
-INCOMING = "incoming"
-"""Sub-folder of photographs that are staged: written, synced and not yet in their place."""
+OLD_SECONDS = 3600.0
+"""Staged bytes that nothing refers to may belong to a process at work; after this long they do not."""
 
-STALE_SECONDS = 3600.0
-"""A staged photograph of this age belongs to nobody: its process was killed. Another process may be writing younger ones."""
-
-_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
-class Folder:
-    """Implements `ports.Images` under one folder, sharded by the first two bytes of the digest."""
+class FolderImages:
+    """`ports.Images` in a folder, which is made when the first photograph comes. Files are 0600, folders 0700."""
 
     def __init__(self, root: Path) -> None:
-        """Raises StorageUnavailable where the folder can't be made."""
-        self._root = root
-        self._incoming = root / INCOMING
-        with _disk_errors():
-            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root = root
+        self._staging = root / "staged"
 
-    def stage(self, digest: str, data: bytes) -> StagedFile:
-        """Write and sync beside the place. What lies in its place already is not written again."""
-        place = self._place(digest)
+    def stage(self, digest: str, data: bytes) -> _Staged:
+        staged = _Staged(self._staging / digests.staged_name(digest), self.root / digests.place(digest))
         with _disk_errors():
-            if place.exists():
-                return StagedFile(None, place)
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            staged = self._incoming / f"{digest}.{secrets.token_hex(8)}"
+            _make(self._staging, sync=True)
             try:
-                descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(descriptor)
-                _sync(self._incoming)
+                if not _linked(staged, digest):
+                    _write(staged.path, data)
+                _sync_folder(self._staging)
             except OSError:
-                staged.unlink(missing_ok=True)
+                staged.discard()
                 raise
-        return StagedFile(staged, place)
+        return staged
 
     def put(self, digest: str, data: bytes) -> None:
-        """Stage and publish in one."""
         self.stage(digest, data).publish()
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
-        """After a crash: publish staged photographs that the catalog refers to, remove the others once they are old."""
-        with _disk_errors():
-            staged = [file for file in self._incoming.iterdir() if _DIGEST.match(file.name[:64])]
-            wanted = referenced({file.name[:64] for file in staged}) if staged else set()
-            for file in staged:
-                if file.name[:64] in wanted:
-                    StagedFile(file, self._place(file.name[:64])).publish()
-                elif file.stat().st_mtime < time.time() - STALE_SECONDS:
-                    file.unlink(missing_ok=True)
-
     def get(self, digest: str) -> bytes:
-        """Raises ImageNotFound; StorageUnavailable where the file was damaged."""
-        place = self._place(digest)
         with _disk_errors():
             try:
-                data = place.read_bytes()
-            except FileNotFoundError:
-                data = self._staged(digest)
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise StorageUnavailable(
-                f"The stored photograph {digest} is damaged. Restore the image folder from a backup, or index it again."
-            )
+                data = (self.root / digests.place(digest)).read_bytes()
+            except FileNotFoundError as error:
+                raise ImageNotFound("The photograph is not stored.") from error
+        if not digests.matches(digest, data):
+            raise StorageUnavailable(digests.DAMAGED.format(digest))
         return data
 
-    def _staged(self, digest: str) -> bytes:
-        """The photograph of a commit whose rename is still to come."""
-        for file in self._incoming.glob(f"{digest}.*"):
-            try:
-                return file.read_bytes()
-            except FileNotFoundError:
-                return self._place(digest).read_bytes()
-        raise ImageNotFound("The photograph is not stored.")
-
-    def delete(self, digests: Iterable[str]) -> None:
-        """Absent ones are fine."""
+    def delete(self, wanted: Iterable[str]) -> None:
         with _disk_errors():
-            for digest in digests:
-                self._place(digest).unlink(missing_ok=True)
-                for file in self._incoming.glob(f"{digest}.*"):
-                    file.unlink(missing_ok=True)
+            folders = set()
+            for digest in wanted:
+                path = self.root / digests.place(digest)
+                with suppress(FileNotFoundError):
+                    path.unlink()
+                    folders.add(path.parent)
+            for folder in folders:
+                _sync_folder(folder)
 
-    def _place(self, digest: str) -> Path:
-        if not _DIGEST.match(digest):
-            raise ImageNotFound("There is no photograph under this digest.")
-        return self._root / digest[:2] / digest[2:4] / digest
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+        with _disk_errors():
+            try:
+                names = sorted(entry.name for entry in os.scandir(self._staging))
+            except FileNotFoundError:
+                return
+            found = [(digest, self._staging / name) for name in names if (digest := digests.of_staged(name))]
+            wanted = referenced({digest for digest, _ in found})
+            for digest, path in found:
+                with suppress(FileNotFoundError):
+                    self._mend(digest, path, wanted=digest in wanted)
+
+    def _mend(self, digest: str, path: Path, *, wanted: bool) -> None:
+        target = self.root / digests.place(digest)
+        if wanted and not target.exists() and digests.matches(digest, path.read_bytes()):
+            _Staged(path, target).publish()
+        elif path.stat().st_mtime < time.time() - OLD_SECONDS:
+            path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
-class StagedFile:
-    """Implements `ports.Staged`; `staged` is None where the photograph lay in its place before."""
+class _Staged:
+    """`ports.Staged`: bytes at `path` that belong at `target`."""
 
-    staged: Path | None
-    place: Path
+    path: Path
+    target: Path
 
     def publish(self) -> None:
-        """Rename into place. Not synced: until the folder's entry is on disk, the staged one is, and `recover` moves it."""
-        if self.staged is not None:
-            with _disk_errors():
-                self.staged.replace(self.place)
+        with _disk_errors():
+            _make(self.target.parent, sync=False)
+            try:
+                self.path.replace(self.target)
+                # Where both are links to one file, renaming does nothing.
+                self.path.unlink(missing_ok=True)
+            except FileNotFoundError:
+                # `recover` of another process that has just started may have been quicker.
+                if not self.target.exists():
+                    raise
 
     def discard(self) -> None:
-        """Remove what was staged."""
-        if self.staged is not None:
-            with _disk_errors():
-                self.staged.unlink(missing_ok=True)
+        # What can't be removed now, `recover` sweeps.
+        with suppress(OSError):
+            self.path.unlink()
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _linked(staged: _Staged, digest: str) -> bool:
+    """Give what lies whole in its place already a second name, which lasts should the first be deleted meanwhile."""
+    try:
+        if not digests.matches(digest, staged.target.read_bytes()):
+            return False
+        os.link(staged.target, staged.path)
+        os.utime(staged.path)
+    except OSError:
+        # Nothing is there, or this file system has no links: the bytes are written.
+        staged.discard()
+        return False
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path, *, sync: bool) -> None:
+    """Make a folder and those above it, each private."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make(folder.parent, sync=sync)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if sync:
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -140,8 +163,10 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull("The disk of the image folder is full; make room and send the request again.") from error
+        if error.errno in _NO_ROOM:
+            raise StorageFull(
+                "The disk of the photographs is full: nothing was stored. Make room and ask again; reading goes on."
+            ) from error
         raise StorageUnavailable(
-            f"The image folder can't be used: {os.strerror(error.errno or errno.EIO)}. Check its rights and its disk."
+            "The folder of the photographs can't be read or written; check its path, owner, modes and disk."
         ) from error

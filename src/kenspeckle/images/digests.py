@@ -1,0 +1,43 @@
+"""Digests as names: only the lower-case hexadecimal form of a SHA-256 ever becomes a path or a key."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_STAGED = re.compile(r"([0-9a-f]{64})\.[0-9a-f]{16}")
+
+DAMAGED = (
+    "The stored photograph {} is damaged: its bytes no longer have the digest they were stored under. "
+    "Restore it from a backup, or index the photograph again."
+)
+
+
+def checked(digest: str) -> str:
+    """The digest itself. Raises ValueError for anything that isn't one."""
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("A digest is the SHA-256 of the photograph, 64 lower-case hexadecimal digits.")
+    return digest
+
+
+def place(digest: str) -> str:
+    """Where a photograph lies, relative to the store: two levels of folders, 65,536 in all."""
+    checked(digest)
+    return f"{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def staged_name(digest: str) -> str:
+    """A new name for bytes that are not yet in their place."""
+    return f"{checked(digest)}.{secrets.token_hex(8)}"
+
+
+def of_staged(name: str) -> str | None:
+    """The digest in such a name; None where something else has put the file there."""
+    found = _STAGED.fullmatch(name)
+    return found[1] if found else None
+
+
+def matches(digest: str, data: bytes) -> bool:
+    return hashlib.sha256(data).hexdigest() == digest

@@ -1,0 +1,146 @@
+"""Photographs in places that the operator named as buckets, and in no others: folders of this machine, or S3."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, Self
+
+from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable
+from kenspeckle.images import s3
+from kenspeckle.images.urls import BucketUrl, parse
+
+REFUSED = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
+"""Amazon's words, for all that can't be read: a stranger learns nothing of what is there."""
+
+_NAME = re.compile(r"[0-9A-Za-z._-]{3,255}")
+_SETTING = "S3_BUCKETS"
+
+
+class _Place(Protocol):
+    def read(self, name: str, version: str | None, max_bytes: int) -> bytes: ...
+
+
+class Places:
+    """Buckets by the names that clients use."""
+
+    def __init__(self, places: Mapping[str, _Place]) -> None:
+        self._places = places
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Places of a setting such as `photos=s3://photos,desk=file:///srv/photos`; a comma in a URL is written %2C.
+
+        Raises SettingError."""
+        places: dict[str, _Place] = {}
+        for entry in filter(None, (one.strip() for one in text.split(","))):
+            name, equals, url = entry.partition("=")
+            if not equals or not _NAME.fullmatch(name):
+                raise SettingError(
+                    f"{_SETTING}: '{entry}' is not name=URL, with a name of 3 to 255 letters, digits, '.', '-' or '_'.",
+                    field=_SETTING.lower(),
+                )
+            if name in places:
+                raise SettingError(f"{_SETTING}: '{name}' is there twice.", field=_SETTING.lower())
+            place = parse(url, _SETTING)
+            places[name] = _Folder(place) if isinstance(place, Path) else _Bucket(place)
+        return cls(places)
+
+    def names(self) -> tuple[str, ...]:
+        """What clients may name."""
+        return tuple(self._places)
+
+    def read(self, bucket: str, name: str, version: str | None, max_bytes: int) -> bytes:
+        """The object's bytes, of its newest version unless one is named.
+
+        Raises BucketNotAllowed for what isn't there or may not be read, ImageTooLarge beyond `max_bytes` (before it is
+        read), StorageUnavailable where S3 does not answer."""
+        place = self._places.get(bucket)
+        parts = name.split("/")
+        if place is None or not name or "\0" in name or not parts[0] or ".." in parts or "." in parts:
+            raise BucketNotAllowed(REFUSED)
+        return place.read(name, version, max_bytes)
+
+
+class _Folder:
+    """A folder and what lies in it; links may not lead out of it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
+        if version is not None:
+            raise BucketNotAllowed(REFUSED)
+        try:
+            descriptor = self._open(name)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BucketNotAllowed(REFUSED) from error
+        try:
+            return _read(descriptor, max_bytes)
+        except OSError as error:
+            raise StorageUnavailable("The disk of the bucket's folder reports an error.") from error
+        finally:
+            os.close(descriptor)
+
+    def _open(self, name: str) -> int:
+        """A descriptor of the file. Raises OSError, ValueError for what is no file below the root.
+
+        Links are resolved first; then each step is opened without following any, so that none slips in between."""
+        root = self._root.resolve(strict=True)
+        parts = name.split("/")
+        if "" in parts:
+            raise ValueError("A name has no empty parts.")
+        inside = root.joinpath(*parts).resolve(strict=True).relative_to(root)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for place, part in enumerate(inside.parts, 1):
+            # Without blocking: a pipe would wait for someone to write.
+            kind = os.O_NONBLOCK if place == len(inside.parts) else os.O_DIRECTORY
+            try:
+                deeper = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=descriptor)
+            finally:
+                os.close(descriptor)
+            descriptor = deeper
+        return descriptor
+
+
+class _Bucket:
+    """A bucket, or the part of it below a prefix."""
+
+    def __init__(self, url: BucketUrl) -> None:
+        self._url = url
+        self._client = s3.Client()
+
+    def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
+        wanted = {"Bucket": self._url.bucket, "Key": self._url.prefix + name}
+        if version is not None:
+            wanted["VersionId"] = version
+        try:
+            answer = self._client.s3.get_object(**wanted)
+            with answer["Body"] as body:
+                if answer["ContentLength"] > max_bytes:
+                    raise too_large(max_bytes)
+                return bytes(body.read())
+        except s3.ERRORS as error:
+            if s3.refused(error):
+                raise BucketNotAllowed(REFUSED) from error
+            raise s3.failure(error, self._url.bucket) from error
+
+
+def _read(descriptor: int, max_bytes: int) -> bytes:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise BucketNotAllowed(REFUSED)
+    if found.st_size > max_bytes:
+        raise too_large(max_bytes)
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
+    return data
+
+
+def too_large(max_bytes: int) -> ImageTooLarge:
+    return ImageTooLarge(f"The object has more than {max_bytes} bytes; send a smaller photograph.", field="name")

@@ -1,0 +1,65 @@
+"""One bucket through botocore, which is configured as boto3 is: variables, profile, region, endpoint, credentials."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+
+from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
+
+ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
+DENIED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_FULL = {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XAmzQuotaExceeded", "507"}
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=32,
+)
+
+ERRORS = (BotoCoreError, ClientError)
+
+
+class Client:
+    """A client of S3, made when it is first used: that takes a few tenths of a second and can fail."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    @property
+    def s3(self) -> Any:
+        """Safe for many threads. Raises BotoCoreError where the configuration is wrong."""
+        with self._lock:
+            if self._client is None:
+                self._client = Session().create_client("s3", config=_CONFIG)
+            return self._client
+
+
+def code(error: Exception) -> str:
+    """S3's code of an error; empty where S3 did not answer."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def refused(error: Exception) -> bool:
+    """Whether S3 answered that the request is at fault, and not that S3 is in trouble."""
+    return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+
+
+def failure(error: Exception, bucket: str) -> KenspeckleError:
+    """What is said of an error that is not about a single object."""
+    found = code(error)
+    if found in _FULL:
+        return StorageFull(f"The bucket '{bucket}' is full: nothing was stored. Make room and ask again.")
+    if found == "NoSuchBucket":
+        return StorageUnavailable(f"There is no bucket '{bucket}': create it, or check endpoint and region.")
+    if found in DENIED:
+        return StorageUnavailable(f"Access to the bucket '{bucket}' is denied; check credentials and their rights.")
+    return StorageUnavailable(
+        f"The bucket '{bucket}' can't be reached; check endpoint, region, credentials and network.", retry_after=1
+    )
