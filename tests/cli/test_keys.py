@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.keys import app
+from kenspeckle.cli.launch import launched
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access
 
@@ -130,3 +134,48 @@ def test_another_data_folder(run: Run, tmp_path: Path) -> None:
     _json(run("create", "desk", "--data-dir", str(tmp_path / "other"), "--json"))
     assert (tmp_path / "other" / "kenspeckle.db").is_file()
     assert _json(run("list", "--json")) == []
+
+
+# -- with a real server on the same folder -----------------------------------------------------------------------------
+
+
+def _becomes(client: httpx.Client, status: int, key: str | None = None) -> bool:
+    """Whether the server answers so within a second, and goes on to."""
+    until = time.monotonic() + 1.0
+    headers = {"x-api-key": key} if key else {}
+    while client.get("/v1/info", headers=headers).status_code != status:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return client.get("/v1/info", headers=headers).status_code == status
+
+
+def test_a_running_server_follows_the_command(run: Run, tmp_path: Path) -> None:
+    with launched(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        assert client.get("/v1/info").status_code == 200
+        made = _json(run("create", "desk", "--json"))
+        assert _becomes(client, 401)
+        assert client.get("/v1/info", headers={"x-api-key": made["api_key"]}).status_code == 200
+        assert client.get("/v1/keys", headers={"x-api-key": made["api_key"]}).status_code == 403
+        run("revoke", made["id"])
+        assert _becomes(client, 401, made["api_key"])
+        assert made["api_key"] not in "\n".join(server.log)
+
+
+def test_no_server_for_the_network_without_a_key(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CommandFailed, match=r"there is no key yet.*keys create"),
+        launched(tmp_path / "data", "--host", "0.0.0.0"),
+    ):
+        pytest.fail("the server started")
+
+
+def test_an_admin_key_from_the_environment(tmp_path: Path) -> None:
+    admin = "an-admin-key-of-an-unattended-install"
+    settings = {"KENSPECKLE_ADMIN_KEY": admin}
+    with launched(tmp_path / "data", settings=settings) as server, httpx.Client(base_url=server.url) as client:
+        assert client.get("/v1/keys").status_code == 401
+        listed = client.get("/v1/keys", headers={"x-api-key": admin}).json()["keys"]
+        assert [key["scopes"] for key in listed] == [["admin"]]
+        assert admin not in client.get("/v1/info", headers={"x-api-key": admin}).text
+        assert admin not in "\n".join(server.log)
