@@ -103,6 +103,9 @@ HTTP_STATUSES: dict[str, int] = {
 }
 """Statuses of the codes that no error class of the core has."""
 
+_OF_THE_PHOTOGRAPH = (errors.UnsupportedImage, errors.ImageTooLarge, errors.ImageTooSmall)
+"""Errors of the engine, which sees bytes and can't know where they came from."""
+
 INTERNAL = "Something went wrong on the server. Its log has more under this request id."
 
 
@@ -147,7 +150,8 @@ def of_error(error: errors.KenspeckleError) -> Problem:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1.0)))
     if status == 401:
         headers["www-authenticate"] = 'ApiKey realm="kenspeckle"'
-    return Problem(status, error.code, error.message, error.field, headers)
+    field = "body" if error.field is None and isinstance(error, _OF_THE_PHOTOGRAPH) else error.field
+    return Problem(status, error.code, error.message, field, headers)
 
 
 def of_http(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
