@@ -69,7 +69,7 @@ def now() -> float:
 
 
 @pytest.mark.parametrize("signer", [by_header, by_query])
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=80, derandomize=True, deadline=None)
 @given(request=requests(), credentials=keys, data=st.data())
 def test_what_botocore_signs(
     signer: Callable[[AWSRequest, Credentials], tuple[Signed, bytes]],
@@ -107,7 +107,7 @@ def tampered(signed: Signed, part: str, names: tuple[str, ...]) -> Signed:
     return Signed(**values)
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True, deadline=None)
 @given(
     authorization=st.one_of(
         st.text(max_size=80),

@@ -114,6 +114,8 @@ class Edge:
             try:
                 return _response(await self._answer(request, body), request_id)
             except Refusal as refusal:
+                if refusal.code == "InternalServerError":
+                    log.error("the request failed", exc_info=refusal)
                 await body.drain()
                 return refused(refusal, request_id)
         except ClientGone:
@@ -135,7 +137,6 @@ class Edge:
         except (Refusal, ClientGone):
             raise
         except Exception as error:
-            log.exception("unexpected error in %s", name or "a request")
             raise Refusal("InternalServerError", failures.INTERNAL, 500) from error
 
     def _named(self, signed: Signed) -> str:
