@@ -283,6 +283,25 @@ def test_a_photograph_too_large_is_refused_by_its_declared_length(server: Server
     assert server.recognizer.calls == []
 
 
+def test_a_client_that_asks_first_is_told_before_it_sends(server: Server) -> None:
+    head = "PUT /v1/search HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: image/jpeg\r\n"
+    received = server.send(f"{head}content-length: {LIMIT + 1}\r\n\r\n".encode())
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in received
+    body = photograph("a")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        assert drained(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_chunks_are_as_good_as_a_length(http: httpx.Client) -> None:
+    whole = photograph("a", 50_000)
+    answer = http.put("/v1/search", content=(whole[start : start + 999] for start in range(0, len(whole), 999)))
+    assert answer.status_code == 200
+
+
 def test_a_photograph_too_large_is_refused_after_its_bytes_are_counted(http: httpx.Client) -> None:
     pieces = (b"\xff" * 50_000 for _ in range(100))
     answer = http.put("/v1/search", content=pieces, headers={"content-type": "image/jpeg"})

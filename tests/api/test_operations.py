@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +18,15 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from tests.api.conftest import Server, key, running
+from tests.api.conftest import Server as Running
+from tests.api.conftest import key, running
 from tests.api.fake import photograph
 
-from kenspeckle.api import logs
+from kenspeckle.api import logs, threads
+from kenspeckle.api.server import Server, config
 from kenspeckle.domain import Principal, Scope
-from kenspeckle.errors import ModelMissing, StorageUnavailable
+from kenspeckle.errors import ModelMissing, Overloaded, StorageUnavailable
+from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
 
 
@@ -32,7 +37,7 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _number(server: Server, line: str) -> float:
+def _number(server: Running, line: str) -> float:
     found = re.search(rf"^{re.escape(line)} (\S+)$", server.client.get("/metrics").text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
@@ -58,7 +63,7 @@ def test_every_answer_has_safe_headers_and_its_own_id(http: httpx.Client, path: 
     assert len(one.headers.get_list("x-request-id")) == 1
 
 
-def test_requests_are_counted_by_route_and_never_by_name(server: Server) -> None:
+def test_requests_are_counted_by_route_and_never_by_name(server: Running) -> None:
     line = 'kenspeckle_requests_total{method="PUT",route="/v1/index/{filename}",status="200"}'
     before = _number(server, line)
     for name in ("one.jpg", "two.jpg"):
@@ -73,7 +78,7 @@ def test_requests_are_counted_by_route_and_never_by_name(server: Server) -> None
     assert 'kenspeckle_request_seconds_bucket{le="0.5",route="/v1/index/{filename}"}' in text
 
 
-def test_faces_stages_and_the_gate_are_counted(server: Server) -> None:
+def test_faces_stages_and_the_gate_are_counted(server: Running) -> None:
     indexed = _number(server, "kenspeckle_faces_indexed_total")
     searched = _number(server, "kenspeckle_faces_searched_total")
     server.client.put("/v1/index/both.jpg", content=photograph("a & b"))
@@ -88,7 +93,7 @@ def test_faces_stages_and_the_gate_are_counted(server: Server) -> None:
     assert _number(server, "kenspeckle_requests_in_flight") == 1
 
 
-def test_readiness_tells_what_is_missing(server: Server) -> None:
+def test_readiness_tells_what_is_missing(server: Running) -> None:
     for error in (ModelMissing("Run: kenspeckle models pull"), StorageUnavailable("The catalog does not answer.")):
         server.recognizer.fail = error
         answer = server.client.get("/readyz")
@@ -97,7 +102,7 @@ def test_readiness_tells_what_is_missing(server: Server) -> None:
 
 
 @pytest.fixture
-def log_lines(server: Server) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def log_lines(server: Running) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     stream = io.StringIO()
     names = ("kenspeckle", "uvicorn", "uvicorn.error", "uvicorn.access")
     before = [(one, one.handlers, one.level, one.propagate, one.disabled) for one in map(logging.getLogger, names)]
@@ -118,7 +123,7 @@ def _of_request(lines: Callable[[], list[dict[str, Any]]], request_id: str, coun
     return found()
 
 
-def test_one_line_a_request(server: Server, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
+def test_one_line_a_request(server: Running, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
     server.who[0] = Principal(key(Scope.INDEX))
     answer = server.client.put("/v1/index/secret-name.jpg?quality=LOW", content=photograph("a"))
     (line,) = _of_request(log_lines, answer.headers["x-request-id"], 1)
@@ -132,7 +137,7 @@ def test_one_line_a_request(server: Server, log_lines: Callable[[], list[dict[st
 
 
 def test_what_the_core_logs_carries_the_request_id(
-    server: Server, log_lines: Callable[[], list[dict[str, Any]]]
+    server: Running, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     server.recognizer.fail = RuntimeError("odd")
     server.client.put("/v1/search", content=photograph("a"), headers={"x-request-id": "mine"})
@@ -208,3 +213,34 @@ def test_routes_of_other_edges_are_inside_the_envelope() -> None:
         assert server.client.post("/?x").json()["code"] == "internal_error"
         assert server.client.get("/").json()["code"] == "method_not_allowed"
         assert _number(server, 'kenspeckle_requests_total{method="POST",route="/",status="200"}') == 1
+
+
+def test_a_signal_drains_first() -> None:
+    with running() as server:
+        stopping = Server(config(server.app, Settings()))
+        stopping.handle_exit(signal.SIGTERM, None)
+        assert stopping.should_exit
+        assert server.client.get("/readyz").json()["code"] == "shutting_down"
+
+
+def test_load_balancers_may_ask_with_head(http: httpx.Client) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_calls_that_find_no_thread_are_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "WAITING", 2)
+    pool, hold = threads.Threads(1), threading.Event()
+
+    async def ask() -> list[object]:
+        calls = [asyncio.create_task(pool.call(hold.wait, 5)) for _ in range(1 + threads.SMALL_CALLS + 2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await pool.call(hold.wait)
+        hold.set()
+        return await asyncio.gather(*calls)
+
+    assert set(asyncio.run(ask())) == {True}
+    assert asyncio.run(pool.call(int, "7")) == 7
+    pool.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import pybase64
 from pydantic import BaseModel
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
@@ -188,7 +188,7 @@ def _decoded(data: bytes, declared: bool, field: str) -> bytes:
         raise InvalidValue(
             f"The base64 text is cut short: {len(compact)} characters are no whole number of bytes.", field=field
         )
-    return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
+    return pybase64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
 
 
 async def _form(headers: Headers, data: bytes) -> FormData:

@@ -176,7 +176,8 @@ def _known_name(text: str) -> str:
 
 
 def _metadata(request: Request) -> dict[str, str]:
-    found = {name[len(META) :]: value for name, value in request.headers.items() if name.startswith(META)}
+    found = {name.removeprefix(META): value for name, value in request.headers.items() if name.startswith(META)}
+    found.pop("", None)
     return rules.metadata(found) if found else found
 
 
