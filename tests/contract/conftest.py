@@ -37,3 +37,14 @@ def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
 def catalog(open_catalog: Open) -> Whole:
     """An empty catalog."""
     return open_catalog()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a SQLite catalog may be made, in a folder that is not there yet."""
+    return tmp_path / "data" / "kenspeckle.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"

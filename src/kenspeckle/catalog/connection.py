@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from kenspeckle.errors import Conflict, KenspeckleError, StorageUnavailable
@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 Explain = Callable[[BaseException], KenspeckleError | None]
 """What a driver's error means, None where the driver's module does not know it."""
+
+_Hot = tuple[str, list[str] | None, dict[str, Any]]
+"""SQL, the names of its positional parameters (None where they go by name), those that are constants."""
 
 
 class Database:
@@ -38,7 +41,7 @@ class Database:
         self._turn = turn
         self._foreign = (SQLAlchemyError, driver_error)
         self._explain = explain
-        self._hot: dict[Select[Any], tuple[str, list[str] | None]] = {}
+        self._hot: dict[Select[Any], _Hot] = {}
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,33 +63,34 @@ class Database:
         except self._foreign as error:
             raise self._meaning(error) from error
 
-    def rows(self, statement: Select[Any], parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-        """The rows of one reading statement, past the layers that cost more than the statement does.
+    def rows(
+        self, statement: Select[Any], parameters: Mapping[str, object], within: Connection | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """The rows of a reading statement, past the layers that cost more than most statements do; in the transaction
+        of `within`, or in one of its own.
 
         `statement` must live as long as the process; columns must be such that the driver needs no help with them
         (numbers, text, bytes)."""
-        sql, names = self._hot.get(statement) or self._compile(statement)
+        sql, names, constants = self._hot.get(statement) or self._compile(statement)
+        named = {**constants, **parameters} if constants else parameters
+        values = named if names is None else [named[name] for name in names]
+        if within is not None:
+            return _fetched(within.connection, sql, values)
         with self.translated():
             connection = self._engine.raw_connection()
             try:
-                cursor = connection.cursor()
-                cursor.execute(sql, parameters if names is None else [parameters[name] for name in names])
-                return cursor.fetchall()
+                return _fetched(connection, sql, values)
             finally:
                 connection.close()
-
-    def connect(self) -> Connection:
-        """A connection for a longer read; the caller begins, closes and translates."""
-        return self._engine.connect()
 
     def close(self) -> None:
         """Close what is open and idle."""
         self._engine.dispose()
 
-    def _compile(self, statement: Select[Any]) -> tuple[str, list[str] | None]:
+    def _compile(self, statement: Select[Any]) -> _Hot:
         compiled = statement.compile(self._engine)
-        positions: list[str] | None = getattr(compiled, "positiontup", None)
-        self._hot[statement] = str(compiled), positions
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._hot[statement] = str(compiled), getattr(compiled, "positiontup", None), constants
         return self._hot[statement]
 
     def _meaning(self, error: BaseException) -> KenspeckleError:
@@ -97,3 +101,12 @@ class Database:
         return self._explain(original) or StorageUnavailable(
             "The catalog does not answer; the server's log has the reason.", retry_after=5
         )
+
+
+def _fetched(connection: PoolProxiedConnection, sql: str, values: Any) -> Sequence[Sequence[Any]]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+    finally:
+        cursor.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, insert, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.log import hold, record
@@ -54,6 +54,16 @@ _ADD_IMAGE = insert(images)
 _ADD_FACES = insert(faces).returning(faces.c.row, faces.c.face_id)
 _ADD_THUMBNAILS = insert(thumbnails)
 
+_some: BindParameter[int] = bindparam("some", expanding=True)
+_DELETE_THUMBNAILS = delete(thumbnails).where(thumbnails.c.face_row.in_(_some))
+_DELETE_FACES = delete(faces).where(faces.c.row.in_(_some))
+_DELETE_FACELESS = (
+    delete(images)
+    .where(images.c.row.in_(_some), ~exists().where(faces.c.image_row == images.c.row))
+    .returning(images.c.digest)
+)
+_DELETE_IMAGE = delete(images).where(images.c.row == bindparam("number"))
+
 _IMAGE_AT, _FACE_AT = 1, 1 + len(rows.IMAGE)
 
 
@@ -79,7 +89,7 @@ class Faces(Part):
                 return (*known, False)
             lone = found[0].image_row
             if lone is not None:
-                connection.execute(delete(images).where(images.c.row == lone))
+                connection.execute(_DELETE_IMAGE, {"number": lone})
             image_row = _add_image(connection, held.row, image, identity, index_model)
             changed = _add_faces(connection, held.row, image_row, faces)
             came = 1 if lone is None else 0
@@ -222,15 +232,14 @@ def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence
 
 def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
     for some in chunks(numbers):
-        connection.execute(delete(thumbnails).where(thumbnails.c.face_row.in_(some)))
-        connection.execute(delete(faces).where(faces.c.row.in_(some)))
+        connection.execute(_DELETE_THUMBNAILS, {"some": some})
+        connection.execute(_DELETE_FACES, {"some": some})
 
 
 def _delete_faceless(connection: Connection, numbers: Sequence[int]) -> tuple[int, tuple[str, ...]]:
     """Delete those of the photographs that have no face left; how many went, and the digests nothing refers to now."""
     digests: list[str] = []
     for some in chunks(numbers):
-        lone = images.c.row.in_(some) & ~exists().where(faces.c.image_row == images.c.row)
-        digests.extend(connection.execute(delete(images).where(lone).returning(images.c.digest)).scalars())
+        digests.extend(connection.execute(_DELETE_FACELESS, {"some": some}).scalars())
     gone = set(digests)
     return len(digests), tuple(sorted(gone - referenced(connection, sorted(gone))))

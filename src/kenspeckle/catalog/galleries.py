@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog.log import hold, record
-from kenspeckle.catalog.part import Part, chunks, collection_row, no_collection
+from kenspeckle.catalog.part import CHUNK, Part, chunks, collection_row, no_collection
 from kenspeckle.catalog.tables import changes, collections, faces, images, service, tags, thumbnails, users
 from kenspeckle.domain import Collection, Page
-from kenspeckle.errors import AlreadyExists, Conflict, QuotaExceeded
+from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.002
+"""Between the steps of a long removal, for other writers to get their turn."""
 
 _COLLECTION = select(
     collections.c.row,
@@ -23,15 +30,41 @@ _COLLECTION = select(
     collections.c.face_count,
     collections.c.user_count,
 )
-_ONE = _COLLECTION.where(collections.c.collection_id == bindparam("collection_id"))
-_PAGE = _COLLECTION.where(collections.c.row > bindparam("after")).order_by(collections.c.row).limit(bindparam("most"))
+# Asked at every request: one statement, a row for each tag, one at least where the collection exists.
+_ONE = (
+    _COLLECTION.add_columns(tags.c.key, tags.c.value)
+    .select_from(collections)
+    .outerjoin(tags, tags.c.collection_row == collections.c.row)
+    .where(collections.c.collection_id == bindparam("collection_id"))
+)
+_PAGE = (
+    _COLLECTION.where(collections.c.row > bindparam("after"), collections.c.collection_id.is_not(None))
+    .order_by(collections.c.row)
+    .limit(bindparam("most"))
+)
 _TAGS = select(tags.c.collection_row, tags.c.key, tags.c.value)
 _COUNTS = select(
-    func.count(),
+    func.count(collections.c.collection_id),
     func.coalesce(func.sum(collections.c.face_count), 0),
     func.coalesce(func.sum(collections.c.user_count), 0),
     func.coalesce(func.sum(collections.c.image_count), 0),
-).select_from(collections)
+)
+_GONE = select(collections.c.row).where(collections.c.collection_id.is_(None)).limit(1)
+# Children before parents.
+_REMOVE = tuple(
+    (
+        select(number).where(owner == bindparam("collection_row")).limit(CHUNK),
+        tuple(delete(table).where(column.in_(bindparam("some", expanding=True))) for table, column in what),
+    )
+    for number, owner, what in (
+        (faces.c.row, faces.c.collection_row, ((thumbnails, thumbnails.c.face_row), (faces, faces.c.row))),
+        (images.c.row, images.c.collection_row, ((images, images.c.row),)),
+        (users.c.row, users.c.collection_row, ((users, users.c.row),)),
+        (tags.c.collection_row, tags.c.collection_row, ((tags, tags.c.collection_row),)),
+        (changes.c.collection_row, changes.c.collection_row, ((changes, changes.c.collection_row),)),
+        (collections.c.row, collections.c.row, ((collections, collections.c.row),)),
+    )
+)
 
 
 class Galleries(Part):
@@ -59,11 +92,10 @@ class Galleries(Part):
             raise taken from error
 
     def collection(self, collection_id: str) -> Collection:
-        with self.database.read() as connection:
-            found = connection.execute(_ONE, {"collection_id": collection_id}).first()
-            if found is None:
-                raise no_collection(collection_id)
-            return _collection(found, _tags(connection, [found.row]).get(found.row, {}))
+        found = self.database.rows(_ONE, {"collection_id": collection_id})
+        if not found:
+            raise no_collection(collection_id)
+        return _collection(found[0][:-2], {one[-2]: one[-1] for one in found if one[-2] is not None})
 
     def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
         bound = ("collections",)
@@ -77,16 +109,43 @@ class Galleries(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             gone = _only_here(connection, held.row)
-            of_faces = select(faces.c.row).where(faces.c.collection_row == held.row)
-            connection.execute(delete(thumbnails).where(thumbnails.c.face_row.in_(of_faces)))
-            for table in (faces, images, users, tags, changes):
-                connection.execute(delete(table).where(table.c.collection_row == held.row))
-            connection.execute(delete(collections).where(collections.c.row == held.row))
+            nothing = dict.fromkeys(("face_count", "user_count", "image_count"), 0)
+            connection.execute(
+                update(collections).where(collections.c.row == held.row).values(collection_id=None, **nothing)
+            )
             # A namesake made later begins above every revision that an index may hold of this one.
             above = held.revision + 1
             floor = case((service.c.floor < above, above), else_=service.c.floor)
             connection.execute(update(service).values(floor=floor))
+        try:
+            self.purge()
+        except KenspeckleError:
+            log.exception("what a deleted collection had is left for the next start to remove")
         return gone
+
+    def has_remains(self) -> bool:
+        """Whether something is left of deleted collections."""
+        return bool(self.database.rows(_GONE, {}))
+
+    def purge(self) -> None:
+        """Remove what deleted collections had, also those whose removal a crash interrupted.
+
+        In many short transactions: to remove a million faces takes half a minute, for which no other write can wait."""
+        while self._purge_some():
+            time.sleep(PAUSE_SECONDS)
+
+    def _purge_some(self) -> bool:
+        with self.database.write() as connection:
+            row = connection.execute(_GONE).scalar()
+            if row is None:
+                return False
+            for found, deletions in _REMOVE:
+                some = connection.execute(found, {"collection_row": row}).scalars().all()
+                for deletion in deletions if some else ():
+                    connection.execute(deletion, {"some": some})
+                if some:
+                    break
+        return True
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         with self.database.read() as connection:
@@ -142,6 +201,7 @@ def _remove_tags(connection: Connection, row: int, keys: Sequence[str]) -> None:
 def _only_here(connection: Connection, row: int) -> tuple[str, ...]:
     """Digests of the collection's photographs that no other collection keeps."""
     other = images.alias("other")
-    elsewhere = exists().where(other.c.digest == images.c.digest, other.c.collection_row != row, other.c.kept)
+    alive = select(collections.c.row).where(collections.c.collection_id.is_not(None), collections.c.row != row)
+    elsewhere = exists().where(other.c.digest == images.c.digest, other.c.kept, other.c.collection_row.in_(alive))
     found = select(images.c.digest).distinct().where(images.c.collection_row == row, ~elsewhere)
     return tuple(connection.execute(found.order_by(images.c.digest)).scalars())

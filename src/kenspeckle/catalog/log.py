@@ -55,6 +55,14 @@ _NET = (
     .outerjoin(users, and_(_net.c.kind == "user", users.c.row == _net.c.row))
     .order_by(_net.c.revision, _net.c.kind, _net.c.row)
 )
+_BATCH = {
+    kind: select(table.c.row, table.c.template)
+    .where(table.c.collection_row == bindparam("collection_row"), table.c.row > bindparam("after"))
+    .where(table.c.template.is_not(None))
+    .order_by(table.c.row)
+    .limit(bindparam("most"))
+    for kind, table in (("face", faces), ("user", users))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +174,13 @@ class Log(Part):
 
     def _batches(self, collection_id: str, kind: str) -> Iterator[tuple[int, tuple[list[int], Vector]]]:
         """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
-        table = faces if kind == "face" else users
-        after = 0
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
-            page = (
-                select(table.c.row, table.c.template)
-                .where(table.c.collection_row == collection_row, table.c.row > bindparam("after"))
-                .where(table.c.template.is_not(None))
-                .order_by(table.c.row)
-                .limit(BATCH)
-            )
-            while found := connection.execute(page, {"after": after}).all():
+            values = {"collection_row": collection_row, "after": 0, "most": BATCH}
+            while found := self.database.rows(_BATCH[kind], values, connection):
                 numbers, templates = zip(*found, strict=True)
-                after = numbers[-1]
+                values["after"] = numbers[-1]
                 yield revision, (list(numbers), _stacked(templates))
 
     def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:

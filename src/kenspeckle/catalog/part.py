@@ -19,6 +19,16 @@ CHUNK = 1000
 """Values in one IN list; databases bound them."""
 
 _ROW = select(collections.c.row).where(collections.c.collection_id == bindparam("collection_id"))
+_FOUND_FACES = select(faces.c.face_id, faces.c.row, faces.c.user_row, faces.c.image_row).where(
+    faces.c.collection_row == bindparam("collection_row"), faces.c.face_id.in_(bindparam("some", expanding=True))
+)
+_REFERENCED = (
+    select(images.c.digest)
+    .join(collections, collections.c.row == images.c.collection_row)
+    .where(
+        images.c.digest.in_(bindparam("some", expanding=True)), images.c.kept, collections.c.collection_id.is_not(None)
+    )
+)
 _USER_ROW = select(users.c.row).where(
     users.c.collection_row == bindparam("collection_row"), users.c.user_id == bindparam("user_id")
 )
@@ -58,10 +68,9 @@ def user_row(connection: Connection, collection_row: int, user_id: str) -> int:
 def found_faces(connection: Connection, collection_row: int, face_ids: Sequence[str]) -> dict[str, Any]:
     """Those of the faces that the collection has, by face id: rows of face_id, row, user_row, image_row."""
     found: dict[str, Any] = {}
-    columns = select(faces.c.face_id, faces.c.row, faces.c.user_row, faces.c.image_row)
     for some in chunks(face_ids):
-        chosen = columns.where(faces.c.collection_row == collection_row, faces.c.face_id.in_(some))
-        found.update((one.face_id, one) for one in connection.execute(chosen))
+        chosen = connection.execute(_FOUND_FACES, {"collection_row": collection_row, "some": some})
+        found.update((one.face_id, one) for one in chosen)
     return found
 
 
@@ -86,6 +95,5 @@ def referenced(connection: Connection, digests: Sequence[str]) -> set[str]:
     """Those of the digests under which the bytes of some photograph, in any collection, have to lie."""
     found: set[str] = set()
     for some in chunks(digests):
-        kept = select(images.c.digest).where(images.c.digest.in_(some), images.c.kept)
-        found.update(connection.execute(kept).scalars())
+        found.update(connection.execute(_REFERENCED, {"some": some}).scalars())
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Self
 
 from sqlalchemy import make_url, select
@@ -19,6 +20,8 @@ from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.users import Users
 from kenspeckle.errors import SettingError
+
+log = logging.getLogger(__name__)
 
 LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
@@ -44,10 +47,14 @@ class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys):
             bring_up_to_date(database)
             with database.read() as connection:
                 key = connection.execute(select(service.c.cursor_key)).scalar_one()
+            catalog = cls(database, Cursors(key), log_limit)
+            if catalog.has_remains():
+                log.warning("a collection was being deleted when the service stopped: removing the rest of it")
+                catalog.purge()
         except BaseException:
             database.close()
             raise
-        return cls(database, Cursors(key), log_limit)
+        return catalog
 
     def close(self) -> None:
         """Close idle connections; the last one folds the write-ahead log into the database."""

@@ -48,7 +48,7 @@ collections = Table(
     "collections",
     metadata,
     _numbered(),
-    Column("collection_id", String(255), nullable=False, unique=True),
+    Column("collection_id", String(255), unique=True, comment="null: deleted, what it had is being removed"),
     Column("pack", String(255), nullable=False),
     Column("contract", String(255), nullable=False),
     Column("created_at", Double, nullable=False),

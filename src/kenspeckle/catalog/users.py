@@ -20,6 +20,7 @@ _PAGE = _USER.where(users.c.row > bindparam("after")).order_by(users.c.row).limi
 _TEMPLATES = (
     select(faces.c.face_id, faces.c.template).where(faces.c.user_row == bindparam("user")).order_by(faces.c.row)
 )
+_GIVE = update(faces).where(faces.c.row.in_(bindparam("some", expanding=True))).values(user_row=bindparam("user"))
 _MEMBERS = select(faces.c.face_id).where(faces.c.user_row == bindparam("user"))
 _CHANGED = "The user's faces changed meanwhile; look and ask again."
 
@@ -138,7 +139,7 @@ def _check_members(connection: Connection, user: int, among: Sequence[str] | Non
 
 def _give(connection: Connection, numbers: Sequence[int], user: int | None) -> None:
     for some in chunks(numbers):
-        connection.execute(update(faces).where(faces.c.row.in_(some)).values(user_row=user))
+        connection.execute(_GIVE, {"some": some, "user": user})
 
 
 def _set(connection: Connection, user: int, count: int, template: Vector | None) -> None:

@@ -51,7 +51,7 @@ def _collections() -> None:
     op.create_table(
         "collections",
         numbered(),
-        sa.Column("collection_id", sa.String(length=255), nullable=False),
+        sa.Column("collection_id", sa.String(length=255), comment="null: deleted, what it had is being removed"),
         sa.Column("pack", sa.String(length=255), nullable=False),
         sa.Column("contract", sa.String(length=255), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
