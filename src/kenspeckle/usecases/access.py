@@ -119,6 +119,7 @@ class Access:
         sealed = self._sealer.seal(secret.encode("ascii"), key.key_id) if secret is not None else None
         self._keys.add_key(key, digest=credentials.digest_of(api_key), sealed=sealed)
         self._locked = True
+        log.info("key created", extra={"key": key.key_id, "scopes": credentials.scope_names(key)})
         return Created(key, api_key, access_key_id, secret)
 
     def list(self) -> tuple[Key, ...]:
@@ -138,6 +139,7 @@ class Access:
         revoked = self._keys.revoke_key(key_id, self._clock())
         self._by_digest.clear()
         self._pairs.clear()
+        log.info("key revoked", extra={"key": key_id})
         return revoked
 
     def rotate(self, key_id: str) -> Created:
