@@ -37,7 +37,8 @@ def _measured(results: dict[str, Any], found: Sequence[Goal]) -> str:
         "## Pipeline, in process, milliseconds a photograph\n\n" + _pipeline(results["pipeline"]),
         "## Over HTTP, one client, milliseconds a photograph\n\n" + _http(results["http"]),
         "## Under load\n\n" + _load(results["load"]),
-        "## Exact search\n\n" + _search(results["search"]),
+        "## Rekognition's protocol\n\n" + _rows(results["wire"]["rows"]),
+        "## Exact search\n\n" + _rows(results["search"]["rows"]),
         "## Start and memory\n\n" + _start(results["start"]),
     ]
     return "\n\n".join(parts)
@@ -120,8 +121,8 @@ def _start(part: dict[str, Any]) -> str:
     )
 
 
-def _search(part: dict[str, Any]) -> str:
-    rows = part["rows"]
+def _rows(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of equal members, which name the columns."""
     columns = tuple(rows[0]) if rows else ()
     return _table(
         tuple(one.replace("_", " ") for one in columns), (tuple(_cell(row[one]) for one in columns) for row in rows)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import goals, machine, pipeline, plot, report, search, service
+from benchmarks import goals, machine, pipeline, plot, report, search, service, wire
 from benchmarks.peer import Peer
 from benchmarks.photographs import photographs
 from kenspeckle import settings as settings_
@@ -34,10 +34,13 @@ class Size:
     faces: tuple[int, ...]
     stored: int
     starts: int
+    signed: int
 
 
-FULL = Size(photographs=24, rounds=3, requests=500, faces=(10_000, 100_000, 1_000_000), stored=10_000, starts=3)
-QUICK = Size(photographs=3, rounds=1, requests=12, faces=(10_000,), stored=1_000, starts=1)
+FULL = Size(
+    photographs=24, rounds=3, requests=500, faces=(10_000, 100_000, 1_000_000), stored=10_000, starts=3, signed=300
+)
+QUICK = Size(photographs=2, rounds=1, requests=12, faces=(10_000,), stored=1_000, starts=1, signed=20)
 
 
 def main() -> int:
@@ -90,9 +93,15 @@ def measure(size: Size, console: Console) -> dict[str, Any]:
         results["load"] = service.load(peer, chosen, size.requests, tick)
         tick = step(f"start with {size.stored:,} faces", size.starts + 1)
         results["start"] = service.start_up(chosen, size.stored, size.starts, tick)
-        tick = step("exact search", 1)
-        results["search"] = search.run(size.faces)
+        tick = step("Rekognition's protocol", 1)
+        results["wire"] = wire.run(size.signed)
         tick()
+        results["search"] = {"rows": [], "goals": []}
+        tick = step("exact search", len(size.faces))
+        for faces in size.faces:
+            for member, found in search.run([faces]).items():
+                results["search"][member] += found
+            tick()
     return results
 
 

@@ -100,6 +100,7 @@ def test_two_processes_share_a_data_folder(tmp_path: Path, samples: Samples) -> 
         put = client.put(first.url + "/v1/index/grace.jpg", content=samples.grace_hopper.read_bytes())
         assert put.status_code == 200
         found = client.post(second.url + "/v1/search", content=samples.grace_hopper.read_bytes())
+        assert found.status_code == 200, (found.text, list(second.log))
         assert found.json()["matchedFaces"] == ["Grace"]
 
 

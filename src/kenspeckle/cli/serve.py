@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import socket
 import sys
@@ -15,13 +14,9 @@ import typer
 from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from kenspeckle.main import Service
     from kenspeckle.settings import Settings
 
-KEEP_ALIVE_SECONDS = 75
-"""Idle connections stay open longer than the 60 s of usual load balancers, so that these close them, not we."""
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -95,11 +90,11 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
-    import uvicorn
+    from kenspeckle.api import server as server_
 
     url = address(listener, settings.host)
 
-    class Announcing(uvicorn.Server):
+    class Announcing(server_.Server):
         """Says where it listens as soon as it does."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -108,20 +103,7 @@ def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
                 sys.stdout.write(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
                 sys.stdout.flush()
 
-    server: uvicorn.Server = Announcing(
-        uvicorn.Config(
-            service.app,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
-        )
-    )
+    server = Announcing(server_.config(service.app, settings))
     # uvicorn raises the signal again when it has drained; by then there is nothing left to interrupt but our closing.
     for one in STOPPED_BY:
         signal.signal(one, _ignore)
