@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import logging
 import socket
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from starlette.requests import Request
 
-from kenspeckle.wire.operations import OPERATIONS
+from kenspeckle.api.threads import Threads
+from kenspeckle.wire.operations import OPERATIONS, Service
+from kenspeckle.wire.protocol import Edge
 from tests.wire.conforming import MODEL
 from tests.wire.portraits import portrait
 from tests.wire.served import Served
@@ -126,3 +130,29 @@ def test_parameters_stay_what_they_are(open_server: Served, fresh: Callable[[], 
         client.create_collection(CollectionId=name, Tags={"aws:reserved": "x"})
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.describe_collection(CollectionId=name)
+
+
+def test_an_open_server_answers_its_own_machine_only(open_server: Served) -> None:
+    edge = Edge(
+        Service(open_server.recognizer, open_server.buckets, "us-east-1", "1", "drawn", "1"),
+        open_server.access,
+        open_server.recognizer.parts.gate,
+        Threads(1).call,
+    )
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"{}"}
+
+    def asked_from(host: str) -> int:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"x-amz-target", b"RekognitionService.ListCollections")],
+            "client": (host, 50000),
+        }
+        return asyncio.run(edge.answer(Request(scope, receive))).status_code
+
+    assert asked_from("127.0.0.1") == 200
+    assert asked_from("192.0.2.7") == 400

@@ -25,6 +25,7 @@ from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access, require
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.loopback import is_loopback_address
 from kenspeckle.wire import chunks, claims, failures, model, presigned, sigv4, validate
 from kenspeckle.wire.bodies import Body, ClientGone
 from kenspeckle.wire.claims import Claim, Signed
@@ -126,7 +127,7 @@ class Edge:
         try:
             signed = _signed(request)
             name = self._named(signed)
-            claim = await self._claim(signed)
+            claim = await self._claim(signed, request.client.host if request.client else None)
             asked = Asked(name, _offered(name), signed, claim, request.scope.setdefault("state", {}))
             with self._gate.admit() if asked.operation.images else nullcontext():
                 data = await self._read(body, asked.operation)
@@ -149,9 +150,11 @@ class Edge:
             raise Refusal("UnknownOperationException", f"The operation '{target[:120]}' is not one of Rekognition's.")
         return name
 
-    async def _claim(self, signed: Signed) -> Claim | None:
+    async def _claim(self, signed: Signed, client_host: str | None) -> Claim | None:
         """Who claims to ask. Refuses, before the body is read, whoever can't be right whatever the body is."""
         if self._access.open if self._access.open_is_known else await self._call(lambda: self._access.open):
+            if client_host is not None and not is_loopback_address(client_host):
+                raise Refusal("AccessDeniedException", "Without a key this service answers its own machine only.")
             return None
         claim = claims.read(signed)
         if claim is None:
