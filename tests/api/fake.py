@@ -6,12 +6,11 @@ import hashlib
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
+
 from kenspeckle.domain import (
-    Associated,
-    Box,
     Collection,
     Comparison,
     Deleted,
@@ -23,43 +22,23 @@ from kenspeckle.domain import (
     Image,
     ImageSearch,
     Indexed,
-    Landmark,
     Page,
-    Pose,
-    Quality,
     QualityFilter,
     Reason,
     UnindexedFace,
-    UnsuccessfulAssociation,
     User,
-    UserMatch,
-    UserSearch,
 )
 from kenspeckle.errors import (
     AlreadyExists,
-    CollectionNotFound,
-    Conflict,
     FaceNotFound,
     ImageNotFound,
     KenspeckleError,
     NoFace,
-    UnsupportedImage,
-    UserNotFound,
 )
 from kenspeckle.usecases import rules
 
-MODEL = "fake-1"
-DETAIL = FaceDetail(
-    Box(0.25, 0.125, 0.5, 0.5),
-    99.5,
-    tuple(Landmark(kind, 0.5, 0.5) for kind in ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")),
-    Pose(1.0, 2.0, 3.0),
-    Quality(60.0, 70.0),
-)
-SMALL = replace(DETAIL, box=Box(0.0, 0.0, 0.1, 0.1))
 
-
-class FakeRecognizer:
+class FakeRecognizer(FakeUsers):
     """`ports.Recognizer` in memory. A photograph is `FACE <who>[ & <who>...]` in JPEG's clothes."""
 
     def __init__(self) -> None:
@@ -170,7 +149,7 @@ class FakeRecognizer:
         )
 
     def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
-        return _page([self.describe_collection(name) for name in sorted(self.records)], limit, cursor)
+        return page([self.describe_collection(name) for name in sorted(self.records)], limit, cursor)
 
     def delete_collection(self, collection_id: str) -> None:
         self._faces(collection_id)
@@ -207,7 +186,7 @@ class FakeRecognizer:
             for one in self._faces(collection_id).values()
             if user_id in (None, one.face.user_id) and external_image_id in (None, one.face.external_image_id)
         ]
-        return _page(found, limit, cursor)
+        return page(found, limit, cursor)
 
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
         faces = self._faces(collection_id)
@@ -231,85 +210,6 @@ class FakeRecognizer:
             for one in self._faces(collection_id).values()
             if one is not probe and one.face.external_image_id == probe.face.external_image_id
         )
-
-    def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
-        self._faces(collection_id)
-        if rules.user_id(user_id) in self.people[collection_id]:
-            raise Conflict("The user exists.", field="user_id")
-        self.people[collection_id][user_id] = User(user_id, collection_id, "CREATED", 1.7e9)
-
-    def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
-        self.get_user(collection_id, user_id)
-        del self.people[collection_id][user_id]
-
-    def get_user(self, collection_id: str, user_id: str) -> User:
-        self._faces(collection_id)
-        try:
-            return self.people[collection_id][rules.user_id(user_id)]
-        except KeyError:
-            raise UserNotFound("There is no such user.", field="user_id") from None
-
-    def list_users(self, collection_id: str, limit: int = 100, cursor: str | None = None) -> Page[User]:
-        self._faces(collection_id)
-        return _page(list(self.people[collection_id].values()), limit, cursor)
-
-    def associate_faces(
-        self,
-        collection_id: str,
-        user_id: str,
-        face_ids: Sequence[str],
-        *,
-        threshold: float = 75.0,
-        token: str | None = None,
-    ) -> Associated:
-        user = self.get_user(collection_id, user_id)
-        faces = self._faces(collection_id)
-        done = [one for one in face_ids if one in faces]
-        for one in done:
-            faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=user_id))
-        refused = tuple(UnsuccessfulAssociation(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in faces)
-        self.people[collection_id][user_id] = replace(user, status="ACTIVE", face_count=user.face_count + len(done))
-        return Associated(tuple(done), refused, "ACTIVE")
-
-    def disassociate_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], *, token: str | None = None
-    ) -> Associated:
-        self.get_user(collection_id, user_id)
-        faces = self._faces(collection_id)
-        done = [one for one in face_ids if one in faces and faces[one].face.user_id == user_id]
-        for one in done:
-            faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=None))
-        refused = tuple(UnsuccessfulAssociation(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in done)
-        return Associated(tuple(done), refused, "ACTIVE")
-
-    def search_users(
-        self,
-        collection_id: str,
-        *,
-        user_id: str | None = None,
-        face_id: str | None = None,
-        threshold: float | None = None,
-        max_users: int | None = None,
-    ) -> tuple[UserMatch, ...]:
-        if user_id is not None:
-            self.get_user(collection_id, user_id)
-        return tuple(UserMatch(one, 96.0) for one in self.people[collection_id].values() if one.user_id != user_id)
-
-    def search_users_by_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_users: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> UserSearch:
-        self._faces(collection_id)
-        seen = self._look(image)
-        if not seen:
-            return UserSearch(None, (), (), MODEL)
-        people = tuple(UserMatch(one, 96.0) for one in self.people[collection_id].values())
-        return UserSearch(DETAIL, people, (UnindexedFace(SMALL, (Reason.FACE_NOT_LARGEST,)),), MODEL)
 
     def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
         self._faces(collection_id)
@@ -335,18 +235,6 @@ class FakeRecognizer:
         if self.fail is not None:
             raise self.fail
 
-    def _faces(self, collection_id: str) -> dict[str, FaceRecord]:
-        if collection_id not in self.records:
-            raise CollectionNotFound(f"The collection id: {collection_id} does not exist.", field="collection")
-        return self.records[collection_id]
-
-    @staticmethod
-    def _look(image: bytes) -> list[str]:
-        if not image.startswith(b"\xff\xd8FACE"):
-            raise UnsupportedImage("These bytes are no image that is taken: JPEG, PNG, WebP.", field="image")
-        names = image[6:].split(b"\n")[0].decode().strip()
-        return [name.strip() for name in names.split("&") if name.strip()]
-
 
 def photograph(who: str, padding: int = 0) -> bytes:
     """A photograph that the fake sees these people in."""
@@ -363,9 +251,3 @@ def every_error() -> list[type[KenspeckleError]]:
                 found.append(kind)
             waiting.append(kind)
     return found
-
-
-def _page(items: list[Any], limit: int, cursor: str | None) -> Page[Any]:
-    start = int(cursor or 0)
-    rest = start + limit
-    return Page(tuple(items[start:rest]), str(rest) if rest < len(items) else None)
