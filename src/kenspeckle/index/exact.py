@@ -7,8 +7,10 @@ residual of all rows is kept, so it is known of every row whether it can be amon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, wait
+from dataclasses import dataclass
+from typing import Self
 
 import faiss
 import numpy as np
@@ -19,6 +21,9 @@ from kenspeckle.index.positions import Positions
 
 BLOCK = 65_536
 """Rows a block. Blocks are what threads share out among each other, and what memory grows by."""
+
+FEW = 32
+"""Templates that a block is asked for at first. FAISS finds so many as fast as one."""
 
 HEADROOM = 1.25
 """The range of codes over the largest component of the first templates, so that later ones seldom widen it."""
@@ -32,7 +37,7 @@ ROUNDING = 2.0**-18
 """Bounds float32's rounding of templates and FAISS's of sums of squares, relative to the magnitudes that go in."""
 
 Rows = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int64]
+Distances = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
 
 
@@ -67,6 +72,38 @@ class _Block:
         """Drop the last row."""
         self.index.ntotal = len(self) - 1
         self.index.codes.resize(len(self) * self.dimension)
+
+
+@dataclass
+class _Near:
+    """The templates of a block that are nearest to a probe by their codes, nearest first."""
+
+    block: _Block
+    distances: Distances
+    """To the coded probe."""
+    places: npt.NDArray[np.int64]
+    closer: Distances
+    """To the probe itself, of the first of them."""
+
+    @classmethod
+    def of(cls, block: _Block, coded: Vector, step: float, ask: int) -> Self:
+        squares, places = block.index.search(coded, min(ask, len(block)))
+        return cls(block, step * np.sqrt(squares[0].astype(np.float64)), places[0], np.empty(0))
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all of the block."""
+        return len(self.places) == len(self.block)
+
+    @property
+    def rows(self) -> Rows:
+        """Of those that were looked at closer."""
+        return self.block.rows[self.places[: len(self.closer)]]
+
+    def look(self, reachable: npt.NDArray[np.bool_], scaled: Distances, step: float) -> None:
+        """Measure those that are reachable, which are the first, against the probe in steps of the codes."""
+        codes = self.block.codes[self.places[reachable]].astype(np.float64)
+        self.closer = step * np.linalg.norm(codes - (scaled + _ZERO), axis=1)
 
 
 class ExactIndex:
@@ -135,61 +172,48 @@ class ExactIndex:
         """Rows among which are all of the k nearest to `probe`, (dimension,), at a distance of `within` or less.
 
         There are a few more than k: those whose distances the codes can't tell apart."""
-        size = len(self)
-        if k < 1 or not size or not np.isfinite(probe).all():
+        if k < 1 or not self._blocks or not np.isfinite(probe).all():
             return np.empty(0, np.int64)
         step = self._limit / _LEVELS
         scaled = probe.astype(np.float64) / step
         # FAISS compares bytes with bytes, so the probe has a residual of its own.
         coded = np.clip(np.rint(scaled), -_ZERO, _LEVELS)
-        off = step * float(np.linalg.norm(scaled - coded))
         error = self._residual + ROUNDING * (step * float(np.linalg.norm(scaled)) + self._limit * self.dimension**0.5)
-        ask = min(size, 4 * k + 128)
+        blur = step * float(np.linalg.norm(scaled - coded)) + error
+        near: dict[int, _Near] = {}
+        todo = list(range(len(self._blocks)))
+        ask = FEW + 2 * k // len(todo)
         while True:
-            squares, places = self._nearest(coded.astype(np.float32)[np.newaxis], ask)
-            distances = step * np.sqrt(squares)
-            reach = min(within, float(distances[k - 1]) + off + error) if k <= ask else within
-            near = places[distances - off - error <= reach]
-            closer = step * self._distances(near, scaled)
-            if k <= len(near):
-                reach = min(reach, float(np.partition(closer, k - 1)[k - 1]) + error)
-            if ask == size or distances[-1] - off - error > reach:
-                return self._rows(near[closer - error <= reach])
-            ask = min(size, 4 * ask)
+            near.update(self._nearest(todo, coded.astype(np.float32)[np.newaxis], step, ask))
+            reach = min(within, _smallest([one.distances for one in near.values()], k) + blur)
+            for one in near.values():
+                one.look(one.distances - blur <= reach, scaled, step)
+            reach = min(reach, _smallest([one.closer for one in near.values()], k) + error)
+            todo = [number for number, one in near.items() if not one.whole and one.distances[-1] - blur <= reach]
+            if not todo:
+                return np.concatenate([one.rows[one.closer - error <= reach] for one in near.values()])
+            ask *= 4
 
-    def _nearest(self, coded: Vector, ask: int) -> tuple[npt.NDArray[np.float64], Places]:
-        """Squared distances in steps, ascending, and places of the `ask` codes nearest to the coded probe."""
-        blocks = enumerate(self._blocks)
-        helping = min(self._helping, len(self._blocks) - 1) if self._helpers else 0
-        asked = [self._helpers.submit(_search, blocks, coded, ask) for _ in range(helping)] if self._helpers else []
+    def _nearest(self, todo: list[int], coded: Vector, step: float, ask: int) -> dict[int, _Near]:
+        """Of each of these blocks the `ask` templates that are nearest by their codes."""
+        turns = iter(todo)
+        helping = min(self._helping, len(todo) - 1) if self._helpers else 0
+
+        def search() -> dict[int, _Near]:
+            # FAISS would start OpenMP threads even for one probe, and wait for them. The setting is this thread's own.
+            faiss.omp_set_num_threads(1)
+            return {number: _Near.of(self._blocks[number], coded, step, ask) for number in turns}
+
+        asked = [self._helpers.submit(search) for _ in range(helping)] if self._helpers else []
         try:
-            parts = _search(blocks, coded, ask)
+            found = search()
         finally:
             # Where helpers were busy with other searches, this thread has done their share.
             running = [one for one in asked if not one.cancel()]
             wait(running)
         for one in running:
-            parts.extend(one.result())
-        squares = np.concatenate([part[0] for part in parts])
-        places = np.concatenate([part[1] for part in parts])
-        if len(parts) > 1:
-            order = np.argsort(squares, kind="stable")[:ask]
-            squares, places = squares[order], places[order]
-        return squares.astype(np.float64), places
-
-    def _distances(self, places: Places, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Distances of the codes at these places to the scaled probe, in steps."""
-        distances = np.empty(len(places))
-        for number, block in enumerate(self._blocks):
-            here = np.flatnonzero(places // BLOCK == number)
-            if len(here):
-                codes = block.codes[places[here] % BLOCK].astype(np.float64)
-                distances[here] = np.linalg.norm(codes - (scaled + _ZERO), axis=1)
-        return distances
-
-    def _rows(self, places: Places) -> Rows:
-        """The rows that lie at these places."""
-        return np.array([self._blocks[place // BLOCK].rows[place % BLOCK] for place in places.tolist()], np.int64)
+            found.update(one.result())
+        return found
 
     def _append(self, rows: Rows, codes: Codes) -> None:
         start = 0
@@ -231,10 +255,7 @@ class ExactIndex:
             np.take(recoded, block.codes, out=block.codes)
 
 
-def _search(blocks: Iterator[tuple[int, _Block]], coded: Vector, ask: int) -> list[tuple[Vector, Places]]:
-    """Squared distances in steps and places of the nearest, for each block that this thread gets hold of."""
-    found = []
-    for number, block in blocks:
-        squares, places = block.index.search(coded, min(ask, len(block)))
-        found.append((squares[0], places[0] + number * BLOCK))
-    return found
+def _smallest(distances: list[Distances], k: int) -> float:
+    """The k-th smallest of all; infinite where there are fewer."""
+    joined = np.concatenate(distances)
+    return float(np.partition(joined, k - 1)[k - 1]) if k <= len(joined) else float("inf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,14 +33,15 @@ class _Gallery:
 
 
 class FollowingIndex:
-    """`ports.Index` over `catalog`, for templates of `dimension` components; a search runs on up to `threads` threads.
+    """`ports.Index` over `catalog`, for templates of `dimension` components. Galleries are read when first searched.
 
-    Galleries are read when they are first searched."""
+    A search of a large gallery runs on up to `threads` threads, its own among them; None: as many as there are cores.
+    Searches at the same time share the others."""
 
-    def __init__(self, catalog: Catalog, dimension: int, threads: int = 1) -> None:
+    def __init__(self, catalog: Catalog, dimension: int, threads: int | None = None) -> None:
         self._catalog = catalog
         self._dimension = dimension
-        self._helping = threads - 1
+        self._helping = (_cores() if threads is None else threads) - 1
         self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
         self._galleries: dict[tuple[str, str], _Gallery] = {}
         self._lock = threading.Lock()
@@ -144,6 +146,10 @@ class FollowingIndex:
 
     def _empty(self) -> ExactIndex:
         return ExactIndex(self._dimension, self._helpers, self._helping)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _replay(gallery: _Gallery, kind: str, changes: list[Change], want: int) -> None:

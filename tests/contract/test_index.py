@@ -1,0 +1,373 @@
+"""What the index that follows finds, over each catalog: always what the catalog has, whoever wrote it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.domain import Vector
+from kenspeckle.errors import CollectionNotFound, PackMismatch
+from kenspeckle.index import exact, follow
+from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.ports import Catalog, Change, Stored
+from tests.catalogs import DIMENSION, Whole, gallery, new_face, person, photo, stored_face, template
+from tests.fakes import FakeCatalog
+
+FAR = float("inf")
+
+
+@pytest.fixture
+def indexes() -> Iterator[Callable[[Catalog], FollowingIndex]]:
+    """Makes indexes on two threads, closed after the test."""
+    made: list[FollowingIndex] = []
+
+    def make(catalog: Catalog) -> FollowingIndex:
+        made.append(FollowingIndex(catalog, DIMENSION, 2))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def people(catalog: Whole) -> Whole:
+    catalog.create_collection(gallery())
+    return catalog
+
+
+@pytest.fixture
+def index(people: Whole, indexes: Callable[[Catalog], FollowingIndex]) -> FollowingIndex:
+    return indexes(people)
+
+
+def names(found: Sequence[tuple[Stored, float]]) -> list[str]:
+    """Ids of faces or users, as they were found."""
+    ids = []
+    for one, _ in found:
+        thing = one.face or one.user
+        assert thing is not None
+        ids.append(one.face.face_id if one.face else thing.user_id)  # type: ignore[union-attr]  # one of the two
+    return ids
+
+
+def every_face(catalog: Catalog, collection_id: str = "people") -> dict[str, Vector]:
+    held = {}
+    for face in catalog.faces(collection_id, 4096, None).items:
+        held[face.face_id] = catalog.face(collection_id, face.face_id)[1]
+    return held
+
+
+def brute(held: dict[str, Vector], probe: Vector, k: int, within: float) -> list[str]:
+    distances = {name: float(np.linalg.norm(one - probe)) for name, one in held.items()}
+    return sorted((name for name in held if distances[name] <= within), key=distances.__getitem__)[:k]
+
+
+def test_finds_the_nearest_first(people: Whole, index: FollowingIndex) -> None:
+    for number in range(30):
+        stored_face(people, number)
+    probe = template(3) + np.float32(0.01)
+    for k, within in ((1, FAR), (5, FAR), (30, FAR), (100, FAR), (10, 3.0), (10, 0.02), (10, 0.0), (0, FAR)):
+        found = index.search("people", "face", probe, k, within)
+        assert names(found) == brute(every_face(people), probe, k, within)
+    (stored, distance), *_ = index.search("people", "face", probe, 1, FAR)
+    assert stored.face == people.face("people", "face-3")[0].face
+    assert distance == pytest.approx(float(np.linalg.norm(template(3) - probe)), rel=1e-6)
+
+
+def test_an_empty_collection(people: Whole, index: FollowingIndex) -> None:
+    assert index.search("people", "face", template(1), 10, FAR) == []
+    assert index.search("people", "user", template(1), 10, FAR) == []
+
+
+def test_follows_every_write(people: Whole, index: FollowingIndex) -> None:
+    for number in range(5):
+        stored_face(people, number)
+        assert names(index.search("people", "face", template(number), 1, FAR)) == [f"face-{number}"]
+    people.delete_faces("people", ["face-2"])
+    assert "face-2" not in names(index.search("people", "face", template(2), 10, FAR))
+    people.set_tags("people", {"a": "b"}, 10)
+    assert len(index.search("people", "face", template(2), 10, FAR)) == 4
+
+
+def test_users_have_an_index_of_their_own(people: Whole, index: FollowingIndex) -> None:
+    for number in range(3):
+        stored_face(people, number)
+    people.create_user(person("ann"))
+    assert index.search("people", "user", template(0), 10, FAR) == []
+    people.link_faces("people", "ann", ["face-0"], template(0), 100)
+    assert names(index.search("people", "user", template(0), 10, 0.001)) == ["ann"]
+    people.link_faces("people", "ann", ["face-1"], template(77), 100)
+    assert index.search("people", "user", template(0), 10, 0.001) == []
+    (found, distance), *_ = index.search("people", "user", template(77), 10, 0.001)
+    assert found.user is not None
+    assert found.user.face_count == 2
+    assert distance == 0
+    people.delete_user("people", "ann")
+    assert index.search("people", "user", template(77), 10, FAR) == []
+
+
+def test_a_collection_that_is_not_there(people: Whole, index: FollowingIndex) -> None:
+    with pytest.raises(CollectionNotFound):
+        index.search("strangers", "face", template(1), 10, FAR)
+
+
+def test_a_deleted_collection_is_forgotten(people: Whole, index: FollowingIndex) -> None:
+    stored_face(people, 1)
+    index.search("people", "face", template(1), 10, FAR)
+    index.search("people", "user", template(1), 10, FAR)
+    assert len(index._galleries) == 2
+    people.delete_collection("people")
+    with pytest.raises(CollectionNotFound):
+        index.search("people", "face", template(1), 10, FAR)
+    assert not index._galleries
+    index.forget("people")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_collection_made_anew(people: Whole, index: FollowingIndex, told: bool) -> None:
+    for number in range(3):
+        stored_face(people, number)
+    index.search("people", "face", template(1), 10, FAR)
+    people.delete_collection("people")
+    if told:
+        index.forget("people")
+    people.create_collection(gallery())
+    for number in range(10, 13):
+        stored_face(people, number)
+    assert sorted(names(index.search("people", "face", template(1), 10, FAR))) == ["face-10", "face-11", "face-12"]
+
+
+def test_reads_anew_where_the_log_no_longer_reaches(
+    open_catalog: Callable[..., Whole], indexes: Callable[[Catalog], FollowingIndex]
+) -> None:
+    catalog = open_catalog(log_limit=4)
+    catalog.create_collection(gallery())
+    index = indexes(catalog)
+    for number in range(20):
+        stored_face(catalog, number)
+        if number in (2, 3, 12):
+            index.search("people", "face", template(0), 1, FAR)
+    catalog.delete_faces("people", [f"face-{number}" for number in range(8)])
+    assert sorted(names(index.search("people", "face", template(0), 50, FAR))) == sorted(every_face(catalog))
+
+
+def test_templates_of_another_dimension(people: Whole, index: FollowingIndex) -> None:
+    stored_face(people, 1)
+    with pytest.raises(PackMismatch):
+        index.search("people", "face", np.zeros(DIMENSION + 1, np.float32), 10, FAR)
+    with pytest.raises(PackMismatch):
+        FollowingIndex(people, DIMENSION * 2).search("people", "face", np.zeros(2 * DIMENSION, np.float32), 10, FAR)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), st.integers(0, 25)),
+            st.tuples(st.just("delete"), st.integers(0, 25)),
+            st.tuples(st.just("link"), st.integers(0, 25)),
+            st.tuples(st.just("search"), st.integers(0, 25)),
+            st.tuples(st.just("recreate"), st.integers(0, 25)),
+        ),
+        max_size=40,
+    ),
+    st.sampled_from([3, 1000]),
+    st.sampled_from([2, exact.BLOCK]),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_history(
+    indexes: Callable[[Catalog], FollowingIndex], history: list[tuple[str, int]], log_limit: int, block: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "BLOCK", block)
+        catalog = FakeCatalog(log_limit)
+        catalog.create_collection(gallery())
+        index = indexes(catalog)
+        held: dict[str, Vector] = {}
+        linked: Vector | None = None
+        for verb, number in history:
+            if verb == "add" and f"face-{number}" not in held:
+                stored_face(catalog, number)
+                held[f"face-{number}"] = template(number)
+            elif verb == "delete":
+                for face_id in catalog.delete_faces("people", [f"face-{number}"])[0].deleted:
+                    del held[face_id]
+            elif verb == "link":
+                if linked is None:
+                    catalog.create_user(person("ann"))
+                linked = template(1000 + number)
+                catalog.link_faces("people", "ann", [], linked, 100)
+            elif verb == "recreate":
+                catalog.delete_collection("people")
+                catalog.create_collection(gallery())
+                held, linked = {}, None
+            probe = template(number) * np.float32(1.01)
+            for k, within in ((3, FAR), (10, 1.0)):
+                assert names(index.search("people", "face", probe, k, within)) == brute(held, probe, k, within)
+            users = {} if linked is None else {"ann": linked}
+            assert names(index.search("people", "user", probe, 3, FAR)) == brute(users, probe, 3, FAR)
+
+
+def test_threads_always_find_what_was_there_before_they_asked(people: Whole, index: FollowingIndex) -> None:
+    for number in range(40):
+        stored_face(people, number)
+    stop, wrong = threading.Event(), list[object]()
+
+    def ask(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        while not stop.is_set():
+            number = int(rng.integers(20))
+            try:
+                found = index.search("people", "face", template(number), 1, 0.01)
+                if names(found) != [f"face-{number}"]:
+                    wrong.append((number, names(found)))
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(100, 140):
+        stored_face(people, number)
+        if names(index.search("people", "face", template(number), 1, 0.01)) != [f"face-{number}"]:
+            wrong.append(f"{number} was not found")
+        people.delete_faces("people", [f"face-{number - 80}", f"face-{number}"])
+        if index.search("people", "face", template(number), 1, 0.01):
+            wrong.append(f"{number} was found")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:5]
+
+
+def test_no_thread_finds_nothing_while_another_reads_anew(
+    people: Whole, index: FollowingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        stored_face(people, number)
+    monkeypatch.setattr(follow, "MOST_CHANGES", -1)
+    monkeypatch.setattr(people, "changes", lambda *_: None)
+    stop, wrong = threading.Event(), list[object]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            if len(index.search("people", "face", template(1), 30, FAR)) != 30:
+                wrong.append("some were missing")
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for turn in range(40):
+        people.set_tags("people", {"turn": str(turn)}, 10)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+class Vanishing(FakeCatalog):
+    """Deletes a face between the index naming it and its being read."""
+
+    victim: str | None = None
+
+    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+        if self.victim:
+            victim, self.victim = self.victim, None
+            self.delete_faces(collection_id, [victim])
+        return super().stored(collection_id, kind, rows)
+
+
+def test_a_row_that_vanishes_meanwhile_never_matches(indexes: Callable[[Catalog], FollowingIndex]) -> None:
+    catalog = Vanishing()
+    catalog.create_collection(gallery())
+    index = indexes(catalog)
+    for number in range(300):
+        stored_face(catalog, number)
+    index.search("people", "face", template(5), 1, FAR)
+    catalog.victim = "face-5"
+    assert names(index.search("people", "face", template(5), 3, FAR)) == brute(every_face(catalog), template(5), 3, FAR)
+
+
+class Counting(FakeCatalog):
+    """Counts what an index reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[int] = []
+        self.asked: list[str] = []
+
+    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+        self.read.append(len(rows))
+        return super().stored(collection_id, kind, rows)
+
+    def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
+        self.asked.append("changes")
+        return super().changes(collection_id, since, limit)
+
+    def snapshot(self, collection_id: str, kind: str):  # type: ignore[no-untyped-def]  # as the method it wraps
+        self.asked.append("snapshot")
+        return super().snapshot(collection_id, kind)
+
+
+def test_reads_no_more_than_it_has_to(indexes: Callable[[Catalog], FollowingIndex]) -> None:
+    catalog = Counting()
+    catalog.create_collection(gallery())
+    index = indexes(catalog)
+    faces = [new_face(number) for number in range(500)]
+    catalog.add_faces(photo(1), "x", faces, "v1")
+    assert index.search("people", "face", np.full(DIMENSION, 9, np.float32), 10, 1.0) == []
+    assert not catalog.read
+    assert names(index.search("people", "face", template(7), 10, 0.01)) == ["face-7"]
+    assert catalog.read == [1]
+    index.search("people", "face", template(7), 10, FAR)
+    assert catalog.read[1] < 20
+    assert catalog.asked == ["snapshot"]
+    catalog.add_faces(photo(2), "y", [new_face(1000)], "v1")
+    index.search("people", "face", template(7), 10, 0.01)
+    index.search("people", "face", template(7), 10, 0.01)
+    assert catalog.asked == ["snapshot", "changes"]
+
+
+WRITER = """
+import sys
+from kenspeckle.catalog.sql import SqlCatalog
+from tests.catalogs import stored_face
+catalog = SqlCatalog.open(sys.argv[1])
+for line in sys.stdin:
+    verb, number = line.split()
+    stored_face(catalog, int(number)) if verb == "add" else catalog.delete_faces("people", [f"face-{number}"])
+    print("done", flush=True)
+catalog.close()
+"""
+
+
+def test_another_process_writes(tmp_path: Path, indexes: Callable[[Catalog], FollowingIndex]) -> None:
+    url = f"sqlite:///{tmp_path / 'kenspeckle.db'}"
+    catalog = SqlCatalog.open(url)
+    catalog.create_collection(gallery())
+    index = indexes(catalog)
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+    ) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        for verb in ("add", "delete"):
+            for number in range(5):
+                writer.stdin.write(f"{verb} {number}\n")
+                writer.stdin.flush()
+                assert writer.stdout.readline() == "done\n"
+                found = names(index.search("people", "face", template(number), 1, 0.01))
+                assert found == ([f"face-{number}"] if verb == "add" else [])
+        writer.stdin.close()
+    assert writer.returncode == 0
+    catalog.close()
