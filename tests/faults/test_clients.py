@@ -36,6 +36,11 @@ class Wire:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
 
+    def end(self) -> None:
+        """Say that nothing more will be sent."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
     def is_answered(self) -> bool:
         """Whether something came back, if only the end of the connection; without waiting, and without taking it."""
         self.socket.setblocking(False)
@@ -95,7 +100,7 @@ def test_a_body_shorter_than_declared_and_then_closed(
 
 def test_a_client_that_half_closes(wire: Wire, portraits: Portraits) -> None:
     wire.send(HEAD + b"Content-Length: 999999\r\n\r\n" + portraits[0])
-    wire.socket.shutdown(socket.SHUT_WR)
+    wire.end()
     assert wire.statuses() in ([], [400])
 
 
@@ -173,7 +178,7 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_messages_that_break_the_rules(wire: Wire, what: str) -> None:
     wire.send(HOSTILE[what])
-    wire.socket.shutdown(socket.SHUT_WR)
+    wire.end()
     statuses = wire.statuses()
     assert all(400 <= status < 500 for status in statuses)
     assert len(statuses) <= 1

@@ -20,7 +20,7 @@ CLIENTS = 4
 def test_concurrent_clients_meet_no_5xx(
     server: Launched, client: httpx.Client, portraits: Portraits, faceless: bytes
 ) -> None:
-    share = either(500, 20_000) // CLIENTS
+    share = either(240, 20_000) // CLIENTS
     statuses: collections.Counter[tuple[str, int]] = collections.Counter()
     lock = threading.Lock()
     client.put("/v1/index/portrait-0.jpg", content=portraits[0]).raise_for_status()
@@ -54,7 +54,6 @@ def test_concurrent_clients_meet_no_5xx(
 
 def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: Path) -> None:
     acknowledged: dict[str, list[str]] = {}
-    sent: list[str] = []
     cut_off: list[str] = []
     refused: collections.Counter[int] = collections.Counter()
     lock = threading.Lock()
@@ -63,8 +62,6 @@ def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: P
         with httpx.Client(base_url=url, timeout=30) as one:
             for number in range(own, 10_000, CLIENTS):
                 name, photograph = portraits.named(number)
-                with lock:
-                    sent.append(name)
                 try:
                     answer = one.put(f"/v1/index/{name}", content=photograph)
                 except httpx.ConnectError:
@@ -83,7 +80,9 @@ def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: P
         threads = [threading.Thread(target=run, args=(server.url, own)) for own in range(CLIENTS)]
         for thread in threads:
             thread.start()
-        time.sleep(1.0)
+        until = time.monotonic() + 30
+        while len(acknowledged) < 2 * CLIENTS and time.monotonic() < until:
+            time.sleep(0.01)
         server.process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         code = server.process.wait(30)
@@ -91,8 +90,8 @@ def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: P
         for thread in threads:
             thread.join(30)
     assert code == 0, "\n".join(server.log)
-    assert took < 10
-    assert len(acknowledged) >= CLIENTS
+    assert took < 20
+    assert len(acknowledged) >= 2 * CLIENTS
     assert refused.keys() <= {503}
     # A connection that idles when the server stops is closed; a request that crosses its closing was not taken.
     with launched(tmp_path) as server, httpx.Client(base_url=server.url) as client:
