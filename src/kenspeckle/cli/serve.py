@@ -90,8 +90,10 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
+    from kenspeckle.api import logs
     from kenspeckle.api import server as server_
 
+    logs.configure(settings.log_level)
     url = address(listener, settings.host)
 
     class Announcing(server_.Server):
