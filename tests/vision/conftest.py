@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.settings import load
+from kenspeckle.settings import Settings, load
 from kenspeckle.vision import packs
+from kenspeckle.vision.engine import Engine
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,8 @@ def pack(models_dir: Path) -> packs.InstalledPack:
 @pytest.fixture(scope="session")
 def samples(models_dir: Path) -> packs.Samples:
     return packs.samples(models_dir, lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def engine(pack: packs.InstalledPack) -> Engine:
+    return Engine(pack, Settings())

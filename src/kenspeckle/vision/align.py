@@ -19,10 +19,10 @@ class Aligner:
         """`side` of the square chip in pixels; `places`: x, y in the chip of left eye, right eye, nose, left and
         right mouth corner, left as the viewer sees it."""
         self.side = side
-        points = np.array([complex(*place) for place in places])
-        self._centre = complex(points.mean())
-        self._offsets = points - self._centre
-        self._spread = float(np.sum(np.abs(self._offsets) ** 2))
+        points = [complex(*place) for place in places]
+        self._centre = sum(points) / len(points)
+        self._offsets = [point - self._centre for point in points]
+        self._spread = sum(abs(offset) ** 2 for offset in self._offsets)
 
     def similarity(self, points: Floats) -> tuple[complex, complex]:
         """The similarity (a, b) that takes a chip's point z = x + iy to a z + b in the picture.
@@ -30,9 +30,10 @@ class Aligner:
         Least squares over the five landmarks, (5, 2) in pixels of the picture; no shear, no reflection
         (Umeyama 1991, in the plane where a similarity is a complex line). |a| is picture pixels a chip pixel.
         """
-        found = points[:, 0].astype(np.float64) + 1j * points[:, 1]
-        centre = complex(found.mean())
-        a = complex(np.sum(self._offsets.conj() * (found - centre))) / self._spread
+        found = [complex(x, y) for x, y in points.tolist()]
+        centre = sum(found) / len(found)
+        a = sum(offset.conjugate() * (one - centre) for offset, one in zip(self._offsets, found, strict=True))
+        a /= self._spread
         return a, centre - a * self._centre
 
     def chip(self, picture: Image.Image, points: Floats) -> Image.Image:

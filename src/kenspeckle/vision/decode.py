@@ -13,11 +13,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Final
 
 import numpy as np
-import pi_heif
 from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from kenspeckle.domain import Box
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
+from kenspeckle.vision import heif
 
 MIN_SIDE: Final = 16
 """Pixels. A shorter side holds no face that could be described."""
@@ -30,6 +30,9 @@ WORKING_PIXELS: Final = 16_000_000
 
 LARGE_PIXELS: Final = 16_000_000
 """Pictures of more pixels are decoded one at a time in a process: one of them may need hundreds of megabytes."""
+
+WEBP_COST: Final = 2
+"""A WebP may have this part of the pixels of others: its reader holds four copies of the picture at once."""
 
 MAX_SCANS: Final = 100
 """Scans of a progressive JPEG. Encoders write about ten; each costs a pass over the whole picture."""
@@ -121,12 +124,17 @@ class Photograph:
         self.media_type = media_type(data)
         self._data = data
         self._turn = turn
+        self._opened: ImageFile.ImageFile | None = None
         self._decoded: Image.Image | None = None
         self._full = False
         self.chips: dict[Box, Image.Image] = {}
         """Faces that the engine has cut out already, by their boxes."""
         if self.media_type == "image/webp":
+            max_pixels //= WEBP_COST
             _check_size(*_webp_size(data), max_pixels)  # before the reader allocates its canvas
+        elif self.media_type in ("image/avif", "image/heic"):
+            for size in _boxed_sizes(data):
+                _check_size(*size, max_pixels, least=1)  # tiles and thumbnails are among them
         with _foreign_errors():
             width, height, self._orientation = self._header()
         _check_size(width, height, max_pixels)
@@ -138,19 +146,17 @@ class Photograph:
     def _header(self) -> tuple[int, int, int]:
         """Stored width and height in pixels, and the EXIF orientation (1..8) still to be applied."""
         if self.media_type == "image/heic":
-            # libheif applies the container's own rotation, which is the one that counts (ISO/IEC 23008-12).
-            width, height = self._heif().size
-            return width, height, 1
-        reader = self._reader()
-        return *reader.size, _orientation(reader, self._data)
+            return *heif.size(self._data), 1
+        self._opened = self._reader()
+        return *self._opened.size, _orientation(self._opened, self._data)
 
     def _reader(self) -> ImageFile.ImageFile:
+        """The opened file; one that was read is opened anew."""
+        if self._opened is not None:
+            reader, self._opened = self._opened, None
+            return reader
         # The plug-in itself and not Image.open: no format is guessed, no other plug-in is loaded.
         return _READERS[self.media_type](io.BytesIO(self._data))
-
-    def _heif(self) -> pi_heif.HeifImage:
-        file = pi_heif.open_heif(io.BytesIO(self._data), convert_hdr_to_8bit=True)
-        return file[file.primary_index]
 
     def image(self, longest: int) -> Image.Image:
         """RGB, upright; its longest side has at least `longest` pixels, or as many as there are (or WORKING_PIXELS
@@ -160,14 +166,15 @@ class Photograph:
         """
         if self._decoded is None or not (self._full or max(self._decoded.size) >= longest):
             self._decoded = None  # let the coarser one go first
-            large = self.width * self.height > LARGE_PIXELS
+            # An AVIF's header may claim less than its pixels take; the decoder finds out when it has them.
+            large = self.width * self.height > LARGE_PIXELS or self.media_type == "image/avif"
             with self._turn if large and self._turn else nullcontext(), _foreign_errors():
                 self._decoded = self._decode(longest)
         return self._decoded
 
     def _decode(self, longest: int) -> Image.Image:
         if self.media_type == "image/heic":
-            image = self._heif().to_pillow()
+            image = heif.decode(self._data, WORKING_PIXELS)
             self._full = True
         else:
             reader = self._reader()
@@ -186,12 +193,12 @@ class Photograph:
         return image.transpose(UPRIGHT[self._orientation]) if self._orientation in UPRIGHT else image
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def _check_size(width: int, height: int, max_pixels: int, least: int = MIN_SIDE) -> None:
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageTooLarge(
             f"The image has {width} x {height} pixels; at most {max_pixels} pixels and {MAX_SIDE} a side are taken."
         )
-    if min(width, height) < MIN_SIDE:
+    if min(width, height) < least:
         raise ImageTooSmall(f"The image has {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed.")
 
 
@@ -206,6 +213,16 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     if chunk == b"VP8 " and len(data) >= 30 and data[23:26] == b"\x9d\x01\x2a":
         return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
     raise DamagedImage("The WebP header is damaged; save or send the image again.")
+
+
+def _boxed_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height in each `ispe` box (ISO/IEC 23008-12, 6.5.3) in front of the pixels."""
+    end = data.find(b"mdat")
+    end = len(data) if end < 0 else end
+    at = data.find(b"ispe", 0, end)
+    while 0 <= at <= len(data) - 16:
+        yield int.from_bytes(data[at + 8 : at + 12], "big"), int.from_bytes(data[at + 12 : at + 16], "big")
+        at = data.find(b"ispe", at + 4, end)
 
 
 def _orientation(reader: ImageFile.ImageFile, data: bytes) -> int:

@@ -41,8 +41,21 @@ class Faces:
     def areas(self) -> Floats:
         return (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
 
-    def take(self, which: npt.NDArray[np.intp]) -> Faces:
+    @property
+    def sides(self) -> Floats:
+        """The side of a square of each box's area."""
+        return np.sqrt(self.areas)
+
+    def where(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Faces:
+        """The faces at these indexes, or those that a mask chooses."""
         return Faces(self.boxes[which], self.scores[which], self.points[which])
+
+    def joined(self, others: Faces) -> Faces:
+        return Faces(
+            np.concatenate([self.boxes, others.boxes]),
+            np.concatenate([self.scores, others.scores]),
+            np.concatenate([self.points, others.points]),
+        )
 
     def moved(self, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Faces:
         """The faces with x and y scaled, then shifted."""
@@ -69,18 +82,16 @@ def read(heat: Floats, scale: Floats, offset: Floats, landmarks: Floats, *, thre
     of the box from its upper left corner.
     """
     rows, columns = _peaks(heat[0, 0], threshold)
-    scores = heat[0, 0, rows, columns]
-    sizes = STRIDE * np.exp(np.minimum(scale[0][:, rows, columns], 10.0))  # exp(10) is wider than any picture
-    centres = STRIDE * (np.stack([rows, columns]) + offset[0][:, rows, columns] + 0.5)
-    low = (centres - sizes / 2)[::-1].T  # (n, 2): x, y
-    extent = sizes[::-1].T
-    parts = landmarks[0][:, rows, columns].reshape(5, 2, -1)[:, ::-1].transpose(2, 0, 1)  # (n, 5, 2): x, y
+    sizes = STRIDE * np.exp(np.minimum(scale[0][:, rows, columns], 10.0))[::-1].T  # exp(10) is wider than any picture
+    cells = np.column_stack([columns, rows]) + 0.5
+    low = STRIDE * (cells + offset[0][::-1, rows, columns].T) - sizes / 2
+    parts = landmarks[0][:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
     faces = Faces(
-        boxes=np.concatenate([low, low + extent], axis=1).astype(np.float32),
-        scores=scores,
-        points=(parts * extent[:, None] + low[:, None]).astype(np.float32),
+        boxes=np.concatenate([low, low + sizes], axis=1).astype(np.float32),
+        scores=heat[0, 0, rows, columns],
+        points=(parts * sizes[:, None] + low[:, None]).astype(np.float32),
     )
-    return faces.take(_unsuppressed(faces))
+    return suppressed(faces)
 
 
 def _peaks(heat: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -88,24 +99,26 @@ def _peaks(heat: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.ND
     rows, columns = np.nonzero(heat > threshold)
     if not len(rows):
         return rows, columns
-    top = heat[rows, columns]
-    peak = np.ones(len(rows), bool)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            near = heat[np.clip(rows + down, 0, heat.shape[0] - 1), np.clip(columns + right, 0, heat.shape[1] - 1)]
-            peak &= near <= top
+    framed = np.zeros((heat.shape[0] + 2, heat.shape[1] + 2), np.float32)
+    framed[1:-1, 1:-1] = heat
+    width = framed.shape[1]
+    around = np.array([down * width + right for down in (-1, 0, 1) for right in (-1, 0, 1)])
+    near = framed.ravel()[((rows + 1) * width + columns + 1) + around[:, None]]  # (9, n), itself in the middle
+    peak = near.max(axis=0) <= near[4]
     return rows[peak], columns[peak]
 
 
-def _unsuppressed(faces: Faces) -> npt.NDArray[np.intp]:
-    """Greedy non-maximum suppression: indexes of the faces that stay, most certain first."""
+def suppressed(faces: Faces) -> Faces:
+    """What greedy non-maximum suppression leaves, most certain first."""
+    if len(faces) < 2:
+        return faces
     order = np.argsort(-faces.scores, kind="stable")
     kept: list[int] = []
     while len(order):
         best, order = order[0], order[1:]
         kept.append(int(best))
         order = order[overlaps(faces.boxes[best], faces.boxes[order]) <= OVERLAP]
-    return np.array(kept, np.intp)
+    return faces.where(np.array(kept, np.intp))
 
 
 def overlaps(box: Floats, boxes: Floats) -> Floats:

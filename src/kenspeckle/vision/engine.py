@@ -62,10 +62,9 @@ class Engine:
 
         Raises DamagedImage, ImageTooLarge (no memory)."""
         own = _own(photo)
-        faces = passes.largest_face(own, self._detector) if largest_only else None
-        if faces is None:
-            faces = passes.every_face(own, self._detector)
-        faces = faces.take(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
+        look = passes.largest_face if largest_only else passes.every_face
+        faces = look(own, self._detector)
+        faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
         chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
         details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
         # Embedding comes next, mostly of these very faces.

@@ -1,4 +1,4 @@
-"""Decides at which size a photograph is searched for faces: one full pass, or a small one where that suffices."""
+"""Decides at which sizes a photograph is searched: a small pass for large faces, a full one for all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import GRID, Faces, Network, find, overlaps
+from kenspeckle.vision.detect import GRID, THRESHOLD, Faces, Network, find, overlaps, suppressed
 
 FULL: Final = (640, 960)
 """Longest side of the full pass in pixels: half the photograph's, between these. At 640 every face of 37 pixels in
@@ -21,15 +21,19 @@ SLACK: Final = 1.125
 SMALL: Final = (128, 256)
 """Longest side of the small pass: a third of the photograph's, between these."""
 
+HUGE: Final = 200.0
+"""Side of a face in the full pass, pixels, from which the small pass knows better: CenterFace was trained on smaller
+ones, and sees several in one that fills a large picture."""
+
 SURE: Final = 0.6
-"""Score from which the small pass's largest face is believed."""
+"""Score from which the small pass's largest face is believed without the full pass."""
 RIVAL_SCORE: Final = 0.25
 RIVAL_AREA: Final = 0.7
 """Where another possible face has this part of the largest one's area, only the full pass can tell them apart."""
 
 LEAST: Final = 24.0
 """Side of a face in the small pass, pixels, under which a larger one may have been missed."""
-ENOUGH: Final = 48.0
+ENOUGH: Final = 40.0
 """Side from which landmarks are as good as in any larger pass; between LEAST and this the face is looked at again."""
 
 CROP: Final = 96
@@ -41,59 +45,85 @@ SAME: Final = 0.4
 
 def every_face(photo: Photograph, network: Network) -> Faces:
     """All faces, in pixels of the photograph. Raises DamagedImage."""
-    longest = max(photo.width, photo.height)
-    wanted = min(longest, max(FULL[0], min(FULL[1], longest // 2)))
-    picture = photo.image(wanted)
-    if max(picture.size) > wanted * SLACK:
-        picture = _resized(picture, wanted)
-    return _to_photo(find(picture, network), picture, photo)
+    source, small = _pictures(photo)
+    return _all(photo, network, source, None if small is source else _first(photo, network, small))
 
 
-def largest_face(photo: Photograph, network: Network) -> Faces | None:
-    """The largest face alone, in pixels of the photograph, where a small pass is sure of it. Raises DamagedImage."""
+def largest_face(photo: Photograph, network: Network) -> Faces:
+    """The largest face: alone where the small pass is sure of it, else among all, in pixels of the photograph.
+
+    Raises DamagedImage."""
+    source, small = _pictures(photo)
+    faces = _first(photo, network, small)
+    face = _sure(faces, photo.width / small.width)
+    if face is None:
+        return _all(photo, network, source, None if small is source else faces)
+    if small is source or math.sqrt(float(face.areas[0])) * small.width / photo.width >= ENOUGH:
+        return face
+    return _second_look(face, source, photo, network) or _all(photo, network, source, faces)
+
+
+def _pictures(photo: Photograph) -> tuple[Image.Image, Image.Image]:
+    """The decoded photograph, and a small picture of it; the same one where it is small enough."""
     longest = max(photo.width, photo.height)
     source = photo.image(min(longest, FULL[0]))
-    picture = _resized(source, max(SMALL[0], min(SMALL[1], longest // 3)))
-    if picture.width * picture.height * 2 > source.width * source.height * SLACK:
-        picture = source
-    faces = find(picture, network, RIVAL_SCORE)
+    small = _resized(source, max(SMALL[0], min(SMALL[1], longest // 3)))
+    return source, source if 2 * small.width * small.height > source.width * source.height else small
+
+
+def _first(photo: Photograph, network: Network, small: Image.Image) -> Faces:
+    return _to_photo(find(small, network, RIVAL_SCORE), small, photo)
+
+
+def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces | None) -> Faces:
+    """The full pass, with the largest faces from the small one where there was one."""
+    longest = max(photo.width, photo.height)
+    wanted = min(longest, max(FULL[0], min(FULL[1], longest // 2)))
+    picture = source if max(source.size) >= wanted else photo.image(wanted)
+    if max(picture.size) > wanted * SLACK:
+        picture = _resized(picture, wanted)
+    faces = _to_photo(find(picture, network), picture, photo)
+    if small is None:
+        return faces
+    # Both passes may see a face of about this size; one of the two goes by suppression.
+    huge = HUGE * photo.width / picture.width
+    faces = faces.where(faces.sides <= 1.2 * huge)
+    return suppressed(small.where((small.sides >= 0.8 * huge) & (small.scores >= THRESHOLD)).joined(faces))
+
+
+def _sure(faces: Faces, scale: float) -> Faces | None:
+    """The largest face where no other may be larger; `scale`: pixels of the photograph in one of the small pass."""
     if not len(faces):
         return None
     areas = faces.areas
     best = int(np.argmax(areas))
     rivals = np.count_nonzero(areas >= areas[best] * RIVAL_AREA) - 1
-    side = math.sqrt(float(areas[best]))
-    if faces.scores[best] < SURE or rivals or side < LEAST:
+    if rivals or faces.scores[best] < SURE or faces.sides[best] < LEAST * scale:
         return None
-    face = faces.take(np.array([best]))
-    if side >= ENOUGH or picture is source:
-        return _to_photo(face, picture, photo)
-    return _second_look(
-        face.moved((source.width / picture.width, source.height / picture.height)), source, photo, network
-    )
+    return faces.where(np.arange(len(faces)) == best)
 
 
 def _second_look(face: Faces, source: Image.Image, photo: Photograph, network: Network) -> Faces | None:
     """The face as it is found in its own surroundings; None where it is not found again."""
-    left, top, right, bottom = (float(value) for value in face.boxes[0])
+    left, top, right, bottom = (float(value) for value in face.boxes[0] * (source.width / photo.width))
     half = max(right - left, bottom - top) / SHARE / 2
-    centre = ((left + right) / 2, (top + bottom) / 2)
+    x, y = (left + right) / 2, (top + bottom) / 2
     area = (
-        max(0, int(centre[0] - half)),
-        max(0, int(centre[1] - half)),
-        min(source.width, math.ceil(centre[0] + half)),
-        min(source.height, math.ceil(centre[1] + half)),
+        max(0, int(x - half)),
+        max(0, int(y - half)),
+        min(source.width, math.ceil(x + half)),
+        min(source.height, math.ceil(y + half)),
     )
-    scale = CROP / max(area[2] - area[0], area[3] - area[1])
-    size = (max(1, round((area[2] - area[0]) * scale)), max(1, round((area[3] - area[1]) * scale)))
+    width, height = area[2] - area[0], area[3] - area[1]
+    scale = CROP / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     crop = source.resize(size, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
-    found = find(crop, network)
-    back = ((area[2] - area[0]) / size[0], (area[3] - area[1]) / size[1])
-    found = found.moved(back, (area[0], area[1]))
+    found = find(crop, network).moved((width / size[0], height / size[1]), (area[0], area[1]))
+    found = _to_photo(found, source, photo)
     likeness = overlaps(face.boxes[0], found.boxes)
     if not len(found) or likeness.max() < SAME:
         return None
-    return _to_photo(found.take(np.array([int(np.argmax(likeness))])), source, photo)
+    return found.where(np.arange(len(found)) == int(np.argmax(likeness)))
 
 
 def _resized(picture: Image.Image, longest: int) -> Image.Image:

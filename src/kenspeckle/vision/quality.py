@@ -78,13 +78,22 @@ class PoseEstimator:
         The angles are those of roll after yaw after pitch. Five points tell no more than about 10 degrees; beyond 60
         the detector's landmarks fail first.
         """
-        found = points.astype(np.float64)
-        affine = (found - found.mean(axis=0)).T @ self._solve
-        left, _, right = np.linalg.svd(affine, full_matrices=False)
-        x, y = left @ right
-        z = np.cross(x, y)
-        return Pose(
-            roll=round(math.degrees(math.atan2(y[0], x[0])), 2),
-            yaw=round(math.degrees(math.atan2(z[0], math.hypot(x[0], y[0]))), 2),
-            pitch=round(math.degrees(math.atan2(-z[1], z[2])), 2),
-        )
+        x, y = ((points - points.mean(axis=0)).T @ self._solve).tolist()  # rows of the 2 x 3 matrix
+        xx, xy, yy = _dot(x, x), _dot(x, y), _dot(y, y)
+        root = math.sqrt(max(0.0, xx * yy - xy * xy))
+        if root <= 0:  # all on one line: no face has such landmarks
+            return Pose(0.0, 0.0, 0.0)
+        # The inverse square root of the symmetric 2 x 2 product of the matrix with its transpose, in closed form.
+        scale = 1 / (root * math.sqrt(xx + yy + 2 * root))
+        u = [scale * ((yy + root) * one - xy * other) for one, other in zip(x, y, strict=True)]
+        v = [scale * ((xx + root) * other - xy * one) for one, other in zip(x, y, strict=True)]
+        w = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
+        return Pose(roll=_degrees(v[0], u[0]), yaw=_degrees(w[0], math.hypot(u[0], v[0])), pitch=_degrees(-w[1], w[2]))
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _degrees(opposite: float, adjacent: float) -> float:
+    return round(math.degrees(math.atan2(opposite, adjacent)), 2) + 0.0  # no minus zero

@@ -1,0 +1,38 @@
+"""Embedding: templates are dlib's own, and those of `face_recognition`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.vision.make_golden import GOLDEN, chips
+
+from kenspeckle.vision import packs
+from kenspeckle.vision.embed import template
+from kenspeckle.vision.sessions import Network
+
+
+@pytest.fixture(scope="module")
+def network(pack: packs.InstalledPack) -> Network:
+    return Network(pack.embedder)
+
+
+def test_templates_are_those_that_dlib_makes(network: Network, samples: packs.Samples) -> None:
+    golden = json.loads(Path(GOLDEN).read_text())
+    for name, pixels in chips(samples).items():
+        found = template(Image.fromarray(pixels), network)
+        assert found.dtype == np.float32
+        assert found.shape == (128,)
+        assert np.abs(found - np.array(golden[name])).max() < 1e-3
+
+
+def test_mirroring_averages_both_sides(network: Network, samples: packs.Samples) -> None:
+    pixels = chips(samples)["astronaut.png"]
+    image = Image.fromarray(pixels)
+    flipped = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    both = template(image, network, mirrored=True)
+    assert both == pytest.approx((template(image, network) + template(flipped, network)) / 2, abs=1e-5)
+    assert both == pytest.approx(template(flipped, network, mirrored=True), abs=1e-5)

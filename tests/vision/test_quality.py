@@ -1,0 +1,107 @@
+"""Quality and pose: monotone where they should be, right where the truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from kenspeckle.vision import packs
+from kenspeckle.vision.align import Aligner
+from kenspeckle.vision.decode import Photograph
+from kenspeckle.vision.passes import every_face
+from kenspeckle.vision.quality import DEPTHS, PoseEstimator, describe
+from kenspeckle.vision.sessions import Network
+
+PLACES = packs.get(packs.DEFAULT).alignment.places
+
+
+@pytest.fixture(scope="module")
+def chip(pack: packs.InstalledPack, samples: packs.Samples) -> Image.Image:
+    photo = Photograph(samples.astronaut.read_bytes(), max_bytes=1 << 24, max_pixels=10**7)
+    faces = every_face(photo, Network(pack.detector))
+    return Aligner(150, PLACES).chip(photo.image(1000), faces.points[0])
+
+
+def test_flat_pictures_have_their_brightness_and_no_detail() -> None:
+    for value in (0, 51, 204, 255):
+        found = describe(Image.new("RGB", (150, 150), (value,) * 3))
+        assert found.brightness == pytest.approx(value / 2.55)
+        assert found.sharpness == 0
+
+
+def test_noise_is_all_detail() -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (150, 150, 3), np.uint8)
+    assert describe(Image.fromarray(noise)).sharpness == 100
+
+
+def test_an_ordinary_face_is_bright_and_sharp(chip: Image.Image) -> None:
+    found = describe(chip)
+    assert 30 < found.brightness < 90
+    assert found.sharpness > 50
+
+
+def test_blur_lowers_sharpness_and_leaves_brightness(chip: Image.Image) -> None:
+    found = [describe(chip.filter(ImageFilter.GaussianBlur(sigma))) for sigma in (0, 0.7, 1.5, 3, 6)]
+    sharpness = [one.sharpness for one in found]
+    assert sharpness == sorted(sharpness, reverse=True)
+    assert sharpness[0] - sharpness[2] > 20
+    assert sharpness[-1] < 15
+    assert abs(found[0].brightness - found[-1].brightness) < 6
+
+
+def test_enlarging_a_small_face_does_not_sharpen_it(chip: Image.Image) -> None:
+    sharpness = [
+        describe(chip.resize((side, side), Image.Resampling.LANCZOS).resize((150, 150))).sharpness
+        for side in (150, 75, 40, 20)
+    ]
+    assert sharpness == sorted(sharpness, reverse=True)
+    assert sharpness[-1] < 30
+
+
+def test_darkening_lowers_brightness_in_proportion(chip: Image.Image) -> None:
+    before = describe(chip).brightness
+    for factor in (0.5, 0.2, 0.0):
+        after = describe(ImageEnhance.Brightness(chip).enhance(factor)).brightness
+        assert after == pytest.approx(before * factor, abs=1)
+
+
+def looking(roll: float, yaw: float, pitch: float) -> np.ndarray:
+    """Landmarks of the frontal face turned by these angles, seen from afar, three times as large, somewhere."""
+    plane = np.array(PLACES)
+    depth = -np.array(DEPTHS) * math.dist(PLACES[0], PLACES[1])
+    face = np.column_stack([plane - plane.mean(axis=0), depth])
+    r, y, p = np.radians([roll, yaw, pitch])
+    turn_r = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    turn_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
+    turn_p = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
+    return (3 * (turn_r @ turn_y @ turn_p @ face.T).T[:, :2] + 500).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "angles", [(0, 0, 0), (25, 0, 0), (-140, 0, 0), (0, 35, 0), (0, -35, 0), (0, 0, 25), (0, 0, -25), (80, 30, -15)]
+)
+def test_recovers_the_pose_that_made_the_landmarks(angles: tuple[float, float, float]) -> None:
+    pose = PoseEstimator(PLACES).pose(looking(*angles))
+    assert (pose.roll, pose.yaw, pose.pitch) == pytest.approx(angles, abs=0.5)
+
+
+def test_signs_are_those_of_the_domain() -> None:
+    """Roll clockwise, yaw towards the picture's right, pitch upwards, told without the estimator's own model."""
+    frontal = np.array(PLACES, np.float32)
+    estimator = PoseEstimator(PLACES)
+    right, up = frontal.copy(), frontal.copy()
+    right[2, 0] += 12  # the nose moves to the right of the picture
+    up[2, 1] -= 10
+    lower_right_eye = frontal.copy()
+    lower_right_eye[1, 1] += 15  # the eye on the right of the picture sinks: clockwise
+    assert estimator.pose(right).yaw > 10
+    assert estimator.pose(up).pitch > 10
+    assert estimator.pose(lower_right_eye).roll > 3
+
+
+def test_landmarks_in_one_point_have_no_pose() -> None:
+    pose = PoseEstimator(PLACES).pose(np.full((5, 2), 7, np.float32))
+    assert (pose.roll, pose.yaw, pose.pitch) == (0, 0, 0)
