@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
+from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from kenspeckle.errors import Conflict, KenspeckleError, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
+COLLIDES = "This collides with what another request stored meanwhile; look and ask again."
+
 Explain = Callable[[BaseException], KenspeckleError | None]
 """What a driver's error means, None where the driver's module does not know it."""
-
-_Hot = tuple[str, list[str] | None, dict[str, Any]]
-"""SQL, the names of its positional parameters (None where they go by name), those that are constants."""
 
 
 class Database:
@@ -41,7 +40,6 @@ class Database:
         self._turn = turn
         self._foreign = (SQLAlchemyError, driver_error)
         self._explain = explain
-        self._hot: dict[Select[Any], _Hot] = {}
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -63,23 +61,12 @@ class Database:
         except self._foreign as error:
             raise self._meaning(error) from error
 
-    def rows(
-        self, statement: Select[Any], parameters: Mapping[str, object], within: Connection | None = None
-    ) -> Sequence[Sequence[Any]]:
-        """The rows of a reading statement, past the layers that cost more than most statements do; in the transaction
-        of `within`, or in one of its own.
-
-        `statement` must live as long as the process; columns must be such that the driver needs no help with them
-        (numbers, text, bytes)."""
-        sql, names, constants = self._hot.get(statement) or self._compile(statement)
-        named = {**constants, **parameters} if constants else parameters
-        values = named if names is None else [named[name] for name in names]
-        if within is not None:
-            return _fetched(within.connection, sql, values)
+    def rows(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """What `fetch` returns, in a transaction of its own that reads."""
         with self.translated():
             connection = self._engine.raw_connection()
             try:
-                return _fetched(connection, sql, values)
+                return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
             finally:
                 connection.close()
 
@@ -87,20 +74,53 @@ class Database:
         """Close what is open and idle."""
         self._engine.dispose()
 
-    def _compile(self, statement: Select[Any]) -> _Hot:
-        compiled = statement.compile(self._engine)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        self._hot[statement] = str(compiled), getattr(compiled, "positiontup", None), constants
-        return self._hot[statement]
-
     def _meaning(self, error: BaseException) -> KenspeckleError:
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         if isinstance(error, IntegrityError):
-            return Conflict("This collides with what another request stored meanwhile; look and ask again.")
-        log.error("catalog: %s: %s", type(original).__name__, original)
-        return self._explain(original) or StorageUnavailable(
+            return Conflict(COLLIDES)
+        known = self._explain(original)
+        if not isinstance(known, Conflict):
+            log.error("catalog: %s: %s", type(original).__name__, original)
+        return known or StorageUnavailable(
             "The catalog does not answer; the server's log has the reason.", retry_after=5
         )
+
+
+def fetch(connection: Connection, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    """The rows of a statement, past layers that cost several times what most of our statements do.
+
+    `statement` has to live as long as the process, and to be given the same parameters by name each time. Columns
+    and values must be such that the driver needs no help with them: numbers, text, bytes."""
+    return _fetched(connection.connection, *_ready(connection.dialect, statement, parameters))
+
+
+def each(connection: Connection, statement: Executable, parameters: Sequence[Mapping[str, object]]) -> None:
+    """Run a statement that returns no rows for each set of parameters; otherwise as `fetch`."""
+    if not parameters:
+        return
+    prepared = [_ready(connection.dialect, statement, one) for one in parameters]
+    cursor = connection.connection.cursor()
+    try:
+        cursor.executemany(prepared[0][0], [values for _, values in prepared])
+    finally:
+        cursor.close()
+
+
+_hot: dict[tuple[str, Executable], tuple[str, list[str] | None, dict[str, Any]]] = {}
+"""SQL, names of its parameters by position (None where they go by name), values of those that are constant."""
+
+
+def _ready(dialect: Dialect, statement: Executable, parameters: Mapping[str, object]) -> tuple[str, Any]:
+    """The SQL of a statement and its parameters as the driver wants them."""
+    known = _hot.get((dialect.name, statement))
+    if known is None:
+        names = list(parameters) if isinstance(statement, Insert) else None
+        compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]  # all have it
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        known = _hot[dialect.name, statement] = str(compiled), getattr(compiled, "positiontup", None), constants
+    sql, positions, constants = known
+    named = {**constants, **parameters} if constants else parameters
+    return sql, named if positions is None else [named[name] for name in positions]
 
 
 def _fetched(connection: PoolProxiedConnection, sql: str, values: Any) -> Sequence[Sequence[Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.log import hold, record
 from kenspeckle.catalog.part import (
     Part,
@@ -50,8 +51,8 @@ _INDEXED = (
     .where(collections.c.collection_id == bindparam("collection_id"))
     .order_by(faces.c.row)
 )
-_ADD_IMAGE = insert(images)
-_ADD_FACES = insert(faces).returning(faces.c.row, faces.c.face_id)
+_ADD_IMAGE = insert(images).returning(images.c.row)
+_ADD_FACE = insert(faces).returning(faces.c.row)
 _ADD_THUMBNAILS = insert(thumbnails)
 
 _some: BindParameter[int] = bindparam("some", expanding=True)
@@ -83,11 +84,11 @@ class Faces(Part):
         with self.database.write() as connection:
             held = hold(connection, image.collection_id)
             parameters = {"collection_id": image.collection_id, "digest": image.digest, "identity": identity}
-            found = connection.execute(_INDEXED, parameters).all()
+            found = fetch(connection, _INDEXED, parameters)
             known = _indexed(image.collection_id, found)
             if known is not None:
                 return (*known, False)
-            lone = found[0].image_row
+            lone = found[0][0]
             if lone is not None:
                 connection.execute(_DELETE_IMAGE, {"number": lone})
             image_row = _add_image(connection, held.row, image, identity, index_model)
@@ -100,11 +101,11 @@ class Faces(Part):
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
-            found = connection.execute(_ONE, {"collection_row": row, "face_id": face_id}).first()
-        if found is None:
+            found = fetch(connection, _ONE, {"collection_row": row, "face_id": face_id})
+        if not found:
             raise no_face(face_id)
-        face = rows.face(collection_id, found)
-        return FaceRecord(face, rows.detail(face, found.detail)), rows.vector(found.template)
+        face = rows.face(collection_id, found[0])
+        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(found[0][-1])
 
     def faces(
         self,
@@ -200,14 +201,11 @@ def _add_image(connection: Connection, row: int, image: Image, identity: str, in
         "index_model": index_model,
         "created_at": image.created_at,
     }
-    made = connection.execute(_ADD_IMAGE, values).inserted_primary_key
-    return int(made[0]) if made else 0
+    return int(fetch(connection, _ADD_IMAGE, values)[0][0])
 
 
 def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence[NewFace]) -> list[tuple[str, int]]:
     """Returns the changes: ("face", row) of each, in the order given."""
-    if not added:
-        return []
     values = [
         {
             "collection_row": row,
@@ -223,11 +221,14 @@ def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence
         }
         for face in added
     ]
-    numbers = {face_id: number for number, face_id in connection.execute(_ADD_FACES, values)}
-    kept = [{"face_row": numbers[face.face_id], "jpeg": face.thumbnail} for face in added if face.thumbnail is not None]
-    if kept:
-        connection.execute(_ADD_THUMBNAILS, kept)
-    return [("face", numbers[face.face_id]) for face in added]
+    numbers = [int(fetch(connection, _ADD_FACE, one)[0][0]) for one in values]
+    kept = [
+        {"face_row": number, "jpeg": face.thumbnail}
+        for number, face in zip(numbers, added, strict=True)
+        if face.thumbnail is not None
+    ]
+    each(connection, _ADD_THUMBNAILS, kept)
+    return [("face", number) for number in numbers]
 
 
 def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.part import Part, no_collection
 from kenspeckle.catalog.tables import changes, collections, faces, images, users
 from kenspeckle.domain import Vector
@@ -36,6 +37,21 @@ _WROTE = (
         image_count=collections.c.image_count + bindparam("images"),
         log_count=collections.c.log_count + bindparam("entries"),
     )
+)
+_OLDEST = (
+    select(changes.c.revision)
+    .where(changes.c.collection_row == bindparam("held"))
+    .order_by(changes.c.revision)
+    .offset(bindparam("before"))
+    .limit(1)
+)
+_FORGET = delete(changes).where(
+    changes.c.collection_row == bindparam("held"), changes.c.revision <= bindparam("to_floor")
+)
+_TRIMMED = (
+    update(collections)
+    .where(collections.c.row == bindparam("held"))
+    .values(log_floor=bindparam("to_floor"), log_count=collections.c.log_count - bindparam("entries"))
 )
 _REVISION = select(collections.c.revision).where(collections.c.collection_id == bindparam("collection_id"))
 _STATE = select(collections.c.row, collections.c.revision, collections.c.log_floor).where(
@@ -76,10 +92,10 @@ class Held:
 
 def hold(connection: Connection, collection_id: str) -> Held:
     """Lock the collection until the transaction ends. Raises CollectionNotFound."""
-    found = connection.execute(_HOLD, {"collection_id": collection_id}).first()
-    if found is None:
+    found = fetch(connection, _HOLD, {"collection_id": collection_id})
+    if not found:
         raise no_collection(collection_id)
-    return Held(*found)
+    return Held(*found[0])
 
 
 def record(
@@ -96,35 +112,19 @@ def record(
 
     The log keeps whole revisions, the newest, of at most `limit` entries together."""
     revision = held.revision + 1
-    if changed:
-        entries = [
-            {"collection_row": held.row, "revision": revision, "kind": kind, "row": row} for kind, row in changed
-        ]
-        connection.execute(_ENTER, entries)
+    entries = [{"collection_row": held.row, "revision": revision, "kind": kind, "row": row} for kind, row in changed]
+    each(connection, _ENTER, entries)
     counts = {"faces": faces, "users": users, "images": images, "entries": len(changed)}
-    connection.execute(_WROTE, {"held": held.row, "to_revision": revision, **counts})
+    each(connection, _WROTE, [{"held": held.row, "to_revision": revision, **counts}])
     excess = held.log_count + len(changed) - limit
     if excess > 0:
         _trim(connection, held.row, excess)
 
 
 def _trim(connection: Connection, collection_row: int, excess: int) -> None:
-    oldest = (
-        select(changes.c.revision)
-        .where(changes.c.collection_row == collection_row)
-        .order_by(changes.c.revision)
-        .offset(excess - 1)
-        .limit(1)
-    )
-    floor = connection.execute(oldest).scalar_one()
-    gone = connection.execute(
-        delete(changes).where(changes.c.collection_row == collection_row, changes.c.revision <= floor)
-    )
-    connection.execute(
-        update(collections)
-        .where(collections.c.row == collection_row)
-        .values(log_floor=floor, log_count=collections.c.log_count - gone.rowcount)
-    )
+    floor = fetch(connection, _OLDEST, {"held": collection_row, "before": excess - 1})[0][0]
+    gone = connection.execute(_FORGET, {"held": collection_row, "to_floor": floor})
+    each(connection, _TRIMMED, [{"held": collection_row, "to_floor": floor, "entries": gone.rowcount}])
 
 
 @lru_cache(maxsize=64)
@@ -159,7 +159,7 @@ class Log(Part):
             if not floor <= since <= revision:
                 return None
             parameters = {"collection_row": row, "since": since, "most": limit + 1}
-            found = connection.execute(_NET, parameters).all()
+            found = fetch(connection, _NET, parameters)
         if len(found) > limit:
             return None
         return [
@@ -178,7 +178,7 @@ class Log(Part):
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
-            while found := self.database.rows(_BATCH[kind], values, connection):
+            while found := fetch(connection, _BATCH[kind], values):
                 numbers, templates = zip(*found, strict=True)
                 values["after"] = numbers[-1]
                 yield revision, (list(numbers), _stacked(templates))
@@ -203,10 +203,11 @@ class Log(Part):
 
     @staticmethod
     def _state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
-        found = connection.execute(_STATE, {"collection_id": collection_id}).first()
-        if found is None:
+        found = fetch(connection, _STATE, {"collection_id": collection_id})
+        if not found:
             raise no_collection(collection_id)
-        return found[0], found[1], found[2]
+        row, revision, floor = found[0]
+        return row, revision, floor
 
 
 def _stacked(templates: Sequence[bytes]) -> Vector:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
-from kenspeckle.catalog.connection import Database
+from kenspeckle.catalog.connection import Database, fetch
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.domain import Page
@@ -51,10 +51,10 @@ class Part:
 
 def collection_row(connection: Connection, collection_id: str) -> int:
     """The collection's number, for reading. Raises CollectionNotFound."""
-    row: int | None = connection.execute(_ROW, {"collection_id": collection_id}).scalar()
-    if row is None:
+    found = fetch(connection, _ROW, {"collection_id": collection_id})
+    if not found:
         raise no_collection(collection_id)
-    return row
+    return int(found[0][0])
 
 
 def user_row(connection: Connection, collection_row: int, user_id: str) -> int:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from kenspeckle.catalog.connection import Database
-from kenspeckle.errors import KenspeckleError, SettingError, StorageFull, StorageUnavailable
+from kenspeckle.catalog.connection import COLLIDES, Database
+from kenspeckle.errors import Conflict, KenspeckleError, SettingError, StorageFull, StorageUnavailable
 
 BUSY_SECONDS = 10.0
 """Longest wait for another writer."""
@@ -150,6 +150,8 @@ def _explain(error: BaseException, path: Path) -> KenspeckleError | None:
     if code is None:
         return None
     primary = code & 0xFF
+    if primary == sqlite3.SQLITE_CONSTRAINT:
+        return Conflict(COLLIDES)
     if primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and _nearly_full(path)):
         return StorageFull(FULL)
     if primary not in _MEANING:
