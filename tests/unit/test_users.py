@@ -57,7 +57,8 @@ def test_a_face_belongs_to_one_user(service: LocalRecognizer) -> None:
     service.associate_faces(HOME, "ada", [one])
     refused = service.associate_faces(HOME, "eve", [one]).unsuccessful[0]
     assert (refused.reasons, refused.user_id) == (("ASSOCIATED_TO_A_DIFFERENT_USER",), "ada")
-    assert service.associate_faces(HOME, "ada", [one]).associated == (one,)
+    again = service.associate_faces(HOME, "ada", [one])
+    assert (again.associated, again.unsuccessful, again.status) == ((), (), "ACTIVE")
     assert service.delete_faces(HOME, [one]).unsuccessful == ((one, "ASSOCIATED_TO_AN_EXISTING_USER"),)
 
 
@@ -68,6 +69,7 @@ def test_disassociated_faces_stay_and_the_user_no_longer_matches(service: LocalR
     gone = service.disassociate_faces(HOME, "ada", [one, UNKNOWN])
     assert (gone.associated, gone.status) == ((one,), "CREATED")
     assert gone.unsuccessful[0].reasons == ("FACE_NOT_FOUND",)
+    assert service.disassociate_faces(HOME, "ada", [one]).unsuccessful == ()
     assert service.search_users_by_image(HOME, drawing(0.0)).matches == ()
     assert service.get_face(HOME, one).face.user_id is None
 

@@ -76,14 +76,17 @@ class Recognition:
         threshold: float | None = None,
         quality: QualityFilter = QualityFilter.NONE,
     ) -> Comparison:
-        """The source's largest face against each of the target. Raises NoFace where the source shows none."""
+        """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
         least, _ = self._bounds(threshold, None)
         engine = self.parts.engine
         target_photo = engine.open(target)
         details, templates, _ = probe(self.parts, source, quality, every_face=False)
         with self.parts.gate.turn():
             with self.parts.timed("detect"):
-                faces, _ = screen(engine.detect(target_photo), quality, rules.MAX_FACES_AN_IMAGE)
+                seen = engine.detect(target_photo)
+                faces, _ = screen(seen, quality, rules.MAX_FACES_AN_IMAGE)
+            if not seen:
+                raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
             with self.parts.timed("embed"):
                 others = engine.embed(target_photo, faces)
         calibration = engine.pack.calibration

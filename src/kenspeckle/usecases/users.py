@@ -71,7 +71,7 @@ class Users:
     ) -> Associated:
         """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
 
-        Raises CollectionNotFound, UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
+        Faces that are the user's already are left out of the answer, as at Amazon. Raises CollectionNotFound, UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
         ids = rules.face_ids(face_ids, rules.MAX_FACES_A_USER)
         least = rules.threshold(threshold, "user_match_threshold")
 
@@ -87,7 +87,7 @@ class Users:
             if new:
                 template = combined(list(members.values()))
                 self.parts.catalog.link_faces(collection_id, user_id, new, template, rules.MAX_FACES_A_USER)
-            return Associated(tuple(one for one in ids if one in members), tuple(refused), _status(members))
+            return Associated(tuple(new), tuple(refused), _status(members))
 
         answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
         return _associated(answer)
@@ -115,7 +115,9 @@ class Users:
     def disassociate_faces(
         self, collection_id: str, user_id: str, face_ids: Sequence[str], *, token: str | None = None
     ) -> Associated:
-        """Take faces from the user; they stay in the collection. Raises CollectionNotFound, UserNotFound, Conflict."""
+        """Take faces from the user; they stay in the collection. Faces that are nobody's are left out of the answer.
+
+        Raises CollectionNotFound, UserNotFound, Conflict."""
         ids = rules.face_ids(face_ids, rules.MAX_FACES_A_USER)
 
         def disassociate() -> Associated:
@@ -126,19 +128,18 @@ class Users:
             if gone:
                 template = combined(list(rest.values())) if rest else None
                 self.parts.catalog.unlink_faces(collection_id, user_id, gone, template)
-            refused = tuple(self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
-            return Associated(tuple(gone), refused, _status(rest))
+            strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
+            return Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
 
         return _associated(self._once("DisassociateFaces", token, [collection_id, user_id, sorted(ids)], disassociate))
 
-    def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulAssociation:
+    def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulAssociation | None:
+        """Why a face that is not this user's can't be taken from it; None where it is nobody's."""
         try:
             owner = self.parts.catalog.face(collection_id, face_id)[0].face.user_id
         except FaceNotFound:
-            owner = None
-        if owner is None:
             return UnsuccessfulAssociation(face_id, (FACE_NOT_FOUND,))
-        return UnsuccessfulAssociation(face_id, (OTHER_USER,), user_id=owner)
+        return UnsuccessfulAssociation(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
 
     def search_users(
         self,
@@ -186,7 +187,7 @@ class Users:
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.parts.settings
         least = settings.face_match_threshold if threshold is None else threshold
-        most = settings.max_faces if max_users is None else max_users
+        most = min(settings.max_faces, MAX_USERS) if max_users is None else max_users
         return rules.threshold(least, "user_match_threshold"), rules.count(most, MAX_USERS, "max_users")
 
     def _user_matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
