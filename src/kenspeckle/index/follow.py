@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +12,7 @@ from kenspeckle.domain import Vector
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.index.exact import ExactIndex
 from kenspeckle.index.locks import ReadWriteLock
+from kenspeckle.index.scan import Scanners
 from kenspeckle.ports import Catalog, Change, Stored
 
 MOST_CHANGES = 50_000
@@ -41,8 +41,7 @@ class FollowingIndex:
     def __init__(self, catalog: Catalog, dimension: int, threads: int | None = None) -> None:
         self._catalog = catalog
         self._dimension = dimension
-        self._helping = (_cores() if threads is None else threads) - 1
-        self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
+        self._scanners = Scanners(dimension, _cores() if threads is None else threads)
         self._galleries: dict[tuple[str, str], _Gallery] = {}
         self._lock = threading.Lock()
 
@@ -76,8 +75,7 @@ class FollowingIndex:
 
     def close(self) -> None:
         """End the threads. A search after this raises RuntimeError."""
-        if self._helpers:
-            self._helpers.shutdown()
+        self._scanners.close()
 
     def _search(
         self, collection_id: str, kind: str, probe: Vector, k: int, within: float
@@ -107,7 +105,7 @@ class FollowingIndex:
         with self._lock:
             gallery = self._galleries.get((collection_id, kind))
             if gallery is None:
-                gallery = self._galleries[collection_id, kind] = _Gallery(self._empty())
+                gallery = self._galleries[collection_id, kind] = _Gallery(ExactIndex(self._scanners))
         if gallery.revision != want:
             with gallery.update:
                 self._follow(gallery, collection_id, kind)
@@ -129,8 +127,8 @@ class FollowingIndex:
         with gallery.lock.writing():
             # What is out of date is let go first, so that memory never holds a gallery twice.
             gallery.revision = None
-            gallery.index = self._empty()
-        index = self._empty()
+            gallery.index = ExactIndex(self._scanners)
+        index = ExactIndex(self._scanners)
         revision, batches = self._catalog.snapshot(collection_id, kind)
         for rows, templates in batches:
             if len(rows):
@@ -143,9 +141,6 @@ class FollowingIndex:
         with gallery.lock.writing():
             gallery.index = index
             gallery.revision = revision
-
-    def _empty(self) -> ExactIndex:
-        return ExactIndex(self._dimension, self._helpers, self._helping)
 
 
 def _cores() -> int:
