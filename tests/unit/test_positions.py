@@ -26,8 +26,17 @@ def test_is_a_map(steps: list[tuple[int, bool, int]]) -> None:
 
 def test_empty_pages_go() -> None:
     positions = Positions()
-    positions.extend(range(10 * PAGE), 5)
+    positions.extend(list(range(10 * PAGE)), 5)
     assert positions.get(7) == 12
     for row in range(10 * PAGE):
         positions.remove(row)
     assert not positions._pages
+
+
+@given(st.lists(st.one_of(st.integers(0, 20), st.integers(0, 3 * PAGE)), unique=True), st.booleans())
+def test_many_at_once(rows: list[int], ordered: bool) -> None:
+    taken = sorted(rows) if ordered else rows
+    positions = Positions()
+    positions.extend(taken, 7)
+    assert [positions.get(row) for row in taken] == list(range(7, 7 + len(taken)))
+    assert all(positions.get(row) is None for row in range(-PAGE, 4 * PAGE) if row not in taken)

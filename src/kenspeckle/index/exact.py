@@ -82,6 +82,7 @@ class ExactIndex:
         self._scanners = scanners
         self._blocks: list[_Block] = []
         self._positions = Positions()
+        self._highest = -(2**63)
         self._limit = 0.0
         self._residual = 0.0
 
@@ -107,7 +108,10 @@ class ExactIndex:
             return
         codes = self._encode(given)
         fresh = np.ones(len(numbers), bool)
-        for number, row in enumerate(numbers.tolist()):
+        # Rows that are read in their order are all new, and need not be looked up.
+        ordered = int(numbers.min()) > self._highest
+        self._highest = max(self._highest, int(numbers.max()))
+        for number, row in () if ordered else enumerate(numbers.tolist()):
             position = self._positions.get(row)
             if position is not None:
                 self._blocks[position // BLOCK].codes[position % BLOCK] = codes[number]

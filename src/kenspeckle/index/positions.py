@@ -7,7 +7,6 @@ as much. A collection whose rows lie strewn among those of others pays at most o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 
 PAGE = 128
 _ABSENT = -1
@@ -26,17 +25,22 @@ class Positions:
         return None if position == _ABSENT else position
 
     def set(self, row: int, position: int) -> None:
-        self.extend((row,), position)
+        self.extend([row], position)
 
-    def extend(self, rows: Iterable[int], first: int) -> None:
+    def extend(self, rows: list[int], first: int) -> None:
         """Give the rows the positions `first`, `first` + 1 and so on."""
-        pages = self._pages
-        for position, row in enumerate(rows, first):
-            number, place = divmod(row, PAGE)
-            page = pages.get(number)
+        start = 0
+        while start < len(rows):
+            number, place = divmod(rows[start], PAGE)
+            page = self._pages.get(number)
             if page is None:
-                page = pages[number] = _EMPTY[:]
-            page[place] = position
+                page = self._pages[number] = _EMPTY[:]
+            run = rows[start : start + PAGE - place]
+            if run != list(range(rows[start], rows[start] + len(run))):
+                run = run[:1]
+            position = first + start
+            page[place : place + len(run)] = array("i", range(position, position + len(run)))
+            start += len(run)
 
     def remove(self, row: int) -> None:
         """The row must be there."""
