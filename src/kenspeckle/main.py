@@ -40,7 +40,10 @@ class Service:
 
     @cached_property
     def app(self) -> FastAPI:
-        """The REST and wire edges as one ASGI application, made when it is first asked for."""
+        """The REST and wire edges as one ASGI application, made when it is first asked for.
+
+        Raises SettingError where `settings.host` can be reached by others and no key exists."""
+        require_key_for(self.settings.host, self.catalog)
         return _app(self)
 
     def close(self) -> None:
@@ -64,8 +67,7 @@ class Stages:
 def build(settings: Settings) -> Service:
     """Everything of the embedded profile, mended after a crash, with the default collection in place.
 
-    Raises SettingError, ModelMissing, StorageFull, StorageUnavailable; and SettingError where `settings.host` can be
-    reached by others and no key exists.
+    Raises SettingError, ModelMissing, StorageFull, StorageUnavailable.
     """
     if settings.recognizer != "local":
         raise SettingError("RECOGNIZER=rekognition is not built yet; use local.", field="recognizer")
@@ -74,7 +76,6 @@ def build(settings: Settings) -> Service:
     try:
         access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host))
         access.seed(settings.admin_key)
-        require_key_for(settings.host, catalog)
         engine = Engine(pack, settings)
         images = open_images(settings.images)
         stages = Stages()

@@ -86,7 +86,7 @@ class Settings:
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
     workers: int = _doc("Photographs analysed at once.", factory=_cores)
     queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
-    wait_seconds: float = _doc("Longest wait for a worker before 503.", 10.0)
+    wait_seconds: float = _doc("Longest wait for a worker before 503.", 30.0)
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
 

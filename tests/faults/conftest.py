@@ -12,6 +12,7 @@ import pytest
 from tests.faults.portraits import Portraits, sample
 
 from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.images.folder import PRESENCE
 
 SOAK = os.environ.get("KENSPECKLE_SOAK", "") not in ("", "0")
 """`make soak` sets this: the long form of every test here."""
@@ -75,4 +76,4 @@ def listed_faces(client: httpx.Client, collection: str = "kenspeckle") -> dict[s
 
 def stored_photographs(data_dir: Path) -> set[str]:
     """Names of the files in the image store, what is staged included."""
-    return {file.name for file in (data_dir / "images").rglob("*") if file.is_file()}
+    return {file.name for file in (data_dir / "images").rglob("*") if file.is_file() and file.name != PRESENCE}

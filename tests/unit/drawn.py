@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tests.fakes import FakeCatalog, FakeImages
 
 from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
 from kenspeckle.errors import UnsupportedImage
@@ -16,14 +17,13 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.recognizer import LocalRecognizer
-from tests.fakes import FakeCatalog, FakeImages
 
 CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 
 def drawing(*people: float, size: float = 0.4, note: str = "") -> bytes:
-    """A photograph of some people; people whose numbers are near look alike. Each face is smaller than the one before."""
+    """A photograph of some people. Those whose numbers are near look alike; each face is smaller than the last."""
     return json.dumps({"people": people, "size": size, "note": note}).encode()
 
 
@@ -72,13 +72,12 @@ class BruteIndex:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float
-    ) -> list[tuple[Stored, float]]:
+    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
         _, batches = self._catalog.snapshot(collection_id, kind)
         rows = [row for batch, _ in batches for row in batch]
         found = [
-            (one, float(np.linalg.norm(one.template - probe))) for one in self._catalog.stored(collection_id, kind, rows)
+            (one, float(np.linalg.norm(one.template - probe)))
+            for one in self._catalog.stored(collection_id, kind, rows)
         ]
         return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: pair[1])[:k]
 

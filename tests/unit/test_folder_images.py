@@ -13,7 +13,7 @@ import pytest
 
 from kenspeckle.errors import SettingError, StorageFull, StorageUnavailable
 from kenspeckle.images.bucket import BucketImages
-from kenspeckle.images.folder import OLD_SECONDS, FolderImages
+from kenspeckle.images.folder import OLD_SECONDS, PRESENCE, FolderImages
 from kenspeckle.images.store import open_images
 
 PHOTO = bytes(range(256)) * 800
@@ -29,7 +29,7 @@ def nothing(among: Iterable[str]) -> set[str]:
 
 
 def files(root: Path) -> list[Path]:
-    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file() and path.name != PRESENCE)
 
 
 @pytest.fixture
@@ -95,11 +95,19 @@ def test_without_hard_links_it_is(images: FolderImages, monkeypatch: pytest.Monk
     assert images.get(DIGEST) == PHOTO
 
 
-def test_leftovers_are_swept_once_they_are_old(images: FolderImages) -> None:
+def test_leftovers_of_a_killed_process_are_swept_at_the_next_start(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
+    images.recover(nothing)
+    assert files(images.root) == []
+
+
+def test_leftovers_beside_a_living_process_are_swept_once_they_are_old(images: FolderImages) -> None:
+    FolderImages(images.root).stage(DIGEST, PHOTO)
+    other = FolderImages(images.root)
+    other.stage(DIGEST, PHOTO)
     (images.root / "staged" / "notes.txt").write_text("not ours")
     images.recover(nothing)
-    assert len(files(images.root)) == 2
+    assert len(files(images.root)) == 3
     for path in (images.root / "staged").iterdir():
         os.utime(path, (path.stat().st_mtime - OLD_SECONDS - 5,) * 2)
     images.recover(nothing)
@@ -108,10 +116,9 @@ def test_leftovers_are_swept_once_they_are_old(images: FolderImages) -> None:
 
 def test_half_a_photograph_is_never_published(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
-    half = next((images.root / "staged").iterdir())
-    half.write_bytes(PHOTO[:1000])
+    next(path for path in (images.root / "staged").iterdir() if path.name != PRESENCE).write_bytes(PHOTO[:1000])
     images.recover(everything)
-    assert files(images.root) == [half.relative_to(images.root)]
+    assert files(images.root) == []
 
 
 def test_a_folder_out_of_reach(tmp_path: Path) -> None:

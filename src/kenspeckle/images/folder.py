@@ -7,7 +7,9 @@ fail before that is on disk, it lies where it was staged, and `recover` moves it
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +20,10 @@ from kenspeckle.errors import ImageNotFound, StorageFull, StorageUnavailable
 from kenspeckle.images import digests
 
 OLD_SECONDS = 3600.0
-"""Staged bytes that nothing refers to may belong to a process at work; after this long they do not."""
+"""Staged bytes that nothing refers to may belong to another process at work; after this long they do not."""
+
+PRESENCE = ".presence"
+"""File that every process at work on the folder holds a shared lock on."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -29,11 +34,16 @@ class FolderImages:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._staging = root / "staged"
+        self._presence: int | None = None
+        self._lock = threading.Lock()
 
     def stage(self, digest: str, data: bytes) -> _Staged:
         staged = _Staged(self._staging / digests.staged_name(digest), self.root / digests.place(digest))
         with _disk_errors():
             _make(self._staging, sync=True)
+            self._presence_lock()
+            # Now, so that a disk that is full says so before the catalog commits.
+            _make(staged.target.parent, sync=False)
             try:
                 if not _linked(staged, digest):
                     _write(staged.path, data)
@@ -73,18 +83,37 @@ class FolderImages:
                 names = sorted(entry.name for entry in os.scandir(self._staging))
             except FileNotFoundError:
                 return
+            old = time.time() - (0 if self._alone() else OLD_SECONDS)
             found = [(digest, self._staging / name) for name in names if (digest := digests.of_staged(name))]
             wanted = referenced({digest for digest, _ in found})
             for digest, path in found:
                 with suppress(FileNotFoundError):
-                    self._mend(digest, path, wanted=digest in wanted)
+                    self._mend(digest, path, wanted=digest in wanted, old=old)
 
-    def _mend(self, digest: str, path: Path, *, wanted: bool) -> None:
+    def _mend(self, digest: str, path: Path, *, wanted: bool, old: float) -> None:
         target = self.root / digests.place(digest)
         if wanted and not target.exists() and digests.matches(digest, path.read_bytes()):
             _Staged(path, target).publish()
-        elif path.stat().st_mtime < time.time() - OLD_SECONDS:
+        elif path.stat().st_mtime <= old:
             path.unlink()
+
+    def _alone(self) -> bool:
+        """Whether no other process works on this folder."""
+        presence = self._presence_lock()
+        try:
+            fcntl.flock(presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(presence, fcntl.LOCK_SH)
+        return True
+
+    def _presence_lock(self) -> int:
+        """A shared lock that tells other processes of this one, for as long as it lives."""
+        with self._lock:
+            if self._presence is None:
+                self._presence = os.open(self._staging / PRESENCE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                fcntl.flock(self._presence, fcntl.LOCK_SH)
+            return self._presence
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,8 @@ from kenspeckle.usecases import rules
 from kenspeckle.usecases.collections import remove_images
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.screening import screen
+
+log = logging.getLogger(__name__)
 
 
 class Enrolment:
@@ -119,7 +122,7 @@ class Enrolment:
                     staged.discard()
                 raise
             if staged is not None:
-                staged.publish()
+                _publish(staged)
         return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
 
     def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
@@ -169,6 +172,14 @@ class Enrolment:
         photo = parts.engine.open(parts.images.get(digest))
         with parts.gate.turn():
             return parts.engine.thumbnail(photo, record.detail.box)
+
+
+def _publish(staged: Staged) -> None:
+    """The faces are stored and the photograph is on disk: failing now would be a lie. The next start moves it."""
+    try:
+        staged.publish()
+    except KenspeckleError:
+        log.exception("a photograph could not be moved into its place; the next start will do it")
 
 
 def _discard(writing: Future[Staged] | None) -> None:

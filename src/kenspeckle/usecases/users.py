@@ -71,7 +71,8 @@ class Users:
     ) -> Associated:
         """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
 
-        Faces that are the user's already are left out of the answer, as at Amazon. Raises CollectionNotFound, UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
+        Faces that are the user's already are left out of the answer, as at Amazon. Raises CollectionNotFound,
+        UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
         ids = rules.face_ids(face_ids, rules.MAX_FACES_A_USER)
         least = rules.threshold(threshold, "user_match_threshold")
 
@@ -86,7 +87,9 @@ class Users:
             new = [face_id for face_id in members if face_id not in known]
             if new:
                 template = combined(list(members.values()))
-                self.parts.catalog.link_faces(collection_id, user_id, new, template, rules.MAX_FACES_A_USER)
+                self.parts.catalog.link_faces(
+                    collection_id, user_id, new, template, rules.MAX_FACES_A_USER, among=list(known)
+                )
             return Associated(tuple(new), tuple(refused), _status(members))
 
         answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
@@ -127,7 +130,7 @@ class Users:
             rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
             if gone:
                 template = combined(list(rest.values())) if rest else None
-                self.parts.catalog.unlink_faces(collection_id, user_id, gone, template)
+                self.parts.catalog.unlink_faces(collection_id, user_id, gone, template, among=list(members))
             strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
             return Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
 

@@ -1,0 +1,62 @@
+"""Photographs of a catalog that makes room for a restored one: kept under second names, then swept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from kenspeckle.images import digests
+
+SWEPT = 500
+"""Digests that are asked for at once."""
+
+
+class Shelf:
+    """The photographs that lie in their places in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def keep(self, aside: Path) -> int:
+        """Give every photograph a second name in the folder `aside`, which takes no room; how many there are."""
+        count = 0
+        for digest in self._stored():
+            target = aside / digests.place(digest)
+            for folder in (aside, target.parent.parent, target.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):
+                os.link(self._root / digests.place(digest), target)
+            count += 1
+        return count
+
+    def sweep(self, referenced: Callable[[Iterable[str]], set[str]]) -> int:
+        """Remove those that the catalog does not refer to; how many went."""
+        gone = 0
+        stored = self._stored()
+        while some := list(islice(stored, SWEPT)):
+            for digest in set(some) - referenced(some):
+                (self._root / digests.place(digest)).unlink(missing_ok=True)
+                gone += 1
+        return gone
+
+    def _stored(self) -> Iterator[str]:
+        for outer in _folders(self._root):
+            for inner in _folders(outer):
+                for name in sorted(entry.name for entry in os.scandir(inner)):
+                    with suppress(ValueError):
+                        if digests.place(name) == f"{outer.name}/{inner.name}/{name}":
+                            yield name
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Folders whose names are two characters long."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        folder / entry.name
+        for entry in os.scandir(folder)
+        if len(entry.name) == 2 and entry.is_dir(follow_symlinks=False)
+    )

@@ -1,0 +1,70 @@
+"""A file that is there whole or not at all: written beside under another name, synced, renamed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from kenspeckle.errors import AlreadyExists, Conflict, StorageFull, StorageUnavailable
+
+PARTIAL = ".partial"
+"""Ending of the name until a file is whole. What an interruption leaves under it is overwritten by the next try."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """An empty file, open for reading and writing, 0600, that has its name once the block ends without an error.
+
+    Raises AlreadyExists where the name is taken, Conflict where another process is writing it, StorageFull,
+    StorageUnavailable."""
+    partial = path.with_name(path.name + PARTIAL)
+    with disk_errors(path):
+        _free(path)
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise Conflict(f"Another process is writing {partial} now.") from error
+            try:
+                file.truncate(0)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                _free(path)
+                partial.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    partial.unlink()
+                raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Errors of the file system in our words; `path` is what is read or written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFull(f"There is no room for {path}; make some and run this again.") from error
+        raise StorageUnavailable(f"{path} can't be read or written: {error.strerror}.") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _free(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise AlreadyExists(f"{path} exists; choose another name, or move it away first.")
