@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from kenspeckle.cli import collections, demo, encode, faces, index, keys, models, recognize, serve, show_settings, users
+from kenspeckle.cli import (
+    backup,
+    collections,
+    demo,
+    encode,
+    faces,
+    index,
+    keys,
+    models,
+    recognize,
+    serve,
+    show_settings,
+    users,
+)
 from kenspeckle.cli.failures import DEBUG, FAILED, show
 
 VERBS = "Recognize"
@@ -57,6 +70,8 @@ app.add_typer(users.app, name="users", rich_help_panel=MANAGE)
 app.add_typer(keys.app, name="keys", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
+app.command(rich_help_panel=MANAGE)(backup.backup)
+app.command(rich_help_panel=MANAGE)(backup.restore)
 
 
 def run() -> None:

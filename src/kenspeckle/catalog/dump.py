@@ -1,0 +1,98 @@
+"""Reads all of a collection as it was at one moment, for export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from kenspeckle.catalog import rows
+from kenspeckle.catalog.connection import Database
+from kenspeckle.catalog.part import no_collection
+from kenspeckle.catalog.tables import collections, faces, images, tags, thumbnails, users
+from kenspeckle.domain import Collection, FaceRecord, User
+from kenspeckle.ports import Dump, DumpedFace
+
+BATCH = 2000
+"""Faces that are read at once: a few megabytes."""
+
+_COLLECTION = select(
+    collections.c.row,
+    collections.c.pack,
+    collections.c.contract,
+    collections.c.created_at,
+    collections.c.revision,
+    collections.c.face_count,
+    collections.c.user_count,
+).where(collections.c.collection_id == bindparam("collection_id"))
+_TAGS = select(tags.c.key, tags.c.value).where(tags.c.collection_row == bindparam("collection_row"))
+_IMAGES = (
+    select(func.count(func.distinct(images.c.digest)))
+    .select_from(images)
+    .where(images.c.collection_row == bindparam("collection_row"), images.c.kept)
+)
+_USERS = (
+    select(*rows.USER)
+    .where(users.c.collection_row == bindparam("collection_row"), users.c.row > bindparam("after"))
+    .order_by(users.c.row)
+    .limit(BATCH)
+)
+# As they were stored, and so by photograph.
+_FACES = (
+    select(*rows.FACE, *rows.IMAGE, faces.c.detail, faces.c.template, thumbnails.c.jpeg)
+    .select_from(faces)
+    .join(images, images.c.row == faces.c.image_row)
+    .outerjoin(users, users.c.row == faces.c.user_row)
+    .outerjoin(thumbnails, thumbnails.c.face_row == faces.c.row)
+    .where(faces.c.collection_row == bindparam("collection_row"), faces.c.row > bindparam("after"))
+    .order_by(faces.c.row)
+    .limit(BATCH)
+)
+_IMAGE_AT = len(rows.FACE)
+
+
+class SqlDumps:
+    """Implements `ports.Dumps`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def dump(self, collection_id: str) -> Iterator[Dump]:
+        with self._database.read() as connection:
+            found = connection.execute(_COLLECTION, {"collection_id": collection_id}).first()
+            if found is None:
+                raise no_collection(collection_id)
+            here = {"collection_row": found.row}
+            tagged = {one.key: one.value for one in connection.execute(_TAGS, here)}
+            row, pack, contract, created_at, revision, face_count, user_count = found
+            yield Dump(
+                Collection(collection_id, pack, contract, created_at, revision, face_count, user_count, tagged),
+                int(connection.execute(_IMAGES, here).scalar_one()),
+                _users(connection, row, collection_id),
+                _faces(connection, row, collection_id),
+            )
+
+
+def _users(connection: Connection, collection_row: int, collection_id: str) -> Iterator[User]:
+    for one in _paged(connection, _USERS, collection_row):
+        yield rows.user(collection_id, one)
+
+
+def _faces(connection: Connection, collection_row: int, collection_id: str) -> Iterator[DumpedFace]:
+    for one in _paged(connection, _FACES, collection_row):
+        face = rows.face(collection_id, one)
+        detail, template, jpeg = one[-3:]
+        record = FaceRecord(face, rows.detail(face, detail))
+        image = rows.image(collection_id, one[_IMAGE_AT:])
+        yield DumpedFace(image, record, rows.vector(template), None if jpeg is None else bytes(jpeg))
+
+
+def _paged(connection: Connection, statement: Any, collection_row: int) -> Iterator[Any]:
+    """Rows of a statement whose first column is the row number."""
+    after = 0
+    while found := connection.execute(statement, {"collection_row": collection_row, "after": after}).all():
+        after = found[-1][0]
+        yield from found

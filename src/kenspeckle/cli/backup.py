@@ -1,0 +1,206 @@
+"""`kenspeckle backup` and `restore`: all of the local data folder in one file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.settings import Settings
+    from kenspeckle.usecases.backup import Source
+    from kenspeckle.usecases.restore import Target
+
+
+@reported(FAILED)
+def backup(
+    destination: Annotated[
+        Path, typer.Argument(metavar="DEST", help="File to write, or a folder to write a dated file into.")
+    ],
+    with_master_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-master-key",
+            help="Put the master key in too. Whoever has such a backup has the secrets of all AWS pairs.",
+        ),
+    ] = False,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Back up everything into one file, while the service runs.
+
+    All collections, faces, users, keys and photographs, as they were at one moment. The file has its name only once it
+    is whole; run it again after an interruption. It is biometric data: keep it as closely as the data folder. Exit
+    code: 0 all is in it, 1 it failed, or photographs were missing in the store (they are named).
+    """
+    from kenspeckle.cli.output import emit, remark, say
+    from kenspeckle.cli.progress import steps
+    from kenspeckle.usecases.backup import back_up
+    from kenspeckle.usecases.whole_file import PARTIAL, whole_file
+
+    settings = _settings(data_dir)
+    source = _source(settings, with_master_key)
+    path = _named(destination)
+    titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
+    with whole_file(path) as file, steps(**titles) as told:
+        made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
+    size = path.stat().st_size
+    if json:
+        emit(
+            {
+                "path": str(path),
+                "bytes": size,
+                "counts": made.counts,
+                "photographs": made.photographs,
+                "photograph_bytes": made.photograph_bytes,
+                "missing": list(made.missing),
+                "erased_meanwhile": made.erased,
+                "master_key": with_master_key,
+            }
+        )
+    else:
+        say(f"{_counted(made.counts)} and {made.photographs:,} photographs are in {path} ({size / 1e6:,.1f} MB).")
+        if not with_master_key and source_key(settings).is_file():
+            remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
+    if made.missing:
+        shown = ", ".join(made.missing[:5])
+        remark(f"{len(made.missing):,} photographs are missing or damaged in the store: {shown} ...", "red")
+        raise typer.Exit(NEGATIVE)
+
+
+@reported(FAILED)
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle backup` wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move aside the catalog that is in the data folder already.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only verify the backup; restore nothing.")] = False,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Restore a backup into the local data folder, with the service stopped.
+
+    Every byte is verified before anything is touched. Until all is ready the old service is there, then the new one,
+    whatever interrupts it; run it again then.
+    """
+    from kenspeckle.cli.output import emit, remark, say
+    from kenspeckle.cli.progress import steps
+    from kenspeckle.usecases import restore as use
+    from kenspeckle.usecases.archive.reading import Archive
+
+    titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
+    with opened_file(source) as file, steps(**titles) as told:
+        archive = Archive(file)
+        if check:
+            manifest = use.check(archive, told).manifest
+            facts: dict[str, Any] = {name: manifest.get(name) for name in use.SHOWN}
+        else:
+            settings = _settings(data_dir)
+            target = _target(settings)
+            done = use.restore(archive, target, replace=replace, told=told)
+            facts = {
+                "data_dir": str(settings.data_dir),
+                "counts": done.counts,
+                "photographs": done.photographs,
+                "missing": done.missing,
+                "master_key": done.master_key,
+                "aside": str(done.aside) if done.aside else None,
+            }
+    if json:
+        emit(facts)
+        return
+    say(f"{_counted(facts['counts'])} and {facts['photographs']:,} photographs {'are whole' if check else 'restored'}.")
+    if facts.get("aside"):
+        remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
+    if facts["missing"]:
+        remark(f"{facts['missing']:,} photographs were missing already when the backup was made.", "yellow")
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[IO[bytes]]:
+    """A regular file, to be read more than once. Raises CommandFailed for anything else."""
+    if not path.exists():
+        raise CommandFailed(f"{path} does not exist.", "Check the name; quote it if it has spaces.")
+    if not path.is_file():
+        raise CommandFailed(f"{path} is no regular file.", "Name the file that was written, not a folder or a pipe.")
+    with path.open("rb") as file:
+        yield file
+
+
+def source_key(settings: Settings) -> Path:
+    """The file of the master key, whether it is there or not."""
+    named = settings.master_key_file
+    return Path(named).expanduser() if named else settings.data_dir / "master.key"
+
+
+def software() -> str:
+    """The name and version that backups and exports bear."""
+    from importlib.metadata import version
+
+    return f"kenspeckle {version('kenspeckle')}"
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    from kenspeckle.settings import load
+
+    return load({"data_dir": data_dir})
+
+
+def _source(settings: Settings, with_master_key: bool) -> Source:
+    from kenspeckle.catalog.backup import SqliteCopies, file_of
+    from kenspeckle.images.store import open_images
+    from kenspeckle.usecases.backup import Source
+
+    key = None
+    if with_master_key:
+        if settings.master_key:
+            raise CommandFailed(
+                "The master key is a setting (KENSPECKLE_MASTER_KEY) and lies in no file.",
+                "Keep it where you keep other secrets, and leave --with-master-key out.",
+            )
+        if not source_key(settings).is_file():
+            raise CommandFailed(f"There is no master key at {source_key(settings)}.", "Leave --with-master-key out.")
+        key = source_key(settings).read_bytes()
+    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), software(), key)
+
+
+def _target(settings: Settings) -> Target:
+    from kenspeckle.catalog.backup import SqliteSeats, file_of
+    from kenspeckle.images.aside import Shelf
+    from kenspeckle.images.store import open_images
+    from kenspeckle.images.urls import parse
+    from kenspeckle.usecases.restore import Target
+
+    file = file_of(settings.catalog)
+    place = parse(settings.images, "IMAGES_URL")
+    return Target(
+        folder=file.parent,
+        seats=SqliteSeats(file),
+        images=open_images(settings.images),
+        shelf=Shelf(place) if isinstance(place, Path) else None,
+        master_key=source_key(settings),
+        aside=file.parent / f"before-restore-{_stamp()}",
+    )
+
+
+def _named(destination: Path) -> Path:
+    if destination.is_dir():
+        return destination / f"kenspeckle-{_stamp()}.tar"
+    if not destination.parent.is_dir():
+        raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
+    return destination
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[name]:,} {name}" for name in ("collections", "faces", "users"))

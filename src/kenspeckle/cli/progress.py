@@ -1,0 +1,34 @@
+"""Progress of long commands: a bar for each step on a terminal, one line for each elsewhere, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kenspeckle.cli.output import err
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from kenspeckle.usecases.backup import Told
+
+
+@contextmanager
+def steps(**titles: str) -> Iterator[Told]:
+    """What use cases tell their progress to: `told(step, done, total)`. `titles` are the steps as people read them."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def told(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                title = titles.get(step, step)
+                tasks[step] = bars.add_task(title, total=None)
+                if not err().is_terminal:
+                    err().print(title, markup=False)
+            bars.update(tasks[step], completed=done, total=total or 1)
+
+        yield told
