@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kenspeckle.domain import Vector
+from kenspeckle.errors import PackMismatch
 from kenspeckle.index.positions import Positions
 from kenspeckle.index.scan import LEVELS, ZERO, Codes, Places, Scanners, split
 
@@ -97,8 +98,14 @@ class ExactIndex:
     def put(self, rows: Sequence[int], templates: Vector) -> None:
         """Add templates, (n, dimension), under their rows, each named once, or replace those that rows have.
 
-        A template that is not finite is at no distance of anything: its row is left out."""
-        given = np.asarray(templates, np.float32).reshape(len(rows), self.dimension)
+        A template that is not finite is at no distance of anything: its row is left out. Raises PackMismatch for
+        templates of another dimension."""
+        if templates.shape[1] != self.dimension:
+            raise PackMismatch(
+                f"Templates of the collection have {templates.shape[1]} components, those of this pack "
+                f"{self.dimension}: the collection belongs to another pack."
+            )
+        given = np.asarray(templates, np.float32)
         numbers = np.asarray(rows, np.int64)
         finite = np.isfinite(given).all(axis=1)
         if not finite.all():

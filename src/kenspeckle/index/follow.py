@@ -132,11 +132,6 @@ class FollowingIndex:
         revision, batches = self._catalog.snapshot(collection_id, kind)
         for rows, templates in batches:
             if len(rows):
-                if templates.shape[1] != self._dimension:
-                    raise PackMismatch(
-                        f"Templates of '{collection_id}' have {templates.shape[1]} components, those of this pack "
-                        f"{self._dimension}: the collection belongs to another pack."
-                    )
                 index.put(rows, templates)
         with gallery.lock.writing():
             gallery.index = index
