@@ -33,7 +33,7 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["fake", "folder", "bucket", "prefix"])
+@pytest.fixture(params=["fake", "folder", "bucket"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Images]:
     """Opens one store, again and again."""
     if request.param == "fake":
@@ -43,7 +43,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Image
         url = (tmp_path / "new" / "photo store %25 ü").as_uri()
     else:
         bucket = request.getfixturevalue("s3").bucket(f"photos-{uuid.uuid4()}")
-        url = f"s3://{bucket}" + ("/deep/er/" if request.param == "prefix" else "")
+        url = f"s3://{bucket}/deep/er/"
     return lambda: open_images(url)
 
 
