@@ -174,5 +174,19 @@ keys = Table(
     Column("last_used_at", Double),
     Column("digest", String(64), unique=True),
     Column("sealed", LargeBinary),
+    Column("rate", Double, comment="requests a second, null for any"),
+    Column("burst", BigInteger),
+    Column("quota", BigInteger, comment="requests a period, null for any"),
+    Column("period", String(8), comment="day, week or month"),
     sqlite_autoincrement=True,
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("key_id", String(255), ForeignKey("keys.key_id"), primary_key=True),
+    Column("period", String(8), primary_key=True),
+    Column("began", BigInteger, primary_key=True, autoincrement=False, comment="first second of the period"),
+    Column("writer", String(32), primary_key=True, comment="the process that counted"),
+    Column("used", BigInteger, nullable=False, comment="requests that this process took"),
 )
