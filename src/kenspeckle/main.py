@@ -35,6 +35,7 @@ class Service:
     recognizer: LocalRecognizer
     access: Access
     catalog: SqlCatalog
+    index: FollowingIndex
     images: Images
     stages: Stages
 
@@ -50,6 +51,7 @@ class Service:
         """Close every part, the catalog last."""
         self.recognizer.close()
         self.access.close()
+        self.index.close()
         self.catalog.close()
 
 
@@ -77,13 +79,14 @@ def build(settings: Settings) -> Service:
         access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host))
         access.seed(settings.admin_key)
         engine = Engine(pack, settings)
+        index = FollowingIndex(catalog, engine.pack.dimension)
         images = open_images(settings.images)
         stages = Stages()
         recognizer = LocalRecognizer(
             Parts(
                 engine=engine,
                 catalog=catalog,
-                index=FollowingIndex(catalog, engine.pack.dimension),
+                index=index,
                 images=images,
                 gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
                 settings=settings,
@@ -94,7 +97,7 @@ def build(settings: Settings) -> Service:
     except BaseException:
         catalog.close()
         raise
-    return Service(settings, recognizer, access, catalog, images, stages)
+    return Service(settings, recognizer, access, catalog, index, images, stages)
 
 
 def _app(service: Service) -> FastAPI:
