@@ -21,6 +21,7 @@ from kenspeckle.cli import (
     recognize,
     serve,
     show_settings,
+    transfer,
     users,
 )
 from kenspeckle.cli.failures import DEBUG, FAILED, show
@@ -72,6 +73,8 @@ app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
 app.command(rich_help_panel=MANAGE)(backup.backup)
 app.command(rich_help_panel=MANAGE)(backup.restore)
+app.command(rich_help_panel=MANAGE)(transfer.export)
+app.command("import", rich_help_panel=MANAGE)(transfer.import_)
 
 
 def run() -> None:

@@ -1,0 +1,126 @@
+"""Export: a collection as lines of JSON, or as an archive of those lines and the photographs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from kenspeckle.errors import ImageNotFound, StorageUnavailable
+from kenspeckle.ports import Dump, Dumps, Images
+from kenspeckle.usecases import lines
+from kenspeckle.usecases.archive.form import FACES, photograph
+from kenspeckle.usecases.archive.writing import Writer
+from kenspeckle.usecases.backup import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where collections are read from. `dimension(pack)` is the length of a pack's templates."""
+
+    dumps: Dumps
+    images: Images
+    dimension: Callable[[str], int]
+    software: str
+    now: Callable[[], float] = time.time
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written. `missing` are digests of photographs that the store does not have, or has damaged."""
+
+    faces: int = 0
+    users: int = 0
+    photographs: int = 0
+    missing: list[str] = field(default_factory=list)
+
+
+def export(source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, told: Told) -> Exported:
+    """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for what is
+    under way, is named. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
+    moment = source.now()
+    with source.dumps.dump(collection_id) as dump:
+        if scratch is None:
+            return _Lines(file.write, with_images=False).all(dump, _header(source, dump, moment, False), told)[0]
+        with closing(Writer(file, int(moment), scratch)) as writer:
+            with writer.growing(FACES) as write:
+                header = _header(source, dump, moment, True)
+                done, digests = _Lines(write, with_images=True).all(dump, header, told)
+            # After the moment that the lines show, deleted photographs may be gone from the store.
+            for number, packed in enumerate(sorted(digests), 1):
+                _photograph(source.images, writer, packed.hex(), done)
+                told("photographs", number, len(digests))
+            writer.finish(
+                {
+                    "format": lines.FORMAT,
+                    "version": lines.VERSION,
+                    "software": source.software,
+                    "collection": collection_id,
+                    "faces": done.faces,
+                    "photographs": done.photographs,
+                    "missing": len(done.missing),
+                }
+            )
+            return done
+
+
+def _header(source: Source, dump: Dump, moment: float, with_images: bool) -> lines.Header:
+    collection = dump.collection
+    return lines.Header(
+        collection=collection.collection_id,
+        pack=collection.pack,
+        contract=collection.contract,
+        dimension=source.dimension(collection.pack),
+        tags=collection.tags,
+        faces=collection.face_count,
+        images=dump.images,
+        users=collection.user_count,
+        with_images=with_images,
+        software=source.software,
+        created_at=moment,
+    )
+
+
+def _photograph(images: Images, writer: Writer, digest: str, done: Exported) -> None:
+    try:
+        data = images.get(digest)
+    except (ImageNotFound, StorageUnavailable):
+        done.missing.append(digest)
+        return
+    writer.add(photograph(digest), len(data), (data,))
+    done.photographs += 1
+
+
+class _Lines:
+    """Writes lines and their digest."""
+
+    def __init__(self, write: Callable[[bytes], object], *, with_images: bool) -> None:
+        self._write = write
+        self._with_images = with_images
+        self._digest = hashlib.sha256()
+        self._count = 0
+
+    def all(self, dump: Dump, header: lines.Header, told: Told) -> tuple[Exported, set[bytes]]:
+        """Every line; and the digests (32 bytes) of the photographs that are kept."""
+        done, digests = Exported(), set[bytes]()
+        self._line(lines.header_line(header))
+        for one in dump.faces:
+            self._line(lines.face_line(one, with_images=self._with_images))
+            if one.image.kept:
+                digests.add(bytes.fromhex(one.image.digest))
+            done.faces += 1
+            told("faces", done.faces, header.faces)
+        for user in dump.users:
+            self._line(lines.user_line(user.user_id, user.created_at))
+            done.users += 1
+        self._write(lines.end_line(self._count, self._digest.hexdigest()))
+        return done, digests
+
+    def _line(self, line: bytes) -> None:
+        self._write(line)
+        self._digest.update(line)
+        self._count += 1
