@@ -27,12 +27,3 @@ def test_templates_are_those_that_dlib_makes(network: Network, samples: packs.Sa
         assert found.dtype == np.float32
         assert found.shape == (128,)
         assert np.abs(found - np.array(golden[name])).max() < 1e-3
-
-
-def test_mirroring_averages_both_sides(network: Network, samples: packs.Samples) -> None:
-    pixels = chips(samples)["astronaut.png"]
-    image = Image.fromarray(pixels)
-    flipped = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    both = template(image, network, mirrored=True)
-    assert both == pytest.approx((template(image, network) + template(flipped, network)) / 2, abs=1e-5)
-    assert both == pytest.approx(template(flipped, network, mirrored=True), abs=1e-5)

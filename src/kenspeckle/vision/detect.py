@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -46,7 +47,7 @@ class Faces:
         """The side of a square of each box's area."""
         return np.sqrt(self.areas)
 
-    def where(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Faces:
+    def where(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_] | list[int]) -> Faces:
         """The faces at these indexes, or those that a mask chooses."""
         return Faces(self.boxes[which], self.scores[which], self.points[which])
 
@@ -63,6 +64,11 @@ class Faces:
         offset = np.array(shift, np.float32)
         boxes = self.boxes.reshape(-1, 2, 2) * factor + offset
         return Faces(boxes.reshape(-1, 4), self.scores, self.points * factor + offset)
+
+
+def padded_area(size: tuple[int, int]) -> int:
+    """Pixels that the network computes for a picture of this width and height."""
+    return math.prod(-(-side // GRID) * GRID for side in size)
 
 
 def find(picture: Image.Image, network: Network, threshold: float = THRESHOLD) -> Faces:
@@ -118,7 +124,7 @@ def suppressed(faces: Faces) -> Faces:
         best, order = order[0], order[1:]
         kept.append(int(best))
         order = order[overlaps(faces.boxes[best], faces.boxes[order]) <= OVERLAP]
-    return faces.where(np.array(kept, np.intp))
+    return faces.where(kept)
 
 
 def overlaps(box: Floats, boxes: Floats) -> Floats:

@@ -19,7 +19,7 @@ from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
 from kenspeckle.vision.quality import PoseEstimator, describe
-from kenspeckle.vision.sessions import Network
+from kenspeckle.vision.sessions import Activity, Network, share_memory
 
 KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -41,8 +41,10 @@ class Engine:
         """Loads the networks (a tenth of a second). Raises ModelMissing where a file can't be loaded."""
         self._pack = installed.pack.info
         self._settings = settings
-        self._detector = Network(installed.detector)
-        self._embedder = Network(installed.embedder)
+        share_memory()
+        self._activity = Activity()
+        self._detector = Network(installed.detector, self._activity)
+        self._embedder = Network(installed.embedder, self._activity)
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
         self._poses = PoseEstimator(alignment.places)
@@ -63,10 +65,11 @@ class Engine:
         Raises DamagedImage, ImageTooLarge (no memory)."""
         own = _own(photo)
         look = passes.largest_face if largest_only else passes.every_face
-        faces = look(own, self._detector)
-        faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
-        chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
-        details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
+        with self._activity.busy():
+            faces = look(own, self._detector)
+            faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
+            chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
+            details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
         # Embedding comes next, mostly of these very faces.
         own.chips = {detail.box: chip for detail, chip in zip(details, chips, strict=True)}
         return details
@@ -74,10 +77,11 @@ class Engine:
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
         """One template a face, (dimension,) float32, in the order given. Raises DamagedImage."""
         own = _own(photo)
-        lost = [face for face in faces if face.box not in own.chips]
-        for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
-            own.chips[face.box] = chip
-        return [template(own.chips[face.box], self._embedder) for face in faces]
+        with self._activity.busy():
+            lost = [face for face in faces if face.box not in own.chips]
+            for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
+                own.chips[face.box] = chip
+            return [template(own.chips[face.box], self._embedder) for face in faces]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         """The face with some surroundings, upright JPEG of at most THUMBNAIL_SIDE pixels. Raises DamagedImage."""

@@ -9,17 +9,22 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import GRID, THRESHOLD, Faces, Network, find, overlaps, suppressed
+from kenspeckle.vision.detect import GRID, THRESHOLD, Faces, Network, find, overlaps, padded_area, suppressed
 
 FULL: Final = (640, 960)
 """Longest side of the full pass in pixels: half the photograph's, between these. At 640 every face of 37 pixels in
 500 x 375 is found; 960 is what faces of 40 pixels in 1920 x 1080 need (docs/accuracy.md)."""
+FULL_PIXELS: Final = 960 * 540
+"""Pixels of the full pass; each takes about 220 bytes of memory while it runs."""
 
 SLACK: Final = 1.125
 """A picture that was decoded up to so much larger than wanted is taken as it is: resizing costs more than it saves."""
 
 SMALL: Final = (128, 256)
 """Longest side of the small pass: a third of the photograph's, between these."""
+
+SAVING: Final = 0.8
+"""The small pass has to be at least so much cheaper than one of the decoded picture itself."""
 
 HUGE: Final = 200.0
 """Side of a face in the full pass, pixels, from which the small pass knows better: CenterFace was trained on smaller
@@ -28,10 +33,13 @@ ones, and sees several in one that fills a large picture."""
 SURE: Final = 0.6
 """Score from which the small pass's largest face is believed without the full pass."""
 RIVAL_SCORE: Final = 0.25
-RIVAL_AREA: Final = 0.7
-"""Where another possible face has this part of the largest one's area, only the full pass can tell them apart."""
+RIVAL_AREA: Final = 0.6
+"""Another possible face with this part of the largest one's area might be the largest: both are looked at again."""
+MAX_RIVALS: Final = 5
+"""Of more of them, or of two that a second look finds of the same size up to TIE, the full pass has to tell."""
+TIE: Final = 0.75
 
-LEAST: Final = 24.0
+LEAST: Final = 16.0
 """Side of a face in the small pass, pixels, under which a larger one may have been missed."""
 ENOUGH: Final = 40.0
 """Side from which landmarks are as good as in any larger pass; between LEAST and this the face is looked at again."""
@@ -50,17 +58,13 @@ def every_face(photo: Photograph, network: Network) -> Faces:
 
 
 def largest_face(photo: Photograph, network: Network) -> Faces:
-    """The largest face: alone where the small pass is sure of it, else among all, in pixels of the photograph.
-
-    Raises DamagedImage."""
+    """The largest face, alone, in pixels of the photograph; none where there is none. Raises DamagedImage."""
     source, small = _pictures(photo)
     faces = _first(photo, network, small)
-    face = _sure(faces, photo.width / small.width)
-    if face is None:
-        return _all(photo, network, source, None if small is source else faces)
-    if small is source or math.sqrt(float(face.areas[0])) * small.width / photo.width >= ENOUGH:
-        return face
-    return _second_look(face, source, photo, network) or _all(photo, network, source, faces)
+    found = _sure(faces, source, small, photo, network)
+    if found is None:
+        found = _all(photo, network, source, None if small is source else faces)
+    return found.where(np.argsort(-found.areas, kind="stable")[:1])
 
 
 def _pictures(photo: Photograph) -> tuple[Image.Image, Image.Image]:
@@ -68,7 +72,7 @@ def _pictures(photo: Photograph) -> tuple[Image.Image, Image.Image]:
     longest = max(photo.width, photo.height)
     source = photo.image(min(longest, FULL[0]))
     small = _resized(source, max(SMALL[0], min(SMALL[1], longest // 3)))
-    return source, source if 2 * small.width * small.height > source.width * source.height else small
+    return source, small if padded_area(small.size) < SAVING * padded_area(source.size) else source
 
 
 def _first(photo: Photograph, network: Network, small: Image.Image) -> Faces:
@@ -78,7 +82,8 @@ def _first(photo: Photograph, network: Network, small: Image.Image) -> Faces:
 def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces | None) -> Faces:
     """The full pass, with the largest faces from the small one where there was one."""
     longest = max(photo.width, photo.height)
-    wanted = min(longest, max(FULL[0], min(FULL[1], longest // 2)))
+    affordable = int(longest * math.sqrt(FULL_PIXELS / (photo.width * photo.height)))
+    wanted = min(longest, affordable, max(FULL[0], min(FULL[1], longest // 2)))
     picture = source if max(source.size) >= wanted else photo.image(wanted)
     if max(picture.size) > wanted * SLACK:
         picture = _resized(picture, wanted)
@@ -91,16 +96,23 @@ def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces 
     return suppressed(small.where((small.sides >= 0.8 * huge) & (small.scores >= THRESHOLD)).joined(faces))
 
 
-def _sure(faces: Faces, scale: float) -> Faces | None:
-    """The largest face where no other may be larger; `scale`: pixels of the photograph in one of the small pass."""
+def _sure(faces: Faces, source: Image.Image, small: Image.Image, photo: Photograph, network: Network) -> Faces | None:
+    """The largest of the small pass's faces where no other may be larger, None where only the full pass can tell."""
     if not len(faces):
         return None
-    areas = faces.areas
+    areas, sides = faces.areas, faces.sides * (small.width / photo.width)
     best = int(np.argmax(areas))
-    rivals = np.count_nonzero(areas >= areas[best] * RIVAL_AREA) - 1
-    if rivals or faces.scores[best] < SURE or faces.sides[best] < LEAST * scale:
+    rivals = np.flatnonzero(areas >= areas[best] * RIVAL_AREA)
+    if faces.scores[best] < SURE or sides[best] < LEAST or len(rivals) > MAX_RIVALS:
         return None
-    return faces.where(np.arange(len(faces)) == best)
+    if len(rivals) == 1 and (small is source or sides[best] >= ENOUGH):
+        return faces.where(rivals)
+    looks = [_second_look(faces.where([at]), source, photo, network) for at in rivals.tolist()]
+    seen = sorted((look for look in looks if look is not None), key=lambda look: -float(look.areas[0]))
+    # A possible face that is none on a second look is no rival; the best one has to be there.
+    if looks[rivals.tolist().index(best)] is None or (len(seen) > 1 and seen[1].areas[0] > TIE * seen[0].areas[0]):
+        return None
+    return seen[0]
 
 
 def _second_look(face: Faces, source: Image.Image, photo: Photograph, network: Network) -> Faces | None:
@@ -121,9 +133,7 @@ def _second_look(face: Faces, source: Image.Image, photo: Photograph, network: N
     found = find(crop, network).moved((width / size[0], height / size[1]), (area[0], area[1]))
     found = _to_photo(found, source, photo)
     likeness = overlaps(face.boxes[0], found.boxes)
-    if not len(found) or likeness.max() < SAME:
-        return None
-    return found.where(np.arange(len(found)) == int(np.argmax(likeness)))
+    return found.where([int(np.argmax(likeness))]) if len(found) and likeness.max() >= SAME else None
 
 
 def _resized(picture: Image.Image, longest: int) -> Image.Image:

@@ -17,6 +17,9 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 MARGIN: Final = 0.125
 """Part of the chip's side that is left away at each edge: hair, background, and black beyond the photograph."""
 
+LINES: Final = 3
+"""Every third row and column is looked at: the answer is the same within a point, the time a third."""
+
 WINDOW: Final = 9
 """Pixels of the strong blur that the picture is compared with (Crete et al. 2007)."""
 
@@ -42,9 +45,9 @@ def describe(chip: Image.Image) -> Quality:
     edge = round(chip.width * MARGIN)
     inner = chip.crop((edge, edge, chip.width - edge, chip.height - edge)).convert("L")
     pixels = np.asarray(inner)
-    blur = max(_blur(pixels[:, ::2].astype(np.float32)), _blur(pixels[::2].T.astype(np.float32)))
+    blur = max(_blur(pixels[:, ::LINES].astype(np.float32)), _blur(pixels[::LINES].T.astype(np.float32)))
     return Quality(
-        brightness=round(float(np.median(pixels[::2, ::2])) / 2.55, 2),
+        brightness=round(float(np.median(pixels[::LINES, ::LINES])) / 2.55, 2),
         sharpness=round(100 * min(1.0, max(0.0, (BLUR_BLIND - blur) / (BLUR_BLIND - BLUR_SHARP))), 2),
     )
 
