@@ -325,6 +325,27 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+class Period(StrEnum):
+    """What a quota is counted over: calendar days, weeks from Monday and months, all in UTC."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much a key may ask: `rate` requests a second for long, `burst` at once, `quota` in each `period`.
+
+    None is no limit; `burst` and `rate` are set together, `quota` and `period` too.
+    """
+
+    rate: float | None = None
+    burst: int | None = None
+    quota: int | None = None
+    period: Period | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A client's credential without its secret. `kind` is `api` or `aws`; no `collections` means all of them."""
@@ -338,6 +359,7 @@ class Key:
     expires_at: float | None = None
     revoked_at: float | None = None
     last_used_at: float | None = None
+    plan: Plan = Plan()
 
 
 @dataclass(frozen=True, slots=True)

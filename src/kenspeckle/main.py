@@ -26,6 +26,8 @@ from kenspeckle.vision.engine import Engine
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from kenspeckle.usecases.limits import Limits
+
 
 @dataclass(frozen=True)
 class Service:
@@ -47,10 +49,21 @@ class Service:
         require_key_for(self.settings.host, self.catalog)
         return _app(self)
 
+    @cached_property
+    def limits(self) -> Limits:
+        """The plans of keys, made for the edges: what works on the data folder has no key."""
+        from kenspeckle.usecases.limits import Limits
+
+        limits = Limits(self.catalog)
+        self.access.on_read = limits.learn
+        return limits
+
     def close(self) -> None:
         """Close every part, the catalog last."""
         self.recognizer.close()
         self.access.close()
+        if "limits" in vars(self):
+            self.limits.close()
         self.index.close()
         self.catalog.close()
 
@@ -76,7 +89,7 @@ def build(settings: Settings) -> Service:
     pack = packs.find(settings.models_dir, settings.pack)
     catalog = SqlCatalog.open(settings.catalog)
     try:
-        access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host))
+        access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host), usage=catalog)
         access.seed(settings.admin_key)
         engine = Engine(pack, settings)
         index = FollowingIndex(catalog, engine.pack.dimension)
@@ -119,6 +132,7 @@ def _app(service: Service) -> FastAPI:
         settings=settings,
         gate=gate,
         authenticate=Authenticator(access),
+        limits=service.limits,
         metrics=metrics,
         face_models={pack.name: pack.version},
         admin_routers=(keys.router(access),),
@@ -134,6 +148,7 @@ def _app(service: Service) -> FastAPI:
             call=app.state.edge.threads.call,
             pack=pack.name,
             face_model=pack.version,
+            limits=service.limits,
         )
     )
     return app

@@ -28,6 +28,8 @@ from kenspeckle.domain import (
     Key,
     PackInfo,
     Page,
+    Period,
+    Plan,
     QualityFilter,
     User,
     UserMatch,
@@ -428,6 +430,41 @@ class Keys(Protocol):
 
     def any_key(self) -> bool:
         """Whether a key exists that is neither revoked nor expired."""
+        ...
+
+    def limit_key(self, key_id: str, plan: Plan) -> Key:
+        """Give the key another plan. Raises KeyNotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Requests counted for a key in the period that began at `began`, seconds since the epoch."""
+
+    key_id: str
+    period: Period
+    began: int
+    used: int
+
+
+class Usage(Protocol):
+    """Requests counted against quotas, in the catalog. Each process counts for itself under a name, its `writer`: it
+    writes totals, so that writing again what may have been written already never counts twice."""
+
+    def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
+        """What all other writers than `beside` have counted."""
+        ...
+
+    def all_used(self) -> Sequence[Used]:
+        """Sums over all writers, of periods that are kept."""
+        ...
+
+    def count(self, writer: str, counts: Iterable[Used]) -> None:
+        """Set what this writer has counted. Earlier periods of these keys are forgotten."""
+        ...
+
+    def carry(self, key_id: str, to: str) -> None:
+        """Let the key `to` begin with what `key_id` has used."""
         ...
 
 

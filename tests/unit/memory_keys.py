@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from kenspeckle.domain import Key
+from kenspeckle.domain import Key, Plan
 from kenspeckle.errors import Conflict, KeyNotFound
 
 
@@ -42,6 +42,13 @@ class MemoryKeys:
             raise KeyNotFound("none")
         key, digest, sealed = self.rows[key_id]
         self.rows[key_id] = (replace(key, revoked_at=key.revoked_at or now), digest, sealed)
+        return self.rows[key_id][0]
+
+    def limit_key(self, key_id: str, plan: Plan) -> Key:
+        if key_id not in self.rows:
+            raise KeyNotFound("none")
+        key, digest, sealed = self.rows[key_id]
+        self.rows[key_id] = (replace(key, plan=plan), digest, sealed)
         return self.rows[key_id][0]
 
     def touch_key(self, key_id: str, now: float) -> None:

@@ -28,6 +28,7 @@ from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.limits import Limits
 
 
 def create_app(
@@ -36,6 +37,7 @@ def create_app(
     settings: Settings,
     gate: Gate,
     authenticate: Authenticate,
+    limits: Limits | None = None,
     metrics: Metrics | None = None,
     face_models: Mapping[str, str] | None = None,
     extra_routes: Sequence[BaseRoute] = (),
@@ -44,6 +46,7 @@ def create_app(
 ) -> FastAPI:
     """The REST edge as an ASGI application.
 
+    `limits` hold keys to their plans.
     `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
     after their own rights; `admin_routers` are put behind the scope admin, and read their bodies with
     `bodies.json`, so that nobody else's is read. `middleware` runs inside the envelope, so
@@ -58,6 +61,7 @@ def create_app(
         metrics=metrics or Metrics(),
         life=Life(),
         authenticate=authenticate,
+        limits=limits,
         face_models=face_models or {},
     )
     edge.metrics.watch(gate)

@@ -17,6 +17,7 @@ from kenspeckle.domain import Principal
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.limits import Limits
 
 Authenticate: TypeAlias = Callable[[Request], Principal | Awaitable[Principal]]
 """Says who asks, by the request's headers alone. Raises Unauthenticated. Must not block: await what may."""
@@ -31,6 +32,7 @@ class Edge:
     metrics: Metrics
     life: Life
     authenticate: Authenticate
+    limits: Limits | None = None
     face_models: Mapping[str, str] = field(default_factory=dict)
     """Version of the face model by name of the pack."""
 

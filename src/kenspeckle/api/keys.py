@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -14,8 +15,10 @@ from starlette.responses import Response
 from kenspeckle.api import bodies
 from kenspeckle.api.edge import answer
 from kenspeckle.api.openapi import json_body, refusals
+from kenspeckle.domain import Key
+from kenspeckle.usecases import plans
 from kenspeckle.usecases.access import Access
-from kenspeckle.usecases.credentials import DEFAULT_SCOPES, described, expiry, revealed
+from kenspeckle.usecases.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
 
 _EXAMPLE_KEY: dict[str, JsonValue] = {
     "id": "key-4xk2mwq7c3ta",
@@ -28,11 +31,24 @@ _EXAMPLE_KEY: dict[str, JsonValue] = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "rate": 10.0,
+    "burst": 25,
+    "quota": "10000/day",
+    "used": 42,
 }
 
 
+_Rate = Annotated[
+    float | Literal["none"] | None, Field(description="Requests a second, 0.001 to 100000, or none for any.")
+]
+_Burst = Annotated[int | None, Field(description="Requests at once, 1 to 1000000.", ge=1, le=1_000_000)]
+_Quota = Annotated[
+    str | None, Field(description="Requests a day, week or month: 10000/day; none for any.", max_length=64)
+]
+
+
 class NewKey(BaseModel):
-    """What a key may do."""
+    """What a key may do. Without limits said: 10 requests a second and 25 at once, with the scope admin any."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,6 +64,19 @@ class NewKey(BaseModel):
     expires: str | None = Field(
         default=None, description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64
     )
+    rate: _Rate = None
+    burst: _Burst = None
+    quota: _Quota = None
+
+
+class NewLimits(BaseModel):
+    """How much a key may ask from now on; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate: _Rate = None
+    burst: _Burst = None
+    quota: _Quota = None
 
 
 class KeyAnswer(BaseModel):
@@ -65,6 +94,10 @@ class KeyAnswer(BaseModel):
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    rate: float | None = Field(description="Requests a second; null for any.")
+    burst: int | None = Field(description="Requests at once.")
+    quota: str | None = Field(description="Requests a day, week or month of UTC; null for any.")
+    used: int | None = Field(description="Requests that counted in the quota's present period.")
 
 
 class KeyList(BaseModel):
@@ -86,6 +119,7 @@ class CreatedKey(BaseModel):
 
 
 _NEW = json_body(NewKey, {"name": "front desk", "scopes": ["search", "read"], "collections": ["visitors"]})
+_LIMITS = json_body(NewLimits, {"rate": 5, "burst": 10, "quota": "10000/day"})
 _NO_RIGHT = refusals(("unauthenticated", "forbidden"))
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`key_not_found`: No such key"}}
 
@@ -94,6 +128,10 @@ def router(access: Access) -> APIRouter:
     """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
     would have read it before."""
     routes = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+    async def _shown(work: Callable[..., Key], *words: Any) -> Response:
+        key, spent = await run_in_threadpool(lambda: (work(*words), access.spent()))
+        return answer(described(key, time.time(), spent))
 
     @routes.post(
         "",
@@ -107,28 +145,42 @@ def router(access: Access) -> APIRouter:
         """Make a key. Its secret is in this answer only."""
         new = await bodies.json(request, NewKey)
         expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
+        scopes = checked_scopes(new.scopes)
+        plan = plans.changed(plans.initial(scopes), new.rate, new.burst, new.quota)
         created = await run_in_threadpool(
-            access.create, new.name, new.scopes, new.collections, aws=new.aws, expires_at=expires_at
+            access.create, new.name, scopes, new.collections, aws=new.aws, expires_at=expires_at, plan=plan
         )
         return answer(revealed(created), 201)
 
     @routes.get("", response_model=KeyList, operation_id="list_keys", responses=_NO_RIGHT)
     async def list_keys() -> Response:
         """All keys, revoked and expired ones included, oldest first."""
-        found = await run_in_threadpool(access.list)
-        return answer({"keys": [described(key, time.time()) for key in found]})
+        found, spent = await run_in_threadpool(lambda: (access.list(), access.spent()))
+        return answer({"keys": [described(key, time.time(), spent) for key in found]})
 
     @routes.get("/{key_id}", response_model=KeyAnswer, operation_id="show_key", responses={**_NO_RIGHT, **_UNKNOWN})
     async def show_key(key_id: str) -> Response:
         """One key."""
-        return answer(described(await run_in_threadpool(access.show, key_id), time.time()))
+        return await _shown(access.show, key_id)
+
+    @routes.patch(
+        "/{key_id}",
+        response_model=KeyAnswer,
+        operation_id="limit_key",
+        openapi_extra={"requestBody": _LIMITS},
+        responses={**_NO_RIGHT, **_UNKNOWN, **refusals(("invalid_value", "request_timeout", "storage_full"))},
+    )
+    async def limit_key(key_id: str, request: Request) -> Response:
+        """Change how much a key may ask; all servers on the catalog follow within half a second."""
+        new = await bodies.json(request, NewLimits)
+        return await _shown(access.limit, key_id, new.rate, new.burst, new.quota)
 
     @routes.delete(
         "/{key_id}", response_model=KeyAnswer, operation_id="revoke_key", responses={**_NO_RIGHT, **_UNKNOWN}
     )
     async def revoke_key(key_id: str) -> Response:
         """Make a key worthless, for good."""
-        return answer(described(await run_in_threadpool(access.revoke, key_id), time.time()))
+        return await _shown(access.revoke, key_id)
 
     @routes.post(
         "/{key_id}/rotate",

@@ -8,7 +8,7 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kenspeckle.api import failures, logs
+from kenspeckle.api import failures, limits, logs
 from kenspeckle.api.bodies import ClientGone
 from kenspeckle.api.metrics import Metrics
 from kenspeckle.errors import ShuttingDown
@@ -23,9 +23,13 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 """Headers of every answer that does not bring its own: biometric data is cached by nobody and embedded nowhere."""
+
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+"""Of answers over TLS: a browser that was here once asks by TLS only, for a year (RFC 6797)."""
 
 _DURING_SHUTDOWN = frozenset({"/healthz", "/metrics"})
 
@@ -52,7 +56,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _complete(list(message.get("headers", ())), request_id)
+                message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
             try:
                 await send(message)
             except (OSError, RuntimeError) as error:
@@ -82,6 +86,7 @@ class Envelope:
         self.metrics.request(scope["method"], route, status, seconds)
         principal = scope["state"].get("principal")
         key = getattr(principal, "key", None)
+        client = scope.get("client")
         logs.access.info(
             "request",
             extra={
@@ -91,6 +96,7 @@ class Envelope:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
                 "key": key.key_id if key is not None else None,
+                "client": client[0] if client else None,
             },
         )
 
@@ -123,10 +129,15 @@ def _request_id(scope: Scope) -> str:
     return str(uuid.uuid4())
 
 
-def _complete(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in headers}
     headers += [header for header in _HEADERS if header[0] not in present]
     headers.append((b"x-request-id", request_id.encode("latin-1")))
+    if scope.get("scheme") == "https":
+        headers.append(_HTTPS_ONLY)
+    allowance = scope["state"].get(limits.STATE)
+    if allowance is not None:
+        headers += limits.headers(allowance.standings)
     return headers
 
 

@@ -65,6 +65,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "pack_mismatch": ("The collection holds templates of another pack; index into a new collection.", "collection"),
     "unauthenticated": ("A key is needed in the header x-api-key.", None),
     "forbidden": ("The key 'front desk' has no scope 'index'; it has: search.", None),
+    "rate_limited": ("The key 'front desk' may send 10 requests a second, 25 at once; send this one again.", None),
     "overloaded": ("All workers are busy and the queue is full; send the request again.", None),
     "storage_full": ("The disk is full; nothing was stored.", None),
     "request_timeout": ("The body came too slowly. Send it again, or less at once.", None),
@@ -139,6 +140,11 @@ def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
         response["headers"] = {
             "retry-after": {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}}
         }
+    if status == 429:
+        response["headers"] |= {
+            "ratelimit-policy": {"description": "The key's limits.", "schema": {"type": "string"}},
+            "ratelimit": {"description": "What is left under each of them.", "schema": {"type": "string"}},
+        }
     return response
 
 
@@ -178,6 +184,8 @@ def _finish(operation: dict[str, Any], shared: dict[str, Any]) -> None:
     name = operation["operationId"].removesuffix("_put")
     operation["security"] = [] if RIGHTS.get(name, "admin") is None else [{"key": []}]
     responses = operation["responses"]
+    if operation["security"]:
+        responses["429"] = _refusal(429, [errors.RateLimited.code])
     # Routers of others declare FastAPI's own shape, which our handler of its errors never sends.
     if "HTTPValidationError" in str(responses.get("422", "")):
         responses["422"] = _refusal(422, [errors.InvalidValue.code])

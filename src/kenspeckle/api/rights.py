@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kenspeckle.api import limits
 from kenspeckle.api.edge import Edge
 from kenspeckle.domain import Principal, Scope
 from kenspeckle.errors import Forbidden, InvalidValue
@@ -91,7 +92,7 @@ def guarded(edge: Edge) -> type[APIRoute]:
 
             async def handle(request: Request) -> Response:
                 if right is not None:
-                    request.state.principal = await identify(edge, request)
+                    await identify(edge, request)
                 sent = _query(request, known)
                 collection = _collection(edge, request, sent)
                 if right is not None:
@@ -108,17 +109,19 @@ def guarded(edge: Edge) -> type[APIRoute]:
 
 
 async def identify(edge: Edge, request: Request) -> Principal:
-    """Who asks. Raises Unauthenticated."""
-    principal = edge.authenticate(request)
-    return await principal if inspect.isawaitable(principal) else principal
+    """Who asks, noted in the request's state, and counted against the plan. Raises Unauthenticated, RateLimited."""
+    found = edge.authenticate(request)
+    principal = await found if inspect.isawaitable(found) else found
+    request.state.principal = principal
+    limits.spend(edge.limits, request, principal)
+    return principal
 
 
 def admin_only(edge: Edge) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """A dependency for routers of others: nothing in them is reached without the scope admin for the whole service."""
 
     async def admin(request: Request) -> None:
-        request.state.principal = await identify(edge, request)
-        access.require(request.state.principal, Scope.ADMIN, None)
+        access.require(await identify(edge, request), Scope.ADMIN, None)
 
     return admin
 

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from kenspeckle.catalog.part import Part
 from kenspeckle.catalog.tables import keys
-from kenspeckle.domain import Key, Scope
+from kenspeckle.domain import Key, Period, Plan, Scope
 from kenspeckle.errors import Conflict, KeyNotFound
 
 TOUCH_SECONDS = 60.0
@@ -27,6 +27,10 @@ _KEY = select(
     keys.c.expires_at,
     keys.c.revoked_at,
     keys.c.last_used_at,
+    keys.c.rate,
+    keys.c.burst,
+    keys.c.quota,
+    keys.c.period,
 )
 _ALL = _KEY.order_by(keys.c.row)
 _BY_DIGEST = _KEY.where(keys.c.digest == bindparam("digest"))
@@ -52,6 +56,7 @@ class Keys(Part):
             "last_used_at": key.last_used_at,
             "digest": digest,
             "sealed": sealed,
+            **_columns(key.plan),
         }
         try:
             with self.database.write() as connection:
@@ -88,12 +93,21 @@ class Keys(Part):
             with self.database.write() as connection:
                 connection.execute(update(keys).where(keys.c.key_id == key_id).values(last_used_at=now))
 
+    def limit_key(self, key_id: str, plan: Plan) -> Key:
+        with self.database.write() as connection:
+            connection.execute(update(keys).where(keys.c.key_id == key_id).values(**_columns(plan)))
+            found = connection.execute(_BY_ID, {"key_id": key_id}).first()
+        if found is None:
+            raise KeyNotFound(f"There is no key '{key_id}'.", field="key_id")
+        return _key(found)
+
     def any_key(self) -> bool:
         return bool(self.database.rows(_USABLE, {"now": time.time()})[0][0])
 
 
 def _key(columns: Sequence[Any]) -> Key:
     key_id, name, kind, scopes, collections, created_at, expires_at, revoked_at, last_used_at = columns[:9]
+    rate, burst, quota, period = columns[9:13]
     return Key(
         key_id,
         name,
@@ -104,4 +118,9 @@ def _key(columns: Sequence[Any]) -> Key:
         expires_at,
         revoked_at,
         last_used_at,
+        Plan(rate, burst, quota, Period(period) if period is not None else None),
     )
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    return {"rate": plan.rate, "burst": plan.burst, "quota": plan.quota, "period": plan.period}

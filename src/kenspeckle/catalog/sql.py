@@ -1,4 +1,4 @@
-"""The catalog: `ports.Catalog` and `ports.Keys` over one SQL database, put together from its parts."""
+"""The catalog: `ports.Catalog`, `ports.Keys` and `ports.Usage` over one SQL database, put together from its parts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
+from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
 from kenspeckle.errors import SettingError
 
@@ -27,7 +28,7 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys):
+class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage):
     """Safe for many threads and for several processes on one database."""
 
     @classmethod

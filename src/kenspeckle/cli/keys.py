@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
 
@@ -26,6 +26,14 @@ app = typer.Typer(
 )
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `kenspeckle keys list` prints it.")]
+Rate = Annotated[
+    str | None, typer.Option("--rate", metavar="N", help="Requests a second, such as 10 or 0.5; 'none' for any.")
+]
+Burst = Annotated[int | None, typer.Option("--burst", metavar="N", help="Requests at once.")]
+Quota = Annotated[
+    str | None,
+    typer.Option("--quota", metavar="N/PERIOD", help="Requests a day, week or month: 10000/day; 'none' for any."),
+]
 
 
 @contextmanager
@@ -37,7 +45,7 @@ def _opened(data_dir: Path | None) -> Iterator[Access]:
 
     settings = settings_.load({"data_dir": data_dir})
     catalog = SqlCatalog.open(settings.catalog)
-    access = Access(catalog, MasterKey.of(settings))
+    access = Access(catalog, MasterKey.of(settings), usage=catalog)
     try:
         yield access
     finally:
@@ -69,16 +77,25 @@ def create(
         str | None,
         typer.Option("--expires", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC). Without it: never."),
     ] = None,
+    rate: Rate = None,
+    burst: Burst = None,
+    quota: Quota = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key. Its secret is printed once and never again."""
+    """Make a key. Its secret is printed once and never again.
+
+    Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
+    limits."""
     with reported(FAILED), _opened(data_dir) as access:
-        from kenspeckle.usecases.credentials import DEFAULT_SCOPES, expiry
+        from kenspeckle.usecases import plans
+        from kenspeckle.usecases.credentials import DEFAULT_SCOPES, checked_scopes, expiry
 
         first = access.open
+        scopes = checked_scopes(scope or DEFAULT_SCOPES)
         expires_at = expiry(expires, time.time()) if expires is not None else None
-        created = access.create(name, scope or DEFAULT_SCOPES, collection or (), aws=aws, expires_at=expires_at)
+        plan = plans.changed(plans.initial(scopes), rate, burst, quota)
+        created = access.create(name, scopes, collection or (), aws=aws, expires_at=expires_at, plan=plan)
         _reveal(created, as_json)
         if first:
             remark("This is the first key: from now on every request needs one.")
@@ -90,11 +107,12 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     with reported(FAILED), _opened(data_dir) as access:
         from kenspeckle.usecases.credentials import described
 
-        rows = [described(key, time.time()) for key in access.list()]
+        used = access.spent()
+        rows = [described(key, time.time(), used) for key in access.list()]
         if as_json:
             emit(rows)
         elif rows:
-            columns = ("id", "name", "state", "scopes", "collections", "last_used_at")
+            columns = ("id", "name", "state", "scopes", "collections", "rate", "burst", "quota", "used", "last_used_at")
             shown = ([_cell(row[column]) for column in columns] for row in rows)
             table([column.removesuffix("_at").replace("_", " ") for column in columns], shown)
         else:
@@ -105,14 +123,30 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 def show(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
     """One key, without its secret."""
     with reported(FAILED), _opened(data_dir) as access:
-        _describe(access.show(key_id), as_json)
+        _describe(access, access.show(key_id), as_json)
 
 
 @app.command()
 def revoke(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Make a key worthless, for good; running servers follow within half a second."""
     with reported(FAILED), _opened(data_dir) as access:
-        _describe(access.revoke(key_id), as_json)
+        _describe(access, access.revoke(key_id), as_json)
+
+
+@app.command()
+def limit(
+    key_id: KeyId,
+    rate: Rate = None,
+    burst: Burst = None,
+    quota: Quota = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Change how much a key may ask; running servers follow within half a second. What is not said stays as it is."""
+    with reported(FAILED), _opened(data_dir) as access:
+        if rate is None and burst is None and quota is None:
+            raise CommandFailed("Nothing to change is said.", "Give --rate, --burst or --quota.")
+        _describe(access, access.limit(key_id, rate, burst, quota), as_json)
 
 
 @app.command()
@@ -136,10 +170,10 @@ def _reveal(created: Created, as_json: bool) -> None:
     remark("Keep the secret now: it is not shown again.")
 
 
-def _describe(key: Key, as_json: bool) -> None:
+def _describe(access: Access, key: Key, as_json: bool) -> None:
     from kenspeckle.usecases.credentials import described
 
-    answer = described(key, time.time())
+    answer = described(key, time.time(), access.spent())
     if as_json:
         emit(answer)
         return

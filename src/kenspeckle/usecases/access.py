@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from kenspeckle.domain import Key, Principal, Scope
-from kenspeckle.errors import Conflict, Forbidden, KenspeckleError, KeyNotFound, SettingError, Unauthenticated
-from kenspeckle.ports import Keys, Sealer
-from kenspeckle.usecases import credentials
+from kenspeckle.domain import Key, Period, Plan, Principal, Scope
+from kenspeckle.errors import Conflict, Forbidden, KeyNotFound, SettingError, Unauthenticated
+from kenspeckle.ports import Keys, Sealer, Usage
+from kenspeckle.usecases import credentials, plans
 from kenspeckle.usecases.credentials import DEFAULT_SCOPES, Created
+from kenspeckle.usecases.last_uses import LastUses
 
 T = TypeVar("T")
 
@@ -21,9 +20,6 @@ log = logging.getLogger(__name__)
 
 TRUST_SECONDS = 0.5
 """How long a key read from the catalog is believed: so late, at most, does a revocation by another process bite."""
-
-TOUCH_SECONDS = 60.0
-"""The last use of a key is written down at most this often."""
 
 _REMEMBERED = 4096
 
@@ -42,20 +38,21 @@ class Access:
         *,
         loopback: bool = True,
         ticks: Callable[[], float] = time.monotonic,
+        usage: Usage | None = None,
     ) -> None:
         self._keys = keys
         self._sealer = sealer
         self._clock = clock
         self._ticks = ticks
+        self._usage = usage
         self._may_open = loopback
+        self.on_read: Callable[[Key], None] | None = None
+        """Told of each key as it is read from the catalog, in the thread that reads."""
         self._locked = not loopback
         self._empty_until = float("-inf")
         self._by_digest: dict[str, tuple[float, Key]] = {}
         self._pairs: dict[str, tuple[float, Key, str]] = {}
-        self._touched: dict[str, float] = {}
-        self._writer: ThreadPoolExecutor | None = None
-        self._closed = False
-        self._lock = threading.Lock()
+        self._last_uses = LastUses(keys, clock)
 
     # -- the open server ---------------------------------------------------------------------------------------
 
@@ -100,20 +97,24 @@ class Access:
         *,
         aws: bool = False,
         expires_at: float | None = None,
+        plan: Plan | None = None,
     ) -> Created:
-        """A new key, with `aws` also a pair for Signature Version 4 under the same grants. No collections: all.
+        """A new key, with `aws` also a pair for Signature Version 4 under the same grants. No collections: all. No
+        plan: `plans.initial` of its scopes.
 
         Raises InvalidValue; SettingError and StorageUnavailable where the master key can't be used.
         """
         access_key_id, secret = credentials.new_pair() if aws else (None, None)
+        granted = credentials.checked_scopes(scopes)
         key = Key(
             key_id=access_key_id or credentials.new_key_id(),
             name=credentials.checked_name(name),
             kind="aws" if aws else "api",
-            scopes=credentials.checked_scopes(scopes),
+            scopes=granted,
             collections=credentials.checked_collections(collections),
             created_at=self._clock(),
             expires_at=expires_at,
+            plan=plans.initial(granted) if plan is None else plan,
         )
         api_key = credentials.new_api_key()
         sealed = self._sealer.seal(secret.encode("ascii"), key.key_id) if secret is not None else None
@@ -143,7 +144,7 @@ class Access:
         return revoked
 
     def rotate(self, key_id: str) -> Created:
-        """A new key with the same name, grants and expiry; the old one is revoked.
+        """A new key with the same name, grants, expiry and plan, and what was used of it; the old one is revoked.
 
         Raises KeyNotFound; Conflict where the old one is revoked or expired already.
         """
@@ -152,9 +153,44 @@ class Access:
         if state != "active":
             raise Conflict(f"The key '{old.name}' is {state}; create a new one instead.", field="id")
         # In this order a crash between the two leaves two working keys, never none.
-        created = self.create(old.name, old.scopes, old.collections, aws=old.kind == "aws", expires_at=old.expires_at)
+        created = self.create(
+            old.name,
+            old.scopes,
+            old.collections,
+            aws=old.kind == "aws",
+            expires_at=old.expires_at,
+            plan=old.plan,
+        )
+        if self._usage is not None:
+            self._usage.carry(key_id, created.key.key_id)
         self.revoke(key_id)
         return created
+
+    def limit(
+        self, key_id: str, rate: float | str | None = None, burst: int | None = None, quota: str | None = None
+    ) -> Key:
+        """Give a key other limits, as `plans.changed` reads them. It holds here at once, in other processes within half
+        a second. Raises KeyNotFound, InvalidValue."""
+        key = self._keys.limit_key(key_id, plans.changed(self.show(key_id).plan, rate, burst, quota))
+        self._by_digest.clear()
+        self._pairs.clear()
+        log.info("key limited", extra={"key": key_id, **plans.described(key.plan, None)})
+        return key
+
+    def spent(self) -> dict[str, int]:
+        """Requests that keys with a quota have made in its present period, by id of the key; without those of the last
+        second."""
+        if self._usage is None:
+            return {}
+        now = self._clock()
+        sums = self._usage.all_used()
+        began = {period: plans.window(period, now)[0] for period in Period}
+        periods = {key.key_id: key.plan.period for key in self.list()}
+        return {
+            one.key_id: one.used
+            for one in sums
+            if one.began == began[one.period] and periods.get(one.key_id) is one.period
+        }
 
     def seed(self, admin_key: str) -> None:
         """Register the operator's ADMIN_KEY; at every later start this does nothing, also where it was revoked since.
@@ -222,6 +258,8 @@ class Access:
                 self._pairs.pop(access_key_id, None)
                 return None
             key, sealed = found
+            if self.on_read is not None:
+                self.on_read(key)
             held = (now, key, self._sealer.unseal(sealed, key.key_id).decode("ascii"))
             _remember(self._pairs, access_key_id, held)
         _, key, secret = held
@@ -238,43 +276,18 @@ class Access:
         if key is None:
             self._by_digest.pop(digest, None)
             return None
+        if self.on_read is not None:
+            self.on_read(key)
         _remember(self._by_digest, digest, (now, key))
         return key
 
-    # -- the record of last use --------------------------------------------------------------------------------
-
     def used(self, key: Key) -> None:
-        """Note the use of a key, at most once a minute, written by a thread of its own."""
-        now = self._clock()
-        if self._fresh(self._touched.get(key.key_id), now) or self._fresh(key.last_used_at, now):
-            return
-        with self._lock:
-            if self._closed or self._fresh(self._touched.get(key.key_id), now):
-                return
-            self._touched[key.key_id] = now
-            if self._writer is None:
-                self._writer = ThreadPoolExecutor(1, thread_name_prefix="last-use")
-            self._writer.submit(self._touch, key.key_id, now)
-
-    @staticmethod
-    def _fresh(last: float | None, now: float) -> bool:
-        # The distance, not the difference: a clock that was set back must not stop the record.
-        return last is not None and abs(now - last) < TOUCH_SECONDS
-
-    def _touch(self, key_id: str, now: float) -> None:
-        try:
-            self._keys.touch_key(key_id, now)
-        except KenspeckleError as error:
-            # Nobody is refused because a disk is full; the next minute tries again.
-            log.warning("the last use of key %s was not recorded: %s", key_id, error.message)
+        """Note the use of a key that `aws_secret` gave; it is written later, by a thread of its own."""
+        self._last_uses.note(key)
 
     def close(self) -> None:
         """Write down what is still to be written; later uses are not recorded."""
-        with self._lock:
-            self._closed = True
-            writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.shutdown(wait=True)
+        self._last_uses.close()
 
 
 def require(principal: Principal, scope: Scope, collection_id: str | None) -> None:

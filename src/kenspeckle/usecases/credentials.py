@@ -7,12 +7,13 @@ import hashlib
 import re
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kenspeckle.domain import Key, Scope
 from kenspeckle.errors import InvalidValue
+from kenspeckle.usecases import plans
 
 API_PREFIX = "ksp_"
 AWS_PREFIX = "KSPA"
@@ -139,8 +140,8 @@ def scope_names(key: Key) -> list[str]:
     return [scope.value for scope in Scope if scope in key.scopes]
 
 
-def described(key: Key, now: float) -> dict[str, object]:
-    """A key as every edge prints it, JSON-ready; no secret."""
+def described(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object]:
+    """A key as every edge prints it, JSON-ready; no secret. `used` as `Access.spent`."""
     return {
         "id": key.key_id,
         "name": key.name,
@@ -152,6 +153,7 @@ def described(key: Key, now: float) -> dict[str, object]:
         "expires_at": moment(key.expires_at),
         "revoked_at": moment(key.revoked_at),
         "last_used_at": moment(key.last_used_at),
+        **plans.described(key.plan, used.get(key.key_id, 0)),
     }
 
 

@@ -25,6 +25,7 @@ from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access, require
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.limits import Limits
 from kenspeckle.usecases.loopback import is_loopback_address
 from kenspeckle.wire import chunks, claims, failures, model, presigned, sigv4, validate
 from kenspeckle.wire.bodies import Body, ClientGone
@@ -75,9 +76,11 @@ def routes(
     call: Call,
     pack: str,
     face_model: str,
+    limits: Limits | None = None,
     clock: Callable[[], float] = time.time,
 ) -> list[Route]:
-    """The route of Amazon Rekognition's protocol. `pack` and `face_model` are name and version of the pack in use.
+    """The route of Amazon Rekognition's protocol. `pack` and `face_model` are name and version of the pack in use,
+    `limits` hold keys to their plans.
 
     Raises SettingError where the installed botocore lacks the service model."""
     service = Service(
@@ -89,6 +92,7 @@ def routes(
         face_model=face_model,
     )
     edge = Edge(service, access, gate, call, clock)
+    edge.limits = limits
     return [Route("/", edge.answer, methods=["POST"], name="rekognition")]
 
 
@@ -103,6 +107,7 @@ class Edge:
         self._gate = gate
         self._call = call
         self._clock = clock
+        self.limits: Limits | None = None
         self._model = model.load()
         self._trusted: set[str] = set()
         self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
@@ -187,6 +192,7 @@ class Edge:
         """What costs time, in one thread: from the signature to the answer's JSON."""
         principal, data = self._verified(asked, data)
         asked.state["principal"] = principal
+        self._count(asked, principal)
         request: Mapping[str, Any] = {}
         try:
             request = self._validators[asked.name](self._parsed(asked, data))
@@ -195,6 +201,16 @@ class Edge:
             return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
         except KenspeckleError as error:
             raise failures.refusal(error, self._model, asked.name, request) from error
+
+    def _count(self, asked: Asked, principal: Principal) -> None:
+        """Against the plan of the key, which only a right signature proves. Raises RateLimited as AWS does."""
+        if self.limits is None or principal.key is None:
+            return
+        allowance = self.limits.spend(principal.key)
+        if allowance is not None:
+            asked.state["allowance"] = allowance
+            if allowance.refusal is not None:
+                raise failures.refusal(allowance.refusal, self._model, asked.name, {})
 
     def _verified(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
         """Who asks, by a signature that is right, and the body without its chunks."""
