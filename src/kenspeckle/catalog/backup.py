@@ -29,6 +29,7 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
+_MAGIC = b"SQLite format 3\0"
 _ALIVE = "collection_id IS NOT NULL"
 """Deleted collections have none until what they had is removed."""
 _KEPT = (
@@ -193,6 +194,8 @@ def beside(path: Path, ending: str) -> Path:
 def _held(path: Path) -> sqlite3.Connection | None:
     """A connection that keeps all others out, with nothing left in the write-ahead log; None where SQLite can't open
     the file. Raises Conflict where others have it open."""
+    if not path.is_file() or _begin(path) != _MAGIC:
+        return None  # SQLite would remove what lies beside it
     connection = _connect(path, "mode=rw", patience=_PATIENCE)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -212,6 +215,11 @@ def _held(path: Path) -> sqlite3.Connection | None:
         connection.close()
         raise
     return connection
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC))
 
 
 def _connect(path: Path, how: str, *, patience: float = sqlite.BUSY_SECONDS) -> sqlite3.Connection:

@@ -66,12 +66,13 @@ def backup(
             }
         )
     else:
-        say(f"{_counted(made.counts)} and {made.photographs:,} photographs are in {path} ({size / 1e6:,.1f} MB).")
+        what = f"{_counted(made.counts)} and {plural(made.photographs, 'photograph')}"
+        say(f"{what} are in {path} ({size / 1e6:,.1f} MB).")
         if not with_master_key and source_key(settings).is_file():
             remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
     if made.missing:
-        shown = ", ".join(made.missing[:5])
-        remark(f"{len(made.missing):,} photographs are missing or damaged in the store: {shown} ...", "red")
+        shown, more = ", ".join(made.missing[:5]), ", ..." if len(made.missing) > 5 else ""
+        remark(f"{plural(len(made.missing), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
         raise typer.Exit(NEGATIVE)
 
 
@@ -116,11 +117,12 @@ def restore(
     if json:
         emit(facts)
         return
-    say(f"{_counted(facts['counts'])} and {facts['photographs']:,} photographs {'are whole' if check else 'restored'}.")
+    what = f"{_counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
+    say(f"{what} {'are whole' if check else 'restored'}.")
     if facts.get("aside"):
         remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
     if facts["missing"]:
-        remark(f"{facts['missing']:,} photographs were missing already when the backup was made.", "yellow")
+        remark(f"{plural(facts['missing'], 'photograph')} missing already when the backup was made.", "yellow")
 
 
 @contextmanager
@@ -203,4 +205,9 @@ def _stamp() -> str:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{counts[name]:,} {name}" for name in ("collections", "faces", "users"))
+    return ", ".join(plural(counts[f"{noun}s"], noun) for noun in ("collection", "face", "user"))
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 face`, `1,234 faces`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

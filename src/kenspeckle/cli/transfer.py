@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.backup import opened_file, software
+from kenspeckle.cli.backup import opened_file, plural, software
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -73,12 +73,13 @@ def export(
             }
         )
     else:
-        with_photographs = f", {done.photographs:,} photographs" if images else ""
-        say(
-            f"{done.faces:,} faces, {done.users:,} users{with_photographs} are in {destination} ({size / 1e6:,.1f} MB)."
-        )
+        with_photographs = f", {plural(done.photographs, 'photograph')}" if images else ""
+        what = f"{plural(done.faces, 'face')}, {plural(done.users, 'user')}{with_photographs}"
+        say(f"{what} are in {destination} ({size / 1e6:,.1f} MB).")
     if done.missing:
-        remark(f"{len(done.missing):,} photographs are missing or damaged in the store; their faces came along.", "red")
+        remark(
+            f"{plural(len(done.missing), 'photograph')} missing or damaged in the store; the faces came along.", "red"
+        )
         raise typer.Exit(NEGATIVE)
 
 
@@ -133,11 +134,13 @@ def import_(
             }
         )
         return
-    output.say(
-        f"{done.faces:,} faces and {done.users:,} users added to {done.collection}, {done.present:,} there already."
-    )
+    what = f"{plural(done.faces, 'face')} and {plural(done.users, 'user')} added to {done.collection}"
+    output.say(f"{what}, {done.present:,} there already.")
     if done.unlinked:
-        output.remark(f"{done.unlinked:,} faces belong to another user here, or theirs has no room for more.", "yellow")
+        output.remark(
+            f"{plural(done.unlinked, 'face')} left without a user: another has them here, or theirs has no room.",
+            "yellow",
+        )
 
 
 @contextmanager
