@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +28,7 @@ _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_NEARLY_FULL = 1 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _MAGIC = b"SQLite format 3\0"
@@ -259,7 +261,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 def _meaning(error: sqlite3.Error, path: Path) -> KenspeckleError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _nearly_full(path)):
         return _no_room(path)
     if code in _BUSY:
         return StorageUnavailable(sqlite.BUSY, retry_after=1)
@@ -268,6 +270,13 @@ def _meaning(error: sqlite3.Error, path: Path) -> KenspeckleError:
     if code in _NO_ACCESS:
         return StorageUnavailable(f"{path} can't be opened or written; check its path, owner and modes.")
     return StorageUnavailable(f"SQLite reports of {path}: {error}.")
+
+
+def _nearly_full(path: Path) -> bool:
+    # The index of the write-ahead log that can't grow is reported as a mere I/O error.
+    with suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _NEARLY_FULL
+    return False
 
 
 def _no_room(path: Path) -> StorageFull:

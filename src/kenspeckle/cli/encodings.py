@@ -136,7 +136,8 @@ def _vector(numbers: list[Any], place: str) -> Vector:
     try:
         if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
             raise ValueError("something is no number")
-        return np.array(numbers, np.float32)
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+            return np.array(numbers, np.float32)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{place}: {error}") from error
 

@@ -204,7 +204,8 @@ def template(value: Any, dimension: int) -> Vector:
     else:
         if not isinstance(value, list) or len(value) != dimension:
             raise InvalidValue(f"a template is base64, or a list of {dimension} numbers")
-        found = np.array([_number(one) for one in value], np.float32)
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+            found = np.array([_number(one) for one in value], np.float32)
     if not np.isfinite(found).all() or not found.any():
         raise InvalidValue("a template holds numbers that are finite, and not all of them zero")
     return found

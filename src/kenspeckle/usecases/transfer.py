@@ -121,6 +121,7 @@ def import_encodings(
         known = target.catalog.find_indexed(collection_id, image.digest, identity)
         if known is None and target.catalog.add_faces(image, identity, [face], target.pack.version)[2]:
             done.faces += 1
+            done.without_photograph += 1
         else:
             done.present += 1
         told("faces", number, len(encodings))

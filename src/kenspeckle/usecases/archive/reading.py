@@ -54,8 +54,10 @@ class Archive:
     def members(self) -> Iterator[Member]:
         """All members in order. Raises InvalidValue where the archive is cut off, or not of our making."""
         at, last = 0, ""
+        if self._size < BLOCK:
+            raise InvalidValue("This is no archive of Kenspeckle, or it is cut off at its very beginning.")
         while True:
-            header = self._read(at, BLOCK, last or "the first member")
+            header = self._read(at, BLOCK, last)
             if not any(header):
                 break
             name, size = parsed(header, at, last)
@@ -64,7 +66,7 @@ class Archive:
                 raise InvalidValue(f"The archive is cut off in its member '{name}'.")
             yield member
             at, last = member.end, name
-        if self._read(at, self._size - at, last) != END:
+        if self._size - at != len(END) or self._read(at, len(END), last) != END:
             raise InvalidValue(f"The archive does not end as it should, after its member '{last}'.")
 
     def chunks(self, member: Member) -> Iterator[bytes]:
@@ -143,9 +145,9 @@ class Archive:
         if any(self._read(start, member.end - start, member.name)):
             raise InvalidValue(f"The archive is damaged after its member '{member.name}': what fills it up isn't zero.")
 
-    def _read(self, at: int, size: int, what: str) -> bytes:
+    def _read(self, at: int, size: int, after: str) -> bytes:
         if at + size > self._size or size < 0:
-            raise InvalidValue(f"The archive is cut off at {what}.")
+            raise InvalidValue(f"The archive is cut off after its member '{after}'.")
         self._file.seek(at)
         return self._file.read(size)
 
