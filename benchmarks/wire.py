@@ -25,7 +25,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from kenspeckle import settings as settings_
-from kenspeckle.domain import Box, Face, FaceDetail, FaceMatch, FaceSearch, ImageSearch, Landmark, Pose, Quality
+from kenspeckle.domain import Box, Face, FaceDetail, FaceMatch, FaceSearch, ImageSearch, Landmark, Plan, Pose, Quality
 
 BYTES = 200_000
 LIMIT_MS = 1.5
@@ -108,7 +108,7 @@ def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
         with closing(build(settings_.load({"data_dir": Path(there)}))) as remote:
             remote.recognizer.index_faces(COLLECTION, padded)
-            made = remote.access.create("benchmark", aws=True)
+            made = remote.access.create("benchmark", aws=True, plan=Plan())
         key = {"access_key_id": made.access_key_id or "", "secret_access_key": made.secret_access_key or ""}
         with (
             closing(build(settings_.load({"data_dir": Path(here)}))) as local,
@@ -202,7 +202,7 @@ def _serve(folder: Path) -> None:
 
     settings = settings_.load({"data_dir": folder, "aws_region": REGION})
     access = Access(SqlCatalog.open(settings.catalog), MasterKey.of(settings))
-    made = access.create("benchmark", aws=True)
+    made = access.create("benchmark", aws=True, plan=Plan())
     gate = Gate(settings.workers, settings.queue, settings.wait_seconds)
     threads = Threads(gate.workers + gate.queue)
     app = Starlette(

@@ -117,7 +117,7 @@ def _app(service: Service) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
-    from kenspeckle.api import keys
+    from kenspeckle.api import cors, keys
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator, LocalOnly
     from kenspeckle.api.metrics import Metrics
@@ -136,7 +136,7 @@ def _app(service: Service) -> FastAPI:
         metrics=metrics,
         face_models={pack.name: pack.version},
         admin_routers=(keys.router(access),),
-        middleware=(Middleware(LocalOnly, access=access),),
+        middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
     app.router.routes.extend(
         protocol.routes(

@@ -87,6 +87,14 @@ class Settings:
     workers: int = _doc("Photographs analysed at once.", factory=_cores)
     queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
     wait_seconds: float = _doc("Longest wait for a worker before 503.", 30.0)
+    tls_cert: str = _doc("PEM file of the certificate chain to serve TLS with; read again when it is renewed.", "")
+    tls_key: str = _doc("PEM file of the certificate's private key, without a passphrase.", "")
+    cors_origins: str = _doc(
+        "Origins whose pages may call the service: https://app.example.org, with commas between; empty: none.", ""
+    )
+    trusted_proxies: str = _doc(
+        "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed: 10.0.0.7,10.1.0.0/16.", ""
+    )
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
 

@@ -18,7 +18,7 @@ from typing import IO
 
 from kenspeckle.cli.failures import CommandFailed
 
-_ANNOUNCEMENT = re.compile(r"listens on (http://\S+)")
+_ANNOUNCEMENT = re.compile(r"listens on (https?://\S+)")
 KEPT = ("KENSPECKLE_MODELS_DIR", "KENSPECKLE_PACK", "KENSPECKLE_DEBUG")
 """Settings of this process that a launched server shares; all others are its defaults."""
 

@@ -14,6 +14,7 @@ import typer
 from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
+    from kenspeckle.api.tls import Certificate
     from kenspeckle.main import Service
     from kenspeckle.settings import Settings
 
@@ -55,11 +56,17 @@ def serve(
         signal.signal(one, _leave)
     listener = bound(settings.host, settings.port)
     try:
+        from kenspeckle.api import logs
+        from kenspeckle.api.tls import certificate
+
+        logs.configure(settings.log_level)
+        tls = certificate(settings.tls_cert, settings.tls_key)
+
         from kenspeckle.main import build
 
         service = build(settings)
         try:
-            _run(service, settings, listener)
+            _run(service, settings, listener, tls)
         finally:
             service.close()
     finally:
@@ -89,12 +96,10 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
-    from kenspeckle.api import logs
+def _run(service: Service, settings: Settings, listener: socket.socket, tls: Certificate | None) -> None:
     from kenspeckle.api import server as server_
 
-    logs.configure(settings.log_level)
-    url = address(listener, settings.host)
+    url = address(listener, settings.host, "http" if tls is None else "https")
 
     class Announcing(server_.Server):
         """Says where it listens as soon as it does."""
@@ -105,7 +110,7 @@ def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
                 sys.stdout.write(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
                 sys.stdout.flush()
 
-    server = Announcing(server_.config(service.app, settings))
+    server = Announcing(server_.config(service.app, settings, tls))
     # uvicorn raises the signal again when it has drained; by then there is nothing left to interrupt but our closing.
     for one in STOPPED_BY:
         signal.signal(one, _ignore)
@@ -114,7 +119,7 @@ def _run(service: Service, settings: Settings, listener: socket.socket) -> None:
         raise CommandFailed("The service did not start.", "The log above says why.")
 
 
-def address(listener: socket.socket, host: str) -> str:
+def address(listener: socket.socket, host: str, scheme: str = "http") -> str:
     """The URL by which this machine reaches the listener, with the real port."""
     port = listener.getsockname()[1]
     shown = {
@@ -122,7 +127,7 @@ def address(listener: socket.socket, host: str) -> str:
         "::": "[::1]",
         "": "127.0.0.1",
     }.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"
+    return f"{scheme}://{shown}:{port}"
 
 
 def _leave(number: int, _: FrameType | None) -> None:

@@ -53,7 +53,7 @@ def settings(
 
 def _shown(name: str, value: Any) -> Any:
     """The value, JSON-ready; secrets are only said to be there."""
-    if name == "admin_key":
+    if name in ("admin_key", "master_key"):
         return "(set)" if value else ""
     if isinstance(value, bool | int | float):
         return value

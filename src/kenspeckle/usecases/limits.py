@@ -27,7 +27,7 @@ WRITE_SECONDS = 1.0
 """Counters are written this often while they change: so much, at most, is forgotten by a process that is killed."""
 
 _BUCKETS = 65536
-"""Keys whose bucket is remembered; beyond it, the one that was idle longest is taken for full."""
+"""Keys of one plan whose bucket is remembered; beyond it, the one that was idle longest is taken for full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,7 @@ class Limits:
         self._usage = usage
         self._clock = clock
         self._writer = secrets.token_hex(8)
-        self._buckets = MemoryStore(options={"MAX_SIZE": _BUCKETS})
-        self._bucket = lru_cache(1024)(self._new_bucket)
+        self._bucket = lru_cache(1024)(_bucket)
         self._counts: dict[tuple[str, Period, int], _Count] = {}
         self._changed: set[_Count] = set()
         self._lock = threading.Lock()
@@ -129,15 +128,6 @@ class Limits:
         if self._thread is not None:
             self._thread.join()
         self._write()
-
-    # -- rates -------------------------------------------------------------------------------------------------
-
-    def _new_bucket(self, rate: float, burst: int) -> BaseRateLimiter:
-        # GCRA is the token bucket written as one time instead of tokens and a time; this library's own token bucket
-        # counts whole seconds only. It takes whole requests in whole seconds: half a request a second is one in two.
-        exact = Fraction(rate).limit_denominator(1000)
-        quota = per_duration(timedelta(seconds=exact.denominator), exact.numerator, burst)
-        return RateLimiterRegistry.get("gcra")(quota, self._buckets)
 
     # -- quotas ------------------------------------------------------------------------------------------------
 
@@ -194,6 +184,17 @@ class Limits:
             with self._lock:
                 self._changed |= held
                 self._wake.set()
+
+
+def _bucket(rate: float, burst: int) -> BaseRateLimiter:
+    """The buckets of all keys with this rate and burst; a key that gets another plan begins with a full one.
+
+    GCRA is the token bucket written as one time instead of tokens and a time; the library's own token bucket counts
+    whole seconds only. It takes whole requests in whole seconds: half a request a second is one in two.
+    """
+    exact = Fraction(rate).limit_denominator(1000)
+    quota = per_duration(timedelta(seconds=exact.denominator), exact.numerator, burst)
+    return RateLimiterRegistry.get("gcra")(quota, MemoryStore(options={"MAX_SIZE": _BUCKETS}))
 
 
 @lru_cache(64)

@@ -1,0 +1,23 @@
+"""Whose word is taken for a client's address: that of the proxies that the operator lists."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from kenspeckle.errors import SettingError
+
+
+def trusted(trusted_proxies: str) -> list[str]:
+    """Addresses and networks of the setting. Raises SettingError for anything else, `*` and names too."""
+    return [_checked(one.strip()) for one in trusted_proxies.split(",") if one.strip()]
+
+
+def _checked(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError as error:
+        raise SettingError(
+            f"TRUSTED_PROXIES: '{text[:100]}' is neither an address nor a network. Write them as 10.0.0.7 or "
+            "10.0.0.0/8, with commas between.",
+            field="trusted_proxies",
+        ) from error
