@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from kenspeckle.audit import AuditHead, AuditRow
 from kenspeckle.domain import (
     Associated,
     Box,
@@ -468,6 +469,15 @@ class Usage(Protocol):
         ...
 
 
+class Deriver(Protocol):
+    """Keys for single purposes, made from the instance's master key."""
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes, always the same for a purpose; of no use to guess another's. Makes the master key where there is
+        none yet. Raises SettingError, StorageFull, StorageUnavailable."""
+        ...
+
+
 class Sealer(Protocol):
     """Encrypts small secrets under the instance's master key. `context` is bound to the secret, not stored in it."""
 
@@ -477,6 +487,40 @@ class Sealer(Protocol):
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """Raises StorageUnavailable where it was sealed under another key or for another context, or is damaged."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which rows of the audit trail: those that fit all that is named. `before` is a number, for paging backwards."""
+
+    since: float | None = None
+    who: str | None = None
+    collection_id: str | None = None
+    operation: str | None = None
+    before: int | None = None
+
+
+class Trail(Protocol):
+    """The audit trail. Raises StorageFull and StorageUnavailable from any method."""
+
+    def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
+        """Ask `link` for rows after the present head and for the new head, and store both in one transaction, which
+        is on disk when this returns."""
+        ...
+
+    def audit_head(self) -> AuditHead: ...
+    def audit_rows(self, after: int = 0) -> Iterator[AuditRow]:
+        """Rows above the number `after`, in order, as they were at one moment."""
+        ...
+
+    def find_audit(self, query: AuditQuery, limit: int) -> list[AuditRow]:
+        """Newest first."""
+        ...
+
+    def trim_audit(self, older: float, seal: Callable[[AuditHead], AuditHead]) -> int:
+        """Remove some of the rows at the beginning that are all older than this time, and raise the floor; how many
+        went, 0 where there is nothing more to remove. `seal` seals the new head."""
         ...
 
 

@@ -29,7 +29,7 @@ _PURPOSE = b"kenspeckle secrets of key pairs, 1"
 
 
 class MasterKey:
-    """Implements `ports.Sealer` with AES-256-GCM.
+    """Implements `ports.Sealer` with AES-256-GCM, and `ports.Deriver`.
 
     `given` is the key as text (setting MASTER_KEY) and wins over the file. `file` is read at first need; where it
     does not exist and `create` holds, sealing makes it: random, readable by its owner only, all or nothing.
@@ -68,12 +68,19 @@ class MasterKey:
                 "or the catalog is damaged. Restore the master key, or create the key pair anew."
             ) from error
 
+    def derive(self, purpose: str) -> bytes:
+        """As `ports.Deriver.derive`."""
+        with self._lock:
+            return _derived(self._master(create=self._create), purpose.encode())
+
     def _ready(self, *, create: bool) -> AESGCM:
         with self._lock:
             if self._cipher is None:
-                master = _text(self._given.encode(), "MASTER_KEY") if self._given else self._from_file(create)
-                self._cipher = AESGCM(HKDF(SHA256(), KEY_BYTES, None, _PURPOSE).derive(master))
+                self._cipher = AESGCM(_derived(self._master(create=create), _PURPOSE))
             return self._cipher
+
+    def _master(self, *, create: bool) -> bytes:
+        return _text(self._given.encode(), "MASTER_KEY") if self._given else self._from_file(create)
 
     def _from_file(self, create: bool) -> bytes:
         try:
@@ -119,6 +126,10 @@ class MasterKey:
         finally:
             os.close(folder)
         return master
+
+
+def _derived(master: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), KEY_BYTES, None, purpose).derive(master)
 
 
 def _parsed(content: bytes, source: str) -> bytes:

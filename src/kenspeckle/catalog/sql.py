@@ -1,4 +1,4 @@
-"""The catalog: `ports.Catalog`, `ports.Keys` and `ports.Usage` over one SQL database, put together from its parts."""
+"""The catalog: `ports.Catalog`, `Keys`, `Usage` and `Trail` over one SQL database, put together from its parts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from kenspeckle.catalog import sqlite
+from kenspeckle.catalog.audit import Audit
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.galleries import Galleries
@@ -28,7 +29,7 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage):
+class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit):
     """Safe for many threads and for several processes on one database."""
 
     @classmethod

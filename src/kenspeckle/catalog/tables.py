@@ -58,6 +58,7 @@ collections = Table(
     Column("image_count", BigInteger, nullable=False),
     Column("log_count", BigInteger, nullable=False, comment="entries of the change log"),
     Column("log_floor", BigInteger, nullable=False, comment="the log is complete after this revision"),
+    Column("retention_days", Integer, comment="null: for good"),
     sqlite_autoincrement=True,
 )
 
@@ -189,4 +190,40 @@ usage = Table(
     Column("began", BigInteger, primary_key=True, autoincrement=False, comment="first second of the period"),
     Column("writer", String(32), primary_key=True, comment="the process that counted"),
     Column("used", BigInteger, nullable=False, comment="requests that this process took"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Row, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("operation", String(255), nullable=False),
+    Column("outcome", String(255), nullable=False),
+    Column("who", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("request_id", String(255), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("collection_id", String(255)),
+    Column("face_count", BigInteger, nullable=False),
+    Column("faces", Text, nullable=False, comment="JSON list of face ids"),
+    Column("facts", Text, nullable=False, comment="JSON"),
+    Column("hash", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("floor", BigInteger, nullable=False, comment="newest row that was removed by age"),
+    Column("floor_hash", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="of a photograph whose last face went"),
 )

@@ -1,0 +1,187 @@
+"""Rows of the audit trail: what they say, and how each is chained to the one before and sealed.
+
+A row's `hash` is SHA-256 over the hash of the row before it and its own content; anyone can recompute that. Its `seal`
+is HMAC-SHA-256 (RFC 2104) of the hash under a key that follows from the instance's master key: who can write to the
+database but has no master key can't make rows that hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+PURPOSE = "kenspeckle audit trail, 1"
+"""What the key of the seals is derived from the master key for."""
+
+NO_HASH = bytes(32)
+"""Hash before the first row."""
+
+LONGEST = 255
+"""Characters of a text that are kept; what clients send may be longer, and is refused for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One access, to be recorded. Never pixels, templates or secrets.
+
+    `who` is the id of a key, or `open`, `cli`, `nobody`, `service`; `name` the key's name or the system's user.
+    `outcome` is `ok` or the code of an error. `face_ids` may be fewer than `face_count`. `facts` are JSON-ready."""
+
+    at: float
+    operation: str
+    outcome: str
+    who: str
+    name: str = ""
+    request_id: str = ""
+    address: str = ""
+    collection_id: str | None = None
+    face_ids: Sequence[str] = ()
+    face_count: int = 0
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One row as it is stored; `faces` and `facts` are JSON text, of which the hash is made."""
+
+    number: int
+    at: float
+    operation: str
+    outcome: str
+    who: str
+    name: str
+    request_id: str
+    address: str
+    collection_id: str | None
+    face_count: int
+    faces: str
+    facts: str
+    hash: bytes = b""
+    seal: bytes = b""
+
+    def content(self) -> bytes:
+        """What the hash covers beside the hash before: a JSON list of all other columns, in their order."""
+        columns = (
+            self.number,
+            self.at,
+            self.operation,
+            self.outcome,
+            self.who,
+            self.name,
+            self.request_id,
+            self.address,
+            self.collection_id,
+            self.face_count,
+            self.faces,
+            self.facts,
+        )
+        return orjson.dumps(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """How far the trail reaches: number and hash of its newest row, and of the newest that was removed by age."""
+
+    number: int = 0
+    hash: bytes = NO_HASH
+    floor: int = 0
+    floor_hash: bytes = NO_HASH
+    seal: bytes = b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was ever recorded."""
+        return bool(self.seal)
+
+
+def chained(entry: AuditEntry, head: AuditHead, key: bytes) -> AuditRow:
+    """The row of an entry, next after `head`."""
+    row = AuditRow(
+        number=head.number + 1,
+        at=float(entry.at),
+        operation=_clean(entry.operation),
+        outcome=_clean(entry.outcome),
+        who=_clean(entry.who),
+        name=_clean(entry.name),
+        request_id=_clean(entry.request_id),
+        address=_clean(entry.address),
+        collection_id=None if entry.collection_id is None else _clean(entry.collection_id),
+        face_count=entry.face_count,
+        faces=orjson.dumps([_clean(one) for one in entry.face_ids]).decode(),
+        facts=orjson.dumps(_cleaned(dict(entry.facts)), option=orjson.OPT_SORT_KEYS).decode(),
+    )
+    made = row_hash(head.hash, row)
+    return replace(row, hash=made, seal=seal_of(key, made))
+
+
+def row_hash(before: bytes, row: AuditRow) -> bytes:
+    """SHA-256 of the hash before and the row's content."""
+    return hashlib.sha256(before + row.content()).digest()
+
+
+def seal_of(key: bytes, made: bytes) -> bytes:
+    """HMAC-SHA-256 of a row's hash."""
+    return hmac.digest(key, made, "sha256")
+
+
+def sealed(head: AuditHead, key: bytes) -> AuditHead:
+    """The head with its seal, which no row's seal can be mistaken for."""
+    return replace(head, seal=_head_seal(head, key))
+
+
+def is_sealed(head: AuditHead, key: bytes) -> bool:
+    """Whether whoever wrote this head had the key."""
+    return hmac.compare_digest(head.seal, _head_seal(head, key))
+
+
+def described(row: AuditRow) -> dict[str, Any]:
+    """A row as JSON, for people and for export."""
+    return {
+        "number": row.number,
+        "at": row.at,
+        "operation": row.operation,
+        "outcome": row.outcome,
+        "who": row.who,
+        "name": row.name,
+        "request_id": row.request_id,
+        "address": row.address,
+        "collection": row.collection_id,
+        "face_count": row.face_count,
+        "faces": _parsed(row.faces),
+        "facts": _parsed(row.facts),
+        "hash": row.hash.hex(),
+        "seal": row.seal.hex(),
+    }
+
+
+def _head_seal(head: AuditHead, key: bytes) -> bytes:
+    text = f"head {head.number} {head.hash.hex()} floor {head.floor} {head.floor_hash.hex()}"
+    return hmac.digest(key, text.encode(), "sha256")
+
+
+def _parsed(text: str) -> Any:
+    # A row that was tampered with has to be shown too.
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _clean(text: str) -> str:
+    """Bounded, and such that every database and JSON can hold it."""
+    return text[:LONGEST].replace("\0", "?").encode("utf-8", "replace").decode()
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, Mapping):
+        return {_clean(str(name)): _cleaned(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(one) for one in value]
+    return value

@@ -1,0 +1,111 @@
+"""The audit trail: rows are added at its end, read in order, and removed at its beginning; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from kenspeckle.audit import AuditHead, AuditRow
+from kenspeckle.catalog.connection import each, fetch
+from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.tables import audit, audit_head
+from kenspeckle.ports import AuditQuery
+
+BATCH = 1000
+
+_COLUMNS = (
+    audit.c.number,
+    audit.c.at,
+    audit.c.operation,
+    audit.c.outcome,
+    audit.c.who,
+    audit.c.name,
+    audit.c.request_id,
+    audit.c.address,
+    audit.c.collection_id,
+    audit.c.face_count,
+    audit.c.faces,
+    audit.c.facts,
+    audit.c.hash,
+    audit.c.seal,
+)
+_HEAD = select(
+    audit_head.c.number, audit_head.c.hash, audit_head.c.floor, audit_head.c.floor_hash, audit_head.c.seal
+).with_for_update()
+_ADD = insert(audit)
+_MOVE = update(audit_head).values(
+    number=bindparam("to_number"),
+    hash=bindparam("to_hash"),
+    floor=bindparam("to_floor"),
+    floor_hash=bindparam("to_floor_hash"),
+    seal=bindparam("to_seal"),
+)
+_AFTER = select(*_COLUMNS).where(audit.c.number > bindparam("after")).order_by(audit.c.number).limit(BATCH)
+_OLDEST = select(audit.c.number, audit.c.at, audit.c.hash).order_by(audit.c.number).limit(BATCH)
+_DROP = delete(audit).where(audit.c.number <= bindparam("through"))
+
+
+class Audit(Part):
+    """Implements `ports.Trail`."""
+
+    def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
+        with self.database.write() as connection:
+            added, head = link(_head(connection))
+            each(connection, _ADD, [_values(one) for one in added])
+            _move(connection, head)
+
+    def audit_head(self) -> AuditHead:
+        with self.database.read() as connection:
+            return _head(connection)
+
+    def audit_rows(self, after: int = 0) -> Iterator[AuditRow]:
+        with self.database.read() as connection:
+            while found := fetch(connection, _AFTER, {"after": after}):
+                for one in found:
+                    yield AuditRow(*one)
+                after = found[-1][0]
+
+    def find_audit(self, query: AuditQuery, limit: int) -> list[AuditRow]:
+        statement = select(*_COLUMNS).order_by(audit.c.number.desc()).limit(limit)
+        for column, wanted in (
+            (audit.c.who, query.who),
+            (audit.c.collection_id, query.collection_id),
+            (audit.c.operation, query.operation),
+        ):
+            if wanted is not None:
+                statement = statement.where(column == wanted)
+        if query.since is not None:
+            statement = statement.where(audit.c.at >= query.since)
+        if query.before is not None:
+            statement = statement.where(audit.c.number < query.before)
+        with self.database.read() as connection:
+            return [AuditRow(*tuple(one)) for one in connection.execute(statement)]
+
+    def trim_audit(self, older: float, seal: Callable[[AuditHead], AuditHead]) -> int:
+        with self.database.write() as connection:
+            head = _head(connection)
+            through = None
+            for number, at, made in fetch(connection, _OLDEST, {}):
+                if at >= older:
+                    break
+                through = (number, made)
+            if through is None or through[0] <= head.floor:
+                return 0
+            # The floor first: a trigger keeps every row above it.
+            _move(connection, seal(replace(head, floor=through[0], floor_hash=through[1])))
+            connection.execute(_DROP, {"through": through[0]})
+            return int(through[0] - head.floor)
+
+
+def _head(connection: Connection) -> AuditHead:
+    return AuditHead(*fetch(connection, _HEAD, {})[0])
+
+
+def _move(connection: Connection, head: AuditHead) -> None:
+    each(connection, _MOVE, [{f"to_{name}": value for name, value in asdict(head).items()}])
+
+
+def _values(row: AuditRow) -> dict[str, object]:
+    return {column.name: getattr(row, column.name) for column in _COLUMNS}

@@ -1,0 +1,65 @@
+"""Who asks, for the audit trail: set by the edges, carried by the context into the threads that do the work."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from kenspeckle.domain import Principal
+
+OPEN = "open"
+"""Anyone of this machine, on a server without keys."""
+CLI = "cli"
+NOBODY = "nobody"
+"""A request whose key is unknown, or not looked at yet."""
+SERVICE = "service"
+"""The service itself, at its housekeeping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """`key` is a key's id or one of the words above; `name` the key's name, or the system's user of a command."""
+
+    key: str
+    name: str = ""
+    request_id: str = ""
+    address: str = ""
+
+
+_WHO: ContextVar[Who | None] = ContextVar("who", default=None)
+
+
+def current() -> Who:
+    """Who this code works for. Outside of any request that is a command of this machine's user."""
+    return _WHO.get() or Who(CLI, _user())
+
+
+def arrived(request_id: str, address: str) -> None:
+    """A request has come, nobody knows of whom."""
+    _WHO.set(Who(NOBODY, "", request_id, address))
+
+
+def identified(principal: Principal) -> None:
+    """The request is from this one."""
+    _WHO.set(replace(current(), **_named(principal)))
+
+
+def acting(who: Who) -> None:
+    """From here on this context works for `who`."""
+    _WHO.set(who)
+
+
+def _named(principal: Principal) -> dict[str, str]:
+    key = principal.key
+    return {"key": OPEN, "name": ""} if key is None else {"key": key.key_id, "name": key.name}
+
+
+@lru_cache(maxsize=1)
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid())
