@@ -202,6 +202,10 @@ def test_the_master_key_goes_along_only_on_demand(command: Command, data: Path, 
     assert (tmp_path / "full" / "master.key").stat().st_mode & 0o777 == 0o600
     assert command("keys", "list", "--data-dir", "full", "--json").json[0]["id"] == pair["id"]
 
+    without = command("restore", "plain.tar", "--data-dir", "plain")
+    assert without.code == 0
+    assert "copy of the master key that you kept at plain/master.key" in without.err
+
     make(tmp_path / "other", range(2))
     (tmp_path / "other" / "master.key").write_bytes(bytes(32))
     refused = command("restore", "full.tar", "--data-dir", "other", "--replace")

@@ -28,7 +28,7 @@ def backup(
         bool,
         typer.Option(
             "--with-master-key",
-            help="Put the master key in too. Whoever has such a backup has the secrets of all AWS pairs.",
+            help="Put the master key in too. Whoever has such a backup has everything that is encrypted under it.",
         ),
     ] = False,
     json: options.Json = False,
@@ -112,6 +112,7 @@ def restore(
                 "photographs": done.photographs,
                 "missing": done.missing,
                 "master_key": done.master_key,
+                "master_key_needed": done.key_needed,
                 "aside": str(done.aside) if done.aside else None,
             }
     if json:
@@ -119,6 +120,8 @@ def restore(
         return
     what = f"{_counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
     say(f"{what} {'are whole' if check else 'restored'}.")
+    if facts.get("master_key_needed"):
+        remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
     if facts.get("aside"):
         remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
     if facts["missing"]:
@@ -160,17 +163,17 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
     from kenspeckle.images.store import open_images
     from kenspeckle.usecases.backup import Source
 
-    key = None
+    key, has_key = None, source_key(settings).is_file() and not settings.master_key
     if with_master_key:
         if settings.master_key:
             raise CommandFailed(
                 "The master key is a setting (KENSPECKLE_MASTER_KEY) and lies in no file.",
                 "Keep it where you keep other secrets, and leave --with-master-key out.",
             )
-        if not source_key(settings).is_file():
+        if not has_key:
             raise CommandFailed(f"There is no master key at {source_key(settings)}.", "Leave --with-master-key out.")
         key = source_key(settings).read_bytes()
-    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), software(), key)
+    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), software(), key, has_key)
 
 
 def _target(settings: Settings) -> Target:

@@ -48,12 +48,13 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is backed up. `master_key` is the key itself, None to leave it out."""
+    """What is backed up. `master_key` is the key itself, None to leave it out; `has_key` tells whether there is one."""
 
     copies: Copies
     images: Images
     software: str
     master_key: bytes | None = None
+    has_key: bool = False
     pause: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
 
@@ -132,6 +133,7 @@ def _manifest(source: Source, made: Backup, facts: CopyFacts, moment: float) -> 
         "missing_digests": list(made.missing[:NAMED]),
         "erased_meanwhile": made.erased,
         "master_key": source.master_key is not None,
+        "master_key_left_out": source.has_key and source.master_key is None,
     }
 
 

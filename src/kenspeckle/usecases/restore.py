@@ -60,12 +60,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What is there now. `aside` is the folder of what was there before, if anything was."""
+    """What is there now. `aside` is the folder of what was there before, if anything was; `key_needed` tells that the
+    service had a master key which is neither in the backup nor here."""
 
     counts: dict[str, int]
     photographs: int
     missing: int
     master_key: bool
+    key_needed: bool
     aside: Path | None
 
 
@@ -125,8 +127,15 @@ def _restore(
     if aside is not None and target.shelf is not None:
         target.shelf.sweep(target.seats.digests)
     told("finish", 1, 1)
-    missing = int(verified.manifest.get("missing", 0))
-    return Restored(dict(facts.counts), count, missing, MASTER_KEY in verified.plain, aside)
+    manifest = verified.manifest
+    return Restored(
+        counts=dict(facts.counts),
+        photographs=count,
+        missing=int(manifest.get("missing", 0)),
+        master_key=MASTER_KEY in verified.plain,
+        key_needed=manifest.get("master_key_left_out") is True and not target.master_key.exists(),
+        aside=aside,
+    )
 
 
 def _extract(archive: Archive, member: Member, path: Path) -> None:
