@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.keys import app
 from kenspeckle.cli.launch import launched
+from kenspeckle.domain import Period
+from kenspeckle.ports import Used
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access
+from kenspeckle.usecases.plans import window
 
 Run = Callable[..., Result]
 
@@ -90,6 +94,28 @@ def test_list_show_revoke_and_rotate(run: Run) -> None:
     assert [key["state"] for key in _json(run("list", "--json"))] == ["revoked", "revoked"]
 
 
+def _limits(shown: Any) -> tuple[Any, ...]:
+    return shown["rate"], shown["burst"], shown["quota"], shown["used"]
+
+
+def test_limits_are_set_shown_changed_and_kept_by_rotation(run: Run, tmp_path: Path) -> None:
+    usual, admin = _json(run("create", "desk", "--json")), _json(run("create", "all", "--scope", "admin", "--json"))
+    made = _json(run("create", "kiosk", "--rate", "2", "--burst", "5", "--quota", "100/day", "--json"))
+    assert set(made) == {"id", "name", "scopes", "collections", "api_key"}
+    assert [_limits(one) for one in _json(run("list", "--json"))] == [
+        (10.0, 25, None, None), (None, None, None, None), (2.0, 5, "100/day", 0),
+    ]  # fmt: skip
+    assert _limits(_json(run("limit", made["id"], "--rate", "none", "--json"))) == (None, None, "100/day", 0)
+    assert _limits(_json(run("limit", admin["id"], "--rate", "0.5", "--json"))) == (0.5, 1, None, None)
+    assert "quota: 7/week" in run("limit", usual["id"], "--quota", "7/week").stdout
+    settings = Settings(data_dir=tmp_path / "data")
+    began = window(Period.DAY, time.time())[0]
+    with closing(SqlCatalog.open(settings.catalog)) as catalog:
+        catalog.count("a server", [Used(made["id"], Period.DAY, began, 42)])
+    rotated = _json(run("rotate", made["id"], "--json"))
+    assert _limits(_json(run("show", rotated["id"], "--json"))) == (None, None, "100/day", 42)
+
+
 def test_for_people(run: Run) -> None:
     empty = run("list")
     assert "keys create NAME" in empty.stderr
@@ -111,6 +137,11 @@ def test_for_people(run: Run) -> None:
         (("create", ""), "1 to 128"),
         (("create", "desk", "--collection", "a/b"), "no collection id"),
         (("create", "desk", "--expires", "soon"), "no expiry"),
+        (("create", "desk", "--rate", "fast"), "no rate"),
+        (("create", "desk", "--quota", "5/year"), "no quota"),
+        (("create", "desk", "--scope", "admin", "--burst", "5"), "A burst needs a rate"),
+        (("limit", "key-none"), "Nothing to change"),
+        (("limit", "key-none", "--rate", "1"), "no key 'key-none'"),
         (("create", "desk", "--expires", "2001-01-01"), "has passed"),
         (("show", "key-none"), "no key 'key-none'"),
         (("revoke", "key-none"), "no key 'key-none'"),
