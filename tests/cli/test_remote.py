@@ -121,6 +121,13 @@ def test_patience_ends(scripted: tuple[str, Script], monkeypatch: pytest.MonkeyP
         remote.list_collections()
 
 
+def test_nobody_waits_for_tomorrows_quota(scripted: tuple[str, Script]) -> None:
+    url, script = scripted
+    script += [(429, {"retry-after": "43200"}, _problem("rate_limited"))]
+    with Remote(url) as remote, pytest.raises(errors.RateLimited):
+        remote.list_collections()
+
+
 def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, Script]) -> None:
     url, script = scripted
     script += [(502, {}, b"<h1>Bad gateway</h1>"), (200, {}, b"<h1>Hello</h1>"), (500, {}, _problem("internal_error"))]

@@ -246,7 +246,10 @@ class Remote:
                 raise ServerGone(f"{self._url} broke off: {error or type(error).__name__}.") from error
             if response.status_code not in (429, 503) or attempt == ATTEMPTS:
                 break
-            time.sleep(_pause(response, attempt))
+            pause = _pause(response, attempt)
+            if response.status_code == 429 and pause > LONGEST_PAUSE:
+                break  # A quota is used up; it may be days until there is more.
+            time.sleep(min(pause, LONGEST_PAUSE))
         if not response.is_success:
             raise _problem(response, self._url)
         return response
@@ -268,7 +271,7 @@ def _pause(response: httpx.Response, attempt: int) -> float:
         wanted = float(response.headers.get("retry-after", ""))
     except ValueError:
         wanted = 0.25 * 2**attempt
-    return min(max(wanted, 0.1), LONGEST_PAUSE)
+    return max(wanted, 0.1)
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
