@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+import typer.main
+from click.testing import CliRunner
 
 from kenspeckle.cli.app import app
 
@@ -31,8 +32,14 @@ class Said:
 Command = Callable[..., Said]
 
 
+@pytest.fixture(scope="session")
+def commands() -> Any:
+    """All commands; building them takes longer than what most of them do here."""
+    return typer.main.get_command(app)
+
+
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+def command(commands: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """`kenspeckle WORDS...` in this process; relative paths are below the test's folder."""
     for name in list(os.environ):
         if name.startswith("KENSPECKLE_") and name != "KENSPECKLE_MODELS_DIR":
@@ -41,7 +48,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> Said:
-        result = CliRunner().invoke(app, [str(one) for one in words])
+        result = CliRunner().invoke(commands, [str(one) for one in words])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)

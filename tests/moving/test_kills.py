@@ -24,7 +24,7 @@ from tests.moving.conftest import Command
 from tests.moving.galleries import PEOPLE, make, numbers_of, opened, shown
 
 REPOSITORY = Path(__file__).parents[2]
-KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (100 if os.environ.get("KENSPECKLE_SOAK") else 4))
+KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (100 if os.environ.get("KENSPECKLE_SOAK") else 3))
 pytestmark = pytest.mark.timeout(3600)
 
 # Imports once and forks a process for each command that it reads, so that a kill costs no start of Python.

@@ -47,22 +47,23 @@ def test_searches_answer_alike(command: Command, album: Path, tmp_path: Path) ->
     face_id = command("faces", "list", "--data-dir", "data", "--json").json[0]["FaceId"]
     assert command("users", "create", "somebody", "--data-dir", "data").code == 0
     assert command("users", "associate", "somebody", face_id, "--data-dir", "data").code == 0
-    before = {one.name: _search(command, one, "data") for one in sorted(album.iterdir())}
-    assert all(len(answer["faces"]["FaceMatches"]) == 3 for answer in before.values())
+    probes = [album / "mirrored.jpg", album / "Eileen_Collins.png"]
+    before = [_search(command, one, "data") for one in probes]
+    assert all(len(answer["faces"]["FaceMatches"]) == 3 for answer in before)
 
     assert command("backup", "all.tar", "--data-dir", "data").code == 0
     assert command("restore", "all.tar", "--data-dir", "restored").code == 0
-    assert {one.name: _search(command, one, "restored") for one in sorted(album.iterdir())} == before
+    assert [_search(command, one, "restored") for one in probes] == before
 
     assert command("export", "kenspeckle", "people.tar", "--images", "--data-dir", "data").code == 0
     assert command("import", "people.tar", "--data-dir", "moved").code == 0
-    assert {one.name: _search(command, one, "moved") for one in sorted(album.iterdir())} == before
+    assert [_search(command, one, "moved") for one in probes] == before
 
     assert command("export", "kenspeckle", "people.jsonl", "--data-dir", "data").code == 0
     assert command("import", "people.jsonl", "--collection", "guests", "--data-dir", "moved").code == 0
     guests = _search(command, album / "mirrored.jpg", "moved", "--collection", "guests")
     ids = [match["Face"]["FaceId"] for match in guests["faces"]["FaceMatches"]]
-    assert ids == [match["Face"]["FaceId"] for match in before["mirrored.jpg"]["faces"]["FaceMatches"]]
+    assert ids == [match["Face"]["FaceId"] for match in before[0]["faces"]["FaceMatches"]]
     assert json.loads(Path("people.jsonl").read_text().splitlines()[0])["pack"] == "centerface-dlib"
 
 
