@@ -96,27 +96,40 @@ class _Graph:
         self.add(kind, kernel_shape=[kernel] * 2, strides=[2, 2])
         return (side - kernel) // 2 + 1
 
-    def pad(self, channels: int, pixels: int) -> str:
-        """Zeros after the last channel, and at the right and the bottom."""
-        if not channels and not pixels:
-            return self.last
-        pads = np.array([0, 0, 0, 0, 0, channels, pixels, pixels], np.int64)
-        return self.add("Pad", parameters=[pads], mode="constant")
+    def widen(self, channels: int, source: str) -> None:
+        """More channels, all zero, after those of `last`, which was pooled from `source` of as many channels.
+
+        A Pad would do the same, but ONNX Runtime leaves its blocked memory layout for it, and for all that follows.
+        """
+        if channels:
+            pooled = self.last
+            weights = np.zeros((channels, 1, 2, 2), np.float32)
+            nothing = self.add(
+                "Conv", inputs=[source], parameters=[weights], kernel_shape=[2, 2], strides=[2, 2], group=channels
+            )
+            self.add("Concat", inputs=[pooled, nothing], axis=1)
+
+    def enlarge(self, channels: int, pixels: int) -> None:
+        """Rows and columns of zeros at the bottom and at the right; not by a Pad, as above."""
+        if pixels:
+            weights = np.ones((channels, 1, 1, 1), np.float32)
+            self.add("Conv", parameters=[weights], kernel_shape=[1, 1], pads=[0, 0, pixels, pixels], group=channels)
 
     def block(self, block: Block, channels: int, side: int) -> int:
         """dlib adds tensors of different size as if the smaller were filled up with zeros."""
-        start = self.last
+        start, filters = self.last, block.second.weights.shape[0]
         small = self.convolution(block.first, side, relu=True)
         small = self.convolution(block.second, small, relu=False)
         main, self.last = self.last, start
         halved = self.pool("AveragePool", 2, side) if block.down else side
-        large = max(small, halved)
-        shortcut = self.pad(block.second.weights.shape[0] - channels, large - halved)
-        self.last = main
-        main = self.pad(0, large - small)
-        self.add("Add", inputs=[main, shortcut])
+        if filters - channels not in (0, channels) or halved < small:
+            raise ValueError("a shortcut can be doubled, and nothing but the convolutions enlarged")
+        self.widen(filters - channels, start)
+        shortcut, self.last = self.last, main
+        self.enlarge(filters, halved - small)
+        self.add("Add", inputs=[self.last, shortcut])
         self.add("Relu")
-        return large
+        return halved
 
     def serialized(self) -> bytes:
         image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])

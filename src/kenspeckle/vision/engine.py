@@ -19,7 +19,7 @@ from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
 from kenspeckle.vision.quality import PoseEstimator, describe
-from kenspeckle.vision.sessions import Activity, Network, share_memory
+from kenspeckle.vision.sessions import Activity, Network, share_memory, trim_memory
 
 KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -45,6 +45,7 @@ class Engine:
         self._activity = Activity()
         self._detector = Network(installed.detector, self._activity)
         self._embedder = Network(installed.embedder, self._activity)
+        trim_memory()
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
         self._poses = PoseEstimator(alignment.places)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import GRID, THRESHOLD, Faces, Network, find, overlaps, padded_area, suppressed
+from kenspeckle.vision.detect import GRID, OVERLAP, THRESHOLD, Faces, Network, find, overlaps, padded_area, suppressed
 
 FULL: Final = (640, 960)
 """Longest side of the full pass in pixels: half the photograph's, between these. At 640 every face of 37 pixels in
@@ -20,13 +20,11 @@ FULL_PIXELS: Final = 960 * 540
 SLACK: Final = 1.125
 """A picture that was decoded up to so much larger than wanted is taken as it is: resizing costs more than it saves."""
 
-SMALL: Final = (128, 256)
-"""Longest side of the small pass: a third of the photograph's, between these."""
+SMALL: Final = (96, 128, 256)
+"""The small pass takes at most the pixels of a square of this side: 0.6 of a tiny photograph's longest side, between
+the first two, a third of a larger one's between the last two. A face that fills half of it has ENOUGH pixels there."""
 
-SAVING: Final = 0.8
-"""The small pass has to be at least so much cheaper than one of the decoded picture itself."""
-
-HUGE: Final = 200.0
+HUGE: Final = 300.0
 """Side of a face in the full pass, pixels, from which the small pass knows better: CenterFace was trained on smaller
 ones, and sees several in one that fills a large picture."""
 
@@ -41,7 +39,7 @@ TIE: Final = 0.75
 
 LEAST: Final = 16.0
 """Side of a face in the small pass, pixels, under which a larger one may have been missed."""
-ENOUGH: Final = 40.0
+ENOUGH: Final = 38.0
 """Side from which landmarks are as good as in any larger pass; between LEAST and this the face is looked at again."""
 
 CROP: Final = 96
@@ -54,7 +52,7 @@ SAME: Final = 0.4
 def every_face(photo: Photograph, network: Network) -> Faces:
     """All faces, in pixels of the photograph. Raises DamagedImage."""
     source, small = _pictures(photo)
-    return _all(photo, network, source, None if small is source else _first(photo, network, small))
+    return _all(photo, network, source, None if small is source else _first(photo, network, small), small.width)
 
 
 def largest_face(photo: Photograph, network: Network) -> Faces:
@@ -63,7 +61,7 @@ def largest_face(photo: Photograph, network: Network) -> Faces:
     faces = _first(photo, network, small)
     found = _sure(faces, source, small, photo, network)
     if found is None:
-        found = _all(photo, network, source, None if small is source else faces)
+        found = _all(photo, network, source, None if small is source else faces, small.width)
     return found.where(np.argsort(-found.areas, kind="stable")[:1])
 
 
@@ -71,16 +69,21 @@ def _pictures(photo: Photograph) -> tuple[Image.Image, Image.Image]:
     """The decoded photograph, and a small picture of it; the same one where it is small enough."""
     longest = max(photo.width, photo.height)
     source = photo.image(min(longest, FULL[0]))
-    small = _resized(source, max(SMALL[0], min(SMALL[1], longest // 3)))
-    return source, small if padded_area(small.size) < SAVING * padded_area(source.size) else source
+    side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 3))
+    width, height = source.size
+    # Averaging whole pixels is several times faster than a resampling to an exact size.
+    factor = 1
+    while padded_area((-(-width // factor), -(-height // factor))) > 1.05 * side * side:
+        factor += 1
+    return source, source.reduce(factor) if factor > 1 else source
 
 
 def _first(photo: Photograph, network: Network, small: Image.Image) -> Faces:
     return _to_photo(find(small, network, RIVAL_SCORE), small, photo)
 
 
-def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces | None) -> Faces:
-    """The full pass, with the largest faces from the small one where there was one."""
+def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces | None, small_width: int) -> Faces:
+    """The full pass, and what the small one saw, where there was one, in a picture of `small_width` pixels."""
     longest = max(photo.width, photo.height)
     affordable = int(longest * math.sqrt(FULL_PIXELS / (photo.width * photo.height)))
     wanted = min(longest, affordable, max(FULL[0], min(FULL[1], longest // 2)))
@@ -90,10 +93,15 @@ def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces 
     faces = _to_photo(find(picture, network), picture, photo)
     if small is None:
         return faces
-    # Both passes may see a face of about this size; one of the two goes by suppression.
-    huge = HUGE * photo.width / picture.width
-    faces = faces.where(faces.sides <= 1.2 * huge)
-    return suppressed(small.where((small.sides >= 0.8 * huge) & (small.scores >= THRESHOLD)).joined(faces))
+    # What both see goes once, by suppression. In noise only the small one sees, because it averages.
+    certain = small.where((small.scores >= THRESHOLD) & (small.sides >= ENOUGH * photo.width / small_width))
+    huge = faces.sides > HUGE * photo.width / picture.width
+    found = certain.joined(faces.where(~huge))
+    for at in np.flatnonzero(huge).tolist():
+        if not len(certain) or overlaps(faces.boxes[at], certain.boxes).max() <= OVERLAP:
+            look = _second_look(faces.where([at]), source, photo, network)
+            found = found if look is None else found.joined(look)
+    return suppressed(found)
 
 
 def _sure(faces: Faces, source: Image.Image, small: Image.Image, photo: Photograph, network: Network) -> Faces | None:
