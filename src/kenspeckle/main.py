@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kenspeckle.audit import PURPOSE as AUDIT
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.errors import SettingError
@@ -15,11 +16,14 @@ from kenspeckle.images.store import open_images
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Images
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.access import Access
+from kenspeckle.usecases.audited import Audited
+from kenspeckle.usecases.audited_access import AuditedAccess
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.loopback import is_loopback, require_key_for
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.recognizer import LocalRecognizer
+from kenspeckle.usecases.recorder import Recorder
+from kenspeckle.usecases.refusals import Refusals
 from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
 
@@ -34,8 +38,10 @@ class Service:
     """A service that is ready to serve. `close` finishes what is under way and lets go of the files."""
 
     settings: Settings
-    recognizer: LocalRecognizer
-    access: Access
+    recognizer: Audited
+    local: LocalRecognizer
+    recorder: Recorder
+    access: AuditedAccess
     catalog: SqlCatalog
     index: FollowingIndex
     images: Images
@@ -58,10 +64,18 @@ class Service:
         self.access.on_read = limits.learn
         return limits
 
+    @cached_property
+    def refusals(self) -> Refusals:
+        """Refused requests, made for the edges."""
+        return Refusals(self.recorder)
+
     def close(self) -> None:
         """Close every part, the catalog last."""
-        self.recognizer.close()
+        self.local.close()
         self.access.close()
+        if "refusals" in vars(self):
+            self.refusals.close()
+        self.recorder.close()
         if "limits" in vars(self):
             self.limits.close()
         self.index.close()
@@ -89,13 +103,16 @@ def build(settings: Settings) -> Service:
     pack = packs.find(settings.models_dir, settings.pack)
     catalog = SqlCatalog.open(settings.catalog)
     try:
-        access = Access(catalog, MasterKey.of(settings), loopback=is_loopback(settings.host), usage=catalog)
+        master = MasterKey.of(settings)
+        recorder = Recorder(catalog, master.derive(AUDIT), required=settings.audit_required)
+        recorder.begin()
+        access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)
         access.seed(settings.admin_key)
         engine = Engine(pack, settings)
         index = FollowingIndex(catalog, engine.pack.dimension)
         images = open_images(settings.images)
         stages = Stages()
-        recognizer = LocalRecognizer(
+        local = LocalRecognizer(
             Parts(
                 engine=engine,
                 catalog=catalog,
@@ -106,25 +123,25 @@ def build(settings: Settings) -> Service:
                 observe=stages.observe,
             )
         )
-        recognizer.start()
+        local.start()
     except BaseException:
         catalog.close()
         raise
-    return Service(settings, recognizer, access, catalog, index, images, stages)
+    return Service(settings, Audited(local, recorder), local, recorder, access, catalog, index, images, stages)
 
 
 def _app(service: Service) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
-    from kenspeckle.api import cors, keys
+    from kenspeckle.api import audit, cors, keys
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator, LocalOnly
     from kenspeckle.api.metrics import Metrics
     from kenspeckle.wire import protocol
 
     settings, recognizer, access = service.settings, service.recognizer, service.access
-    pack, gate = recognizer.parts.engine.pack, recognizer.parts.gate
+    pack, gate = service.local.parts.engine.pack, service.local.parts.gate
     metrics = Metrics()
     service.stages.tell = metrics.observe
     app = create_app(
@@ -135,7 +152,8 @@ def _app(service: Service) -> FastAPI:
         limits=service.limits,
         metrics=metrics,
         face_models={pack.name: pack.version},
-        admin_routers=(keys.router(access),),
+        refusals=service.refusals,
+        admin_routers=(keys.router(access), audit.router(service.recorder)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
     app.router.routes.extend(

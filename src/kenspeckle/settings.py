@@ -95,6 +95,12 @@ class Settings:
     trusted_proxies: str = _doc(
         "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed: 10.0.0.7,10.1.0.0/16.", ""
     )
+    audit_days: int = _doc("Days that rows of the audit trail are kept; 0: for good.", 0)
+    audit_required: bool = _doc(
+        "Refuse what can't be recorded in the audit trail; if not, reading goes on where the disk is full, and rows "
+        "wait in memory.",
+        True,
+    )
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
 
@@ -133,6 +139,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_image_pixels": (6400, 1 << 30),
     "workers": (1, 1024),
     "queue": (0, 100_000),
+    "audit_days": (0, 36_500),
     "wait_seconds": (0, 3600),
     "drain_seconds": (0, 3600),
 }

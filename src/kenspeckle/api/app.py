@@ -20,15 +20,16 @@ import kenspeckle
 from kenspeckle.api import failures, invalid, openapi
 from kenspeckle.api.edge import Authenticate, Edge
 from kenspeckle.api.metrics import Metrics
-from kenspeckle.api.middleware import Envelope, Life
+from kenspeckle.api.middleware import REFUSED, Envelope, Life
 from kenspeckle.api.rights import admin_only
 from kenspeckle.api.routes import add_routes
 from kenspeckle.api.threads import Threads
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.limits import Limits
+from kenspeckle.usecases.refusals import Refusals
 
 
 def create_app(
@@ -38,6 +39,7 @@ def create_app(
     gate: Gate,
     authenticate: Authenticate,
     limits: Limits | None = None,
+    refusals: Refusals | None = None,
     metrics: Metrics | None = None,
     face_models: Mapping[str, str] | None = None,
     extra_routes: Sequence[BaseRoute] = (),
@@ -46,7 +48,7 @@ def create_app(
 ) -> FastAPI:
     """The REST edge as an ASGI application.
 
-    `limits` hold keys to their plans.
+    `limits` hold keys to their plans, `refusals` record who was not let in.
     `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
     after their own rights; `admin_routers` are put behind the scope admin, and read their bodies with
     `bodies.json`, so that nobody else's is read. `middleware` runs inside the envelope, so
@@ -74,7 +76,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=_lifespan(edge),
         exception_handlers=_HANDLERS,
-        middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life), *middleware],
+        middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life, refusals=refusals), *middleware],
     )
     add_routes(app, edge)
     app.router.routes.extend(extra_routes)
@@ -108,6 +110,8 @@ def _id(request: Request) -> str:
 async def _on_domain_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, KenspeckleError):
         raise error
+    if isinstance(error, Unauthenticated | Forbidden):
+        request.scope["state"][REFUSED] = error.code
     problem = failures.of_error(error)
     if problem.status == 500:
         # An operator's mistake, not the client's: it is told as little as of any other surprise.

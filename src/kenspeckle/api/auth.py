@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kenspeckle.api import failures
+from kenspeckle.api.middleware import REFUSED
 from kenspeckle.domain import Principal
 from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.usecases.access import Access
@@ -137,6 +138,7 @@ def _follows_link(values: dict[bytes, list[str]], method: str) -> bool:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
     error = Forbidden(f"{reason} {_OWN_KEY}")
+    scope.setdefault("state", {})[REFUSED] = error.code
     if scope["method"] == "POST" and scope["path"] == "/":  # the Rekognition edge, whose clients read another shape
         response = Response(
             orjson.dumps({"__type": "AccessDeniedException", "Message": error.message}),

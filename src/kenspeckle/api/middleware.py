@@ -12,6 +12,11 @@ from kenspeckle.api import failures, limits, logs
 from kenspeckle.api.bodies import ClientGone
 from kenspeckle.api.metrics import Metrics
 from kenspeckle.errors import ShuttingDown
+from kenspeckle.usecases import who
+from kenspeckle.usecases.refusals import Refusals
+
+REFUSED = "refused"
+"""Where a request's state has the code for which it was not let in, if so."""
 
 CLIENT_GONE = 499
 """Status of the log and the metrics for a client that left before its answer; nobody receives it."""
@@ -37,8 +42,9 @@ _DURING_SHUTDOWN = frozenset({"/healthz", "/metrics"})
 class Envelope:
     """Pure ASGI middleware around everything, the wire edge included."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, life: Life) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, life: Life, refusals: Refusals | None = None) -> None:
         self.app = app
+        self.refusals = refusals
         self.metrics = metrics
         self.life = life
 
@@ -50,6 +56,7 @@ class Envelope:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         logs.REQUEST_ID.set(request_id)
+        who.arrived(request_id, _address(scope))
         status = 0
 
         async def deliver(message: Message) -> None:
@@ -86,7 +93,16 @@ class Envelope:
         self.metrics.request(scope["method"], route, status, seconds)
         principal = scope["state"].get("principal")
         key = getattr(principal, "key", None)
-        client = scope.get("client")
+        refused = scope["state"].get(REFUSED)
+        if refused is not None and self.refusals is not None:
+            self.refusals.note(
+                f"{scope['method']} {route}",
+                refused,
+                key_id=key.key_id if key is not None else who.NOBODY,
+                name=key.name if key is not None else "",
+                request_id=request_id,
+                address=_address(scope),
+            )
         logs.access.info(
             "request",
             extra={
@@ -96,7 +112,7 @@ class Envelope:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
                 "key": key.key_id if key is not None else None,
-                "client": client[0] if client else None,
+                "client": _address(scope) or None,
             },
         )
 
@@ -118,6 +134,12 @@ def route_of(scope: Scope) -> str:
     if "endpoint" in scope:
         return str(scope["path"]) if not scope.get("path_params") else type(scope["endpoint"]).__name__
     return "unmatched"
+
+
+def _address(scope: Scope) -> str:
+    """The client's, as far as proxies are trusted to know it; empty for a Unix socket."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _request_id(scope: Scope) -> str:

@@ -17,7 +17,7 @@ from kenspeckle.api import limits
 from kenspeckle.api.edge import Edge
 from kenspeckle.domain import Principal, Scope
 from kenspeckle.errors import Forbidden, InvalidValue
-from kenspeckle.usecases import access, rules
+from kenspeckle.usecases import access, rules, who
 
 
 class Of(Enum):
@@ -113,6 +113,7 @@ async def identify(edge: Edge, request: Request) -> Principal:
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
     request.state.principal = principal
+    who.identified(principal)
     limits.spend(edge.limits, request, principal)
     return principal
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import (
+    audit,
     backup,
     collections,
     demo,
@@ -69,6 +70,7 @@ app.add_typer(collections.app, name="collections", rich_help_panel=MANAGE)
 app.add_typer(faces.app, name="faces", rich_help_panel=MANAGE)
 app.add_typer(users.app, name="users", rich_help_panel=MANAGE)
 app.add_typer(keys.app, name="keys", rich_help_panel=MANAGE)
+app.add_typer(audit.app, name="audit", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
 app.command(rich_help_panel=MANAGE)(backup.backup)

@@ -38,19 +38,15 @@ Quota = Annotated[
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[Access]:
-    from kenspeckle import settings as settings_
-    from kenspeckle.catalog.master import MasterKey
-    from kenspeckle.catalog.sql import SqlCatalog
-    from kenspeckle.usecases.access import Access
+    from kenspeckle.cli.instance import opened
+    from kenspeckle.usecases.audited_access import AuditedAccess
 
-    settings = settings_.load({"data_dir": data_dir})
-    catalog = SqlCatalog.open(settings.catalog)
-    access = Access(catalog, MasterKey.of(settings), usage=catalog)
-    try:
-        yield access
-    finally:
-        access.close()
-        catalog.close()
+    with opened(data_dir) as instance:
+        access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
+        try:
+            yield access
+        finally:
+            access.close()
 
 
 @app.command()

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from kenspeckle.audit import AuditHead, AuditRow, described, is_sealed, row_hash, seal_of, sealed
 from kenspeckle.errors import InvalidValue
-from kenspeckle.ports import Trail
+from kenspeckle.ports import AuditQuery, Trail
 from kenspeckle.usecases.recorder import ALARMS, TRIMMED, Recorder
 
 DAY = 86_400.0
 MOST_FINDINGS = 100
 
+SHOWN = "ShowAudit"
+EXPORTED = "ExportAudit"
+
+_AGE = re.compile(r"([0-9]{1,6})([smhdw])\Z")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY}
 _ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})\Z")
 
 
@@ -121,6 +127,27 @@ def _rows(
         if row.operation in ALARMS:
             found.find(row.number, f"the service itself noted {row.operation}: {row.facts}")
     return AuditHead(number, made)
+
+
+def moment(text: str, now: float) -> float:
+    """The time that an age (12h, 30d) or an ISO date or time (UTC) names. Raises InvalidValue."""
+    found = _AGE.match(text.strip())
+    if found is not None:
+        return now - int(found[1]) * _UNITS[found[2]]
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidValue(
+            f"'{text[:40]}' is no time; write an age as 12h or 30d, or a date or time as 2026-01-31.", field="since"
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
+    """Rows that fit, newest first. Who has looked is in the trail before it is answered."""
+    rows = recorder.trail.find_audit(query, limit)
+    recorder.record(recorder.entry(SHOWN, query.collection_id, facts={"rows": len(rows)}))
+    return rows
 
 
 def lines(trail: Trail, after: int = 0) -> Iterator[dict[str, Any]]:

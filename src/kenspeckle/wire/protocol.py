@@ -23,6 +23,7 @@ from kenspeckle.domain import Key, Principal
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
+from kenspeckle.usecases import who
 from kenspeckle.usecases.access import Access, require
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.limits import Limits
@@ -41,6 +42,17 @@ MOST_WITH_IMAGES = 16 * 1024 * 1024
 
 MOST_WITHOUT = 1024 * 1024
 """Bytes of any other request: 4,096 face ids are 160 kB."""
+
+NOT_LET_IN = frozenset(
+    {
+        "AccessDeniedException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+"""Refusals of who asks, which the audit trail has too."""
 
 MOST_TRUSTED = 4096
 """Access key ids that are remembered for having signed rightly."""
@@ -120,6 +132,8 @@ class Edge:
             try:
                 return _response(await self._answer(request, body), request_id)
             except Refusal as refusal:
+                if refusal.code in NOT_LET_IN:
+                    request.scope.setdefault("state", {})["refused"] = refusal.code
                 if refusal.code == "InternalServerError":
                     log.error("the request failed", exc_info=refusal)
                 await body.drain()
@@ -192,6 +206,7 @@ class Edge:
         """What costs time, in one thread: from the signature to the answer's JSON."""
         principal, data = self._verified(asked, data)
         asked.state["principal"] = principal
+        who.identified(principal)
         self._count(asked, principal)
         request: Mapping[str, Any] = {}
         try:

@@ -1,0 +1,97 @@
+"""`/v1/audit`: the audit trail over HTTP, newest rows first. Needs the scope admin."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from kenspeckle.api.edge import answer
+from kenspeckle.api.openapi import refusals
+from kenspeckle.audit import described
+from kenspeckle.ports import AuditQuery
+from kenspeckle.usecases import trail
+from kenspeckle.usecases.recorder import Recorder
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "number": 42,
+    "at": 1769860800.25,
+    "operation": "SearchFacesByImage",
+    "outcome": "ok",
+    "who": "key-4xk2mwq7c3ta",
+    "name": "front desk",
+    "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "address": "192.0.2.7",
+    "collection": "visitors",
+    "face_count": 1,
+    "faces": ["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
+    "facts": {"searched": 1},
+    "hash": "9f" * 32,
+    "seal": "5a" * 32,
+}
+
+
+class AuditRowAnswer(BaseModel):
+    """One row. `at` is in seconds since the epoch; `hash` and `seal` are hexadecimal."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    number: int
+    at: float
+    operation: str
+    outcome: str = Field(description="ok, or the code of an error.")
+    who: str = Field(description="Id of the key, or open, cli, nobody, service.")
+    name: str = Field(description="Name of the key, or the system's user of a command.")
+    request_id: str
+    address: str
+    collection: str | None
+    face_count: int
+    faces: list[str] = Field(description="Face ids concerned, not all of them where there are many.")
+    facts: dict[str, JsonValue]
+    hash: str
+    seal: str
+
+
+class AuditAnswer(BaseModel):
+    """Rows, newest first."""
+
+    rows: list[AuditRowAnswer]
+    before: int | None = Field(description="Send this as `before` for older rows; null where there are none.")
+
+
+def router(recorder: Recorder) -> APIRouter:
+    """The route. Whoever mounts it checks the scope `admin` first."""
+    routes = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+    @routes.get(
+        "",
+        response_model=AuditAnswer,
+        operation_id="show_audit",
+        responses=refusals(("unauthenticated", "forbidden", "invalid_value", "storage_unavailable")),
+    )
+    async def show_audit(
+        since: Annotated[
+            str | None, Query(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)
+        ] = None,
+        key: Annotated[str | None, Query(description="Id of a key, or open, cli, nobody.", max_length=255)] = None,
+        collection: Annotated[str | None, Query(max_length=255)] = None,
+        operation: Annotated[str | None, Query(description="As rows name it: IndexFaces.", max_length=255)] = None,
+        before: Annotated[int | None, Query(description="Rows older than this one.", ge=1, le=1 << 62)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> Response:
+        """Rows of the audit trail, newest first. Reading it is recorded too."""
+        begin = trail.moment(since, time.time()) if since is not None else None
+        query = AuditQuery(begin, key, collection, operation, before)
+
+        def read() -> dict[str, Any]:
+            rows = trail.shown(recorder, query, limit)
+            more = rows[-1].number if len(rows) == limit else None
+            return {"rows": [described(row) for row in rows], "before": more}
+
+        return answer(await run_in_threadpool(read))
+
+    return routes

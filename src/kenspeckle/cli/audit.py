@@ -1,0 +1,139 @@
+"""`kenspeckle audit`: shows, verifies and exports the audit trail of the local data folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+
+app = typer.Typer(help="The audit trail: who did what with whose faces.", no_args_is_help=True)
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC).")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="ID", help="A key's id, or open, cli, nobody.")] = None,
+    collection: Annotated[str | None, typer.Option("--collection", metavar="ID", help="Only this collection.")] = None,
+    operation: Annotated[
+        str | None, typer.Option("--operation", metavar="NAME", help="Only this, such as IndexFaces.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 100,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show the newest rows, newest first. Looking is recorded too."""
+    from kenspeckle.audit import described
+    from kenspeckle.cli import output
+    from kenspeckle.cli.instance import opened
+    from kenspeckle.ports import AuditQuery
+    from kenspeckle.usecases import trail
+
+    query = AuditQuery(trail.moment(since, time.time()) if since else None, key, collection, operation)
+    with opened(data_dir) as instance:
+        rows = [described(row) for row in trail.shown(instance.recorder, query, limit)]
+    if json:
+        output.emit(rows)
+    elif rows:
+        _table(rows)
+    else:
+        output.say("No rows.")
+
+
+@app.command()
+@reported(TROUBLE)
+def verify(
+    anchor: Annotated[
+        str | None,
+        typer.Option("--anchor", metavar="NUMBER:HASH", help="A row that was noted elsewhere; it has to be there."),
+    ] = None,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Check every row's hash, seal and place. Exit code 1 if any was changed, removed or put in; it is named.
+
+    Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what can't be
+    found from inside, such as the whole trail having been put back to an older state."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.instance import opened
+    from kenspeckle.usecases import trail
+
+    with opened(data_dir) as instance:
+        found = trail.verify(instance.catalog, instance.recorder.key, anchor)
+    if json:
+        output.emit(found.described())
+    else:
+        for one in found.findings:
+            output.say(f"row {one.number}: {one.what}", "red")
+        if found.more:
+            output.say(f"and {found.more:,} more", "red")
+        if found.sound:
+            output.say(f"{found.rows:,} rows, all sound.")
+        output.say(f"anchor: {found.anchor}")
+    if not found.sound:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(FAILED)
+def export(
+    destination: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write, one row of JSON a line; - for standard output.")
+    ] = Path("-"),
+    after: Annotated[int, typer.Option("--after", min=0, help="Only rows above this number.")] = 0,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Export rows as lines of JSON, oldest first, with the hashes that chain them. Exporting is recorded too."""
+    import sys
+
+    import orjson
+
+    from kenspeckle.cli import output
+    from kenspeckle.cli.instance import opened
+    from kenspeckle.usecases import trail
+    from kenspeckle.usecases.whole_file import whole_file
+
+    count, last = 0, after
+    with opened(data_dir) as instance:
+        instance.recorder.record(instance.recorder.entry(trail.EXPORTED, facts={"after": after}))
+        if str(destination) == "-":
+            for row in trail.lines(instance.catalog, after):
+                sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            sys.stdout.buffer.flush()
+            return
+        with whole_file(destination) as file:
+            for row in trail.lines(instance.catalog, after):
+                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+                count, last = count + 1, row["number"]
+    if json:
+        output.emit({"path": str(destination), "rows": count, "last": last})
+    else:
+        output.say(f"{count:,} rows are in {destination}.")
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from kenspeckle.cli import output
+
+    shown = [
+        (
+            str(row["number"]),
+            output.moment(row["at"]),
+            f"{row['who']} ({row['name']})" if row["name"] else row["who"],
+            row["operation"],
+            row["outcome"],
+            row["collection"] or "",
+            f"{row['face_count']:,}",
+            row["address"],
+        )
+        for row in rows
+    ]
+    columns = ("number", "time", "who", "operation", "outcome", "collection", "faces", "address")
+    output.table(columns, shown, numbers=("number", "faces"))

@@ -1,0 +1,53 @@
+"""The catalog and the audit trail of the local data folder, for commands that need no recognizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.catalog.sql import SqlCatalog
+    from kenspeckle.settings import Settings
+    from kenspeckle.usecases.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What is open until the block ends."""
+
+    settings: Settings
+    catalog: SqlCatalog
+    master: MasterKey
+    recorder: Recorder
+
+
+@contextmanager
+def opened(data_dir: Path | None) -> Iterator[Instance]:
+    """Raises SettingError, StorageFull, StorageUnavailable."""
+    from kenspeckle import settings as settings_
+    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.catalog.sql import SqlCatalog
+
+    settings = settings_.load({"data_dir": data_dir})
+    catalog = SqlCatalog.open(settings.catalog)
+    try:
+        master = MasterKey.of(settings)
+        recorder = recorder_of(settings, catalog, master)
+        try:
+            yield Instance(settings, catalog, master, recorder)
+        finally:
+            recorder.close()
+    finally:
+        catalog.close()
+
+
+def recorder_of(settings: Settings, catalog: SqlCatalog, master: MasterKey) -> Recorder:
+    """What records in the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
+    from kenspeckle.audit import PURPOSE
+    from kenspeckle.usecases.recorder import Recorder
+
+    return Recorder(catalog, master.derive(PURPOSE), required=settings.audit_required)
