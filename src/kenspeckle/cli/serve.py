@@ -111,9 +111,10 @@ def _run(service: Service, settings: Settings, listener: socket.socket, tls: Cer
                 sys.stdout.flush()
 
     server = Announcing(server_.config(service.app, settings, tls))
-    # uvicorn raises the signal again when it has drained; by then there is nothing left to interrupt but our closing.
+    # uvicorn takes these over while it runs. Before, a signal must not be lost; and afterwards, when uvicorn raises it
+    # again, it must not interrupt our closing.
     for one in STOPPED_BY:
-        signal.signal(one, _ignore)
+        signal.signal(one, server.handle_exit)
     server.run(sockets=[listener])
     if not server.started:
         raise CommandFailed("The service did not start.", "The log above says why.")
@@ -133,6 +134,3 @@ def address(listener: socket.socket, host: str, scheme: str = "http") -> str:
 def _leave(number: int, _: FrameType | None) -> None:
     """Stopped while starting: nothing was taken, so nothing has to be finished."""
     raise SystemExit(128 + number)
-
-
-def _ignore(_number: int, _frame: FrameType | None) -> None: ...
