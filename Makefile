@@ -44,7 +44,7 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
 soak: setup ## the long runs: hundreds of kills, thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire tests/moving tests/contract
 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python docs/generate.py
