@@ -35,7 +35,7 @@ _PRAGMAS = (
 _WRITES = "kenspeckle_writes"
 _NEARLY_FULL = 1 << 20
 
-FULL = "The disk of the catalog is full: nothing was stored. Make room and ask again; reading goes on."
+FULL = "The disk of the catalog is full: nothing was stored. Make room and ask again."
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
 NO_ACCESS = "The catalog's database file can't be opened or written; check its path, owner and modes."

@@ -194,7 +194,7 @@ def _disk_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StorageFull(
-                "The disk of the photographs is full: nothing was stored. Make room and ask again; reading goes on."
+                "The disk of the photographs is full: nothing was stored. Make room and ask again."
             ) from error
         raise StorageUnavailable(
             "The folder of the photographs can't be read or written; check its path, owner, modes and disk."

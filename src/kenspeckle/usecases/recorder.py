@@ -21,6 +21,8 @@ BATCH = 500
 MOST_LATE = 10_000
 """Rows that are kept in memory while they can't be written, where the operator allows that."""
 
+_NO_RECORD = "The audit trail can't be written, and nothing is answered without its record."
+
 BEGUN = "AuditBegun"
 SEAL_BROKEN = "AuditSealBroken"
 CUT_BACK = "AuditCutBack"
@@ -158,12 +160,11 @@ class Recorder:
                 self._late.popleft()
                 self._lost += 1
             return
-        kind = StorageFull if isinstance(error, StorageFull) else StorageUnavailable
         for ticket in tickets:
-            ticket.error = kind(
-                f"The audit trail can't be written, and nothing is answered without its record. {error.message}",
-                retry_after=error.retry_after,
-            )
+            if isinstance(error, StorageFull):
+                ticket.error = StorageFull(f"{_NO_RECORD} The disk is full: make room and ask again.")
+            else:
+                ticket.error = StorageUnavailable(f"{_NO_RECORD} {error.message}", retry_after=error.retry_after)
 
     def _alarms(self, present: AuditHead) -> list[AuditEntry]:
         """What was done to the trail since this process wrote last, so that the trail itself says so for good."""
