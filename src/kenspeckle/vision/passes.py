@@ -1,4 +1,9 @@
-"""Decides at which sizes a photograph is searched: a small pass for large faces, a full one for all others."""
+"""Decides at which sizes a photograph is searched for faces, so that none is lost and little is computed.
+
+Three passes, each only where the one before leaves something open. The *small* one finds a face that dominates the
+photograph. The *middle* one ranks all faces of some size, so that the largest is the same whether one is asked for or
+all. The *full* one adds the small faces. A face that has few pixels where it was found gets a second look of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import GRID, OVERLAP, THRESHOLD, Faces, Network, find, overlaps, padded_area, suppressed
+from kenspeckle.vision.detect import GRID, OVERLAP, THRESHOLD, Faces, Network, find, overlaps, padded_area
 
 FULL: Final = (640, 960)
 """Longest side of the full pass in pixels: half the photograph's, between these. At 640 every face of 37 pixels in
@@ -20,27 +25,27 @@ FULL_PIXELS: Final = 960 * 540
 SLACK: Final = 1.125
 """A picture that was decoded up to so much larger than wanted is taken as it is: resizing costs more than it saves."""
 
+MIDDLE: Final = 345
+"""Longest side of the middle pass at most; under half of that of most decoded photographs, of which it loses no face
+of 16 pixels (its own). Faces that fill a large picture, in which the full pass sees several, are whole in it."""
+
 SMALL: Final = (96, 128, 256)
 """The small pass takes at most the pixels of a square of this side: 0.6 of a tiny photograph's longest side, between
 the first two, a third of a larger one's between the last two. A face that fills half of it has ENOUGH pixels there."""
 
-HUGE: Final = 300.0
-"""Side of a face in the full pass, pixels, from which the small pass knows better: CenterFace was trained on smaller
-ones, and sees several in one that fills a large picture."""
-
 SURE: Final = 0.6
-"""Score from which the small pass's largest face is believed without the full pass."""
+"""Score from which the small pass's largest face is believed without the middle pass, if it has no rival."""
 RIVAL_SCORE: Final = 0.25
 RIVAL_AREA: Final = 0.6
-"""Another possible face with this part of the largest one's area might be the largest: both are looked at again."""
-MAX_RIVALS: Final = 5
-"""Of more of them, or of two that a second look finds of the same size up to TIE, the full pass has to tell."""
-TIE: Final = 0.75
+"""Part of the largest face's area from which another possible face is its rival; sizes vary by a tenth (s.d.)."""
 
 LEAST: Final = 16.0
-"""Side of a face in the small pass, pixels, under which a larger one may have been missed."""
+"""Side of a face in pixels of its pass under which a larger one may have been missed."""
 ENOUGH: Final = 38.0
-"""Side from which landmarks are as good as in any larger pass; between LEAST and this the face is looked at again."""
+"""Side from which landmarks are as good as in any larger pass; under it the face is looked at again."""
+
+HUGE: Final = 300.0
+"""Side of a face in the full pass, pixels, from which only the middle pass is believed."""
 
 CROP: Final = 96
 """Side of the second look's picture, in which the face takes up SHARE of it."""
@@ -51,76 +56,98 @@ SAME: Final = 0.4
 
 def every_face(photo: Photograph, network: Network) -> Faces:
     """All faces, in pixels of the photograph. Raises DamagedImage."""
-    source, small = _pictures(photo)
-    return _all(photo, network, source, None if small is source else _first(photo, network, small), small.width)
-
-
-def largest_face(photo: Photograph, network: Network) -> Faces:
-    """The largest face, alone, in pixels of the photograph; none where there is none. Raises DamagedImage."""
-    source, small = _pictures(photo)
-    faces = _first(photo, network, small)
-    found = _sure(faces, source, small, photo, network)
-    if found is None:
-        found = _all(photo, network, source, None if small is source else faces, small.width)
-    return found.where(np.argsort(-found.areas, kind="stable")[:1])
-
-
-def _pictures(photo: Photograph) -> tuple[Image.Image, Image.Image]:
-    """The decoded photograph, and a small picture of it; the same one where it is small enough."""
-    longest = max(photo.width, photo.height)
-    source = photo.image(min(longest, FULL[0]))
-    side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 3))
-    width, height = source.size
-    # Averaging whole pixels is several times faster than a resampling to an exact size.
-    factor = 1
-    while padded_area((-(-width // factor), -(-height // factor))) > 1.05 * side * side:
-        factor += 1
-    return source, source.reduce(factor) if factor > 1 else source
-
-
-def _first(photo: Photograph, network: Network, small: Image.Image) -> Faces:
-    return _to_photo(find(small, network, RIVAL_SCORE), small, photo)
-
-
-def _all(photo: Photograph, network: Network, source: Image.Image, small: Faces | None, small_width: int) -> Faces:
-    """The full pass, and what the small one saw, where there was one, in a picture of `small_width` pixels."""
+    source = _source(photo)
+    middle = _middle(source)
+    faces = _found(middle, photo, network)
+    if middle is source:
+        return faces
     longest = max(photo.width, photo.height)
     affordable = int(longest * math.sqrt(FULL_PIXELS / (photo.width * photo.height)))
     wanted = min(longest, affordable, max(FULL[0], min(FULL[1], longest // 2)))
     picture = source if max(source.size) >= wanted else photo.image(wanted)
     if max(picture.size) > wanted * SLACK:
         picture = _resized(picture, wanted)
-    faces = _to_photo(find(picture, network), picture, photo)
-    if small is None:
-        return faces
-    # What both see goes once, by suppression. In noise only the small one sees, because it averages.
-    certain = small.where((small.scores >= THRESHOLD) & (small.sides >= ENOUGH * photo.width / small_width))
-    huge = faces.sides > HUGE * photo.width / picture.width
-    found = certain.joined(faces.where(~huge))
-    for at in np.flatnonzero(huge).tolist():
-        if not len(certain) or overlaps(faces.boxes[at], certain.boxes).max() <= OVERLAP:
-            look = _second_look(faces.where([at]), source, photo, network)
-            found = found if look is None else found.joined(look)
-    return suppressed(found)
+    full = _found(picture, photo, network)
+    full = full.where(full.sides <= HUGE * photo.width / picture.width)
+    return _merged(faces, full, ENOUGH * photo.width / middle.width)
 
 
-def _sure(faces: Faces, source: Image.Image, small: Image.Image, photo: Photograph, network: Network) -> Faces | None:
-    """The largest of the small pass's faces where no other may be larger, None where only the full pass can tell."""
+def largest_face(photo: Photograph, network: Network) -> Faces:
+    """The largest face, alone, in pixels of the photograph; none where there is none. Raises DamagedImage."""
+    source = _source(photo)
+    small, middle = _small(source, max(photo.width, photo.height)), _middle(source)
+    if small.width < middle.width:
+        faces = _sure(_found(small, photo, network, RIVAL_SCORE), photo.width / small.width)
+        seen = None if faces is None else _clear(faces, source, small, photo, network)
+        if seen is not None:
+            return seen
+    faces = _found(middle, photo, network, RIVAL_SCORE)
+    best = _largest(faces.where(faces.scores > THRESHOLD))
+    doubtful = faces.areas[faces.scores <= THRESHOLD]
+    if (
+        not len(best)
+        or best.sides[0] < LEAST * photo.width / middle.width
+        or (doubtful > RIVAL_AREA * best.areas).any()
+    ):
+        return _largest(every_face(photo, network))
+    return _clear(best, source, middle, photo, network) or best
+
+
+def _source(photo: Photograph) -> Image.Image:
+    """The photograph, decoded at the least size that all but the full pass of a large one can do with."""
+    return photo.image(min(max(photo.width, photo.height), FULL[0]))
+
+
+def _middle(source: Image.Image) -> Image.Image:
+    factor = -(-max(source.size) // MIDDLE)
+    return source.reduce(factor) if factor > 1 else source
+
+
+def _small(source: Image.Image, longest: int) -> Image.Image:
+    side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 3))
+    # Averaging whole pixels is several times faster than a resampling to an exact size.
+    factor = 1
+    while padded_area((-(-source.width // factor), -(-source.height // factor))) > 1.05 * side * side:
+        factor += 1
+    return source.reduce(factor) if factor > 1 else source
+
+
+def _found(picture: Image.Image, photo: Photograph, network: Network, threshold: float = THRESHOLD) -> Faces:
+    """Faces of a picture of the photograph, in pixels of the photograph."""
+    return _to_photo(find(picture, network, threshold), picture, photo)
+
+
+def _largest(faces: Faces) -> Faces:
+    return faces.where(np.argsort(-faces.areas, kind="stable")[:1])
+
+
+def _merged(faces: Faces, full: Faces, enough: float) -> Faces:
+    """The middle pass's faces, those of fewer than `enough` pixels with the full pass's landmarks; and its others."""
+    new = np.ones(len(full), bool)
+    points = faces.points.copy()
+    for at in range(len(faces)):
+        likeness = overlaps(faces.boxes[at], full.boxes)
+        if len(full) and likeness.max() > OVERLAP:
+            if faces.sides[at] < enough:
+                points[at] = full.points[int(np.argmax(likeness))]
+            new &= likeness <= OVERLAP
+    return Faces(faces.boxes, faces.scores, points).joined(full.where(new))
+
+
+def _sure(faces: Faces, scale: float) -> Faces | None:
+    """The small pass's largest face where no other may be larger; `scale`: pixels of the photograph in one of its."""
     if not len(faces):
         return None
-    areas, sides = faces.areas, faces.sides * (small.width / photo.width)
-    best = int(np.argmax(areas))
-    rivals = np.flatnonzero(areas >= areas[best] * RIVAL_AREA)
-    if faces.scores[best] < SURE or sides[best] < LEAST or len(rivals) > MAX_RIVALS:
-        return None
-    if len(rivals) == 1 and (small is source or sides[best] >= ENOUGH):
-        return faces.where(rivals)
-    looks = [_second_look(faces.where([at]), source, photo, network) for at in rivals.tolist()]
-    seen = sorted((look for look in looks if look is not None), key=lambda look: -float(look.areas[0]))
-    # A possible face that is none on a second look is no rival; the best one has to be there.
-    if looks[rivals.tolist().index(best)] is None or (len(seen) > 1 and seen[1].areas[0] > TIE * seen[0].areas[0]):
-        return None
-    return seen[0]
+    best = _largest(faces)
+    rivals = np.count_nonzero(faces.areas >= best.areas[0] * RIVAL_AREA) - 1
+    return None if rivals or best.scores[0] < SURE or best.sides[0] < LEAST * scale else best
+
+
+def _clear(face: Faces, source: Image.Image, picture: Image.Image, photo: Photograph, network: Network) -> Faces | None:
+    """The face with good landmarks: as it was found in `picture`, or by a second look; None where that fails."""
+    if picture is source or face.sides[0] * picture.width / photo.width >= ENOUGH:
+        return face
+    return _second_look(face, source, photo, network)
 
 
 def _second_look(face: Faces, source: Image.Image, photo: Photograph, network: Network) -> Faces | None:
