@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -31,6 +31,7 @@ _COLUMNS = (
     audit.c.hash,
     audit.c.seal,
 )
+_NAMES = tuple(column.name for column in _COLUMNS)
 _HEAD = select(
     audit_head.c.number, audit_head.c.hash, audit_head.c.floor, audit_head.c.floor_hash, audit_head.c.seal
 ).with_for_update()
@@ -104,8 +105,15 @@ def _head(connection: Connection) -> AuditHead:
 
 
 def _move(connection: Connection, head: AuditHead) -> None:
-    each(connection, _MOVE, [{f"to_{name}": value for name, value in asdict(head).items()}])
+    values: dict[str, object] = {
+        "to_number": head.number,
+        "to_hash": head.hash,
+        "to_floor": head.floor,
+        "to_floor_hash": head.floor_hash,
+        "to_seal": head.seal,
+    }
+    each(connection, _MOVE, [values])
 
 
 def _values(row: AuditRow) -> dict[str, object]:
-    return {column.name: getattr(row, column.name) for column in _COLUMNS}
+    return {name: getattr(row, name) for name in _NAMES}

@@ -173,7 +173,7 @@ class Recorder:
         facts: dict[str, object] = {"number": present.number, "hash": present.hash.hex()}
         if not present.begun and present.number == 0 and last is None:
             return [self._noted(BEGUN)]
-        if not is_sealed(present, self.key):
+        if (last is None or present != last) and not is_sealed(present, self.key):
             log.error("the end of the audit trail was changed, or sealed under another master key")
             found.append(self._noted(SEAL_BROKEN, facts))
         if last is not None and (
