@@ -40,7 +40,7 @@ class Faces:
 
     @property
     def areas(self) -> Floats:
-        return (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
+        return _areas(self.boxes)
 
     @property
     def sides(self) -> Floats:
@@ -119,19 +119,22 @@ def suppressed(faces: Faces) -> Faces:
     if len(faces) < 2:
         return faces
     order = np.argsort(-faces.scores, kind="stable")
+    near = (overlaps(faces.boxes[order, None], faces.boxes[order]) > OVERLAP).tolist()
     kept: list[int] = []
-    while len(order):
-        best, order = order[0], order[1:]
-        kept.append(int(best))
-        order = order[overlaps(faces.boxes[best], faces.boxes[order]) <= OVERLAP]
-    return faces.where(kept)
+    for at in range(len(order)):
+        if not any(near[at][other] for other in kept):
+            kept.append(at)
+    return faces.where(order[kept])
 
 
-def overlaps(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of one box (4,) with each of (n, 4)."""
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[2:], boxes[:, 2:])
-    common = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    union = np.prod(box[2:] - box[:2]) + areas - common
-    return np.asarray(common / np.maximum(union, 1e-9), np.float32)
+def overlaps(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union of boxes (..., 4) and others (n, 4), of shapes that broadcast; (..., n)."""
+    common = np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2])
+    common = np.maximum(common, 0)
+    shared = common[..., 0] * common[..., 1]
+    union = _areas(boxes) + _areas(others) - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
+
+
+def _areas(boxes: Floats) -> Floats:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

@@ -29,9 +29,9 @@ MIDDLE: Final = 345
 """Longest side of the middle pass at most; under half of that of most decoded photographs, of which it loses no face
 of 16 pixels (its own). Faces that fill a large picture, in which the full pass sees several, are whole in it."""
 
-SMALL: Final = (96, 128, 256)
+SMALL: Final = (96, 128, 192)
 """The small pass takes at most the pixels of a square of this side: 0.6 of a tiny photograph's longest side, between
-the first two, a third of a larger one's between the last two. A face that fills half of it has ENOUGH pixels there."""
+the first two, a quarter of a larger one's between the last two. A face that fills half of it has ENOUGH pixels there."""
 
 SURE: Final = 0.6
 """Score from which the small pass's largest face is believed without the middle pass, if it has no rival."""
@@ -104,7 +104,7 @@ def _middle(source: Image.Image) -> Image.Image:
 
 
 def _small(source: Image.Image, longest: int) -> Image.Image:
-    side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 3))
+    side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 4))
     # Averaging whole pixels is several times faster than a resampling to an exact size.
     factor = 1
     while padded_area((-(-source.width // factor), -(-source.height // factor))) > 1.05 * side * side:
