@@ -24,7 +24,7 @@ from kenspeckle.errors import (
     QuotaExceeded,
     UserNotFound,
 )
-from kenspeckle.ports import Change, NewFace, Stored
+from kenspeckle.ports import Change, Gone, NewFace, Stored
 
 T = TypeVar("T")
 TOKEN_SECONDS = 8 * 3600
@@ -114,6 +114,7 @@ class FakeCatalog(FakeKeys):
         self._floor = 0
         self._rows = {"collection": 0, "photo": 0, "face": 0, "user": 0}
         self._order: dict[str, int] = {}
+        self._removals: set[str] = set()
         self._tokens: dict[tuple[str, str], tuple[str, str, float]] = {}
 
     # Collections
@@ -148,7 +149,9 @@ class FakeCatalog(FakeKeys):
             gallery = self._gallery(collection_id)
             del self._galleries[collection_id]
             self._floor = max(self._floor, gallery.revision + 1)
-            return self._unreferenced(photo.image.digest for photo in gallery.photos.values())
+            unreferenced = self._unreferenced(photo.image.digest for photo in gallery.photos.values())
+            self._removals |= set(unreferenced)
+            return unreferenced
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         with self._lock:
@@ -253,7 +256,77 @@ class FakeCatalog(FakeKeys):
             digests = [gallery.photos.pop(row).image.digest for row in empty]
             if gone:
                 self._wrote(gallery, [("face", rows[face_id]) for face_id in gone])
-            return Deleted(tuple(gone), tuple(refused)), self._unreferenced(digests)
+            unreferenced = self._unreferenced(digests)
+            self._removals |= set(unreferenced)
+            return Deleted(tuple(gone), tuple(refused)), unreferenced
+
+    def erase_faces(
+        self,
+        collection_id: str,
+        face_ids: Sequence[str],
+        combine: Callable[[Sequence[Vector]], Vector],
+        *,
+        user_id: str | None = None,
+    ) -> Gone:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            leaving = None if user_id is None else self._user_row(gallery, user_id)
+            rows = {stored.new.face_id: row for row, stored in gallery.faces.items()}
+            asked = list(dict.fromkeys(face_ids))
+            for stored in gallery.faces.values():
+                if leaving is not None and stored.user == leaving and stored.new.face_id not in asked:
+                    asked.append(stored.new.face_id)
+            gone = {rows[one]: gallery.faces.pop(rows[one]) for one in asked if one in rows}
+            empty = {stored.photo for stored in gone.values()} - {stored.photo for stored in gallery.faces.values()}
+            digests = self._unreferenced([gallery.photos.pop(row).image.digest for row in sorted(empty)])
+            self._removals |= set(digests)
+            changed = [("face", row) for row in gone]
+            names = []
+            owners = {stored.user for stored in gone.values() if stored.user is not None} | {leaving} - {None}
+            for row in sorted(one for one in owners if one is not None):
+                held = gallery.users[row]
+                names.append(held.user.user_id)
+                if held.template is not None:
+                    changed.append(("user", row))
+                if row == leaving:
+                    del gallery.users[row]
+                    continue
+                left = [stored.new.template for stored in gallery.faces.values() if stored.user == row]
+                held.user = replace(held.user, face_count=len(left), status="ACTIVE" if left else "CREATED")
+                held.template = combine(left) if left else None
+            if changed or leaving is not None:
+                self._wrote(gallery, changed)
+            return Gone(tuple(one for one in asked if one in rows), tuple(names), digests)
+
+    def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
+        return self._some(collection_id, limit, lambda image: image.key == key)
+
+    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+        return self._some(collection_id, limit, lambda image: image.created_at < before)
+
+    def _some(self, collection_id: str, limit: int, wanted: Callable[[Image], bool]) -> tuple[str, ...]:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            found = [one.new.face_id for one in gallery.faces.values() if wanted(gallery.photos[one.photo].image)]
+            return tuple(found[:limit])
+
+    def set_retention(self, collection_id: str, days: int | None) -> None:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            gallery.collection = replace(gallery.collection, retention_days=days)
+            self._wrote(gallery)
+
+    def removals(self, limit: int) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(sorted(self._removals)[:limit])
+
+    def removed(self, digests: Sequence[str]) -> None:
+        with self._lock:
+            self._removals -= set(digests)
+
+    def scrub(self) -> bool:
+        """Memory forgets by itself."""
+        return True
 
     def image(self, collection_id: str, key: str) -> Image:
         return self._newest_image(collection_id, lambda image: image.key == key, f"No photograph lies under '{key}'.")

@@ -19,8 +19,11 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.audited import Audited
 from kenspeckle.usecases.audited_access import AuditedAccess
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.housekeeping import Housekeeping
 from kenspeckle.usecases.loopback import is_loopback, require_key_for
 from kenspeckle.usecases.parts import Parts
+from kenspeckle.usecases.receipts import PURPOSE as RECEIPTS
+from kenspeckle.usecases.receipts import Receipts
 from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.recorder import Recorder
 from kenspeckle.usecases.refusals import Refusals
@@ -69,8 +72,15 @@ class Service:
         """Refused requests, made for the edges."""
         return Refusals(self.recorder)
 
+    @cached_property
+    def housekeeping(self) -> Housekeeping:
+        """What a service does by itself, made for one that serves."""
+        return Housekeeping(self.recognizer, self.local.parts, self.local.work_off)
+
     def close(self) -> None:
         """Close every part, the catalog last."""
+        if "housekeeping" in vars(self):
+            self.housekeeping.close()
         self.local.close()
         self.access.close()
         if "refusals" in vars(self):
@@ -127,7 +137,8 @@ def build(settings: Settings) -> Service:
     except BaseException:
         catalog.close()
         raise
-    return Service(settings, Audited(local, recorder), local, recorder, access, catalog, index, images, stages)
+    audited = Audited(local, recorder, Receipts(master.derive(RECEIPTS)))
+    return Service(settings, audited, local, recorder, access, catalog, index, images, stages)
 
 
 def _app(service: Service) -> FastAPI:
@@ -169,4 +180,5 @@ def _app(service: Service) -> FastAPI:
             limits=service.limits,
         )
     )
+    service.housekeeping.start()
     return app

@@ -19,6 +19,8 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Erased,
+    Erasure,
     Face,
     FaceDetail,
     FaceMatch,
@@ -76,7 +78,19 @@ class Recognizer(Protocol):
         face_ids: Sequence[str] | None = None,
         external_image_id: str | None = None,
     ) -> Page[Face]: ...
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted: ...
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+        """Faces of users stay; `erase` takes them too."""
+        ...
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        """Everything of the image key, identity or user `name`, or of the whole collection; with AGE a batch of the
+        faces older than `name` days. When it returns, no file of the service holds any of it."""
+        ...
+
+    def retain(self, collection_id: str, days: int | None) -> Collection:
+        """Erase faces once they are so old; None keeps them for good."""
+        ...
+
     def search_faces(
         self,
         collection_id: str,
@@ -219,6 +233,15 @@ class Stored:
     user: User | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Faces that were erased, users that went or lost some of them, digests of images that nothing refers to now."""
+
+    face_ids: tuple[str, ...]
+    users: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
 class Catalog(Protocol):
     """The truth: one SQL database. Every method is one transaction; when it returns, it is on disk.
 
@@ -269,6 +292,41 @@ class Catalog(Protocol):
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
         """Returns the answer and the digests of images that nothing refers to now. A face of a user stays and is
         named ASSOCIATED_TO_AN_EXISTING_USER; an unknown one FACE_NOT_FOUND."""
+        ...
+
+    def erase_faces(
+        self,
+        collection_id: str,
+        face_ids: Sequence[str],
+        combine: Callable[[Sequence[Vector]], Vector],
+        *,
+        user_id: str | None = None,
+    ) -> Gone:
+        """Delete faces whoever they belong to. Users that lose some get the template that `combine` makes of those
+        they keep; the user `user_id` goes with all its faces. Unknown faces are fine. Raises UserNotFound."""
+        ...
+
+    def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
+        """Some of the faces of photographs stored under this key."""
+        ...
+
+    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+        """Some of the faces stored before this time."""
+        ...
+
+    def set_retention(self, collection_id: str, days: int | None) -> None: ...
+
+    def removals(self, limit: int) -> tuple[str, ...]:
+        """Digests of photographs whose last face went and whose bytes may still be there."""
+        ...
+
+    def removed(self, digests: Sequence[str]) -> None:
+        """These bytes are gone, or needed again."""
+        ...
+
+    def scrub(self) -> bool:
+        """Have the database's side files forget what was deleted. False where a reader that is still at work needs
+        them: ask again later."""
         ...
 
     def create_user(self, user: User) -> None:

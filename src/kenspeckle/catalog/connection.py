@@ -24,7 +24,7 @@ class Database:
     """One database: short transactions from many threads at once.
 
     `writer` is the same engine with transactions that may write; `turn` is entered for the length of each of those;
-    `driver_error` is the base class of what the driver raises, `explain` its translation.
+    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`.
     """
 
     def __init__(
@@ -34,12 +34,14 @@ class Database:
         turn: Callable[[], AbstractContextManager[None]],
         driver_error: type[Exception],
         explain: Explain,
+        forget: Callable[[], bool],
     ) -> None:
         self._engine = engine
         self._writer = writer
         self._turn = turn
         self._foreign = (SQLAlchemyError, driver_error)
         self._explain = explain
+        self._forget = forget
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -69,6 +71,11 @@ class Database:
                 return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
             finally:
                 connection.close()
+
+    def scrub(self) -> bool:
+        """Have side files hold nothing of what was deleted; False where someone who reads needs them still."""
+        with self.translated():
+            return self._forget()
 
     def close(self) -> None:
         """Close what is open and idle."""

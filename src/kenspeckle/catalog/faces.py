@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
@@ -20,6 +20,7 @@ from kenspeckle.catalog.part import (
     referenced,
     user_row,
 )
+from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, Vector
 from kenspeckle.ports import NewFace
@@ -147,8 +148,7 @@ class Faces(Part):
             digests: tuple[str, ...] = ()
             if gone:
                 numbers = [found[face_id].row for face_id in gone]
-                _delete_faces(connection, numbers)
-                emptied, digests = _delete_faceless(connection, sorted({found[one].image_row for one in gone}))
+                emptied, digests = remove_faces(connection, numbers, {found[one].image_row for one in gone})
                 changed = [("face", number) for number in numbers]
                 record(connection, held, self.log_limit, changed, faces=-len(gone), images=-emptied)
         return Deleted(tuple(gone), tuple(refused)), digests
@@ -237,10 +237,16 @@ def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(_DELETE_FACES, {"some": some})
 
 
-def _delete_faceless(connection: Connection, numbers: Sequence[int]) -> tuple[int, tuple[str, ...]]:
-    """Delete those of the photographs that have no face left; how many went, and the digests nothing refers to now."""
+def remove_faces(
+    connection: Connection, numbers: Sequence[int], image_rows: Iterable[int]
+) -> tuple[int, tuple[str, ...]]:
+    """Delete faces, and those of the photographs that have no face left then; how many of these went, and the digests
+    that nothing refers to now, whose bytes are noted for removal."""
+    _delete_faces(connection, numbers)
     digests: list[str] = []
-    for some in chunks(numbers):
+    for some in chunks(sorted(image_rows)):
         digests.extend(connection.execute(_DELETE_FACELESS, {"some": some}).scalars())
     gone = set(digests)
-    return len(digests), tuple(sorted(gone - referenced(connection, sorted(gone))))
+    unreferenced = tuple(sorted(gone - referenced(connection, sorted(gone))))
+    note_removals(connection, unreferenced)
+    return len(digests), unreferenced

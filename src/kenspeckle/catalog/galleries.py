@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog.log import hold, record
-from kenspeckle.catalog.part import CHUNK, Part, chunks, collection_row, no_collection
+from kenspeckle.catalog.part import CHUNK, Part, chunks, collection_row, no_collection, referenced
+from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import changes, collections, faces, images, service, tags, thumbnails, users
 from kenspeckle.domain import Collection, Page
 from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
@@ -29,6 +30,7 @@ _COLLECTION = select(
     collections.c.revision,
     collections.c.face_count,
     collections.c.user_count,
+    collections.c.retention_days,
 )
 # Asked at every request: one statement, a row for each tag, one at least where the collection exists.
 _ONE = (
@@ -50,6 +52,7 @@ _COUNTS = select(
     func.coalesce(func.sum(collections.c.image_count), 0),
 )
 _GONE = select(collections.c.row).where(collections.c.collection_id.is_(None)).limit(1)
+_DIGESTS = select(images.c.digest).where(images.c.row.in_(bindparam("some", expanding=True)))
 # Children before parents.
 _REMOVE = tuple(
     (
@@ -65,6 +68,7 @@ _REMOVE = tuple(
         (collections.c.row, collections.c.row, ((collections, collections.c.row),)),
     )
 )
+_REMOVE_IMAGES = _REMOVE[1][1]
 
 
 class Galleries(Part):
@@ -84,6 +88,7 @@ class Galleries(Part):
                     "created_at": collection.created_at,
                     "revision": floor,
                     "log_floor": floor,
+                    "retention_days": collection.retention_days,
                     **dict.fromkeys(("face_count", "user_count", "image_count", "log_count"), 0),
                 }
                 made = connection.execute(insert(collections), values).inserted_primary_key
@@ -141,6 +146,9 @@ class Galleries(Part):
                 return False
             for found, deletions in _REMOVE:
                 some = connection.execute(found, {"collection_row": row}).scalars().all()
+                if some and deletions is _REMOVE_IMAGES:
+                    digests = sorted(set(connection.execute(_DIGESTS, {"some": some}).scalars()))
+                    note_removals(connection, sorted(set(digests) - referenced(connection, digests)))
                 for deletion in deletions if some else ():
                     connection.execute(deletion, {"some": some})
                 if some:
@@ -175,8 +183,8 @@ class Galleries(Part):
 
 
 def _collection(found: Any, tagged: Mapping[str, str]) -> Collection:
-    _, collection_id, pack, contract, created_at, revision, face_count, user_count = found
-    return Collection(collection_id, pack, contract, created_at, revision, face_count, user_count, tagged)
+    _, collection_id, pack, contract, created_at, revision, face_count, user_count, days = found
+    return Collection(collection_id, pack, contract, created_at, revision, face_count, user_count, tagged, days)
 
 
 def _tags(connection: Connection, rows: Sequence[int]) -> dict[int, dict[str, str]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.part import Part, collection_row, no_face, referenced
-from kenspeckle.catalog.tables import faces, images, thumbnails
+from kenspeckle.catalog.connection import each
+from kenspeckle.catalog.part import Part, chunks, collection_row, no_face, referenced
+from kenspeckle.catalog.tables import faces, images, removals, thumbnails
 from kenspeckle.domain import Image
 from kenspeckle.errors import ImageNotFound
 
@@ -27,6 +28,10 @@ _THUMBNAIL = (
     .outerjoin(thumbnails, thumbnails.c.face_row == faces.c.row)
     .where(faces.c.collection_row == bindparam("collection_row"), faces.c.face_id == bindparam("face_id"))
 )
+_NOTED = select(removals.c.digest).where(removals.c.digest.in_(bindparam("some", expanding=True)))
+_NOTE = insert(removals)
+_REMOVALS = select(removals.c.digest).order_by(removals.c.digest).limit(bindparam("most"))
+_REMOVED = delete(removals).where(removals.c.digest.in_(bindparam("some", expanding=True)))
 
 
 class Photographs(Part):
@@ -57,3 +62,18 @@ class Photographs(Part):
     def digests(self, among: Iterable[str]) -> set[str]:
         with self.database.read() as connection:
             return referenced(connection, list(among))
+
+    def removals(self, limit: int) -> tuple[str, ...]:
+        return tuple(one for (one,) in self.database.rows(_REMOVALS, {"most": limit}))
+
+    def removed(self, digests: Sequence[str]) -> None:
+        with self.database.write() as connection:
+            for some in chunks(digests):
+                connection.execute(_REMOVED, {"some": some})
+
+
+def note_removals(connection: Connection, digests: Sequence[str]) -> None:
+    """In the transaction that deletes what refers to them: these photographs are to be removed, whatever happens."""
+    for some in chunks(digests):
+        known = set(connection.execute(_NOTED, {"some": some}).scalars())
+        each(connection, _NOTE, [{"digest": one} for one in some if one not in known])

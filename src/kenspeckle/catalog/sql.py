@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from kenspeckle.catalog import sqlite
 from kenspeckle.catalog.audit import Audit
 from kenspeckle.catalog.cursors import Cursors
+from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.galleries import Galleries
 from kenspeckle.catalog.keys import Keys
@@ -29,7 +30,7 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit):
+class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing):
     """Safe for many threads and for several processes on one database."""
 
     @classmethod

@@ -97,7 +97,7 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
-            _set(connection, user.row, count, template)
+            set_template(connection, user.row, count, template)
             record(connection, held, self.log_limit, [("user", user.row)])
 
     def unlink_faces(
@@ -121,7 +121,7 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            _set(connection, user.row, count, template)
+            set_template(connection, user.row, count, template)
             record(connection, held, self.log_limit, [("user", user.row)])
 
 
@@ -142,7 +142,8 @@ def _give(connection: Connection, numbers: Sequence[int], user: int | None) -> N
         connection.execute(_GIVE, {"some": some, "user": user})
 
 
-def _set(connection: Connection, user: int, count: int, template: Vector | None) -> None:
+def set_template(connection: Connection, user: int, count: int, template: Vector | None) -> None:
+    """The user has so many faces now, and this template of them."""
     values = {
         "face_count": count,
         "status": "ACTIVE" if count else "CREATED",

@@ -36,14 +36,17 @@ class FolderImages:
         self._staging = root / "staged"
         self._presence: int | None = None
         self._lock = threading.Lock()
+        self._under_way: set[Path] = set()
 
     def stage(self, digest: str, data: bytes) -> _Staged:
-        staged = _Staged(self._staging / digests.staged_name(digest), self.root / digests.place(digest))
+        path = self._staging / digests.staged_name(digest)
+        staged = _Staged(path, self.root / digests.place(digest), self._under_way)
         with _disk_errors():
             _make(self._staging, sync=True)
             self._presence_lock()
             # Now, so that a disk that is full says so before the catalog commits.
             _make(staged.target.parent, sync=False)
+            self._under_way.add(path)
             try:
                 if not _linked(staged, digest):
                     _write(staged.path, data)
@@ -67,6 +70,7 @@ class FolderImages:
         return data
 
     def delete(self, wanted: Iterable[str]) -> None:
+        wanted = list(wanted)
         with _disk_errors():
             folders = set()
             for digest in wanted:
@@ -76,6 +80,24 @@ class FolderImages:
                     folders.add(path.parent)
             for folder in folders:
                 _sync_folder(folder)
+            self._delete_staged(set(wanted))
+
+    def _delete_staged(self, wanted: set[str]) -> None:
+        """Remove what a publish that failed has left of these photographs, but nothing that someone is at work on."""
+        try:
+            names = [entry.name for entry in os.scandir(self._staging)]
+        except FileNotFoundError:
+            return
+        left = [path for name in names if digests.of_staged(name) in wanted and (path := self._staging / name)]
+        left = [path for path in left if path not in self._under_way]
+        if not left:
+            return
+        old = time.time() - (0 if self._alone() else OLD_SECONDS)
+        for path in left:
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime <= old:
+                    path.unlink()
+        _sync_folder(self._staging)
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
         with _disk_errors():
@@ -93,7 +115,7 @@ class FolderImages:
     def _mend(self, digest: str, path: Path, *, wanted: bool, old: float) -> None:
         target = self.root / digests.place(digest)
         if wanted and not target.exists() and digests.matches(digest, path.read_bytes()):
-            _Staged(path, target).publish()
+            _Staged(path, target, self._under_way).publish()
         elif path.stat().st_mtime <= old:
             path.unlink()
 
@@ -122,20 +144,29 @@ class _Staged:
 
     path: Path
     target: Path
+    under_way: set[Path]
+    """Of all that are staged by this process and not yet done with."""
 
     def publish(self) -> None:
-        with _disk_errors():
-            _make(self.target.parent, sync=False)
-            try:
-                self.path.replace(self.target)
-                # Where both are links to one file, renaming does nothing.
-                self.path.unlink(missing_ok=True)
-            except FileNotFoundError:
-                # `recover` of another process that has just started may have been quicker.
-                if not self.target.exists():
-                    raise
+        try:
+            with _disk_errors():
+                _make(self.target.parent, sync=False)
+                self._move()
+        finally:
+            self.under_way.discard(self.path)
+
+    def _move(self) -> None:
+        try:
+            self.path.replace(self.target)
+            # Where both are links to one file, renaming does nothing.
+            self.path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            # `recover` of another process that has just started may have been quicker.
+            if not self.target.exists():
+                raise
 
     def discard(self) -> None:
+        self.under_way.discard(self.path)
         # What can't be removed now, `recover` sweeps.
         with suppress(OSError):
             self.path.unlink()
@@ -150,7 +181,7 @@ def _linked(staged: _Staged, digest: str) -> bool:
         os.utime(staged.path)
     except OSError:
         # Nothing is there, or this file system has no links: the bytes are written.
-        staged.discard()
+        staged.path.unlink(missing_ok=True)
         return False
     return True
 

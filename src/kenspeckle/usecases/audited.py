@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
+from kenspeckle.audit import AuditRow
 from kenspeckle.domain import (
     Associated,
     Collection,
     Comparison,
     Deleted,
+    Erased,
+    Erasure,
     Face,
     FaceDetail,
     FaceMatch,
@@ -20,12 +24,15 @@ from kenspeckle.domain import (
     Indexed,
     Page,
     QualityFilter,
+    Receipt,
     User,
     UserMatch,
     UserSearch,
 )
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
+from kenspeckle.usecases import who
+from kenspeckle.usecases.receipts import ALGORITHM, Receipts
 from kenspeckle.usecases.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -52,9 +59,10 @@ class Audited:
     """Implements `ports.Recognizer` around another. An answer is given once its row is on disk; where the row can't be
     written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
 
-    def __init__(self, inner: Recognizer, recorder: Recorder) -> None:
+    def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts) -> None:
         self.inner = inner
         self.recorder = recorder
+        self.receipts = receipts
 
     # -- collections -------------------------------------------------------------------------------------------
 
@@ -139,14 +147,48 @@ class Audited:
         )
 
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
-        return self._run(
+        done, row = self._recorded(
             "DeleteFaces",
             collection_id,
             lambda: self.inner.delete_faces(collection_id, face_ids),
             asked=face_ids,
             faces=lambda done: list(done.deleted),
-            told=lambda done: {"unsuccessful": len(done.unsuccessful)},
+            told=lambda done: {"unsuccessful": len(done.unsuccessful), "images": list(done.images[:MOST_FACES])},
             most=MOST_DELETED,
+        )
+        if not done.deleted:
+            return done
+        went = Erased(
+            done.deleted,
+            done.images,
+            complete=done.complete,
+            face_count=len(done.deleted),
+            image_count=len(done.images),
+        )
+        return replace(done, receipt=self._receipt(Erasure.FACES, "", collection_id, went, row))
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        erased, row = self._recorded(
+            f"Erase{what.capitalize()}",
+            collection_id,
+            lambda: self.inner.erase(collection_id, what, name),
+            {"name": name},
+            faces=lambda erased: erased.face_ids,
+            count=lambda erased: erased.face_count,
+            told=lambda erased: {
+                "images": list(erased.images[:MOST_FACES]),
+                "image_count": erased.image_count,
+                "users": list(erased.users[:MOST_FACES]),
+                "complete": erased.complete,
+            },
+            most=MOST_DELETED,
+            worth=lambda erased: what is not Erasure.AGE or erased.face_count > 0,
+        )
+        return replace(erased, receipt=self._receipt(what, name, collection_id, erased, row))
+
+    def retain(self, collection_id: str, days: int | None) -> Collection:
+        return self._run(
+            "RetainCollection", collection_id, lambda: self.inner.retain(collection_id, days), {"days": days}
         )
 
     def search_faces(
@@ -325,12 +367,16 @@ class Audited:
         )
 
     def info(self) -> Mapping[str, object]:
-        return self.inner.info()
+        return {**self.inner.info(), "receipts": {"algorithm": ALGORITHM, "public_key": self.receipts.public_key}}
 
     def ready(self) -> None:
         self.inner.ready()
 
     # ----------------------------------------------------------------------------------------------------------
+
+    def _receipt(self, what: Erasure, name: str, collection_id: str, erased: Erased, row: AuditRow | None) -> Receipt:
+        at = self.recorder.now() if row is None else row.at
+        return self.receipts.receipt(what.value, name, collection_id, erased, who.current(), row, at)
 
     def _run(
         self,
@@ -342,9 +388,25 @@ class Audited:
         asked: Sequence[str] = (),
         faces: Callable[[T], Sequence[str]] | None = None,
         told: Callable[[T], Facts] | None = None,
-        most: int = MOST_FACES,
     ) -> T:
-        """Do the work and record it: faces of the answer, or those `asked` for where it failed or names none."""
+        return self._recorded(operation, collection_id, work, facts, asked=asked, faces=faces, told=told)[0]
+
+    def _recorded(
+        self,
+        operation: str,
+        collection_id: str | None,
+        work: Callable[[], T],
+        facts: Facts | None = None,
+        *,
+        asked: Sequence[str] = (),
+        faces: Callable[[T], Sequence[str]] | None = None,
+        count: Callable[[T], int] | None = None,
+        told: Callable[[T], Facts] | None = None,
+        most: int = MOST_FACES,
+        worth: Callable[[T], bool] | None = None,
+    ) -> tuple[T, AuditRow | None]:
+        """Do the work and record it: faces of the answer, or those `asked` for where it failed or names none. What is
+        not `worth` a row has none."""
         try:
             answer = work()
         except KenspeckleError as error:
@@ -353,12 +415,13 @@ class Audited:
         except Exception:
             self._note_failure(operation, collection_id, "internal_error", asked, facts)
             raise
+        if worth is not None and not worth(answer):
+            return answer, None
         ids = faces(answer) if faces is not None else asked
+        number = count(answer) if count is not None else len(ids)
         more = {**(facts or {}), **told(answer)} if told is not None else facts
-        self.recorder.record(
-            self.recorder.entry(operation, collection_id, face_ids=ids[:most], face_count=len(ids), facts=more)
-        )
-        return answer
+        entry = self.recorder.entry(operation, collection_id, face_ids=ids[:most], face_count=number, facts=more)
+        return answer, self.recorder.record(entry)
 
     def _note_failure(
         self, operation: str, collection_id: str | None, code: str, asked: Sequence[str], facts: Facts | None

@@ -9,6 +9,8 @@ from kenspeckle.errors import AlreadyExists
 from kenspeckle.usecases import rules
 from kenspeckle.usecases.parts import Parts
 
+REMOVED_AT_ONCE = 1000
+
 
 class Collections:
     """The collection half of `ports.Recognizer`."""
@@ -47,9 +49,7 @@ class Collections:
 
     def delete_collection(self, collection_id: str) -> None:
         """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
-        digests = self.parts.catalog.delete_collection(rules.collection_id(collection_id))
-        self.parts.index.forget(collection_id)
-        remove_images(self.parts, digests)
+        erase_collection(self.parts, rules.collection_id(collection_id))
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
@@ -64,10 +64,20 @@ class Collections:
         self.parts.catalog.remove_tags(rules.collection_id(collection_id), keys)
 
 
+def erase_collection(parts: Parts, collection_id: str) -> tuple[tuple[str, ...], bool]:
+    """Faces, users, tags and photographs; digests of the photographs, and whether nothing is left in any file."""
+    digests = parts.catalog.delete_collection(collection_id)
+    parts.index.forget(collection_id)
+    remove_images(parts, digests)
+    return digests, parts.scrubber.scrub(parts.catalog)
+
+
 def remove_images(parts: Parts, digests: Sequence[str]) -> None:
-    """Remove photographs whose last face went, unless one was indexed again meanwhile."""
-    if not digests:
-        return
-    with parts.digests.hold(digests):
-        wanted = parts.catalog.digests(digests)
-        parts.images.delete([digest for digest in digests if digest not in wanted])
+    """Remove photographs whose last face went, unless one was indexed again meanwhile; then they are off the list of
+    what is still to be removed."""
+    for start in range(0, len(digests), REMOVED_AT_ONCE):
+        some = digests[start : start + REMOVED_AT_ONCE]
+        with parts.digests.hold(some):
+            wanted = parts.catalog.digests(some)
+            parts.images.delete([digest for digest in some if digest not in wanted])
+            parts.catalog.removed(some)

@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace
 from kenspeckle.errors import KenspeckleError
@@ -154,7 +155,8 @@ class Enrolment:
         ids = rules.face_ids(face_ids)
         deleted, digests = self.parts.catalog.delete_faces(rules.collection_id(collection_id), ids)
         remove_images(self.parts, digests)
-        return deleted
+        complete = self.parts.scrubber.scrub(self.parts.catalog) if deleted.deleted else True
+        return replace(deleted, images=digests, complete=complete)
 
     def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""

@@ -13,6 +13,7 @@ from kenspeckle.ports import Catalog, Engine, Images, Index
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.digests import DigestLocks
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.scrubber import Scrubber
 
 
 def _ignore(stage: str, seconds: float) -> None:
@@ -32,6 +33,7 @@ class Parts:
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     digests: DigestLocks = field(default_factory=DigestLocks)
+    scrubber: Scrubber = field(default_factory=Scrubber)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
+from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.collections import Collections
 from kenspeckle.usecases.enroll import Enrolment
+from kenspeckle.usecases.erasing import Erasing
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.recognize import Recognition
 from kenspeckle.usecases.users import Users
 
+log = logging.getLogger(__name__)
 
-class LocalRecognizer(Collections, Enrolment, Recognition, Users):
+
+class LocalRecognizer(Collections, Enrolment, Recognition, Users, Erasing):
     """Implements `ports.Recognizer` over engine, index, catalog and images."""
 
     def __init__(self, parts: Parts) -> None:
@@ -21,6 +26,12 @@ class LocalRecognizer(Collections, Enrolment, Recognition, Users):
     def start(self) -> None:
         """Mend what a crash left half done; make sure the default collection is there."""
         self.parts.images.recover(self.parts.catalog.digests)
+        try:
+            self.work_off()
+        except KenspeckleError as error:
+            # A service starts where nothing can be written, too; housekeeping tries again.
+            log.error("photographs that were to be removed are still there: %s", error.message)
+        self.parts.scrubber.scrub(self.parts.catalog)
         self.ensure_default_collection()
 
     def info(self) -> Mapping[str, object]:

@@ -56,7 +56,7 @@ class Recorder:
         self.trail = trail
         self.key = key
         self._required = required
-        self._now = now
+        self.now = now
         self._waiting: deque[_Ticket] = deque()
         self._late: deque[AuditEntry] = deque()
         self._lost = 0
@@ -82,7 +82,7 @@ class Recorder:
         """An entry of now, by whom the context says."""
         actor = who.current()
         return AuditEntry(
-            at=self._now(),
+            at=self.now(),
             operation=operation,
             outcome=outcome,
             who=actor.key,
@@ -186,4 +186,4 @@ class Recorder:
         return found
 
     def _noted(self, operation: str, facts: Mapping[str, object] | None = None) -> AuditEntry:
-        return AuditEntry(self._now(), operation, "ok", who.SERVICE, facts=facts or {})
+        return AuditEntry(self.now(), operation, "ok", who.SERVICE, facts=facts or {})

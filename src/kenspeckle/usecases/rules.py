@@ -14,6 +14,7 @@ MAX_FACE_IDS = 4096
 MAX_PAGE = 4096
 MAX_FACES_A_USER = 100
 MAX_TAGS = 200
+MAX_RETENTION_DAYS = 36_500
 MAX_METADATA_BYTES = 2048
 
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}\Z")
@@ -63,6 +64,11 @@ def count(value: int, most: int, field: str) -> int:
     if not 1 <= value <= most:
         raise InvalidValue(f"{field} must be from 1 to {most}; {value} is not.", field=field)
     return value
+
+
+def retention_days(value: int) -> int:
+    """Returns the number of days, 1 to 36,500. Raises InvalidValue."""
+    return count(value, MAX_RETENTION_DAYS, "retention_days")
 
 
 def tags(values: Mapping[str, str]) -> dict[str, str]:

@@ -50,6 +50,7 @@ class Users:
             [collection_id, user_id],
             lambda: self.parts.catalog.delete_user(collection_id, rules.user_id(user_id)),
         )
+        self.parts.scrubber.scrub(self.parts.catalog)
 
     def get_user(self, collection_id: str, user_id: str) -> User:
         """Raises CollectionNotFound, UserNotFound."""

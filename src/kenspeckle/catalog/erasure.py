@@ -1,0 +1,103 @@
+"""Erasure: faces go whoever they belong to, and no file of the database holds what went; age and who is that old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import bindparam, delete, select, update
+
+from kenspeckle.catalog import rows
+from kenspeckle.catalog.connection import fetch
+from kenspeckle.catalog.faces import remove_faces
+from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, user_row
+from kenspeckle.catalog.tables import collections, faces, images, users
+from kenspeckle.catalog.users import set_template
+from kenspeckle.domain import Vector
+from kenspeckle.ports import Gone
+
+_FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)
+_OF_KEY = (
+    _FACE_IDS.where(images.c.collection_row == bindparam("collection_row"), images.c.key == bindparam("name"))
+    .order_by(faces.c.row)
+    .limit(bindparam("most"))
+)
+_AGED = (
+    _FACE_IDS.where(images.c.collection_row == bindparam("collection_row"), images.c.created_at < bindparam("before"))
+    .order_by(faces.c.row)
+    .limit(bindparam("most"))
+)
+_MEMBERS = select(faces.c.face_id, faces.c.template).where(faces.c.user_row == bindparam("user")).order_by(faces.c.row)
+_NAMES = select(users.c.row, users.c.user_id, users.c.template).where(
+    users.c.row.in_(bindparam("some", expanding=True))
+)
+_RETAIN = update(collections).where(collections.c.row == bindparam("held")).values(retention_days=bindparam("days"))
+
+
+class Erasing(Part):
+    """The part of `ports.Catalog` that erases."""
+
+    def erase_faces(
+        self,
+        collection_id: str,
+        face_ids: Sequence[str],
+        combine: Callable[[Sequence[Vector]], Vector],
+        *,
+        user_id: str | None = None,
+    ) -> Gone:
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            leaving = None if user_id is None else user_row(connection, held.row, user_id)
+            asked = list(dict.fromkeys(face_ids))
+            if leaving is not None:
+                asked += [one for one, _ in fetch(connection, _MEMBERS, {"user": leaving}) if one not in set(asked)]
+            found = found_faces(connection, held.row, asked)
+            numbers = [one.row for one in found.values()]
+            owners = {one.user_row for one in found.values() if one.user_row is not None}
+            emptied, digests = remove_faces(connection, numbers, {one.image_row for one in found.values()})
+            changed = [("face", number) for number in numbers]
+            names = []
+            for some in chunks(sorted(owners | ({leaving} if leaving is not None else set()))):
+                for row, name, template in connection.execute(_NAMES, {"some": some}).all():
+                    names.append(name)
+                    if template is not None:
+                        changed.append(("user", row))
+                    if row == leaving:
+                        connection.execute(delete(users).where(users.c.row == row))
+                        continue
+                    left = [rows.vector(one) for _, one in fetch(connection, _MEMBERS, {"user": row})]
+                    set_template(connection, row, len(left), combine(left) if left else None)
+            if changed or leaving is not None:
+                record(
+                    connection,
+                    held,
+                    self.log_limit,
+                    changed,
+                    faces=-len(numbers),
+                    images=-emptied,
+                    users=0 if leaving is None else -1,
+                )
+        return Gone(tuple(one for one in asked if one in found), tuple(names), digests)
+
+    def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            return tuple(
+                one for (one,) in fetch(connection, _OF_KEY, {"collection_row": row, "name": key, "most": limit})
+            )
+
+    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            return tuple(
+                one for (one,) in fetch(connection, _AGED, {"collection_row": row, "before": before, "most": limit})
+            )
+
+    def set_retention(self, collection_id: str, days: int | None) -> None:
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            connection.execute(_RETAIN, {"held": held.row, "days": days})
+            record(connection, held, self.log_limit)
+
+    def scrub(self) -> bool:
+        return self.database.scrub()

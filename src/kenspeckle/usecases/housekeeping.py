@@ -1,0 +1,114 @@
+"""Housekeeping of a running service: faces that are too old, rows of the audit trail too, and what could not wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from kenspeckle.domain import Erasure
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases import receipts, trail, who
+from kenspeckle.usecases.audited import Audited
+from kenspeckle.usecases.parts import Parts
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 3600.0
+PENDING_SECONDS = 5.0
+"""How soon it is tried again to have the database's side files forget what was deleted."""
+
+LEAP_SECONDS = 3600.0
+"""By so much the clock may differ from the time that passed; after a larger leap nothing is erased by age until the
+clock has run on for another hour."""
+
+RECEIPT = "RetentionReceipt"
+
+
+class Housekeeping:
+    """One thread, from `start` to `close`. `now` is the clock, `ticks` one that is never set."""
+
+    def __init__(
+        self,
+        recognizer: Audited,
+        parts: Parts,
+        work_off: Callable[[], None],
+        *,
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._recognizer = recognizer
+        self._parts = parts
+        self._work_off = work_off
+        self._now = now
+        self._ticks = ticks
+        self._last: tuple[float, float] | None = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin with a round at once."""
+        self._thread = threading.Thread(target=self._run, name="housekeeping")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the batch at hand and end the thread."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def round(self) -> None:
+        """Everything once."""
+        who.acting(who.Who(who.SERVICE))
+        recorder = self._recognizer.recorder
+        for work in (
+            self._work_off,
+            self._retention,
+            lambda: trail.trim(recorder, self._parts.settings.audit_days, self._now()),
+            # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
+            lambda: log.info("audit trail", extra={"anchor": trail.anchor_of(recorder.trail.audit_head())}),
+        ):
+            try:
+                work()
+            except KenspeckleError as error:
+                log.error("housekeeping: %s", error.message)
+
+    def _run(self) -> None:
+        due = self._ticks()
+        while not self._closing.is_set():
+            if self._ticks() >= due:
+                due = self._ticks() + EVERY_SECONDS
+                try:
+                    self.round()
+                except Exception:
+                    log.exception("housekeeping failed; it tries again in an hour")
+            if self._parts.scrubber.pending:
+                self._parts.scrubber.scrub(self._parts.catalog)
+            self._closing.wait(min(PENDING_SECONDS, max(0.0, due - self._ticks())))
+
+    def _retention(self) -> None:
+        now, ticks = self._now(), self._ticks()
+        last, self._last = self._last, (now, ticks)
+        if last is not None and abs((now - last[0]) - (ticks - last[1])) > LEAP_SECONDS:
+            log.error("the clock has leapt: nothing is erased by age in this round; see whether it is right")
+            return
+        cursor: str | None = None
+        while not self._closing.is_set():
+            page = self._recognizer.list_collections(100, cursor)
+            for one in page.items:
+                if one.retention_days is not None:
+                    self._erase(one.collection_id, one.retention_days)
+            cursor = page.cursor
+            if cursor is None:
+                break
+
+    def _erase(self, collection_id: str, days: int) -> None:
+        recorder = self._recognizer.recorder
+        while not self._closing.is_set():
+            erased = self._recognizer.erase(collection_id, Erasure.AGE, str(days))
+            if not erased.face_count or erased.receipt is None:
+                return
+            facts = receipts.described(erased.receipt)
+            recorder.record(recorder.entry(RECEIPT, collection_id, face_count=erased.face_count, facts=facts))
+            log.info("faces erased by age", extra={"collection": collection_id, "faces": erased.face_count})
