@@ -15,6 +15,7 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Erased,
     Face,
     FaceDetail,
     FaceMatch,
@@ -22,6 +23,7 @@ from kenspeckle.domain import (
     FaceSearch,
     ImageSearch,
     Indexed,
+    Receipt,
     UnindexedFace,
     UnsuccessfulAssociation,
     User,
@@ -145,6 +147,21 @@ def delete_faces(answer: Deleted) -> Json:
     }
 
 
+def receipt(one: Receipt) -> Json:
+    """A receipt of erasure, as `kenspeckle receipts verify` takes it."""
+    return {"receipt": dict(one.content), "public_key": one.public_key, "signature": one.signature}
+
+
+def erased(answer: Erased) -> Json:
+    """What was erased, in the shape of DeleteFacesResponse with the receipt."""
+    return with_receipt({"DeletedFaces": list(answer.face_ids), "UnsuccessfulFaceDeletions": []}, answer.receipt)
+
+
+def with_receipt(shape: Json, one: Receipt | None) -> Json:
+    """An answer with its receipt, where there is one."""
+    return shape if one is None else {**shape, "Receipt": receipt(one)}
+
+
 def collection(one: Collection, arn: str, model: str) -> Json:
     """DescribeCollectionResponse, with the name, tags, pack and revision that Rekognition's lacks."""
     return {
@@ -157,6 +174,7 @@ def collection(one: Collection, arn: str, model: str) -> Json:
         "Pack": one.pack,
         "Revision": one.revision,
         "Tags": dict(one.tags),
+        "RetentionDays": one.retention_days,
     }
 
 

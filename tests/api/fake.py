@@ -14,6 +14,8 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Erased,
+    Erasure,
     Face,
     FaceDetail,
     FaceMatch,
@@ -25,6 +27,7 @@ from kenspeckle.domain import (
     Page,
     QualityFilter,
     Reason,
+    Receipt,
     UnindexedFace,
     User,
 )
@@ -46,6 +49,7 @@ class FakeRecognizer(FakeUsers):
         self.people: dict[str, dict[str, User]] = {"kenspeckle": {}}
         self.images: dict[tuple[str, str], tuple[Image, bytes]] = {}
         self.tagged: dict[str, Mapping[str, str]] = {}
+        self.retention: dict[str, int | None] = {}
         self.fail: Exception | None = None
         self.hold: threading.Event | None = None
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -145,7 +149,15 @@ class FakeRecognizer(FakeUsers):
         faces = self._faces(collection_id)
         tags = self.tagged.get(collection_id, {})
         return Collection(
-            collection_id, "fake", "contract", 1.7e9, 7, len(faces), len(self.people[collection_id]), tags
+            collection_id,
+            "fake",
+            "contract",
+            1.7e9,
+            7,
+            len(faces),
+            len(self.people[collection_id]),
+            tags,
+            self.retention.get(collection_id),
         )
 
     def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
@@ -200,6 +212,31 @@ class FakeRecognizer(FakeUsers):
                 del faces[face_id]
                 gone.append(face_id)
         return Deleted(tuple(gone), tuple(stayed))
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        self._note("erase", what=what)
+        faces = self._faces(collection_id)
+        wanted = {
+            Erasure.IDENTITY: lambda face: face.external_image_id == name,
+            Erasure.IMAGE: lambda face: face.external_image_id == name,
+            Erasure.USER: lambda face: face.user_id == name,
+            Erasure.COLLECTION: lambda face: True,
+        }[what]
+        gone = [one for one, record in faces.items() if wanted(record.face)]
+        if what is Erasure.IMAGE and not gone:
+            raise ImageNotFound("No photograph is kept under this name.", field="key")
+        if what is Erasure.USER:
+            self.delete_user(collection_id, name)
+        for one in gone:
+            del faces[one]
+        if what is Erasure.COLLECTION:
+            self.delete_collection(collection_id)
+        receipt = Receipt({"erased": what.value, "faces": list(gone)}, "key", "signature")
+        return Erased(tuple(gone), face_count=len(gone), receipt=receipt)
+
+    def retain(self, collection_id: str, days: int | None) -> Collection:
+        self.retention[collection_id] = days
+        return self.describe_collection(collection_id)
 
     def search_faces(
         self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None

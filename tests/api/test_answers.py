@@ -236,7 +236,7 @@ def test_users(http: httpx.Client) -> None:
     assert http.get(f"{USERS}/keanu").json()["FaceCount"] == 1
     assert [one["FaceId"] for one in http.get(f"{FACES}?user_id=keanu").json()["Faces"]] == [face]
     assert http.delete(f"{FACES}/{face}").status_code == 409
-    stayed = http.delete(f"{FACES}?external_image_id=keanu-reeves.jpg").json()["UnsuccessfulFaceDeletions"]
+    stayed = http.post(f"{FACES}/delete", json={"FaceIds": [face]}).json()["UnsuccessfulFaceDeletions"]
     assert stayed == [{"FaceId": face, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}]
     http.put(f"{USERS}/reeves")
     listed = http.get(f"{USERS}?limit=1").json()

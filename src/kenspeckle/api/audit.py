@@ -71,17 +71,20 @@ def router(recorder: Recorder) -> APIRouter:
         "",
         response_model=AuditAnswer,
         operation_id="show_audit",
-        responses=refusals(("unauthenticated", "forbidden", "invalid_value", "storage_unavailable")),
+        responses={
+            200: {"content": {"application/json": {"example": {"rows": [_EXAMPLE], "before": None}}}},
+            **refusals(("unauthenticated", "forbidden", "invalid_value", "storage_unavailable")),
+        },
     )
     async def show_audit(
         since: Annotated[
             str | None, Query(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)
         ] = None,
         key: Annotated[str | None, Query(description="Id of a key, or open, cli, nobody.", max_length=255)] = None,
-        collection: Annotated[str | None, Query(max_length=255)] = None,
+        collection: Annotated[str | None, Query(description="Only this collection.", max_length=255)] = None,
         operation: Annotated[str | None, Query(description="As rows name it: IndexFaces.", max_length=255)] = None,
-        before: Annotated[int | None, Query(description="Rows older than this one.", ge=1, le=1 << 62)] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        before: Annotated[int | None, Query(description="Only rows older than this one.", ge=1, le=1 << 62)] = None,
+        limit: Annotated[int, Query(description="Rows at most.", ge=1, le=1000)] = 100,
     ) -> Response:
         """Rows of the audit trail, newest first. Reading it is recorded too."""
         begin = trail.moment(since, time.time()) if since is not None else None

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from kenspeckle import shapes
 from kenspeckle.api import bodies
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery
+from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery, ReceiptQuery
 from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.rights import granted
-from kenspeckle.api.schemas import FaceIds, NewCollection
-from kenspeckle.domain import Collection, Deleted
+from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
+from kenspeckle.domain import Collection, Erasure
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
 from kenspeckle.usecases import rules
 
@@ -57,14 +57,20 @@ class Collections:
         return answer(self._shape(made), 201)
 
     async def ensure_collection(self, request: Request, collection_id: CollectionId) -> Response:
-        """Create a collection (201), or find that it exists (200)."""
+        """Create a collection (201), or find that it exists (200).
+
+        A body with `RetentionDays` sets the age at which its faces are erased; without a body that stays as it is."""
         recognizer, name = self.edge.recognizer, request.state.collection
+        wanted = await bodies.json(request, CollectionChange)
 
         def ensure() -> tuple[Collection, int]:
             try:
-                return recognizer.create_collection(name), 201
+                found, status = recognizer.create_collection(name), 201
             except AlreadyExists:
-                return recognizer.describe_collection(name), 200
+                found, status = recognizer.describe_collection(name), 200
+            if "RetentionDays" in wanted.model_fields_set and found.retention_days != wanted.RetentionDays:
+                found = recognizer.retain(name, wanted.RetentionDays)
+            return found, status
 
         made, status = await self.edge.threads.call(ensure)
         return answer(self._shape(made), status)
@@ -74,9 +80,14 @@ class Collections:
         found = await self.edge.threads.call(self.edge.recognizer.describe_collection, request.state.collection)
         return answer(self._shape(found))
 
-    async def delete_collection(self, request: Request, collection_id: CollectionId) -> Response:
+    async def delete_collection(
+        self, request: Request, collection_id: CollectionId, query: Annotated[ReceiptQuery, Query()]
+    ) -> Response:
         """Delete a collection with all its faces, users and photographs. There is no way back."""
-        await self.edge.threads.call(self.edge.recognizer.delete_collection, request.state.collection)
+        recognizer, name = self.edge.recognizer, request.state.collection
+        if query.receipt:
+            return answer(shapes.erased(await self.edge.threads.call(recognizer.erase, name, Erasure.COLLECTION)))
+        await self.edge.threads.call(recognizer.delete_collection, name)
         return Response(status_code=204)
 
     async def list_faces(
@@ -112,21 +123,21 @@ class Collections:
                 f"The face {face_id!r} belongs to a user. Take it from the user first, or delete the user.",
                 field="face_id",
             )
-        return answer(shapes.delete_faces(done))
+        return answer(shapes.with_receipt(shapes.delete_faces(done), done.receipt))
 
     async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
         """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
         wanted = await bodies.json(request, FaceIds)
         done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, wanted.FaceIds)
-        return answer(shapes.delete_faces(done))
+        return answer(shapes.with_receipt(shapes.delete_faces(done), done.receipt))
 
     async def delete_identity(
         self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
     ) -> Response:
-        """Delete every face of one identity, that is, of one ExternalImageId, and the photographs they came from."""
-        name, identity = request.state.collection, rules.external_image_id(query.external_image_id)
-        done = await self.edge.threads.call(self._delete_identity, name, identity)
-        return answer(shapes.delete_faces(done))
+        """Erase one identity: every face of one ExternalImageId, those of users too, and their photographs."""
+        recognizer, identity = self.edge.recognizer, rules.external_image_id(query.external_image_id)
+        done = await self.edge.threads.call(recognizer.erase, request.state.collection, Erasure.IDENTITY, identity)
+        return answer(shapes.erased(done))
 
     async def search_face(
         self,
@@ -143,22 +154,6 @@ class Collections:
             return shapes.search_faces(face_id, matches, self._model(name))
 
         return answer(await self.edge.threads.call(search))
-
-    def _delete_identity(self, collection_id: str, identity: str) -> Deleted:
-        """Page by page, forward only, so that faces that stay (those of users) are met once."""
-        recognizer = self.edge.recognizer
-        deleted: list[str] = []
-        stayed: list[tuple[str, str]] = []
-        cursor: str | None = None
-        while True:
-            page = recognizer.list_faces(collection_id, rules.MAX_PAGE, cursor, external_image_id=identity)
-            if page.items:
-                done = recognizer.delete_faces(collection_id, [face.face_id for face in page.items])
-                deleted += done.deleted
-                stayed += done.unsuccessful
-            if page.cursor is None:
-                return Deleted(tuple(deleted), tuple(stayed))
-            cursor = page.cursor
 
     def _model(self, collection_id: str) -> str:
         return self.edge.face_model(self.edge.recognizer.describe_collection(collection_id).pack)

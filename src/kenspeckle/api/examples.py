@@ -19,6 +19,7 @@ from kenspeckle.domain import (
     Pose,
     Quality,
     Reason,
+    Receipt,
     UnindexedFace,
     User,
     UserMatch,
@@ -29,6 +30,29 @@ from kenspeckle.shapes import Json
 MODEL = "centerface-dlib-1"
 FACE_ID = "5cdd8a4b-6e0f-4a4f-9d4e-0d8a3a1d1f6b"
 IMAGE_ID = "1f0f7c6e-3f2b-4d36-8a07-6f7f1f0a9d11"
+
+
+_RECEIPT = Receipt(
+    {
+        "format": "kenspeckle-receipt",
+        "version": 1,
+        "at": "2026-01-31T12:00:00.000+00:00",
+        "erased": "identity",
+        "name": "keanu-reeves.jpg",
+        "collection": "visitors",
+        "faces": [FACE_ID],
+        "face_count": 1,
+        "images": ["9f" * 32],
+        "image_count": 1,
+        "users": [],
+        "complete": True,
+        "by": {"key": "key-4xk2mwq7c3ta", "name": "front desk"},
+        "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "audit": {"number": 42, "hash": "5a" * 32},
+    },
+    "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+    "QmFzZTY0IG9mIGEgc2lnbmF0dXJlIG9mIHNpeHR5LWZvdXIgYnl0ZXMu",
+)
 
 
 def answers() -> dict[str, Json]:
@@ -54,7 +78,7 @@ def answers() -> dict[str, Json]:
     search = shapes.search_faces_by_image(FaceSearch(detail, (match,)), MODEL)
     described = shapes.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
     user_described = shapes.user_description(user)
-    deleted = shapes.delete_faces(Deleted((FACE_ID,)))
+    deleted = shapes.with_receipt(shapes.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
     taken = shapes.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
     unused = UnindexedFace(small, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
     return {
@@ -85,6 +109,9 @@ def answers() -> dict[str, Json]:
         "delete_face": deleted,
         "delete_faces": deleted,
         "delete_identity": deleted,
+        "delete_image": deleted,
+        "delete_collection": deleted,
+        "delete_user": deleted,
         "search_face": shapes.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [match], MODEL),
         "list_users": shapes.list_users([user], None),
         "ensure_user": user_described,

@@ -113,6 +113,16 @@ class FacesQuery(PageQuery):
     external_image_id: Annotated[str | None, Field(max_length=255, description="Only faces of this identity.")] = None
 
 
+class ReceiptQuery(BaseModel):
+    receipt: Annotated[bool, Field(description="Answer 200 with a signed receipt, instead of 204.")] = False
+
+
+class UserDeletionQuery(BaseModel):
+    faces: Annotated[
+        bool, Field(description="Erase the user's faces and their photographs too, and answer 200 with a receipt.")
+    ] = False
+
+
 class IdentityQuery(BaseModel):
     external_image_id: Annotated[str, Field(max_length=255, description="The identity whose faces are deleted.")]
 

@@ -14,7 +14,7 @@ from kenspeckle import shapes
 from kenspeckle.api import bodies
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
-from kenspeckle.domain import FaceMatch, Image, ImageSearch, display_name
+from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, display_name
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases import rules
 
@@ -130,6 +130,18 @@ class Recognition:
             self.edge.recognizer.image, request.state.collection, _known_name(key)
         )
         return _picture(data, image.media_type, _image_headers(image))
+
+    async def delete_image(
+        self,
+        request: Request,
+        key: Annotated[str, Path(description="File name under which the photographs were indexed.")],
+        query: Annotated[InCollection, Query()],
+    ) -> Response:
+        """Erase every photograph stored under a file name, with all faces found on them, those of users too."""
+        done = await self.edge.threads.call(
+            self.edge.recognizer.erase, request.state.collection, Erasure.IMAGE, _known_name(key)
+        )
+        return answer(shapes.erased(done))
 
     async def thumbnail(self, request: Request, face_id: FaceId, query: Annotated[InCollection, Query()]) -> Response:
         """A stored face, cut out of its photograph: a JPEG of at most 256 pixels."""

@@ -51,6 +51,7 @@ RIGHTS: dict[str, Right | None] = {
     "detect": Right(Scope.SEARCH, Of.ANYTHING),
     "compare": Right(Scope.SEARCH, Of.ANYTHING),
     "image": Right(Scope.READ),
+    "delete_image": Right(Scope.DELETE),
     "thumbnail": Right(Scope.READ),
     "list_collections": Right(Scope.READ, Of.ANYTHING),
     "create_collection": Right(Scope.ADMIN, Of.SERVICE),

@@ -27,6 +27,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "search_users_by_image": PHOTOGRAPH,
     "compare": PAIR,
     "create_collection": json_body(schemas.NewCollection, {"CollectionId": "visitors", "Tags": {"site": "lobby"}}),
+    "ensure_collection": json_body(schemas.CollectionChange, {"RetentionDays": 30}),
     "delete_faces": json_body(schemas.FaceIds, _FACES),
     "disassociate_faces": json_body(schemas.FaceIds, _FACES),
     "associate_faces": json_body(schemas.AssociatedFaceIds, {**_FACES, "UserMatchThreshold": 75}),
@@ -78,7 +79,7 @@ TABLE: dict[str, Entry] = {
     ),
     "ensure_collection": Entry(("PUT",), _C, "collections", schemas.Collection, ("storage_full",), also=(201,)),
     "describe_collection": Entry(("GET",), _C, "collections", schemas.Collection, _HERE),
-    "delete_collection": Entry(("DELETE",), _C, "collections", None, _HERE, 204),
+    "delete_collection": Entry(("DELETE",), _C, "collections", schemas.DeletedFaces, _HERE, 200, also=(204,)),
     "list_faces": Entry(("GET",), _C + "/faces", "faces", schemas.FaceList, (*_HERE, "user_not_found", *_LISTED)),
     "delete_identity": Entry(("DELETE",), _C + "/faces", "faces", schemas.DeletedFaces, _HERE),
     "delete_faces": Entry(("POST",), _C + "/faces/delete", "faces", schemas.DeletedFaces, _HERE),
@@ -99,7 +100,15 @@ TABLE: dict[str, Entry] = {
     ),
     "ensure_user": Entry(("PUT",), _C + "/users/{user_id}", "users", schemas.UserDescription, _HERE, also=(201,)),
     "get_user": Entry(("GET",), _C + "/users/{user_id}", "users", schemas.UserDescription, (*_HERE, "user_not_found")),
-    "delete_user": Entry(("DELETE",), _C + "/users/{user_id}", "users", None, (*_HERE, "user_not_found"), 204),
+    "delete_user": Entry(
+        ("DELETE",),
+        _C + "/users/{user_id}",
+        "users",
+        schemas.DeletedFaces,
+        (*_HERE, "user_not_found"),
+        200,
+        also=(204,),
+    ),
     "associate_faces": Entry(
         ("POST",),
         _C + "/users/{user_id}/faces",
@@ -125,6 +134,9 @@ TABLE: dict[str, Entry] = {
         ("POST",), _C + "/users/{user_id}/search", "users", schemas.SearchUsers, (*_BOUND, "user_not_found")
     ),
     "image": Entry(("GET",), "/v1/images/{key:path}", "faces", None, (*_HERE, "image_not_found"), media="image/*"),
+    "delete_image": Entry(
+        ("DELETE",), "/v1/images/{key:path}", "faces", schemas.DeletedFaces, (*_HERE, "image_not_found")
+    ),
     "thumbnail": Entry(
         ("GET",),
         "/v1/faces/{face_id}/thumbnail",
@@ -186,10 +198,14 @@ def _codes(name: str, entry: Entry) -> tuple[str, ...]:
 def _success(entry: Entry, example: dict[str, Any] | None) -> dict[int | str, dict[str, Any]]:
     if entry.model is not None:
         content = {"application/json": {"example": example}}
-        return {
+        found: dict[int | str, dict[str, Any]] = {
             status: {"model": entry.model, "content": content, "description": _DONE[status]}
             for status in (entry.status, *entry.also)
+            if status != 204
         }
+        if 204 in entry.also:
+            found[204] = {"description": _DONE[204]}
+        return found
     if entry.media:
         kind = {"type": "string"} if entry.media.startswith("text/") else {"type": "string", "format": "binary"}
         schema = {"type": "object"} if entry.media == "application/json" else kind

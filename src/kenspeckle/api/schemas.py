@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
 from kenspeckle.usecases import rules
 
@@ -156,6 +156,7 @@ class Collection(Shape):
     Pack: str = Field(description="Model pack that its faces were described by.")
     Revision: int = Field(description="Grows by one with each write.")
     Tags: dict[str, str]
+    RetentionDays: int | None = Field(description="Age at which faces are erased; null keeps them for good.")
 
 
 class CollectionList(Shape):
@@ -176,9 +177,18 @@ class UnsuccessfulFaceDeletion(Shape):
     Reasons: list[str]
 
 
+class SignedReceipt(Shape):
+    """What was erased, signed with Ed25519 over `receipt` as JSON with sorted keys and no spaces."""
+
+    receipt: dict[str, JsonValue]
+    public_key: str = Field(description="Base64; compare it with the one of /v1/info.")
+    signature: str = Field(description="Base64.")
+
+
 class DeletedFaces(Shape):
     DeletedFaces: list[str]
     UnsuccessfulFaceDeletions: list[UnsuccessfulFaceDeletion]
+    Receipt: SignedReceipt | None = Field(default=None, description="Absent where nothing was deleted.")
 
 
 class User(Shape):
@@ -273,6 +283,16 @@ class Problem(BaseModel):
 class NewCollection(Shape):
     CollectionId: str = Field(validation_alias=AliasChoices("CollectionId", "id"))
     Tags: dict[str, str] | None = Field(default=None, validation_alias=AliasChoices("Tags", "tags"))
+
+
+class CollectionChange(Shape):
+    RetentionDays: int | None = Field(
+        default=None,
+        ge=1,
+        le=rules.MAX_RETENTION_DAYS,
+        validation_alias=AliasChoices("RetentionDays", "retention_days"),
+        description="Faces are erased once they are so old; null keeps them for good.",
+    )
 
 
 class FaceIds(Shape):

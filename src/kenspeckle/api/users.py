@@ -12,10 +12,10 @@ from kenspeckle import shapes
 from kenspeckle.api import bodies
 from kenspeckle.api.collections import CollectionId
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.queries import UserImageSearchQuery, UserSearchQuery, UsersQuery
+from kenspeckle.api.queries import UserDeletionQuery, UserImageSearchQuery, UserSearchQuery, UsersQuery
 from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.schemas import AssociatedFaceIds, FaceIds
-from kenspeckle.domain import User
+from kenspeckle.domain import Erasure, User
 from kenspeckle.errors import Conflict, FaceNotFound
 
 UserId = Annotated[
@@ -62,8 +62,18 @@ class Users:
         found = await self.edge.threads.call(self.edge.recognizer.get_user, request.state.collection, user_id)
         return answer(shapes.user_description(found))
 
-    async def delete_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
-        """Delete a user. Its faces stay in the collection, no longer anyone's."""
+    async def delete_user(
+        self,
+        request: Request,
+        collection_id: CollectionId,
+        user_id: UserId,
+        query: Annotated[UserDeletionQuery, Query()],
+    ) -> Response:
+        """Delete a user. Its faces stay in the collection, no longer anyone's; with `faces` they are erased too."""
+        if query.faces:
+            recognizer, name = self.edge.recognizer, request.state.collection
+            done = await self.edge.threads.call(recognizer.erase, name, Erasure.USER, user_id)
+            return answer(shapes.erased(done))
         await self.edge.threads.call(self.edge.recognizer.delete_user, request.state.collection, user_id)
         return Response(status_code=204)
 

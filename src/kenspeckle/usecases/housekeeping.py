@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from kenspeckle import shapes
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.usecases import receipts, trail, who
+from kenspeckle.usecases import trail, who
 from kenspeckle.usecases.audited import Audited
 from kenspeckle.usecases.parts import Parts
 
@@ -109,6 +110,6 @@ class Housekeeping:
             erased = self._recognizer.erase(collection_id, Erasure.AGE, str(days))
             if not erased.face_count or erased.receipt is None:
                 return
-            facts = receipts.described(erased.receipt)
+            facts = shapes.receipt(erased.receipt)
             recorder.record(recorder.entry(RECEIPT, collection_id, face_count=erased.face_count, facts=facts))
             log.info("faces erased by age", extra={"collection": collection_id, "faces": erased.face_count})

@@ -68,15 +68,6 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
-def described(receipt: Receipt) -> dict[str, Any]:
-    """As JSON, which `verified` takes."""
-    return {
-        "receipt": dict(receipt.content),
-        "public_key": receipt.public_key,
-        "signature": receipt.signature,
-    }
-
-
 def verified(document: object, public_key: str) -> dict[str, Any]:
     """The content of a receipt whose signature was made with the key that belongs to `public_key` (base64).
 
