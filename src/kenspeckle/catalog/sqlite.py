@@ -7,22 +7,19 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from kenspeckle.catalog.connection import COLLIDES, Database
+from kenspeckle.catalog.scrub import scrub
 from kenspeckle.errors import Conflict, KenspeckleError, SettingError, StorageFull, StorageUnavailable
 
 BUSY_SECONDS = 10.0
 """Longest wait for another writer."""
-
-SCRUB_SECONDS = 2.0
-"""Longest wait for readers to be done with the write-ahead log, and how long (ms) others wait for us meanwhile."""
-SCRUB_PATIENCE_MS = 50
 
 PAGE_BYTES = 8192
 """Ten 128-D faces a page: reading them all is 1.5 times faster than with SQLite's 4096, where five leave a gap."""
@@ -91,7 +88,7 @@ def database(url: URL) -> Database:
         return _explain(error, path)
 
     def forget() -> bool:
-        return _truncate_log(engine, turn)
+        return scrub(path, turn)
 
     made = Database(engine, engine.execution_options(**{_WRITES: True}), turn, sqlite3.Error, explain, forget)
     _make_file(path)
@@ -150,33 +147,6 @@ def _use_wal(engine: Engine) -> None:
             time.sleep(0.02)
         finally:
             connection.close()
-
-
-def _truncate_log(engine: Engine, turn: Callable[[], AbstractContextManager[None]]) -> bool:
-    """Fold the write-ahead log, which holds older states of pages, into the database and cut it to nothing."""
-    deadline = time.monotonic() + SCRUB_SECONDS
-    while True:
-        with turn():
-            connection = engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                # A short patience, again and again: others must not wait for us while we wait for a reader.
-                cursor.execute(f"PRAGMA busy_timeout={SCRUB_PATIENCE_MS}")
-                try:
-                    busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                finally:
-                    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    raise
-                busy = 1
-            finally:
-                connection.close()
-        if not busy:
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
 
 
 def _explain(error: BaseException, path: Path) -> KenspeckleError | None:
