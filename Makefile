@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
-$(MODELS): $(READY)
+$(MODELS): $(READY) src/kenspeckle/vision/packs.py src/kenspeckle/vision/samples.py
 	@echo "== model pack and sample photographs"
 	$(BIN)/kenspeckle models pull --samples
 	@touch $@

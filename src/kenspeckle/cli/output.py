@@ -15,6 +15,9 @@ from rich.text import Text
 
 from kenspeckle.cli.failures import printable
 
+PIPE_WIDTH = 1000
+"""Columns where nobody looks: rich would take 80 and fold."""
+
 
 @lru_cache(maxsize=1)
 def _consoles() -> tuple[Console, Console]:
@@ -64,8 +67,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Ite
         shape.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         shape.add_row(*(Text(printable(cell)) for cell in row))
-    console = out()
-    console.print(shape, width=None if console.is_terminal else 400, crop=False)
+    console = out() if out().is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    console.print(shape)
 
 
 def moment(seconds: float) -> str:
