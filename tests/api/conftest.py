@@ -15,7 +15,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from tests.api.fake import FakeRecognizer
 
 from kenspeckle.api.app import create_app
 from kenspeckle.api.connection import Connection
@@ -23,6 +22,7 @@ from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Unauthenticated
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
+from tests.api.fake import FakeRecognizer
 
 LIMIT = 200_000
 

@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
-
 from kenspeckle.domain import (
     Collection,
     Comparison,
@@ -39,6 +37,7 @@ from kenspeckle.errors import (
     NoFace,
 )
 from kenspeckle.usecases import rules
+from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
 
 
 class FakeRecognizer(FakeUsers):

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.conftest import Server
-from tests.api.fake import photograph
 
 from kenspeckle.api import schemas
 from kenspeckle.domain import QualityFilter, display_name
+from tests.api.conftest import Server
+from tests.api.fake import photograph
 
 FACES = "/v1/collections/kenspeckle/faces"
 USERS = "/v1/collections/kenspeckle/users"

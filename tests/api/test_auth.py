@@ -13,8 +13,6 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from tests.api.fake import FakeRecognizer
-from tests.unit.memory_keys import MemoryKeys
 
 from kenspeckle.api import keys as keys_
 from kenspeckle.api.app import create_app
@@ -25,6 +23,8 @@ from kenspeckle.errors import StorageUnavailable, Unauthenticated
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access import Access
 from kenspeckle.usecases.gate import Gate
+from tests.api.fake import FakeRecognizer
+from tests.unit.memory_keys import MemoryKeys
 
 LOCAL = [(b"host", b"127.0.0.1:8080")]
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from tests.api.conftest import LIMIT, Server, drained
-from tests.api.fake import photograph
 
 from kenspeckle.api import bodies
 from kenspeckle.api import connection as connection_
+from tests.api.conftest import LIMIT, Server, drained
+from tests.api.fake import photograph
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.conftest import LIMIT, Server
-from tests.api.fake import photograph
 
 from kenspeckle.api import bodies
 from kenspeckle.errors import DamagedImage, ImageTooLarge, PackMismatch, StorageFull
+from tests.api.conftest import LIMIT, Server
+from tests.api.fake import photograph
 
 UUID = "00000000-0000-0000-0000-000000000000"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.api.conftest import Server
-from tests.api.fake import every_error, photograph
 
 from kenspeckle.api import failures, openapi
 from kenspeckle.errors import KenspeckleError, ModelMissing, Overloaded, RateLimited, SettingError, Unauthenticated
+from tests.api.conftest import Server
+from tests.api.fake import every_error, photograph
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)

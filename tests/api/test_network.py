@@ -20,7 +20,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography import x509
-from tests.unit.certificates import Pair, pair
 
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
@@ -30,6 +29,7 @@ from kenspeckle.domain import Period, Plan
 from kenspeckle.settings import load
 from kenspeckle.usecases.access import Access
 from kenspeckle.usecases.credentials import Created
+from tests.unit.certificates import Pair, pair
 
 PAGE = "https://app.example.org"
 PLANS = {

@@ -18,9 +18,6 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from tests.api.conftest import Server as Running
-from tests.api.conftest import key, running
-from tests.api.fake import photograph
 
 from kenspeckle.api import logs, threads
 from kenspeckle.api.server import Server, config
@@ -28,6 +25,9 @@ from kenspeckle.domain import Principal, Scope
 from kenspeckle.errors import ModelMissing, Overloaded, StorageUnavailable
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
+from tests.api.conftest import Server as Running
+from tests.api.conftest import key, running
+from tests.api.fake import photograph
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -7,8 +7,6 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.api.conftest import Server, key, running
-from tests.api.fake import photograph
 
 from kenspeckle.api import bodies
 from kenspeckle.api.edge import answer
@@ -16,6 +14,8 @@ from kenspeckle.api.rights import RIGHTS, Of, guarded
 from kenspeckle.api.routes import TABLE
 from kenspeckle.api.schemas import FaceIds
 from kenspeckle.domain import Principal, Scope
+from tests.api.conftest import Server, key, running
+from tests.api.fake import photograph
 
 FACE = "00000000-0000-0000-0000-000000000000"
 CASES = [(name, method) for name, entry in TABLE.items() for method in entry.methods]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.catalogs import detail, gallery, person, photo
 
 from kenspeckle.audit import described
 from kenspeckle.catalog.sql import SqlCatalog
@@ -32,6 +31,7 @@ from kenspeckle.errors import FaceNotFound, StorageFull
 from kenspeckle.ports import Recognizer
 from kenspeckle.usecases.audited import MOST_FACES, NOT_RECORDED, Audited
 from kenspeckle.usecases.recorder import Recorder
+from tests.catalogs import detail, gallery, person, photo
 
 KEY = b"k" * 32
 PIXELS = b"these are the pixels of a photograph"

@@ -6,9 +6,9 @@ import re
 
 import pytest
 from PIL import Image
-from tests.cli.conftest import Command
 
 from kenspeckle.cli.contact_sheet import TILE
+from tests.cli.conftest import Command
 
 
 def test_the_demo_finds_everyone(command: Command) -> None:

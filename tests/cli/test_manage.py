@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.cli.conftest import Command
 
 from kenspeckle.cli.launch import Launched
 from kenspeckle.vision.packs import Samples
+from tests.cli.conftest import Command
 
 
 @pytest.fixture(params=["local", "remote"])

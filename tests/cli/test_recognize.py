@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from tests.cli.conftest import Command
 
 from kenspeckle.cli.launch import Launched
 from kenspeckle.vision.packs import Samples
+from tests.cli.conftest import Command
 
 
 @pytest.fixture(params=["local", "remote"])

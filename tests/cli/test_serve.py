@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.cli.conftest import Command
 
 from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.launch import launched, stop
 from kenspeckle.cli.serve import address
 from kenspeckle.vision.packs import Samples
+from tests.cli.conftest import Command
 
 
 def test_a_port_in_use_is_said_before_anything_is_loaded(command: Command, tmp_path: Path) -> None:

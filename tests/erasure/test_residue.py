@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.catalogs import detail, gallery, person, photo
 
 from kenspeckle.catalog import residue, scrub
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Vector
 from kenspeckle.ports import NewFace
 from kenspeckle.usecases.users import combined
+from tests.catalogs import detail, gallery, person, photo
 
 DIMENSION = 128
 

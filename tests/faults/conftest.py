@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.faults.portraits import Portraits, sample
 
 from kenspeckle.cli.launch import Launched, launched
 from kenspeckle.images.folder import PRESENCE
+from tests.faults.portraits import Portraits, sample
 
 SOAK = os.environ.get("KENSPECKLE_SOAK", "") not in ("", "0")
 """`make soak` sets this: the long form of every test here."""

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.faults.conftest import resident_mib
-from tests.faults.portraits import Portraits
 
 from kenspeckle.cli.launch import Launched
+from tests.faults.conftest import resident_mib
+from tests.faults.portraits import Portraits
 
 HEAD = b"POST /v1/detect HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.faults.conftest import listed_faces
-from tests.faults.portraits import Portraits
 
 from kenspeckle.cli.launch import launched
+from tests.faults.conftest import listed_faces
+from tests.faults.portraits import Portraits
 
 LENIENT = {"KENSPECKLE_AUDIT_REQUIRED": "false"}
 

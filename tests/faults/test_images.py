@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterator
 
 import httpx
+
+from kenspeckle.cli.launch import Launched
 from tests.faults.conftest import either, resident_mib
 from tests.faults.mutations import mutated, seeds
 from tests.faults.portraits import Portraits
-
-from kenspeckle.cli.launch import Launched
 
 CLIENTS = 4
 MOST_MIB = 1200

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from tests.catalogs import gallery, held, photo, template
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Face
 from kenspeckle.errors import ImageNotFound
+from tests.catalogs import gallery, held, photo, template
 
 REPOSITORY = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (200 if os.environ.get("KENSPECKLE_SOAK") else 15))

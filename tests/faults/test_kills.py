@@ -10,10 +10,10 @@ from collections import deque
 from pathlib import Path
 
 import httpx
-from tests.faults.conftest import either, listed_faces, stored_photographs
-from tests.faults.portraits import Portraits
 
 from kenspeckle.cli.launch import launched
+from tests.faults.conftest import either, listed_faces, stored_photographs
+from tests.faults.portraits import Portraits
 
 CLIENTS = 3
 START_SECONDS = 20.0

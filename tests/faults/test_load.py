@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import httpx
-from tests.faults.conftest import either, listed_faces
-from tests.faults.portraits import Portraits
 
 from kenspeckle.cli.launch import Launched, launched
+from tests.faults.conftest import either, listed_faces
+from tests.faults.portraits import Portraits
 
 CLIENTS = 4
 

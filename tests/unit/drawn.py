@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.fakes import FakeCatalog, FakeImages
 
 from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
 from kenspeckle.errors import UnsupportedImage
@@ -17,6 +16,7 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.recognizer import LocalRecognizer
+from tests.fakes import FakeCatalog, FakeImages
 
 CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")

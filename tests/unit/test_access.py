@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.memory_keys import MemoryKeys
 
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.domain import Key, Principal, Scope
@@ -30,6 +29,7 @@ from kenspeckle.usecases import access as access_
 from kenspeckle.usecases.access import TRUST_SECONDS, Access, require
 from kenspeckle.usecases.credentials import expiry, well_formed
 from kenspeckle.usecases.loopback import is_loopback, is_loopback_address, require_key_for
+from tests.unit.memory_keys import MemoryKeys
 
 NOW = 1_800_000_000.0
 

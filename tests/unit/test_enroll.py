@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.drawn import DrawnEngine, drawing, recognizer
 
 from kenspeckle.domain import QualityFilter, Reason
 from kenspeckle.errors import (
@@ -19,6 +18,7 @@ from kenspeckle.errors import (
     UnsupportedImage,
 )
 from kenspeckle.usecases.recognizer import LocalRecognizer
+from tests.unit.drawn import DrawnEngine, drawing, recognizer
 
 HOME = "kenspeckle"
 

@@ -7,11 +7,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-from tests.unit.certificates import Pair, pair
 
 from kenspeckle.api import cors, tls
 from kenspeckle.api.proxies import trusted
 from kenspeckle.errors import SettingError
+from tests.unit.certificates import Pair, pair
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.drawn import drawing, recognizer
 
 from kenspeckle.domain import QualityFilter, Reason
 from kenspeckle.errors import FaceNotFound, InvalidValue, NoFace
 from kenspeckle.usecases.recognizer import LocalRecognizer
+from tests.unit.drawn import drawing, recognizer
 
 HOME = "kenspeckle"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

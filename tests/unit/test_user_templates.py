@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.unit.drawn import drawing, recognizer
 
 from kenspeckle.errors import Conflict, IdempotencyMismatch, InvalidValue, UserNotFound
 from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.users import combined
+from tests.unit.drawn import drawing, recognizer
 
 HOME = "kenspeckle"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

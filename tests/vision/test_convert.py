@@ -14,12 +14,12 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tests.vision.dlib_writer import Writer, integer, integers, network
-from tests.vision.make_golden import GOLDEN, PEERS, chips
 
 from kenspeckle.vision import convert_centerface, convert_dlib, packs
 from kenspeckle.vision.dlib_format import FormatError
 from kenspeckle.vision.dlib_resnet import parse
+from tests.vision.dlib_writer import Writer, integer, integers, network
+from tests.vision.make_golden import GOLDEN, PEERS, chips
 
 Chips = dict[str, npt.NDArray[np.uint8]]
 

@@ -7,11 +7,11 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from tests.vision import drawing
-from tests.vision.drawing import BLUE, GREEN, HEIC, RED, encode, exif, quarters, turned
 
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
 from kenspeckle.vision.decode import MAX_SCANS, WORKING_PIXELS, Photograph
+from tests.vision import drawing
+from tests.vision.drawing import BLUE, GREEN, HEIC, RED, encode, exif, quarters, turned
 
 
 def photograph(data: bytes, *, max_bytes: int = 1 << 24, max_pixels: int = 50_000_000) -> Photograph:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.vision.make_golden import GOLDEN, chips
 
 from kenspeckle.vision import packs
 from kenspeckle.vision.embed import template
 from kenspeckle.vision.sessions import Network
+from tests.vision.make_golden import GOLDEN, chips
 
 
 @pytest.fixture(scope="module")

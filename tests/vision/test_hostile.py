@@ -6,12 +6,12 @@ import random
 
 import pytest
 from PIL import Image
-from tests.vision import drawing
-from tests.vision.drawing import HEIC, encode, exif
 
 from kenspeckle.errors import ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
 from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
+from tests.vision import drawing
+from tests.vision.drawing import HEIC, encode, exif
 
 MUTATIONS = 120
 

@@ -15,11 +15,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.vision.package_index import Index, member, serving
 
 from kenspeckle.errors import ModelMissing, SettingError
 from kenspeckle.vision import packs
 from kenspeckle.vision.install import FETCHED
+from tests.vision.package_index import Index, member, serving
 
 SMALL = {"detector": b"finds" * 9000, "embedder": b"describes" * 9000}
 

@@ -7,11 +7,11 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from tests.vision.drawing import encode, exif
 
 from kenspeckle.domain import Box, Landmark
 from kenspeckle.errors import UnsupportedImage
 from kenspeckle.vision.picture import MAX_SIDE, MIN_SIDE, Mark, annotate
+from tests.vision.drawing import encode, exif
 
 GREY = (120, 120, 120)
 

@@ -15,10 +15,12 @@ from kenspeckle.cli import (
     collections,
     demo,
     encode,
+    erase,
     faces,
     index,
     keys,
     models,
+    receipts,
     recognize,
     serve,
     show_settings,
@@ -70,6 +72,8 @@ app.add_typer(collections.app, name="collections", rich_help_panel=MANAGE)
 app.add_typer(faces.app, name="faces", rich_help_panel=MANAGE)
 app.add_typer(users.app, name="users", rich_help_panel=MANAGE)
 app.add_typer(keys.app, name="keys", rich_help_panel=MANAGE)
+app.command(rich_help_panel=MANAGE)(erase.erase)
+app.add_typer(receipts.app, name="receipts", rich_help_panel=MANAGE)
 app.add_typer(audit.app, name="audit", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)

@@ -105,6 +105,31 @@ def delete(
     output.say(f"Deleted collection {name}.")
 
 
+@app.command()
+@reported(FAILED)
+def retain(
+    name: Name,
+    days: Annotated[str, typer.Argument(metavar="DAYS", help="Erase faces once they are so old; off keeps them.")],
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Set how long a collection keeps faces. The service erases older ones within an hour, and at its next start."""
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+
+    if days != "off" and not days.isdigit():
+        raise typer.BadParameter(f"'{days}' is neither a number of days nor off.", param_hint="DAYS")
+    with opened(url, api_key, data_dir) as target:
+        found = target.recognizer.retain(name, None if days == "off" else int(days))
+    if json:
+        output.emit(shape(found))
+    else:
+        kept = "for good" if found.retention_days is None else f"for {found.retention_days:,} days"
+        output.say(f"{name} keeps faces {kept}.")
+
+
 def shape(one: Collection) -> dict[str, Any]:
     """A collection as JSON, in the member names of DescribeCollection."""
     return {
@@ -114,6 +139,7 @@ def shape(one: Collection) -> dict[str, Any]:
         "FaceModelVersion": one.pack,
         "CreationTimestamp": one.created_at,
         "Tags": dict(one.tags),
+        "RetentionDays": one.retention_days,
     }
 
 
@@ -127,11 +153,12 @@ def _table(found: list[Collection]) -> None:
             f"{one.user_count:,}",
             one.pack,
             output.moment(one.created_at),
+            "" if one.retention_days is None else f"{one.retention_days:,} days",
             ", ".join(f"{key}={value}" for key, value in one.tags.items()),
         )
         for one in found
     ]
-    output.table(("collection", "faces", "users", "pack", "created", "tags"), rows, numbers=("faces", "users"))
+    output.table(("collection", "faces", "users", "pack", "created", "kept", "tags"), rows, numbers=("faces", "users"))
 
 
 def _tag(text: str) -> tuple[str, str]:

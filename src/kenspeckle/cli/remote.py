@@ -19,6 +19,8 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Erased,
+    Erasure,
     Face,
     FaceDetail,
     FaceRecord,
@@ -163,6 +165,26 @@ class Remote:
         path = f"{self._collection(collection_id)}/faces/delete"
         response = self._ask("POST", path, content=body, headers={"content-type": "application/json"})
         return shapes.deleted_of(_json(response))
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        """Of the whole default collection the server has to be asked for its name first."""
+        home = collection_id or self._default_collection()
+        if what is Erasure.IMAGE:
+            response = self._ask("DELETE", f"/v1/images/{_part(name)}", {"collection": home})
+        elif what is Erasure.IDENTITY:
+            response = self._ask("DELETE", self._faces(home), {"external_image_id": name})
+        elif what is Erasure.USER:
+            response = self._ask("DELETE", self._users(home, name), {"faces": True})
+        else:
+            response = self._ask("DELETE", f"/v1/collections/{_part(home)}", {"receipt": True})
+        return shapes.erased_of(_json(response))
+
+    def retain(self, collection_id: str, days: int | None) -> Collection:
+        body = orjson.dumps({"RetentionDays": days})
+        path = f"/v1/collections/{_part(collection_id)}"
+        return shapes.collection_of(
+            _json(self._ask("PUT", path, content=body, headers={"content-type": "application/json"}))
+        )
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes:
         return self._ask("GET", f"/v1/faces/{_part(face_id)}/thumbnail", {"collection": collection_id}).content
