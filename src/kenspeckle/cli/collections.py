@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Collection
@@ -120,7 +120,9 @@ def retain(
     from kenspeckle.cli.target import opened
 
     if days != "off" and not days.isdigit():
-        raise typer.BadParameter(f"'{days}' is neither a number of days nor off.", param_hint="DAYS")
+        raise CommandFailed(
+            f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces for good."
+        )
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.retain(name, None if days == "off" else int(days))
     if json:

@@ -167,16 +167,14 @@ class Remote:
         return shapes.deleted_of(_json(response))
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
-        """Of the whole default collection the server has to be asked for its name first."""
-        home = collection_id or self._default_collection()
         if what is Erasure.IMAGE:
-            response = self._ask("DELETE", f"/v1/images/{_part(name)}", {"collection": home})
+            response = self._ask("DELETE", f"/v1/images/{_part(name)}", {"collection": collection_id})
         elif what is Erasure.IDENTITY:
-            response = self._ask("DELETE", self._faces(home), {"external_image_id": name})
+            response = self._ask("DELETE", self._faces(collection_id), {"external_image_id": name})
         elif what is Erasure.USER:
-            response = self._ask("DELETE", self._users(home, name), {"faces": True})
+            response = self._ask("DELETE", self._users(collection_id, name), {"faces": True})
         else:
-            response = self._ask("DELETE", f"/v1/collections/{_part(home)}", {"receipt": True})
+            response = self._ask("DELETE", self._collection(collection_id), {"receipt": True})
         return shapes.erased_of(_json(response))
 
     def retain(self, collection_id: str, days: int | None) -> Collection:

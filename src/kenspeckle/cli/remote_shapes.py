@@ -12,6 +12,7 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Erased,
     Face,
     FaceDetail,
     FaceMatch,
@@ -24,6 +25,7 @@ from kenspeckle.domain import (
     Pose,
     Quality,
     Reason,
+    Receipt,
     UnindexedFace,
     UnsuccessfulAssociation,
     User,
@@ -122,6 +124,20 @@ def deleted_of(shape: Json) -> Deleted:
     return Deleted(tuple(shape["DeletedFaces"]), tuple((one["FaceId"], ", ".join(one["Reasons"])) for one in failed))
 
 
+def erased_of(shape: Json) -> Erased:
+    signed = shape.get("Receipt") or {}
+    content: Json = signed.get("receipt", {})
+    return Erased(
+        tuple(shape["DeletedFaces"]),
+        tuple(content.get("images", ())),
+        tuple(content.get("users", ())),
+        bool(content.get("complete", True)),
+        face_count=int(content.get("face_count", len(shape["DeletedFaces"]))),
+        image_count=int(content.get("image_count", 0)),
+        receipt=Receipt(content, signed["public_key"], signed["signature"]) if signed else None,
+    )
+
+
 def user_of(shape: Json, collection: str) -> User:
     return User(
         user_id=shape["UserId"],
@@ -169,6 +185,7 @@ def collection_of(shape: Json) -> Collection:
         face_count=int(shape.get("FaceCount", 0)),
         user_count=int(shape.get("UserCount", 0)),
         tags=dict(shape.get("Tags", {})),
+        retention_days=shape.get("RetentionDays"),
     )
 
 

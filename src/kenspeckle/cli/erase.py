@@ -1,0 +1,89 @@
+"""`kenspeckle erase`: everything of an identity, a user, a photograph or a collection, with a signed receipt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.domain import Erasure
+
+
+@reported(FAILED)
+def erase(
+    identity: Annotated[
+        str | None, typer.Option("--identity", metavar="NAME", help="All faces indexed under this name, users' too.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="This user and all its faces.")] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="KEY", help="The photographs stored under this file name.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="The whole collection, with its users and photographs.")
+    ] = False,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.")
+    ] = None,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Erase faces with all that was made of them: templates, thumbnails, photographs, and the bytes in the database.
+
+    There is no way back, but for backups, which have to be erased too. Exit code 1 if it failed, or if a reader still
+    needed older states of the database; the service then finishes by itself.
+    """
+    import orjson
+
+    from kenspeckle import shapes
+    from kenspeckle.cli import output
+    from kenspeckle.cli.target import opened
+    from kenspeckle.usecases.whole_file import whole_file
+
+    what, name = _chosen(identity, user, image, everything)
+    if receipt is not None and receipt.exists():
+        raise CommandFailed(f"{receipt} exists.", "Choose another name for the receipt.")
+    with opened(url, api_key, data_dir, collection) as target:
+        if not yes:
+            where = target.collection or "the default collection"
+            subject = f"all of {where}" if what == "collection" else f"{what} {name} of {where}"
+            typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
+        done = target.recognizer.erase(target.collection, what, name)
+    document = shapes.receipt(done.receipt) if done.receipt is not None else {}
+    if receipt is not None:
+        with whole_file(receipt) as file:
+            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if json:
+        output.emit(document)
+    else:
+        output.say(f"Erased {done.face_count:,} faces and {done.image_count:,} photographs.")
+        if receipt is not None:
+            output.remark(f"The receipt is in {receipt}.")
+    if not done.complete:
+        output.remark("A reader still needs older states of the database; they go once it is done.", "yellow")
+        raise typer.Exit(NEGATIVE)
+
+
+def _chosen(identity: str | None, user: str | None, image: str | None, everything: bool) -> tuple[Erasure, str]:
+    from kenspeckle.domain import Erasure
+
+    named = [
+        (kind, name)
+        for kind, name in ((Erasure.IDENTITY, identity), (Erasure.USER, user), (Erasure.IMAGE, image))
+        if name is not None
+    ]
+    if everything:
+        named.append((Erasure.COLLECTION, ""))
+    if len(named) != 1:
+        raise CommandFailed(
+            "Say what to erase, one thing at a time.", "Give one of --identity, --user, --image, --everything."
+        )
+    return named[0]

@@ -1,0 +1,355 @@
+"""Erasure of the real service: right after the answer no file of the data folder holds what went; its receipt holds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from kenspeckle import settings
+from kenspeckle.audit import described
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.cli.app import app
+from kenspeckle.cli.launch import launched
+from kenspeckle.domain import Erasure
+from kenspeckle.errors import ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
+from kenspeckle.images.folder import FolderImages
+from kenspeckle.main import Service, build
+from kenspeckle.ports import AuditQuery
+from kenspeckle.shapes import receipt as shape
+from kenspeckle.usecases import housekeeping, receipts, trail
+from kenspeckle.usecases.recorder import Recorder
+
+GRACE = settings.load(environ={}).models_dir / "samples" / "grace_hopper.jpg"
+HOME = "kenspeckle"
+DAY = 86_400.0
+
+
+def variation(number: int) -> bytes:
+    """The portrait in other bytes."""
+    picture = Image.open(GRACE).convert("RGB")
+    file = io.BytesIO()
+    picture.resize((300 + number, 360)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def parts(secret: bytes) -> list[bytes]:
+    """Pieces of 48 bytes all over it, but for the head, which photographs share."""
+    return [secret[at : at + 48] for at in range(len(secret) * 3 // 8 // 48 * 48, len(secret) - 48, 48)]
+
+
+class Held:
+    """A service on a folder, and what is secret of what it stored."""
+
+    def __init__(self, folder: Path, **more: Any) -> None:
+        self.folder = folder
+        self.settings = replace(settings.load({"data_dir": folder}, environ={}), workers=1, **more)
+        self.service: Service = build(self.settings)
+        self.secrets: dict[str, list[bytes]] = {}
+
+    def store(self, name: str, number: int, collection: str = HOME) -> str:
+        """A face under an identity; its bytes are remembered under the identity."""
+        image = variation(number)
+        face = self.service.recognizer.index_faces(collection, image, name).records[0].face.face_id
+        template = self.service.catalog.face(collection, face)[1].tobytes()
+        thumbnail = self.service.catalog.thumbnail(collection, face)
+        self.secrets.setdefault(name, []).extend([template, *([thumbnail] if thumbnail else [image])])
+        return face
+
+    def kept(self) -> set[str]:
+        """Identities of which something is in a file."""
+        raw = b"".join(file.read_bytes() for file in self.folder.rglob("*") if file.is_file())
+        return {
+            name for name, secrets in self.secrets.items() if any(part in raw for one in secrets for part in parts(one))
+        }
+
+
+@pytest.fixture(params=[True, False], ids=["photographs kept", "thumbnails kept"])
+def held(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Held]:
+    held = Held(tmp_path / "data", keep_images=request.param)
+    yield held
+    held.service.close()
+
+
+def test_nothing_is_left_of_what_is_erased(held: Held) -> None:
+    recognizer = held.service.recognizer
+    recognizer.create_collection("others")
+    faces = {
+        name: held.store(name, number) for number, name in enumerate(("face", "image", "identity", "user", "stays"))
+    }
+    second = held.store("user-2", 10)
+    held.store("collection", 11, "others")
+    recognizer.create_user(HOME, "grace")
+    assert recognizer.associate_faces(HOME, "grace", [faces["user"], second, faces["identity"]], threshold=0)
+    template = held.service.catalog.user(HOME, "grace")[1]
+    assert template is not None
+    held.secrets["template of the user"] = [template.tobytes()]
+    everyone = {*held.secrets}
+    assert held.kept() == everyone
+
+    done = recognizer.delete_faces(HOME, [faces["face"], faces["user"]])
+    assert (done.deleted, [reason for _, reason in done.unsuccessful]) == (
+        (faces["face"],),
+        ["ASSOCIATED_TO_AN_EXISTING_USER"],
+    )
+    assert held.kept() == everyone - {"face"}
+
+    erased = recognizer.erase(HOME, Erasure.IDENTITY, "identity")
+    assert (erased.face_ids, erased.users, erased.complete) == ((faces["identity"],), ("grace",), True)
+    assert held.kept() == everyone - {"face", "identity", "template of the user"}
+
+    erased = recognizer.erase(HOME, Erasure.IMAGE, "image")
+    assert erased.face_ids == (faces["image"],)
+    assert held.kept() == {"user", "user-2", "stays", "collection"}
+
+    erased = recognizer.erase(HOME, Erasure.USER, "grace")
+    assert sorted(erased.face_ids) == sorted([faces["user"], second])
+    assert held.kept() == {"stays", "collection"}
+    with pytest.raises(UserNotFound):
+        recognizer.get_user(HOME, "grace")
+
+    erased = recognizer.erase("others", Erasure.COLLECTION)
+    assert (erased.face_count, erased.complete) == (1, True)
+    assert held.kept() == {"stays"}
+    matches = recognizer.search_image(HOME, variation(3), threshold=0, max_faces=100).searches[0].matches
+    assert [match.face.face_id for match in matches] == [faces["stays"]]
+    assert not list(held.folder.glob("images/staged/*.*"))
+    assert trail.verify(held.service.catalog, held.service.recorder.key).sound
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    held = Held(tmp_path / "data")
+    try:
+        recognizer = held.service.recognizer
+        assert recognizer.erase(HOME, Erasure.IDENTITY, "nobody").face_count == 0
+        with pytest.raises(ImageNotFound):
+            recognizer.erase(HOME, Erasure.IMAGE, "nothing.jpg")
+        with pytest.raises(UserNotFound):
+            recognizer.erase(HOME, Erasure.USER, "nobody")
+        for days in (0, 36_501):
+            with pytest.raises(InvalidValue):
+                recognizer.retain(HOME, days)
+    finally:
+        held.service.close()
+
+
+def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
+    held = Held(tmp_path / "data")
+    try:
+        face = held.store("anna", 1)
+        erased = held.service.recognizer.erase(HOME, Erasure.IDENTITY, "anna")
+        assert erased.receipt is not None
+        document = shape(erased.receipt)
+        key = held.service.recognizer.receipts.public_key
+        content = receipts.verified(orjson.loads(orjson.dumps(document)), key)
+        assert (content["faces"], content["erased"], content["name"]) == ([face], "identity", "anna")
+        assert (content["by"]["key"], content["images"], content["complete"]) == ("cli", list(erased.images), True)
+        row = held.service.catalog.find_audit(AuditQuery(operation="EraseIdentity"), 1)[0]
+        assert content["audit"] == {"number": row.number, "hash": row.hash.hex()}
+        for name in content:
+            changed = {**document, "receipt": {**content, name: "x"}}
+            with pytest.raises(InvalidValue):
+                receipts.verified(changed, key)
+        other = receipts.Receipts(b"o" * 32)
+        with pytest.raises(InvalidValue, match="another key"):
+            receipts.verified(document, other.public_key)
+        for wrong in (None, [], {}, {"receipt": content}, {**document, "signature": "!"}):
+            with pytest.raises(InvalidValue):
+                receipts.verified(wrong, key)
+        assert held.service.recognizer.info()["receipts"] == {"algorithm": "Ed25519", "public_key": key}
+    finally:
+        held.service.close()
+
+
+def test_a_crash_before_the_photograph_goes_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(tmp_path / "data")
+    face = held.store("anna", 1)
+
+    def crash(self: FolderImages, wanted: object) -> None:
+        raise StorageUnavailable("The disk fails.")
+
+    monkeypatch.setattr(FolderImages, "delete", crash)
+    with pytest.raises(StorageUnavailable):
+        held.service.recognizer.delete_faces(HOME, [face])
+    held.service.close()
+    monkeypatch.undo()
+    assert held.kept() == {"anna"}
+    again = build(held.settings)
+    again.close()
+    assert held.kept() == set()
+    assert again.settings == held.settings
+
+
+def test_a_photograph_that_never_reached_its_place_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(tmp_path / "data")
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("kenspeckle.images.folder._Staged._move", lambda self: (_ for _ in ()).throw(OSError(5, "x")))
+            face = held.store("anna", 1)
+        assert len(list((held.folder / "images" / "staged").glob("*"))) == 2  # it, and the lock of this process
+        held.service.recognizer.delete_faces(HOME, [face])
+        assert held.kept() == set()
+    finally:
+        held.service.close()
+
+
+def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kenspeckle.usecases.erasing.AGE_BATCH", 2)
+    held = Held(tmp_path / "data", audit_days=400)
+    now = [2e9]
+    object.__setattr__(held.service.local.parts, "now", lambda: now[0])
+    ticks = [0.0]
+    keeper = housekeeping.Housekeeping(
+        held.service.recognizer,
+        held.service.local.parts,
+        held.service.local.work_off,
+        now=lambda: now[0],
+        ticks=lambda: ticks[0],
+    )
+
+    def later(days: float) -> None:
+        now[0] += days * DAY
+        ticks[0] += days * DAY
+        keeper.round()
+
+    try:
+        recognizer = held.service.recognizer
+        for number in range(5):
+            held.store(f"old-{number}", number)
+        later(20)
+        held.store("young", 9)
+        assert recognizer.retain(HOME, 30).retention_days == 30
+        keeper.round()
+        assert len(held.kept()) == 6
+        now[0] += 1000 * DAY  # a clock that was set wrong erases nothing
+        keeper.round()
+        assert len(held.kept()) == 6
+        now[0] -= 1000 * DAY
+        keeper.round()
+        later(10.5)
+        assert held.kept() == {"young"}
+        rows = [described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="EraseAge"), 10)]
+        assert [(row["face_count"], row["who"]) for row in rows] == [(1, "service"), (2, "service"), (2, "service")]
+        signed = [
+            described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="RetentionReceipt"), 10)
+        ]
+        assert sum(len(receipts.verified(row["facts"], recognizer.receipts.public_key)["faces"]) for row in signed) == 5
+        recognizer.retain(HOME, None)
+        later(100)
+        assert held.kept() == {"young"}
+    finally:
+        held.service.close()
+
+
+def test_the_service_erases_by_itself_and_ends_its_threads(tmp_path: Path) -> None:
+    held = Held(tmp_path / "data")
+    held.store("old", 1)
+    held.service.recognizer.retain(HOME, 1)
+    with held.service.catalog.database.write() as connection:
+        connection.exec_driver_sql("UPDATE images SET created_at = 1000")
+    held.service.close()
+    with launched(held.folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+        for _ in range(100):
+            if not http.get(f"/v1/collections/{HOME}/faces").json()["Faces"]:
+                break
+        assert http.get(f"/v1/collections/{HOME}").json()["FaceCount"] == 0
+    assert server.process.poll() is not None
+    assert held.kept() == set()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Path]]:
+    folder = tmp_path_factory.mktemp("erasure") / "data"
+    with launched(folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+        yield http, folder
+
+
+def test_over_http(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
+    http, _ = running
+    place = f"/v1/collections/{HOME}"
+    key = http.get("/v1/info").json()["receipts"]["public_key"]
+
+    def stored(name: str, number: int, collection: str = HOME) -> str:
+        answer = http.put(f"/v1/index/{name}?collection={collection}", content=variation(number))
+        return str(answer.json()["FaceRecords"][0]["Face"]["FaceId"])
+
+    def content(answer: httpx.Response) -> dict[str, Any]:
+        assert answer.status_code == 200, answer.text
+        return receipts.verified(answer.json()["Receipt"], key)
+
+    stored("a", 1)
+    image = http.delete("/v1/images/a")
+    assert content(image)["erased"] == "image"
+    assert http.delete("/v1/images/a").status_code == 404
+    face = stored("b", 2)
+    assert content(http.delete(f"{place}/faces/{face}"))["faces"] == [face]
+    face = stored("c", 3)
+    http.put(f"{place}/users/cc")
+    http.post(f"{place}/users/cc/faces", json={"FaceIds": [face]})
+    assert content(http.delete(f"{place}/faces?external_image_id=c"))["users"] == ["cc"]
+    face = stored("d", 4)
+    http.post(f"{place}/users/cc/faces", json={"FaceIds": [face]})
+    user = content(http.delete(f"{place}/users/cc?faces=true"))
+    assert (user["faces"], user["users"]) == ([face], ["cc"])
+    assert user["request_id"]
+    assert http.put("/v1/collections/passing", json={"retention_days": 30}).json()["RetentionDays"] == 30
+    assert http.put("/v1/collections/passing").json()["RetentionDays"] == 30
+    assert http.put("/v1/collections/passing", json={"RetentionDays": None}).json()["RetentionDays"] is None
+    assert http.put("/v1/collections/passing", json={"RetentionDays": 0}).status_code == 422
+    stored("e", 5, "passing")
+    assert content(http.delete("/v1/collections/passing?receipt=true"))["face_count"] == 1
+    operations = [row["operation"] for row in http.get("/v1/audit").json()["rows"]]
+    assert {"EraseImage", "DeleteFaces", "EraseIdentity", "EraseUser", "EraseCollection"} <= set(operations)
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
+    http, folder = running
+    http.put("/v1/index/f", content=variation(6))
+    file = tmp_path / "receipt.json"
+    there = ["--url", str(http.base_url), "--yes"]
+    done = run("erase", "--identity", "f", "--receipt", str(file), *there)
+    assert done.exit_code == 0, done.output
+    assert "Erased 1 faces and 1 photographs." in done.output
+    local = ["--data-dir", str(folder)]
+    assert run("receipts", "verify", str(file), *local).exit_code == 0
+    key = run("receipts", "key", *local).output.strip()
+    assert key == http.get("/v1/info").json()["receipts"]["public_key"]
+    assert run("receipts", "verify", str(file), "--public-key", key).exit_code == 0
+    document = orjson.loads(file.read_bytes())
+    document["receipt"]["face_count"] = 2
+    file.write_bytes(orjson.dumps(document))
+    changed = run("receipts", "verify", str(file), "--public-key", key)
+    assert (changed.exit_code, "was changed" in changed.output) == (1, True)
+    assert run("erase", *there).exit_code == 1
+    assert run("erase", "--identity", "f", "--user", "g", *there).exit_code == 1
+    kept = run("collections", "retain", HOME, "30", "--json", *there[:2])
+    assert orjson.loads(kept.stdout)["RetentionDays"] == 30
+    assert "for good" in run("collections", "retain", HOME, "off", *there[:2]).output
+    assert run("collections", "retain", HOME, "soon", *there[:2]).exit_code == 1
+    http.put("/v1/index/g", content=variation(7))
+    done = run("erase", "--everything", "--json", *there)
+    assert orjson.loads(done.stdout)["receipt"]["face_count"] == 1
+    assert np.sum([one.stat().st_size for one in (folder / "images").rglob("*.*") if one.is_file()]) == 0
+
+
+def test_the_key_of_receipts_is_not_that_of_the_trail(tmp_path: Path) -> None:
+    held = Held(tmp_path / "data")
+    try:
+        assert isinstance(held.service.catalog, SqlCatalog)
+        assert isinstance(held.service.recorder, Recorder)
+        assert receipts.Receipts(held.service.recorder.key).public_key != held.service.recognizer.receipts.public_key
+    finally:
+        held.service.close()
