@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -272,9 +273,12 @@ def test_rows_are_found_by_what_is_asked(catalog: SqlCatalog, recorder: Recorder
     def numbers(query: AuditQuery, limit: int = 100) -> list[int]:
         return [row.number for row in catalog.find_audit(query, limit)]
 
-    who.arrived("request-1", "192.0.2.1")
-    who.identified(Principal(key))
-    recorder.record(recorder.entry("GetFace", "others", face_ids=["f"]))
+    def act() -> None:
+        who.arrived("request-1", "192.0.2.1")
+        who.identified(Principal(key))
+        recorder.record(recorder.entry("GetFace", "others", face_ids=["f"]))
+
+    copy_context().run(act)
     assert numbers(AuditQuery(who="key-7")) == [11]
     assert numbers(AuditQuery(collection_id="people"), 3) == [10, 9, 8]
     assert numbers(AuditQuery(collection_id="people", before=8), 2) == [7, 6]

@@ -97,7 +97,7 @@ def test_a_slow_client_is_cut(open_server: Served, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_queue_is_throttling_that_boto3_retries(open_server: Served) -> None:
-    gate = open_server.local.parts.gate
+    gate = open_server.recognizer.parts.gate
     client = open_server.client(retries={"total_max_attempts": 3, "mode": "standard"})
     with ThreadPoolExecutor(1) as pool:
         places = [gate.admit() for _ in range(gate.workers + gate.queue)]
@@ -136,7 +136,7 @@ def test_an_open_server_answers_its_own_machine_only(open_server: Served) -> Non
     edge = Edge(
         Service(open_server.recognizer, open_server.buckets, "us-east-1", "1", "drawn", "1"),
         open_server.access,
-        open_server.local.parts.gate,
+        open_server.recognizer.parts.gate,
         Threads(1).call,
     )
 
