@@ -324,7 +324,7 @@ class FakeCatalog(FakeKeys):
         with self._lock:
             self._removals -= set(digests)
 
-    def scrub(self) -> bool:
+    def scrub(self, *, thorough: bool = False) -> bool:
         """Memory forgets by itself."""
         return True
 

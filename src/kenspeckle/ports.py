@@ -324,9 +324,9 @@ class Catalog(Protocol):
         """These bytes are gone, or needed again."""
         ...
 
-    def scrub(self) -> bool:
-        """Have the database's side files forget what was deleted. False where a reader that is still at work needs
-        them: ask again later."""
+    def scrub(self, *, thorough: bool = False) -> bool:
+        """Have the database's files forget what was deleted. False where a reader that is still at work needs older
+        states: ask again later. `thorough` looks everywhere, not only where this process knows of changes."""
         ...
 
     def create_user(self, user: User) -> None:

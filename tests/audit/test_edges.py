@@ -130,8 +130,9 @@ def test_keys(http: httpx.Client) -> None:
 
 
 def test_commands(http: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
-    listed = run("audit", "show", "--operation", "IndexFaces", data_dir=data_dir)
-    assert [one["operation"] for one in listed] == ["IndexFaces"]
+    http.put("/v1/index/by-hand.jpg", content=GRACE.read_bytes())
+    listed = run("audit", "show", "--operation", "IndexFaces", "--limit", "1", data_dir=data_dir)
+    assert [(one["operation"], one["name"]) for one in listed] == [("IndexFaces", "admin")]
     assert run("audit", "show", "--since", "0s", data_dir=data_dir) == []
     run("keys", "create", "by hand", data_dir=data_dir)
     assert run("audit", "show", "--operation", "CreateKey", data_dir=data_dir)[0]["who"] == "cli"

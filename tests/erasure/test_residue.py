@@ -134,8 +134,37 @@ def test_copies_of_moved_rows_go_too(catalog: SqlCatalog, path: Path) -> None:
 
 
 def test_without_that_they_would_stay(catalog: SqlCatalog, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residue, "suspects", lambda path, page_bytes: [])
+    monkeypatch.setattr(residue, "suspects", lambda path, page_bytes, among=None: [])
     assert moved(catalog, path.parent) != []
+
+
+def test_what_was_wiped_does_not_come_back(catalog: SqlCatalog, path: Path) -> None:
+    """From pages that other connections had in memory."""
+    with closing(SqlCatalog.open(f"sqlite:///{path}")) as other:
+        catalog.create_collection(gallery())
+        for number in range(0, 900, 30):
+            faces = [NewFace(f"face-{one}", detail(one), template(one)) for one in range(number, number + 30)]
+            catalog.add_faces(photo(number, kept=False), f"{number}.jpg", faces, "v1")
+        chance = random.Random(5)
+        left = list(range(900))
+        gone: list[int] = []
+        for turn in range(6):
+            for reader in (catalog, other):
+                assert len(list(reader.snapshot("people", "face")[1])) == 1
+                reader.faces("people", 4096, None)
+            leaving = chance.sample(left, 100)
+            left = [one for one in left if one not in leaving]
+            writer, scrubber = (catalog, other) if turn % 2 else (other, catalog)
+            writer.erase_faces("people", [f"face-{one}" for one in leaving], combined)
+            assert scrubber.scrub()
+            gone += leaving
+            # Many pages are written again, and nobody scrubs before the search but to empty the log.
+            writer.erase_faces("people", [f"face-{one}" for one in left[::40]], combined)
+            left = [one for one in left if one not in left[::40]]
+            with closing(sqlite3.connect(path)) as driver:
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            grams = Grams(path.parent)
+            assert [one for one in gone if grams.holds(template(one).tobytes())] == []
 
 
 def test_writers_and_readers_go_on_meanwhile(catalog: SqlCatalog, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -18,6 +18,12 @@ COLLIDES = "This collides with what another request stored meanwhile; look and a
 
 Explain = Callable[[BaseException], KenspeckleError | None]
 """What a driver's error means, None where the driver's module does not know it."""
+
+
+class Forget(Protocol):
+    """Has the files of the database forget what was deleted; whether nothing is left."""
+
+    def __call__(self, *, thorough: bool) -> bool: ...
 
 
 class Database:
@@ -34,7 +40,7 @@ class Database:
         turn: Callable[[], AbstractContextManager[None]],
         driver_error: type[Exception],
         explain: Explain,
-        forget: Callable[[], bool],
+        forget: Forget,
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -72,10 +78,10 @@ class Database:
             finally:
                 connection.close()
 
-    def scrub(self) -> bool:
-        """Have side files hold nothing of what was deleted; False where someone who reads needs them still."""
+    def scrub(self, *, thorough: bool) -> bool:
+        """As `ports.Catalog.scrub`."""
         with self.translated():
-            return self._forget()
+            return self._forget(thorough=thorough)
 
     def close(self) -> None:
         """Close what is open and idle."""

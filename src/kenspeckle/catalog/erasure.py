@@ -99,5 +99,5 @@ class Erasing(Part):
             connection.execute(_RETAIN, {"held": held.row, "days": days})
             record(connection, held, self.log_limit)
 
-    def scrub(self) -> bool:
-        return self.database.scrub()
+    def scrub(self, *, thorough: bool = False) -> bool:
+        return self.database.scrub(thorough=thorough)

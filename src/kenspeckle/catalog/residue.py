@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,28 +28,41 @@ drops all locks that the process has on it (POSIX), those of SQLite too."""
 _lock = threading.Lock()
 
 
-def suspects(path: Path, page_bytes: int) -> list[int]:
-    """Pages, from 0, with something in their unallocated space. Reads the whole file and waits for nobody."""
+def suspects(path: Path, page_bytes: int, among: Sequence[int] | None = None) -> list[int]:
+    """Pages, from 0, with something in their unallocated space: of all pages, or `among` some. Waits for nobody."""
     file = _descriptor(path)
     count = os.fstat(file).st_size // page_bytes
     found: list[int] = []
     if count >= _MOST_PAGES:
         return found
+    if among is not None:
+        buffer = bytearray(page_bytes)
+        for page in among:
+            if os.preadv(file, [buffer], page * page_bytes) == page_bytes:
+                found += _dirty(buffer, page, page_bytes)
+        return found
     buffer = bytearray(CHUNK_PAGES * page_bytes)
     for first in range(0, count, CHUNK_PAGES):
         size = os.preadv(file, [buffer], first * page_bytes)
-        pages = np.frombuffer(buffer, np.uint8, size // page_bytes * page_bytes).reshape(-1, page_bytes)
-        begins, ends = _gaps(pages, first)
-        view = memoryview(buffer)
-        for page in np.flatnonzero(ends > begins).tolist():
-            at = page * page_bytes
-            gap = bytes(view[at + begins[page] : at + ends[page]])
-            if gap.count(0) != len(gap):
-                found.append(first + page)
+        found += _dirty(memoryview(buffer)[: size // page_bytes * page_bytes], first, page_bytes)
     return found
 
 
-def wipe(path: Path, page_bytes: int, pages: list[int]) -> None:
+def _dirty(buffer: bytearray | memoryview, first: int, page_bytes: int) -> list[int]:
+    """Those of the pages in the buffer, of which `first` is the number of the first."""
+    pages = np.frombuffer(buffer, np.uint8).reshape(-1, page_bytes)
+    begins, ends = _gaps(pages, first)
+    view = memoryview(buffer)
+    found = []
+    for page in np.flatnonzero(ends > begins).tolist():
+        at = page * page_bytes
+        gap = bytes(view[at + begins[page] : at + ends[page]])
+        if gap.count(0) != len(gap):
+            found.append(first + page)
+    return found
+
+
+def wipe(path: Path, page_bytes: int, pages: Sequence[int]) -> None:
     """Set the unallocated space of these pages to zero, on disk when this returns. The caller holds SQLite's lock for
     writing, and the write-ahead log is empty."""
     file = _descriptor(path)

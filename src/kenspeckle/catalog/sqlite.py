@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from kenspeckle.catalog.connection import COLLIDES, Database
-from kenspeckle.catalog.scrub import scrub
+from kenspeckle.catalog.scrub import Scrub
 from kenspeckle.errors import Conflict, KenspeckleError, SettingError, StorageFull, StorageUnavailable
 
 BUSY_SECONDS = 10.0
@@ -87,10 +87,9 @@ def database(url: URL) -> Database:
     def explain(error: BaseException) -> KenspeckleError | None:
         return _explain(error, path)
 
-    def forget() -> bool:
-        return scrub(path, turn)
-
-    made = Database(engine, engine.execution_options(**{_WRITES: True}), turn, sqlite3.Error, explain, forget)
+    made = Database(
+        engine, engine.execution_options(**{_WRITES: True}), turn, sqlite3.Error, explain, Scrub(path, turn)
+    )
     _make_file(path)
     with made.translated():
         _use_wal(engine)

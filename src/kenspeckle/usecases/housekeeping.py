@@ -66,6 +66,7 @@ class Housekeeping:
         for work in (
             self._work_off,
             self._retention,
+            lambda: self._parts.catalog.scrub(thorough=True),
             lambda: trail.trim(recorder, self._parts.settings.audit_days, self._now()),
             # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
             lambda: log.info("audit trail", extra={"anchor": trail.anchor_of(recorder.trail.audit_head())}),
