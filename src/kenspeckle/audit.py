@@ -174,6 +174,8 @@ def _parsed(text: str) -> Any:
 
 def _clean(text: str) -> str:
     """Bounded, and such that every database and JSON can hold it."""
+    if len(text) <= LONGEST and text.isascii() and "\0" not in text:
+        return text
     return text[:LONGEST].replace("\0", "?").encode("utf-8", "replace").decode()
 
 

@@ -52,10 +52,11 @@ class Audit(Part):
     """Implements `ports.Trail`."""
 
     def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
-        with self.database.write() as connection:
-            added, head = link(_head(connection))
-            each(connection, _ADD, [_values(one) for one in added])
-            _move(connection, head)
+        with self.database.write_quickly() as quick:
+            added, head = link(AuditHead(*quick.fetch(_HEAD, {})[0]))
+            for one in added:
+                quick.run(_ADD, _values(one))
+            quick.run(_MOVE, _moved(head))
 
     def audit_head(self) -> AuditHead:
         with self.database.read() as connection:
@@ -95,7 +96,7 @@ class Audit(Part):
             if through is None or through[0] <= head.floor:
                 return 0
             # The floor first: a trigger keeps every row above it.
-            _move(connection, seal(replace(head, floor=through[0], floor_hash=through[1])))
+            each(connection, _MOVE, [_moved(seal(replace(head, floor=through[0], floor_hash=through[1])))])
             connection.execute(_DROP, {"through": through[0]})
             return int(through[0] - head.floor)
 
@@ -104,15 +105,14 @@ def _head(connection: Connection) -> AuditHead:
     return AuditHead(*fetch(connection, _HEAD, {})[0])
 
 
-def _move(connection: Connection, head: AuditHead) -> None:
-    values: dict[str, object] = {
+def _moved(head: AuditHead) -> dict[str, object]:
+    return {
         "to_number": head.number,
         "to_hash": head.hash,
         "to_floor": head.floor,
         "to_floor_hash": head.floor_hash,
         "to_seal": head.seal,
     }
-    each(connection, _MOVE, [values])
 
 
 def _values(row: AuditRow) -> dict[str, object]:

@@ -30,7 +30,8 @@ class Database:
     """One database: short transactions from many threads at once.
 
     `writer` is the same engine with transactions that may write; `turn` is entered for the length of each of those;
-    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`.
+    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`;
+    `begin` begins a transaction that may write.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Database:
         driver_error: type[Exception],
         explain: Explain,
         forget: Forget,
+        begin: str = "BEGIN",
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -48,6 +50,7 @@ class Database:
         self._foreign = (SQLAlchemyError, driver_error)
         self._explain = explain
         self._forget = forget
+        self._begin = begin
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,6 +63,27 @@ class Database:
         """A transaction that is on disk when the block ends, or undone where the block raises."""
         with self.translated(), self._turn(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def write_quickly(self) -> Iterator[Quick]:
+        """As `write`, past layers that cost a fifth of a millisecond; for statements of `fetch` only."""
+        with self.translated(), self._turn():
+            connection = self._writer.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(self._begin)
+                try:
+                    yield Quick(cursor, self._engine.dialect)
+                except BaseException:
+                    cursor.execute("ROLLBACK")
+                    raise
+                cursor.execute("COMMIT")
+            except BaseException:
+                # What can't be committed, a full disk say, must not stay open in the pool.
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -97,6 +121,23 @@ class Database:
         return known or StorageUnavailable(
             "The catalog does not answer; the server's log has the reason.", retry_after=5
         )
+
+
+class Quick:
+    """Runs statements in a transaction of `Database.write_quickly`; parameters as for `fetch`."""
+
+    def __init__(self, cursor: Any, dialect: Dialect) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+
+    def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """The rows of a statement."""
+        self._cursor.execute(*_ready(self._dialect, statement, parameters))
+        return list(self._cursor.fetchall())
+
+    def run(self, statement: Executable, parameters: Mapping[str, object]) -> None:
+        """A statement without rows."""
+        self._cursor.execute(*_ready(self._dialect, statement, parameters))
 
 
 def fetch(connection: Connection, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:

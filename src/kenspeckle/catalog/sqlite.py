@@ -88,7 +88,13 @@ def database(url: URL) -> Database:
         return _explain(error, path)
 
     made = Database(
-        engine, engine.execution_options(**{_WRITES: True}), turn, sqlite3.Error, explain, Scrub(path, turn)
+        engine,
+        engine.execution_options(**{_WRITES: True}),
+        turn,
+        sqlite3.Error,
+        explain,
+        Scrub(path, turn),
+        "BEGIN IMMEDIATE",
     )
     _make_file(path)
     with made.translated():
