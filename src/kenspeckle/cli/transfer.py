@@ -59,6 +59,8 @@ def export(
         scratch = destination.absolute().parent if images else None
         with whole_file(destination) as file, steps(**TITLES) as told:
             done: Exported = write(source, collection, file, scratch=scratch, told=told)
+            # Before the file has its name: nothing leaves without its row.
+            _record(catalog, settings, "ExportCollection", collection, done.faces, {"photographs": done.photographs})
     size = destination.stat().st_size
     if json:
         emit(
@@ -122,6 +124,8 @@ def import_(
             from kenspeckle.usecases.export_file import ExportFile
 
             done = transfer.import_export(_target(catalog, settings), ExportFile(file), collection, told)
+        facts = {"present": done.present, "users": done.users}
+        _record(catalog, settings, "ImportCollection", done.collection, done.faces, facts)
     if json:
         output.emit(
             {
@@ -154,6 +158,17 @@ def _catalog(data_dir: Path | None) -> Iterator[tuple[SqlCatalog, Settings]]:
         yield catalog, settings
     finally:
         catalog.close()
+
+
+def _record(
+    catalog: SqlCatalog, settings: Settings, operation: str, collection: str, faces: int, facts: dict[str, int]
+) -> None:
+    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.cli.instance import recorder_of
+
+    recorder = recorder_of(settings, catalog, MasterKey.of(settings))
+    recorder.record(recorder.entry(operation, collection, face_count=faces, facts=facts))
+    recorder.close()
 
 
 def _source(catalog: SqlCatalog, settings: Settings) -> Source:

@@ -31,7 +31,6 @@ class LocalRecognizer(Collections, Enrolment, Recognition, Users, Erasing):
         except KenspeckleError as error:
             # A service starts where nothing can be written, too; housekeeping tries again.
             log.error("photographs that were to be removed are still there: %s", error.message)
-        self.parts.scrubber.scrub(self.parts.catalog)
         self.ensure_default_collection()
 
     def info(self) -> Mapping[str, object]:
