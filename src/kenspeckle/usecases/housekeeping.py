@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 
 from kenspeckle import shapes
 from kenspeckle.domain import Erasure
@@ -60,7 +61,10 @@ class Housekeeping:
             self._thread.join()
 
     def round(self) -> None:
-        """Everything once."""
+        """Everything once, in the name of the service; the caller's own name in the audit trail stays as it is."""
+        copy_context().run(self._round)
+
+    def _round(self) -> None:
         who.acting(who.Who(who.SERVICE))
         recorder = self._recognizer.recorder
         for work in (
