@@ -1,0 +1,78 @@
+"""What the service talks about: faces, photographs, matches, collections, users. Plain data, no I/O.
+
+Geometry is in ratios of the photograph's width and height as a viewer sees it (EXIF orientation applied), so a
+box may lie partly outside 0..1. Confidence, quality and similarity are percentages, 0..100. Angles are degrees.
+Times are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from kenspeckle.domain.access import Key, Period, Plan, Principal, Scope
+from kenspeckle.domain.answers import (
+    Associated,
+    Comparison,
+    Deleted,
+    FaceMatch,
+    FaceSearch,
+    ImageSearch,
+    Indexed,
+    UnsuccessfulAssociation,
+    UserMatch,
+    UserSearch,
+)
+from kenspeckle.domain.detection import (
+    Box,
+    FaceDetail,
+    Landmark,
+    Pose,
+    Quality,
+    QualityFilter,
+    Reason,
+    UnindexedFace,
+    Vector,
+    largest,
+)
+from kenspeckle.domain.erasure import Erased, Erasure, Receipt
+from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, T, User, display_name
+from kenspeckle.domain.pack import Calibration, PackInfo
+
+__all__ = [
+    "Associated",
+    "Box",
+    "Calibration",
+    "Collection",
+    "Comparison",
+    "Deleted",
+    "Erased",
+    "Erasure",
+    "Face",
+    "FaceDetail",
+    "FaceMatch",
+    "FaceRecord",
+    "FaceSearch",
+    "Image",
+    "ImageSearch",
+    "Indexed",
+    "Key",
+    "Landmark",
+    "PackInfo",
+    "Page",
+    "Period",
+    "Plan",
+    "Pose",
+    "Principal",
+    "Quality",
+    "QualityFilter",
+    "Reason",
+    "Receipt",
+    "Scope",
+    "T",
+    "UnindexedFace",
+    "UnsuccessfulAssociation",
+    "User",
+    "UserMatch",
+    "UserSearch",
+    "Vector",
+    "display_name",
+    "largest",
+]

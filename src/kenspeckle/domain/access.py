@@ -1,0 +1,68 @@
+"""Who may do what, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key may do. `admin` includes all others; the others include nothing else."""
+
+    INDEX = "index"
+    SEARCH = "search"
+    READ = "read"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+class Period(StrEnum):
+    """What a quota is counted over: calendar days, weeks from Monday and months, all in UTC."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much a key may ask: `rate` requests a second for long, `burst` at once, `quota` in each `period`.
+
+    None is no limit; `burst` and `rate` are set together, `quota` and `period` too.
+    """
+
+    rate: float | None = None
+    burst: int | None = None
+    quota: int | None = None
+    period: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A client's credential without its secret. `kind` is `api` or `aws`; no `collections` means all of them."""
+
+    key_id: str
+    name: str
+    kind: str
+    scopes: frozenset[Scope]
+    collections: frozenset[str]
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    last_used_at: float | None = None
+    plan: Plan = Plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `key` is None on an open loopback server, which may do everything."""
+
+    key: Key | None = None
+
+    def may(self, scope: Scope, collection_id: str | None) -> bool:
+        """Whether the scope is granted for the collection (None: for the service as a whole)."""
+        if self.key is None:
+            return True
+        if scope not in self.key.scopes and Scope.ADMIN not in self.key.scopes:
+            return False
+        return not self.key.collections or collection_id in self.key.collections

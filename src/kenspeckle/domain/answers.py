@@ -1,0 +1,100 @@
+"""What the verbs answer: indexed, searched, compared, associated, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kenspeckle.domain.detection import FaceDetail, UnindexedFace
+from kenspeckle.domain.erasure import Receipt
+from kenspeckle.domain.gallery import Face, FaceRecord, User
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMatch:
+    """A stored face that resembles the probe. `similarity` as `Calibration` defines it."""
+
+    face: Face
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserMatch:
+    user: User
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Answer of indexing: faces stored (largest first), and those that were not."""
+
+    image_id: str
+    records: tuple[FaceRecord, ...]
+    unindexed: tuple[UnindexedFace, ...]
+    model: str
+    created: bool
+    """False where this image was already indexed under this identity, and nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSearch:
+    """One searched face of the probe photograph and its matches, most similar first."""
+
+    detail: FaceDetail
+    matches: tuple[FaceMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSearch:
+    """Answer of a search by photograph: one entry a searched face, largest first; never empty."""
+
+    searches: tuple[FaceSearch, ...]
+    unsearched: tuple[UnindexedFace, ...]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSearch:
+    """Answer of a search for users. `detail` is None where the photograph shows no face that passes the bar."""
+
+    detail: FaceDetail | None
+    matches: tuple[UserMatch, ...]
+    unsearched: tuple[UnindexedFace, ...]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Answer of 1:1 comparison: faces of the target like the source's largest, most similar first; and the others."""
+
+    source: FaceDetail
+    matches: tuple[tuple[FaceDetail, float], ...]
+    unmatched: tuple[FaceDetail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Answer of deletion: ids that went, and those that did not with the reason Rekognition names. `images` and
+    `complete` as in `Erased`."""
+
+    deleted: tuple[str, ...]
+    unsuccessful: tuple[tuple[str, str], ...] = ()
+    images: tuple[str, ...] = ()
+    complete: bool = True
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Associated:
+    """Answer of association or undoing: ids for which it holds now, those for which it does not, the user's status."""
+
+    associated: tuple[str, ...]
+    unsuccessful: tuple[UnsuccessfulAssociation, ...]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsuccessfulAssociation:
+    face_id: str
+    reasons: tuple[str, ...]
+    user_id: str | None = None
+    confidence: float | None = None

@@ -1,0 +1,42 @@
+"""Erasure and its receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Erasure(StrEnum):
+    """What is erased with everything that was made of it."""
+
+    FACES = "faces"
+    IMAGE = "image"
+    IDENTITY = "identity"
+    USER = "user"
+    COLLECTION = "collection"
+    AGE = "age"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was erased, when and for whom. `signature` is Ed25519 (RFC 8032) over the content as JSON with sorted keys
+    and no spaces; both it and the public key are base64."""
+
+    content: Mapping[str, object]
+    public_key: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Answer of erasure. `images` are digests of photographs whose bytes went; `complete` says that the database's side
+    files hold nothing any more either. Of very many faces or images only the counts are whole."""
+
+    face_ids: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    complete: bool = True
+    face_count: int = 0
+    image_count: int = 0
+    receipt: Receipt | None = None

@@ -1,0 +1,99 @@
+"""What is stored: collections, faces, users, photographs; and pages of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from kenspeckle.domain.detection import Box, FaceDetail
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face held by a collection. `index_model` is the name of the pack that made its template."""
+
+    face_id: str
+    image_id: str
+    collection_id: str
+    external_image_id: str | None
+    box: Box
+    confidence: float
+    index_model: str
+    created_at: float
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRecord:
+    """A stored face with everything the photograph told of it."""
+
+    face: Face
+    detail: FaceDetail
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Several faces of one person, under one id."""
+
+    user_id: str
+    collection_id: str
+    status: str
+    created_at: float
+    face_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A gallery of faces. `contract` names what makes its templates comparable; see `Pack.contract`.
+
+    `revision` grows by one with every committed write to the collection."""
+
+    collection_id: str
+    pack: str
+    contract: str
+    created_at: float
+    revision: int = 0
+    face_count: int = 0
+    user_count: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    retention_days: int | None = None
+    """Age at which its faces are erased; None keeps them for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a list; `cursor` asks for the next ones, None at the end."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A photograph known to a collection. Its bytes lie in the image store under `digest` (sha256, hex)."""
+
+    image_id: str
+    collection_id: str
+    key: str
+    digest: str
+    media_type: str
+    size: int
+    width: int
+    height: int
+    created_at: float
+    kept: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+_FILE_ENDING = re.compile(r"(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|b64|txt)$", re.IGNORECASE)
+
+
+def display_name(external_image_id: str) -> str:
+    """A name to show, made of an external id: `keanu-reeves.jpg` is "Keanu reeves". What is not the ending of an image
+    file stays, so `j.doe` is "J.doe"; an id of which nothing would be left is shown as it is."""
+    name = " ".join(_FILE_ENDING.sub("", external_image_id).replace("-", " ").replace("_", " ").split())
+    return name[:1].upper() + name[1:] if name else external_image_id

@@ -1,0 +1,41 @@
+"""A model pack as the core sees it: what makes templates comparable, and what a distance means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns a pack's distance into a similarity of 0..100, strictly decreasing, and back.
+
+    `distances` (increasing, from 0) and `similarities` (decreasing, from 100 to 0) are the knots of a piecewise
+    linear function. The knots at 80, 90, 95 and 99 are the distances under which 1 in 1e3, 1e4, 1e5 and 1e6
+    impostor pairs of the calibration sample fall (docs/accuracy.md).
+    """
+
+    distances: tuple[float, ...]
+    similarities: tuple[float, ...]
+
+    def similarity(self, distance: float) -> float:
+        """Similarity, 0..100, of two templates at `distance`; beyond the last knot it is 0."""
+        return float(np.interp(distance, self.distances, self.similarities))
+
+    def distance(self, similarity: float) -> float:
+        """The largest distance that still has `similarity`; infinite for 0, which every pair reaches."""
+        if similarity <= 0:
+            return float("inf")
+        return float(np.interp(similarity, self.similarities[::-1], self.distances[::-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class PackInfo:
+    """What the core needs to know of a model pack."""
+
+    name: str
+    contract: str
+    dimension: int
+    calibration: Calibration
+    version: str

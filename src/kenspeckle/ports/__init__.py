@@ -1,0 +1,44 @@
+"""The seams of the service: what the core asks of engine, catalog, index and images, and what edges ask of it.
+
+Each port is small and has a fake in `tests/fakes.py`; one contract suite runs over the fake and the real thing.
+Everything is synchronous and may be called from many threads at once.
+"""
+
+from __future__ import annotations
+
+from kenspeckle.ports.catalog import Catalog, Change, Gone, NewFace, Stored
+from kenspeckle.ports.engine import Engine, Photo
+from kenspeckle.ports.images import Images, Staged
+from kenspeckle.ports.index import Index
+from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
+from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Seat, Seats
+from kenspeckle.ports.recognizer import Recognizer
+from kenspeckle.ports.trail import AuditQuery, Trail
+
+__all__ = [
+    "AuditQuery",
+    "Catalog",
+    "Change",
+    "Copies",
+    "CopyFacts",
+    "Deriver",
+    "Dump",
+    "DumpedFace",
+    "Dumps",
+    "Engine",
+    "Gone",
+    "Images",
+    "Index",
+    "Keys",
+    "NewFace",
+    "Photo",
+    "Recognizer",
+    "Sealer",
+    "Seat",
+    "Seats",
+    "Staged",
+    "Stored",
+    "Trail",
+    "Usage",
+    "Used",
+]

@@ -1,0 +1,224 @@
+"""The truth: collections, faces, users and photographs in one SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Page, User, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class NewFace:
+    """A face to be stored: ids are made by the caller, so that an answer can be prepared before the commit."""
+
+    face_id: str
+    detail: FaceDetail
+    template: Vector
+    thumbnail: bytes | None = None
+    """JPEG, kept with the face where the photograph itself is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a collection's change log. `kind` is `face` or `user`; `row` identifies it in the index;
+    `template` is None where it was deleted."""
+
+    revision: int
+    kind: str
+    row: int
+    template: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored face or user as a search needs it: what to answer, and the template to score again."""
+
+    row: int
+    template: Vector
+    face: Face | None = None
+    user: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Faces that were erased, users that went or lost some of them, digests of images that nothing refers to now."""
+
+    face_ids: tuple[str, ...]
+    users: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
+class Catalog(Protocol):
+    """The truth: one SQL database. Every method is one transaction; when it returns, it is on disk.
+
+    Raises StorageFull and StorageUnavailable from any method; NotFound kinds where the thing named is not there.
+    """
+
+    def create_collection(self, collection: Collection) -> None:
+        """Raises AlreadyExists."""
+        ...
+
+    def collection(self, collection_id: str) -> Collection: ...
+    def collections(self, limit: int, cursor: str | None) -> Page[Collection]: ...
+    def delete_collection(self, collection_id: str) -> tuple[str, ...]:
+        """Faces, users, tags, images and log go with it. Returns digests of images that nothing refers to now."""
+        ...
+
+    def tags(self, collection_id: str) -> Mapping[str, str]: ...
+    def set_tags(self, collection_id: str, tags: Mapping[str, str], limit: int) -> None:
+        """Raises QuotaExceeded where more than `limit` tags would result."""
+        ...
+
+    def remove_tags(self, collection_id: str, keys: Sequence[str]) -> None: ...
+
+    def find_indexed(
+        self, collection_id: str, digest: str, external_image_id: str | None
+    ) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+        """What an earlier call stored for this image and identity, largest face first; None where it did not."""
+        ...
+
+    def add_faces(
+        self, image: Image, external_image_id: str | None, faces: Sequence[NewFace], index_model: str
+    ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
+        """Store image and faces, raise the revision, log the changes. Where this image is already stored under this
+        identity with faces, nothing is written and what is stored returns with False. Raises CollectionNotFound."""
+        ...
+
+    def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...
+    def faces(
+        self,
+        collection_id: str,
+        limit: int,
+        cursor: str | None,
+        *,
+        user_id: str | None = None,
+        face_ids: Sequence[str] | None = None,
+        external_image_id: str | None = None,
+    ) -> Page[Face]: ...
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
+        """Returns the answer and the digests of images that nothing refers to now. A face of a user stays and is
+        named ASSOCIATED_TO_AN_EXISTING_USER; an unknown one FACE_NOT_FOUND."""
+        ...
+
+    def erase_faces(
+        self,
+        collection_id: str,
+        face_ids: Sequence[str],
+        combine: Callable[[Sequence[Vector]], Vector],
+        *,
+        user_id: str | None = None,
+    ) -> Gone:
+        """Delete faces whoever they belong to. Users that lose some get the template that `combine` makes of those
+        they keep; the user `user_id` goes with all its faces. Unknown faces are fine. Raises UserNotFound."""
+        ...
+
+    def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
+        """Some of the faces of photographs stored under this key."""
+        ...
+
+    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+        """Some of the faces stored before this time."""
+        ...
+
+    def set_retention(self, collection_id: str, days: int | None) -> None: ...
+
+    def removals(self, limit: int) -> tuple[str, ...]:
+        """Digests of photographs whose last face went and whose bytes may still be there."""
+        ...
+
+    def removed(self, digests: Sequence[str]) -> None:
+        """These bytes are gone, or needed again."""
+        ...
+
+    def scrub(self, *, thorough: bool = False) -> bool:
+        """Have the database's files forget what was deleted. False where a reader that is still at work needs older
+        states: ask again later. `thorough` looks everywhere, not only where this process knows of changes."""
+        ...
+
+    def create_user(self, user: User) -> None:
+        """Raises Conflict where it exists, CollectionNotFound."""
+        ...
+
+    def delete_user(self, collection_id: str, user_id: str) -> None: ...
+    def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
+        """The user and its template, None as long as no face belongs to it."""
+        ...
+
+    def users(self, collection_id: str, limit: int, cursor: str | None) -> Page[User]: ...
+    def user_templates(self, collection_id: str, user_id: str) -> tuple[tuple[str, Vector], ...]:
+        """(face id, template) of the faces that belong to the user."""
+        ...
+
+    def link_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        limit: int,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> None:
+        """Make the faces the user's and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
+        where a face meanwhile belongs to another user or is gone. `among` are the faces that the user had when the
+        template was made: Conflict where it has others now."""
+        ...
+
+    def unlink_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        template: Vector | None,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> None:
+        """Raises Conflict where the user's faces changed meanwhile; `among` as for `link_faces`."""
+        ...
+
+    def remember(self, scope: str, token: str, fingerprint: str, answer: str, now: float) -> None:
+        """Keep the answer of an idempotent call."""
+        ...
+
+    def recall(self, scope: str, token: str, now: float) -> tuple[str, str] | None:
+        """(fingerprint, answer) of an earlier call under this token, None where there was none in the last 8 hours."""
+        ...
+
+    def image(self, collection_id: str, key: str) -> Image:
+        """The newest photograph stored under this key. Raises ImageNotFound."""
+        ...
+
+    def image_of(self, collection_id: str, image_id: str) -> Image: ...
+
+    def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
+        """What was kept with the face. Raises FaceNotFound."""
+        ...
+
+    def digests(self, among: Iterable[str]) -> set[str]:
+        """Those of the given image digests that something still refers to."""
+        ...
+
+    def revision(self, collection_id: str) -> int:
+        """Raises CollectionNotFound."""
+        ...
+
+    def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
+        """Net changes after revision `since`, oldest first, at most `limit` of them; None where the log no longer
+        reaches back, or there are more: the caller rebuilds."""
+        ...
+
+    def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
+        """(revision, batches of rows and templates, each (n, dimension)) of all faces or users at that revision."""
+        ...
+
+    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+        """Those of the rows that exist now, in any order."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """collections, faces, users, images."""
+        ...
+
+    def close(self) -> None: ...

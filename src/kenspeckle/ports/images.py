@@ -1,0 +1,42 @@
+"""Where photographs lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+
+class Staged(Protocol):
+    """Bytes that are on disk but not yet in their place."""
+
+    def publish(self) -> None:
+        """Move them into their place. A crash before this is mended by `Images.recover`."""
+        ...
+
+    def discard(self) -> None:
+        """Remove them, but not what lay in their place before."""
+        ...
+
+
+class Images(Protocol):
+    """Photographs by content digest. A name that a client chose never becomes a path."""
+
+    def stage(self, digest: str, data: bytes) -> Staged:
+        """On disk when it returns. Raises StorageFull, StorageUnavailable."""
+        ...
+
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+        """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old."""
+        ...
+
+    def put(self, digest: str, data: bytes) -> None:
+        """Stage and publish in one; putting the same again is fine."""
+        ...
+
+    def get(self, digest: str) -> bytes:
+        """Raises ImageNotFound; StorageUnavailable where the bytes no longer have that digest."""
+        ...
+
+    def delete(self, digests: Iterable[str]) -> None:
+        """Absent ones are fine."""
+        ...

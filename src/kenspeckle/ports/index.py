@@ -1,0 +1,21 @@
+"""What finds the nearest templates."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kenspeckle.domain import Vector
+from kenspeckle.ports.catalog import Stored
+
+
+class Index(Protocol):
+    """Nearest templates of a collection; a projection of the catalog that follows its revisions."""
+
+    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+        """At most k faces (`kind` face) or users (`kind` user) at a Euclidean distance of `within` or less, nearest
+        first, with exact float32 distances, at the collection's newest revision. Raises CollectionNotFound."""
+        ...
+
+    def forget(self, collection_id: str) -> None:
+        """Drop what is held for a collection that was deleted."""
+        ...

@@ -1,0 +1,92 @@
+"""Credentials, what they have used of their plans, and secrets under the master key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kenspeckle.domain import Key, Period, Plan
+
+
+class Keys(Protocol):
+    """Credentials in the catalog. `digest` is the SHA-256 of an API key's secret; `sealed` the encrypted secret of an
+    AWS pair, which SigV4 needs in the clear."""
+
+    def add_key(self, key: Key, *, digest: str | None = None, sealed: bytes | None = None) -> None:
+        """Raises Conflict where the id is taken."""
+        ...
+
+    def key_by_digest(self, digest: str) -> Key | None: ...
+    def key_with_secret(self, key_id: str) -> tuple[Key, bytes] | None:
+        """An AWS pair by access key id, with its sealed secret."""
+        ...
+
+    def keys(self) -> tuple[Key, ...]: ...
+    def revoke_key(self, key_id: str, now: float) -> Key:
+        """Raises KeyNotFound."""
+        ...
+
+    def touch_key(self, key_id: str, now: float) -> None:
+        """Record the last use."""
+        ...
+
+    def any_key(self) -> bool:
+        """Whether a key exists that is neither revoked nor expired."""
+        ...
+
+    def limit_key(self, key_id: str, plan: Plan) -> Key:
+        """Give the key another plan. Raises KeyNotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Requests counted for a key in the period that began at `began`, seconds since the epoch."""
+
+    key_id: str
+    period: Period
+    began: int
+    used: int
+
+
+class Usage(Protocol):
+    """Requests counted against quotas, in the catalog. Each process counts for itself under a name, its `writer`: it
+    writes totals, so that writing again what may have been written already never counts twice."""
+
+    def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
+        """What all other writers than `beside` have counted."""
+        ...
+
+    def all_used(self) -> Sequence[Used]:
+        """Sums over all writers, of periods that are kept."""
+        ...
+
+    def count(self, writer: str, counts: Iterable[Used]) -> None:
+        """Set what this writer has counted. Earlier periods of these keys are forgotten."""
+        ...
+
+    def carry(self, key_id: str, to: str) -> None:
+        """Let the key `to` begin with what `key_id` has used."""
+        ...
+
+
+class Deriver(Protocol):
+    """Keys for single purposes, made from the instance's master key."""
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes, always the same for a purpose; of no use to guess another's. Makes the master key where there is
+        none yet. Raises SettingError, StorageFull, StorageUnavailable."""
+        ...
+
+
+class Sealer(Protocol):
+    """Encrypts small secrets under the instance's master key. `context` is bound to the secret, not stored in it."""
+
+    def seal(self, secret: bytes, context: str) -> bytes:
+        """Makes the master key where there is none yet. Raises SettingError, StorageFull, StorageUnavailable."""
+        ...
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Raises StorageUnavailable where it was sealed under another key or for another context, or is damaged."""
+        ...

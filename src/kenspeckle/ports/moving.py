@@ -1,0 +1,99 @@
+"""Copies, restores and exports of what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kenspeckle.domain import Collection, FaceRecord, Image, User, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFacts:
+    """What a copy of the catalog holds: version of its schema, counts as `Catalog.counts`, packs by contract."""
+
+    schema: str
+    counts: Mapping[str, int]
+    packs: Mapping[str, str]
+
+
+class Copies(Protocol):
+    """Whole copies of the catalog's database, for backup. Raises StorageFull and StorageUnavailable from any method."""
+
+    def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
+        """Copy one moment into a new file, sound and on disk when it returns, while others read and write.
+
+        `progress` is told bytes done and to do."""
+        ...
+
+    def digests(self, copy: Path) -> Iterator[str]:
+        """Digests of the photographs that the copy needs, each once, in order."""
+        ...
+
+    def referenced(self, among: Iterable[str]) -> set[str]:
+        """As `Catalog.digests`, of the catalog as it is now."""
+        ...
+
+
+class Seat(Protocol):
+    """The place of the catalog's database, held against all other processes where a sound database is there."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether a database is there."""
+        ...
+
+    def keep(self, aside: Path) -> None:
+        """Give the database that is there a second name in the folder `aside`."""
+        ...
+
+    def put(self, new: Path) -> None:
+        """In one step, the database `new` instead of what is there. Raises Conflict where one came meanwhile."""
+        ...
+
+
+class Seats(Protocol):
+    """Where a restored catalog goes."""
+
+    def reserve(self, *, replace: bool) -> AbstractContextManager[Seat]:
+        """Raises Conflict where a catalog is there and may not be replaced, or a process uses it."""
+        ...
+
+    def prepare(self, new: Path) -> CopyFacts:
+        """Bring a copy up to date and see that it is sound. Raises StorageUnavailable where it can't be used."""
+        ...
+
+    def digests(self, among: Iterable[str]) -> set[str]:
+        """As `Catalog.digests`, of what is in the place now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DumpedFace:
+    """A stored face with all that is known of it and of its photograph."""
+
+    image: Image
+    record: FaceRecord
+    template: Vector
+    thumbnail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """All of a collection at one moment. Faces of one photograph follow each other."""
+
+    collection: Collection
+    images: int
+    users: Iterator[User]
+    faces: Iterator[DumpedFace]
+
+
+class Dumps(Protocol):
+    """Reads whole collections, for export."""
+
+    def dump(self, collection_id: str) -> AbstractContextManager[Dump]:
+        """Everything as it was when the block was entered. Raises CollectionNotFound."""
+        ...
