@@ -49,6 +49,7 @@ soak: setup ## the long runs: hundreds of kills, thousands of broken images and 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m kenspeckle.api.describe > docs/openapi.json
+	$(BIN)/python docs/postman/generate.py
 
 clean: ## remove what make made (not the model pack in the cache folder)
 	rm -rf $(VENV) build dist demo-output

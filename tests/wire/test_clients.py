@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 from awscli.clidriver import create_clidriver
-from filelock import FileLock
 
 from kenspeckle.usecases.credentials import Created
+from tests.npm import installed
 from tests.wire.portraits import portrait
 from tests.wire.served import REGION, Served
 
@@ -81,25 +78,7 @@ def test_the_aws_command_line(
 
 @pytest.fixture(scope="module")
 def scripts() -> Path:
-    """The scripts with their packages, installed once into the cache folder, by the lock file."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("node and npm are not on this machine; with them the AWS SDK for JavaScript is tested too")
-    lock = SCRIPTS.joinpath("package-lock.json").read_bytes()
-    where = (
-        Path(platformdirs.user_cache_dir("kenspeckle", appauthor=False)) / f"js-{hashlib.sha256(lock).hexdigest()[:12]}"
-    )
-    where.mkdir(parents=True, exist_ok=True)
-    with FileLock(where / ".lock", timeout=180):
-        for script in SCRIPTS.iterdir():
-            shutil.copy(script, where)
-        if not where.joinpath(".installed").exists():
-            words = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            done = subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=180, check=False)
-            if done.returncode:
-                pytest.skip(f"npm could not install the AWS SDK for JavaScript: {done.stderr.strip()[-200:]}")
-            where.joinpath(".installed").touch()
-    return where
+    return installed(SCRIPTS)
 
 
 @pytest.mark.timeout(240)
