@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kenspeckle.domain import Collection, Deleted, Face, FaceRecord, Image, Key, Page, User, Vector
+from kenspeckle.domain import Collection, Deleted, Face, FaceRecord, Image, Key, Page, UnsuccessfulFace, User, Vector
 from kenspeckle.errors import (
     AlreadyExists,
     CollectionNotFound,
@@ -246,9 +246,10 @@ class FakeCatalog(FakeKeys):
             gone, refused, photos = [], [], set()
             for face_id in dict.fromkeys(face_ids):
                 if face_id not in rows:
-                    refused.append((face_id, "FACE_NOT_FOUND"))
-                elif gallery.faces[rows[face_id]].user is not None:
-                    refused.append((face_id, "ASSOCIATED_TO_AN_EXISTING_USER"))
+                    refused.append(UnsuccessfulFace(face_id, ("FACE_NOT_FOUND",)))
+                elif (owner := gallery.faces[rows[face_id]].user) is not None:
+                    name = gallery.users[owner].user.user_id
+                    refused.append(UnsuccessfulFace(face_id, ("ASSOCIATED_TO_AN_EXISTING_USER",), name))
                 else:
                     photos.add(gallery.faces.pop(rows[face_id]).photo)
                     gone.append(face_id)

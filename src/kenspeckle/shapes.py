@@ -25,7 +25,7 @@ from kenspeckle.domain import (
     Indexed,
     Receipt,
     UnindexedFace,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
@@ -141,9 +141,7 @@ def delete_faces(answer: Deleted) -> Json:
     """DeleteFacesResponse."""
     return {
         "DeletedFaces": list(answer.deleted),
-        "UnsuccessfulFaceDeletions": [
-            {"FaceId": face_id, "Reasons": [reason]} for face_id, reason in answer.unsuccessful
-        ],
+        "UnsuccessfulFaceDeletions": _unsuccessful(answer.unsuccessful),
     }
 
 
@@ -242,7 +240,7 @@ def disassociate_faces(answer: Associated) -> Json:
     }
 
 
-def _unsuccessful(ones: Sequence[UnsuccessfulAssociation]) -> list[Json]:
+def _unsuccessful(ones: Sequence[UnsuccessfulFace]) -> list[Json]:
     answer: list[Json] = []
     for one in ones:
         shape: Json = {"FaceId": one.face_id, "Reasons": list(one.reasons)}

@@ -27,6 +27,7 @@ from kenspeckle.domain import (
     Reason,
     Receipt,
     UnindexedFace,
+    UnsuccessfulFace,
     User,
 )
 from kenspeckle.errors import (
@@ -204,9 +205,11 @@ class FakeRecognizer(FakeUsers):
         gone, stayed = [], []
         for face_id in rules.face_ids(face_ids):
             if face_id not in faces:
-                stayed.append((face_id, "FACE_NOT_FOUND"))
+                stayed.append(UnsuccessfulFace(face_id, ("FACE_NOT_FOUND",)))
             elif faces[face_id].face.user_id:
-                stayed.append((face_id, "ASSOCIATED_TO_AN_EXISTING_USER"))
+                stayed.append(
+                    UnsuccessfulFace(face_id, ("ASSOCIATED_TO_AN_EXISTING_USER",), faces[face_id].face.user_id)
+                )
             else:
                 del faces[face_id]
                 gone.append(face_id)

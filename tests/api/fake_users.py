@@ -18,7 +18,7 @@ from kenspeckle.domain import (
     QualityFilter,
     Reason,
     UnindexedFace,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
@@ -78,7 +78,7 @@ class FakeUsers:
         done = [one for one in face_ids if one in faces]
         for one in done:
             faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=user_id))
-        refused = tuple(UnsuccessfulAssociation(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in faces)
+        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in faces)
         self.people[collection_id][user_id] = replace(user, status="ACTIVE", face_count=user.face_count + len(done))
         return Associated(tuple(done), refused, "ACTIVE")
 
@@ -90,7 +90,7 @@ class FakeUsers:
         done = [one for one in face_ids if one in faces and faces[one].face.user_id == user_id]
         for one in done:
             faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=None))
-        refused = tuple(UnsuccessfulAssociation(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in done)
+        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in done)
         return Associated(tuple(done), refused, "ACTIVE")
 
     def search_users(

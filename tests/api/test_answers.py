@@ -237,7 +237,7 @@ def test_users(http: httpx.Client) -> None:
     assert [one["FaceId"] for one in http.get(f"{FACES}?user_id=keanu").json()["Faces"]] == [face]
     assert http.delete(f"{FACES}/{face}").status_code == 409
     stayed = http.post(f"{FACES}/delete", json={"FaceIds": [face]}).json()["UnsuccessfulFaceDeletions"]
-    assert stayed == [{"FaceId": face, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}]
+    assert stayed == [{"FaceId": face, "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"], "UserId": "keanu"}]
     http.put(f"{USERS}/reeves")
     listed = http.get(f"{USERS}?limit=1").json()
     schemas.UserList.model_validate(listed)

@@ -26,7 +26,7 @@ from kenspeckle.domain import (
     ImageSearch,
     Indexed,
     Page,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     UserMatch,
     UserSearch,
 )
@@ -44,7 +44,7 @@ FACE = Face("face-1", "image-1", "people", "anna.jpg", detail(1).box, 99.0, "v1"
 RECORD = FaceRecord(FACE, detail(1))
 MATCHES = (FaceMatch(FACE, 98.0),)
 USERS = (UserMatch(person("anna"), 97.0),)
-UNSUCCESSFUL = (UnsuccessfulAssociation("face-2", ("FACE_NOT_FOUND",)),)
+UNSUCCESSFUL = (UnsuccessfulFace("face-2", ("FACE_NOT_FOUND",)),)
 
 CALLS: dict[str, tuple[tuple[Any, ...], object, str, list[str], dict[str, object]]] = {
     "create_collection": (("people",), gallery(), "CreateCollection", [], {}),
@@ -62,7 +62,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], object, str, list[str], dict[str, object
     "list_faces": (("people",), Page((FACE,)), "ListFaces", ["face-1"], {}),
     "delete_faces": (
         ("people", ["face-1", "face-2"]),
-        Deleted(("face-1",), (("face-2", "FACE_NOT_FOUND"),), ("digest-1",)),
+        Deleted(("face-1",), UNSUCCESSFUL, ("digest-1",)),
         "DeleteFaces",
         ["face-1"],
         {"unsuccessful": 1, "images": ["digest-1"]},

@@ -32,7 +32,7 @@ from kenspeckle.domain import (
     Quality,
     Reason,
     UnindexedFace,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
@@ -55,7 +55,7 @@ def test_every_answer_survives_the_way_over_the_wire() -> None:
     assert back.comparison_of(shapes.compare_faces(comparison)) == comparison
     deleted = Deleted(("f1",), (("f2", "FACE_NOT_FOUND"),))
     assert back.deleted_of(shapes.delete_faces(deleted)) == deleted
-    associated = Associated(("f1",), (UnsuccessfulAssociation("f2", ("LOW_MATCH_CONFIDENCE",), "bob", 12.0),), "ACTIVE")
+    associated = Associated(("f1",), (UnsuccessfulFace("f2", ("LOW_MATCH_CONFIDENCE",), "bob", 12.0),), "ACTIVE")
     assert back.associated_of(shapes.associate_faces(associated)) == associated
     assert back.associated_of(shapes.disassociate_faces(associated)) == associated
     user = User("ada", "c", "ACTIVE", 0.0)

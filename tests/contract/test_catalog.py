@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kenspeckle.domain import Deleted, FaceRecord
+from kenspeckle.domain import Deleted, FaceRecord, UnsuccessfulFace
 from kenspeckle.errors import (
     AlreadyExists,
     CollectionNotFound,
@@ -222,7 +222,10 @@ def test_deleting_faces_names_what_stays_and_why(catalog: Whole) -> None:
     catalog.create_user(person("anna"))
     catalog.link_faces("people", "anna", ["face-1"], template(1), 100)
     deleted, digests = catalog.delete_faces("people", ["face-0", "face-1", "absent", "face-0"])
-    refused = (("face-1", "ASSOCIATED_TO_AN_EXISTING_USER"), ("absent", "FACE_NOT_FOUND"))
+    refused = (
+        UnsuccessfulFace("face-1", ("ASSOCIATED_TO_AN_EXISTING_USER",), "anna"),
+        UnsuccessfulFace("absent", ("FACE_NOT_FOUND",)),
+    )
     assert deleted == Deleted(("face-0",), refused)
     assert digests == (digest(0),)
     assert catalog.collection("people").face_count == 2

@@ -97,7 +97,7 @@ def test_nothing_is_left_of_what_is_erased(held: Held) -> None:
     assert held.kept() == everyone
 
     done = recognizer.delete_faces(HOME, [faces["face"], faces["user"]])
-    assert (done.deleted, [reason for _, reason in done.unsuccessful]) == (
+    assert (done.deleted, [one.reasons[0] for one in done.unsuccessful]) == (
         (faces["face"],),
         ["ASSOCIATED_TO_AN_EXISTING_USER"],
     )

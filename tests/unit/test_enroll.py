@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kenspeckle.domain import QualityFilter, Reason
+from kenspeckle.domain import QualityFilter, Reason, UnsuccessfulFace
 from kenspeckle.errors import (
     CollectionNotFound,
     FaceNotFound,
@@ -72,7 +72,7 @@ def test_the_image_goes_with_its_last_face(service: LocalRecognizer) -> None:
     assert service.parts.images.get(digest)
     deleted = service.delete_faces(HOME, [other, one])
     assert deleted.deleted == (other,)
-    assert deleted.unsuccessful == ((one, "FACE_NOT_FOUND"),)
+    assert deleted.unsuccessful == (UnsuccessfulFace(one, ("FACE_NOT_FOUND",)),)
     with pytest.raises(ImageNotFound):
         service.parts.images.get(digest)
     with pytest.raises(ImageNotFound):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from kenspeckle.domain import UnsuccessfulFace
 from kenspeckle.errors import Conflict, IdempotencyMismatch, InvalidValue, UserNotFound
 from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.users import combined
@@ -59,7 +60,8 @@ def test_a_face_belongs_to_one_user(service: LocalRecognizer) -> None:
     assert (refused.reasons, refused.user_id) == (("ASSOCIATED_TO_A_DIFFERENT_USER",), "ada")
     again = service.associate_faces(HOME, "ada", [one])
     assert (again.associated, again.unsuccessful, again.status) == ((), (), "ACTIVE")
-    assert service.delete_faces(HOME, [one]).unsuccessful == ((one, "ASSOCIATED_TO_AN_EXISTING_USER"),)
+    stayed = UnsuccessfulFace(one, ("ASSOCIATED_TO_AN_EXISTING_USER",), "ada")
+    assert service.delete_faces(HOME, [one]).unsuccessful == (stayed,)
 
 
 def test_disassociated_faces_stay_and_the_user_no_longer_matches(service: LocalRecognizer) -> None:

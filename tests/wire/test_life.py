@@ -92,7 +92,7 @@ def users(client: Any, name: str, faces: dict[str, str]) -> None:
     owned = client.list_faces(CollectionId=name, UserId="ada")["Faces"]
     assert [face["UserId"] for face in owned] == ["ada", "ada"]
     kept = client.delete_faces(CollectionId=name, FaceIds=both[:1])["UnsuccessfulFaceDeletions"]
-    assert kept[0]["Reasons"] == ["ASSOCIATED_TO_AN_EXISTING_USER"]
+    assert (kept[0]["Reasons"], kept[0]["UserId"]) == (["ASSOCIATED_TO_AN_EXISTING_USER"], "ada")
     gone = client.disassociate_faces(CollectionId=name, UserId="ada", FaceIds=both[:1])
     assert [one["FaceId"] for one in gone["DisassociatedFaces"]] == both[:1]
     client.delete_user(CollectionId=name, UserId="ada")

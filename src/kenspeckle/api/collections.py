@@ -116,8 +116,8 @@ class Collections:
     async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
         done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, [face_id])
-        for _, reason in done.unsuccessful:
-            if reason == NOT_FOUND:
+        for one in done.unsuccessful:
+            if NOT_FOUND in one.reasons:
                 raise FaceNotFound(f"There is no face {face_id!r} in this collection.", field="face_id")
             raise Conflict(
                 f"The face {face_id!r} belongs to a user. Take it from the user first, or delete the user.",

@@ -175,6 +175,7 @@ class FaceList(Shape):
 class UnsuccessfulFaceDeletion(Shape):
     FaceId: str
     Reasons: list[str]
+    UserId: str | None = Field(default=None, description="The user that the face belongs to, if that is why it stayed.")
 
 
 class SignedReceipt(Shape):

@@ -22,7 +22,7 @@ from kenspeckle.catalog.part import (
 )
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, Vector
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector
 from kenspeckle.ports import NewFace
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
@@ -141,7 +141,9 @@ class Faces(Part):
             found = found_faces(connection, held.row, asked)
             gone = [face_id for face_id in asked if face_id in found and found[face_id].user_row is None]
             refused = [
-                (face_id, "ASSOCIATED_TO_AN_EXISTING_USER" if face_id in found else "FACE_NOT_FOUND")
+                UnsuccessfulFace(face_id, ("ASSOCIATED_TO_AN_EXISTING_USER",), found[face_id].user_id)
+                if face_id in found
+                else UnsuccessfulFace(face_id, ("FACE_NOT_FOUND",))
                 for face_id in asked
                 if face_id not in found or found[face_id].user_row is not None
             ]

@@ -19,8 +19,12 @@ CHUNK = 1000
 """Values in one IN list; databases bound them."""
 
 _ROW = select(collections.c.row).where(collections.c.collection_id == bindparam("collection_id"))
-_FOUND_FACES = select(faces.c.face_id, faces.c.row, faces.c.user_row, faces.c.image_row).where(
-    faces.c.collection_row == bindparam("collection_row"), faces.c.face_id.in_(bindparam("some", expanding=True))
+_FOUND_FACES = (
+    select(faces.c.face_id, faces.c.row, faces.c.user_row, faces.c.image_row, users.c.user_id)
+    .outerjoin(users, users.c.row == faces.c.user_row)
+    .where(
+        faces.c.collection_row == bindparam("collection_row"), faces.c.face_id.in_(bindparam("some", expanding=True))
+    )
 )
 _REFERENCED = (
     select(images.c.digest)
@@ -66,7 +70,7 @@ def user_row(connection: Connection, collection_row: int, user_id: str) -> int:
 
 
 def found_faces(connection: Connection, collection_row: int, face_ids: Sequence[str]) -> dict[str, Any]:
-    """Those of the faces that the collection has, by face id: rows of face_id, row, user_row, image_row."""
+    """Those of the faces that the collection has, by face id: rows of face_id, row, user_row, image_row, user_id."""
     found: dict[str, Any] = {}
     for some in chunks(face_ids):
         chosen = connection.execute(_FOUND_FACES, {"collection_row": collection_row, "some": some})

@@ -118,8 +118,8 @@ def delete(
         output.emit(shapes.delete_faces(answer))
     else:
         output.say(f"Deleted {len(answer.deleted)} of {len(set(face_ids))}.")
-        for face_id, reason in answer.unsuccessful:
-            output.remark(f"{face_id}: {reason}", "yellow")
+        for one in answer.unsuccessful:
+            output.remark(f"{one.face_id}: {', '.join(one.reasons)}", "yellow")
     if answer.unsuccessful:
         raise typer.Exit(NEGATIVE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,7 +27,7 @@ from kenspeckle.domain import (
     Reason,
     Receipt,
     UnindexedFace,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
@@ -121,7 +121,7 @@ def comparison_of(shape: Json) -> Comparison:
 
 def deleted_of(shape: Json) -> Deleted:
     failed = shape.get("UnsuccessfulFaceDeletions", ())
-    return Deleted(tuple(shape["DeletedFaces"]), tuple((one["FaceId"], ", ".join(one["Reasons"])) for one in failed))
+    return Deleted(tuple(shape["DeletedFaces"]), _unsuccessful(failed))
 
 
 def erased_of(shape: Json) -> Erased:
@@ -168,11 +168,15 @@ def associated_of(shape: Json) -> Associated:
     failed = shape.get("UnsuccessfulFaceAssociations", shape.get("UnsuccessfulFaceDisassociations", ()))
     return Associated(
         tuple(one["FaceId"] for one in done),
-        tuple(
-            UnsuccessfulAssociation(one["FaceId"], tuple(one["Reasons"]), one.get("UserId"), one.get("Confidence"))
-            for one in failed
-        ),
+        _unsuccessful(failed),
         shape.get("UserStatus", ""),
+    )
+
+
+def _unsuccessful(shapes: Sequence[Json]) -> tuple[UnsuccessfulFace, ...]:
+    return tuple(
+        UnsuccessfulFace(one["FaceId"], tuple(one["Reasons"]), one.get("UserId"), one.get("Confidence"))
+        for one in shapes
     )
 
 

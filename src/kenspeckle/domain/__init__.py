@@ -16,7 +16,7 @@ from kenspeckle.domain.answers import (
     FaceSearch,
     ImageSearch,
     Indexed,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     UserMatch,
     UserSearch,
 )
@@ -68,7 +68,7 @@ __all__ = [
     "Scope",
     "T",
     "UnindexedFace",
-    "UnsuccessfulAssociation",
+    "UnsuccessfulFace",
     "User",
     "UserMatch",
     "UserSearch",

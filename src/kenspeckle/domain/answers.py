@@ -73,11 +73,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """Answer of deletion: ids that went, and those that did not with the reason Rekognition names. `images` and
-    `complete` as in `Erased`."""
+    """Answer of deletion: ids that went, and the faces that did not. `images` and `complete` as in `Erased`."""
 
     deleted: tuple[str, ...]
-    unsuccessful: tuple[tuple[str, str], ...] = ()
+    unsuccessful: tuple[UnsuccessfulFace, ...] = ()
     images: tuple[str, ...] = ()
     complete: bool = True
     receipt: Receipt | None = None
@@ -88,12 +87,14 @@ class Associated:
     """Answer of association or undoing: ids for which it holds now, those for which it does not, the user's status."""
 
     associated: tuple[str, ...]
-    unsuccessful: tuple[UnsuccessfulAssociation, ...]
+    unsuccessful: tuple[UnsuccessfulFace, ...]
     status: str
 
 
 @dataclass(frozen=True, slots=True)
-class UnsuccessfulAssociation:
+class UnsuccessfulFace:
+    """A face for which it could not be done: why, in Rekognition's words, and to whom it belongs if that is why."""
+
     face_id: str
     reasons: tuple[str, ...]
     user_id: str | None = None

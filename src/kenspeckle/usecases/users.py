@@ -13,7 +13,7 @@ from kenspeckle.domain import (
     Associated,
     Page,
     QualityFilter,
-    UnsuccessfulAssociation,
+    UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
@@ -96,23 +96,21 @@ class Users:
         answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
         return _associated(answer)
 
-    def _refusal(
-        self, user: User, face_id: str, members: dict[str, Vector], least: float
-    ) -> UnsuccessfulAssociation | None:
+    def _refusal(self, user: User, face_id: str, members: dict[str, Vector], least: float) -> UnsuccessfulFace | None:
         """Adds the face to `members`, or says why it can't be the user's."""
         if face_id in members:
             return None
         try:
             record, template = self.parts.catalog.face(user.collection_id, face_id)
         except FaceNotFound:
-            return UnsuccessfulAssociation(face_id, (FACE_NOT_FOUND,))
+            return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
         if record.face.user_id not in (None, user.user_id):
-            return UnsuccessfulAssociation(face_id, (OTHER_USER,), user_id=record.face.user_id)
+            return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=record.face.user_id)
         if members:
             distance = float(np.linalg.norm(template - combined(list(members.values()))))
             similarity = self.parts.engine.pack.calibration.similarity(distance)
             if similarity < least:
-                return UnsuccessfulAssociation(face_id, (LOW_CONFIDENCE,), confidence=similarity)
+                return UnsuccessfulFace(face_id, (LOW_CONFIDENCE,), confidence=similarity)
         members[face_id] = template
         return None
 
@@ -137,13 +135,13 @@ class Users:
 
         return _associated(self._once("DisassociateFaces", token, [collection_id, user_id, sorted(ids)], disassociate))
 
-    def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulAssociation | None:
+    def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulFace | None:
         """Why a face that is not this user's can't be taken from it; None where it is nobody's."""
         try:
             owner = self.parts.catalog.face(collection_id, face_id)[0].face.user_id
         except FaceNotFound:
-            return UnsuccessfulAssociation(face_id, (FACE_NOT_FOUND,))
-        return UnsuccessfulAssociation(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
+            return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
+        return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
 
     def search_users(
         self,
@@ -241,7 +239,7 @@ def _plain(answer: object) -> Any:
 
 def _associated(answer: dict[str, Any]) -> Associated:
     refused = tuple(
-        UnsuccessfulAssociation(one["face_id"], tuple(one["reasons"]), one["user_id"], one["confidence"])
+        UnsuccessfulFace(one["face_id"], tuple(one["reasons"]), one["user_id"], one["confidence"])
         for one in answer["unsuccessful"]
     )
     return Associated(tuple(answer["associated"]), refused, answer["status"])
