@@ -230,7 +230,8 @@ def test_deleting_faces_names_what_stays_and_why(catalog: Whole) -> None:
     assert digests == (digest(0),)
     assert catalog.collection("people").face_count == 2
     revision = catalog.revision("people")
-    assert catalog.delete_faces("people", ["face-0"]) == (Deleted((), (("face-0", "FACE_NOT_FOUND"),)), ())
+    again = Deleted((), (UnsuccessfulFace("face-0", ("FACE_NOT_FOUND",)),))
+    assert catalog.delete_faces("people", ["face-0"]) == (again, ())
     assert catalog.revision("people") == revision
 
 
