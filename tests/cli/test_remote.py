@@ -53,7 +53,7 @@ def test_every_answer_survives_the_way_over_the_wire() -> None:
     assert one == ImageSearch(search.searches[:1], (), "1")
     comparison = Comparison(BARE, ((DETAIL, 88.0),), (DETAIL,))
     assert back.comparison_of(shapes.compare_faces(comparison)) == comparison
-    deleted = Deleted(("f1",), (("f2", "FACE_NOT_FOUND"),))
+    deleted = Deleted(("f1",), (UnsuccessfulFace("f2", ("FACE_NOT_FOUND",)),))
     assert back.deleted_of(shapes.delete_faces(deleted)) == deleted
     associated = Associated(("f1",), (UnsuccessfulFace("f2", ("LOW_MATCH_CONFIDENCE",), "bob", 12.0),), "ACTIVE")
     assert back.associated_of(shapes.associate_faces(associated)) == associated
