@@ -26,6 +26,7 @@ from kenspeckle.cli import (
     show_settings,
     transfer,
     users,
+    watch,
 )
 from kenspeckle.cli.failures import DEBUG, FAILED, show
 
@@ -66,6 +67,7 @@ app.command(rich_help_panel=VERBS)(index.index)
 app.command(rich_help_panel=VERBS)(recognize.search)
 app.command(rich_help_panel=VERBS)(recognize.compare)
 app.command(rich_help_panel=VERBS)(recognize.detect)
+app.command(rich_help_panel=VERBS)(watch.watch)
 app.command(rich_help_panel=VERBS)(encode.encode)
 app.command(rich_help_panel=VERBS)(demo.demo)
 app.add_typer(collections.app, name="collections", rich_help_panel=MANAGE)

@@ -310,6 +310,8 @@ def _problem(response: httpx.Response, url: str) -> Exception:
         answer = orjson.loads(response.content)
         code, detail = str(answer["code"]), str(answer["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
+        if response.status_code in (502, 503, 504):  # of a proxy, before which there is no server
+            return ServerGone(f"{url} answers {response.status_code} {response.reason_phrase}.")
         return CommandFailed(
             f"{url} answered {response.status_code} {response.reason_phrase}.",
             "Is --url the address of a Kenspeckle server?",

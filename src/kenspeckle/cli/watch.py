@@ -1,0 +1,226 @@
+"""`kenspeckle watch`: a drop folder, whose photographs are searched or indexed as they arrive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, printable, reported
+
+if TYPE_CHECKING:
+    from kenspeckle.cli.drop.run import Run
+    from kenspeckle.cli.drop.work import Outcome, Verb
+    from kenspeckle.cli.target import Target
+
+SETTLE_SECONDS = 2.0
+ONCE_PATIENCE = 30.0
+"""Seconds that `--once` waits for a server; what it leaves, the next run takes."""
+_WHEN = "When"
+
+
+@reported(TROUBLE)
+def watch(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")],
+    index: Annotated[
+        bool, typer.Option("--index/--search", help="Store the faces under their names, or search whom they show.")
+    ] = False,
+    by: Annotated[
+        Literal["file", "folder"],
+        typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
+    ] = "file",
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")] = False,
+    threshold: options.Threshold = None,
+    max_faces: options.MaxFaces = None,
+    quality: options.Quality = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take what is there and end, for cron.", rich_help_panel=_WHEN)
+    ] = False,
+    poll: Annotated[
+        float | None,
+        typer.Option(
+            "--poll",
+            metavar="SECONDS",
+            min=0.1,
+            help="Look so often instead of waiting for the system's word: for network shares.",
+            rich_help_panel=_WHEN,
+        ),
+    ] = None,
+    settle: Annotated[
+        float,
+        typer.Option(
+            "--settle",
+            metavar="SECONDS",
+            min=0,
+            help="A file that nobody is seen to close is whole after so long without a change.",
+            rich_help_panel=_WHEN,
+        ),
+    ] = SETTLE_SECONDS,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="File that remembers what is done; FOLDER/.kenspeckle-watch.db unless set."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Watch a folder: every photograph that lands there is searched (or, with [bold]--index[/], indexed), once.
+
+    Its result lies beside it: [bold]a.jpg[/] has [bold]a.jpg.json[/]. The same photograph again, after a restart too,
+    is not asked again. A file that is no photograph gets a result that says so and is left alone until it changes.
+    When the server is away, it waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a
+    file failed; 2 an error.
+    """
+    from kenspeckle.cli.drop.arrivals import Arrivals
+    from kenspeckle.cli.drop.ledger import NAME, Ledger
+    from kenspeckle.cli.drop.run import Run
+    from kenspeckle.cli.drop.work import FAILED, Waits, Work
+    from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
+    from kenspeckle.cli.target import opened
+
+    if not folder.is_dir():
+        raise CommandFailed(f"{folder} is no folder.", "Make it first, or check the name.")
+    root = Path(os.path.abspath(folder))  # noqa: PTH100 - what a link is called counts, not where it leads
+    pictures = Path(os.path.abspath(save)) if save else None  # noqa: PTH100
+    if pictures is not None and pictures.is_relative_to(root):
+        raise CommandFailed(
+            f"{save} lies in {folder}: its pictures would be taken for photographs.", "Name a folder elsewhere."
+        )
+    stop = threading.Event()
+    tell = _Teller(json)
+    with opened(url, api_key, data_dir, collection) as target:
+        verb = _verb(target, index, by, all_faces, threshold, max_faces, quality)
+        job = " ".join((verb.name, by if index else "", target.collection, url or ""))
+        with Ledger(state or root / NAME, job) as ledger:
+            most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
+            waits = Waits(stop, tell.remark, ONCE_PATIENCE if once else None)
+            arrivals = Arrivals(root, settle)
+            work = Work(root, ledger, verb, waits, most, pictures)
+            run = Run(
+                arrivals,
+                work,
+                REMOTE_WORKERS if target.remote else target.settings.workers,
+                stop,
+                tell.outcome,
+                tell.remark,
+            )
+            with _until_signal(run.stop), tell.progress(run, folder):
+                try:
+                    run.once() if once else run.watch(poll)
+                finally:
+                    tell.summary(run)
+    if once and tell.counts.get(FAILED):
+        raise typer.Exit(NEGATIVE)
+
+
+def _verb(
+    target: Target,
+    index: bool,
+    by: Literal["file", "folder"],
+    all_faces: bool,
+    threshold: float | None,
+    max_faces: int | None,
+    quality: str | None,
+) -> Verb:
+    from kenspeckle.cli.drop.verbs import Indexing, Searching
+    from kenspeckle.domain import QualityFilter
+
+    if index and (all_faces or threshold is not None):
+        raise CommandFailed("--all-faces and --threshold are for searching.", "Leave them out with --index.")
+    bar = QualityFilter(quality.upper()) if quality else None
+    if index:
+        return Indexing(target, by, max_faces, bar)
+    return Searching(target, threshold, max_faces, all_faces, bar or QualityFilter.NONE)
+
+
+@contextmanager
+def _until_signal(told: Callable[[], object]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM says that it is time to end, a second one ends."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def first(number: int, frame: object) -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        told()
+
+    for one in before:
+        signal.signal(one, first)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class _Teller:
+    """What people and programs see: a line for each photograph on standard output, the rest on standard error."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        self.counts: dict[str, int] = {}
+        self._refresh: Callable[[], None] = lambda: None
+
+    def outcome(self, outcome: Outcome) -> None:
+        from kenspeckle.cli import output
+
+        self.counts[outcome.status] = self.counts.get(outcome.status, 0) + 1
+        path = os.fsencode(outcome.path).decode("utf-8", "surrogateescape")
+        if self._json:
+            output.emit({"path": path, **outcome.result}, line=True)
+        else:
+            output.say(f"{path}: {_sentence(outcome)}", "red" if outcome.status == "failed" else "")
+        self._refresh()
+
+    def remark(self, text: str) -> None:
+        from kenspeckle.cli import output
+
+        output.remark(text, "yellow")
+
+    @contextmanager
+    def progress(self, run: Run, folder: Path) -> Iterator[None]:
+        from kenspeckle.cli.output import err, remark
+
+        remark(f"Watching {folder}. Ctrl-C ends it.")
+        if not err().is_terminal:
+            yield
+            return
+        with err().status("") as status:
+            self._refresh = lambda: status.update(printable(f"{self._summed()}; {run.in_line} in line"))
+            yield
+            self._refresh = lambda: None
+
+    def summary(self, run: Run) -> None:
+        from kenspeckle.cli import output
+
+        left = f", {run.in_line} left for the next start" if run.in_line else ""
+        output.remark(f"{self._summed()}{left}.", "bold")
+
+    def _summed(self) -> str:
+        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items()) or "nothing new"
+
+
+def _sentence(outcome: Outcome) -> str:
+    result = outcome.result
+    if outcome.status == "matched":
+        return ", ".join(result["matchedFaces"]) or "someone without a name"
+    if "same_as" in result:
+        return f"the same photograph as {result['same_as']}"
+    if outcome.status in ("indexed", "present"):
+        return f"{outcome.status} as {result['identity']}, {len(result['FaceRecords'])} faces"
+    if "error" in result:
+        return str(result["error"]["message"])
+    return {"unknown": "nobody who is indexed", "not_indexed": "no face good enough"}.get(
+        outcome.status, outcome.status
+    )
