@@ -164,6 +164,12 @@ class StorageUnavailable(KenspeckleError):
     code = "storage_unavailable"
 
 
+class RecognizerUnavailable(KenspeckleError):
+    """The service that recognizes for this one does not answer, or refuses it; the log says which right it lacks."""
+
+    code = "recognizer_unavailable"
+
+
 class ModelMissing(KenspeckleError):
     """The model pack is not on this machine, or a file of it is damaged."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kenspeckle.audit import PURPOSE as AUDIT
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.errors import SettingError
 from kenspeckle.images.places import Places
 from kenspeckle.images.store import open_images
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.ports import Images
+from kenspeckle.ports import Images, Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audited import Audited
 from kenspeckle.usecases.audited_access import AuditedAccess
@@ -27,28 +27,59 @@ from kenspeckle.usecases.receipts import Receipts
 from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.recorder import Recorder
 from kenspeckle.usecases.refusals import Refusals
+from kenspeckle.usecases.scrubber import Scrubber
 from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.usecases.limits import Limits
 
 
-@dataclass(frozen=True)
-class Service:
-    """A service that is ready to serve. `close` finishes what is under way and lets go of the files."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What stands before either recognizer: keys, the audit trail, the bound of work that is taken, and what serves
+    them."""
 
     settings: Settings
-    recognizer: Audited
-    local: LocalRecognizer
-    recorder: Recorder
-    access: AuditedAccess
     catalog: SqlCatalog
-    index: FollowingIndex
-    images: Images
+    recorder: Recorder
+    receipts: Receipts
+    access: AuditedAccess
+    gate: Gate
     stages: Stages
+
+    def around(self, recognizer: Recognizer) -> Audited:
+        """The recognizer, recorded."""
+        return Audited(recognizer, self.recorder, self.receipts)
+
+
+@dataclass(frozen=True)
+class Front:
+    """A service that is ready to serve, without what recognizes. `face_model` is the name of the model in use and its
+    version. `close` finishes what is under way and lets go of the files."""
+
+    guard: Guard
+    recognizer: Audited
+    face_model: tuple[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        return self.guard.settings
+
+    @property
+    def catalog(self) -> SqlCatalog:
+        return self.guard.catalog
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.guard.recorder
+
+    @property
+    def access(self) -> AuditedAccess:
+        return self.guard.access
 
     @cached_property
     def app(self) -> FastAPI:
@@ -56,7 +87,9 @@ class Service:
 
         Raises SettingError where `settings.host` can be reached by others and no key exists."""
         require_key_for(self.settings.host, self.catalog)
-        return _app(self)
+        app = _app(self)
+        self.housekeeping.start()
+        return app
 
     @cached_property
     def limits(self) -> Limits:
@@ -75,21 +108,60 @@ class Service:
     @cached_property
     def housekeeping(self) -> Housekeeping:
         """What a service does by itself, made for one that serves."""
-        return Housekeeping(self.recognizer, self.local.parts, self.local.work_off)
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Close every part, the catalog last."""
+        """Finish what is under way and let go of the files: close every part, the catalog last."""
         if "housekeeping" in vars(self):
             self.housekeeping.close()
-        self.local.close()
+        self.let_go()
         self.access.close()
         if "refusals" in vars(self):
             self.refusals.close()
         self.recorder.close()
         if "limits" in vars(self):
             self.limits.close()
-        self.index.close()
         self.catalog.close()
+
+    def let_go(self) -> None:
+        """Close what recognizes."""
+
+
+@dataclass(frozen=True)
+class Service(Front):
+    """The embedded profile."""
+
+    local: LocalRecognizer
+    index: FollowingIndex
+    images: Images
+
+    @cached_property
+    def housekeeping(self) -> Housekeeping:
+        return Housekeeping(self.recognizer, self.local.parts, self.local.work_off)
+
+    def let_go(self) -> None:
+        self.local.close()
+        self.index.close()
+
+
+@dataclass(frozen=True)
+class ManagedService(Front):
+    """Amazon Rekognition behind the same edges, keys and audit trail."""
+
+    managed: ManagedRecognizer
+
+    @cached_property
+    def housekeeping(self) -> Housekeeping:
+        return Housekeeping(self.recognizer, _Kept(self.catalog, self.settings), self.managed.reconcile)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What housekeeping looks after where no faces lie in the catalog."""
+
+    catalog: SqlCatalog
+    settings: Settings
+    scrubber: Scrubber = field(default_factory=Scrubber)
 
 
 class Stages:
@@ -103,14 +175,51 @@ class Stages:
             self.tell(stage, seconds)
 
 
-def build(settings: Settings) -> Service:
-    """Everything of the embedded profile, mended after a crash, with the default collection in place.
+def build(settings: Settings) -> Service | ManagedService:
+    """Everything of the profile that `settings.recognizer` names, mended after a crash, with the default collection in
+    place.
 
-    Raises SettingError, ModelMissing, StorageFull, StorageUnavailable.
+    Raises SettingError, ModelMissing, RecognizerUnavailable, StorageFull, StorageUnavailable.
     """
-    if settings.recognizer != "local":
-        raise SettingError("RECOGNIZER=rekognition is not built yet; use local.", field="recognizer")
+    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings)
+
+
+def _embedded(settings: Settings) -> Service:
     pack = packs.find(settings.models_dir, settings.pack)
+    with _guarded(settings) as guard:
+        engine = Engine(pack, settings)
+        index = FollowingIndex(guard.catalog, engine.pack.dimension)
+        images = open_images(settings.images)
+        local = LocalRecognizer(
+            Parts(
+                engine=engine,
+                catalog=guard.catalog,
+                index=index,
+                images=images,
+                gate=guard.gate,
+                settings=settings,
+                observe=guard.stages.observe,
+            )
+        )
+        local.start()
+    return Service(guard, guard.around(local), (engine.pack.name, engine.pack.version), local, index, images)
+
+
+def _managed(settings: Settings) -> ManagedService:
+    # Imported here: who recognizes by themselves need none of it.
+    from kenspeckle import managed
+    from kenspeckle.vision.cutter import Cutter
+
+    with _guarded(settings) as guard:
+        recognizer = managed.recognizer(settings, cutter=Cutter(settings), observe=guard.stages.observe)
+        recognizer.ensure_default_collection()
+        model = recognizer.describe_collection(settings.collection).pack
+    return ManagedService(guard, guard.around(recognizer), (model, model), recognizer)
+
+
+@contextmanager
+def _guarded(settings: Settings) -> Iterator[Guard]:
+    """The guard of a recognizer that is made in the block; closed where that fails."""
     catalog = SqlCatalog.open(settings.catalog)
     try:
         master = MasterKey.of(settings)
@@ -118,30 +227,21 @@ def build(settings: Settings) -> Service:
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)
         access.seed(settings.admin_key)
-        engine = Engine(pack, settings)
-        index = FollowingIndex(catalog, engine.pack.dimension)
-        images = open_images(settings.images)
-        stages = Stages()
-        local = LocalRecognizer(
-            Parts(
-                engine=engine,
-                catalog=catalog,
-                index=index,
-                images=images,
-                gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
-                settings=settings,
-                observe=stages.observe,
-            )
+        yield Guard(
+            settings=settings,
+            catalog=catalog,
+            recorder=recorder,
+            receipts=Receipts(master.derive(RECEIPTS)),
+            access=access,
+            gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
+            stages=Stages(),
         )
-        local.start()
     except BaseException:
         catalog.close()
         raise
-    audited = Audited(local, recorder, Receipts(master.derive(RECEIPTS)))
-    return Service(settings, audited, local, recorder, access, catalog, index, images, stages)
 
 
-def _app(service: Service) -> FastAPI:
+def _app(service: Front) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
@@ -152,9 +252,9 @@ def _app(service: Service) -> FastAPI:
     from kenspeckle.wire import protocol
 
     settings, recognizer, access = service.settings, service.recognizer, service.access
-    pack, gate = service.local.parts.engine.pack, service.local.parts.gate
+    (model, version), gate = service.face_model, service.guard.gate
     metrics = Metrics()
-    service.stages.tell = metrics.observe
+    service.guard.stages.tell = metrics.observe
     app = create_app(
         recognizer=recognizer,
         settings=settings,
@@ -162,7 +262,7 @@ def _app(service: Service) -> FastAPI:
         authenticate=Authenticator(access),
         limits=service.limits,
         metrics=metrics,
-        face_models={pack.name: pack.version},
+        face_models={model: version},
         refusals=service.refusals,
         admin_routers=(keys.router(access), audit.router(service.recorder)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
@@ -175,10 +275,9 @@ def _app(service: Service) -> FastAPI:
             settings,
             gate=gate,
             call=app.state.edge.threads.call,
-            pack=pack.name,
-            face_model=pack.version,
+            pack=model,
+            face_model=version,
             limits=service.limits,
         )
     )
-    service.housekeeping.start()
     return app

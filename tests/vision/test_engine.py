@@ -14,7 +14,8 @@ from kenspeckle.domain import Box, FaceDetail
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ModelMissing
 from kenspeckle.settings import Settings
 from kenspeckle.vision import packs
-from kenspeckle.vision.engine import KINDS, THUMBNAIL_SIDE, Engine
+from kenspeckle.vision.cutter import THUMBNAIL_SIDE
+from kenspeckle.vision.engine import KINDS, Engine
 from tests.vision.drawing import encode, exif, turned
 
 

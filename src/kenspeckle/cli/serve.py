@@ -15,7 +15,7 @@ from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
     from kenspeckle.api.tls import Certificate
-    from kenspeckle.main import Service
+    from kenspeckle.main import Front
     from kenspeckle.settings import Settings
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
@@ -96,7 +96,7 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(service: Service, settings: Settings, listener: socket.socket, tls: Certificate | None) -> None:
+def _run(service: Front, settings: Settings, listener: socket.socket, tls: Certificate | None) -> None:
     from kenspeckle.api import server as server_
 
     url = address(listener, settings.host, "http" if tls is None else "https")

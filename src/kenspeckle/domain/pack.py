@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -21,12 +19,16 @@ class Calibration:
 
     def similarity(self, distance: float) -> float:
         """Similarity, 0..100, of two templates at `distance`; beyond the last knot it is 0."""
+        import numpy as np  # not at import: a managed recognizer has no use for it
+
         return float(np.interp(distance, self.distances, self.similarities))
 
     def distance(self, similarity: float) -> float:
         """The largest distance that still has `similarity`; infinite for 0, which every pair reaches."""
         if similarity <= 0:
             return float("inf")
+        import numpy as np
+
         return float(np.interp(similarity, self.similarities[::-1], self.distances[::-1]))
 
 

@@ -59,7 +59,8 @@ class Audited:
     """Implements `ports.Recognizer` around another. An answer is given once its row is on disk; where the row can't be
     written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
 
-    def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts) -> None:
+    def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None) -> None:
+        """Without `receipts`, where there is no key to sign them with, erasure answers without one."""
         self.inner = inner
         self.recorder = recorder
         self.receipts = receipts
@@ -367,6 +368,8 @@ class Audited:
         )
 
     def info(self) -> Mapping[str, object]:
+        if self.receipts is None:
+            return self.inner.info()
         return {**self.inner.info(), "receipts": {"algorithm": ALGORITHM, "public_key": self.receipts.public_key}}
 
     def ready(self) -> None:
@@ -374,7 +377,11 @@ class Audited:
 
     # ----------------------------------------------------------------------------------------------------------
 
-    def _receipt(self, what: Erasure, name: str, collection_id: str, erased: Erased, row: AuditRow | None) -> Receipt:
+    def _receipt(
+        self, what: Erasure, name: str, collection_id: str, erased: Erased, row: AuditRow | None
+    ) -> Receipt | None:
+        if self.receipts is None:
+            return None
         at = self.recorder.now() if row is None else row.at
         return self.receipts.receipt(what.value, name, collection_id, erased, who.current(), row, at)
 

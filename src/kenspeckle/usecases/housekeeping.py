@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from typing import Protocol
 
 from kenspeckle import shapes
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Catalog
+from kenspeckle.settings import Settings
 from kenspeckle.usecases import trail, who
 from kenspeckle.usecases.audited import Audited
-from kenspeckle.usecases.parts import Parts
+from kenspeckle.usecases.scrubber import Scrubber
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +31,24 @@ clock has run on for another hour."""
 RECEIPT = "RetentionReceipt"
 
 
+class Kept(Protocol):
+    """What is looked after besides faces; `usecases.parts.Parts` is one."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def scrubber(self) -> Scrubber: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
 class Housekeeping:
     """One thread, from `start` to `close`. `now` is the clock, `ticks` one that is never set."""
 
     def __init__(
         self,
         recognizer: Audited,
-        parts: Parts,
+        parts: Kept,
         work_off: Callable[[], None],
         *,
         now: Callable[[], float] = time.time,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +12,7 @@ from PIL import Image
 from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
 from kenspeckle.ports import Photo
 from kenspeckle.settings import Settings
-from kenspeckle.vision import packs, passes
+from kenspeckle.vision import cutter, packs, passes
 from kenspeckle.vision.align import Aligner, Floats
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
@@ -28,10 +27,6 @@ MIN_DETAIL: Final = 0.8
 
 DESCRIBED: Final = 100
 """Faces of one photograph that are returned at most, the largest; as many as Amazon Rekognition returns."""
-
-THUMBNAIL_SIDE: Final = 256
-THUMBNAIL_MARGIN: Final = 0.35
-"""Surroundings of a thumbnail at each side, in units of the face's longer side."""
 
 
 class Engine:
@@ -85,25 +80,8 @@ class Engine:
             return [template(own.chips[face.box], self._embedder) for face in faces]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
-        """The face with some surroundings, upright JPEG of at most THUMBNAIL_SIDE pixels. Raises DamagedImage."""
-        own = _own(photo)
-        width, height = box.width * own.width, box.height * own.height
-        margin = THUMBNAIL_MARGIN * max(width, height)
-        shown = max(width, height, 1.0) + 2 * margin
-        picture = own.image(round(max(own.width, own.height) * min(1.0, THUMBNAIL_SIDE / shown)))
-        scale = picture.width / own.width
-        left, top = box.left * own.width - margin, box.top * own.height - margin
-        area = (
-            min(max(0, int(left * scale)), picture.width - 1),
-            min(max(0, int(top * scale)), picture.height - 1),
-            max(1, min(picture.width, round((left + width + 2 * margin) * scale))),
-            max(1, min(picture.height, round((top + height + 2 * margin) * scale))),
-        )
-        cut = picture.crop((area[0], area[1], max(area[2], area[0] + 1), max(area[3], area[1] + 1)))
-        cut.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        written = io.BytesIO()
-        cut.save(written, "JPEG", quality=88, optimize=True)
-        return written.getvalue()
+        """The face with some surroundings, upright JPEG of at most 256 pixels. Raises DamagedImage."""
+        return cutter.thumbnail(_own(photo), box)
 
     def _chips(self, photo: Photograph, points: Sequence[Floats]) -> list[Image.Image]:
         """Aligned faces; `points` in pixels of the photograph."""

@@ -64,6 +64,7 @@ TABLE: Mapping[type[KenspeckleError], Entry] = {
     errors.Overloaded: Entry(("ThrottlingException", _SERVER)),
     errors.StorageFull: Entry(("ServiceQuotaExceededException", _SERVER)),
     errors.StorageUnavailable: Entry((_SERVER,)),
+    errors.RecognizerUnavailable: Entry((_SERVER,)),
     errors.ModelMissing: Entry((_SERVER,)),
     errors.SettingError: Entry((_SERVER,), INTERNAL),
     errors.NotOffered: Entry(("AccessDeniedException",)),

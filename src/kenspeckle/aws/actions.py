@@ -1,0 +1,71 @@
+"""Which calls are made, and which rights they need of IAM: what policies are written from, and held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CALLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "rekognition": {
+        "AssociateFaces": ("rekognition:AssociateFaces",),
+        "CompareFaces": ("rekognition:CompareFaces",),
+        "CreateCollection": ("rekognition:CreateCollection", "rekognition:TagResource"),
+        "CreateUser": ("rekognition:CreateUser",),
+        "DeleteCollection": ("rekognition:DeleteCollection",),
+        "DeleteFaces": ("rekognition:DeleteFaces",),
+        "DeleteUser": ("rekognition:DeleteUser",),
+        "DescribeCollection": ("rekognition:DescribeCollection",),
+        "DetectFaces": ("rekognition:DetectFaces",),
+        "DisassociateFaces": ("rekognition:DisassociateFaces",),
+        "IndexFaces": ("rekognition:IndexFaces", "s3:GetObject"),
+        "ListCollections": ("rekognition:ListCollections",),
+        "ListFaces": ("rekognition:ListFaces",),
+        "ListTagsForResource": ("rekognition:ListTagsForResource",),
+        "ListUsers": ("rekognition:ListUsers",),
+        "SearchFaces": ("rekognition:SearchFaces",),
+        "SearchFacesByImage": ("rekognition:SearchFacesByImage",),
+        "SearchUsers": ("rekognition:SearchUsers",),
+        "SearchUsersByImage": ("rekognition:SearchUsersByImage",),
+        "TagResource": ("rekognition:TagResource",),
+        "UntagResource": ("rekognition:UntagResource",),
+    },
+    "dynamodb": {
+        "BatchGetItem": ("dynamodb:BatchGetItem",),
+        "DeleteItem": ("dynamodb:DeleteItem",),
+        "GetItem": ("dynamodb:GetItem",),
+        "PutItem": ("dynamodb:PutItem",),
+        "Query": ("dynamodb:Query",),
+        "TransactWriteItems": ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        "UpdateItem": ("dynamodb:UpdateItem",),
+    },
+    "s3": {
+        "DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+        "GetObject": ("s3:GetObject",),
+        "ListObjectVersions": ("s3:ListBucketVersions",),
+        "PutObject": ("s3:PutObject",),
+    },
+}
+"""By service and operation, the rights that a call of it takes. Rekognition reads a photograph from the bucket in the
+name of whoever names it."""
+
+_ENROL: Mapping[str, frozenset[str]] = {
+    "rekognition": frozenset({"DeleteFaces", "IndexFaces"}),
+    "dynamodb": frozenset({"BatchGetItem", "GetItem", "TransactWriteItems"}),
+    "s3": frozenset({"DeleteObjects", "ListObjectVersions", "PutObject"}),
+}
+
+ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "api": {service: frozenset(operations) for service, operations in CALLS.items()},
+    "indexer": _ENROL,
+}
+"""Operations by role and service: `api` serves every route, `indexer` does nothing but `index_faces` (which also undoes
+what another has done meanwhile)."""
+
+
+def rights(role: str) -> frozenset[str]:
+    """Every right of IAM that the role needs, as `service:Action`."""
+    return frozenset(
+        right
+        for service, operations in ROLES[role].items()
+        for operation in operations
+        for right in CALLS[service][operation]
+    )

@@ -1,0 +1,219 @@
+"""Enrolment: a photograph into the bucket, its faces into Rekognition's collection, their rows into the table.
+
+In this order, and each step can be done again without harm: the object's key follows from photograph, identity and
+collection; Rekognition returns the faces that it has of the same photograph under the same identity; all rows are
+written in one transaction that fails where they exist. The rows are the commit: a face without one is never answered.
+So a request that ended anywhere is finished by the same request again, and two at once agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from kenspeckle import errors
+from kenspeckle.aws import answers, rows
+from kenspeckle.aws.failures import BUSY_SECONDS
+from kenspeckle.aws.parts import MOST_NAMED, MOST_SENT, Parts
+from kenspeckle.aws.removal import LEAVING, Removal
+from kenspeckle.aws.table import WRITTEN_AT_ONCE, Changed
+from kenspeckle.domain import Face, FaceRecord, Image, Indexed, QualityFilter
+from kenspeckle.errors import KenspeckleError, Overloaded
+from kenspeckle.usecases import rules
+
+log = logging.getLogger(__name__)
+
+LONGEST_DELETION = 60.0
+"""Seconds after which a deletion that has not ended never will: no request lasts so long."""
+
+_FINAL = (
+    errors.InvalidValue,
+    errors.UnsupportedImage,
+    errors.ImageTooLarge,
+    errors.ImageTooSmall,
+    errors.NotFound,
+)
+"""What the same request again would meet again, so that nothing of it is to stay."""
+
+
+class Enrolment:
+    """The storing part of `ports.Recognizer`."""
+
+    parts: Parts
+    removal: Removal
+
+    def index_faces(
+        self,
+        collection_id: str,
+        image: bytes,
+        external_image_id: str | None = None,
+        *,
+        key: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        max_faces: int | None = None,
+        quality: QualityFilter | None = None,
+    ) -> Indexed:
+        """As `ports.Recognizer.index_faces`: one write to the bucket, one call of Rekognition, one write to the table.
+
+        Raises CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable,
+        StorageUnavailable."""
+        settings = self.parts.settings
+        rules.collection_id(collection_id)
+        if external_image_id is not None:
+            rules.external_image_id(external_image_id)
+        kept_metadata = rules.metadata(metadata or {})
+        most = rules.count(max_faces or settings.max_faces, rules.MAX_MATCHES, "max_faces")
+        media_type, width, height = self.parts.judge(image, most=MOST_NAMED if settings.keep_images else MOST_SENT)
+        digest = hashlib.sha256(image).hexdigest()
+        photograph = Image(
+            image_id="",  # Rekognition gives it
+            collection_id=collection_id,
+            key=key or external_image_id or digest,
+            digest=digest,
+            media_type=media_type,
+            size=len(image),
+            width=width,
+            height=height,
+            created_at=self.parts.now(),
+            kept=settings.keep_images,
+            metadata=kept_metadata,
+        )
+        enrol = _Enrol(self.parts, self.removal, photograph, image, external_image_id)
+        return enrol.run(min(most, rules.MAX_FACES_AN_IMAGE), quality or settings.quality_filter)
+
+
+class _Enrol:
+    """One photograph under one identity."""
+
+    def __init__(
+        self, parts: Parts, removal: Removal, photograph: Image, data: bytes, external_image_id: str | None
+    ) -> None:
+        self.parts = parts
+        self.removal = removal
+        self.photograph = photograph
+        self.data = data
+        self.identity = external_image_id
+        self.record = rows.record_id(photograph.collection_id, external_image_id, photograph.digest)
+        prefix = parts.bucket.prefix
+        self.key = rows.object_key(prefix, photograph.collection_id, self.record) if photograph.kept else ""
+
+    def run(self, most: int, quality: QualityFilter) -> Indexed:
+        placed = self._place()
+        if not placed and (known := self._known()) is not None:
+            return known
+        try:
+            with self.parts.timed("index"):
+                answer = self._ask(most, quality)
+        except _FINAL:
+            self._undo(placed)
+            raise
+        unindexed = answers.unindexed(answer.get("UnindexedFaces", ()))
+        found = answer.get("FaceRecords", ())
+        model = str(answer.get("FaceModelVersion", ""))
+        if not found:
+            self._undo(placed)
+            return Indexed("", (), unindexed, model, created=True)
+        records = self._records(found, model)
+        try:
+            with self.parts.timed("store"):
+                self._commit(records)
+        except Changed:
+            return self._agreed(records)
+        if not placed and self.key:
+            # Another request stored the photograph, and may have taken it back since.
+            self._place()
+        return Indexed(records[0].face.image_id, records, unindexed, model, created=True)
+
+    def _place(self) -> bool:
+        """Whether the photograph was not in the bucket before. Where originals are not kept it never is."""
+        if not self.key:
+            return False
+        with self.parts.timed("place"):
+            return self.parts.bucket.put(self.key, self.data, self.photograph.media_type)
+
+    def _known(self) -> Indexed | None:
+        """What an earlier request stored; None where it stored nothing, or not to the end."""
+        row = self.parts.table.row(rows.image_row(self.record))
+        if row is None:
+            return None
+        if LEAVING in row:
+            self._leave(row)
+            return None
+        # A set is in no order; the largest face comes first.
+        found = self.parts.table.rows(row.get("Faces", ()))
+        records = [rows.record_of(one) for one in found.values()]
+        records.sort(key=lambda one: (-one.face.box.area, one.face.face_id))
+        model = records[0].face.index_model if records else ""
+        return Indexed(row["ImageId"], tuple(records), (), model, created=False)
+
+    def _leave(self, row: Mapping[str, Any]) -> None:
+        """The photograph is being deleted. Raises Overloaded while that may go on, finishes it where it broke off."""
+        if self.parts.now() - float(row[LEAVING]) < LONGEST_DELETION:
+            raise Overloaded("The same photograph is being deleted; send the request again.", retry_after=BUSY_SECONDS)
+        self.removal.finish(row)
+        self._place()
+
+    def _ask(self, most: int, quality: QualityFilter) -> dict[str, Any]:
+        named = {"S3Object": {"Bucket": self.parts.bucket.name, "Name": self.key}}
+        return self.parts.amazon.rekognition(
+            "index_faces",
+            CollectionId=self.photograph.collection_id,
+            Image=named if self.key else {"Bytes": self.data},
+            MaxFaces=most,
+            QualityFilter=quality.value,
+            DetectionAttributes=["DEFAULT"],
+            **({} if self.identity is None else {"ExternalImageId": self.identity}),
+        )
+
+    def _records(self, found: Sequence[Mapping[str, Any]], model: str) -> tuple[FaceRecord, ...]:
+        records = [
+            FaceRecord(self._face(one["Face"], model), answers.detail(one.get("FaceDetail", one["Face"])))
+            for one in found
+        ]
+        return tuple(sorted(records, key=lambda one: (-one.face.box.area, one.face.face_id)))
+
+    def _face(self, shape: Mapping[str, Any], model: str) -> Face:
+        return answers.face(shape, self.photograph.collection_id, self.photograph.created_at, model)
+
+    def _commit(self, records: Sequence[FaceRecord]) -> None:
+        """Raises Changed where the photograph is stored already."""
+        table = self.parts.table
+        image = replace(self.photograph, image_id=records[0].face.image_id)
+        bucket = self.parts.bucket.name if self.key else ""
+        ids = [one.face.face_id for one in records]
+        row = rows.of_photograph(image, self.record, bucket, self.key, self.identity, ids)
+        changes = [table.put(rows.of_face(one, row)) for one in records]
+        # Of 100 faces one does not fit beside the photograph's row; before it, it is a face nobody asks for.
+        surplus = len(changes) - (WRITTEN_AT_ONCE - 1)
+        if surplus > 0:
+            table.write(*changes[:surplus])
+            changes = changes[surplus:]
+        table.write(table.put(row, new=True), *changes)
+
+    def _agreed(self, records: Sequence[FaceRecord]) -> Indexed:
+        """Another request was first: its answer, and none of our faces that are not its own."""
+        known = self._known()
+        if known is None:
+            raise Overloaded(
+                "The same photograph was deleted meanwhile; send the request again.", retry_after=BUSY_SECONDS
+            )
+        theirs = {one.face.face_id for one in known.records}
+        ours = [one.face.face_id for one in records if one.face.face_id not in theirs]
+        if ours:
+            with suppress(KenspeckleError):  # without a row they are never answered, and `reconcile` finds them
+                self.removal.faces(self.photograph.collection_id, ours)
+        return known
+
+    def _undo(self, placed: bool) -> None:
+        """Nothing was found: the photograph is not to stay, unless another request has stored faces of it."""
+        if not placed:
+            return
+        try:
+            if self.parts.table.row(rows.image_row(self.record)) is None:
+                self.parts.bucket.remove([self.key])
+        except KenspeckleError as error:
+            log.error("a photograph without faces is still in the bucket (%s): %s", self.key, error.message)

@@ -1,0 +1,229 @@
+"""What is stored: faces read and listed, photographs, thumbnails; deletion and erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kenspeckle.aws import rows
+from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
+from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page
+from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidValue, NotOffered
+from kenspeckle.usecases import rules
+
+DAY = 86_400.0
+BATCH = 1000
+AGE_BATCH = 100
+"""Faces that age takes at once, as on the embedded profile."""
+
+LISTED = 10_000
+"""Faces and photographs that an answer names; it counts all."""
+
+TRIES = 3
+
+
+class Gallery:
+    """The keeping part of `ports.Recognizer`."""
+
+    parts: Parts
+    removal: Removal
+
+    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+        """Raises CollectionNotFound, FaceNotFound."""
+        row = self._face_row(collection_id, face_id)
+        return rows.record_of(row, self._owners(collection_id, [face_id]).get(face_id))
+
+    def list_faces(
+        self,
+        collection_id: str,
+        limit: int = 100,
+        cursor: str | None = None,
+        *,
+        user_id: str | None = None,
+        face_ids: Sequence[str] | None = None,
+        external_image_id: str | None = None,
+    ) -> Page[Face]:
+        """Faces in the order they were stored, filtered; those of a user in Rekognition's order.
+
+        Raises CollectionNotFound, UserNotFound, InvalidCursor."""
+        rules.collection_id(collection_id)
+        most = rules.count(limit, rules.MAX_PAGE, "limit")
+        wanted = frozenset(rules.face_ids(face_ids)) if face_ids else None
+        table = self.parts.table
+        if user_id is not None:
+            answer = self._rekognitions(collection_id, most, UserId=rules.user_id(user_id), **_token(cursor))
+            page = Page(tuple(one["FaceId"] for one in answer.get("Faces", ())), answer.get("NextToken"))
+        elif wanted is not None:
+            page = Page(tuple(sorted(wanted))[:most])
+        elif external_image_id is not None:
+            page = table.named(rows.named_by_identity(collection_id, external_image_id), most, cursor)
+        else:
+            page = table.in_collection(collection_id, most, cursor, rows.FACE_ORDER)
+        ids = [one for one in page.items if wanted is None or one in wanted]
+        owners = self._owners(collection_id, ids)
+        found = table.rows(ids)
+        faces = [
+            rows.face_of(found[one], owners.get(one))
+            for one in ids
+            if one in found and found[one]["CollectionId"] == collection_id
+        ]
+        if external_image_id is not None:
+            faces = [one for one in faces if one.external_image_id == external_image_id]
+        return Page(tuple(faces), page.cursor)
+
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+        """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
+        ids = rules.face_ids(face_ids)
+        return self.removal.faces(rules.collection_id(collection_id), ids).deleted()
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        """As `ports.Recognizer.erase`, but that the table's point-in-time recovery, where it is on, remembers rows:
+        no answer calls itself complete. Raises ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
+        rules.collection_id(collection_id)
+        if what is Erasure.COLLECTION:
+            return _erased(self.removal.collection(collection_id))
+        self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+        if what is Erasure.USER:
+            return self._user(collection_id, rules.user_id(name))
+        if what is Erasure.IDENTITY:
+            return self._named(collection_id, rows.named_by_identity(collection_id, rules.external_image_id(name)))
+        if what is Erasure.IMAGE:
+            erased = self._named(collection_id, rows.named_by_key(collection_id, name))
+            if not erased.face_count:
+                raise ImageNotFound(f"No photograph is stored under the key '{name[:255]}'.", field="key")
+            return erased
+        if what is Erasure.AGE:
+            before = rows.before(self.parts.now() - rules.retention_days(int(name)) * DAY)
+            ids = self.parts.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
+            removed, users = self._whoevers(collection_id, ids)
+            return _erased(removed, users)
+        raise InvalidValue("Faces are deleted by delete_faces.", field="what")
+
+    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
+        """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
+        rules.collection_id(collection_id)
+        found = [one for one in self._photographs(rows.named_by_key(collection_id, key)) if "Key" in one]
+        if not found:
+            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            raise ImageNotFound(f"No photograph is stored under the key '{key[:255]}'.", field="key")
+        newest = max(found, key=lambda row: float(row["CreatedAt"]))
+        return rows.image_of(newest), self.parts.bucket.get(newest["Key"])
+
+    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
+        """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound, NotOffered where there is no decoder."""
+        if self.parts.cutter is None:
+            raise NotOffered(
+                "Thumbnails are not made here: this service runs without a decoder. Fetch the photograph and cut the "
+                "face out by its BoundingBox.",
+                field="face_id",
+            )
+        row = self._face_row(collection_id, face_id)
+        if "Key" not in row:
+            raise ImageNotFound("The photograph of this face is not kept.", field="face_id")
+        return self.parts.cutter.thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
+
+    def _face_row(self, collection_id: str, face_id: str) -> Mapping[str, Any]:
+        rules.collection_id(collection_id)
+        row = self.parts.table.row(rules.face_id(face_id))
+        if row is None or row["CollectionId"] != collection_id:
+            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
+        return row
+
+    def _rekognitions(self, collection_id: str, most: int, **filters: Any) -> dict[str, Any]:
+        return self.parts.amazon.rekognition("list_faces", CollectionId=collection_id, MaxResults=most, **filters)
+
+    def _owners(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, str]:
+        """Users by the faces that they have. Raises CollectionNotFound."""
+        if not face_ids:
+            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            return {}
+        found: dict[str, str] = {}
+        more: dict[str, str] = {}
+        while True:
+            answer = self._rekognitions(collection_id, rules.MAX_PAGE, FaceIds=list(face_ids), **more)
+            found |= {one["FaceId"]: one["UserId"] for one in answer.get("Faces", ()) if one.get("UserId")}
+            if not answer.get("NextToken"):
+                return found
+            more = {"NextToken": answer["NextToken"]}
+
+    def _photographs(self, name: str) -> list[dict[str, Any]]:
+        """Rows of the photographs that go by a name."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = self.parts.table.named(name, BATCH, cursor)
+            found += self.parts.table.rows(page.items).values()
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+    def _named(self, collection_id: str, name: str) -> Erased:
+        """Erase the faces of all rows of a name: faces of an identity, or photographs of a key with their faces."""
+        everything, users = Removed(), dict[str, None]()
+        # The index lags behind the rows, so what it names may be gone.
+        while found := self._photographs(name):
+            ids = sorted({face_id for row in found for face_id in row.get("Faces", [row[rows.KEY]])})
+            removed, owners = self._whoevers(collection_id, ids)
+            everything.add(removed)
+            users |= owners
+        return _erased(everything, users)
+
+    def _user(self, collection_id: str, user_id: str) -> Erased:
+        """The user goes last, so that the same request again finds what is left."""
+        everything = Removed()
+        while found := self._rekognitions(collection_id, rules.MAX_PAGE, UserId=user_id).get("Faces", ()):
+            removed, _ = self._whoevers(collection_id, [one["FaceId"] for one in found])
+            everything.add(removed)
+        self.parts.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id)
+        self.parts.table.delete(rows.user_row(collection_id, user_id))
+        return _erased(everything, {user_id: None})
+
+    def _whoevers(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
+        """Delete faces whoever they belong to; also the users that lost some."""
+        everything, users = Removed(), dict[str, None]()
+        for start in range(0, len(face_ids), rules.MAX_FACE_IDS):
+            some = face_ids[start : start + rules.MAX_FACE_IDS]
+            for _ in range(TRIES):
+                removed = self.removal.faces(collection_id, some)
+                everything.add(removed)
+                some = [one.face_id for one in removed.stayed if OF_A_USER in one.reasons]
+                if not some:
+                    break
+                users |= self._taken(collection_id, some)
+            else:
+                raise Conflict(
+                    "The faces are given to users while they are to be erased; send the request again.", retry_after=1.0
+                )
+        return everything, users
+
+    def _taken(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, None]:
+        """Take faces from their users, who are returned."""
+        owners = self._owners(collection_id, face_ids)
+        users = dict.fromkeys(owners.values())
+        for user in users:
+            theirs = [one for one in face_ids if owners.get(one) == user]
+            for start in range(0, len(theirs), rules.MAX_FACES_A_USER):
+                self.parts.amazon.rekognition(
+                    "disassociate_faces",
+                    CollectionId=collection_id,
+                    UserId=user,
+                    FaceIds=theirs[start : start + rules.MAX_FACES_A_USER],
+                )
+        return users
+
+
+def _erased(removed: Removed, users: Mapping[str, None] | None = None) -> Erased:
+    return Erased(
+        tuple(removed.faces[:LISTED]),
+        tuple(removed.images[:LISTED]),
+        tuple(users or ()),
+        complete=False,
+        face_count=len(removed.faces),
+        image_count=len(removed.images),
+    )
+
+
+def _token(cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"NextToken": cursor}

@@ -1,0 +1,182 @@
+"""Recognition: Rekognition's searches and comparisons, held against the table: a face without a row is no match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kenspeckle.aws import answers
+from kenspeckle.aws.parts import Parts
+from kenspeckle.domain import (
+    Comparison,
+    FaceDetail,
+    FaceMatch,
+    FaceSearch,
+    ImageSearch,
+    QualityFilter,
+    Reason,
+    UnindexedFace,
+)
+from kenspeckle.errors import FaceNotFound, NoFace, NotOffered
+from kenspeckle.usecases import rules
+
+NO_CUTTER = (
+    "Amazon Rekognition searches the largest face of a photograph only, and this service runs without a decoder to cut "
+    "the others out. Search without all_faces, or send each face as a photograph of its own."
+)
+MOST_SEARCHED = 20
+"""Faces of one photograph that are searched at most: each is a call that is paid for."""
+
+Ask = Callable[[int], dict[str, Any]]
+
+
+class Recognition:
+    """The searching part of `ports.Recognizer`. Similarities are Rekognition's."""
+
+    parts: Parts
+
+    def detect_faces(self, image: bytes) -> tuple[FaceDetail, ...]:
+        """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
+        self.parts.judge(image)
+        with self.parts.timed("detect"):
+            answer = self.parts.amazon.rekognition("detect_faces", Image={"Bytes": image}, Attributes=["DEFAULT"])
+        details = [answers.detail(one) for one in answer.get("FaceDetails", ())]
+        return tuple(sorted(details, key=lambda one: -one.box.area)[: rules.MAX_FACES_AN_IMAGE])
+
+    def search_faces(
+        self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
+    ) -> tuple[FaceMatch, ...]:
+        """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
+        least, most = self._bounds(threshold, max_faces)
+        rules.collection_id(collection_id)
+        row = self.parts.table.row(rules.face_id(face_id))
+        if row is None or row["CollectionId"] != collection_id:
+            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
+        return self._matches(
+            collection_id,
+            lambda count: self.parts.amazon.rekognition(
+                "search_faces",
+                CollectionId=collection_id,
+                FaceId=face_id,
+                FaceMatchThreshold=least,
+                MaxFaces=count,
+            ),
+            most,
+        )[1]
+
+    def search_image(
+        self,
+        collection_id: str,
+        image: bytes,
+        *,
+        threshold: float | None = None,
+        max_faces: int | None = None,
+        quality: QualityFilter = QualityFilter.NONE,
+        every_face: bool = False,
+    ) -> ImageSearch:
+        """Stored faces like the photograph's largest: one call of Rekognition, one read of the table.
+
+        With `every_face`, one more call finds the faces and each has a call of its own. Raises NoFace, NotOffered,
+        CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable."""
+        least, most = self._bounds(threshold, max_faces)
+        rules.collection_id(collection_id)
+        self.parts.judge(image)
+        if every_face:
+            return self._every_face(collection_id, image, least, most, quality)
+        answer, matches = self._search(collection_id, image, least, most, quality)
+        return ImageSearch(
+            (FaceSearch(answers.searched(answer), matches),), (), str(answer.get("FaceModelVersion", ""))
+        )
+
+    def _every_face(
+        self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
+    ) -> ImageSearch:
+        cutter = self.parts.cutter
+        if cutter is None:
+            raise NotOffered(NO_CUTTER, field="all_faces")
+        details = self.detect_faces(image)
+        if not details:
+            raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
+        searches, unsearched, model = [], [], ""
+        for detail in details[:MOST_SEARCHED]:
+            try:
+                answer, matches = self._search(collection_id, cutter.portrait(image, detail.box), least, most, quality)
+            except NoFace:
+                unsearched.append(UnindexedFace(detail, (Reason.LOW_FACE_QUALITY,)))
+                continue
+            model = str(answer.get("FaceModelVersion", ""))
+            searches.append(FaceSearch(detail, matches))
+        if not searches:
+            raise NoFace("No face in the image is good enough to be searched. Send a better one.", field="image")
+        unsearched += [UnindexedFace(one, (Reason.EXCEEDS_MAX_FACES,)) for one in details[MOST_SEARCHED:]]
+        return ImageSearch(tuple(searches), tuple(unsearched), model)
+
+    def compare_faces(
+        self,
+        source: bytes,
+        target: bytes,
+        *,
+        threshold: float | None = None,
+        quality: QualityFilter = QualityFilter.NONE,
+    ) -> Comparison:
+        """The source's largest face against each of the target. Raises NoFace where the source shows none."""
+        least, _ = self._bounds(threshold, None)
+        for image in (source, target):
+            self.parts.judge(image)
+        with self.parts.timed("compare"):
+            answer = self.parts.amazon.rekognition(
+                "compare_faces",
+                SourceImage={"Bytes": source},
+                TargetImage={"Bytes": target},
+                SimilarityThreshold=least,
+                QualityFilter=quality.value,
+            )
+        return answers.comparison(answer)
+
+    def _search(
+        self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
+    ) -> tuple[dict[str, Any], tuple[FaceMatch, ...]]:
+        return self._matches(
+            collection_id,
+            lambda count: self.parts.amazon.rekognition(
+                "search_faces_by_image",
+                CollectionId=collection_id,
+                Image={"Bytes": image},
+                FaceMatchThreshold=least,
+                MaxFaces=count,
+                QualityFilter=quality.value,
+            ),
+            most,
+        )
+
+    def _matches(self, collection_id: str, ask: Ask, most: int) -> tuple[dict[str, Any], tuple[FaceMatch, ...]]:
+        """Rekognition's answer and its matches that the table knows. Where others took their places, it is asked for
+        more."""
+        count = most
+        while True:
+            with self.parts.timed("search"):
+                answer = ask(count)
+            found = answer.get("FaceMatches", ())
+            matches = self._stored(collection_id, found)
+            if len(matches) >= most or len(found) < count or count >= rules.MAX_MATCHES:
+                return answer, matches[:most]
+            count = min(2 * count, rules.MAX_MATCHES)
+
+    def _stored(self, collection_id: str, found: Sequence[Mapping[str, Any]]) -> tuple[FaceMatch, ...]:
+        ids = [one["Face"]["FaceId"] for one in found]
+        known = self.parts.table.rows(ids, only=["CollectionId", "CreatedAt"])
+        matches = [
+            FaceMatch(
+                answers.face(one["Face"], collection_id, float(known[face_id]["CreatedAt"])), float(one["Similarity"])
+            )
+            for face_id, one in zip(ids, found, strict=True)
+            if face_id in known and known[face_id]["CollectionId"] == collection_id
+        ]
+        return tuple(sorted(matches, key=lambda match: -match.similarity))
+
+    def _bounds(self, threshold: float | None, max_faces: int | None) -> tuple[float, int]:
+        settings = self.parts.settings
+        least = settings.face_match_threshold if threshold is None else threshold
+        most = settings.max_faces if max_faces is None else max_faces
+        return rules.threshold(least), rules.count(most, rules.MAX_MATCHES, "max_faces")

@@ -1,0 +1,55 @@
+"""The managed recognizer: all its parts as one `ports.Recognizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kenspeckle.aws.collections import Collections
+from kenspeckle.aws.enrolment import Enrolment
+from kenspeckle.aws.gallery import Gallery
+from kenspeckle.aws.parts import MOST_NAMED, MOST_SENT
+from kenspeckle.aws.recognition import Recognition
+from kenspeckle.aws.rows import collection_row
+from kenspeckle.aws.users import Users
+
+
+class ManagedRecognizer(Collections, Enrolment, Gallery, Recognition, Users):
+    """Implements `ports.Recognizer` over Amazon Rekognition, DynamoDB and S3."""
+
+    def info(self) -> Mapping[str, object]:
+        """Configuration and the counts of the default collection, JSON-ready; never a secret."""
+        parts, settings = self.parts, self.parts.settings
+        answer = parts.amazon.rekognition("describe_collection", CollectionId=settings.collection)
+        return {
+            "recognizer": "rekognition",
+            "region": parts.amazon.region,
+            "table": parts.table.name,
+            "bucket": parts.bucket.name,
+            "pack": {
+                "name": "rekognition",
+                "version": answer.get("FaceModelVersion", ""),
+                "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
+            },
+            "collection": settings.collection,
+            "face_match_threshold": settings.face_match_threshold,
+            "max_faces": settings.max_faces,
+            "quality_filter": settings.quality_filter.value,
+            "keep_images": settings.keep_images,
+            "limits": {
+                "max_image_bytes": min(settings.max_image_bytes, MOST_NAMED),
+                "max_image_bytes_searched": min(settings.max_image_bytes, MOST_SENT),
+                "max_image_pixels": settings.max_image_pixels,
+                "workers": settings.workers,
+                "queue": settings.queue,
+            },
+            "counts": {"faces": answer.get("FaceCount", 0), "users": answer.get("UserCount", 0)},
+        }
+
+    def ready(self) -> None:
+        """Raises RecognizerUnavailable, StorageUnavailable, CollectionNotFound of the default collection."""
+        parts, name = self.parts, self.parts.settings.collection
+        parts.table.row(collection_row(name))
+        parts.amazon.rekognition("describe_collection", CollectionId=name)
+
+    def reconcile(self) -> None:
+        """Nothing yet."""

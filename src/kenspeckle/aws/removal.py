@@ -1,0 +1,153 @@
+"""Removing faces, photographs and collections for good, in an order that a crash can't harm.
+
+Rows of the table go last: until then they say what is still to be removed, and the same request again finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kenspeckle.aws import answers, rows
+from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.table import TRIES, WRITTEN_AT_ONCE, Changed
+from kenspeckle.domain import Deleted, UnsuccessfulFace
+from kenspeckle.errors import CollectionNotFound, Conflict
+
+NOT_FOUND = "FACE_NOT_FOUND"
+OF_A_USER = "ASSOCIATED_TO_AN_EXISTING_USER"
+
+LEAVING = "Leaving"
+"""Attribute of a photograph's row whose last faces are being removed: since when."""
+
+SWEPT = 1000
+
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Removed:
+    """What went: ids of faces, digests of photographs; and those that stayed."""
+
+    faces: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    stayed: list[UnsuccessfulFace] = field(default_factory=list)
+
+    def add(self, other: Removed) -> None:
+        """What went besides."""
+        self.faces += other.faces
+        self.images += other.images
+
+    def deleted(self) -> Deleted:
+        return Deleted(tuple(self.faces), tuple(self.stayed), tuple(self.images), complete=False)
+
+
+class Removal:
+    """Used by several parts of the recognizer."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def faces(self, collection_id: str, face_ids: Sequence[str]) -> Removed:
+        """Faces that belong to no user, and photographs whose last face went. Raises CollectionNotFound."""
+        answer = self._parts.amazon.rekognition("delete_faces", CollectionId=collection_id, FaceIds=list(face_ids))
+        failed = answers.unsuccessful(answer.get("UnsuccessfulFaceDeletions", ()))
+        refused = {one.face_id: one for one in failed if NOT_FOUND not in one.reasons}
+        known = {
+            key: row
+            for key, row in self._parts.table.rows(face_ids).items()
+            if row["CollectionId"] == collection_id and key not in refused
+        }
+        removed = Removed(stayed=list(refused.values()))
+        for photograph in dict.fromkeys(row["Image"] for row in known.values()):
+            gone = frozenset(key for key, row in known.items() if row["Image"] == photograph)
+            removed.images += self._photograph(photograph, gone)
+            removed.faces += gone
+        gone_at_amazon = frozenset(answer.get("DeletedFaces", ())) - known.keys()
+        removed.faces += gone_at_amazon
+        answered = known.keys() | refused.keys() | gone_at_amazon
+        removed.stayed += [UnsuccessfulFace(one, (NOT_FOUND,)) for one in face_ids if one not in answered]
+        return removed
+
+    def _photograph(self, key: str, gone: frozenset[str]) -> list[str]:
+        """Take faces from a photograph's row; with the last of them the photograph goes, whose digest is returned."""
+        table = self._parts.table
+        for _ in range(TRIES):
+            photograph = table.row(key)
+            had: frozenset[str] = frozenset() if photograph is None else photograph.get("Faces", frozenset())
+            changes = [table.drop(face_id) for face_id in gone]
+            try:
+                if photograph is None or not had:
+                    _write(table.write, changes)
+                    return []
+                if had - gone:
+                    leaving = gone & had
+                    more = [table.remove_from(key, "Faces", leaving, had)] if leaving else []
+                    _write(table.write, changes, more)
+                    return []
+                if LEAVING not in photograph:
+                    table.mark(key, LEAVING, self._parts.now(), having=("Faces", had))
+                if "Key" in photograph:
+                    self._parts.bucket.remove([photograph["Key"]])
+                _write(table.write, changes, [table.drop_having(key, "Faces", had)])
+            except Changed:
+                continue
+            return [photograph["Digest"]]
+        raise Conflict("Other requests change the same photograph; send this one again.", retry_after=1.0)
+
+    def finish(self, photograph: Row) -> None:
+        """Remove what a deletion that never ended has left of a photograph and its faces."""
+        self.faces(photograph["CollectionId"], sorted(photograph["Faces"]))
+
+    def collection(self, collection_id: str) -> Removed:
+        """Everything. Raises CollectionNotFound where neither Rekognition nor the table knows anything of it."""
+        absent: CollectionNotFound | None = None
+        try:
+            self._parts.amazon.rekognition("delete_collection", CollectionId=collection_id)
+        except CollectionNotFound as error:
+            absent = error
+        removed = self.sweep(collection_id)
+        if absent is not None and not removed.faces and not removed.images:
+            raise absent
+        return removed
+
+    def is_left(self, collection_id: str) -> bool:
+        """Whether the table has anything of a collection."""
+        return bool(self._parts.table.in_collection(collection_id, 1, None, "").items)
+
+    def sweep(self, collection_id: str) -> Removed:
+        """Photographs and rows of a collection that Rekognition no longer has."""
+        table = self._parts.table
+        self._parts.bucket.remove_all(rows.in_collection(self._parts.bucket.prefix, collection_id))
+        gone: dict[str, Row] = {}
+        # The index lags behind the rows: a pass through all of it that finds no row is the last.
+        while found := self._pass(collection_id):
+            gone |= found
+        table.delete(rows.collection_row(collection_id))
+        return Removed(
+            faces=[key for key in gone if ":" not in key],
+            images=[row["Digest"] for row in gone.values() if "Digest" in row],
+        )
+
+    def _pass(self, collection_id: str) -> dict[str, Row]:
+        """Remove the rows that the index has of a collection; those that were there."""
+        table, gone, cursor = self._parts.table, dict[str, Row](), None
+        while True:
+            page = table.in_collection(collection_id, SWEPT, cursor, "")
+            found = table.rows(page.items, only=["Digest"])
+            _write(table.write, [table.drop(key) for key in found])
+            gone |= found
+            cursor = page.cursor
+            if cursor is None:
+                return gone
+
+
+def _write(write: Any, changes: Sequence[Any], last: Sequence[Any] = ()) -> None:
+    """Any number of changes, `last` in the last transaction."""
+    size = WRITTEN_AT_ONCE - len(last)
+    while len(changes) > size:
+        write(*changes[:WRITTEN_AT_ONCE])
+        changes = changes[WRITTEN_AT_ONCE:]
+    if changes or last:
+        write(*changes, *last)

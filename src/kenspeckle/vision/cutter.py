@@ -1,0 +1,78 @@
+"""Cuts a face out of its photograph, with some surroundings, upright, as a JPEG."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Final
+
+from PIL import Image
+
+from kenspeckle.domain import Box
+from kenspeckle.settings import Settings
+from kenspeckle.vision.decode import Photograph
+
+THUMBNAIL_SIDE: Final = 256
+THUMBNAIL_MARGIN: Final = 0.35
+"""Surroundings of a thumbnail at each side, in units of the face's longer side."""
+
+PORTRAIT_SIDE: Final = 1024
+PORTRAIT_MARGIN: Final = 0.5
+"""The same of a portrait, which a detector is to find the face in again; a neighbour should not outgrow it."""
+
+LEAST_SIDE: Final = 160
+"""Pixels that a portrait is enlarged to: twice what Amazon Rekognition takes at least."""
+
+
+class Cutter:
+    """For a recognizer that gets photographs from elsewhere and can't cut; for many threads at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn = threading.Lock()
+
+    def thumbnail(self, image: bytes, box: Box) -> bytes:
+        """JPEG of at most THUMBNAIL_SIDE pixels. Raises UnsupportedImage, DamagedImage, ImageTooLarge."""
+        return thumbnail(self._opened(image), box)
+
+    def portrait(self, image: bytes, box: Box) -> bytes:
+        """JPEG of LEAST_SIDE to PORTRAIT_SIDE pixels. Raises as `thumbnail`."""
+        picture = _cut(self._opened(image), box, PORTRAIT_MARGIN, PORTRAIT_SIDE)
+        if min(picture.size) < LEAST_SIDE:
+            scale = LEAST_SIDE / min(picture.size)
+            picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+        return _jpeg(picture, 95)
+
+    def _opened(self, image: bytes) -> Photograph:
+        limits = self._settings
+        return Photograph(image, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels, turn=self._turn)
+
+
+def thumbnail(photo: Photograph, box: Box) -> bytes:
+    """The face as a JPEG of at most THUMBNAIL_SIDE pixels. Raises DamagedImage."""
+    return _jpeg(_cut(photo, box, THUMBNAIL_MARGIN, THUMBNAIL_SIDE), 88)
+
+
+def _cut(photo: Photograph, box: Box, margin: float, side: int) -> Image.Image:
+    """The box and `margin` at each side (in units of its longer side), at most `side` pixels."""
+    width, height = box.width * photo.width, box.height * photo.height
+    around = margin * max(width, height)
+    shown = max(width, height, 1.0) + 2 * around
+    picture = photo.image(round(max(photo.width, photo.height) * min(1.0, side / shown)))
+    scale = picture.width / photo.width
+    left, top = box.left * photo.width - around, box.top * photo.height - around
+    area = (
+        min(max(0, int(left * scale)), picture.width - 1),
+        min(max(0, int(top * scale)), picture.height - 1),
+        max(1, min(picture.width, round((left + width + 2 * around) * scale))),
+        max(1, min(picture.height, round((top + height + 2 * around) * scale))),
+    )
+    cut = picture.crop((area[0], area[1], max(area[2], area[0] + 1), max(area[3], area[1] + 1)))
+    cut.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return cut
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "JPEG", quality=quality, optimize=True)
+    return written.getvalue()

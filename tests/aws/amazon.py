@@ -1,0 +1,77 @@
+"""Amazon on loopback: moto's server for S3 and DynamoDB, and for Rekognition a Kenspeckle with real weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.session import Session
+
+from kenspeckle import managed, settings
+from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.aws.rows import schema
+from kenspeckle.cli.launch import launched
+from kenspeckle.settings import Settings
+from tests.s3server import served_s3
+
+BUCKET = "photographs"
+TABLE = "faces"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Amazon:
+    """Clients that see everything, and settings of a managed recognizer over it."""
+
+    s3: Any
+    dynamodb: Any
+    rekognition: Any
+    variables: dict[str, str] = field(default_factory=dict)
+    """Settings of Kenspeckle, as environment variables."""
+
+    def settings(self, **changes: Any) -> Settings:
+        names = {name.removeprefix("KENSPECKLE_").lower(): value for name, value in self.variables.items()}
+        return settings.load(names | changes, environ={})
+
+    def recognizer(self, **changes: Any) -> ManagedRecognizer:
+        return managed.recognizer(self.settings(**changes))
+
+    def objects(self) -> set[str]:
+        """Keys of all objects, of those that are hidden behind a mark of deletion too."""
+        answer = self.s3.list_object_versions(Bucket=BUCKET)
+        return {one["Key"] for one in answer.get("Versions", ())}
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return rows
+
+    def collection(self) -> str:
+        """A new one."""
+        name = f"gallery-{next(_numbers)}"
+        self.rekognition.create_collection(CollectionId=name)
+        return name
+
+
+@contextmanager
+def amazon(folder: Path) -> Iterator[Amazon]:
+    """Ready: the bucket with versions, the table, the default collection."""
+    with served_s3() as s3, pytest.MonkeyPatch.context() as patch:
+        s3.bucket(BUCKET, versions=True)
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3.url)
+        dynamodb = Session().create_client("dynamodb")
+        dynamodb.create_table(**schema(TABLE))
+        eyes = {"KENSPECKLE_S3_BUCKETS": f"{BUCKET}=s3://{BUCKET}", "KENSPECKLE_AWS_REGION": "eu-central-1"}
+        with launched(folder, settings=eyes) as server:
+            patch.setenv("AWS_ENDPOINT_URL_REKOGNITION", server.url)
+            variables = {
+                "KENSPECKLE_RECOGNIZER": "rekognition",
+                "KENSPECKLE_DYNAMODB_TABLE": TABLE,
+                "KENSPECKLE_IMAGES_URL": f"s3://{BUCKET}/kept",
+                "KENSPECKLE_AWS_REGION": "eu-central-1",
+            }
+            yield Amazon(s3.client, dynamodb, Session().create_client("rekognition"), variables)
