@@ -47,7 +47,8 @@ class Database:
         self._engine = engine
         self._writer = writer
         self._turn = turn
-        self._foreign = (SQLAlchemyError, driver_error)
+        # The last is what the driver makes of text that is damaged, also in its own messages.
+        self._foreign = (SQLAlchemyError, driver_error, UnicodeDecodeError)
         self._explain = explain
         self._forget = forget
         self._begin = begin

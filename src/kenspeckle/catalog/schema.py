@@ -27,6 +27,13 @@ def bring_up_to_date(database: Database) -> None:
             _migrate(connection)
 
 
+def version(connection: Connection) -> str:
+    """The version of the database; "" where it is empty or of another program."""
+    if not inspect(connection).has_table(_version.name):
+        return ""
+    return str(connection.execute(select(_version.c.version_num)).scalar() or "")
+
+
 def _behind(connection: Connection) -> bool:
     inspector = inspect(connection)
     if not inspector.has_table(_version.name):

@@ -85,7 +85,7 @@ def database(url: URL) -> Database:
             lock.release()
 
     def explain(error: BaseException) -> KenspeckleError | None:
-        return _explain(error, path)
+        return explained(error, path)
 
     made = Database(
         engine,
@@ -154,7 +154,10 @@ def _use_wal(engine: Engine) -> None:
             connection.close()
 
 
-def _explain(error: BaseException, path: Path) -> KenspeckleError | None:
+def explained(error: BaseException, path: Path) -> KenspeckleError | None:
+    """What an error of the driver means for the database at `path`; None for one that is not SQLite's."""
+    if isinstance(error, UnicodeDecodeError):
+        return StorageUnavailable(DAMAGED)
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None

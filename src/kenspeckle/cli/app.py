@@ -14,6 +14,7 @@ from kenspeckle.cli import (
     backup,
     collections,
     demo,
+    doctor,
     encode,
     erase,
     faces,
@@ -78,6 +79,7 @@ app.command(rich_help_panel=MANAGE)(erase.erase)
 app.add_typer(receipts.app, name="receipts", rich_help_panel=MANAGE)
 app.add_typer(audit.app, name="audit", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
+app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
 app.command(rich_help_panel=MANAGE)(backup.backup)
 app.command(rich_help_panel=MANAGE)(backup.restore)

@@ -23,7 +23,7 @@ class Shelf:
     def keep(self, aside: Path) -> int:
         """Give every photograph a second name in the folder `aside`, which takes no room; how many there are."""
         count = 0
-        for digest in self._stored():
+        for digest in self.stored():
             target = aside / digests.place(digest)
             for folder in (aside, target.parent.parent, target.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -35,14 +35,15 @@ class Shelf:
     def sweep(self, referenced: Callable[[Iterable[str]], set[str]]) -> int:
         """Remove those that the catalog does not refer to; how many went."""
         gone = 0
-        stored = self._stored()
+        stored = self.stored()
         while some := list(islice(stored, SWEPT)):
             for digest in set(some) - referenced(some):
                 (self._root / digests.place(digest)).unlink(missing_ok=True)
                 gone += 1
         return gone
 
-    def _stored(self) -> Iterator[str]:
+    def stored(self) -> Iterator[str]:
+        """Digests of all of them, in order."""
         for outer in _folders(self._root):
             for inner in _folders(outer):
                 for name in sorted(entry.name for entry in os.scandir(inner)):

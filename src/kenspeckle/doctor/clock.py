@@ -1,0 +1,38 @@
+"""The clock: nothing that is stored may lie in the future."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+
+TOLERANCE = 300.0
+"""Seconds by which clocks of machines that share a catalog may differ: as much as signatures are allowed."""
+
+RELEASED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+"""No clock that is right shows a time before this program was written."""
+
+_WHY = "Retention, the expiry of keys, quotas and signatures go by the clock."
+
+
+def check(patient: Patient, found: Examined) -> None:
+    now = patient.now()
+    found.summary = _shown(now)
+    if now < RELEASED:
+        found.fault("clock_early", f"The clock shows {_shown(now)}.", _WHY, "timedatectl set-ntp true")
+    for kind, at in patient.catalog.newest().items():
+        if at > now + TOLERANCE:
+            found.fault(
+                "row_in_future",
+                f"The newest {kind} is of {_shown(at)}, and the clock shows {_shown(now)}.",
+                f"The clock is slow, or was fast when that was stored. {_WHY}",
+                "timedatectl status; when the clock is right, this mends itself as time passes",
+            )
+
+
+def _shown(at: float) -> str:
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f} s after 1970"

@@ -1,0 +1,143 @@
+"""The database file: there, sound, of a version that this program knows, its write-ahead log of a normal size."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from kenspeckle.catalog.backup import file_of
+from kenspeckle.catalog.look import sqlite_log
+from kenspeckle.catalog.schema import VERSIONS
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+from kenspeckle.errors import KenspeckleError
+
+LARGE_LOG = 256 << 20
+"""Bytes of a write-ahead log that nobody folds back; SQLite does so every few megabytes."""
+
+RESTORE = "kenspeckle restore BACKUP --replace, with the service stopped"
+
+_ALL = "Collections, faces, users, keys and the audit trail are in it."
+
+
+def check(patient: Patient, found: Examined) -> None:
+    try:
+        file = file_of(patient.settings.catalog)
+    except KenspeckleError as error:
+        found.skip(error.message)
+        return
+    if not _there(file, patient, found):
+        return
+    if patient.look is None:
+        found.fault("database_damaged", f"{file} is no SQLite database.", _ALL, RESTORE)
+        found.summary = "no database"
+        return
+    _damage(patient, found)
+    version = _version(patient, found)
+    log = _log(file, found)
+    how = "every page and index" if patient.thorough else "every page"
+    state = "damaged" if any(one.code == "database_damaged" for one in found.findings) else f"sound ({how})"
+    size = f"{file.stat().st_size / 1e6:,.1f} MB"
+    found.summary = f"{size}, {state}, schema {version or 'unknown'}, log {log / 1e6:,.1f} MB"
+
+
+def _there(file: Path, patient: Patient, found: Examined) -> bool:
+    try:
+        state = file.stat()
+        with file.open("rb"):
+            pass
+    except FileNotFoundError:
+        _absent(file, patient, found)
+        return False
+    except OSError as error:
+        found.fault("database_no_access", f"{file} can't be read: {error.strerror}.", _ALL, f"ls -l {file}")
+        found.summary = "can't be read"
+        return False
+    if state.st_mode & 0o077:
+        mode = stat.S_IMODE(state.st_mode)
+        found.warn(
+            "database_open",
+            f"{file} can be read by others ({mode:o}).",
+            "Whoever has this file has every face in it.",
+            f"chmod 600 {file}*",
+        )
+    return True
+
+
+def _absent(file: Path, patient: Patient, found: Examined) -> None:
+    """A new instance has none; one with photographs or a master key had one."""
+    data_dir = patient.settings.data_dir
+    try:
+        traces = [name for name in ("images", "master.key") if (data_dir / name).exists()]
+    except OSError:
+        traces = []
+    found.summary = "not there"
+    if traces:
+        found.fault(
+            "database_missing",
+            f"{file} is not there, but {' and '.join(traces)} is.",
+            f"{_ALL} A start would make an empty one.",
+            "kenspeckle restore BACKUP; or set KENSPECKLE_DATA_DIR to where it lies",
+        )
+    else:
+        found.note("database_absent", f"{file} is not there.", "The first start makes it.", "kenspeckle serve")
+
+
+def _damage(patient: Patient, found: Examined) -> None:
+    patient.told("database", 0, 1)
+    try:
+        damage = patient.catalog.damage(thorough=patient.thorough)
+    except KenspeckleError as error:
+        damage = [error.message]
+    patient.told("database", 1, 1)
+    if damage:
+        shown = "; ".join(one.replace("\n", " ") for one in damage[:3])
+        more = f"; and {len(damage) - 3} more" if len(damage) > 3 else ""
+        found.fault(
+            "database_damaged",
+            f"The database is damaged: {shown}{more}",
+            "What lies on the damaged pages is lost, and it may spread. The disk may be failing.",
+            f"Stop the service, keep a copy of the data folder, then: {RESTORE}. Collections that the next checks can "
+            "read can be saved before: kenspeckle export COLLECTION FILE --images",
+        )
+
+
+def _version(patient: Patient, found: Examined) -> str:
+    try:
+        version = patient.catalog.schema()
+    except KenspeckleError:
+        return ""  # told as damage
+    if not version:
+        found.fault(
+            "database_of_another", "The database is empty or another program's.", _ALL, "Set KENSPECKLE_CATALOG_URL"
+        )
+    elif version not in VERSIONS:
+        found.fault(
+            "schema_newer",
+            f"A newer Kenspeckle has written the database (schema {version}, this one knows up to {VERSIONS[-1]}).",
+            "This version does not start with it.",
+            "pip install --upgrade kenspeckle; or restore the backup made before the upgrade",
+        )
+    elif version != VERSIONS[-1]:
+        found.note(
+            "schema_older",
+            f"The database has schema {version}; the next start brings it to {VERSIONS[-1]}.",
+            "An older version of the program does not read it then. Checks below may not understand it yet.",
+            "kenspeckle backup DEST, before that start",
+        )
+    return version
+
+
+def _log(file: Path, found: Examined) -> int:
+    try:
+        size = sqlite_log(file).stat().st_size
+    except OSError:
+        return 0
+    if size > LARGE_LOG:
+        found.warn(
+            "log_large",
+            f"The write-ahead log has {size / 1e6:,.0f} MB.",
+            "Something has been reading for long and keeps it from being folded back; searches get slow.",
+            "End what holds the database open (lsof), or restart the service",
+        )
+    return size

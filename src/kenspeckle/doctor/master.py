@@ -1,0 +1,117 @@
+"""The master key, whether it is the one that the catalog was written under, and the audit trail that it seals."""
+
+from __future__ import annotations
+
+import stat
+
+from kenspeckle.audit import PURPOSE, is_sealed
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases import trail
+
+SHOWN = 3
+
+_NEEDED = "Secrets of AWS pairs, the seals of the audit trail and the key of receipts follow from it."
+
+
+def check_key(patient: Patient, found: Examined) -> None:
+    file, given = patient.key_file, bool(patient.settings.master_key)
+    found.summary = "from KENSPECKLE_MASTER_KEY" if given else str(file)
+    if not given:
+        try:
+            mode = stat.S_IMODE(file.stat().st_mode)
+        except FileNotFoundError:
+            _absent(patient, found)
+            return
+        except OSError as error:
+            found.fault("key_unreadable", f"{file} can't be read: {error.strerror}.", _NEEDED, f"ls -l {file}")
+            return
+        if mode & 0o077:
+            found.warn(
+                "key_open",
+                f"The master key can be read by others ({mode:o}).",
+                "Whoever has it can seal a forged audit trail.",
+                f"chmod 600 {file}",
+            )
+    try:
+        derived = patient.master.derive(PURPOSE)
+    except KenspeckleError as error:
+        found.fault("key_unusable", error.message, _NEEDED, _back(patient))
+        return
+    head = patient.catalog.catalog.audit_head()
+    if head.begun and not is_sealed(head, derived):
+        found.fault(
+            "key_of_another",
+            "The master key is not the one that the audit trail was sealed under last (or the trail was changed).",
+            _NEEDED,
+            _back(patient),
+        )
+    _pairs(patient, found)
+
+
+def _absent(patient: Patient, found: Examined) -> None:
+    keys = patient.catalog.catalog.keys()
+    pairs = any(key.kind == "aws" for key in keys)
+    if patient.catalog.catalog.audit_head().begun or pairs or patient.settings.master_key_file:
+        found.fault(
+            "key_missing",
+            f"The master key {patient.key_file} is not there, and the catalog was written under one.",
+            f"{_NEEDED} A start would make another one.",
+            _back(patient),
+        )
+    else:
+        found.note("key_absent", f"{patient.key_file} is not there.", "The first start makes it.", "kenspeckle serve")
+
+
+def _pairs(patient: Patient, found: Examined) -> None:
+    """Secrets of AWS pairs have to be recoverable, or their requests can't be verified."""
+    lost = []
+    keys = patient.catalog.catalog.keys()
+    for key in keys:
+        if key.kind != "aws" or key.revoked_at is not None:
+            continue
+        secret = patient.catalog.catalog.key_with_secret(key.key_id)
+        try:
+            if secret is not None:
+                patient.master.unseal(secret[1], key.key_id)
+        except KenspeckleError:
+            lost.append(key.key_id)
+    if lost:
+        found.fault(
+            "pair_lost",
+            f"The secrets of {len(lost):,} AWS pairs can't be decrypted: {', '.join(lost[:SHOWN])}.",
+            "Every request that they sign is refused.",
+            f"{_back(patient)}; or kenspeckle keys rotate {lost[0]}",
+        )
+
+
+def _back(patient: Patient) -> str:
+    return f"Put the copy that you kept back in its place ({patient.key_file}), chmod 600"
+
+
+def check_trail(patient: Patient, found: Examined) -> None:
+    catalog = patient.catalog.catalog
+    if not catalog.audit_head().begun and next(iter(catalog.audit_rows()), None) is None:
+        found.note("trail_not_begun", "Nothing was recorded yet.", "The first start begins the trail.")
+        found.summary = "empty"
+        return
+    try:
+        key = patient.master.derive(PURPOSE)
+    except KenspeckleError:
+        found.skip("seals can't be verified without the master key")
+        return
+    patient.told("audit", 0, 1)
+    verified = trail.verify(catalog, key)
+    patient.told("audit", 1, 1)
+    for one in verified.findings[:SHOWN]:
+        found.fault(
+            "trail_broken",
+            f"Row {one.number}: {one.what}.",
+            "Somebody has changed the record, or the master key is another one.",
+            "kenspeckle audit verify, with an anchor that was kept elsewhere; see docs/security.md",
+        )
+    rest = len(verified.findings) - SHOWN + verified.more
+    if rest > 0:
+        found.note("trail_broken_more", f"{rest:,} more rows are not right.", "As above.", "kenspeckle audit verify")
+    found.summary = f"{verified.rows:,} rows, " + ("all sound" if verified.sound else "not sound")

@@ -1,0 +1,27 @@
+"""The files of the model pack: there, and as they were published."""
+
+from __future__ import annotations
+
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+from kenspeckle.errors import SettingError
+from kenspeckle.vision import packs
+
+
+def check(patient: Patient, found: Examined) -> None:
+    settings = patient.settings
+    try:
+        problems = packs.check(settings.models_dir, settings.pack)
+    except SettingError as error:
+        found.fault("pack_unknown", error.message, "The service does not start.", "kenspeckle models list")
+        return
+    for file, problem in problems.items():
+        if problem:
+            found.fault(
+                "model_damaged",
+                f"{settings.models_dir / settings.pack / file} {problem}.",
+                "The service does not start with a pack that is not whole: templates would not be comparable.",
+                f"kenspeckle models pull {settings.pack}",
+            )
+    wrong = sum(map(bool, problems.values()))
+    found.summary = f"pack {settings.pack}, " + (f"{wrong} files wrong" if wrong else f"{len(problems)} files right")

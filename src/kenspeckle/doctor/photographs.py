@@ -1,0 +1,165 @@
+"""Photographs: each that the catalog needs is there, with its bytes, and no others are."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from kenspeckle.catalog.look import Kept
+from kenspeckle.doctor.database import RESTORE
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import SAMPLE, Patient
+from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
+from kenspeckle.images import digests
+from kenspeckle.images.aside import Shelf
+from kenspeckle.images.folder import OLD_SECONDS
+from kenspeckle.images.store import open_images
+from kenspeckle.images.urls import parse
+
+NAMED = 3
+
+
+def check(patient: Patient, found: Examined) -> None:
+    try:
+        place = parse(patient.settings.images, "IMAGES_URL")
+    except KenspeckleError as error:
+        found.fault("images_url", error.message, "Photographs can't be stored.", "kenspeckle settings")
+        return
+    kept = _kept(patient, found)
+    missing: set[str] = set()
+    if isinstance(place, Path):
+        try:
+            missing = _folder(place, kept, patient, found)
+        except OSError as error:
+            found.fault(
+                "images_no_access",
+                f"{error.filename or place} can't be read: {error.strerror}.",
+                "Photographs can't be stored or shown.",
+                f"ls -ld {place}",
+            )
+            found.summary = "can't be read"
+            return
+    read = _bytes(patient, [one for digest, one in kept.items() if digest not in missing], found)
+    _pending(patient, found)
+    found.summary = f"{len(kept):,} kept, the bytes of {read:,} read"
+
+
+def _kept(patient: Patient, found: Examined) -> dict[str, Kept]:
+    """Photographs that the catalog needs, by digest."""
+    kept: dict[str, Kept] = {}
+    for one in patient.catalog.photographs():
+        try:
+            kept.setdefault(digests.checked(one.digest), one)
+        except (ValueError, TypeError):
+            found.fault(
+                "photograph_row_damaged",
+                f"The digest of {one.key} in {one.collection_id} is none: {str(one.digest)[:80]!r}.",
+                _GONE,
+                RESTORE,
+            )
+    return kept
+
+
+def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examined) -> set[str]:
+    """Compare the folder with the catalog; digests that are missing."""
+    there = set(Shelf(place).stored())
+    staged = _staged(place)
+    # A service at work moves and removes photographs while we look: the catalog is asked once more.
+    absent = sorted(kept.keys() - there)
+    absent = sorted(patient.catalog.referenced(absent) - set(Shelf(place).stored())) if absent else []
+    waiting = [digest for digest in absent if digest in staged]
+    missing = [digest for digest in absent if digest not in staged]
+    if waiting:
+        found.note(
+            "photographs_staged",
+            f"{len(waiting):,} photographs are written and not yet in their place.",
+            "A service was stopped in between; its next start moves them.",
+            "kenspeckle serve",
+        )
+    if missing:
+        found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, RESTORE)
+    strangers = sorted(there - kept.keys())
+    strangers = sorted(set(strangers) - patient.catalog.referenced(strangers)) if strangers else []
+    old = patient.now() - OLD_SECONDS
+    strangers = [digest for digest in strangers if _age(place / digest[:2] / digest[2:4] / digest) < old]
+    if strangers:
+        found.warn(
+            "photograph_orphaned",
+            f"{len(strangers):,} photographs lie in {place} that no face belongs to.",
+            "They are biometric data that nobody can see, list or erase.",
+            f"Look at and remove {place / strangers[0][:2] / strangers[0][2:4] / strangers[0]}"
+            + (" and the others" if len(strangers) > 1 else ""),
+        )
+    left = [digest for digest, at in staged.items() if at < old and digest not in absent]
+    if left:
+        found.note(
+            "staged_left_over",
+            f"{len(left):,} staged photographs are left of requests that were cut off.",
+            "They are biometric data; the next start of the service removes them.",
+            "kenspeckle serve",
+        )
+    return set(absent)
+
+
+def _bytes(patient: Patient, kept: list[Kept], found: Examined) -> int:
+    """Read photographs and compare their digests; how many were read."""
+    images = open_images(patient.settings.images)
+    chosen = kept if patient.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
+    damaged: dict[str, Kept] = {}
+    gone: dict[str, Kept] = {}
+    for number, one in enumerate(chosen, 1):
+        patient.told("photographs", number, len(chosen))
+        try:
+            images.get(one.digest)
+        except ImageNotFound:
+            gone[one.digest] = one
+        except StorageUnavailable:
+            damaged[one.digest] = one
+    for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
+        still = sorted(patient.catalog.referenced(bad)) if bad else []
+        if still:
+            found.fault(code, f"{_several(still, bad)} {how}.", _GONE, RESTORE)
+    return len(chosen)
+
+
+def _pending(patient: Patient, found: Examined) -> None:
+    count = patient.catalog.removals()
+    if count:
+        found.note(
+            "removals_pending",
+            f"{count:,} photographs of erased faces are still to be removed.",
+            "The service was stopped in between; its next start removes them.",
+            "kenspeckle serve",
+        )
+
+
+def _staged(place: Path) -> dict[str, float]:
+    """Digests that are staged, and since when."""
+    found: dict[str, float] = {}
+    try:
+        entries = list(os.scandir(place / "staged"))
+    except FileNotFoundError:
+        return found
+    for entry in entries:
+        digest, _, rest = entry.name.partition(".")
+        if digest and rest:
+            found[digest] = entry.stat().st_mtime
+    return found
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return float("inf")  # gone meanwhile
+
+
+def _several(digests: list[str], kept: dict[str, Kept]) -> str:
+    """`3 photographs (a.jpg in people, ...) are`."""
+    shown = [f"{kept[one].key} in {kept[one].collection_id}" for one in digests[:NAMED] if one in kept]
+    named = f" ({', '.join(shown)}{', ...' if len(digests) > NAMED else ''})" if shown else ""
+    return f"1 photograph{named} is" if len(digests) == 1 else f"{len(digests):,} photographs{named} are"
+
+
+_GONE = "It can't be shown, backed up or indexed anew with another pack; its faces are still found."

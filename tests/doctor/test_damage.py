@@ -1,0 +1,94 @@
+"""Whatever is wrong with the database file, the doctor says so, and never breaks off."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.conftest import Doctor
+from tests.doctor.test_doctor import recorded
+from tests.faults.conftest import either
+
+PAGE = 8192
+
+
+def _spoilt(file: Path, dice: random.Random) -> str:
+    """Damage the file in one of the ways in which files get damaged."""
+    size = file.stat().st_size
+    page = PAGE * dice.randrange(size // PAGE)
+    match dice.randrange(5):
+        case 0:
+            what, at, data = "a page of noise", page, dice.randbytes(PAGE)
+        case 1:
+            what, at, data = "a page of zeros", page, bytes(PAGE)
+        case 2:
+            what, at, data = "a flipped byte", dice.randrange(100, size), bytes([dice.randrange(256)])
+        case 3:
+            what, at, data = "noise at the head of a page", page, dice.randbytes(12)
+        case _:
+            keep = dice.randrange(size)
+            with file.open("r+b") as opened:
+                opened.truncate(keep)
+            return f"cut off at {keep}"
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(data)
+    return f"{what} at {at}"
+
+
+@pytest.mark.timeout(3600)
+def test_no_damage_makes_it_break_off(doctor: Doctor, data: Path, tmp_path: Path) -> None:
+    recorded(data, 50)
+    for seed in range(either(12, 1000)):
+        spoilt = tmp_path / "spoilt"
+        shutil.copytree(data, spoilt)
+        what = _spoilt(spoilt / "kenspeckle.db", random.Random(seed))
+        report = doctor(spoilt, "--thorough")
+        assert not report.findings("not_examined"), (seed, what, report.findings("not_examined"))
+        # A byte may lie where nothing is, or be part of a value that nothing is compared with.
+        assert not report.json["sound"] or what.startswith("a flipped byte"), (seed, what)
+        shutil.rmtree(spoilt)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"holiday photographs, no database. " * 1000, bytes(8192)])
+def test_a_file_that_is_no_database(doctor: Doctor, data: Path, content: bytes) -> None:
+    (data / "kenspeckle.db").write_bytes(content)
+    report = doctor(data)
+    assert report.code == 1
+    assert report.codes["database"] == {"database_damaged"}
+    assert "kenspeckle restore" in report.the("database_damaged")["mend"]
+
+
+def test_a_folder_instead_of_files(doctor: Doctor, data: Path) -> None:
+    (data / "kenspeckle.db").unlink()
+    (data / "kenspeckle.db").mkdir()
+    assert doctor(data).code == 1
+    (data / "master.key").mkdir()
+    shutil.rmtree(data / "images")
+    (data / "images").write_text("no folder")
+    assert doctor(data).code == 1
+    shutil.rmtree(data)
+    data.write_text("no folder")
+    assert "folder_is_no_folder" in doctor(data).codes["folder"]
+
+
+def test_only_the_damaged_collection_is_unreadable(doctor: Doctor, data: Path, tmp_path: Path) -> None:
+    from kenspeckle.domain import Collection
+    from tests.moving.galleries import PACK, opened, template
+
+    with opened(data) as folder:
+        folder.catalog.create_collection(Collection("others", PACK.name, PACK.contract, 1000.5))
+        for number in range(100, 130):
+            folder.add(number, "others")
+    file = data / "kenspeckle.db"
+    content = file.read_bytes()
+    page = content.index(template(200).tobytes()) // PAGE * PAGE
+    with file.open("r+b") as opened_:
+        opened_.seek(page)
+        opened_.write(bytes([255]) * PAGE)
+    report = doctor(data)
+    assert {one["what"].split("'")[1] for one in report.findings("collection_unreadable")} == {"people"}
+    assert report.findings("database_damaged")

@@ -1,0 +1,306 @@
+"""`kenspeckle doctor`: what is wrong is named with its remedy, what is right is left alone, and nothing is changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kenspeckle.catalog.look import Look
+from kenspeckle.cli.instance import opened as instance
+from tests.doctor.conftest import PEOPLE, Doctor
+from tests.moving.conftest import Command
+from tests.moving.galleries import digest, face_id, opened, photograph
+
+
+@contextmanager
+def sql(data: Path) -> Iterator[sqlite3.Connection]:
+    """The database past the program, as an insider or a fault would reach it."""
+    with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
+        yield connection
+
+
+def picture(data: Path, number: int) -> Path:
+    name = digest(number)
+    return data / "images" / name[:2] / name[2:4] / name
+
+
+def recorded(data: Path, rows: int) -> None:
+    """Begin the audit trail, which makes the master key too."""
+    with instance(data) as one:
+        for number in range(rows):
+            one.recorder.record(one.recorder.entry("ShowAudit", facts={"number": number}))
+
+
+def contents(folder: Path) -> dict[str, tuple[str, float]]:
+    return {
+        str(file.relative_to(folder)): (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_mtime)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("--thorough",)])
+def test_a_sound_instance(doctor: Doctor, data: Path, words: tuple[str, ...]) -> None:
+    recorded(data, 3)
+    before = contents(data)
+    report = doctor(data, *words)
+    assert report.code == 0
+    assert report.codes == {"network": {"open_to_machine"}}
+    assert set(report.states.values()) == {"sound", "note"}
+    assert len(report.states) == 13
+    assert contents(data) == before
+    assert "skipped" not in report.states.values()
+
+
+def test_it_reads_what_a_service_writes(doctor: Doctor, data: Path) -> None:
+    with opened(data) as folder:
+        folder.add(PEOPLE)
+        report = doctor(data, "--thorough")
+        assert report.code == 0
+        (faces,) = (one["summary"] for one in report.json["checks"] if one["check"] == "collections")
+        assert faces == f"1 with {79 + 2} faces"
+        folder.add(PEOPLE + 1)
+
+
+def test_a_service_that_starts_meanwhile_is_noticed(data: Path) -> None:
+    with closing(Look(data / "kenspeckle.db")) as look:
+        assert look.names() == ["people"]
+        assert not look.disturbed
+        with opened(data) as folder:
+            folder.add(PEOPLE)
+            assert look.disturbed
+
+
+def test_nothing_there(doctor: Doctor, tmp_path: Path) -> None:
+    report = doctor(tmp_path / "new")
+    assert report.code == 0
+    assert report.codes["folder"] == {"folder_absent"}
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_people_see(command: Command, data: Path) -> None:
+    picture(data, 3).unlink()
+    said = command("doctor", "--data-dir", data)
+    assert said.code == 1
+    assert "FAULT      Photographs" in said.out
+    assert "1 photograph (3.png in people) is missing" in said.out
+    assert "→ kenspeckle restore" in said.out
+    assert said.out.endswith("1 fault, 0 warnings.\n")
+
+
+def test_photographs(doctor: Doctor, data: Path) -> None:
+    picture(data, 1).unlink()
+    picture(data, 2).write_bytes(photograph(2)[:-1] + b"x")
+    stranger = hashlib.sha256(b"stranger").hexdigest()
+    old = data / "images" / stranger[:2] / stranger[2:4] / stranger
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes(b"stranger")
+    left = data / "images" / "staged" / f"{hashlib.sha256(b'left').hexdigest()}.{'0' * 16}"
+    left.write_bytes(b"left")
+    for file in (old, left):
+        os.utime(file, (1e9, 1e9))
+    # Stopped between the commit and the move: the next start moves it.
+    picture(data, 4).rename(data / "images" / "staged" / f"{digest(4)}.{'1' * 16}")
+    report = doctor(data)
+    assert report.code == 1
+    assert report.codes["photographs"] == {
+        "photograph_missing",
+        "photograph_damaged",
+        "photograph_orphaned",
+        "photographs_staged",
+        "staged_left_over",
+    }
+    assert "1.png in people" in report.the("photograph_missing")["what"]
+    assert "2.png in people" in report.the("photograph_damaged")["what"]
+    assert str(old) in report.the("photograph_orphaned")["mend"]
+
+
+def test_a_damaged_photograph_among_many_is_found_by_a_thorough_look(
+    doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kenspeckle.doctor.photographs.SAMPLE", 1)
+    for number in range(PEOPLE):
+        if number != 7:
+            picture(data, number).write_bytes(b"x")
+    report = doctor(data, "--thorough")
+    assert f"{PEOPLE - 1} photographs" in report.the("photograph_damaged")["what"]
+
+
+def test_templates(doctor: Doctor, data: Path) -> None:
+    wrong = (np.full(128, np.nan, np.float32), np.zeros(128, np.float32), np.full(128, np.inf, np.float32))
+    with sql(data) as connection:
+        for number, template in zip((0, 10, 20), wrong, strict=True):
+            connection.execute("UPDATE faces SET template=? WHERE face_id=?", (template.tobytes(), face_id(number)))
+    report = doctor(data)
+    assert report.code == 1
+    found = report.the("template_damaged")
+    for number in (0, 10, 20):
+        assert face_id(number) in found["what"]
+    assert "kenspeckle faces delete" in found["mend"]
+    with sql(data) as connection:
+        connection.execute("UPDATE faces SET template=x'00112233' WHERE face_id=?", (face_id(11),))
+    report = doctor(data)
+    assert "4 faces" in report.the("template_damaged")["what"]
+    assert "index_not_built" in report.codes["index"]
+
+
+def test_counters_and_the_change_log(doctor: Doctor, data: Path) -> None:
+    with sql(data) as connection:
+        connection.execute("UPDATE collections SET face_count = face_count + 1, revision = 1")
+    report = doctor(data)
+    assert report.codes["collections"] == {"counts_wrong", "log_ahead"}
+    assert "80 faces counted and 79 there" in report.the("counts_wrong")["what"]
+
+
+def test_another_pack(doctor: Doctor, data: Path) -> None:
+    with sql(data) as connection:
+        connection.execute("UPDATE collections SET pack='other', contract='other'")
+    report = doctor(data)
+    assert report.codes["collections"] == {"pack_mismatch"}
+    assert "KENSPECKLE_PACK=other" in report.the("pack_mismatch")["mend"]
+
+
+def test_versions_of_the_schema(doctor: Doctor, data: Path) -> None:
+    for version, code in (("9001", "schema_newer"), ("0002", "schema_older")):
+        with sql(data) as connection:
+            connection.execute("UPDATE alembic_version SET version_num=?", (version,))
+        assert code in doctor(data).codes["database"]
+    with sql(data) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    assert "database_of_another" in doctor(data).codes["database"]
+
+
+def test_the_trail_and_the_master_key(doctor: Doctor, command: Command, data: Path) -> None:
+    recorded(data, 5)
+    pair = command("keys", "create", "desk", "--aws", "--json", "--data-dir", data).json
+    key = data / "master.key"
+    assert doctor(data).code == 0
+    key.chmod(0o644)
+    assert doctor(data).codes["master_key"] == {"key_open"}
+    key.chmod(0o600)
+    kept = key.read_bytes()
+    for other, codes in (
+        (os.urandom(32), {"key_of_another", "pair_lost"}),
+        (b"short", {"key_unusable"}),
+        (None, {"key_missing"}),
+    ):
+        if other is None:
+            key.unlink()
+        else:
+            key.write_bytes(other)
+        report = doctor(data)
+        assert report.code == 1
+        assert report.codes["master_key"] == codes
+        assert pair["secret_access_key"] not in json.dumps(report.json)
+    assert not key.exists()
+    key.write_bytes(kept)
+    key.chmod(0o600)
+    with sql(data) as connection:
+        for trigger in ("audit_no_update", "audit_no_delete"):
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("UPDATE audit SET who='nobody' WHERE number=3")
+        connection.execute("DELETE FROM audit WHERE number=5")
+    report = doctor(data)
+    assert {one["what"][:6] for one in report.findings("trail_broken")} == {"Row 3:", "Row 5:"}
+
+
+def test_rows_of_the_future(doctor: Doctor, data: Path) -> None:
+    recorded(data, 1)
+    with sql(data) as connection:
+        connection.execute("UPDATE images SET created_at = 4102444800.0 WHERE row = 2")
+    report = doctor(data)
+    assert report.codes["clock"] == {"row_in_future"}
+    assert "2100-01-01" in report.the("row_in_future")["what"]
+
+
+def test_folder_and_files_that_others_may_read(doctor: Doctor, data: Path) -> None:
+    data.chmod(0o755)
+    (data / "kenspeckle.db").chmod(0o644)
+    (data / "restoring").mkdir()
+    (data / "before-restore-20260101T000000Z").mkdir()
+    report = doctor(data)
+    assert report.codes["folder"] == {"folder_open", "restore_left_over", "restore_kept_aside"}
+    assert report.codes["database"] == {"database_open"}
+    assert report.the("folder_open")["mend"] == f"chmod 700 {data}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_files_of_another_user(doctor: Doctor, data: Path) -> None:
+    os.chown(data / "kenspeckle.db", 65534, 65534)
+    assert doctor(data).codes["folder"] == {"files_of_others"}
+
+
+def test_a_missing_database(doctor: Doctor, data: Path) -> None:
+    (data / "kenspeckle.db").unlink()
+    report = doctor(data)
+    assert report.codes["database"] == {"database_missing"}
+    assert report.states["templates"] == "skipped"
+    assert report.code == 1
+
+
+SETTINGS: dict[str, tuple[dict[str, str], str, str]] = {
+    "no key of the certificate": ({"TLS_CERT": "/none.pem"}, "setting_unusable", "TLS_KEY"),
+    "any origin": ({"CORS_ORIGINS": "*"}, "setting_unusable", "CORS_ORIGINS"),
+    "a name as proxy": ({"TRUSTED_PROXIES": "proxy.example.org"}, "setting_unusable", "TRUSTED_PROXIES"),
+    "a bucket without a place": ({"S3_BUCKETS": "photos"}, "setting_unusable", "S3_BUCKETS"),
+    "photographs nowhere": ({"IMAGES_URL": "ftp://somewhere"}, "setting_unusable", "IMAGES_URL"),
+    "a weak admin key": ({"ADMIN_KEY": "secret"}, "admin_key_weak", "ADMIN_KEY"),
+    "two master keys": ({"MASTER_KEY": "00" * 32, "MASTER_KEY_FILE": "/k"}, "two_master_keys", "MASTER_KEY_FILE"),
+    "rekognition without a table": ({"RECOGNIZER": "rekognition"}, "setting_unusable", "DYNAMODB_TABLE"),
+    "a bucket of the service's own files": ({"S3_BUCKETS": "own=file://{data}"}, "bucket_holds_data", "own"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings_that_can_not_be_meant(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    given, code, named = SETTINGS[case]
+    for name, value in given.items():
+        monkeypatch.setenv(f"KENSPECKLE_{name}", value.format(data=data))
+    report = doctor(data)
+    assert report.code == 1
+    assert named in report.the(code)["what"]
+
+
+def test_the_network(doctor: Doctor, command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KENSPECKLE_HOST", "0.0.0.0")
+    assert doctor(data).codes["network"] == {"open_to_network", "no_tls"}
+    command("keys", "create", "desk", "--expires", "3d", "--data-dir", data)
+    assert doctor(data).codes["network"] == {"no_tls", "key_expires"}
+    monkeypatch.setenv("KENSPECKLE_TRUSTED_PROXIES", "127.0.0.1")
+    assert doctor(data).code == 0
+
+
+def test_something_else_on_the_port(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("KENSPECKLE_PORT", str(other.getsockname()[1]))
+        monkeypatch.setattr("kenspeckle.doctor.network.PATIENCE", 0.2)
+        assert "port_taken" in doctor(data).codes["network"]
+
+
+def test_model_files(doctor: Doctor, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(tmp_path / "models"))
+    report = doctor(data)
+    assert "kenspeckle models pull" in report.the("model_damaged")["mend"]
+
+
+def test_a_check_that_breaks_off_stops_no_other(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("never seen before")
+
+    monkeypatch.setattr(Look, "newest", broken)
+    report = doctor(data)
+    assert "never seen before" in report.the("not_examined")["what"]
+    assert report.states["network"] == "note"
