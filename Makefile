@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench soak docs clean
+.PHONY: help setup demo serve test check bench soak docs site pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,11 +35,19 @@ serve: setup ## run the service on http://127.0.0.1:8080
 test: setup ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q
 
-check: setup ## what a reviewer's eye would find: lint, format, types
+check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(SITE) --quiet
+
+site: setup ## build the documentation into build/site
+	$(SITE)
+	@echo "Open build/site/index.html, or: $(BIN)/python -m http.server --directory build/site"
+
+pictures: setup ## draw the pictures of the documentation; needs node and a Chromium
+	$(BIN)/python -m docs.illustrate
 
 bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
@@ -47,8 +56,7 @@ soak: setup ## the long runs: hundreds of kills, thousands of broken images and 
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire tests/moving tests/contract
 
 docs: setup ## write what the documentation takes from code
-	$(BIN)/python docs/generate.py
-	$(BIN)/python -m kenspeckle.api.describe > docs/openapi.json
+	$(BIN)/python -m docs.generate
 	$(BIN)/python docs/postman/generate.py
 
 clean: ## remove what make made (not the model pack in the cache folder)

@@ -1,38 +1,28 @@
-"""Writes the parts of the documentation that are made from code: the settings in operations.md (`make docs`)."""
+"""Writes the pages of the documentation that are made from code: `make docs`."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from pathlib import Path
 
-from kenspeckle.settings import PREFIX, Settings
+from docs.making import commands, errors, metrics, routes, settings
 
-PAGE = Path(__file__).with_name("operations.md")
-BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
-MADE = {
-    "data_dir": "the user's data folder",
-    "models_dir": "the user's cache folder",
-    "workers": "cores",
-}
-"""Defaults that differ from machine to machine."""
+from kenspeckle.api import describe
+
+DOCS = Path(__file__).parent
 
 
-def settings_table() -> str:
-    """Every setting with its default and meaning, as a Markdown table."""
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
-    for one in fields(Settings):
-        default = MADE.get(one.name) or (str(one.default) if one.default is not MISSING else "")
-        shown = f"`{default}`" if default and one.name not in MADE else default
-        rows.append(f"| `{PREFIX}{one.name.upper()}` | {shown} | {one.metadata['doc']} |")
-    return "\n".join(rows) + "\n"
-
-
-def page() -> str:
-    """operations.md with the table as it should be."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    return before + BEGIN + settings_table() + END + after
+def pages() -> dict[Path, str]:
+    """Every file that is made from code, and what it has to hold."""
+    return {
+        DOCS / "settings.md": settings.page(),
+        DOCS / "commands.md": commands.page(),
+        DOCS / "routes.md": routes.page(),
+        DOCS / "errors.md": errors.page(),
+        DOCS / "metrics.md": metrics.page(),
+        DOCS / "openapi.json": describe.text(),
+    }
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    for file, text in pages().items():
+        file.write_text(text, "utf-8")

@@ -35,6 +35,7 @@ def test_every_error_has_a_status_a_title_and_reaches_the_client(server: Server,
 
 
 def test_codes_are_told_apart() -> None:
+    assert failures.REMEDIES.keys() == failures.TITLES.keys()
     codes = [kind.code for kind in every_error()]
     assert len(set(codes)) == len(codes)
     assert {openapi.status_of(code) for code in failures.TITLES} <= set(failures.STATUSES.values()) | {

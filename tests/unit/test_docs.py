@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
-from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from docs.generate import pages
 
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.api import failures, metrics
+from kenspeckle.api.routes import TABLE
+from kenspeckle.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.mark.parametrize("file", pages(), ids=lambda file: file.name)
+def test_what_is_made_from_code_is_what_the_code_says(file: Path) -> None:
+    assert file.read_text("utf-8") == pages()[file], "run: make docs"
 
 
-def test_the_settings_in_the_docs_are_those_of_the_code(generate: ModuleType) -> None:
-    assert generate.PAGE.read_text("utf-8") == generate.page(), "run: make docs"
-
-
-def codes(error: type[KenspeckleError]) -> Iterator[str]:
-    for one in error.__subclasses__():
-        yield one.code
-        yield from codes(one)
-
-
-def test_every_error_code_is_documented() -> None:
-    text = (DOCS / "api.md").read_text("utf-8")
-    assert [code for code in sorted(set(codes(KenspeckleError))) if f"`{code}`" not in text] == []
+def test_the_pages_that_are_made_tell_everything() -> None:
+    """Counted apart from what makes the pages."""
+    told = {name: (DOCS / f"{name}.md").read_text("utf-8") for name in ("settings", "errors", "metrics", "routes")}
+    assert [one.name for one in fields(Settings) if f"`KENSPECKLE_{one.name.upper()}`" not in told["settings"]] == []
+    assert [code for code in failures.TITLES if f"`{code}`" not in told["errors"]] == []
+    counted = set(re.findall(r'"(kenspeckle_\w+)"', Path(metrics.__file__).read_text("utf-8")))
+    assert [name for name in counted if name not in told["metrics"]] == []
+    routes = [entry.path.replace(":path", "") for entry in TABLE.values()]
+    assert [path for path in routes if f" {path}\n" not in told["routes"]] == []
 
 
 def test_every_dependency_has_a_reason() -> None:

@@ -99,10 +99,12 @@ def _example(value: Any) -> str:
 
 def _codes() -> str:
     rows = "".join(
-        f'<tr id="{code}"><td><code>{code}</code></td><td>{status_of(code)}</td><td>{escape(title)}</td></tr>'
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{status_of(code)}</td><td>{escape(title)}</td>'
+        f"<td>{_inline(failures.REMEDIES[code])}</td></tr>"
         for code, title in failures.TITLES.items()
     )
-    return f"<h2>Error codes</h2><table><tr><th>Code</th><th>Status</th><th>Meaning</th></tr>{rows}</table>"
+    head = "<tr><th>Code</th><th>Status</th><th>Meaning</th><th>What to do</th></tr>"
+    return f"<h2>Error codes</h2><table>{head}{rows}</table>"
 
 
 def _prose(text: str) -> str:

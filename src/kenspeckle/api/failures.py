@@ -88,6 +88,45 @@ TITLES: dict[str, str] = {
 }
 """What each stable `code` means, in a few words."""
 
+REMEDIES: dict[str, str] = {
+    "invalid_value": "Mend the input that `field` names; `detail` has its rule.",
+    "invalid_cursor": "Begin the list again, without a cursor.",
+    "unsupported_image": "Send the bytes of a JPEG, PNG or WebP as the body.",
+    "damaged_image": "Send it again; it breaks off or is broken.",
+    "image_too_large": "Send fewer bytes or pixels.",
+    "image_too_small": "Send a larger photograph.",
+    "no_face": "Send a photograph that shows a face, larger or sharper.",
+    "not_found": "Look at the list of routes; there is no such one.",
+    "collection_not_found": "Create it, or mind the spelling.",
+    "face_not_found": "Mind the id and the collection; or it was deleted.",
+    "user_not_found": "Create it, or mind the spelling.",
+    "image_not_found": "Mind the name: nothing was indexed under it, or originals are not kept.",
+    "key_not_found": "List the keys.",
+    "already_exists": "Choose another name, or use `PUT`.",
+    "conflict": "Read again and retry; the message says what it collides with.",
+    "idempotency_mismatch": "Use a fresh token for other parameters.",
+    "quota_exceeded": "Stay within the limit of the data model that the message names.",
+    "pack_mismatch": "Start the server with that pack, or index into a new collection.",
+    "invalid_s3_object": "Name a bucket that the operator configured, and an object that exists.",
+    "unauthenticated": "Send a key that is valid in `x-api-key`.",
+    "forbidden": "Use a key with the scope, or for the collection, that the message names.",
+    "rate_limited": "Wait for `Retry-After` seconds, or ask for a larger plan.",
+    "overloaded": "Wait for `Retry-After` seconds.",
+    "shutting_down": "Send it again, to another instance if there is one.",
+    "storage_full": "The operator makes room. Nothing was stored; reading and searching go on.",
+    "storage_unavailable": "The operator looks at the log: the catalog or the image store does not answer.",
+    "model_missing": "The operator runs `kenspeckle models pull`.",
+    "recognizer_unavailable": "Ask again after `Retry-After` seconds; the operator's log says more.",
+    "invalid_setting": "The operator has to mend a setting.",
+    "not_offered": "Do without, or ask another server: this one's recognizer can't do it.",
+    "bad_request": "Send it again with its true `Content-Length`; these bytes were no request, or more than declared.",
+    "method_not_allowed": "Use one of those that the header `Allow` names.",
+    "request_timeout": "Send it again, or less at once.",
+    "head_too_large": "Send fewer or shorter headers.",
+    "internal_error": "Tell the operator the request id.",
+}
+"""What whoever meets the code can do about it."""
+
 _HTTP_CODES: dict[int, str] = {
     400: "bad_request",
     404: "not_found",

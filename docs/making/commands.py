@@ -1,0 +1,114 @@
+"""commands.md: every command, argument and option with its help, from the Typer application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import typer.main
+from docs.making.tables import MADE, table
+
+from kenspeckle.cli.app import app
+
+HEAD = """# Commands
+
+What `kenspeckle COMMAND --help` says, in one page. Commands that recognize work on the local data folder, or
+with `--url` on a server. What reads takes
+`--json` for programs. Progress and remarks go to standard error, results to standard output.
+
+"""
+VALUES = {bool: "", int: "N", float: "N", str: "TEXT"}
+"""What stands for a value where the command does not say."""
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(words of the command, command) of all that do something, in the order of `--help`."""
+    yield from _below(("kenspeckle",), typer.main.get_command(app))
+
+
+def _below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        if not command.hidden:
+            yield words, command
+        return
+    for name, one in inner.items():
+        yield from _below((*words, name), one)
+
+
+def page() -> str:
+    """The whole page."""
+    every = list(commands())
+    index = table(("command", "does"), ((_link(words), _first(command)) for words, command in every))
+    return MADE + HEAD + index + "".join(_section(words, command) for words, command in every)
+
+
+def _link(words: tuple[str, ...]) -> str:
+    return f"[`{' '.join(words)}`](#{'-'.join(words)})"
+
+
+def _first(command: Any) -> str:
+    return _markdown(command.help).split("\n\n")[0].split(". ")[0].rstrip(".") + "."
+
+
+def _section(words: tuple[str, ...], command: Any) -> str:
+    arguments = [one for one in command.params if not _is_option(one)]
+    options = [one for one in command.params if _is_option(one) and not one.hidden]
+    usage = " ".join([*words, *(["[OPTIONS]"] if options else []), *(_argument(one) for one in arguments)])
+    parts = [f"\n## {' '.join(words)}\n", f"```text\n{usage}\n```\n", _markdown(command.help) + "\n"]
+    if arguments:
+        parts.append(table(("argument", "meaning"), ((f"`{_argument(one)}`", one.help) for one in arguments)))
+    if options:
+        parts.append(table(("option", "meaning"), ((_option(one), _meaning(one)) for one in options)))
+    return "\n".join(parts)
+
+
+def _is_option(parameter: Any) -> bool:
+    return bool(parameter.opts[0].startswith("-"))
+
+
+def _argument(parameter: Any) -> str:
+    name = parameter.metavar or parameter.name.upper()
+    return name if parameter.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(parameter: Any) -> str:
+    names = [*parameter.opts, *parameter.secondary_opts]
+    value = parameter.metavar or _value(parameter.type_descriptor.annotation)
+    return " ".join([", ".join(f"`{name}`" for name in names), *([f"`{value}`"] if value else [])])
+
+
+def _value(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "NAME"
+    for one in get_args(annotation):
+        if one is not type(None):
+            return _value(one)
+    return VALUES.get(annotation, "PATH")
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((found for found in map(_choices, get_args(annotation)) if found), ())
+
+
+def _meaning(parameter: Any) -> str:
+    parts = [_markdown(parameter.help or "")]
+    choices = _choices(parameter.type_descriptor.annotation)
+    if choices:
+        parts.append("One of " + ", ".join(f"`{one}`" for one in choices) + ".")
+    lowest, highest = (getattr(parameter, name, None) for name in ("min", "max"))
+    if lowest is not None or highest is not None:
+        parts.append(f"{lowest} to {highest}." if highest is not None else f"{lowest} or more.")
+    if parameter.default not in (None, False, "", [], ()) and parameter.show_default:
+        parts.append(f"Default: `{parameter.default}`.")
+    if parameter.envvar:
+        parts.append(f"Also as `{parameter.envvar}`.")
+    return " ".join(parts)
+
+
+def _markdown(text: str) -> str:
+    """Help text with Rich's marks turned into code."""
+    return re.sub(r"\[(?:bold|cyan|dim)\](.*?)\[/\w*\]", r"`\1`", text.strip())
