@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from docs.making import commands, errors, metrics, routes, settings
-
 from kenspeckle.api import describe
 
 DOCS = Path(__file__).parent
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Every file that is made from code, and what it has to hold."""
     return {

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 import typer.main
-from docs.making.tables import MADE, table
 
+from docs.making.tables import MADE, table
 from kenspeckle.cli.app import app
 
 HEAD = """# Commands

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docs.making.tables import MADE, table
-
 from kenspeckle.api import failures
 from kenspeckle.api.openapi import status_of
 from kenspeckle.errors import KenspeckleError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from docs.making.tables import MADE, table
-
 from kenspeckle.api.metrics import Metrics
 from kenspeckle.usecases.gate import Gate
 

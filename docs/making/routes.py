@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 from docs.making.tables import MADE, table
-
 from kenspeckle.api import describe
 from kenspeckle.api.failures import MEDIA_TYPE
 from kenspeckle.api.rights import RIGHTS, Of, Right

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 
 from docs.making.tables import MADE, table
-
 from kenspeckle.settings import FILE, PREFIX, Settings
 
 DIFFERS = {
