@@ -52,8 +52,8 @@ pictures: setup ## draw the pictures of the documentation; needs node and a Chro
 bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
-soak: setup ## the long runs: hundreds of kills, thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/faults tests/wire tests/moving tests/contract
+soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/wire tests/moving tests/contract
 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python -m docs.generate

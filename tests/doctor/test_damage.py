@@ -10,7 +10,7 @@ import pytest
 
 from tests.doctor.conftest import Doctor
 from tests.doctor.test_doctor import recorded
-from tests.faults.conftest import either
+from tests.soak import either
 
 PAGE = 8192
 

@@ -1,8 +1,7 @@
-"""The real server under fault tests: one that they share, its memory, and how long a run is wanted."""
+"""The real server under fault tests: one that they share, and its memory."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,6 @@ import pytest
 from kenspeckle.cli.launch import Launched, launched
 from kenspeckle.images.folder import PRESENCE
 from tests.faults.portraits import Portraits, sample
-
-SOAK = os.environ.get("KENSPECKLE_SOAK", "") not in ("", "0")
-"""`make soak` sets this: the long form of every test here."""
-
-
-def either(short: int, long: int) -> int:
-    """A count for a test run of seconds, or for a soak of an hour."""
-    return long if SOAK else short
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import httpx
 
 from kenspeckle.cli.launch import Launched
-from tests.faults.conftest import either, resident_mib
+from tests.faults.conftest import resident_mib
 from tests.faults.mutations import mutated, seeds
 from tests.faults.portraits import Portraits
+from tests.soak import either
 
 CLIENTS = 4
 MOST_MIB = 1200

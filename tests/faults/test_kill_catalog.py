@@ -1,6 +1,6 @@
 """`kill -9` in the middle of writes: nothing acknowledged is lost, nothing is there twice or in part.
 
-The long form has KENSPECKLE_SOAK_KILLS kills; `make soak` makes it 200 by KENSPECKLE_SOAK."""
+`make soak` has the long form (tests/soak.py)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Face
 from kenspeckle.errors import ImageNotFound
 from tests.catalogs import gallery, held, photo, template
+from tests.soak import kills
 
 REPOSITORY = Path(__file__).parents[2]
-KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (200 if os.environ.get("KENSPECKLE_SOAK") else 15))
 
 # Imports once and forks a writer for each line that it reads, so that a kill costs no start of Python.
 NURSERY = """
@@ -67,14 +67,15 @@ def test_killed_writers_lose_and_double_nothing(tmp_path: Path) -> None:
         catalog.create_collection(gallery())
     stored: set[int] = set()
     deleted: set[int] = set()
-    before = tried = 0
+    before = tried = killed = 0
     with _nursery(url) as nursery:
-        for _ in range(KILLS):
+        for _ in kills("a catalog that stores and deletes", short=15):
+            killed += 1
             _write_until_killed(nursery, tried, stored, deleted)
             before, tried = tried, max(stored | {tried}) + 2
             with closing(SqlCatalog.open(url)) as catalog:
                 _check(catalog, range(before, tried), stored, deleted)
-    assert len(stored) >= KILLS
+    assert len(stored) >= killed
     with closing(SqlCatalog.open(url)) as catalog, catalog.database.read() as connection:
         _check(catalog, range(tried), stored, deleted)
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

@@ -1,4 +1,4 @@
-"""`kill -9` of a server that indexes: what it acknowledged is there after the next start, whole, and only once."""
+"""`kill -9` of a server that indexes and deletes: what it acknowledged holds after the next start, whole and once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from pathlib import Path
 import httpx
 
 from kenspeckle.cli.launch import launched
-from tests.faults.conftest import either, listed_faces, stored_photographs
+from kenspeckle.doctor.examination import examine
+from kenspeckle.settings import load
+from tests.faults.conftest import listed_faces, stored_photographs
 from tests.faults.portraits import Portraits
+from tests.soak import kills
 
 CLIENTS = 3
+DELETED = 5
+"""Every photograph of so many is deleted again."""
 START_SECONDS = 20.0
 """A start slower than this, on a busy machine, is not clean."""
 
 
 class Enrolment:
-    """Clients that index photographs and remember every answer; what got none is sent again in the next round."""
+    """Clients that index photographs, delete every fifth again, and remember every answer.
+
+    What got no answer is sent again in the next round."""
 
     def __init__(self, portraits: Portraits) -> None:
         self.portraits = portraits
         self.acknowledged: dict[str, list[str]] = {}
         self.numbers: dict[str, int] = {}
         self.unanswered: deque[int] = deque()
+        self.deleted: dict[str, str] = {}
+        self.doubtful: dict[str, str] = {}
         self.next = 0
         self.wrong: list[str] = []
         self._lock = threading.Lock()
@@ -55,13 +64,28 @@ class Enrolment:
             ids = [record["Face"]["FaceId"] for record in answer.json()["FaceRecords"]]
             if len(ids) != 1 or self.acknowledged.get(name, ids) != ids:
                 self.wrong.append(f"{name}: {ids}, before {self.acknowledged.get(name)}")
-            self.acknowledged[name] = ids
+            if number % DELETED:
+                self.acknowledged[name] = ids
+            else:
+                self.doubtful[name] = ids[0]
             self.numbers[name] = number
+        if number % DELETED == 0:
+            self.delete(client, name, ids[0])
+
+    def delete(self, client: httpx.Client, name: str, face_id: str) -> None:
+        """Delete the face of a photograph; that it is gone already is an answer too."""
+        answer = client.delete(f"/v1/collections/kenspeckle/faces/{face_id}")
+        with self._lock:
+            if answer.status_code not in (200, 404):
+                self.wrong.append(f"{name}: {answer.status_code} {answer.text[:200]}")
+                return
+            self.deleted[name] = face_id
+            del self.doubtful[name]
 
     def wait_for_more(self) -> None:
         """Until one more photograph was acknowledged, so that a kill meets work however slow the machine is."""
-        before, until = len(self.acknowledged), time.monotonic() + 20
-        while len(self.acknowledged) == before and time.monotonic() < until:
+        before, until = len(self.numbers), time.monotonic() + 20
+        while len(self.numbers) == before and time.monotonic() < until:
             time.sleep(0.005)
 
     def _take(self) -> int:
@@ -70,18 +94,20 @@ class Enrolment:
                 return self.unanswered.popleft()
             self.next += 1
             # Now and then one that was answered already: it must change nothing.
-            return self.next if self.next % 7 else max(1, self.next - 7)
+            again = self.next - 7
+            return again if self.next % 7 == 0 and again % DELETED and again > 0 else self.next
 
 
 def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits, tmp_path: Path) -> None:
-    kills = either(5, 200)
+    killed = 0
     dice = random.Random(20)
     enrolment = Enrolment(portraits)
-    for _ in range(kills):
+    for _ in kills("a server that indexes and deletes", short=5):
+        killed += 1
         begun = time.monotonic()
         with launched(tmp_path, settings={"KENSPECKLE_LOG_LEVEL": "WARNING"}) as server:
             assert time.monotonic() - begun < START_SECONDS
-            _check(enrolment, server.url, final=False)
+            _check(enrolment, server.url)
             stop = threading.Event()
             clients = [threading.Thread(target=enrolment.run, args=(server.url, stop)) for _ in range(CLIENTS)]
             for client in clients:
@@ -94,16 +120,21 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
                 client.join(30)
             assert not [line for line in server.log if "error" in line.lower()]
     with launched(tmp_path) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        _check(enrolment, server.url, final=False)
+        _check(enrolment, server.url)
+        for name, face_id in list(enrolment.doubtful.items()):
+            enrolment.delete(client, name, face_id)
         for number in list(enrolment.unanswered):
             enrolment.send(client, number)
-        _check(enrolment, server.url, final=True)
-        assert len(enrolment.acknowledged) >= kills
+        listed = _check(enrolment, server.url)
+        assert listed.keys() == enrolment.acknowledged.keys()
+        assert len(enrolment.numbers) >= killed
         _check_photographs(enrolment, client, tmp_path)
+    examined = examine(load({"data_dir": tmp_path}, environ={}), thorough=True, told=lambda *_: None)
+    assert [one.findings for one in examined if one.needs_action] == []
 
 
-def _check(enrolment: Enrolment, url: str, *, final: bool) -> None:
-    """Every acknowledged face is listed under its id; no photograph has two; at the end there are no others."""
+def _check(enrolment: Enrolment, url: str) -> dict[str, list[str]]:
+    """Every acknowledged face is listed under its id, and no deleted one; no photograph has two. What is listed."""
     assert not enrolment.wrong
     with httpx.Client(base_url=url, timeout=30) as client:
         listed = listed_faces(client)
@@ -111,8 +142,9 @@ def _check(enrolment: Enrolment, url: str, *, final: bool) -> None:
     assert not lost
     twice = {name for name, ids in listed.items() if len(ids) > 1}
     assert not twice
-    if final:
-        assert listed.keys() == enrolment.acknowledged.keys()
+    gone = set(enrolment.deleted.values())
+    assert not gone & {one for ids in listed.values() for one in ids}
+    return listed
 
 
 def _check_photographs(enrolment: Enrolment, client: httpx.Client, data_dir: Path) -> None:
@@ -125,5 +157,10 @@ def _check_photographs(enrolment: Enrolment, client: httpx.Client, data_dir: Pat
         found = client.put("/v1/search", content=photograph, params={"max_faces": 4096}).json()
         matches = {match["Face"]["FaceId"]: match["Similarity"] for match in found["faces"]["FaceMatches"]}
         assert matches[enrolment.acknowledged[name][0]] > 99
-    photographs = (enrolment.portraits[number] for number in enrolment.numbers.values())
+    for name in sorted(enrolment.deleted)[-20:]:
+        probe = enrolment.portraits[enrolment.numbers[name]]
+        found = client.put("/v1/search", content=probe, params={"max_faces": 4096, "threshold": 0}).json()
+        assert not set(enrolment.deleted.values()) & {one["Face"]["FaceId"] for one in found["faces"]["FaceMatches"]}
+        assert client.get(f"/v1/images/{name}").status_code == 404
+    photographs = (enrolment.portraits[enrolment.numbers[name]] for name in enrolment.acknowledged)
     assert stored_photographs(data_dir) == {hashlib.sha256(photograph).hexdigest() for photograph in photographs}

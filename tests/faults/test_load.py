@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 
 from kenspeckle.cli.launch import Launched, launched
-from tests.faults.conftest import either, listed_faces
+from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
+from tests.soak import either
 
 CLIENTS = 4
 

@@ -1,6 +1,7 @@
-"""`kill -9` in the middle of backup, restore, export and import: what is there is whole, and doing it again ends well.
+"""`kill -9` in the middle of backup, restore, export, import and migration: what is there is whole, and doing it again
+ends well.
 
-`make soak` (KENSPECKLE_SOAK) kills hundreds of times; KENSPECKLE_SOAK_KILLS says how often exactly."""
+`make soak` has the long form (tests/soak.py)."""
 
 from __future__ import annotations
 
@@ -17,20 +18,23 @@ from typing import IO
 
 import pytest
 
+from kenspeckle.catalog.schema import VERSIONS
 from kenspeckle.usecases.archive.reading import Archive
 from kenspeckle.usecases.export_file import ExportFile
 from kenspeckle.usecases.restore import check
 from tests.moving.conftest import Command
 from tests.moving.galleries import PEOPLE, make, numbers_of, opened, shown
+from tests.moving.schemas import FIRST, as_of_old, version_of
+from tests.soak import kills
 
 REPOSITORY = Path(__file__).parents[2]
-KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (100 if os.environ.get("KENSPECKLE_SOAK") else 3))
 pytestmark = pytest.mark.timeout(3600)
 
 # Imports once and forks a process for each command that it reads, so that a kill costs no start of Python.
 NURSERY = """
 import os, signal, sys
 import kenspeckle.catalog.backup, kenspeckle.catalog.dump, kenspeckle.vision.decode, kenspeckle.vision.packs
+import alembic.command, alembic.config
 import kenspeckle.images.store, kenspeckle.usecases.restore, kenspeckle.usecases.transfer, rich.progress
 import typer.main
 from kenspeckle.cli.app import app
@@ -114,8 +118,9 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_backups(nursery: Nursery, new: Path, tmp_path: Path) -> None:
     before = shown(new)
     whole = nursery.run("backup", tmp_path / "whole.tar", "--data-dir", new)
-    made = 0
-    for number in range(KILLS):
+    made = killed = 0
+    for number in kills("backup", short=3):
+        killed += 1
         path = tmp_path / f"{number}.tar"
         nursery.run("backup", path, "--data-dir", new, seconds=random.uniform(0, 1.2 * whole))
         if path.exists():
@@ -126,7 +131,7 @@ def test_killed_backups(nursery: Nursery, new: Path, tmp_path: Path) -> None:
             nursery.run("backup", path, "--data-dir", new)
             assert path.exists()
         assert [one.name for one in tmp_path.iterdir() if one.name.startswith(path.name)] == [path.name]
-    assert made < KILLS, "some were cut off"
+    assert made < killed or killed < 3, "some were cut off"
     assert shown(new) == before
 
 
@@ -137,27 +142,27 @@ def test_killed_restores(nursery: Nursery, command: Command, old: Path, new: Pat
     shutil.copytree(old, tmp_path / "first")
     whole = nursery.run("restore", tmp_path / "new.tar", "--replace", "--data-dir", tmp_path / "first")
     assert shown(tmp_path / "first") == states["new"]
-    seen = set()
-    for number in range(KILLS):
+    seen: list[str] = []
+    for number in kills("restore over another", short=3):
         place = tmp_path / f"data{number}"
         shutil.copytree(old, place)
         seconds = random.uniform(0.2, 1.1) * whole
         nursery.run("restore", tmp_path / "new.tar", "--replace", "--data-dir", place, seconds=seconds)
         found = shown(place)
         (state,) = (name for name, what in states.items() if what == found)
-        seen.add(state)
+        seen.append(state)
         if state == "old":
             assert command("restore", tmp_path / "new.tar", "--replace", "--data-dir", place).code == 0
             assert shown(place) == states["new"]
         shutil.rmtree(place)
-    assert len(seen) == 2 or KILLS < 50
+    assert len(set(seen)) == 2 or len(seen) < 50
 
 
 def test_killed_restores_into_nothing(nursery: Nursery, command: Command, new: Path, tmp_path: Path) -> None:
     expected = shown(new)
     nursery.run("backup", tmp_path / "new.tar", "--data-dir", new)
     whole = nursery.run("restore", tmp_path / "new.tar", "--data-dir", tmp_path / "first")
-    for number in range(KILLS):
+    for number in kills("restore into nothing", short=3):
         place = tmp_path / f"data{number}"
         nursery.run("restore", tmp_path / "new.tar", "--data-dir", place, seconds=random.uniform(0, 1.1) * whole)
         if not (place / "kenspeckle.db").exists():
@@ -170,7 +175,7 @@ def test_killed_exports_and_imports(nursery: Nursery, command: Command, new: Pat
     expected = shown(new)
     path = tmp_path / "people.tar"
     whole = nursery.run("export", PEOPLE, tmp_path / "first.tar", "--images", "--data-dir", new)
-    for _ in range(KILLS):
+    for _ in kills("export", short=3):
         path.unlink(missing_ok=True)
         seconds = random.uniform(0, 1.1) * whole
         nursery.run("export", PEOPLE, path, "--images", "--data-dir", new, seconds=seconds)
@@ -180,7 +185,7 @@ def test_killed_exports_and_imports(nursery: Nursery, command: Command, new: Pat
     path, faces = tmp_path / "first.tar", sum(len(numbers_of(number)) for number in range(5, 30))
     whole = nursery.run("import", path, "--data-dir", tmp_path / "first")
     assert shown(tmp_path / "first") == expected
-    for number in range(KILLS):
+    for number in kills("import", short=3):
         place = tmp_path / f"data{number}"
         nursery.run("import", path, "--data-dir", place, seconds=random.uniform(0, whole))
         with opened(place) as folder:
@@ -190,3 +195,23 @@ def test_killed_exports_and_imports(nursery: Nursery, command: Command, new: Pat
         assert (done.json["present"], done.json["faces"]) == (stored, faces - stored)
         assert shown(place) == expected
         shutil.rmtree(place)
+
+
+def test_killed_migrations(nursery: Nursery, new: Path, tmp_path: Path) -> None:
+    """The old schema or the new one, never in between; and the next start brings it up to date with all that it had."""
+    expected = shown(new)
+    old = as_of_old(new, tmp_path / "old")
+    shutil.copytree(old, tmp_path / "first")
+    whole = nursery.run("collections", "list", "--data-dir", tmp_path / "first")
+    assert shown(tmp_path / "first") == expected
+    seen: list[str] = []
+    for number in kills("migration", short=4):
+        place = tmp_path / f"data{number}"
+        shutil.copytree(old, place)
+        nursery.run("collections", "list", "--data-dir", place, seconds=random.uniform(0.1, 1.1) * whole)
+        seen.append(version_of(place))
+        assert shown(place) == expected
+        assert version_of(place) == VERSIONS[-1]
+        shutil.rmtree(place)
+    assert set(seen) <= {FIRST, VERSIONS[-1]}
+    assert len(set(seen)) == 2 or len(seen) < 50

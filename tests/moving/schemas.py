@@ -1,0 +1,48 @@
+"""Data folders as an older version of the program left them: the first schema, with what a newer one holds."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import make_url
+
+from kenspeckle.catalog import schema, sqlite
+
+FIRST = schema.VERSIONS[0]
+
+
+def as_of_old(source: Path, place: Path) -> Path:
+    """A copy of a data folder at rest whose database has the first schema, made by the migration itself."""
+    shutil.copytree(source, place)
+    file = place / "kenspeckle.db"
+    file.rename(place / "newer.db")
+    upgrade = command.upgrade
+    with pytest.MonkeyPatch.context() as patch, closing(sqlite.database(make_url(f"sqlite:///{file}"))) as database:
+        patch.setattr(command, "upgrade", lambda config, _: upgrade(config, FIRST))
+        with database.write() as connection:
+            schema._migrate(connection)
+    with closing(sqlite3.connect(file)) as old, old:
+        old.execute("ATTACH ? AS newer", (str(place / "newer.db"),))
+        for table in _tables(old):
+            columns = ", ".join(f'"{name}"' for _, name, *_ in old.execute(f"PRAGMA main.table_info({table})"))
+            old.execute(f"DELETE FROM main.{table}")
+            old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")
+    (place / "newer.db").unlink()
+    assert version_of(place) == FIRST
+    return place
+
+
+def version_of(data_dir: Path) -> str:
+    """Version of the database's schema, whatever it is."""
+    with closing(sqlite3.connect(data_dir / "kenspeckle.db")) as connection:
+        return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    named = "SELECT name FROM main.sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
+    return [name for (name,) in connection.execute(named) if name != "alembic_version"]
