@@ -55,7 +55,7 @@ def test_what_is_restored_is_what_was_backed_up(command: Command, data: Path, tm
     assert shown(tmp_path / "new") == before
     assert shown(data) == before
     names = {one.name for one in (tmp_path / "new").iterdir()} - {"kenspeckle.db-wal", "kenspeckle.db-shm"}
-    assert names == {"kenspeckle.db", "images"}
+    assert names == {"kenspeckle.db", "images", "master.key", "master.key.lock"}
 
 
 def test_for_people(command: Command, data: Path, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import moved, options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings
     from kenspeckle.usecases.backup import Source
-    from kenspeckle.usecases.restore import Target
+    from kenspeckle.usecases.restore import Restored, Target
 
 
 @reported(FAILED)
@@ -51,6 +51,9 @@ def backup(
     titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
     with whole_file(path) as file, steps(**titles) as told:
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
+        # Before the file has its name: nothing leaves without its row.
+        facts = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
+        recorded = moved.backed_up(settings, made.counts["faces"], facts)
     size = path.stat().st_size
     if json:
         emit(
@@ -63,6 +66,7 @@ def backup(
                 "missing": list(made.missing),
                 "erased_meanwhile": made.erased,
                 "master_key": with_master_key,
+                "recorded": recorded,
             }
         )
     else:
@@ -70,6 +74,8 @@ def backup(
         say(f"{what} are in {path} ({size / 1e6:,.1f} MB).")
         if not with_master_key and source_key(settings).is_file():
             remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
+        if not recorded:
+            remark("Not recorded in the audit trail: the catalog has an older schema, and was left as it is.", "yellow")
     if made.missing:
         shown, more = ", ".join(made.missing[:5]), ", ..." if len(made.missing) > 5 else ""
         remark(f"{plural(len(made.missing), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
@@ -114,6 +120,7 @@ def restore(
                 "master_key": done.master_key,
                 "master_key_needed": done.key_needed,
                 "aside": str(done.aside) if done.aside else None,
+                "recorded": _record_restore(settings, source, done),
             }
     if json:
         emit(facts)
@@ -124,8 +131,20 @@ def restore(
         remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
     if facts.get("aside"):
         remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
+    if facts.get("recorded") is False:
+        remark("Not recorded in the audit trail: that needs the backup's master key.", "yellow")
     if facts["missing"]:
         remark(f"{plural(facts['missing'], 'photograph')} missing already when the backup was made.", "yellow")
+
+
+def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
+    """In the trail as it is now, with the newest row of the one that it has replaced."""
+    from kenspeckle.catalog.backup import file_of
+
+    facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
+    if done.aside is not None:
+        facts["replaced"] = moved.anchor_of(done.aside / file_of(settings.catalog).name)
+    return moved.restored(settings, source_key(settings), done.counts["faces"], facts)
 
 
 @contextmanager

@@ -69,6 +69,8 @@ class Restored:
     master_key: bool
     key_needed: bool
     aside: Path | None
+    made: str = ""
+    """When the backup was made, as its manifest says."""
 
 
 def check(archive: Archive, told: Told) -> Verified:
@@ -135,6 +137,7 @@ def _restore(
         master_key=MASTER_KEY in verified.plain,
         key_needed=manifest.get("master_key_left_out") is True and not target.master_key.exists(),
         aside=aside,
+        made=str(manifest.get("created_at", "")),
     )
 
 
