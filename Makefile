@@ -7,7 +7,7 @@ MODELS := $(VENV)/.models
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench soak docs site pictures clean
+.PHONY: help setup demo serve test check bench soak docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,11 +53,14 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
 soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/wire tests/moving tests/contract
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/wire tests/moving tests/contract tests/aws
 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python -m docs.generate
 	$(BIN)/python docs/postman/generate.py
+
+lambda: $(READY) ## the zip of the AWS Lambda functions, in dist/; LAMBDA_ARCH=arm64 for Graviton
+	$(BIN)/python deploy/lambda_zip.py --architecture $(or $(LAMBDA_ARCH),x86_64)
 
 clean: ## remove what make made (not the model pack in the cache folder)
 	rm -rf $(VENV) build dist demo-output

@@ -30,13 +30,21 @@ server without keys). Photographs are looked for in Postman's working directory:
 (`kenspeckle models pull --samples` says where they are), or choose files of your own in the body of a request.
 
 Run as a whole, the requests are one life of a gallery from its making to its removal, each with tests of status and
-shape. They work in the collection that the variable `collection` names, and **the run ends by removing it**.
+shape. `hasOperations`, `hasKeys` and `hasPixels` say what the server behind an environment offers; what it does not is
+left out. They work in the collection that the variable `collection` names, and **the run ends by removing it**.
 """
 
 ENVIRONMENTS: dict[str, Json] = {
     "local": {
         "name": "Kenspeckle, local",
-        "values": {"baseUrl": "http://127.0.0.1:8080", "apiKey": "", "collection": "postman", "hasKeys": "true"},
+        "values": {
+            "baseUrl": "http://127.0.0.1:8080",
+            "apiKey": "",
+            "collection": "postman",
+            "hasOperations": "true",
+            "hasKeys": "true",
+            "hasPixels": "true",
+        },
     },
     "aws": {
         "name": "Kenspeckle on AWS",
@@ -44,10 +52,12 @@ ENVIRONMENTS: dict[str, Json] = {
             "baseUrl": "https://{{apiId}}.execute-api.{{region}}.amazonaws.com/{{stage}}",
             "apiId": "",
             "region": "us-east-1",
-            "stage": "v1",
+            "stage": "live",
             "apiKey": "",
             "collection": "postman",
+            "hasOperations": "false",
             "hasKeys": "false",
+            "hasPixels": "false",
         },
     },
 }
@@ -97,8 +107,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 def _folder(document: Json, operations: Mapping[str, tuple[str, str, Json]], folder: Folder) -> Json:
     made: Json = {"name": folder.name, "description": folder.description}
     if folder.needs:
-        leave = [f'if (pm.variables.get("{folder.needs}") === "false") {{', "  pm.execution.skipRequest();", "}"]
-        made["event"] = [_event("prerequest", leave)]
+        made["event"] = [_left_out(folder.needs)]
     made["item"] = [_request(document, *operations[step.operation], step) for step in folder.steps]
     return made
 
@@ -118,7 +127,7 @@ def _request(document: Json, method: str, path: str, operation: Json, step: Step
         request["header"] = _content_type(step)
     return {
         "name": step.name or re.split("[,:(]", operation["summary"])[0].strip(),
-        "event": [_event("test", _tests(document, operation, step))],
+        "event": [_event("test", _tests(document, operation, step)), *([_left_out(step.needs)] if step.needs else [])],
         "request": request,
         "response": [_example(status, operation) for status in sorted(operation["responses"]) if status[0] == "2"],
     }
@@ -275,6 +284,11 @@ def _example(status: str, operation: Json) -> Json:
 
 def _event(when: str, lines: list[str]) -> Json:
     return {"listen": when, "script": {"type": "text/javascript", "exec": lines}}
+
+
+def _left_out(needs: str) -> Json:
+    leave = [f'if (pm.variables.get("{needs}") === "false") {{', "  pm.execution.skipRequest();", "}"]
+    return _event("prerequest", leave)
 
 
 def _listed(values: Mapping[str, str]) -> list[Json]:

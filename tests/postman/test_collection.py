@@ -7,17 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
 
-from kenspeckle import settings
 from kenspeckle.cli.launch import launched
-from tests.npm import installed
+from tests.postman.newman import COLLECTION, KEPT, Newman, failures, requests
 
-HERE = Path(__file__).parent
-KEPT = HERE.parents[1] / "docs" / "postman"
-COLLECTION = KEPT / "kenspeckle.postman_collection.json"
 ADMIN = "the-admin-key-of-a-server-that-lives-for-this-test-only"
 
 
@@ -31,7 +27,7 @@ def test_the_kept_files_are_what_the_openapi_document_makes(tmp_path: Path) -> N
 def test_every_operation_is_in_it_with_tests_of_status_and_shape() -> None:
     document = json.loads(KEPT.with_name("openapi.json").read_text("utf-8"))
     operations = {one["operationId"] for methods in document["paths"].values() for one in methods.values()}
-    scripts = {"\n".join(request["event"][0]["script"]["exec"]) for request in _requests()}
+    scripts = {"\n".join(request["event"][0]["script"]["exec"]) for request in requests()}
     for operation in operations:
         script = next(one for one in scripts if f'pm.test("{operation}: status is' in one)
         assert "jsonSchema" in script or "the type that is documented" in script
@@ -44,12 +40,12 @@ def test_every_variable_that_a_request_uses_has_a_value_in_both_environments() -
     for file in KEPT.glob("*environment.json"):
         values = {one["key"]: one["value"] for one in json.loads(file.read_text("utf-8"))["values"]}
         assert values["apiKey"] == "", "no key may be published"
-        assert {"baseUrl", "apiKey", "collection", "hasKeys"} <= set(values)
+        assert {"baseUrl", "apiKey", "collection", "hasOperations", "hasKeys", "hasPixels"} <= set(values)
 
 
 @pytest.fixture(scope="module")
-def newman() -> Path:
-    return installed(HERE) / "node_modules" / ".bin" / "newman"
+def newman() -> Newman:
+    return Newman.installed()
 
 
 @pytest.fixture(scope="module")
@@ -59,44 +55,25 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
-def _run(newman: Path, url: str, key: str, report: Path, *more: str) -> tuple[int, Any]:
-    """Exit status and report of a run with the local environment."""
-    words: list[str] = [
-        str(newman),
-        "run",
-        str(COLLECTION),
-        "--environment",
-        str(KEPT / "local.postman_environment.json"),
-    ]
-    words += ["--env-var", f"baseUrl={url}", "--env-var", f"apiKey={key}", *more]
-    words += ["--working-dir", str(settings.load(environ={}).models_dir / "samples")]
-    words += ["--reporters", "json", "--reporter-json-export", str(report)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
-    return done.returncode, json.loads(report.read_text("utf-8"))["run"]
-
-
 @pytest.mark.timeout(240)
-def test_the_whole_collection_holds_on_a_real_server(newman: Path, url: str, tmp_path: Path) -> None:
-    for time in ("once", "and once more, for it clears up behind itself"):
-        status, run = _run(newman, url, ADMIN, tmp_path / "report.json")
-        assert [(one["source"]["name"], one["error"]["message"]) for one in run["failures"]] == [], time
-        assert status == 0
-        assert run["stats"]["requests"]["total"] == len(list(_requests()))
-        assert run["stats"]["assertions"]["total"] >= 4 * run["stats"]["requests"]["total"]
+def test_the_whole_collection_holds_on_a_real_server(newman: Newman, url: str, tmp_path: Path) -> None:
+    status, run = newman.run("local", tmp_path, baseUrl=url, apiKey=ADMIN)
+    assert failures(run) == []
+    assert status == 0
+    assert run["stats"]["requests"]["total"] == len(list(requests()))
+    assert run["stats"]["assertions"]["total"] >= 4 * run["stats"]["requests"]["total"]
+    left = httpx.get(f"{url}/v1/collections", headers={"x-api-key": ADMIN}).json()
+    assert left["CollectionIds"] == ["kenspeckle"], "it clears up behind itself"
 
 
-def test_an_environment_without_keys_leaves_their_folder_out(newman: Path, url: str, tmp_path: Path) -> None:
+def test_an_environment_without_keys_leaves_their_folder_out(newman: Newman, url: str, tmp_path: Path) -> None:
     keys = ("--folder", "Keys and audit trail")
-    status, run = _run(newman, url, ADMIN, tmp_path / "report.json", *keys, "--env-var", "hasKeys=false")
+    status, run = newman.run("local", tmp_path, *keys, baseUrl=url, apiKey=ADMIN, hasKeys="false")
     assert (status, run["stats"]["requests"]["total"]) == (0, 0)
 
 
-def test_the_run_fails_where_the_server_refuses(newman: Path, url: str, tmp_path: Path) -> None:
-    status, run = _run(newman, url, "ksp_wrong", tmp_path / "report.json", "--folder", "Service")
+def test_the_run_fails_where_the_server_refuses(newman: Newman, url: str, tmp_path: Path) -> None:
+    folders = ("--folder", "Service", "--folder", "Operations")
+    status, run = newman.run("local", tmp_path, *folders, baseUrl=url, apiKey="ksp_wrong")
     assert status != 0
-    assert {one["source"]["name"] for one in run["failures"]} >= {"What this server is", "Numbers for Prometheus"}
-
-
-def _requests() -> Iterator[Any]:
-    for folder in json.loads(COLLECTION.read_text("utf-8"))["item"]:
-        yield from folder["item"]
+    assert {name for name, _ in failures(run)} >= {"What this server is", "Numbers for Prometheus"}

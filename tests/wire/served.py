@@ -78,10 +78,12 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[Served]:
+def served(
+    folder: Path, settings: Mapping[str, Any] | None = None, engine: PortraitEngine | None = None
+) -> Iterator[Served]:
     """The server, ready; stopped at the end."""
     chosen = Settings(aws_region=REGION, aws_account_id=ACCOUNT, **(settings or {}))
-    catalog, engine, gate = FakeCatalog(), PortraitEngine(), Gate(2, 8, 5)
+    catalog, engine, gate = FakeCatalog(), engine or PortraitEngine(), Gate(2, 8, 5)
     recognizer = LocalRecognizer(
         Parts(
             engine=engine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -28,8 +28,10 @@ from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
-from kenspeckle.usecases.limits import Limits
-from kenspeckle.usecases.refusals import Refusals
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.limits import Limits
+    from kenspeckle.usecases.refusals import Refusals
 
 
 def create_app(

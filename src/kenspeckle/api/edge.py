@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from starlette.requests import Request
@@ -17,7 +17,9 @@ from kenspeckle.domain import Principal
 from kenspeckle.ports import Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.gate import Gate
-from kenspeckle.usecases.limits import Limits
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.limits import Limits
 
 Authenticate: TypeAlias = Callable[[Request], Principal | Awaitable[Principal]]
 """Says who asks, by the request's headers alone. Raises Unauthenticated. Must not block: await what may."""

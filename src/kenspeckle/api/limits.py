@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from kenspeckle.domain import Principal
-from kenspeckle.usecases.limits import Limits, Standing
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.limits import Limits, Standing
 
 STATE = "allowance"
 """Where a request's `Allowance` lies in its state, for whoever writes the answer's head."""

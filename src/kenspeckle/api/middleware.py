@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,7 +14,9 @@ from kenspeckle.api.bodies import ClientGone
 from kenspeckle.api.metrics import Metrics
 from kenspeckle.errors import ShuttingDown
 from kenspeckle.usecases import who
-from kenspeckle.usecases.refusals import Refusals
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.refusals import Refusals
 
 REFUSED = "refused"
 """Where a request's state has the code for which it was not let in, if so."""

@@ -1,0 +1,195 @@
+"""Builds the zip of both Lambda functions, the same bytes each time (`make lambda`).
+
+In it are the package without the embedded engine and, from the wheels that constraints.txt names, what the managed
+recognizer needs. Beside it a JSON file says which runtime and processor it is for, and its digest as AWS writes it.
+
+Modules are compiled here, by an interpreter of the version that will run them: a function can't write to its own
+folder, so without that each cold start would compile everything anew, which takes longer than all the rest of it.
+Compiled files are of the kind that is valid by what is in it (PEP 552), not by the time of its source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTPUT = ROOT / "dist" / "kenspeckle-lambda.zip"
+MOST_BYTES = 30 * 1000 * 1000
+
+REQUIREMENTS = (
+    "botocore",
+    "cryptography",
+    "fastapi",
+    "filelock",
+    "mangum",
+    "orjson",
+    "platformdirs",
+    "prometheus-client",
+    "pybase64",
+    "python-json-logger",
+    "python-multipart",
+)
+"""What the functions import, but for what these bring along. Botocore is in Lambda's runtime too, in a version that
+changes without notice."""
+ENGINE = ("cli", "console", "index", "vision", "watch", "wire")
+"""Sub-packages that the managed recognizer does without."""
+SERVICES = ("dynamodb", "rekognition", "s3")
+"""Whose descriptions botocore keeps; those of the other 400 services are nine tenths of it."""
+_DESCRIPTIONS = ("service-2.json.gz", "service-2.sdk-extras.json", "endpoint-rule-set-1.json.gz")
+
+GLIBC = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
+"""Minor version of the C library in each of Lambda's runtimes (Amazon Linux 2; 2023)."""
+ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""Lambda's names of processors, and Linux's."""
+PLACE = "/var/task"
+"""Where Lambda unpacks the zip; tracebacks name files there."""
+MOMENT = (1980, 1, 1, 0, 0, 0)
+
+_COMPILE = """
+import pathlib, py_compile, sys
+root = pathlib.Path(sys.argv[1])
+for file in sorted(root.rglob("*.py")):
+    shown = f"{sys.argv[2]}/{file.relative_to(root)}"
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(file), dfile=shown, doraise=True, invalidation_mode=mode)
+"""
+
+
+def build(output: Path, python: str, architecture: str, dependencies: Path | None = None) -> dict[str, str]:
+    """Write the zip and its description; returns the latter. `dependencies` are a folder that `fetch` has filled for
+    the same runtime before. Raises SystemExit with what to do."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        if dependencies is None:
+            fetch(tree, python, architecture)
+        else:
+            shutil.copytree(dependencies, tree)
+        own = Path(folder) / "own"
+        _own(own)
+        _compile(own, python)
+        shutil.copytree(own, tree, dirs_exist_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        staged = output.with_suffix(".part")
+        _write(tree, staged)
+    digest = base64.b64encode(hashlib.sha256(staged.read_bytes()).digest()).decode()
+    described = {"runtime": f"python{python}", "architecture": architecture, "sha256": digest}
+    staged.replace(output)
+    output.with_suffix(".json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    size = output.stat().st_size
+    if size > MOST_BYTES:
+        raise SystemExit(f"{output} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} are meant to be.")
+    return described
+
+
+def fetch(tree: Path, python: str, architecture: str) -> None:
+    """Fill a folder with the packages of others, compiled. Raises SystemExit."""
+    if python not in GLIBC:
+        raise SystemExit(f"Lambda has no runtime python{python}; choose one with --python: {', '.join(GLIBC)}")
+    _install(tree, python, architecture)
+    _prune(tree)
+    _compile(tree, python)
+
+
+def _compile(tree: Path, python: str) -> None:
+    words = [_interpreter(python), "-S", "-c", _COMPILE, str(tree), PLACE]
+    # The order of sets is in compiled files; it follows from the seed.
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+
+
+def _interpreter(python: str) -> str:
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    found = shutil.which(f"python{python}")
+    if found is None:
+        raise SystemExit(f"python{python} is needed to compile for it, and is not on this machine.")
+    return found
+
+
+def _install(tree: Path, python: str, architecture: str) -> None:
+    """Wheels for the runtime, whatever this machine is."""
+    cpu = ARCHITECTURES[architecture]
+    platforms = [f"manylinux_2_{minor}_{cpu}" for minor in range(GLIBC[python], 16, -1)] + [f"manylinux2014_{cpu}"]
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    words += ["--target", str(tree), "--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
+    words += [word for platform in platforms for word in ("--platform", platform)]
+    words += ["--constraint", str(ROOT / "constraints.txt"), *REQUIREMENTS]
+    if subprocess.run(words, check=False).returncode:
+        raise SystemExit("pip could not install what goes into the zip; it says above why.")
+
+
+def _prune(tree: Path) -> None:
+    """Leave what is needed to run, and every licence."""
+    shutil.rmtree(tree / "bin", ignore_errors=True)
+    for file in [*tree.glob("*.dist-info/*"), *tree.rglob("*.pyi")]:
+        # RECORD names scripts that begin with the path of this machine's interpreter.
+        if file.is_file() and (file.suffix == ".pyi" or file.name in ("RECORD", "INSTALLER", "REQUESTED")):
+            file.unlink()
+    data = tree / "botocore" / "data"
+    for entry in data.iterdir():
+        if entry.is_dir() and entry.name not in SERVICES:
+            shutil.rmtree(entry)
+    for service in SERVICES:
+        versions = sorted(one for one in (data / service).iterdir() if one.is_dir())
+        for old in versions[:-1]:
+            shutil.rmtree(old)
+        for file in versions[-1].iterdir():
+            if file.name not in _DESCRIPTIONS:
+                file.unlink()
+
+
+def _own(tree: Path) -> None:
+    """The package itself, from the working tree, with as much metadata as it asks for: its version."""
+    source = ROOT / "src" / "kenspeckle"
+    for file in sorted(source.rglob("*")):
+        inside = file.relative_to(source)
+        if file.is_file() and file.suffix == ".py" and inside.parts[0] not in ENGINE:
+            place = tree / "kenspeckle" / inside
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+    version = importlib.metadata.version("kenspeckle")
+    about = tree / f"kenspeckle-{version}.dist-info"
+    about.mkdir()
+    about.joinpath("METADATA").write_text(f"Metadata-Version: 2.4\nName: kenspeckle\nVersion: {version}\n", "utf-8")
+    shutil.copyfile(ROOT / "LICENSE", about / "LICENSE")
+
+
+def _write(tree: Path, output: Path) -> None:
+    """All files in the order of their names, all of the same moment and the same rights."""
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(tree.rglob("*"), key=lambda one: one.relative_to(tree).as_posix()):
+            if file.is_file():
+                entry = zipfile.ZipInfo(file.relative_to(tree).as_posix(), MOMENT)
+                entry.create_system = 3
+                entry.external_attr = 0o100644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, file.read_bytes())
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Builds the zip of the Lambda functions.")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    parser.add_argument(
+        "--python", default=here, help="the runtime's version (default: this interpreter's, %(default)s)"
+    )
+    parser.add_argument("--architecture", default="x86_64", choices=ARCHITECTURES, help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="default: dist/kenspeckle-lambda.zip")
+    chosen = parser.parse_args()
+    described = build(chosen.output, chosen.python, chosen.architecture)
+    size = chosen.output.stat().st_size / 1e6
+    sys.stdout.write(f"{chosen.output}: {size:.1f} MB for {described['runtime']} on {described['architecture']}\n")
+
+
+if __name__ == "__main__":
+    main()

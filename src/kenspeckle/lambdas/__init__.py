@@ -1,0 +1,5 @@
+"""The service as two AWS Lambda functions over the managed recognizer. docs/lambda.md says how they are set up.
+
+`kenspeckle.lambdas.api.handler` answers API Gateway with the REST API.
+`kenspeckle.lambdas.inbox.handler` indexes photographs that are put into the bucket under `incoming/`.
+"""

@@ -1,0 +1,24 @@
+"""What both functions begin with: settings, logs, the managed service, and clients before they are needed."""
+
+from __future__ import annotations
+
+import logging
+
+from kenspeckle import managed, settings
+from kenspeckle.api import logs
+from kenspeckle.lambdas.start import on_lambda
+
+SERVICES = ("rekognition", "dynamodb", "s3")
+
+
+def service() -> managed.Gateway:
+    """The managed service, on Lambda with its clients of AWS. Raises SettingError."""
+    chosen = settings.load({"recognizer": "rekognition"})
+    logs.configure(chosen.log_level)
+    # Its line for each request has the path, and so the name of whom a photograph shows.
+    logging.getLogger("mangum.http").setLevel(logging.WARNING)
+    made = managed.gateway(chosen)
+    if on_lambda():
+        for name in SERVICES:
+            made.managed.parts.amazon.client(name)
+    return made

@@ -1,0 +1,106 @@
+"""Between API Gateway's payloads and the REST edge: Mangum, and around it what Mangum leaves to others.
+
+Payloads of REST APIs (version 1, as the demo's) and of HTTP APIs (version 2) are taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from mangum import Mangum
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kenspeckle.api import failures
+from kenspeckle.api.gateway import PRINCIPAL, principal
+from kenspeckle.errors import NotOffered
+
+log = logging.getLogger("kenspeckle.gateway")
+
+MOST_ANSWERED = 6 * 1024 * 1024 - 16 * 1024
+"""Bytes of an answer, base64 and all, that Lambda still passes on; some less than its 6 MB, for what it adds."""
+TEXT = ["text/", "application/json", failures.MEDIA_TYPE]
+"""Answers that are sent as text; all others as base64, which API Gateway decodes."""
+EVENT = "aws.event"
+
+
+class Gateway:
+    """Answers events of API Gateway with an ASGI application's answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._adapter = Mangum(_Bridge(app), lifespan="off", text_mime_types=TEXT)
+
+    def answer(self, event: Any, context: Any) -> dict[str, Any]:
+        """The answer in the shape of the event's version. Never raises: a function that fails is a bare 502."""
+        try:
+            made: dict[str, Any] = self._adapter(_without_stage(event), context)
+        except Exception:
+            log.exception("an event that is none of API Gateway, or unexpected")
+            return _problem(failures.internal(), request_id(event))
+        if len(made["body"]) > MOST_ANSWERED:
+            error = NotOffered("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.")
+            return _problem(failures.of_error(error), made.get("headers", {}).get("x-request-id", request_id(event)))
+        return made
+
+
+def checked(event: Any) -> str | None:
+    """The public id of the key (never the key), or `sub` of the JWT; None where there is neither."""
+    context = _context(event)
+    identity, authorizer = context.get("identity"), context.get("authorizer")
+    key = identity.get("apiKeyId") if isinstance(identity, dict) else None
+    jwt = authorizer.get("jwt") if isinstance(authorizer, dict) else None
+    claims = jwt.get("claims") if isinstance(jwt, dict) else None
+    subject = claims.get("sub") if isinstance(claims, dict) else None
+    return next((str(one) for one in (key, subject) if one), None)
+
+
+def request_id(event: Any) -> str:
+    """API Gateway's own id of the request, so that its log and ours can be laid side by side."""
+    return str(_context(event).get("requestId", ""))
+
+
+def _context(event: Any) -> dict[str, Any]:
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    return context if isinstance(context, dict) else {}
+
+
+def _without_stage(event: Any) -> Any:
+    """HTTP APIs begin the path with the stage's name, unless it is $default; REST APIs do not."""
+    context = _context(event)
+    stage, http = context.get("stage"), context.get("http")
+    if not isinstance(http, dict) or stage in (None, "$default"):
+        return event
+    bare = str(http.get("path", "")).removeprefix(f"/{stage}")
+    return {**event, "requestContext": {**context, "http": {**http, "path": bare or "/"}}}
+
+
+def _problem(problem: failures.Problem, known_as: str) -> dict[str, Any]:
+    headers = {"content-type": failures.MEDIA_TYPE, "x-request-id": known_as, "cache-control": "no-store"}
+    body = orjson.dumps(problem.body(known_as)).decode()
+    return {"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+class _Bridge:
+    """ASGI middleware: says whom API Gateway has checked, gives requests its id where the client chose none, and Mangum
+    headers that it can read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller, known_as = checked(scope[EVENT]), request_id(scope[EVENT])
+        if caller is not None:
+            scope[PRINCIPAL] = principal(caller)
+        headers = scope["headers"] = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        if known_as and all(name != b"x-request-id" for name, _ in headers):
+            headers.append((b"x-request-id", known_as.encode()))
+
+        async def deliver(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # HTTP's headers are Latin-1, as metadata of photographs may be; Mangum takes them for UTF-8.
+                latin = message.get("headers", ())
+                message["headers"] = [(name, value.decode("latin-1").encode()) for name, value in latin]
+            await send(message)
+
+        await self._app(scope, receive, deliver)

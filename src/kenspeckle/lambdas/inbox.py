@@ -1,0 +1,31 @@
+"""The handler for what lands in the bucket: `kenspeckle.lambdas.inbox.handler`. `taking.py` says how it works."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kenspeckle.lambdas.start import on_lambda, uncollected
+
+if TYPE_CHECKING:
+    from kenspeckle.lambdas.taking import Inbox
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Indexes what a batch of SQS, or an event of S3, tells of; answers with the messages that have to come again."""
+    return _inbox().empty(event, lambda: context.get_remaining_time_in_millis() / 1000)
+
+
+@cache
+def _inbox() -> Inbox:
+    with uncollected():
+        from kenspeckle.lambdas import compose
+        from kenspeckle.lambdas.taking import Inbox
+
+        service = compose.service()
+        amazon, chosen = service.managed.parts.amazon, service.settings
+        return Inbox(service.recognizer, amazon, chosen.collection, chosen.max_image_bytes)
+
+
+if on_lambda():
+    _inbox()
