@@ -198,6 +198,7 @@ def _change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
         (_change("user", to="a b"), "user_id"),
         (_change("template", to="AAAA"), "512 bytes"),
         (_change("template", to="&&&"), "base64"),
+        (_change("template", to="Ā"), "base64"),
         (_change("template", to=[0.5] * 127), "128 numbers"),
         (_change("template", to=[0.0] * 128), "not all of them zero"),
         (_change("template", to=[1e300] * 128), "finite"),

@@ -81,6 +81,7 @@ def test_broken_constraints(operation: str, body: Any, sentence: str) -> None:
         {"CollectionId": "a", "Image": "picture"},
         {"CollectionId": "a", "Image": {"Bytes": 5}},
         {"CollectionId": "a", "Image": {"Bytes": "not base64!"}},
+        {"CollectionId": "a", "Image": {"Bytes": "Ā"}},
         {"CollectionId": "a", "Image": {"Bytes": "QUJ"}},
         {"CollectionId": "a", "Image": {"Bytes": "QUäC"}},
         {"CollectionId": "a", "Image": {}, "MaxFaces": "5"},

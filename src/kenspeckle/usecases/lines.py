@@ -6,7 +6,6 @@ docs/moving.md specifies them. One line is one object with a `kind`: header, fac
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -299,5 +298,5 @@ def _whole(value: Any, least: int = 0, most: int = (1 << 53)) -> int:
 def _binary(value: Any) -> bytes:
     try:
         return base64.b64decode(_text(value), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or characters beyond ASCII
         raise InvalidValue("base64 is expected") from error
