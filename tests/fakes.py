@@ -12,7 +12,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from kenspeckle.domain import Collection, Deleted, Face, FaceRecord, Image, Key, Page, UnsuccessfulFace, User, Vector
+from kenspeckle.domain import (
+    Collection,
+    Deleted,
+    Face,
+    FaceRecord,
+    Image,
+    Key,
+    Letter,
+    Page,
+    UnsuccessfulFace,
+    User,
+    Vector,
+)
 from kenspeckle.errors import (
     AlreadyExists,
     CollectionNotFound,
@@ -24,7 +36,7 @@ from kenspeckle.errors import (
     QuotaExceeded,
     UserNotFound,
 )
-from kenspeckle.ports import Change, Gone, NewFace, Stored
+from kenspeckle.ports import Change, Gone, NewFace, Stored, Tell
 
 T = TypeVar("T")
 TOKEN_SECONDS = 8 * 3600
@@ -116,6 +128,7 @@ class FakeCatalog(FakeKeys):
         self._order: dict[str, int] = {}
         self._removals: set[str] = set()
         self._tokens: dict[tuple[str, str], tuple[str, str, float]] = {}
+        self.letters: list[Letter] = []
 
     # Collections
 
@@ -144,8 +157,9 @@ class FakeCatalog(FakeKeys):
             rows = {self._order[one]: self.collection(one) for one in self._galleries}
             return self._page(rows, limit, cursor, "collections")
 
-    def delete_collection(self, collection_id: str) -> tuple[str, ...]:
+    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
         with self._lock:
+            self.letters += letters
             gallery = self._gallery(collection_id)
             del self._galleries[collection_id]
             self._floor = max(self._floor, gallery.revision + 1)
@@ -186,7 +200,12 @@ class FakeCatalog(FakeKeys):
             return None
 
     def add_faces(
-        self, image: Image, external_image_id: str | None, faces: Sequence[NewFace], index_model: str
+        self,
+        image: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        index_model: str,
+        letters: Sequence[Letter] = (),
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         with self._lock:
             gallery = self._gallery(image.collection_id)
@@ -205,6 +224,7 @@ class FakeCatalog(FakeKeys):
             rows = [self._next("face") for _ in faces]
             gallery.faces.update((one, _StoredFace(row, face)) for one, face in zip(rows, faces, strict=True))
             self._wrote(gallery, [("face", one) for one in rows])
+            self.letters += letters
             return image, self._records(gallery, row), True
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
@@ -239,7 +259,9 @@ class FakeCatalog(FakeKeys):
             wanted = None if face_ids is None else sorted(set(face_ids))
             return self._page(chosen, limit, cursor, "faces", collection_id, user_id, wanted, external_image_id)
 
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
+    def delete_faces(
+        self, collection_id: str, face_ids: Sequence[str], tell: Tell | None = None
+    ) -> tuple[Deleted, tuple[str, ...]]:
         with self._lock:
             gallery = self._gallery(collection_id)
             rows = {stored.new.face_id: row for row, stored in gallery.faces.items()}
@@ -257,6 +279,7 @@ class FakeCatalog(FakeKeys):
             digests = [gallery.photos.pop(row).image.digest for row in empty]
             if gone:
                 self._wrote(gallery, [("face", rows[face_id]) for face_id in gone])
+                self.letters += tell(gone) if tell is not None else ()
             unreferenced = self._unreferenced(digests)
             self._removals |= set(unreferenced)
             return Deleted(tuple(gone), tuple(refused)), unreferenced
@@ -268,6 +291,7 @@ class FakeCatalog(FakeKeys):
         combine: Callable[[Sequence[Vector]], Vector],
         *,
         user_id: str | None = None,
+        tell: Tell | None = None,
     ) -> Gone:
         with self._lock:
             gallery = self._gallery(collection_id)
@@ -278,6 +302,7 @@ class FakeCatalog(FakeKeys):
                 if leaving is not None and stored.user == leaving and stored.new.face_id not in asked:
                     asked.append(stored.new.face_id)
             gone = {rows[one]: gallery.faces.pop(rows[one]) for one in asked if one in rows}
+            self.letters += tell([one for one in asked if one in rows]) if tell is not None and gone else ()
             empty = {stored.photo for stored in gone.values()} - {stored.photo for stored in gallery.faces.values()}
             digests = self._unreferenced([gallery.photos.pop(row).image.digest for row in sorted(empty)])
             self._removals |= set(digests)

@@ -47,6 +47,7 @@ _IN = {"collection": "{{collection}}"}
 _FACE = {**_HERE, "face_id": "{{faceId}}"}
 _USER = {**_HERE, "user_id": "{{userId}}"}
 _KEY = {"key_id": "{{keyId}}"}
+_HOOK = {"webhook_id": "{{webhookId}}"}
 _NAMES = "answer.matchedFaces"
 _FACES = {"FaceIds": ["{{faceId}}"]}
 
@@ -291,4 +292,31 @@ KEYS = Folder(
     needs="hasKeys",
 )
 
-STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, USERS, CLEARING, KEYS)
+WEBHOOKS = Folder(
+    "Webhooks",
+    "For administrators: an endpoint that nobody has, so that its test says why nothing arrives. Not on AWS.",
+    (
+        Step(
+            "create_webhook",
+            body={"url": "https://receiver.invalid/faces", "events": ["faces.matched"], "description": "postman"},
+            status=(201,),
+            keep={"webhookId": "answer.id"},
+            expect={"its secret is shown": "pm.expect(answer.secret).to.match(/^whsec_/);"},
+        ),
+        Step("list_webhooks"),
+        Step("show_webhook", values=_HOOK, expect={"now it is not": "pm.expect(answer.secret).to.equal(undefined);"}),
+        Step("change_webhook", values=_HOOK, body={"events": ["faces.indexed", "faces.deleted"]}),
+        Step("rotate_webhook", values=_HOOK, body={"keep": "1h"}),
+        Step("test_webhook", values=_HOOK, expect={"it did not arrive": 'pm.expect(answer.state).to.equal("failed");'}),
+        Step("list_deliveries", values={**_HOOK, "limit": "10"}),
+        Step("retry_webhook", values=_HOOK, body={}),
+        Step(
+            "delete_webhook",
+            values=_HOOK,
+            expect={"it is the same": 'pm.expect(answer.description).to.equal("postman");'},
+        ),
+    ),
+    needs="hasKeys",
+)
+
+STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, USERS, CLEARING, KEYS, WEBHOOKS)

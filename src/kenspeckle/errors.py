@@ -86,6 +86,10 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+
+
 class AlreadyExists(KenspeckleError):
     """A collection of that name exists."""
 

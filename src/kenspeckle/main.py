@@ -15,6 +15,7 @@ from kenspeckle.images.places import Places
 from kenspeckle.images.store import open_images
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Images, Recognizer
+from kenspeckle.sending import courier_of, endpoints_of
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audited import Audited
 from kenspeckle.usecases.audited_access import AuditedAccess
@@ -28,6 +29,8 @@ from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.recorder import Recorder
 from kenspeckle.usecases.refusals import Refusals
 from kenspeckle.usecases.scrubber import Scrubber
+from kenspeckle.usecases.webhooks.announcing import Announcer
+from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.usecases.limits import Limits
+    from kenspeckle.usecases.webhooks.courier import Courier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,8 @@ class Guard:
     access: AuditedAccess
     gate: Gate
     stages: Stages
+    webhooks: Endpoints
+    announcer: Announcer
 
     def around(self, recognizer: Recognizer) -> Audited:
         """The recognizer, recorded."""
@@ -89,6 +95,8 @@ class Front:
         require_key_for(self.settings.host, self.catalog)
         app = _app(self)
         self.housekeeping.start()
+        self.guard.announcer.nudge = self.courier.nudge
+        self.courier.start()
         return app
 
     @cached_property
@@ -110,8 +118,15 @@ class Front:
         """What a service does by itself, made for one that serves."""
         raise NotImplementedError
 
+    @cached_property
+    def courier(self) -> Courier:
+        """What carries webhooks out, made for one that serves."""
+        return courier_of(self.settings, self.guard.webhooks)
+
     def close(self) -> None:
         """Finish what is under way and let go of the files: close every part, the catalog last."""
+        if "courier" in vars(self):
+            self.courier.close()
         if "housekeeping" in vars(self):
             self.housekeeping.close()
         self.let_go()
@@ -199,6 +214,7 @@ def _embedded(settings: Settings) -> Service:
                 gate=guard.gate,
                 settings=settings,
                 observe=guard.stages.observe,
+                announcer=guard.announcer,
             )
         )
         local.start()
@@ -235,6 +251,8 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
             access=access,
             gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
             stages=Stages(),
+            webhooks=endpoints_of(settings, recorder, catalog, master),
+            announcer=Announcer(catalog),
         )
     except BaseException:
         catalog.close()
@@ -245,7 +263,7 @@ def _app(service: Front) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
-    from kenspeckle.api import audit, cors, keys
+    from kenspeckle.api import audit, cors, keys, webhooks
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator, LocalOnly
     from kenspeckle.api.metrics import Metrics
@@ -264,7 +282,7 @@ def _app(service: Front) -> FastAPI:
         metrics=metrics,
         face_models={model: version},
         refusals=service.refusals,
-        admin_routers=(keys.router(access), audit.router(service.recorder)),
+        admin_routers=(keys.router(access), audit.router(service.recorder), webhooks.router(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
     app.router.routes.extend(

@@ -101,6 +101,17 @@ class Settings:
         "wait in memory.",
         True,
     )
+    webhook_hosts: str = _doc(
+        "Hosts, addresses and networks that webhooks may reach though they are private, and without TLS: "
+        "hooks.internal,10.1.0.0/16; empty: public addresses over https only.",
+        "",
+    )
+    webhook_seconds: float = _doc("Longest time that an endpoint of a webhook may take to answer.", 15.0)
+    webhook_retries: str = _doc(
+        "Pauses in seconds before a message that did not arrive is sent again; after the last it has failed.",
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+    )
+    webhook_log_days: int = _doc("Days that messages of webhooks and what became of them are kept.", 30)
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
 
@@ -141,6 +152,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "queue": (0, 100_000),
     "audit_days": (0, 36_500),
     "wait_seconds": (0, 3600),
+    "webhook_seconds": (0.1, 60),
+    "webhook_log_days": (1, 365),
     "drain_seconds": (0, 3600),
 }
 

@@ -116,7 +116,7 @@ def test_a_folder_that_can_not_be_made_is_said_to_be_out_of_reach(tmp_path: Path
 def test_damage_is_an_error_with_a_sentence(path: Path, url: str) -> None:
     with closing(SqlCatalog.open(url)) as catalog:
         catalog.create_collection(gallery())
-        catalog.add_faces(photo(1), None, [new_face(number) for number in range(300)], "v1")
+        catalog.add_faces(photo(1), None, [new_face(number) for number in range(1200)], "v1")
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
         file.write(os.urandom(path.stat().st_size // 2))
@@ -124,7 +124,7 @@ def test_damage_is_an_error_with_a_sentence(path: Path, url: str) -> None:
         for ask in (
             lambda: held(catalog),
             lambda: catalog.faces("people", 1000, None),
-            lambda: catalog.stored("people", "face", list(range(300))),
+            lambda: catalog.stored("people", "face", list(range(1200))),
         ):
             with pytest.raises(StorageUnavailable, match="damaged"):
                 ask()

@@ -38,6 +38,7 @@ TAGS = [
     {"name": "faces", "description": "What a collection holds."},
     {"name": "users", "description": "Several faces of one person under one id."},
     {"name": "keys", "description": "Who may do what; for administrators."},
+    {"name": "webhooks", "description": "Who is told of what happens; for administrators."},
     {"name": "operations", "description": "For those who run the service."},
 ]
 
@@ -58,6 +59,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "collection_not_found": ("The collection id: visitors does not exist.", "collection"),
     "face_not_found": ("There is no such face in this collection.", "face_id"),
     "user_not_found": ("There is no such user in this collection.", "user_id"),
+    "webhook_not_found": ("There is no webhook 'hook-4xk2mwq7c3ta'.", "webhook_id"),
     "image_not_found": ("No photograph is kept under this name.", "key"),
     "already_exists": ("The collection id: visitors already exists.", "collection"),
     "conflict": ("The face belongs to a user. Take it from the user first, or delete the user.", "face_id"),

@@ -24,6 +24,9 @@ STEP_PAGES = 1024
 _PATIENCE = 2.0
 """Seconds to wait for a catalog that another process may be about to let go."""
 
+RESTORED = "A backup was restored: it may have arrived since the backup was made. Retry it if it has not."
+"""Messages of webhooks that wait in a backup: nobody knows whether they were sent since."""
+
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -126,7 +129,11 @@ class SqliteSeats:
         with _translated(new), closing(_connect(new, "mode=ro&immutable=1")) as connection:
             _check(connection)
         # Opening it migrates it; closing the last connection folds the write-ahead log back into the file.
-        SqlCatalog.open(f"sqlite:///{new}").close()
+        catalog = SqlCatalog.open(f"sqlite:///{new}")
+        try:
+            catalog.hold_deliveries(RESTORED)
+        finally:
+            catalog.close()
         with _translated(new), closing(_connect(new, "mode=rw")) as connection:
             connection.execute("PRAGMA journal_mode=DELETE")
         _sync(new)

@@ -10,11 +10,12 @@ from kenspeckle.catalog import rows
 from kenspeckle.catalog.connection import fetch
 from kenspeckle.catalog.faces import remove_faces
 from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.outbox import told
 from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, user_row
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Vector
-from kenspeckle.ports import Gone
+from kenspeckle.ports import Gone, Tell
 
 _FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)
 _OF_KEY = (
@@ -44,6 +45,7 @@ class Erasing(Part):
         combine: Callable[[Sequence[Vector]], Vector],
         *,
         user_id: str | None = None,
+        tell: Tell | None = None,
     ) -> Gone:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
@@ -77,7 +79,9 @@ class Erasing(Part):
                     images=-emptied,
                     users=0 if leaving is None else -1,
                 )
-        return Gone(tuple(one for one in asked if one in found), tuple(names), digests)
+            gone = tuple(one for one in asked if one in found)
+            told(connection, collection_id, gone, tell)
+        return Gone(gone, tuple(names), digests)
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
         with self.database.read() as connection:

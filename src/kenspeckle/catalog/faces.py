@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delet
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.part import (
     Part,
     chunks,
@@ -22,8 +23,8 @@ from kenspeckle.catalog.part import (
 )
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector
-from kenspeckle.ports import NewFace
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.ports import NewFace, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
 _ONE = (
@@ -79,7 +80,12 @@ class Faces(Part):
         return _indexed(collection_id, self.database.rows(_INDEXED, parameters))
 
     def add_faces(
-        self, image: Image, external_image_id: str | None, faces: Sequence[NewFace], index_model: str
+        self,
+        image: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        index_model: str,
+        letters: Sequence[Letter] = (),
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         identity = external_image_id or ""
         with self.database.write() as connection:
@@ -96,6 +102,7 @@ class Faces(Part):
             changed = _add_faces(connection, held.row, image_row, faces)
             came = 1 if lone is None else 0
             record(connection, held, self.log_limit, changed, faces=len(faces), images=came)
+            post(connection, letters)
         records = [_record(image, external_image_id, face, index_model) for face in faces]
         return image, _largest_first(records), True
 
@@ -134,7 +141,9 @@ class Faces(Part):
             found = connection.execute(statement, parameters).all()
         return self.page(found, limit, lambda one: rows.face(collection_id, one), bound)
 
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
+    def delete_faces(
+        self, collection_id: str, face_ids: Sequence[str], tell: Tell | None = None
+    ) -> tuple[Deleted, tuple[str, ...]]:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             held = hold(connection, collection_id)
@@ -153,6 +162,7 @@ class Faces(Part):
                 emptied, digests = remove_faces(connection, numbers, {found[one].image_row for one in gone})
                 changed = [("face", number) for number in numbers]
                 record(connection, held, self.log_limit, changed, faces=-len(gone), images=-emptied)
+                told(connection, collection_id, gone, tell)
         return Deleted(tuple(gone), tuple(refused)), digests
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog.log import hold, record
+from kenspeckle.catalog.outbox import forget_collection, post
 from kenspeckle.catalog.part import CHUNK, Part, chunks, collection_row, no_collection, referenced
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import changes, collections, faces, images, service, tags, thumbnails, users
-from kenspeckle.domain import Collection, Page
+from kenspeckle.domain import Collection, Letter, Page
 from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Galleries(Part):
             tagged = _tags(connection, [one.row for one in found[:limit]])
         return self.page(found, limit, lambda one: _collection(one, tagged.get(one.row, {})), bound)
 
-    def delete_collection(self, collection_id: str) -> tuple[str, ...]:
+    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             gone = _only_here(connection, held.row)
@@ -122,6 +123,8 @@ class Galleries(Part):
             above = held.revision + 1
             floor = case((service.c.floor < above, above), else_=service.c.floor)
             connection.execute(update(service).values(floor=floor))
+            forget_collection(connection, collection_id)
+            post(connection, letters)
         try:
             self.purge()
         except KenspeckleError:

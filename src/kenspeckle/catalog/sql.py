@@ -1,4 +1,4 @@
-"""The catalog: `ports.Catalog`, `Keys`, `Usage` and `Trail` over one SQL database, put together from its parts."""
+"""The catalog: `ports.Catalog`, `Keys`, `Usage`, `Trail` and `Webhooks` over one SQL database, made of its parts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.galleries import Galleries
 from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.log import Log
+from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
+from kenspeckle.catalog.webhooks import Webhooks
 from kenspeckle.errors import SettingError
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing):
+class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox):
     """Safe for many threads and for several processes on one database."""
 
     @classmethod

@@ -227,3 +227,53 @@ removals = Table(
     metadata,
     Column("digest", String(64), primary_key=True, comment="of a photograph whose last face went"),
 )
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _numbered(),
+    Column("webhook_id", String(64), nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("events", Text, nullable=False, comment="JSON list"),
+    Column("collections", Text, nullable=False, comment="JSON list, empty for all"),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    Column("disabled_reason", Text, nullable=False),
+    Column("failing_since", Double),
+    Column("secret", LargeBinary, nullable=False, comment="sealed under the master key"),
+    Column("old_secret", LargeBinary),
+    Column("old_until", Double, comment="up to when messages are signed with the old secret too"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _numbered(),
+    Column("webhook_row", _Row, ForeignKey("webhooks.row"), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("collection_id", String(255), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Double, nullable=False, comment="while one is sending: when another may"),
+    Column("payload", Text, comment="null once it is delivered, or a face of it was erased"),
+    Column("last_at", Double),
+    Column("status", Integer),
+    Column("error", Text, nullable=False),
+    Column("seconds", Double),
+    Index("deliveries_due", "webhook_row", "state", "due_at"),
+    Index("deliveries_in_order", "webhook_row", "row"),
+    Index("deliveries_by_age", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+delivery_faces = Table(
+    "delivery_faces",
+    metadata,
+    Column("delivery_row", _Row, ForeignKey("deliveries.row"), primary_key=True, autoincrement=False),
+    Column("face_id", String(64), primary_key=True),
+    Index("delivery_faces_by_face", "face_id"),
+)

@@ -28,6 +28,7 @@ from kenspeckle.cli import (
     transfer,
     users,
     watch,
+    webhooks,
 )
 from kenspeckle.cli.failures import DEBUG, FAILED, show
 
@@ -75,6 +76,7 @@ app.add_typer(collections.app, name="collections", rich_help_panel=MANAGE)
 app.add_typer(faces.app, name="faces", rich_help_panel=MANAGE)
 app.add_typer(users.app, name="users", rich_help_panel=MANAGE)
 app.add_typer(keys.app, name="keys", rich_help_panel=MANAGE)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(erase.erase)
 app.add_typer(receipts.app, name="receipts", rich_help_panel=MANAGE)
 app.add_typer(audit.app, name="audit", rich_help_panel=MANAGE)

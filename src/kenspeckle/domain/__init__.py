@@ -35,16 +35,22 @@ from kenspeckle.domain.detection import (
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, T, User, display_name
 from kenspeckle.domain.pack import Calibration, PackInfo
+from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
+    "EVENTS",
     "Associated",
     "Box",
     "Calibration",
+    "Claimed",
     "Collection",
     "Comparison",
     "Deleted",
+    "Delivery",
+    "DeliveryState",
     "Erased",
     "Erasure",
+    "Event",
     "Face",
     "FaceDetail",
     "FaceMatch",
@@ -55,6 +61,7 @@ __all__ = [
     "Indexed",
     "Key",
     "Landmark",
+    "Letter",
     "PackInfo",
     "Page",
     "Period",
@@ -66,6 +73,8 @@ __all__ = [
     "Reason",
     "Receipt",
     "Scope",
+    "Secrets",
+    "Sent",
     "T",
     "UnindexedFace",
     "UnsuccessfulFace",
@@ -73,6 +82,7 @@ __all__ = [
     "UserMatch",
     "UserSearch",
     "Vector",
+    "Webhook",
     "display_name",
     "largest",
 ]

@@ -14,9 +14,11 @@ from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Seat, Seats
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.trail import AuditQuery, Trail
+from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
 
 __all__ = [
     "AuditQuery",
+    "Carrier",
     "Catalog",
     "Change",
     "Copies",
@@ -38,7 +40,9 @@ __all__ = [
     "Seats",
     "Staged",
     "Stored",
+    "Tell",
     "Trail",
     "Usage",
     "Used",
+    "Webhooks",
 ]

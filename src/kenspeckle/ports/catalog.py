@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Page, User, Vector
+from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Letter, Page, User, Vector
+from kenspeckle.ports.webhooks import Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ class Catalog(Protocol):
 
     def collection(self, collection_id: str) -> Collection: ...
     def collections(self, limit: int, cursor: str | None) -> Page[Collection]: ...
-    def delete_collection(self, collection_id: str) -> tuple[str, ...]:
-        """Faces, users, tags, images and log go with it. Returns digests of images that nothing refers to now."""
+    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
+        """Faces, users, tags, images and log go with it. Returns digests of images that nothing refers to now.
+
+        Messages of webhooks lose what they say of it, and `letters` go out in the same transaction."""
         ...
 
     def tags(self, collection_id: str) -> Mapping[str, str]: ...
@@ -80,10 +83,16 @@ class Catalog(Protocol):
         ...
 
     def add_faces(
-        self, image: Image, external_image_id: str | None, faces: Sequence[NewFace], index_model: str
+        self,
+        image: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        index_model: str,
+        letters: Sequence[Letter] = (),
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        """Store image and faces, raise the revision, log the changes. Where this image is already stored under this
-        identity with faces, nothing is written and what is stored returns with False. Raises CollectionNotFound."""
+        """Store image and faces, raise the revision, log the changes; `letters` go out in the same transaction. Where
+        this image is already stored under this identity with faces, nothing is written and what is stored returns with
+        False. Raises CollectionNotFound."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...
@@ -97,8 +106,11 @@ class Catalog(Protocol):
         face_ids: Sequence[str] | None = None,
         external_image_id: str | None = None,
     ) -> Page[Face]: ...
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Deleted, tuple[str, ...]]:
-        """Returns the answer and the digests of images that nothing refers to now. A face of a user stays and is
+    def delete_faces(
+        self, collection_id: str, face_ids: Sequence[str], tell: Tell | None = None
+    ) -> tuple[Deleted, tuple[str, ...]]:
+        """Returns the answer and the digests of images that nothing refers to now. Messages of webhooks lose what
+        names the faces, and `tell` says what goes out in the same transaction. A face of a user stays and is
         named ASSOCIATED_TO_AN_EXISTING_USER; an unknown one FACE_NOT_FOUND."""
         ...
 
@@ -109,9 +121,11 @@ class Catalog(Protocol):
         combine: Callable[[Sequence[Vector]], Vector],
         *,
         user_id: str | None = None,
+        tell: Tell | None = None,
     ) -> Gone:
         """Delete faces whoever they belong to. Users that lose some get the template that `combine` makes of those
-        they keep; the user `user_id` goes with all its faces. Unknown faces are fine. Raises UserNotFound."""
+        they keep; the user `user_id` goes with all its faces. Unknown faces are fine. Raises UserNotFound.
+        `tell` as for `delete_faces`."""
         ...
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Collections:
 
 def erase_collection(parts: Parts, collection_id: str) -> tuple[tuple[str, ...], bool]:
     """Faces, users, tags and photographs; digests of the photographs, and whether nothing is left in any file."""
-    digests = parts.catalog.delete_collection(collection_id)
+    digests = parts.catalog.delete_collection(collection_id, parts.announcer.collection_deleted(collection_id))
     parts.index.forget(collection_id)
     remove_images(parts, digests)
     return digests, parts.scrubber.scrub(parts.catalog)

@@ -115,8 +115,9 @@ class Enrolment:
         parts = self.parts
         with parts.timed("store"), parts.digests.hold([record.digest]):
             try:
+                letters = parts.announcer.indexed(record, external_image_id, faces)
                 stored, records, created = parts.catalog.add_faces(
-                    record, external_image_id, faces, parts.engine.pack.version
+                    record, external_image_id, faces, parts.engine.pack.version, letters
                 )
             except KenspeckleError:
                 if staged is not None:
@@ -124,6 +125,8 @@ class Enrolment:
                 raise
             if staged is not None:
                 _publish(staged)
+        if letters:
+            parts.announcer.nudge()
         return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
 
     def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
@@ -153,7 +156,8 @@ class Enrolment:
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
         ids = rules.face_ids(face_ids)
-        deleted, digests = self.parts.catalog.delete_faces(rules.collection_id(collection_id), ids)
+        tell = self.parts.announcer.deleted(rules.collection_id(collection_id))
+        deleted, digests = self.parts.catalog.delete_faces(collection_id, ids, tell)
         remove_images(self.parts, digests)
         complete = self.parts.scrubber.scrub(self.parts.catalog) if deleted.deleted else True
         return replace(deleted, images=digests, complete=complete)

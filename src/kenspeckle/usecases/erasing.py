@@ -84,7 +84,8 @@ class Erasing:
             ids = some() if some is not None else ()
             if user_id is None and not ids:
                 break
-            gone = self.parts.catalog.erase_faces(collection_id, ids, combined, user_id=user_id)
+            tell = self.parts.announcer.deleted(collection_id)
+            gone = self.parts.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
             remove_images(self.parts, gone.digests)
             faces += gone.face_ids
             images += gone.digests

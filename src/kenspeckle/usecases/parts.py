@@ -14,6 +14,7 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.digests import DigestLocks
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.scrubber import Scrubber
+from kenspeckle.usecases.webhooks.announcing import Announcer
 
 
 def _ignore(stage: str, seconds: float) -> None:
@@ -34,6 +35,7 @@ class Parts:
     now: Callable[[], float] = time.time
     digests: DigestLocks = field(default_factory=DigestLocks)
     scrubber: Scrubber = field(default_factory=Scrubber)
+    announcer: Announcer = field(default_factory=Announcer)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -66,6 +66,7 @@ class Recognition:
             FaceSearch(detail, self._matches(collection_id, template, least, most))
             for detail, template in zip(details, templates, strict=True)
         )
+        self.parts.announcer.matched(collection_id, searches)
         return ImageSearch(searches, unsearched, self.parts.engine.pack.version)
 
     def compare_faces(

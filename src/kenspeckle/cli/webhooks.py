@@ -1,0 +1,263 @@
+"""`kenspeckle webhooks`: endpoints in the local data folder: made, changed, tried out, rotated; and their log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
+from kenspeckle.cli.options import DataDir, Json
+from kenspeckle.cli.output import emit, remark, say, table
+
+if TYPE_CHECKING:
+    from kenspeckle.domain import Webhook
+    from kenspeckle.usecases.webhooks.endpoints import Endpoints
+
+app = typer.Typer(
+    name="webhooks",
+    help="Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.",
+    no_args_is_help=True,
+)
+
+WebhookId = Annotated[str, typer.Argument(metavar="ID", help="Id, as `kenspeckle webhooks list` prints it.")]
+Events = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event",
+        metavar="EVENT",
+        help="faces.indexed, faces.matched or faces.deleted; repeat it for several. Without it: all of them.",
+    ),
+]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--collection", metavar="ID", help="Only of this collection; repeat it for several. Without it: all of them."
+    ),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
+
+
+@contextmanager
+def _opened(data_dir: Path | None) -> Iterator[Endpoints]:
+    from kenspeckle.cli.instance import opened
+    from kenspeckle.sending import endpoints_of
+
+    with opened(data_dir) as instance:
+        yield endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master)
+
+
+@app.command()
+@reported(FAILED)
+def create(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where messages are posted: https://host/path.")],
+    event: Events = None,
+    collection: Collections = None,
+    description: Description = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make an endpoint. Its secret is printed once and never again.
+
+    Addresses that are not public, or http, have to be listed in the setting WEBHOOK_HOSTS."""
+    with _opened(data_dir) as endpoints:
+        webhook, secret = endpoints.create(url, event or (), collection or (), description or "")
+    _reveal(webhook, secret, as_json)
+    if not as_json:
+        remark(f"`kenspeckle webhooks test {webhook.webhook_id}` sends a message to try it out.")
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """All endpoints, oldest first, without their secrets."""
+    from kenspeckle.usecases.webhooks import shown
+
+    with _opened(data_dir) as endpoints:
+        rows = [shown.webhook(one) for one in endpoints.list()]
+    if as_json:
+        emit(rows)
+    elif rows:
+        columns = ("id", "url", "events", "collections", "state", "description")
+        table(columns, ([_cell(row[column]) for column in columns] for row in rows))
+    else:
+        remark("There is no webhook; `kenspeckle webhooks create URL` makes one.")
+
+
+@app.command()
+@reported(FAILED)
+def show(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """One endpoint, without its secret."""
+    with _opened(data_dir) as endpoints:
+        _describe(endpoints.show(webhook_id), as_json)
+
+
+@app.command()
+@reported(FAILED)
+def change(
+    webhook_id: WebhookId,
+    url: Annotated[str | None, typer.Option("--url", help="Where messages are posted from now on.")] = None,
+    event: Events = None,
+    collection: Collections = None,
+    all_collections: Annotated[bool, typer.Option("--all-collections", help="Of all collections again.")] = False,
+    description: Description = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Change an endpoint; what is not said stays as it is. Running servers follow within half a second."""
+    if all_collections and collection:
+        raise CommandFailed("--collection and --all-collections exclude each other.")
+    with _opened(data_dir) as endpoints:
+        _describe(
+            endpoints.change(
+                webhook_id,
+                url=url,
+                events=event or None,
+                collections=[] if all_collections else collection or None,
+                description=description,
+            ),
+            as_json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def enable(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Tell a disabled endpoint again; what waited for it is sent."""
+    with _opened(data_dir) as endpoints:
+        _describe(endpoints.change(webhook_id, enabled=True), as_json)
+
+
+@app.command()
+@reported(FAILED)
+def disable(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Tell an endpoint of nothing any more; what waits for it, waits."""
+    with _opened(data_dir) as endpoints:
+        _describe(endpoints.change(webhook_id, enabled=False), as_json)
+
+
+@app.command()
+@reported(FAILED)
+def rotate(
+    webhook_id: WebhookId,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="AGE", help="So long the old secret signs too: 12h, 7d, or 0.")
+    ] = "24h",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new secret, printed once. Receivers have until the old one ends to take it."""
+    from kenspeckle.usecases.credentials import expiry
+
+    seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
+    with _opened(data_dir) as endpoints:
+        _reveal(*endpoints.rotate(webhook_id, seconds), as_json)
+
+
+@app.command()
+@reported(FAILED)
+def delete(webhook_id: WebhookId, data_dir: DataDir = None) -> None:
+    """Delete an endpoint, with its log and what waits for it."""
+    with _opened(data_dir) as endpoints:
+        endpoints.delete(webhook_id)
+    remark(f"{webhook_id} is gone.")
+
+
+@app.command("test")
+@reported(TROUBLE)
+def try_out(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
+    from kenspeckle.domain import DeliveryState
+    from kenspeckle.usecases.webhooks import shown
+
+    with _opened(data_dir) as endpoints:
+        sent = asyncio.run(endpoints.test(webhook_id))
+    if as_json:
+        emit(shown.delivery(sent))
+    elif sent.state is DeliveryState.DELIVERED:
+        say(f"It arrived: {sent.status} after {1000 * (sent.seconds or 0):.0f} ms.")
+    else:
+        say(f"It did not arrive. {sent.error}", "red")
+    if sent.state is not DeliveryState.DELIVERED:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(FAILED)
+def log(
+    webhook_id: WebhookId,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only pending, delivered, failed or erased ones.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many rows.")] = 100,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """What has become of messages to an endpoint, newest first."""
+    from kenspeckle.usecases.webhooks import shown
+
+    with _opened(data_dir) as endpoints:
+        rows = [shown.delivery(one) for one in endpoints.deliveries(webhook_id, state, limit).items]
+    if as_json:
+        emit(rows)
+    elif rows:
+        columns = ("created_at", "event", "collection", "state", "attempts", "status", "error", "next_attempt_at")
+        table(
+            ("message_id", *columns),
+            ([_cell(row[column]) for column in ("message_id", *columns)] for row in rows),
+            numbers=("attempts", "status"),
+        )
+    else:
+        remark("No messages.")
+
+
+@app.command()
+@reported(FAILED)
+def retry(
+    webhook_id: WebhookId,
+    message_id: Annotated[
+        str | None, typer.Argument(metavar="[MESSAGE]", help="This one; without it all that failed.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Send messages again that failed for good. The running server does it, within a second."""
+    with _opened(data_dir) as endpoints:
+        count = endpoints.retry(webhook_id, message_id)
+    if as_json:
+        emit({"messages": count})
+    else:
+        say(f"{count:,} messages are sent again.")
+
+
+def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
+    from kenspeckle.usecases.webhooks import shown
+
+    answer = {**shown.webhook(webhook), "secret": secret}
+    if as_json:
+        emit(answer)
+        return
+    for name in ("id", "url", "events", "collections", "secret"):
+        say(f"{name}: {_cell(answer[name])}")
+    remark("Keep the secret now: it is not shown again.")
+
+
+def _describe(webhook: Webhook, as_json: bool) -> None:
+    from kenspeckle.usecases.webhooks import shown
+
+    answer = shown.webhook(webhook)
+    if as_json:
+        emit(answer)
+        return
+    for name, value in answer.items():
+        say(f"{name}: {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "all"
+    return "-" if value in (None, "") else str(value)

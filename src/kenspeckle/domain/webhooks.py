@@ -1,0 +1,118 @@
+"""Webhooks: who is told of what happens, and what has become of each message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """What endpoints are told of; the `type` of a message."""
+
+    INDEXED = "faces.indexed"
+    MATCHED = "faces.matched"
+    DELETED = "faces.deleted"
+    TEST = "webhook.test"
+    """Sent by hand only, to one endpoint."""
+
+
+EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED})
+"""What an endpoint can be told of."""
+
+
+class DeliveryState(StrEnum):
+    """`pending` is to be sent, or sent again; `erased` will never be, because a face that it names was erased."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An endpoint. Empty `collections` are all of them. `failing_since` is the first failure since its last success;
+    `old_until` the time up to which messages are signed with the secret before the present one too."""
+
+    webhook_id: str
+    url: str
+    description: str
+    events: frozenset[Event]
+    collections: frozenset[str]
+    created_at: float
+    disabled_at: float | None = None
+    disabled_reason: str = ""
+    failing_since: float | None = None
+    old_until: float | None = None
+
+    def wants(self, event: Event, collection_id: str) -> bool:
+        """Whether it is told of this event in this collection."""
+        return (
+            self.disabled_at is None
+            and event in self.events
+            and (not self.collections or collection_id in self.collections)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Sealed secrets of an endpoint: the present one, and the one before."""
+
+    present: bytes
+    old: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to one endpoint, to be stored with what it tells of. `payload` is the JSON that is sent."""
+
+    webhook_id: str
+    message_id: str
+    event: Event
+    collection_id: str
+    payload: str
+    face_ids: tuple[str, ...]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message to one endpoint and what has become of it. `status` is that of the newest answer; `error` says why the
+    newest attempt failed. `kept` tells whether the content is still there to be sent again."""
+
+    row: int
+    webhook_id: str
+    message_id: str
+    event: Event
+    collection_id: str
+    created_at: float
+    state: DeliveryState
+    attempts: int
+    due_at: float
+    last_at: float | None = None
+    status: int | None = None
+    error: str = ""
+    seconds: float | None = None
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this process has taken on, with what it has to send."""
+
+    delivery: Delivery
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How an attempt went: `status` of the answer, None where there was none; `error` says why it is no success."""
+
+    status: int | None
+    error: str
+    seconds: float
+    retry_after: float | None = None
+
+    @property
+    def arrived(self) -> bool:
+        return not self.error

@@ -1,0 +1,259 @@
+"""The outbox in the catalog: stored with what it tells of, claimed by one, forgotten with the faces in it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.domain import Claimed, DeliveryState, Event, Sent
+from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
+from kenspeckle.usecases.webhooks import endpoints
+from kenspeckle.usecases.webhooks.announcing import MOST_FACES, Announcer
+from kenspeckle.usecases.webhooks.endpoints import MOST_WEBHOOKS
+from tests.catalogs import gallery, new_face, photo
+from tests.webhooks.conftest import Post, opened
+
+URL = "http://127.0.0.1:9/x"
+ARRIVED, BROKEN = Sent(204, "", 0.1), Sent(500, "It answered 500.", 0.1)
+FAR = 1e12
+
+
+def claim(post: Post, webhook_id: str, now: float = FAR / 2, until: float = FAR) -> list[Claimed]:
+    return post.catalog.claim(webhook_id, now, until, FAR * 10, 100)
+
+
+def states(post: Post, webhook_id: str) -> list[str]:
+    return [one.state.value for one in reversed(post.log(webhook_id))]
+
+
+def test_only_who_listens_gets_a_letter(post: Post) -> None:
+    every, _ = post.endpoints.create(URL)
+    other, _ = post.endpoints.create(URL, collections=["others"])
+    deaf, _ = post.endpoints.create(URL, events=["faces.deleted"])
+    off, _ = post.endpoints.create(URL)
+    post.endpoints.change(off.webhook_id, enabled=False)
+    face = post.index("ada-king.jpg")
+    assert [len(post.log(one.webhook_id)) for one in (every, other, deaf, off)] == [1, 0, 0, 0]
+    (found,) = claim(post, every.webhook_id)
+    assert face in found.payload
+    assert '"name":"Ada king"' in found.payload
+    assert found.delivery.message_id.startswith("msg_")
+
+
+def test_a_photograph_that_is_there_already_tells_nothing(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    for _ in range(2):
+        image = photo(1)
+        letters = Announcer(post.catalog).indexed(image, None, [new_face(1)])
+        post.catalog.add_faces(image, None, [new_face(1)], "v1", letters)
+    assert len(post.log(hook.webhook_id)) == 1
+
+
+def test_a_claimed_letter_is_nobody_elses_until_its_lease_ends(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.index()
+    now = post.now() + 1
+    (mine,) = claim(post, hook.webhook_id, now, now + 30)
+    assert claim(post, hook.webhook_id, now + 29, now + 60) == []
+    (theirs,) = claim(post, hook.webhook_id, now + 31, now + 60)
+    assert (mine.delivery.attempts, theirs.delivery.attempts) == (1, 2)
+    assert mine.delivery.message_id == theirs.delivery.message_id
+    assert not post.catalog.settle(mine, BROKEN, now + 31, DeliveryState.FAILED, now + 31)
+    assert post.catalog.settle(theirs, ARRIVED, now + 32, DeliveryState.DELIVERED, now + 32)
+    (one,) = post.log(hook.webhook_id)
+    assert (one.state, one.attempts, one.status, one.kept) == (DeliveryState.DELIVERED, 2, 204, False)
+
+
+def test_no_two_claim_the_same(post: Post, tmp_path: Path) -> None:
+    hook, _ = post.endpoints.create(URL)
+    for _ in range(40):
+        post.index()
+    second, got = opened(tmp_path), []
+    lock = threading.Lock()
+
+    def work(one: Post) -> None:
+        while found := one.catalog.claim(hook.webhook_id, FAR / 2, FAR, FAR * 10, 3):
+            with lock:
+                got.extend(one.delivery.row for one in found)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in (post, second, post, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    second.catalog.close()
+    assert len(got) == len(set(got)) == 40
+
+
+def test_a_clock_that_was_wrong_holds_nothing_back_for_good(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.skew = 10 * 365 * 86_400.0
+    post.index()
+    post.skew = 0.0
+    assert post.catalog.claim(hook.webhook_id, post.now(), post.now() + 30, post.now() + 1e9, 10) == []
+    assert len(post.catalog.claim(hook.webhook_id, post.now(), post.now() + 30, post.now() + 4e5, 10)) == 1
+
+
+def gone_by_id(post: Post, face: str) -> None:
+    post.catalog.delete_faces("people", [face], Announcer(post.catalog).deleted("people"))
+
+
+def gone_by_erasure(post: Post, face: str) -> None:
+    post.catalog.erase_faces("people", [face], lambda some: some[0], tell=Announcer(post.catalog).deleted("people"))
+
+
+def gone_with_all(post: Post, face: str) -> None:
+    post.catalog.delete_collection("people", Announcer(post.catalog).collection_deleted("people"))
+
+
+@pytest.mark.parametrize("erase", [gone_by_id, gone_by_erasure, gone_with_all])
+def test_an_erased_face_is_named_by_no_letter(post: Post, tmp_path: Path, erase: Callable[[Post, str], None]) -> None:
+    hook, _ = post.endpoints.create(URL, events=["faces.indexed", "faces.deleted"])
+    face = post.index("secret-person-of-ours.jpg")
+    (under_way,) = claim(post, hook.webhook_id)
+    failed = post.index("secret-person-of-ours.jpg")
+    (second,) = claim(post, hook.webhook_id)
+    post.catalog.settle(second, BROKEN, 1.0, DeliveryState.FAILED, 1.0)
+    erase(post, face)
+    if erase is not gone_with_all:
+        erase(post, failed)
+    assert not post.catalog.settle(under_way, BROKEN, 2.0, DeliveryState.PENDING, 2.0)
+    assert states(post, hook.webhook_id)[:2] == ["erased", "failed"]
+    left = claim(post, hook.webhook_id)
+    assert {one.delivery.event for one in left} == {Event.DELETED}
+    assert all("secret-person" not in one.payload for one in left)
+    with pytest.raises(Conflict):
+        post.endpoints.retry(hook.webhook_id, under_way.delivery.message_id)
+    assert post.endpoints.retry(hook.webhook_id) == 0
+    post.catalog.scrub(thorough=True)
+    for file in tmp_path.glob("kenspeckle.db*"):
+        assert b"secret-person-of-ours" not in file.read_bytes(), file
+        if erase is not gone_with_all:
+            assert b"Secret person of ours" not in file.read_bytes(), file
+
+
+def test_many_deleted_faces_are_told_in_several_letters(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    tell = Announcer(post.catalog).deleted("people")
+    assert tell is not None
+    letters = tell([f"face-{number}" for number in range(2 * MOST_FACES + 1)])
+    assert len(letters) == 3
+    assert len({one.message_id for one in letters}) == 3
+    assert max(len(one.payload) for one in letters) < 20_000
+    assert hook.webhook_id == letters[0].webhook_id
+
+
+def test_the_log_has_pages_and_states(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    other, _ = post.endpoints.create(URL)
+    for _ in range(5):
+        post.index()
+    first = post.endpoints.deliveries(hook.webhook_id, None, 2)
+    second = post.endpoints.deliveries(hook.webhook_id, None, 2, first.cursor)
+    third = post.endpoints.deliveries(hook.webhook_id, None, 2, second.cursor)
+    rows = [one.row for page in (first, second, third) for one in page.items]
+    assert rows == sorted(rows, reverse=True)
+    assert (len(rows), third.cursor) == (5, None)
+    assert post.endpoints.deliveries(hook.webhook_id, "failed").items == ()
+    with pytest.raises(InvalidCursor):
+        post.endpoints.deliveries(other.webhook_id, None, 2, first.cursor)
+    with pytest.raises(InvalidValue, match="no state"):
+        post.endpoints.deliveries(hook.webhook_id, "lost")
+    with pytest.raises(WebhookNotFound):
+        post.endpoints.deliveries("hook-none")
+
+
+def test_a_backup_that_is_restored_sends_nothing_by_itself(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.index()
+    before = post.log(hook.webhook_id)[0].message_id
+    assert post.catalog.hold_deliveries("restored") == 1
+    assert claim(post, hook.webhook_id) == []
+    assert (post.log(hook.webhook_id)[0].error, post.log(hook.webhook_id)[0].kept) == ("restored", True)
+    assert post.endpoints.retry(hook.webhook_id) == 1
+    assert claim(post, hook.webhook_id)[0].delivery.message_id == before
+
+
+def test_endpoints_are_recorded_and_their_secrets_are_not(post: Post, tmp_path: Path) -> None:
+    hook, secret = post.endpoints.create(URL, ["faces.matched"], ["people"], " door ")
+    assert (hook.description, hook.events) == ("door", frozenset({Event.MATCHED}))
+    changed = post.endpoints.change(hook.webhook_id, url=URL + "y", events=[], collections=[], description="")
+    assert (changed.url, len(changed.events), changed.collections) == (URL + "y", 3, frozenset())
+    _, rotated = post.endpoints.rotate(hook.webhook_id)
+    for _ in range(2):
+        post.endpoints.change(hook.webhook_id, enabled=False)
+    assert post.endpoints.change(hook.webhook_id, enabled=True).disabled_at is None
+    held = post.catalog.webhook(hook.webhook_id)
+    assert len(post.endpoints.keys(*held, post.now())) == 2
+    assert len(post.endpoints.keys(*held, post.now() + 86_401)) == 1
+    post.endpoints.rotate(hook.webhook_id, 0)
+    assert len(post.endpoints.keys(*post.catalog.webhook(hook.webhook_id), post.now())) == 1
+    post.endpoints.delete(hook.webhook_id)
+    with pytest.raises(WebhookNotFound):
+        post.endpoints.show(hook.webhook_id)
+    rows = list(post.catalog.audit_rows())
+    assert [row.operation for row in rows[1:]] == [
+        "CreateWebhook",
+        "ChangeWebhook",
+        "RotateWebhook",
+        "DisableWebhook",
+        "EnableWebhook",
+        "RotateWebhook",
+        "DeleteWebhook",
+    ]
+    for file in tmp_path.glob("kenspeckle.db*"):
+        for one in (secret, rotated):
+            assert one.removeprefix("whsec_").encode() not in file.read_bytes()
+
+
+def test_what_an_endpoint_can_not_be(post: Post) -> None:
+    for wrong in (
+        {"url": "http://8.8.8.8/"},
+        {"url": URL, "events": ["faces.eaten"]},
+        {"url": URL, "collections": ["a/b"]},
+        {"url": URL, "description": "x" * 257},
+        {"url": URL, "description": "\x1b[31m"},
+    ):
+        with pytest.raises(InvalidValue):
+            post.endpoints.create(**wrong)  # type: ignore[arg-type]  # values are of the parameters' types
+    assert post.endpoints.list() == ()
+    for _ in range(MOST_WEBHOOKS):
+        post.endpoints.create(URL)
+    with pytest.raises(QuotaExceeded):
+        post.endpoints.create(URL)
+    with pytest.raises(InvalidValue, match="30 days"):
+        post.endpoints.rotate(post.endpoints.list()[0].webhook_id, endpoints.LONGEST_KEEP + 1)
+
+
+def test_deleting_an_endpoint_leaves_nothing_of_it(post: Post, tmp_path: Path) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.index()
+    post.endpoints.delete(hook.webhook_id)
+    with sqlite3.connect(tmp_path / "kenspeckle.db") as connection:
+        for table in ("webhooks", "deliveries", "delivery_faces"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    connection.close()
+
+
+def test_old_letters_are_forgotten(post: Post) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.index()
+    post.skew = 86_400.0
+    post.index()
+    assert post.catalog.backlog() == {hook.webhook_id: 2}
+    assert post.catalog.trim_deliveries(post.now() - 3600) == 1
+    assert post.catalog.trim_deliveries(post.now() - 3600) == 0
+    assert len(post.log(hook.webhook_id)) == 1
+
+
+def test_another_collection_keeps_its_letters(post: Post) -> None:
+    post.catalog.create_collection(gallery("others"))
+    hook, _ = post.endpoints.create(URL)
+    kept = post.index("kept.jpg", "others")
+    face = post.index("gone.jpg")
+    gone_by_id(post, face)
+    assert any(kept in one.payload for one in claim(post, hook.webhook_id))
