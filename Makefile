@@ -7,10 +7,10 @@ MODELS := $(VENV)/.models
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench soak docs site pictures lambda clean
+.PHONY: help setup demo serve test check check-terraform scan-terraform bench soak docs site pictures lambda clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@echo "== environment in $(VENV)"
@@ -49,6 +49,18 @@ site: setup ## build the documentation into build/site
 pictures: setup ## draw the pictures of the documentation; needs node and a Chromium
 	$(BIN)/python -m docs.illustrate
 
+check-terraform: .venv-terraform/.ready ## the real Terraform formats, validates, applies and destroys terraform/, before no AWS
+	.venv-terraform/bin/python -m pytest -q tests/terraform/real/validate.py
+
+scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment takes half a gigabyte
+	.venv-checkov/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
+
+.venv-%/.ready: tests/terraform/real/%.txt
+	@echo "== environment in .venv-$*"
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
@@ -63,4 +75,4 @@ lambda: $(READY) ## the zip of the AWS Lambda functions, in dist/; LAMBDA_ARCH=a
 	$(BIN)/python deploy/lambda_zip.py --architecture $(or $(LAMBDA_ARCH),x86_64)
 
 clean: ## remove what make made (not the model pack in the cache folder)
-	rm -rf $(VENV) build dist demo-output
+	rm -rf $(VENV) .venv-terraform .venv-checkov build dist demo-output

@@ -39,13 +39,13 @@ CALLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "s3": {
         "DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
-        "GetObject": ("s3:GetObject",),
+        "GetObject": ("s3:GetObject", "s3:ListBucket"),
         "ListObjectVersions": ("s3:ListBucketVersions",),
         "PutObject": ("s3:PutObject",),
     },
 }
 """By service and operation, the rights that a call of it takes. Rekognition reads a photograph from the bucket in the
-name of whoever names it."""
+name of whoever names it. S3 says 404 of an object that is not there only to who may list the bucket, otherwise 403."""
 
 _ENROL: Mapping[str, frozenset[str]] = {
     "rekognition": frozenset({"DeleteFaces", "IndexFaces"}),

@@ -1,0 +1,44 @@
+# What API Gateway refuses by itself is said as Kenspeckle says it: the same statuses, codes and members.
+
+locals {
+  refusals = {
+    INVALID_API_KEY              = { status = 401, code = "unauthenticated", title = "A valid key is needed", detail = "Send the API key in the header x-api-key." }
+    MISSING_AUTHENTICATION_TOKEN = { status = 404, code = "not_found", title = "Not found", detail = "There is no such route, or it does not know this method." }
+    BAD_REQUEST_PARAMETERS       = { status = 422, code = "invalid_value", title = "A value breaks a rule", detail = "A parameter of the path is missing." }
+    REQUEST_TOO_LARGE            = { status = 413, code = "image_too_large", title = "The image is too large", detail = "API Gateway takes bodies of 10 MB, Lambda 6 MB in base64: send at most 4.5 MB." }
+    THROTTLED                    = { status = 429, code = "rate_limited", title = "Too many requests", detail = "The rate of this key or of the API is spent. Wait a second and send it again." }
+    QUOTA_EXCEEDED               = { status = 429, code = "rate_limited", title = "Too many requests", detail = "The quota of this key is spent." }
+    WAF_FILTERED                 = { status = 403, code = "forbidden", title = "The key lacks the right", detail = "The firewall before the API refused the request." }
+    INTEGRATION_TIMEOUT          = { status = 503, code = "overloaded", title = "The server is busy", detail = "There was no answer in time. Send it again; what was indexed is not indexed twice." }
+    INTEGRATION_FAILURE          = { status = 503, code = "overloaded", title = "The server is busy", detail = "The function could not be reached. Send it again." }
+    DEFAULT_4XX                  = { status = null, code = "bad_request", title = "The request can't be read", detail = "API Gateway could not read the request." }
+    DEFAULT_5XX                  = { status = null, code = "internal_error", title = "An unexpected error", detail = "Something went wrong on the server. Its log has more under this request id." }
+  }
+}
+
+resource "aws_api_gateway_gateway_response" "this" {
+  for_each = local.refusals
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  response_type = each.key
+  status_code   = each.value.status == null ? null : tostring(each.value.status)
+
+  response_parameters = merge(
+    { "gatewayresponse.header.x-request-id" = "context.requestId" },
+    contains([429, 503], coalesce(each.value.status, 0)) ? { "gatewayresponse.header.retry-after" = "'1'" } : {},
+  )
+
+  # Not VTL: only $context variables are put in. A status that is not set here stays the gateway's own, and so out of the body.
+  response_templates = {
+    "application/json" = jsonencode(merge(
+      {
+        type       = "/docs#${each.value.code}"
+        title      = each.value.title
+        code       = each.value.code
+        detail     = each.value.detail
+        request_id = "$context.requestId"
+      },
+      each.value.status == null ? {} : { status = each.value.status },
+    ))
+  }
+}

@@ -1,0 +1,99 @@
+# The stage that clients reach, with its limits and logs.
+
+locals {
+  stage = "live"
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+
+  # A deployment is a snapshot: it is made anew when what it shows has changed.
+  triggers = {
+    routes = sha1(jsonencode([
+      local.routes,
+      local.refusals,
+      aws_api_gateway_rest_api.this.binary_media_types,
+      aws_api_gateway_rest_api.this.disable_execute_api_endpoint,
+      aws_api_gateway_method.this,
+      aws_api_gateway_integration.this,
+    ]))
+  }
+
+  depends_on = [aws_api_gateway_gateway_response.this]
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_api_gateway_stage" "this" {
+  #checkov:skip=CKV_AWS_120:What is found in a photograph is nobody else's answer, and nothing of it should lie in a cache.
+  #checkov:skip=CKV_AWS_73:The access log has the time and the id of each request; tracing adds cost and a second place with personal data.
+  #checkov:skip=CKV2_AWS_29:A firewall costs more than the rest at low load, so var.waf leaves the choice to the operator.
+  #checkov:skip=CKV2_AWS_77:As CKV2_AWS_29; and no Java and so no Log4j is behind it.
+  #checkov:skip=CKV2_AWS_51:A client certificate proves API Gateway to an HTTP server; Lambda is invoked through IAM.
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  deployment_id = aws_api_gateway_deployment.this.id
+  stage_name    = local.stage
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    # The route's pattern and not the path, which has the name of whom the photograph shows.
+    format = jsonencode({
+      time          = "$context.requestTime"
+      request_id    = "$context.requestId"
+      address       = "$context.identity.sourceIp"
+      api_key       = "$context.identity.apiKeyId"
+      method        = "$context.httpMethod"
+      route         = "$context.resourcePath"
+      status        = "$context.status"
+      bytes         = "$context.responseLength"
+      milliseconds  = "$context.responseLatency"
+      function_ms   = "$context.integrationLatency"
+      refused_as    = "$context.error.responseType"
+      function_said = "$context.integrationErrorMessage"
+    })
+  }
+
+  # The account's role has to be there before a stage may log.
+  depends_on = [aws_api_gateway_account.this]
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  #checkov:skip=CKV_AWS_225:See the stage: answers are not cached.
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    metrics_enabled        = true
+    logging_level          = "ERROR"
+    data_trace_enabled     = false # Bodies are photographs.
+    throttling_rate_limit  = var.throttle.rate
+    throttling_burst_limit = var.throttle.burst
+  }
+}
+
+resource "aws_api_gateway_api_key" "this" {
+  name = var.name
+}
+
+resource "aws_api_gateway_usage_plan" "this" {
+  name = var.name
+
+  api_stages {
+    api_id = aws_api_gateway_rest_api.this.id
+    stage  = aws_api_gateway_stage.this.stage_name
+  }
+
+  throttle_settings {
+    rate_limit  = var.throttle.rate
+    burst_limit = var.throttle.burst
+  }
+}
+
+resource "aws_api_gateway_usage_plan_key" "this" {
+  key_id        = aws_api_gateway_api_key.this.id
+  key_type      = "API_KEY"
+  usage_plan_id = aws_api_gateway_usage_plan.this.id
+}

@@ -1,0 +1,34 @@
+variable "name" {
+  description = "Name of the API, its key and its plan."
+  type        = string
+}
+
+variable "function" {
+  description = "The function that answers: its name and the ARN that API Gateway invokes."
+  type        = object({ name = string, invoke_arn = string })
+}
+
+variable "throttle" {
+  description = "Requests a second, and at once."
+  type        = object({ rate = number, burst = number })
+}
+
+variable "log_days" {
+  description = "Days that access logs are kept."
+  type        = number
+}
+
+variable "log_role" {
+  description = "Set the role by which API Gateway writes logs in this account and region."
+  type        = bool
+}
+
+variable "waf" {
+  description = "Put a web application firewall before the API."
+  type        = bool
+}
+
+variable "own_domain" {
+  description = "The API has a name of its own; the one that AWS gives it is then switched off."
+  type        = bool
+}

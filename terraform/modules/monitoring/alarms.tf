@@ -1,0 +1,76 @@
+# What somebody should look at, each with the sentence that says what to do.
+
+locals {
+  by_api = { ApiName = var.api.name, Stage = var.api.stage }
+
+  alarms = merge(
+    {
+      "api-errors" = {
+        namespace = "AWS/ApiGateway", metric = "5XXError", dimensions = local.by_api, statistic = "Sum", threshold = 5
+        says      = "The API answered 5xx five times in five minutes. Look into the log of the api function."
+      }
+      "api-slow" = {
+        namespace = "AWS/ApiGateway", metric = "Latency", dimensions = local.by_api, statistic = "p99", threshold = 10000
+        says      = "One request in a hundred takes longer than ten seconds. Look for throttling by Rekognition."
+      }
+      "events-failed" = {
+        namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.queues.failed }, statistic = "Maximum", threshold = 1
+        says      = "A photograph in the bucket could not be indexed for good. docs/aws.md says how to look at it and send it again."
+      }
+      "events-late" = {
+        namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = var.queues.events }, statistic = "Maximum", threshold = 3600
+        says      = "A photograph in the bucket waits to be indexed for more than an hour."
+      }
+      "table-throttled" = {
+        namespace = "AWS/DynamoDB", metric = "ThrottledRequests", dimensions = { TableName = var.table }, statistic = "Sum", threshold = 1
+        says      = "DynamoDB refused requests of the table of faces, which an on-demand table does only when its load doubles quickly."
+      }
+      "recognition-throttled" = {
+        namespace = "AWS/Rekognition", metric = "ThrottledCount", dimensions = {}, statistic = "Sum", threshold = 10
+        says      = "Rekognition refuses requests of this account: its rate is spent. Ask AWS for a higher quota or lower the API's."
+      }
+    },
+    { for role, name in var.functions : "${role}-errors" => {
+      namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = name }, statistic = "Sum", threshold = 1
+      says      = "The ${role} function ended with an error that it did not foresee. Its log has the traceback."
+    } },
+    { for role, name in var.functions : "${role}-throttled" => {
+      namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }, statistic = "Sum", threshold = 1
+      says      = "The ${role} function could not start: the account's concurrency is spent."
+    } },
+  )
+}
+
+resource "aws_sns_topic" "alarms" {
+  count = var.email == "" ? 0 : 1
+
+  name              = "${var.name}-alarms"
+  kms_master_key_id = "alias/aws/sns"
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  count = var.email == "" ? 0 : 1
+
+  topic_arn = aws_sns_topic.alarms[0].arn
+  protocol  = "email"
+  endpoint  = var.email
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.says
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = aws_sns_topic.alarms[*].arn
+  ok_actions          = aws_sns_topic.alarms[*].arn
+}

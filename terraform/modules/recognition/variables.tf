@@ -1,0 +1,4 @@
+variable "collection" {
+  description = "Id of the collection of faces."
+  type        = string
+}

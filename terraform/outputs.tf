@@ -1,0 +1,49 @@
+locals {
+  url = one(module.domain[*].url) != null ? one(module.domain[*].url) : module.api.url
+}
+
+output "url" {
+  description = "Where the API answers."
+  value       = local.url
+}
+
+output "api_key" {
+  description = "Name and id of the API key. Its value: see `how_to_call`."
+  value       = module.api.key
+}
+
+output "bucket" {
+  description = "Bucket of photographs. What is put below incoming/ is indexed under its file name."
+  value       = module.storage.bucket.name
+}
+
+output "collection" {
+  description = "Id of Rekognition's collection of faces."
+  value       = module.recognition.collection.id
+}
+
+output "table" {
+  description = "DynamoDB table of faces."
+  value       = module.storage.table.name
+}
+
+output "dashboard" {
+  description = "Where requests, errors and faces can be seen."
+  value       = "https://${var.aws_region}.console.aws.amazon.com/cloudwatch/home#dashboards:name=${module.monitoring.dashboard}"
+}
+
+output "failed_events" {
+  description = "Queue of photographs that could not be indexed."
+  value       = module.functions.queues.failed
+}
+
+output "how_to_call" {
+  description = "The first calls, to be pasted into a shell."
+  value       = <<-EOT
+    KEY=$(aws apigateway get-api-key --region ${var.aws_region} --api-key ${module.api.key.id} --include-value --query value --output text)
+    curl -H "x-api-key: $KEY" ${local.url}/v1/info
+    curl -H "x-api-key: $KEY" -T Grace-Hopper.jpg ${local.url}/v1/index/Grace-Hopper.jpg
+    curl -H "x-api-key: $KEY" --data-binary @who-is-this.jpg ${local.url}/v1/search
+    aws s3 cp Grace-Hopper.jpg s3://${module.storage.bucket.name}/incoming/
+  EOT
+}

@@ -1,0 +1,25 @@
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.25"
+    }
+  }
+
+  # The rest is written by bootstrap/: terraform init -backend-config=state.config
+  backend "s3" {
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region              = var.aws_region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = merge({ application = var.shared_resource_name }, var.tags)
+  }
+}
