@@ -30,6 +30,11 @@ PREFIX = "incoming/"
 """Where photographs are put: `incoming/NAME` for the default collection, `incoming/COLLECTION/NAME` for another one."""
 RESERVE_SECONDS = 25.0
 """A photograph is not begun in the last seconds of an invocation: it is left for the next one."""
+RIGHTS = frozenset(
+    {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+)
+"""What the inbox needs of IAM beside the role `indexer` of `aws.actions`, on PREFIX and (to list) on the bucket: who
+may not list is told that an object which is gone is forbidden."""
 _GONE = ("NoSuchKey", "NoSuchVersion")
 
 
@@ -107,8 +112,12 @@ class Inbox:
         if not key.startswith(PREFIX) or len(parts) > 2:
             # The recognizer's own photographs lie in the same bucket: to index those would go round for ever.
             raise InvalidValue(f"Only {PREFIX}NAME and {PREFIX}COLLECTION/NAME are indexed.", field="key")
-        collection = rules.collection_id(parts[0]) if len(parts) == 2 else self._collection
-        return collection, rules.external_image_id(parts[-1])
+        try:
+            collection = rules.collection_id(parts[0]) if len(parts) == 2 else self._collection
+            return collection, rules.external_image_id(parts[-1])
+        except InvalidValue as error:
+            # The rule's own sentence repeats the name, and this one goes to the log.
+            raise InvalidValue(f"The object's name breaks the rule of {error.field}; docs/api.md has it.") from None
 
     def _read(self, arrival: Arrival) -> tuple[bytes, Mapping[str, str], str] | None:
         """Bytes, metadata and ETag of the object; None where it is not there any more."""
