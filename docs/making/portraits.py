@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from kenspeckle.domain import FaceDetail
-from kenspeckle.settings import Settings, load
+from kenspeckle.settings import load
 from kenspeckle.vision import packs
 from kenspeckle.vision.align import Aligner
 from kenspeckle.vision.engine import KINDS, Engine
@@ -41,13 +41,13 @@ class Seen:
 
 def draw(folder: Path) -> list[Path]:
     """Write recognition.jpg and who.jpg into the folder."""
+    return [stages(folder / "recognition.jpg"), party(folder / "who.jpg")]
+
+
+def stages(file: Path) -> Path:
+    """A row a photograph: Grace Hopper, the same one turned and darkened, Eileen Collins."""
     settings = load(environ={})
     samples = packs.samples(settings.models_dir, lambda *_: None)
-    return [_stages(folder / "recognition.jpg", settings, samples), _party(folder / "who.jpg", samples)]
-
-
-def _stages(file: Path, settings: Settings, samples: packs.Samples) -> Path:
-    """A row a photograph: Grace Hopper, the same one turned and darkened, Eileen Collins."""
     installed = packs.find(settings.models_dir, settings.pack)
     engine = Engine(installed, settings)
     portrait = Image.open(samples.grace_hopper).convert("RGB")
@@ -103,15 +103,16 @@ def _around(face: FaceDetail, size: tuple[int, int]) -> tuple[int, int, int, int
     return round(left), round(top), round(left + side), round(top + side)
 
 
-def _party(file: Path, samples: packs.Samples) -> Path:
+def party(file: Path) -> Path:
     """What `kenspeckle search party.jpg --all-faces --save who.jpg` draws in the tutorial."""
+    samples = packs.samples(load(environ={}).models_dir, lambda *_: None)
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         people = {"Grace-Hopper": samples.grace_hopper, "Eileen-Collins": samples.astronaut}
-        party = Image.new("RGB", (1024, 512))
-        party.paste(Image.open(samples.grace_hopper), (0, 0))
-        party.paste(Image.open(samples.astronaut), (512, 0))
-        party.save(here / "party.jpg")
+        both = Image.new("RGB", (1024, 512))
+        both.paste(Image.open(samples.grace_hopper), (0, 0))
+        both.paste(Image.open(samples.astronaut), (512, 0))
+        both.save(here / "party.jpg")
         for person, photograph in people.items():
             (here / "people" / person).mkdir(parents=True)
             (here / "people" / person / photograph.name).write_bytes(photograph.read_bytes())

@@ -1,8 +1,12 @@
-"""Whether a command printed what the page shows, but for what differs from run to run."""
+"""Whether a command printed or drew what the page shows, but for what differs from run to run."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 UNIMPORTANT = (
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
@@ -44,3 +48,19 @@ def _plain(text: str) -> str:
     for pattern, name in UNIMPORTANT:
         text = re.sub(pattern, name, text)
     return text.strip()
+
+
+def same_picture(drawn: Path, shown: Path) -> bool:
+    """Whether two photographs look alike, but for a digit of a similarity written into them."""
+    one, other = (np.asarray(Image.open(file).convert("L"), np.float32) for file in (drawn, shown))
+    return one.shape == other.shape and float(np.abs(one - other).mean()) < 1
+
+
+def same_plot(drawn: Path, shown: Path) -> bool:
+    """Whether two SVG files are equal but for the last places of numbers, which differ between processors."""
+    number = re.compile(r"-?\d+\.\d+")
+    one, other = (file.read_text("utf-8") for file in (drawn, shown))
+    if number.sub("0", one) != number.sub("0", other):
+        return False
+    here, there = (np.array(number.findall(text), np.float64) for text in (one, other))
+    return bool(np.allclose(here, there, atol=0.01))
