@@ -206,6 +206,8 @@ class FakeCatalog(FakeKeys):
         faces: Sequence[NewFace],
         index_model: str,
         letters: Sequence[Letter] = (),
+        *,
+        stored_as: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         with self._lock:
             gallery = self._gallery(image.collection_id)
@@ -345,6 +347,16 @@ class FakeCatalog(FakeKeys):
     def removals(self, limit: int) -> tuple[str, ...]:
         with self._lock:
             return tuple(sorted(self._removals)[:limit])
+
+    def photograph_name(self, collection_id: str, digest: str) -> str:
+        self._gallery(collection_id)
+        return digest
+
+    def seal_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
+        return data
+
+    def open_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
+        return data
 
     def removed(self, digests: Sequence[str]) -> None:
         with self._lock:
@@ -631,7 +643,7 @@ class FakeImages:
     def stage(self, digest: str, data: bytes) -> FakeStaged:
         return FakeStaged(self._held, digest, data)
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
         """Memory has no crashes."""
 
     def put(self, digest: str, data: bytes) -> None:

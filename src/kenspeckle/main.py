@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kenspeckle.audit import PURPOSE as AUDIT
 from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.errors import SettingError
 from kenspeckle.images.places import Places
 from kenspeckle.images.store import open_images
 from kenspeckle.index.follow import FollowingIndex
@@ -226,6 +227,12 @@ def _managed(settings: Settings) -> ManagedService:
     from kenspeckle import managed
     from kenspeckle.vision.cutter import Cutter
 
+    if settings.encryption:
+        raise SettingError(
+            "KENSPECKLE_ENCRYPTION=on is for RECOGNIZER=local. Faces lie with Amazon here: encrypt table and bucket "
+            "there.",
+            field="encryption",
+        )
     with _guarded(settings) as guard:
         recognizer = managed.recognizer(settings, cutter=Cutter(settings), observe=guard.stages.observe)
         recognizer.ensure_default_collection()
@@ -236,9 +243,9 @@ def _managed(settings: Settings) -> ManagedService:
 @contextmanager
 def _guarded(settings: Settings) -> Iterator[Guard]:
     """The guard of a recognizer that is made in the block; closed where that fails."""
-    catalog = SqlCatalog.open(settings.catalog)
+    master = MasterKey.of(settings)
+    catalog = SqlCatalog.of(settings, master)
     try:
-        master = MasterKey.of(settings)
         recorder = Recorder(catalog, master.derive(AUDIT), required=settings.audit_required)
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)

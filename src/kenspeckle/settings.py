@@ -76,12 +76,23 @@ class Settings:
         "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos.", ""
     )
     admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "", secret=True)
+    encryption: bool = _doc(
+        "Encrypt templates, thumbnails and photographs, each collection under a key of its own (docs/security.md). "
+        "`kenspeckle encrypt` and `decrypt` convert what is there.",
+        False,
+    )
     master_key: str = _doc(
-        "Key that secrets of AWS pairs are encrypted under: 32 bytes as 64 hex digits or base64; empty: a file.",
+        "Key that collections' keys and secrets of AWS pairs are encrypted under: 32 bytes as 64 hex digits or "
+        "base64; empty: a file.",
         "",
         secret=True,
     )
     master_key_file: str = _doc("File of the master key; empty: DATA_DIR/master.key, made at first need.", "")
+    master_key_kms: str = _doc(
+        "Key of AWS KMS (id, ARN or alias/name) that makes and decrypts the master key; only its ciphertext is kept, "
+        "in DATA_DIR/master.key.kms.",
+        "",
+    )
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
     workers: int = _doc("Photographs analysed at once.", factory=_cores)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from tests.catalogs import Whole
 from tests.fakes import FakeCatalog
@@ -14,7 +15,10 @@ from tests.fakes import FakeCatalog
 Open = Callable[..., Whole]
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+MASTER = MasterKey(Path("no file"), "ab" * 32)
+
+
+@pytest.fixture(params=["fake", "sqlite", "encrypted"])
 def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens an empty catalog, closed after the test."""
     opened: list[Whole] = []
@@ -24,7 +28,13 @@ def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
         if request.param == "fake":
             one = FakeCatalog(log_limit)
         else:
-            one = SqlCatalog.open(f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}", log_limit=log_limit)
+            encrypted = request.param == "encrypted"
+            one = SqlCatalog.open(
+                f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}",
+                log_limit=log_limit,
+                master=MASTER if encrypted else None,
+                encryption=encrypted,
+            )
         opened.append(one)
         return one
 

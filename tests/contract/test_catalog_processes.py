@@ -56,10 +56,10 @@ def test_a_crash_in_the_middle_of_deleting_a_collection_is_mended(url: str, monk
         stored_face(catalog, 3)
         monkeypatch.undo()
     with closing(SqlCatalog.open(url)) as catalog, catalog.database.read() as connection:
-        left = {one.name: len(connection.execute(one.select()).all()) for one in metadata.sorted_tables}
+        counted = {one.name: len(connection.execute(one.select()).all()) for one in metadata.sorted_tables}
         wanted = {"service": 1, "collections": 2, "tags": 1, "images": 2, "users": 1, "faces": 3}
-        wanted |= {"thumbnails": 1, "changes": 4, "tokens": 0, "keys": 0, "usage": 0}
-        assert left == wanted | {"audit": 0, "audit_head": 1, "removals": 1}
+        wanted |= {"thumbnails": 1, "changes": 4, "audit_head": 1, "removals": 1}
+        assert {name: count for name, count in counted.items() if count} == wanted
         assert catalog.counts() == {"collections": 2, "faces": 3, "users": 1, "images": 2}
 
 

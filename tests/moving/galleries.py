@@ -14,10 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image as Pillow
 
+from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Box, Collection, FaceDetail, Image, Landmark, Pose, Quality, Vector
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.ports import NewFace
+from kenspeckle.usecases.photographs import Photographs
 from kenspeckle.vision import packs
 
 PEOPLE = "people"
@@ -79,11 +81,14 @@ def numbers_of(number: int) -> list[int]:
 
 
 class Folder:
-    """A data folder that is open."""
+    """A data folder that is open. `encryption` says whether collections made now are encrypted."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.catalog = SqlCatalog.open(f"sqlite:///{data_dir / 'kenspeckle.db'}")
+    def __init__(self, data_dir: Path, *, encryption: bool = False) -> None:
+        master = MasterKey(data_dir / "master.key")
+        url = f"sqlite:///{data_dir / 'kenspeckle.db'}"
+        self.catalog = SqlCatalog.open(url, master=master, encryption=encryption or None)
         self.images = FolderImages(data_dir / "images")
+        self.photographs = Photographs(self.images, self.catalog)
 
     def close(self) -> None:
         self.catalog.close()
@@ -91,13 +96,13 @@ class Folder:
     def add(self, number: int, collection_id: str = PEOPLE) -> None:
         """Store a photograph and its faces as the service does: staged, committed, moved."""
         faces = [NewFace(face_id(one), detail(one), template(one)) for one in numbers_of(number)]
-        staged = self.images.stage(digest(number), photograph(number))
+        _, staged = self.photographs.stage(collection_id, digest(number), photograph(number))
         self.catalog.add_faces(image(number, collection_id), identity(number), faces, PACK.version)
         staged.publish()
 
 
-def opened(data_dir: Path) -> closing[Folder]:
-    return closing(Folder(data_dir))
+def opened(data_dir: Path, *, encryption: bool = False) -> closing[Folder]:
+    return closing(Folder(data_dir, encryption=encryption))
 
 
 @lru_cache(maxsize=1)
@@ -109,11 +114,11 @@ def _empty() -> bytes:
         return (Path(folder) / "kenspeckle.db").read_bytes()
 
 
-def make(data_dir: Path, numbers: Iterable[int], *, contract: str = "") -> Path:
+def make(data_dir: Path, numbers: Iterable[int], *, contract: str = "", encryption: bool = False) -> Path:
     """A data folder with a collection of these photographs."""
     data_dir.mkdir()
     (data_dir / "kenspeckle.db").write_bytes(_empty())
-    with opened(data_dir) as folder:
+    with opened(data_dir, encryption=encryption) as folder:
         folder.catalog.create_collection(
             Collection(PEOPLE, PACK.name, contract or PACK.contract, 1000.5, tags={"team": "blue"})
         )
@@ -135,7 +140,7 @@ def shown(data_dir: Path, collection_id: str = PEOPLE) -> dict[str, object]:
             for face in page.items:
                 record, vector = catalog.face(collection_id, face.face_id)
                 picture = catalog.image_of(collection_id, face.image_id)
-                data = folder.images.get(picture.digest) if picture.kept else None
+                data = folder.photographs.get(collection_id, picture.digest) if picture.kept else None
                 found[face.face_id] = (record, vector.tobytes(), picture, data)
             if (cursor := page.cursor) is None:
                 break

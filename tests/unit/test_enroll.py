@@ -126,7 +126,7 @@ def test_a_full_disk_stores_neither_face_nor_image(service: LocalRecognizer, mon
 
 
 def test_a_catalog_that_refuses_leaves_no_image(service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **more: object) -> None:
         raise StorageFull("The disk is full.")
 
     monkeypatch.setattr(service.parts.catalog, "add_faces", full)

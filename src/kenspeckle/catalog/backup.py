@@ -6,23 +6,21 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import make_url
 
-from kenspeckle.catalog import sqlite
+from kenspeckle.catalog import keyring, residue, sqlite
 from kenspeckle.catalog.part import chunks
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.errors import Conflict, KenspeckleError, NotOffered, StorageFull, StorageUnavailable
-from kenspeckle.ports import CopyFacts
+from kenspeckle.ports import CopyFacts, Keyring
 
 STEP_PAGES = 1024
 """Pages that one step copies: 8 MiB, some milliseconds."""
-_PATIENCE = 2.0
-"""Seconds to wait for a catalog that another process may be about to let go."""
 
 RESTORED = "A backup was restored: it may have arrived since the backup was made. Retry it if it has not."
 """Messages of webhooks that wait in a backup: nobody knows whether they were sent since."""
@@ -40,8 +38,6 @@ _ALIVE = "collection_id IS NOT NULL"
 _KEPT = (
     f"SELECT DISTINCT digest FROM images WHERE kept AND collection_row IN (SELECT row FROM collections WHERE {_ALIVE})"
 )
-
-IN_USE = "The catalog is in use: stop the service and whatever else works on the data folder, then run this again."
 
 
 def file_of(url: str) -> Path:
@@ -61,8 +57,7 @@ class SqliteCopies:
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
         """SQLite's online backup. The reader's transaction that is begun first holds the moment still: without it,
         every write of another process would start the copy over, and a busy service could never be backed up."""
-        if not self._path.is_file():
-            raise StorageUnavailable(f"There is no catalog at {self._path}; check KENSPECKLE_DATA_DIR or --data-dir.")
+        self._see_it()
         with _translated(target), closing(_connect(self._path, "mode=rw")) as source:
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -75,12 +70,24 @@ class SqliteCopies:
                     pages=STEP_PAGES,
                     progress=lambda _, left, total: progress((total - left) * page, total * page),
                 )
+                had_keys = keyring.take_out(copy)
                 # One plain file, that nothing need lie beside.
                 copy.execute("PRAGMA journal_mode=DELETE")
                 _check(copy)
+            if had_keys:
+                residue.wipe_all(target, page)
         _sync(target)
         _sync(target.parent)
         return facts(target)
+
+    def _see_it(self) -> None:
+        if not self._path.is_file():
+            raise StorageUnavailable(f"There is no catalog at {self._path}; check KENSPECKLE_DATA_DIR or --data-dir.")
+
+    def keyring(self) -> Keyring:
+        self._see_it()
+        with _translated(self._path), closing(_connect(self._path, "mode=rw")) as connection:
+            return keyring.read(connection)
 
     def digests(self, copy: Path) -> Iterator[str]:
         with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
@@ -128,16 +135,18 @@ class SqliteSeats:
     def prepare(self, new: Path) -> CopyFacts:
         with _translated(new), closing(_connect(new, "mode=ro&immutable=1")) as connection:
             _check(connection)
-        # Opening it migrates it; closing the last connection folds the write-ahead log back into the file.
-        catalog = SqlCatalog.open(f"sqlite:///{new}")
-        try:
-            catalog.hold_deliveries(RESTORED)
-        finally:
-            catalog.close()
+        return _opened(new)
+
+    def unlock(self, new: Path, keys: Mapping[str, bytes]) -> tuple[str, ...]:
         with _translated(new), closing(_connect(new, "mode=rw")) as connection:
-            connection.execute("PRAGMA journal_mode=DELETE")
+            locked = keyring.put_in(connection, keys)
         _sync(new)
-        return facts(new)
+        return locked
+
+    def leave_out(self, new: Path) -> CopyFacts:
+        with _translated(new), closing(_connect(new, "mode=rw")) as connection:
+            keyring.leave_out(connection)
+        return _opened(new)
 
     def digests(self, among: Iterable[str]) -> set[str]:
         return SqliteCopies(self._path).referenced(among)
@@ -179,6 +188,20 @@ class SqliteSeat:
             _sync(self._path.parent)
 
 
+def _opened(copy: Path) -> CopyFacts:
+    """Opening a copy migrates it, and removes what is left of deleted collections; closing the last connection folds
+    the write-ahead log back into the file."""
+    catalog = SqlCatalog.open(f"sqlite:///{copy}")
+    try:
+        catalog.hold_deliveries(RESTORED)
+    finally:
+        catalog.close()
+    with _translated(copy), closing(_connect(copy, "mode=rw")) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    _sync(copy)
+    return facts(copy)
+
+
 def facts(copy: Path) -> CopyFacts:
     """What a copy at rest holds. Raises StorageUnavailable where it is no catalog."""
     with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
@@ -188,11 +211,12 @@ def facts(copy: Path) -> CopyFacts:
                 "SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0), "
                 f"coalesce(sum(image_count), 0) FROM collections WHERE {_ALIVE}"
             ).fetchone()
+            encrypted = keyring.encrypted(connection)
             packs = connection.execute(f"SELECT DISTINCT contract, pack FROM collections WHERE {_ALIVE}").fetchall()
         except (sqlite3.OperationalError, TypeError) as error:
             raise StorageUnavailable(f"{copy.name} is no catalog of Kenspeckle.") from error
     counts = dict(zip(("collections", "faces", "users", "images"), map(int, counted), strict=True))
-    return CopyFacts(str(schema), counts, dict(packs))
+    return CopyFacts(str(schema), counts, dict(packs), encrypted)
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -205,18 +229,18 @@ def _held(path: Path) -> sqlite3.Connection | None:
     the file. Raises Conflict where others have it open."""
     if not path.is_file() or _begin(path) != _MAGIC:
         return None  # SQLite would remove what lies beside it
-    connection = _connect(path, "mode=rw", patience=_PATIENCE)
+    connection = _connect(path, "mode=rw", patience=sqlite.ALONE_SECONDS)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
         # Whoever opened the old file meanwhile and waits finds that it has moved, and can't write to it.
         connection.execute("BEGIN EXCLUSIVE")
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "delete":
-            raise Conflict(IN_USE)
+            raise Conflict(sqlite.IN_USE)
     except sqlite3.DatabaseError as error:
         connection.close()
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _BUSY:
-            raise Conflict(IN_USE) from error
+            raise Conflict(sqlite.IN_USE) from error
         if code in _BROKEN:
             return None
         raise

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.catalog.connection import Database
 from kenspeckle.catalog.part import no_collection
+from kenspeckle.catalog.ring import Ring
 from kenspeckle.catalog.tables import collections, faces, images, tags, thumbnails, users
 from kenspeckle.domain import Collection, FaceRecord, User
 from kenspeckle.ports import Dump, DumpedFace
@@ -56,8 +58,9 @@ _IMAGE_AT = len(rows.FACE)
 class SqlDumps:
     """Implements `ports.Dumps`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ring: Ring) -> None:
         self._database = database
+        self._ring = ring
 
     @contextmanager
     def dump(self, collection_id: str) -> Iterator[Dump]:
@@ -72,7 +75,7 @@ class SqlDumps:
                 Collection(collection_id, pack, contract, created_at, revision, face_count, user_count, tagged),
                 int(connection.execute(_IMAGES, here).scalar_one()),
                 _users(connection, row, collection_id),
-                _faces(connection, row, collection_id),
+                _faces(connection, row, collection_id, self._ring.of(row)),
             )
 
 
@@ -81,13 +84,14 @@ def _users(connection: Connection, collection_row: int, collection_id: str) -> I
         yield rows.user(collection_id, one)
 
 
-def _faces(connection: Connection, collection_row: int, collection_id: str) -> Iterator[DumpedFace]:
+def _faces(connection: Connection, collection_row: int, collection_id: str, content: Content) -> Iterator[DumpedFace]:
     for one in _paged(connection, _FACES, collection_row):
         face = rows.face(collection_id, one)
         detail, template, jpeg = one[-3:]
         record = FaceRecord(face, rows.detail(face, detail))
-        image = rows.image(collection_id, one[_IMAGE_AT:])
-        yield DumpedFace(image, record, rows.vector(template), None if jpeg is None else bytes(jpeg))
+        image = rows.image(collection_id, one[_IMAGE_AT:], content)
+        thumbnail = None if jpeg is None else content.open(bytes(jpeg), THUMBNAIL, face.face_id)
+        yield DumpedFace(image, record, rows.vector(content.open(template, FACE, face.face_id)), thumbnail)
 
 
 def _paged(connection: Connection, statement: Any, collection_row: int) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import bindparam, delete, select, update
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import FACE
 from kenspeckle.catalog.connection import fetch
 from kenspeckle.catalog.faces import remove_faces
 from kenspeckle.catalog.log import hold, record
@@ -59,16 +60,18 @@ class Erasing(Part):
             emptied, digests = remove_faces(connection, numbers, {one.image_row for one in found.values()})
             changed = [("face", number) for number in numbers]
             names = []
+            content = self.ring.of(held.row)
             for some in chunks(sorted(owners | ({leaving} if leaving is not None else set()))):
-                for row, name, template in connection.execute(_NAMES, {"some": some}).all():
-                    names.append(name)
-                    if template is not None:
-                        changed.append(("user", row))
-                    if row == leaving:
-                        connection.execute(delete(users).where(users.c.row == row))
+                for user in connection.execute(_NAMES, {"some": some}).all():
+                    names.append(user.user_id)
+                    if user.template is not None:
+                        changed.append(("user", user.row))
+                    if user.row == leaving:
+                        connection.execute(delete(users).where(users.c.row == user.row))
                         continue
-                    left = [rows.vector(one) for _, one in fetch(connection, _MEMBERS, {"user": row})]
-                    set_template(connection, row, len(left), combine(left) if left else None)
+                    members = fetch(connection, _MEMBERS, {"user": user.row})
+                    left = [rows.vector(content.open(template, FACE, face_id)) for face_id, template in members]
+                    set_template(connection, user, len(left), combine(left) if left else None, content)
             if changed or leaving is not None:
                 record(
                     connection,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.log import hold, record
 from kenspeckle.catalog.outbox import post, told
@@ -24,6 +25,7 @@ from kenspeckle.catalog.part import (
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.errors import Conflict
 from kenspeckle.ports import NewFace, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
@@ -76,8 +78,10 @@ class Faces(Part):
     def find_indexed(
         self, collection_id: str, digest: str, external_image_id: str | None
     ) -> tuple[Image, tuple[FaceRecord, ...]] | None:
-        parameters = {"collection_id": collection_id, "digest": digest, "identity": external_image_id or ""}
-        return _indexed(collection_id, self.database.rows(_INDEXED, parameters))
+        content = self.content(collection_id)
+        name, identity = content.name(digest), external_image_id or ""
+        parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
+        return _indexed(collection_id, self.database.rows(_INDEXED, parameters), content)
 
     def add_faces(
         self,
@@ -86,20 +90,26 @@ class Faces(Part):
         faces: Sequence[NewFace],
         index_model: str,
         letters: Sequence[Letter] = (),
+        *,
+        stored_as: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         identity = external_image_id or ""
         with self.database.write() as connection:
             held = hold(connection, image.collection_id)
-            parameters = {"collection_id": image.collection_id, "digest": image.digest, "identity": identity}
+            content = self.ring.of(held.row)
+            name = content.name(image.digest)
+            if stored_as not in (None, name):
+                raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
+            parameters = {"collection_id": image.collection_id, "digest": name, "identity": identity}
             found = fetch(connection, _INDEXED, parameters)
-            known = _indexed(image.collection_id, found)
+            known = _indexed(image.collection_id, found, content)
             if known is not None:
                 return (*known, False)
             lone = found[0][0]
             if lone is not None:
                 connection.execute(_DELETE_IMAGE, {"number": lone})
-            image_row = _add_image(connection, held.row, image, identity, index_model)
-            changed = _add_faces(connection, held.row, image_row, faces)
+            image_row = _add_image(connection, held.row, image, identity, index_model, content)
+            changed = _add_faces(connection, held.row, image_row, faces, content)
             came = 1 if lone is None else 0
             record(connection, held, self.log_limit, changed, faces=len(faces), images=came)
             post(connection, letters)
@@ -113,7 +123,8 @@ class Faces(Part):
         if not found:
             raise no_face(face_id)
         face = rows.face(collection_id, found[0])
-        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(found[0][-1])
+        template = self.ring.of(row).open(found[0][-1], FACE, face_id)
+        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(template)
 
     def faces(
         self,
@@ -166,7 +177,7 @@ class Faces(Part):
         return Deleted(tuple(gone), tuple(refused)), digests
 
 
-def _indexed(collection_id: str, found: Sequence[Any]) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+def _indexed(collection_id: str, found: Sequence[Any], content: Content) -> tuple[Image, tuple[FaceRecord, ...]] | None:
     if not found:
         raise no_collection(collection_id)
     if found[0][_FACE_AT] is None:
@@ -175,7 +186,7 @@ def _indexed(collection_id: str, found: Sequence[Any]) -> tuple[Image, tuple[Fac
     for one in found:
         face = rows.face(collection_id, one[_FACE_AT:])
         records.append(FaceRecord(face, rows.detail(face, one[-1])))
-    return rows.image(collection_id, found[0][_IMAGE_AT:]), _largest_first(records)
+    return rows.image(collection_id, found[0][_IMAGE_AT:], content), _largest_first(records)
 
 
 def _largest_first(records: Sequence[FaceRecord]) -> tuple[FaceRecord, ...]:
@@ -197,12 +208,15 @@ def _record(image: Image, external_image_id: str | None, face: NewFace, index_mo
     return FaceRecord(stored, detail)
 
 
-def _add_image(connection: Connection, row: int, image: Image, identity: str, index_model: str) -> int:
+def _add_image(
+    connection: Connection, row: int, image: Image, identity: str, index_model: str, content: Content
+) -> int:
     values = {
         "collection_row": row,
         "image_id": image.image_id,
         "key": image.key,
-        "digest": image.digest,
+        "digest": content.name(image.digest),
+        "original": content.original(image.digest, image.image_id),
         "identity": identity,
         "media_type": image.media_type,
         "size": image.size,
@@ -216,7 +230,9 @@ def _add_image(connection: Connection, row: int, image: Image, identity: str, in
     return int(fetch(connection, _ADD_IMAGE, values)[0][0])
 
 
-def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence[NewFace]) -> list[tuple[str, int]]:
+def _add_faces(
+    connection: Connection, row: int, image_row: int, added: Sequence[NewFace], content: Content
+) -> list[tuple[str, int]]:
     """Returns the changes: ("face", row) of each, in the order given."""
     values = [
         {
@@ -229,13 +245,13 @@ def _add_faces(connection: Connection, row: int, image_row: int, added: Sequence
             "box_height": float(face.detail.box.height),
             "confidence": float(face.detail.confidence),
             "detail": rows.packed_detail(face.detail),
-            "template": rows.packed_vector(face.template),
+            "template": content.seal(rows.packed_vector(face.template), FACE, face.face_id),
         }
         for face in added
     ]
     numbers = [int(fetch(connection, _ADD_FACE, one)[0][0]) for one in values]
     kept = [
-        {"face_row": number, "jpeg": face.thumbnail}
+        {"face_row": number, "jpeg": content.seal(face.thumbnail, THUMBNAIL, face.face_id)}
         for number, face in zip(numbers, added, strict=True)
         if face.thumbnail is not None
     ]

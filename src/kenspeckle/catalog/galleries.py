@@ -13,7 +13,17 @@ from kenspeckle.catalog.log import hold, record
 from kenspeckle.catalog.outbox import forget_collection, post
 from kenspeckle.catalog.part import CHUNK, Part, chunks, collection_row, no_collection, referenced
 from kenspeckle.catalog.photographs import note_removals
-from kenspeckle.catalog.tables import changes, collections, faces, images, service, tags, thumbnails, users
+from kenspeckle.catalog.tables import (
+    changes,
+    collection_keys,
+    collections,
+    faces,
+    images,
+    service,
+    tags,
+    thumbnails,
+    users,
+)
 from kenspeckle.domain import Collection, Letter, Page
 from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
 
@@ -66,6 +76,11 @@ _REMOVE = tuple(
         (users.c.row, users.c.collection_row, ((users, users.c.row),)),
         (tags.c.collection_row, tags.c.collection_row, ((tags, tags.c.collection_row),)),
         (changes.c.collection_row, changes.c.collection_row, ((changes, changes.c.collection_row),)),
+        (
+            collection_keys.c.collection_row,
+            collection_keys.c.collection_row,
+            ((collection_keys, collection_keys.c.collection_row),),
+        ),
         (collections.c.row, collections.c.row, ((collections, collections.c.row),)),
     )
 )
@@ -93,7 +108,9 @@ class Galleries(Part):
                     **dict.fromkeys(("face_count", "user_count", "image_count", "log_count"), 0),
                 }
                 made = connection.execute(insert(collections), values).inserted_primary_key
-                _add_tags(connection, made[0] if made else 0, collection.tags)
+                row = int(made[0]) if made else 0
+                _add_tags(connection, row, collection.tags)
+                self.ring.begin(connection, row)
         except Conflict as error:
             raise taken from error
 
@@ -115,6 +132,7 @@ class Galleries(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             gone = _only_here(connection, held.row)
+            self.ring.destroy(connection, held.row)
             nothing = dict.fromkeys(("face_count", "user_count", "image_count"), 0)
             connection.execute(
                 update(collections).where(collections.c.row == held.row).values(collection_id=None, **nothing)
@@ -125,6 +143,7 @@ class Galleries(Part):
             connection.execute(update(service).values(floor=floor))
             forget_collection(connection, collection_id)
             post(connection, letters)
+        self.ring.forget(held.row)
         try:
             self.purge()
         except KenspeckleError:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import FACE, USER, Content
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.part import Part, no_collection
 from kenspeckle.catalog.tables import changes, collections, faces, images, users
 from kenspeckle.domain import Vector
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import Change, Stored
+
+_KINDS = {"face": FACE, "user": USER}
 
 BATCH = 10_000
 """Templates a batch of a snapshot: 5 MB at 128-D."""
@@ -66,18 +70,24 @@ _net = (
     .subquery()
 )
 _NET = (
-    select(_net.c.revision, _net.c.kind, _net.c.row, func.coalesce(faces.c.template, users.c.template))
+    select(
+        _net.c.revision,
+        _net.c.kind,
+        _net.c.row,
+        func.coalesce(faces.c.template, users.c.template),
+        func.coalesce(faces.c.face_id, users.c.user_id),
+    )
     .outerjoin(faces, and_(_net.c.kind == "face", faces.c.row == _net.c.row))
     .outerjoin(users, and_(_net.c.kind == "user", users.c.row == _net.c.row))
     .order_by(_net.c.revision, _net.c.kind, _net.c.row)
 )
 _BATCH = {
-    kind: select(table.c.row, table.c.template)
+    kind: select(table.c.row, table.c.template, name)
     .where(table.c.collection_row == bindparam("collection_row"), table.c.row > bindparam("after"))
     .where(table.c.template.is_not(None))
     .order_by(table.c.row)
     .limit(bindparam("most"))
-    for kind, table in (("face", faces), ("user", users))
+    for kind, table, name in (("face", faces, faces.c.face_id), ("user", users, users.c.user_id))
 }
 
 
@@ -132,9 +142,11 @@ def _stored(kind: str, count: int) -> Select[Any]:
     """Finds up to `count` rows; one statement for each of a few sizes, so that none is made anew for a search."""
     table = faces if kind == "face" else users
     found = (
-        select(*rows.FACE, faces.c.template).join(images, images.c.row == faces.c.image_row).outerjoin(users)
+        select(*rows.FACE, faces.c.collection_row, faces.c.template)
+        .join(images, images.c.row == faces.c.image_row)
+        .outerjoin(users)
         if kind == "face"
-        else select(*rows.USER, users.c.template).where(users.c.template.is_not(None))
+        else select(*rows.USER, users.c.collection_row, users.c.template).where(users.c.template.is_not(None))
     )
     return found.join(collections, collections.c.row == table.c.collection_row).where(
         collections.c.collection_id == bindparam("collection_id"),
@@ -162,9 +174,10 @@ class Log(Part):
             found = fetch(connection, _NET, parameters)
         if len(found) > limit:
             return None
+        content = self.ring.of(row)
         return [
-            Change(at, kind, one, None if template is None else rows.vector(template))
-            for at, kind, one, template in found
+            Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
+            for at, kind, one, template, name in found
         ]
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
@@ -177,10 +190,13 @@ class Log(Part):
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
+            content, of = self.ring.of(collection_row), _KINDS[kind]
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
             while found := fetch(connection, _BATCH[kind], values):
-                numbers, templates = zip(*found, strict=True)
+                numbers, templates, names = zip(*found, strict=True)
                 values["after"] = numbers[-1]
+                if content.encrypts:
+                    templates = tuple(map(content.open, templates, repeat(of), names))
                 yield revision, (list(numbers), _stacked(templates))
 
     def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
@@ -197,9 +213,17 @@ class Log(Part):
         parameters.update((f"row{number}", int(row)) for number, row in enumerate(wanted))
         parameters["collection_id"] = collection_id
         found = self.database.rows(_stored(kind, size), parameters)
+        if not found:
+            return []
+        content = self.ring.of(found[0][-2])
         if kind == "face":
-            return [Stored(one[0], rows.vector(one[-1]), face=rows.face(collection_id, one)) for one in found]
-        return [Stored(one[0], rows.vector(one[-1]), user=rows.user(collection_id, one)) for one in found]
+            return [
+                Stored(one[0], _opened(content, kind, one[-1], one[1]), face=rows.face(collection_id, one))
+                for one in found
+            ]
+        return [
+            Stored(one[0], _opened(content, kind, one[-1], one[1]), user=rows.user(collection_id, one)) for one in found
+        ]
 
     @staticmethod
     def _state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
@@ -208,6 +232,10 @@ class Log(Part):
             raise no_collection(collection_id)
         row, revision, floor = found[0]
         return row, revision, floor
+
+
+def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
+    return rows.vector(content.open(template, _KINDS[kind], name))
 
 
 def _stacked(templates: Sequence[bytes]) -> Vector:

@@ -15,12 +15,15 @@ from sqlalchemy import Connection, bindparam, create_engine, event, func, select
 from sqlalchemy.pool import QueuePool
 
 from kenspeckle.catalog import rows, schema, sqlite
+from kenspeckle.catalog.cipher import FACE
 from kenspeckle.catalog.connection import Database
 from kenspeckle.catalog.cursors import Cursors
+from kenspeckle.catalog.ring import Ring
 from kenspeckle.catalog.sql import LOG_LIMIT, SqlCatalog
 from kenspeckle.catalog.tables import audit, changes, collections, faces, images, removals, users
 from kenspeckle.domain import Vector
 from kenspeckle.errors import StorageUnavailable
+from kenspeckle.ports import Sealer
 
 MOST_DAMAGE = 20
 """Damaged places that are named."""
@@ -44,7 +47,7 @@ _ROWS = {
     for table in (faces, users, images)
 }
 _TEMPLATES = (
-    select(faces.c.row, faces.c.face_id, faces.c.template)
+    select(faces.c.row, faces.c.face_id, faces.c.collection_row, faces.c.template)
     .join(collections, collections.c.row == faces.c.collection_row)
     .where(collections.c.collection_id == bindparam("collection_id"), faces.c.row > bindparam("after"))
     .order_by(faces.c.row)
@@ -89,12 +92,13 @@ class Kept:
 
 
 class Look:
-    """One database file, opened read-only. `catalog` answers what reads of its port; close it at the end.
+    """One database file, opened read-only. `catalog` answers what reads of its port; close it at the end. `master` is
+    needed to read encrypted collections.
 
     A database at rest, without a write-ahead log, is opened as one that nobody writes to: SQLite would make files
     beside it otherwise. Should a service start meanwhile, `disturbed` says so, and what was seen is worth nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, master: Sealer | None = None) -> None:
         self._path = path
         self._at_rest = not _size(sqlite_log(path))
         self._seen = _state(path)
@@ -112,7 +116,7 @@ class Look:
         database = Database(
             engine, engine, _no_turn, sqlite3.Error, lambda error: sqlite.explained(error, path), _no_scrub
         )
-        self.catalog = SqlCatalog(database, Cursors(bytes(32)), LOG_LIMIT)
+        self.catalog = SqlCatalog(database, Cursors(bytes(32)), LOG_LIMIT, Ring(database, master))
 
     @property
     def disturbed(self) -> bool:
@@ -155,13 +159,14 @@ class Look:
             return Gallery(name, pack, contract, revision, dict(zip(_ROWS, counted, strict=True)), real, logged)
 
     def templates(self, collection_id: str) -> Iterator[tuple[str, Vector]]:
-        """Every face and its template, as it is stored."""
+        """Every face and its template, as it is stored; decrypted where it is encrypted."""
         after = 0
         with self._reading() as connection:
             while found := connection.execute(_TEMPLATES, {"collection_id": collection_id, "after": after}).all():
                 after = found[-1][0]
-                for _, face_id, packed in found:
-                    yield face_id, rows.vector(packed)
+                content = self.catalog.ring.of(found[0].collection_row)
+                for _, face_id, _, packed in found:
+                    yield face_id, rows.vector(content.open(packed, FACE, face_id))
 
     def photographs(self) -> Iterator[Kept]:
         """Every photograph that is kept, as often as it is indexed."""

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
+from kenspeckle.catalog.cipher import Content
 from kenspeckle.catalog.connection import Database, fetch
 from kenspeckle.catalog.cursors import Cursors
+from kenspeckle.catalog.ring import Ring
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.domain import Page
 from kenspeckle.errors import CollectionNotFound, FaceNotFound, UserNotFound
@@ -41,10 +43,18 @@ _USER_ROW = select(users.c.row).where(
 class Part:
     """Base of the catalog's parts."""
 
-    def __init__(self, database: Database, cursors: Cursors, log_limit: int) -> None:
+    def __init__(self, database: Database, cursors: Cursors, log_limit: int, ring: Ring) -> None:
         self.database = database
         self.cursors = cursors
         self.log_limit = log_limit
+        self.ring = ring
+
+    def content(self, collection_id: str) -> Content:
+        """How the collection's data is stored. Raises CollectionNotFound, StorageUnavailable."""
+        found = self.database.rows(_ROW, {"collection_id": collection_id})
+        if not found:
+            raise no_collection(collection_id)
+        return self.ring.of(found[0][0])
 
     def page(self, found: Sequence[Any], limit: int, make: Callable[[Any], T], bound: tuple[object, ...]) -> Page[T]:
         """A page of rows (number first) of which one more than `limit` was asked for."""
@@ -96,7 +106,7 @@ def chunks(values: Sequence[T]) -> list[Sequence[T]]:
 
 
 def referenced(connection: Connection, digests: Sequence[str]) -> set[str]:
-    """Those of the digests under which the bytes of some photograph, in any collection, have to lie."""
+    """Those of the names under which the bytes of some photograph, in any collection, have to lie."""
     found: set[str] = set()
     for some in chunks(digests):
         found.update(connection.execute(_REFERENCED, {"some": some}).scalars())

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import THUMBNAIL
 from kenspeckle.catalog.connection import each
 from kenspeckle.catalog.part import Part, chunks, collection_row, no_face, referenced
 from kenspeckle.catalog.tables import faces, images, removals, thumbnails
@@ -49,7 +50,7 @@ class Photographs(Part):
             found = connection.execute(statement, {"collection_row": row, "name": name}).first()
         if found is None:
             raise ImageNotFound(otherwise)
-        return rows.image(collection_id, found)
+        return rows.image(collection_id, found, self.ring.of(row))
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
         with self.database.read() as connection:
@@ -57,7 +58,16 @@ class Photographs(Part):
             found = connection.execute(_THUMBNAIL, {"collection_row": row, "face_id": face_id}).first()
         if found is None:
             raise no_face(face_id)
-        return None if found.jpeg is None else bytes(found.jpeg)
+        return None if found.jpeg is None else self.ring.of(row).open(bytes(found.jpeg), THUMBNAIL, face_id)
+
+    def photograph_name(self, collection_id: str, digest: str) -> str:
+        return self.content(collection_id).name(digest)
+
+    def seal_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
+        return self.content(collection_id).seal_photograph(digest, data)
+
+    def open_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
+        return self.content(collection_id).open_photograph(digest, data)
 
     def digests(self, among: Iterable[str]) -> set[str]:
         with self.database.read() as connection:

@@ -77,6 +77,14 @@ def wipe(path: Path, page_bytes: int, pages: Sequence[int]) -> None:
     os.fsync(file)
 
 
+def wipe_all(path: Path, page_bytes: int) -> None:
+    """As `wipe`, all pages of a database that nobody has open."""
+    wipe(path, page_bytes, suspects(path, page_bytes))
+    found = path.stat()
+    with _lock:
+        os.close(_descriptors.pop((found.st_dev, found.st_ino)))
+
+
 def _gaps(pages: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the unallocated space of each page begins and ends, (n,) and (n,); not after its begin where there is none
     or it is no page of a tree. `first` is the number of the first page, and page 0 begins with the file's header."""

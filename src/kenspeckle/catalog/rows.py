@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from kenspeckle.catalog.cipher import Content
 from kenspeckle.catalog.tables import faces, images, users
 from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
 
@@ -38,6 +39,7 @@ IMAGE = (
     images.c.created_at,
     images.c.kept,
     images.c.metadata,
+    images.c.original,
 )
 """Columns of `image`, in this order."""
 
@@ -52,14 +54,14 @@ def face(collection_id: str, columns: Sequence[Any]) -> Face:
     return Face(face_id, image_id, collection_id, identity or None, box, confidence, model, created_at, user_id)
 
 
-def image(collection_id: str, columns: Sequence[Any]) -> Image:
-    """The image of a row that begins with the columns IMAGE."""
-    image_id, key, digest, media_type, size, width, height, created_at, kept, metadata = columns[:10]
+def image(collection_id: str, columns: Sequence[Any], content: Content) -> Image:
+    """The image of a row that begins with the columns IMAGE. Raises StorageUnavailable."""
+    image_id, key, name, media_type, size, width, height, created_at, kept, metadata, original = columns[:11]
     return Image(
         image_id,
         collection_id,
         key,
-        digest,
+        content.digest(name, original, image_id),
         media_type,
         size,
         width,

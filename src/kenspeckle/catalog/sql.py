@@ -18,6 +18,7 @@ from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.log import Log
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
+from kenspeckle.catalog.ring import Ring
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
@@ -25,6 +26,8 @@ from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
 from kenspeckle.catalog.webhooks import Webhooks
 from kenspeckle.errors import SettingError
+from kenspeckle.ports import Encryption, Sealer
+from kenspeckle.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +39,43 @@ class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage,
     """Safe for many threads and for several processes on one database."""
 
     @classmethod
-    def open(cls, url: str, *, log_limit: int = LOG_LIMIT) -> Self:
+    def of(cls, settings: Settings, master: Sealer) -> Self:
+        """The catalog that settings name, seen to be as encrypted as ENCRYPTION says. Raises what `open` raises."""
+        return cls.open(settings.catalog, master=master, encryption=settings.encryption)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        log_limit: int = LOG_LIMIT,
+        master: Sealer | None = None,
+        encryption: bool | None = None,
+        alone: bool = False,
+    ) -> Self:
         """The catalog at an SQLAlchemy URL, made or migrated where needed.
 
-        Raises SettingError for a URL that can't be, StorageUnavailable where the database is damaged, out of reach
-        or newer than this program, StorageFull."""
+        `master` is what collections' keys are wrapped under; without it nothing of encrypted collections can be read.
+        `alone` keeps all other processes out until it is closed, and raises Conflict where one has the database open.
+        `encryption` says whether collections are to be encrypted, and is held against what is there; None: not.
+        Raises SettingError for a URL that can't be, or where `encryption` does not hold; StorageUnavailable where the
+        database is damaged, out of reach, newer than this program or under another master key; StorageFull."""
         try:
             parsed = make_url(url)
         except ArgumentError as error:
             raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
         if parsed.get_backend_name() != "sqlite":
             raise SettingError(f"CATALOG_URL: '{parsed.get_backend_name()}' is not supported, only sqlite is.")
-        database = sqlite.database(parsed)
+        database = sqlite.database(parsed, alone=alone)
         try:
             bring_up_to_date(database)
+            ring = Ring(database, master, new=bool(encryption))
+            ring.check()
+            if encryption is not None:
+                ring.require(encryption)
             with database.read() as connection:
                 key = connection.execute(select(service.c.cursor_key)).scalar_one()
-            catalog = cls(database, Cursors(key), log_limit)
+            catalog = cls(database, Cursors(key), log_limit, ring)
             if catalog.has_remains():
                 log.warning("a collection was being deleted when the service stopped: removing the rest of it")
                 catalog.purge()
@@ -60,6 +83,10 @@ class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage,
             database.close()
             raise
         return catalog
+
+    def encryption(self) -> Encryption:
+        """Which collections are encrypted."""
+        return self.ring.encryption()
 
     def close(self) -> None:
         """Close idle connections; the last one folds the write-ahead log into the database."""

@@ -36,6 +36,10 @@ _PRAGMAS = (
 _WRITES = "kenspeckle_writes"
 _NEARLY_FULL = 1 << 20
 
+ALONE_SECONDS = 2.0
+"""Longest wait for a process that may be about to let go."""
+
+IN_USE = "The catalog is in use: stop the service and whatever else works on the data folder, then run this again."
 FULL = "The disk of the catalog is full: nothing was stored. Make room and ask again."
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
@@ -55,21 +59,24 @@ _MEANING = {
 }
 
 
-def database(url: URL) -> Database:
+def database(url: URL, *, alone: bool = False) -> Database:
     """The database in the file that the URL names, made where it is absent: folder 0700, file 0600, WAL.
 
-    Raises SettingError for a URL without a file, StorageFull, StorageUnavailable.
+    `alone`: on one connection, which keeps all other processes out; a transaction in a transaction would wait for good.
+    Raises SettingError for a URL without a file, StorageFull, StorageUnavailable, Conflict where it can't be alone.
     """
     if not url.database or url.database == ":memory:":
         raise SettingError("CATALOG_URL names no file: write sqlite:////path/to/kenspeckle.db.", field="catalog_url")
     path = Path(url.database)
     engine = create_engine(
         url,
-        connect_args={} if "timeout" in url.query else {"timeout": BUSY_SECONDS},
-        pool_size=16,
-        max_overflow=-1,
+        connect_args={} if "timeout" in url.query else {"timeout": ALONE_SECONDS if alone else BUSY_SECONDS},
+        pool_size=1 if alone else 16,
+        max_overflow=0 if alone else -1,
         hide_parameters=True,
     )
+    if alone:
+        event.listen(engine, "connect", _connected_alone)
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begin)
     lock = threading.Lock()
@@ -97,9 +104,19 @@ def database(url: URL) -> Database:
         "BEGIN IMMEDIATE",
     )
     _make_file(path)
-    with made.translated():
-        _use_wal(engine)
+    try:
+        with made.translated():
+            _use_wal(engine)
+    except StorageUnavailable as error:
+        if alone and error.message == BUSY:
+            raise Conflict(IN_USE) from error
+        raise
     return made
+
+
+def _connected_alone(connection: Any, _record: object) -> None:
+    # From the first access on: an exclusive lock, which nobody gets while another process has the database open.
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
 
 
 def _connected(connection: Any, _record: object) -> None:

@@ -1,7 +1,8 @@
 """The catalog's tables. What the migrations make of an empty database is exactly this; a test compares the two.
 
 Portable to SQLite and PostgreSQL. Row numbers are never used twice: an index may hold one for long after the row is
-gone. Templates are float32, little-endian; times are seconds since the epoch; mappings are JSON text.
+gone. Templates are float32, little-endian; times are seconds since the epoch; mappings are JSON text. Templates and
+thumbnails of a collection that has a key are encrypted (`cipher.py`).
 """
 
 from __future__ import annotations
@@ -62,6 +63,15 @@ collections = Table(
     sqlite_autoincrement=True,
 )
 
+collection_keys = Table(
+    "collection_keys",
+    metadata,
+    Column("collection_row", _Row, ForeignKey("collections.row"), primary_key=True, autoincrement=False),
+    Column("key_id", String(32), nullable=False, unique=True),
+    Column("wrapped", LargeBinary, comment="the key, encrypted under the master key; null: destroyed, or a backup"),
+    Column("state", String(16), nullable=False, comment="encrypted, encrypting or decrypting"),
+)
+
 tags = Table(
     "tags",
     metadata,
@@ -77,7 +87,7 @@ images = Table(
     _of_collection(),
     Column("image_id", String(64), nullable=False),
     Column("key", Text, nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, comment="its name in the image store"),
     Column("identity", String(255), nullable=False, comment="external image id, empty for none"),
     Column("media_type", String(255), nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -87,6 +97,7 @@ images = Table(
     Column("metadata", Text, nullable=False),
     Column("index_model", String(255), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("original", LargeBinary, comment="encrypted: the photograph's digest; null: `digest` is it"),
     UniqueConstraint("digest", "collection_row", "identity", name="images_once"),
     Index("images_by_id", "collection_row", "image_id"),
     Index("images_by_key", "collection_row", "key"),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog import rows
+from kenspeckle.catalog.cipher import FACE, USER, Content
 from kenspeckle.catalog.log import hold, record
 from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, no_user, user_row
 from kenspeckle.catalog.tables import faces, users
@@ -54,9 +55,11 @@ class Users(Part):
 
     def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
         with self.database.read() as connection:
-            found = _user(connection, collection_row(connection, collection_id), user_id)
-        template = None if found.template is None else rows.vector(found.template)
-        return rows.user(collection_id, found), template
+            row = collection_row(connection, collection_id)
+            found = _user(connection, row, user_id)
+        if found.template is None:
+            return rows.user(collection_id, found), None
+        return rows.user(collection_id, found), rows.vector(self.ring.of(row).open(found.template, USER, user_id))
 
     def users(self, collection_id: str, limit: int, cursor: str | None) -> Page[User]:
         bound = ("users", collection_id)
@@ -68,9 +71,10 @@ class Users(Part):
 
     def user_templates(self, collection_id: str, user_id: str) -> tuple[tuple[str, Vector], ...]:
         with self.database.read() as connection:
-            row = user_row(connection, collection_row(connection, collection_id), user_id)
-            found = connection.execute(_TEMPLATES, {"user": row}).all()
-        return tuple((face_id, rows.vector(template)) for face_id, template in found)
+            row = collection_row(connection, collection_id)
+            found = connection.execute(_TEMPLATES, {"user": user_row(connection, row, user_id)}).all()
+        content = self.ring.of(row)
+        return tuple((face_id, rows.vector(content.open(template, FACE, face_id))) for face_id, template in found)
 
     def link_faces(
         self,
@@ -97,7 +101,7 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
-            set_template(connection, user.row, count, template)
+            set_template(connection, user, count, template, self.ring.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
 
     def unlink_faces(
@@ -121,7 +125,7 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            set_template(connection, user.row, count, template)
+            set_template(connection, user, count, template, self.ring.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
 
 
@@ -142,11 +146,11 @@ def _give(connection: Connection, numbers: Sequence[int], user: int | None) -> N
         connection.execute(_GIVE, {"some": some, "user": user})
 
 
-def set_template(connection: Connection, user: int, count: int, template: Vector | None) -> None:
-    """The user has so many faces now, and this template of them."""
+def set_template(connection: Connection, user: Any, count: int, template: Vector | None, content: Content) -> None:
+    """The user (its `row` and `user_id`) has so many faces now, and this template of them."""
     values = {
         "face_count": count,
         "status": "ACTIVE" if count else "CREATED",
-        "template": None if template is None else rows.packed_vector(template),
+        "template": None if template is None else content.seal(rows.packed_vector(template), USER, user.user_id),
     }
-    connection.execute(update(users).where(users.c.row == user).values(values))
+    connection.execute(update(users).where(users.c.row == user.row).values(values))

@@ -16,6 +16,7 @@ from kenspeckle.cli import (
     demo,
     doctor,
     encode,
+    encryption,
     erase,
     faces,
     index,
@@ -85,6 +86,8 @@ app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
 app.command(rich_help_panel=MANAGE)(backup.backup)
 app.command(rich_help_panel=MANAGE)(backup.restore)
+app.command(rich_help_panel=MANAGE)(encryption.encrypt)
+app.command(rich_help_panel=MANAGE)(encryption.decrypt)
 app.command(rich_help_panel=MANAGE)(transfer.export)
 app.command("import", rich_help_panel=MANAGE)(transfer.import_)
 

@@ -31,6 +31,14 @@ def backup(
             help="Put the master key in too. Whoever has such a backup has everything that is encrypted under it.",
         ),
     ] = False,
+    keyring: Annotated[
+        Path | None,
+        typer.Option(
+            "--keyring",
+            metavar="FILE",
+            help="File for the keys of encrypted collections, replaced by each backup; kenspeckle.keyring beside DEST.",
+        ),
+    ] = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
@@ -39,21 +47,32 @@ def backup(
     All collections, faces, users, keys and photographs, as they were at one moment. The file has its name only once it
     is whole; run it again after an interruption. It is biometric data: keep it as closely as the data folder. Exit
     code: 0 all is in it, 1 it failed, or photographs were missing in the store (they are named).
+
+    Encrypted collections are encrypted in it, and their keys are in a file of their own, the keyring. There has to be
+    one only: what is deleted here is gone from all backups when the next backup replaces it.
     """
     from kenspeckle.cli.output import emit, remark, say
     from kenspeckle.cli.progress import steps
+    from kenspeckle.usecases import keyring as rings
     from kenspeckle.usecases.backup import back_up
     from kenspeckle.usecases.whole_file import PARTIAL, whole_file
 
     settings = _settings(data_dir)
     source = _source(settings, with_master_key)
     path = _named(destination)
+    place = keyring or path.absolute().parent / rings.NAME
+    rings.replaceable(place, source.copies.keyring())  # before an hour of copying
+    destroyed = 0
     titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
     with whole_file(path) as file, steps(**titles) as told:
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
         # Before the file has its name: nothing leaves without its row.
         facts = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
         recorded = moved.backed_up(settings, made.counts["faces"], facts)
+        ring = source.copies.keyring()
+        if made.encrypted or place.exists():
+            destroyed = rings.replaceable(place, ring)
+            rings.write(place, ring)
     size = path.stat().st_size
     if json:
         emit(
@@ -67,6 +86,8 @@ def backup(
                 "erased_meanwhile": made.erased,
                 "master_key": with_master_key,
                 "recorded": recorded,
+                "keyring": str(place) if place.exists() else None,
+                "keys_destroyed": destroyed,
             }
         )
     else:
@@ -76,6 +97,11 @@ def backup(
             remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
         if not recorded:
             remark("Not recorded in the audit trail: the catalog has an older schema, and was left as it is.", "yellow")
+        if made.encrypted:
+            remark(f"The keys of {plural(made.encrypted, 'encrypted collection')} are not in it, but in {place}.")
+        if destroyed:
+            gone = plural(destroyed, "deleted collection")
+            remark(f"{gone} went from that keyring: no older backup beside it can be read of them any more.")
     if made.missing:
         shown, more = ", ".join(made.missing[:5]), ", ..." if len(made.missing) > 5 else ""
         remark(f"{plural(len(made.missing), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
@@ -89,6 +115,15 @@ def restore(
         bool, typer.Option("--replace", help="Move aside the catalog that is in the data folder already.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Only verify the backup; restore nothing.")] = False,
+    keyring: Annotated[
+        Path | None,
+        typer.Option(
+            "--keyring", metavar="FILE", help="Keys of encrypted collections; kenspeckle.keyring beside SRC, if there."
+        ),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out collections whose keys were destroyed.")
+    ] = False,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
@@ -99,6 +134,7 @@ def restore(
     """
     from kenspeckle.cli.output import emit, remark, say
     from kenspeckle.cli.progress import steps
+    from kenspeckle.usecases import keyring as rings
     from kenspeckle.usecases import restore as use
     from kenspeckle.usecases.archive.reading import Archive
 
@@ -111,7 +147,11 @@ def restore(
         else:
             settings = _settings(data_dir)
             target = _target(settings)
-            done = use.restore(archive, target, replace=replace, told=told)
+            place = keyring or source.absolute().parent / rings.NAME
+            ring = rings.read(place) if keyring or place.exists() else None
+            done = use.restore(
+                archive, target, replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable
+            )
             facts = {
                 "data_dir": str(settings.data_dir),
                 "counts": done.counts,
@@ -121,12 +161,15 @@ def restore(
                 "master_key_needed": done.key_needed,
                 "aside": str(done.aside) if done.aside else None,
                 "recorded": _record_restore(settings, source, done),
+                "left_out": list(done.left_out),
             }
     if json:
         emit(facts)
         return
     what = f"{_counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
     say(f"{what} {'are whole' if check else 'restored'}.")
+    if facts.get("left_out"):
+        remark(f"{plural(len(facts['left_out']), 'collection')} left out, whose keys were destroyed.", "yellow")
     if facts.get("master_key_needed"):
         remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
     if facts.get("aside"):
@@ -144,7 +187,7 @@ def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
     facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
     if done.aside is not None:
         facts["replaced"] = moved.anchor_of(done.aside / file_of(settings.catalog).name)
-    return moved.restored(settings, source_key(settings), done.counts["faces"], facts)
+    return moved.restored(settings, done.counts["faces"], facts)
 
 
 @contextmanager
@@ -160,8 +203,9 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
 
 def source_key(settings: Settings) -> Path:
     """The file of the master key, whether it is there or not."""
-    named = settings.master_key_file
-    return Path(named).expanduser() if named else settings.data_dir / "master.key"
+    from kenspeckle.catalog.master import file_of
+
+    return file_of(settings)
 
 
 def software() -> str:

@@ -33,9 +33,10 @@ def opened(data_dir: Path | None) -> Iterator[Instance]:
     from kenspeckle.catalog.sql import SqlCatalog
 
     settings = settings_.load({"data_dir": data_dir})
-    catalog = SqlCatalog.open(settings.catalog)
+    master = MasterKey.of(settings)
+    # Whatever ENCRYPTION says in this shell: nothing that makes collections comes this way.
+    catalog = SqlCatalog.open(settings.catalog, master=master)
     try:
-        master = MasterKey.of(settings)
         recorder = recorder_of(settings, catalog, master)
         try:
             yield Instance(settings, catalog, master, recorder)

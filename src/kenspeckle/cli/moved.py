@@ -30,7 +30,7 @@ def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) 
     return True
 
 
-def restored(settings: Settings, key_file: Path, face_count: int, facts: Mapping[str, object]) -> bool:
+def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
     """Record a restore in the trail of what was restored; whether it could be sealed under the key that is there.
 
     Under another key than the backup's, the row would look like a forgery. Raises StorageFull, StorageUnavailable."""
@@ -40,14 +40,14 @@ def restored(settings: Settings, key_file: Path, face_count: int, facts: Mapping
     from kenspeckle.catalog.master import MasterKey
     from kenspeckle.errors import KenspeckleError
 
-    with closing(Look(file_of(settings.catalog))) as look:
+    master = MasterKey.of(settings, create=False)
+    with closing(Look(file_of(settings.catalog), master)) as look:
         head = look.catalog.audit_head()
-    if head.begun:
         try:
-            key = MasterKey(key_file, settings.master_key, create=False).derive(PURPOSE)
+            look.catalog.ring.check()
+            if head.begun and not is_sealed(head, master.derive(PURPOSE)):
+                return False
         except KenspeckleError:
-            return False
-        if not is_sealed(head, key):
             return False
     _record(settings, RESTORE, face_count, facts)
     return True

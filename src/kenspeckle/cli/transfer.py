@@ -149,11 +149,12 @@ def import_(
 
 @contextmanager
 def _catalog(data_dir: Path | None) -> Iterator[tuple[SqlCatalog, Settings]]:
+    from kenspeckle.catalog.master import MasterKey
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.settings import load
 
     settings = load({"data_dir": data_dir})
-    catalog = SqlCatalog.open(settings.catalog)
+    catalog = SqlCatalog.of(settings, MasterKey.of(settings))
     try:
         yield catalog, settings
     finally:
@@ -175,10 +176,14 @@ def _source(catalog: SqlCatalog, settings: Settings) -> Source:
     from kenspeckle.catalog.dump import SqlDumps
     from kenspeckle.images.store import open_images
     from kenspeckle.usecases.export import Source
+    from kenspeckle.usecases.photographs import Photographs
     from kenspeckle.vision import packs
 
     return Source(
-        SqlDumps(catalog.database), open_images(settings.images), lambda pack: packs.get(pack).dimension, software()
+        SqlDumps(catalog.database, catalog.ring),
+        Photographs(open_images(settings.images), catalog),
+        lambda pack: packs.get(pack).dimension,
+        software(),
     )
 
 

@@ -11,7 +11,20 @@ from pathlib import Path
 
 from kenspeckle.catalog.backup import file_of
 from kenspeckle.catalog.look import Look
-from kenspeckle.doctor import clock, database, folder, galleries, master, models, network, photographs, room, setting
+from kenspeckle.catalog.master import MasterKey
+from kenspeckle.doctor import (
+    clock,
+    database,
+    encryption,
+    folder,
+    galleries,
+    master,
+    models,
+    network,
+    photographs,
+    room,
+    setting,
+)
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient, Told
 from kenspeckle.errors import KenspeckleError
@@ -48,6 +61,7 @@ CATALOG = (
     Check("index", "Search index", galleries.check_index, catalog=True, local=True),
     Check("photographs", "Photographs", photographs.check, catalog=True, local=True),
     Check("master_key", "Master key", master.check_key, catalog=True),
+    Check("encryption", "Encryption", encryption.check, catalog=True, local=True),
     Check("audit", "Audit trail", master.check_trail, catalog=True),
     Check("clock", "Clock", clock.check, catalog=True),
     Check("network", "Network", network.check),
@@ -70,7 +84,7 @@ def _catalog(patient: Patient) -> Iterable[Examined]:
         look: Look | None = None
         with suppress(KenspeckleError, OSError):
             file = file_of(patient.settings.catalog)
-            look = Look(file) if readable(file) else None
+            look = Look(file, _master(patient)) if readable(file) else None
         try:
             found = [_run(check, replace(patient, look=look)) for check in CATALOG]
         finally:
@@ -79,6 +93,13 @@ def _catalog(patient: Patient) -> Iterable[Examined]:
         if look is None or not look.disturbed or attempt == TRIES - 1:
             return found
     return found
+
+
+def _master(patient: Patient) -> MasterKey | None:
+    """None where settings contradict each other, which their own check tells."""
+    with suppress(KenspeckleError):
+        return patient.master
+    return None
 
 
 def _run(check: Check, patient: Patient) -> Examined:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kenspeckle.catalog.look import Look
-from kenspeckle.catalog.master import MasterKey
+from kenspeckle.catalog.master import MasterKey, file_of
 from kenspeckle.settings import Settings
 
 Told = Callable[[str, int, int], None]
@@ -39,10 +39,9 @@ class Patient:
     @property
     def key_file(self) -> Path:
         """The file of the master key, whether it is there or not."""
-        named = self.settings.master_key_file
-        return Path(named).expanduser() if named else self.settings.data_dir / "master.key"
+        return file_of(self.settings)
 
     @property
     def master(self) -> MasterKey:
-        """The master key as it is; none is made."""
-        return MasterKey(self.key_file, self.settings.master_key, create=False)
+        """The master key as it is; none is made. Raises SettingError where two are named."""
+        return MasterKey.of(self.settings, create=False)

@@ -51,6 +51,13 @@ def _uses(settings: Settings) -> tuple[Callable[[], object], ...]:
 
 
 def _keys(settings: Settings, found: Examined) -> None:
+    if settings.master_key_kms and (settings.master_key or settings.master_key_file):
+        found.fault(
+            "kms_and_another_key",
+            "MASTER_KEY_KMS and another setting both name a master key.",
+            _NO_START,
+            "Unset one of them",
+        )
     if settings.master_key and settings.master_key_file:
         found.warn(
             "two_master_keys",

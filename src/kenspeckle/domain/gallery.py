@@ -74,7 +74,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A photograph known to a collection. Its bytes lie in the image store under `digest` (sha256, hex)."""
+    """A photograph known to a collection. `digest` is the SHA-256 (hex) of its bytes as they came; they lie in the
+    image store under the name that `ports.Vault` gives it."""
 
     image_id: str
     collection_id: str

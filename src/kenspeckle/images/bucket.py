@@ -44,13 +44,13 @@ class BucketImages:
         for digest in wanted:
             self._remove(self._key(digest))
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
         found = list(self._staged())
         wanted = referenced({digest for digest, _, _ in found}) if found else set()
         for digest, key, modified in found:
             if digest in wanted and not self._there(self._key(digest)) and self._whole(digest, key):
                 _Staged(self._client, self._bucket, key, self._key(digest)).publish()
-            elif modified < time.time() - OLD_SECONDS:
+            elif alone or modified < time.time() - OLD_SECONDS:
                 self._remove(key)
 
     @property

@@ -1,10 +1,14 @@
-"""Digests as names: only the lower-case hexadecimal form of a SHA-256 ever becomes a path or a key."""
+"""Digests as names: only the lower-case hexadecimal form of a SHA-256 ever becomes a path or a key.
+
+The name of an encrypted photograph has the same form, but is made with a key (`domain.encrypted`).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
+
+from kenspeckle.domain import encrypted
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STAGED = re.compile(r"([0-9a-f]{64})\.[0-9a-f]{16}")
@@ -40,4 +44,5 @@ def of_staged(name: str) -> str | None:
 
 
 def matches(digest: str, data: bytes) -> bool:
-    return hashlib.sha256(data).hexdigest() == digest
+    """Whether these bytes were stored under this name."""
+    return encrypted.whole(digest, data)

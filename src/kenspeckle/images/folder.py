@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import threading
 import time
@@ -99,13 +100,13 @@ class FolderImages:
                     path.unlink()
         _sync_folder(self._staging)
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
         with _disk_errors():
             try:
                 names = sorted(entry.name for entry in os.scandir(self._staging))
             except FileNotFoundError:
                 return
-            old = time.time() - (0 if self._alone() else OLD_SECONDS)
+            old = math.inf if alone else time.time() - (0 if self._alone() else OLD_SECONDS)
             found = [(digest, self._staging / name) for name in names if (digest := digests.of_staged(name))]
             wanted = referenced({digest for digest, _ in found})
             for digest, path in found:

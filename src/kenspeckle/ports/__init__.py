@@ -11,9 +11,10 @@ from kenspeckle.ports.engine import Engine, Photo
 from kenspeckle.ports.images import Images, Staged
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
-from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Seat, Seats
+from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, Seat, Seats
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.trail import AuditQuery, Trail
+from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
 from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
 
 __all__ = [
@@ -21,18 +22,22 @@ __all__ = [
     "Carrier",
     "Catalog",
     "Change",
+    "Converting",
     "Copies",
     "CopyFacts",
     "Deriver",
     "Dump",
     "DumpedFace",
     "Dumps",
+    "Encryption",
     "Engine",
     "Gone",
     "Images",
     "Index",
+    "Keyring",
     "Keys",
     "NewFace",
+    "Pending",
     "Photo",
     "Recognizer",
     "Sealer",
@@ -40,9 +45,11 @@ __all__ = [
     "Seats",
     "Staged",
     "Stored",
+    "StoredImage",
     "Tell",
     "Trail",
     "Usage",
     "Used",
+    "Vault",
     "Webhooks",
 ]

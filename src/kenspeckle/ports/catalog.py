@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Letter, Page, User, Vector
+from kenspeckle.ports.vault import Vault
 from kenspeckle.ports.webhooks import Tell
 
 
@@ -44,15 +45,19 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Faces that were erased, users that went or lost some of them, digests of images that nothing refers to now."""
+    """Faces that were erased, users that went or lost some of them, names in the image store (`Vault.photograph_name`)
+    of images that nothing refers to now."""
 
     face_ids: tuple[str, ...]
     users: tuple[str, ...]
     digests: tuple[str, ...]
 
 
-class Catalog(Protocol):
+class Catalog(Vault, Protocol):
     """The truth: one SQL database. Every method is one transaction; when it returns, it is on disk.
+
+    `Image.digest` is that of the photograph as it came. What deletions return, `digests`, `removals` and `removed`
+    speak of names in the image store, which are these digests where a collection is not encrypted.
 
     Raises StorageFull and StorageUnavailable from any method; NotFound kinds where the thing named is not there.
     """
@@ -89,10 +94,13 @@ class Catalog(Protocol):
         faces: Sequence[NewFace],
         index_model: str,
         letters: Sequence[Letter] = (),
+        *,
+        stored_as: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         """Store image and faces, raise the revision, log the changes; `letters` go out in the same transaction. Where
         this image is already stored under this identity with faces, nothing is written and what is stored returns with
-        False. Raises CollectionNotFound."""
+        False. `stored_as` is the name that the photograph was staged under: Conflict where the collection was deleted
+        and made anew meanwhile, with another key. Raises CollectionNotFound."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...

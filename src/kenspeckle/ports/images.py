@@ -19,14 +19,16 @@ class Staged(Protocol):
 
 
 class Images(Protocol):
-    """Photographs by content digest. A name that a client chose never becomes a path."""
+    """Photographs by content digest, or by the name that `Vault` gives an encrypted one. A name that a client chose
+    never becomes a path."""
 
     def stage(self, digest: str, data: bytes) -> Staged:
         """On disk when it returns. Raises StorageFull, StorageUnavailable."""
         ...
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]]) -> None:
-        """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old."""
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
+        """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old, or at
+        once where the caller knows that it is `alone` at work."""
         ...
 
     def put(self, digest: str, data: bytes) -> None:
@@ -34,7 +36,7 @@ class Images(Protocol):
         ...
 
     def get(self, digest: str) -> bytes:
-        """Raises ImageNotFound; StorageUnavailable where the bytes no longer have that digest."""
+        """Raises ImageNotFound; StorageUnavailable where the bytes no longer are those that were stored under it."""
         ...
 
     def delete(self, digests: Iterable[str]) -> None:

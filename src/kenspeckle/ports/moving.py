@@ -13,24 +13,40 @@ from kenspeckle.domain import Collection, FaceRecord, Image, User, Vector
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """What a copy of the catalog holds: version of its schema, counts as `Catalog.counts`, packs by contract."""
+    """What a copy of the catalog holds: version of its schema, counts as `Catalog.counts`, packs by contract, how many
+    collections are encrypted."""
 
     schema: str
     counts: Mapping[str, int]
     packs: Mapping[str, str]
+    encrypted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The keys of a service's encrypted collections by id, wrapped under the master key. `instance` tells services
+    apart."""
+
+    instance: str
+    keys: Mapping[str, bytes]
 
 
 class Copies(Protocol):
     """Whole copies of the catalog's database, for backup. Raises StorageFull and StorageUnavailable from any method."""
 
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
-        """Copy one moment into a new file, sound and on disk when it returns, while others read and write.
+        """Copy one moment into a new file, sound and on disk when it returns, while others read and write. Keys of
+        encrypted collections are not in it.
 
         `progress` is told bytes done and to do."""
         ...
 
+    def keyring(self) -> Keyring:
+        """The keys of all collections that there are now."""
+        ...
+
     def digests(self, copy: Path) -> Iterator[str]:
-        """Digests of the photographs that the copy needs, each once, in order."""
+        """Names in the image store of the photographs that the copy needs, each once, in order."""
         ...
 
     def referenced(self, among: Iterable[str]) -> set[str]:
@@ -64,6 +80,14 @@ class Seats(Protocol):
 
     def prepare(self, new: Path) -> CopyFacts:
         """Bring a copy up to date and see that it is sound. Raises StorageUnavailable where it can't be used."""
+        ...
+
+    def unlock(self, new: Path, keys: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Put keys of encrypted collections into a copy that was prepared; the collections that lack theirs."""
+        ...
+
+    def leave_out(self, new: Path) -> CopyFacts:
+        """Remove the collections that lack their keys."""
         ...
 
     def digests(self, among: Iterable[str]) -> set[str]:

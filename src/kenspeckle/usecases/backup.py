@@ -30,13 +30,14 @@ Told = Callable[[str, int, int], None]
 @dataclass(frozen=True, slots=True)
 class Backup:
     """What a backup holds. `missing` are photographs that the catalog needs and the store has not, or has damaged;
-    `erased` those that were deleted while the backup was made."""
+    `erased` those that were deleted while the backup was made; `encrypted` counts collections."""
 
     counts: dict[str, int]
     photographs: int
     photograph_bytes: int
     missing: tuple[str, ...]
     erased: int
+    encrypted: int = 0
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts
             f"None of the {total} photographs can be read: check KENSPECKLE_IMAGES_URL and the rights on that place."
         )
     erased = total - tally.photographs - len(missing)
-    return Backup(dict(facts.counts), tally.photographs, tally.size, tuple(missing), erased)
+    return Backup(dict(facts.counts), tally.photographs, tally.size, tuple(missing), erased, facts.encrypted)
 
 
 def _add(images: Images, writer: Writer, digest: str, tally: _Tally) -> bool:
@@ -132,6 +133,7 @@ def _manifest(source: Source, made: Backup, facts: CopyFacts, moment: float) -> 
         "missing": len(made.missing),
         "missing_digests": list(made.missing[:NAMED]),
         "erased_meanwhile": made.erased,
+        "encrypted": facts.encrypted,
         "master_key": source.master_key is not None,
         "master_key_left_out": source.has_key and source.master_key is None,
     }

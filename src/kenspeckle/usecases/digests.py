@@ -1,4 +1,4 @@
-"""Locks by image digest: storing a photograph and removing it because its last face went must not overlap."""
+"""Locks by names in the image store: storing a photograph and removing it with its last face must not overlap."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ STRIPES = 64
 
 
 class DigestLocks:
-    """A fixed set of locks; each digest has one. Taken in order, so that two holders of several never deadlock."""
+    """A fixed set of locks; each name has one. Taken in order, so that two holders of several never deadlock."""
 
     def __init__(self) -> None:
         self._locks = [threading.Lock() for _ in range(STRIPES)]
 
     @contextmanager
     def hold(self, digests: Iterable[str]) -> Iterator[None]:
-        """Hold the locks of all these digests (sha256, hex)."""
+        """Hold the locks of all these names (64 hexadecimal digits)."""
         with ExitStack() as stack:
             for stripe in sorted({int(digest[:8], 16) % STRIPES for digest in digests}):
                 stack.enter_context(self._locks[stripe])

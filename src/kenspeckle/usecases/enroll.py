@@ -61,10 +61,11 @@ class Enrolment:
             return Indexed(known[0].image_id, known[1], (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
-        writing = self._stagers.submit(parts.images.stage, digest, image) if parts.settings.keep_images else None
+        stage = parts.photographs.stage
+        writing = self._stagers.submit(stage, collection_id, digest, image) if parts.settings.keep_images else None
         try:
             faces, unindexed = self._analyse(photo, quality or parts.settings.quality_filter, most)
-            staged = writing.result() if writing else None
+            stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
             raise
@@ -84,7 +85,7 @@ class Enrolment:
         if not faces:
             _discard(writing)
             return Indexed(record.image_id, (), unindexed, model, created=True)
-        return self._store(record, external_image_id, faces, unindexed, staged)
+        return self._store(record, external_image_id, faces, unindexed, staged, stored_as)
 
     def _analyse(
         self, photo: Photo, quality: QualityFilter, most: int
@@ -111,20 +112,21 @@ class Enrolment:
         faces: Sequence[NewFace],
         unindexed: tuple[UnindexedFace, ...],
         staged: Staged | None,
+        stored_as: str | None,
     ) -> Indexed:
         parts = self.parts
-        with parts.timed("store"), parts.digests.hold([record.digest]):
-            try:
+        try:
+            with parts.timed("store"), parts.digests.hold([stored_as] if stored_as else []):
                 letters = parts.announcer.indexed(record, external_image_id, faces)
                 stored, records, created = parts.catalog.add_faces(
-                    record, external_image_id, faces, parts.engine.pack.version, letters
+                    record, external_image_id, faces, parts.engine.pack.version, letters, stored_as=stored_as
                 )
-            except KenspeckleError:
                 if staged is not None:
-                    staged.discard()
-                raise
+                    _publish(staged)
+        except KenspeckleError:
             if staged is not None:
-                _publish(staged)
+                staged.discard()
+            raise
         if letters:
             parts.announcer.nudge()
         return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
@@ -165,7 +167,7 @@ class Enrolment:
     def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
         record = self.parts.catalog.image(rules.collection_id(collection_id), key)
-        return record, self.parts.images.get(record.digest)
+        return record, self.parts.photographs.get(collection_id, record.digest)
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
@@ -175,7 +177,7 @@ class Enrolment:
             return kept
         record, _ = parts.catalog.face(collection_id, face_id)
         digest = parts.catalog.image_of(collection_id, record.face.image_id).digest
-        photo = parts.engine.open(parts.images.get(digest))
+        photo = parts.engine.open(parts.photographs.get(collection_id, digest))
         with parts.gate.turn():
             return parts.engine.thumbnail(photo, record.detail.box)
 
@@ -188,6 +190,6 @@ def _publish(staged: Staged) -> None:
         log.exception("a photograph could not be moved into its place; the next start will do it")
 
 
-def _discard(writing: Future[Staged] | None) -> None:
+def _discard(writing: Future[tuple[str, Staged]] | None) -> None:
     if writing is not None and writing.exception() is None:
-        writing.result().discard()
+        writing.result()[1].discard()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
-from kenspeckle.ports import Dump, Dumps, Images
+from kenspeckle.ports import Dump, Dumps
 from kenspeckle.usecases import lines
 from kenspeckle.usecases.archive.form import FACES, photograph
 from kenspeckle.usecases.archive.writing import Writer
 from kenspeckle.usecases.backup import Told
+from kenspeckle.usecases.photographs import Photographs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Source:
     """Where collections are read from. `dimension(pack)` is the length of a pack's templates."""
 
     dumps: Dumps
-    images: Images
+    photographs: Photographs
     dimension: Callable[[str], int]
     software: str
     now: Callable[[], float] = time.time
@@ -52,7 +53,7 @@ def export(source: Source, collection_id: str, file: IO[bytes], *, scratch: Path
                 done, digests = _Lines(write, with_images=True).all(dump, header, told)
             # After the moment that the lines show, deleted photographs may be gone from the store.
             for number, packed in enumerate(sorted(digests), 1):
-                _photograph(source.images, writer, packed.hex(), done)
+                _photograph(source.photographs, collection_id, writer, packed.hex(), done)
                 told("photographs", number, len(digests))
             writer.finish(
                 {
@@ -85,9 +86,9 @@ def _header(source: Source, dump: Dump, moment: float, with_images: bool) -> lin
     )
 
 
-def _photograph(images: Images, writer: Writer, digest: str, done: Exported) -> None:
+def _photograph(photographs: Photographs, collection_id: str, writer: Writer, digest: str, done: Exported) -> None:
     try:
-        data = images.get(digest)
+        data = photographs.get(collection_id, digest)
     except (ImageNotFound, StorageUnavailable):
         done.missing.append(digest)
         return

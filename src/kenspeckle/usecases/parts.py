@@ -13,6 +13,7 @@ from kenspeckle.ports import Catalog, Engine, Images, Index
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.digests import DigestLocks
 from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.photographs import Photographs
 from kenspeckle.usecases.scrubber import Scrubber
 from kenspeckle.usecases.webhooks.announcing import Announcer
 
@@ -36,6 +37,11 @@ class Parts:
     digests: DigestLocks = field(default_factory=DigestLocks)
     scrubber: Scrubber = field(default_factory=Scrubber)
     announcer: Announcer = field(default_factory=Announcer)
+
+    @property
+    def photographs(self) -> Photographs:
+        """The photographs of collections, each in the form in which it is stored."""
+        return Photographs(self.images, self.catalog)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

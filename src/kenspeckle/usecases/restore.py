@@ -16,21 +16,32 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kenspeckle.errors import Conflict, ImageNotFound, InvalidValue, StorageUnavailable
-from kenspeckle.ports import Images, Seat, Seats
+from kenspeckle.ports import Images, Keyring, Seat, Seats
 from kenspeckle.usecases.archive.form import CATALOG, MASTER_KEY, SUMS, Member
 from kenspeckle.usecases.archive.reading import Archive, Verified
 from kenspeckle.usecases.backup import FORMAT, VERSION, Told
-from kenspeckle.usecases.whole_file import disk_errors, sync_folder
+from kenspeckle.usecases.whole_file import disk_errors, replace_file, sync_folder
 
 STAGING: Final = "restoring"
 """Folder beside the catalog in which a restore works; a later one removes what an earlier one left."""
 
-SHOWN: Final = ("created_at", "software", "schema", "packs", "counts", "photographs", "missing", "master_key")
+SHOWN: Final = (
+    "created_at",
+    "software",
+    "schema",
+    "packs",
+    "counts",
+    "photographs",
+    "missing",
+    "master_key",
+    "encrypted",
+)
 """What of a manifest is for people and programs to see."""
 
 _WRITERS: Final = 4
 """Photographs that are synced at once: the disk does several in the time of one."""
 _MAX_KEY: Final = 4096
+_NAMED: Final = 5
 
 
 class Shelf(Protocol):
@@ -61,7 +72,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What is there now. `aside` is the folder of what was there before, if anything was; `key_needed` tells that the
-    service had a master key which is neither in the backup nor here."""
+    service had a master key which is neither in the backup nor here; `left_out` are collections without their keys."""
 
     counts: dict[str, int]
     photographs: int
@@ -71,6 +82,7 @@ class Restored:
     aside: Path | None
     made: str = ""
     """When the backup was made, as its manifest says."""
+    left_out: tuple[str, ...] = ()
 
 
 def check(archive: Archive, told: Told) -> Verified:
@@ -90,9 +102,18 @@ def check(archive: Archive, told: Told) -> Verified:
     return verified
 
 
-def restore(archive: Archive, target: Target, *, replace: bool, told: Told) -> Restored:
-    """Verify, then restore. Raises InvalidValue for a bad backup, Conflict where the place is taken or in use,
-    StorageFull, StorageUnavailable; then what was there is as it was."""
+def restore(
+    archive: Archive,
+    target: Target,
+    *,
+    replace: bool,
+    told: Told,
+    keyring: Keyring | None = None,
+    skip_unreadable: bool = False,
+) -> Restored:
+    """Verify, then restore. Encrypted collections need their keys in the `keyring`; those that it lacks are left out
+    where `skip_unreadable`. Raises InvalidValue for a bad backup, Conflict where the place is taken or in use or keys
+    are lacking, StorageFull, StorageUnavailable; then what was there is as it was."""
     if not replace:
         with target.seats.reserve(replace=False):
             pass  # what will be refused is refused before an hour of reading
@@ -105,23 +126,35 @@ def restore(archive: Archive, target: Target, *, replace: bool, told: Told) -> R
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(mode=0o700)
             try:
-                return _restore(archive, verified, target, seat, key, told)
+                return _restore(archive, verified, target, seat, key, told, keyring, skip_unreadable)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 
 
 def _restore(
-    archive: Archive, verified: Verified, target: Target, seat: Seat, key: bytes | None, told: Told
+    archive: Archive,
+    verified: Verified,
+    target: Target,
+    seat: Seat,
+    key: bytes | None,
+    told: Told,
+    keyring: Keyring | None,
+    skip_unreadable: bool,
 ) -> Restored:
     staged = target.folder / STAGING / CATALOG
     _extract(archive, verified.plain[CATALOG], staged)
     facts = target.seats.prepare(staged)
     if dict(facts.counts) != verified.manifest.get("counts"):
         raise InvalidValue("The backup's catalog does not hold what its manifest says.")
+    locked = target.seats.unlock(staged, keyring.keys if keyring else {})
+    if locked:
+        if not skip_unreadable:
+            raise Conflict(_lacking(locked, keyring))
+        facts = target.seats.leave_out(staged)
     count = _stage(archive, verified.photographs, target.images, told)
     aside = _keep(target, seat) if seat.taken else None
     if key is not None:
-        _write(target.master_key, key)
+        replace_file(target.master_key, key)
     seat.put(staged)
     # From here on the new service is there; the rest, a start would do.
     told("finish", 0, 1)
@@ -138,6 +171,22 @@ def _restore(
         key_needed=manifest.get("master_key_left_out") is True and not target.master_key.exists(),
         aside=aside,
         made=str(manifest.get("created_at", "")),
+        left_out=locked,
+    )
+
+
+def _lacking(locked: tuple[str, ...], keyring: Keyring | None) -> str:
+    """What is said of encrypted collections without their keys."""
+    names = ", ".join(f"'{one}'" for one in locked[:_NAMED]) + (", ..." if len(locked) > _NAMED else "")
+    if keyring is None:
+        return (
+            f"Collections of the backup are encrypted ({names}), and their keys are in the keyring, which is not here: "
+            "name that file with --keyring."
+        )
+    return (
+        f"The keyring has no key for collections of the backup: {names}. Where they were deleted after it was made, "
+        "nothing can read them any more, as it should be: add --skip-unreadable to restore the rest. Where not, the "
+        "keyring is older than the backup: name the newest with --keyring."
     )
 
 
@@ -192,7 +241,7 @@ def _keep(target: Target, seat: Seat) -> Path:
     if target.shelf is not None:
         target.shelf.keep(aside / "images")
     if target.master_key.is_file():
-        _write(aside / "master.key", target.master_key.read_bytes())
+        replace_file(aside / target.master_key.name, target.master_key.read_bytes())
     sync_folder(aside)
     sync_folder(aside.parent)
     return aside
@@ -212,15 +261,3 @@ def _new_key(archive: Archive, verified: Verified, place: Path) -> bytes | None:
     if place.read_bytes() != key:
         raise Conflict(f"{place} is another master key than the backup's; move it away first, and keep it.")
     return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)

@@ -26,6 +26,7 @@ from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, Photo, Staged
 from kenspeckle.usecases import lines, rules
 from kenspeckle.usecases.backup import Told
 from kenspeckle.usecases.export_file import ExportFile
+from kenspeckle.usecases.photographs import Photographs
 from kenspeckle.usecases.users import combined
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,8 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
     identity, name = first.record.face.external_image_id, first.image.collection_id
     known = target.catalog.find_indexed(name, first.image.digest, identity)
     if known is None or not known[1]:
-        image, staged = _image(target, source, first.image)
+        image, photograph = _image(target, source, first.image)
+        name_there, staged = photograph or (None, None)
         faces = [
             NewFace(
                 one.record.face.face_id, one.record.detail, one.template, None if staged else _thumbnail(target, one)
@@ -182,7 +184,9 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
             for one in group
         ]
         try:
-            _, records, created = target.catalog.add_faces(image, identity, faces, first.record.face.index_model)
+            _, records, created = target.catalog.add_faces(
+                image, identity, faces, first.record.face.index_model, stored_as=name_there
+            )
         except KenspeckleError as error:
             if staged is not None:
                 staged.discard()
@@ -207,8 +211,8 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
             users.faces.setdefault(one.record.face.user_id, []).append(here)
 
 
-def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, Staged | None]:
-    """The image with what its bytes say of themselves, staged; not kept where there are none that can be used."""
+def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tuple[str, Staged] | None]:
+    """The image with what its bytes say of themselves, and its name, staged; not kept where no bytes can be used."""
     data = source.photograph(image.digest) if image.kept and target.keep_images else None
     photo = _opened(target, data) if data is not None else None
     if data is None or photo is None:
@@ -216,7 +220,8 @@ def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, Sta
     facts = replace(
         image, kept=True, size=len(data), media_type=photo.media_type, width=photo.width, height=photo.height
     )
-    return facts, target.images.stage(image.digest, data)
+    photographs = Photographs(target.images, target.catalog)
+    return facts, photographs.stage(image.collection_id, image.digest, data)
 
 
 def _thumbnail(target: Target, face: DumpedFace) -> bytes | None:

@@ -45,6 +45,20 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         sync_folder(path.parent)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """The data instead of what is there, in one step and on disk, 0600. Raises StorageFull, StorageUnavailable."""
+    beside = path.with_name(path.name + ".new")
+    with disk_errors(path):
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Errors of the file system in our words; `path` is what is read or written."""

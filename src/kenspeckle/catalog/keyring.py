@@ -1,0 +1,69 @@
+"""Keys of collections in copies of the SQLite database: taken out of a backup's, put back into a restored one."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
+
+from kenspeckle.ports import Keyring
+
+_ALIVE: Final = "collection_row IN (SELECT row FROM collections WHERE collection_id IS NOT NULL)"
+_LOCKED: Final = (
+    "SELECT row FROM collections JOIN collection_keys ON collection_row = row "
+    "WHERE wrapped IS NULL AND collection_id IS NOT NULL"
+)
+
+
+def encrypted(connection: sqlite3.Connection) -> int:
+    """How many collections have a key, or had one that was taken out."""
+    if not _there(connection):
+        return 0
+    return int(connection.execute(f"SELECT count(*) FROM collection_keys WHERE {_ALIVE}").fetchone()[0])
+
+
+def read(connection: sqlite3.Connection) -> Keyring:
+    """The wrapped keys of all collections."""
+    (cursor_key,) = connection.execute("SELECT cursor_key FROM service").fetchone()
+    # Two services never share this; what it is made of can't be had from it.
+    instance = hashlib.sha256(b"kenspeckle instance, 1" + cursor_key).hexdigest()[:32]
+    keys = "SELECT key_id, wrapped FROM collection_keys WHERE wrapped IS NOT NULL"
+    found = connection.execute(f"{keys} AND {_ALIVE}") if _there(connection) else ()
+    return Keyring(instance, {key_id: bytes(wrapped) for key_id, wrapped in found})
+
+
+def take_out(connection: sqlite3.Connection) -> bool:
+    """Remove the wrapped keys from a copy that nobody else uses; whether there were any. Old bytes of its pages are
+    left in their unallocated space."""
+    if not _there(connection):
+        return False
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA journal_mode=MEMORY")  # what is overwritten must not lie beside the copy
+    return connection.execute("UPDATE collection_keys SET wrapped = NULL WHERE wrapped IS NOT NULL").rowcount > 0
+
+
+def put_in(connection: sqlite3.Connection, keys: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Put wrapped keys into a copy; ids of the collections that have none now."""
+    for key_id, wrapped in keys.items():
+        connection.execute("UPDATE collection_keys SET wrapped = ? WHERE key_id = ?", (wrapped, key_id))
+    return tuple(
+        name
+        for (name,) in connection.execute(
+            f"SELECT collection_id FROM collections WHERE row IN ({_LOCKED}) ORDER BY collection_id"
+        )
+    )
+
+
+def leave_out(connection: sqlite3.Connection) -> None:
+    """Delete the collections without their keys, as `delete_collection` begins to; opening the catalog finishes it."""
+    connection.execute(
+        "UPDATE collections SET collection_id = NULL, face_count = 0, user_count = 0, image_count = 0 "
+        f"WHERE row IN ({_LOCKED})"
+    )
+
+
+def _there(connection: sqlite3.Connection) -> bool:
+    """Whether the schema knows of keys at all."""
+    wanted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'collection_keys'"
+    return connection.execute(wanted).fetchone() is not None

@@ -1,0 +1,62 @@
+"""Encryption at rest: as the setting says, nothing half done, keys that can be had, the master key in another place."""
+
+from __future__ import annotations
+
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+from kenspeckle.errors import KenspeckleError
+
+NAMED = 5
+
+
+def check(patient: Patient, found: Examined) -> None:
+    catalog, settings = patient.catalog.catalog, patient.settings
+    now = catalog.encryption()
+    found.summary = f"{len(now.encrypted):,} collections encrypted, {len(now.plain):,} not"
+    if now.halfway:
+        name, state = now.halfway[0]
+        command = "kenspeckle decrypt" if state == "decrypting" else "kenspeckle encrypt"
+        found.fault(
+            "encryption_halfway",
+            f"`{command}` was interrupted: the collection '{name}' is half encrypted.",
+            "No service starts until it is done.",
+            f"{command}, with the service stopped: it goes on where it was",
+        )
+    if settings.encryption and now.plain:
+        found.fault(
+            "not_encrypted",
+            f"KENSPECKLE_ENCRYPTION is on, and not encrypted: {_some(now.plain)}.",
+            "No service starts; the files can be read by whoever has them.",
+            "kenspeckle encrypt, with the service stopped",
+        )
+    if now.encrypted and not settings.encryption:
+        found.fault(
+            "encryption_off",
+            f"KENSPECKLE_ENCRYPTION is off, and encrypted: {_some(now.encrypted)}.",
+            "No service starts with these settings.",
+            "KENSPECKLE_ENCRYPTION=on, where the service gets its settings from",
+        )
+    lost = []
+    for name in (*now.encrypted, *(name for name, _ in now.halfway)):
+        try:
+            catalog.content(name)
+        except KenspeckleError as error:
+            lost.append((name, error.message))
+    if lost:
+        found.fault(
+            "collection_key_lost",
+            f"{len(lost):,} collections can't be decrypted: {lost[0][1]}",
+            "No face of them is found, and nothing of them can be shown.",
+            "Give the right master key; or kenspeckle restore BACKUP --keyring FILE --replace",
+        )
+    if (now.encrypted or now.halfway) and patient.key_file == settings.data_dir / "master.key":
+        found.warn(
+            "key_beside_data",
+            f"The master key lies beside what it protects ({patient.key_file}).",
+            "Whoever takes the disk or a copy of the folder has both.",
+            "Move it to another place and name that by KENSPECKLE_MASTER_KEY_FILE; or use KENSPECKLE_MASTER_KEY_KMS",
+        )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
