@@ -44,7 +44,7 @@ check: setup ## what a reviewer's eye would find: lint, format, types, the docum
 
 site: setup ## build the documentation into build/site
 	$(SITE)
-	@echo "Open build/site/index.html, or: $(BIN)/python -m http.server --directory build/site"
+	@echo "Read it on http://127.0.0.1:8000: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 pictures: setup ## draw the pictures of the documentation; needs node and a Chromium
 	$(BIN)/python -m docs.illustrate
