@@ -7,7 +7,7 @@ MODELS := $(VENV)/.models
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check check-terraform scan-terraform bench soak docs site pictures lambda clean
+.PHONY: help setup demo serve browser test check check-terraform scan-terraform bench soak docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ demo: setup ## index and search real photographs on a real server
 serve: setup ## run the service on http://127.0.0.1:8080
 	$(BIN)/kenspeckle serve
 
-test: setup ## all tests
+browser: setup ## Chromium for the browser tests, where apt-get can install it
+	@sh tests/browser/install.sh
+
+test: setup browser ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q
 
 check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site

@@ -270,7 +270,7 @@ def _app(service: Front) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
-    from kenspeckle.api import audit, cors, keys, webhooks
+    from kenspeckle.api import audit, console, cors, keys, webhooks
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator, LocalOnly
     from kenspeckle.api.metrics import Metrics
@@ -289,6 +289,7 @@ def _app(service: Front) -> FastAPI:
         metrics=metrics,
         face_models={model: version},
         refusals=service.refusals,
+        extra_routes=console.routes(),
         admin_routers=(keys.router(access), audit.router(service.recorder), webhooks.router(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )

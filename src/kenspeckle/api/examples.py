@@ -95,6 +95,13 @@ def answers() -> dict[str, Json]:
             "face_match_threshold": 80.0,
             "max_faces": 10,
             "counts": {"collections": 1, "faces": 2, "users": 0, "images": 2},
+            "key": {
+                "id": "key-4xk2mwq7c3ta",
+                "name": "front desk",
+                "scopes": ["search", "read"],
+                "collections": ["visitors"],
+                "expires_at": None,
+            },
         },
         "list_collections": {
             "CollectionIds": ["visitors"],

@@ -14,9 +14,10 @@ from kenspeckle import shapes
 from kenspeckle.api import bodies
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
-from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, display_name
+from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, Key, display_name
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases import rules
+from kenspeckle.usecases.credentials import moment, scope_names
 
 META = "x-amz-meta-"
 
@@ -117,7 +118,8 @@ class Recognition:
     async def info(self, request: Request) -> Response:
         """What this server is: version, model pack, defaults, limits, counts. Never a secret."""
         told = await self.edge.threads.call(self.edge.recognizer.info)
-        return answer({"name": "kenspeckle", "version": kenspeckle.__version__, **told})
+        key = request.state.principal.key
+        return answer({"name": "kenspeckle", "version": kenspeckle.__version__, **told, "key": key and _rights(key)})
 
     async def image(
         self,
@@ -156,6 +158,17 @@ def matched_names(matches: Iterable[FaceMatch]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _rights(key: Key) -> shapes.Json:
+    """What a key is told of itself."""
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "scopes": scope_names(key),
+        "collections": sorted(key.collections),
+        "expires_at": moment(key.expires_at),
+    }
+
+
 def _search_answer(found: ImageSearch, every_face: bool) -> shapes.Json:
     content: shapes.Json = {"faces": shapes.largest_search(found)}
     if not every_face:
@@ -166,6 +179,7 @@ def _search_answer(found: ImageSearch, every_face: bool) -> shapes.Json:
     )
     content["matchedFaces"] = matched_names(best_first)
     content["searches"] = [shapes.search_faces_by_image(search, found.model) for search in found.searches]
+    content["details"] = [shapes.face_detail(search.detail) for search in found.searches]
     content["unsearched"] = [shapes.unsearched_face(one) for one in found.unsearched]
     return content
 

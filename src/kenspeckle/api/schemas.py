@@ -117,6 +117,9 @@ class Search(Shape):
     searches: list[SearchFacesByImage] | None = Field(
         default=None, description="One a face, largest first; with all_faces only."
     )
+    details: list[FaceDetail] | None = Field(
+        default=None, description="Each searched face as it is in the photograph, in the order of searches."
+    )
     unsearched: list[UnsearchedFace] | None = Field(default=None, description="With all_faces only.")
 
 
@@ -257,11 +260,22 @@ class SearchUsersByImage(Shape):
     SearchedFace: SearchedFaceDetails | None = Field(default=None, description="Absent where no face was searched.")
 
 
+class KeyRights(Shape):
+    """What the key of a request may do."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    collections: list[str] = Field(description="The collections it is for; empty for all.")
+    expires_at: str | None
+
+
 class Info(BaseModel):
     """More members than these depend on the recognizer."""
 
     name: str
     version: str
+    key: KeyRights | None = Field(description="Who asks: the key's rights; null on an open server.")
     model_config = ConfigDict(extra="allow")
 
 

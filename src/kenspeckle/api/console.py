@@ -1,0 +1,120 @@
+"""Serves the web console: `GET /` and the files under `/console/`, read once, with tags, compressed where asked for.
+
+Everybody may read them, they hold nothing of anyone; what they show they ask the REST API for, with the visitor's key.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+PACKAGE = "kenspeckle.console"
+INDEX = "index.html"
+
+MEDIA_TYPES: Mapping[str, str] = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
+}
+"""By file ending; a file of another kind is not served."""
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""Content-Security-Policy of the page: its own files and the pictures that it makes. No text can become markup."""
+
+HEADERS: Mapping[str, str] = {
+    "content-security-policy": POLICY,
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+    "cross-origin-opener-policy": "same-origin",
+    # Kept by browsers, asked for again each time: a new version is there at once, an old one costs a 304.
+    "cache-control": "no-cache",
+    "vary": "accept-encoding",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it goes out. `etag` is of its bytes, quoted."""
+
+    body: bytes
+    compressed: bytes
+    media_type: str
+    etag: str
+
+
+def load() -> dict[str, Asset]:
+    """Every file of the console by its path in the package."""
+    return dict(_walk(resources.files(PACKAGE), ""))
+
+
+def routes() -> list[Route]:
+    """`GET /` and `GET /console/{path}`, over files that are read now and never again."""
+    console = Console(load())
+    return [
+        Route("/", console, methods=["GET"], name="console"),
+        Route("/console/{path:path}", console, methods=["GET"], name="console_file"),
+    ]
+
+
+class Console:
+    """The endpoint. A class, so that logs and metrics call all its files by one name."""
+
+    def __init__(self, assets: Mapping[str, Asset]) -> None:
+        self.assets = assets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        asset = self.assets.get(request.path_params.get("path", INDEX))
+        if asset is None:
+            raise HTTPException(404)
+        await _answer(request, asset)(scope, receive, send)
+
+
+def _answer(request: Request, asset: Asset) -> Response:
+    # A tag is of what is inside; compressed or not, a browser that has it needs it no second time.
+    headers = {**HEADERS, "etag": asset.etag}
+    if asset.etag in [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    accepted = [one.split(";")[0].strip() for one in request.headers.get("accept-encoding", "").split(",")]
+    if "gzip" in accepted and len(asset.compressed) < len(asset.body):
+        headers |= {"content-encoding": "gzip", "etag": "W/" + asset.etag}
+        return Response(asset.compressed, media_type=asset.media_type, headers=headers)
+    return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
+    found: list[tuple[str, Asset]] = []
+    for entry in folder.iterdir():
+        path = prefix + entry.name
+        if entry.is_dir():
+            found += _walk(entry, path + "/")
+        elif (kind := MEDIA_TYPES.get(entry.name.rpartition(".")[2])) is not None:
+            body = entry.read_bytes()
+            tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            found.append((path, Asset(body, gzip.compress(body, mtime=0), kind, tag)))
+    return found

@@ -1,0 +1,99 @@
+// Dialogs: a modal that gives an answer, the question before a deletion, and the receipt after it.
+
+import { button, foreign, h, number, plural, time } from "/console/dom.js";
+import { notice } from "/console/notices.js";
+
+/**
+ * Opens a modal dialog and resolves with what `close(value)` was given, undefined when it was dismissed.
+ * `build(close)` gives its content. Focus goes back to where it was.
+ */
+export function modal(title, build, { wide = false } = {}) {
+  return new Promise((resolve) => {
+    const before = document.activeElement;
+    let value;
+    const heading = h("h2", { id: `dialog-${crypto.randomUUID()}`, tabindex: -1 }, title);
+    const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : "" });
+    const close = (given) => { value = given; dialog.close(); };
+    dialog.append(
+      h("header", {}, heading,
+        button("Close", { class: "icon-only", onclick: () => close(undefined) }, "close")),
+      h("div", { class: "dialog-body" }, build(close)));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      if (before?.isConnected) before.focus();
+      resolve(value);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    (dialog.querySelector("[autofocus]") ?? heading).focus();
+  });
+}
+
+/**
+ * Asks before something goes for good, and does it. `what` names it, `consequences` are sentences; with `word` the
+ * visitor has to type that. `erase()` does it. Resolves with its answer; undefined when the visitor changed their mind.
+ */
+export function confirmErasure({ title, what, consequences, word = null, verb = "Erase", erase }) {
+  return modal(title, (close) => {
+    const room = h("div");
+    const typed = word && h("input", { type: "text", id: "confirm-word", autocomplete: "off", spellcheck: "false" });
+    const go = button(verb, { class: "danger", type: "submit", disabled: Boolean(word) }, "erase");
+    typed?.addEventListener("input", () => { go.disabled = typed.value !== word; });
+    const attempt = async () => {
+      go.disabled = true;
+      room.replaceChildren();
+      try {
+        close((await erase()) ?? true);
+      } catch (failure) {
+        go.disabled = false;
+        room.replaceChildren(notice(failure));
+      }
+    };
+    return h("form", { onsubmit: (event) => { event.preventDefault(); if (!go.disabled) attempt(); } },
+      h("div", { class: "what" }, what),
+      h("ul", { class: "consequences" }, consequences.filter(Boolean).map((one) => h("li", {}, one))),
+      word && h("p", { class: "field" },
+        h("label", { for: "confirm-word" }, "Type ", h("strong", {}, foreign(word)), " to go on"), typed),
+      room,
+      h("p", { class: "actions" },
+        button("Keep", { class: "plain", autofocus: true, onclick: () => close(undefined) }), go));
+  });
+}
+
+/** Shows the signed receipt of an erasure, and lets the visitor save it. Nothing where there is none. */
+export function showReceipt(signed) {
+  if (!signed) return Promise.resolve();
+  const told = signed.receipt;
+  return modal("Erased", () => [
+    h("p", {}, gone(told.face_count ?? 0, told.image_count ?? 0), told.complete === false
+      ? " The last copies on disk go within seconds." : " No file of the service holds them any longer."),
+    h("dl", { class: "facts" },
+      fact("What", foreign([told.erased, told.name].filter(Boolean).join(" "))),
+      fact("Collection", foreign(told.collection ?? "–")),
+      fact("When", time(told.at)),
+      fact("By", foreign(told.by?.name || told.by?.key || "–")),
+      fact("Audit row", told.audit ? number(told.audit.number) : "–"),
+      fact("Signature", h("code", { class: "long" }, signed.signature))),
+    h("p", { class: "soft" }, "The receipt is proof of it, signed by this server. ",
+      h("code", {}, "kenspeckle receipts verify FILE"), " checks it."),
+    h("p", { class: "actions" },
+      button("Save the receipt", { class: "primary", autofocus: true, onclick: () => save(signed) }, "save")),
+  ]);
+}
+
+function gone(faces, photographs) {
+  const what = [plural(faces, "face"), photographs > 0 && plural(photographs, "photograph")].filter(Boolean);
+  return `${what.join(" and ")} ${faces === 1 && photographs === 0 ? "is" : "are"} gone.`;
+}
+
+/** A pair of a description list. */
+export function fact(term, ...words) {
+  return h("div", {}, h("dt", {}, term), h("dd", {}, ...words));
+}
+
+/** Gives the visitor a JSON file. */
+export function save(content, name = `receipt-${content.receipt?.audit?.number ?? Date.now()}.json`) {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

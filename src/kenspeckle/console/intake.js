@@ -1,0 +1,66 @@
+// Takes a photograph in: chosen, dropped, pasted or from the camera.
+
+import { button, h, icon } from "/console/dom.js";
+import { announce } from "/console/notices.js";
+
+const TAKEN = "image/*,.heic,.heif,.avif";
+
+/**
+ * A field that takes one photograph and calls `onphoto(file)`. With `everywhere`, what is dropped or pasted anywhere
+ * on the page is meant for it, until the signal is aborted.
+ */
+export function intake({ title, hint, onphoto, everywhere = false, signal }) {
+  const picker = h("input", { type: "file", accept: TAKEN, class: "unseen", tabindex: -1, "aria-label": title });
+  picker.addEventListener("change", () => {
+    if (picker.files.length) take(picker.files, onphoto);
+    picker.value = "";
+  });
+  const field = h("div", { class: "intake" },
+    icon("photo"),
+    h("p", { class: "intake-title" }, title),
+    hint && h("p", { class: "soft" }, hint),
+    picker,
+    h("p", { class: "actions" },
+      button("Choose a photograph", { class: "primary", onclick: () => picker.click() }),
+      button("Use the camera", { class: "plain", onclick: () => camera(onphoto) }, "camera")));
+  catchDrops(everywhere ? document : field, field, onphoto, signal);
+  if (everywhere) {
+    document.addEventListener("paste", (event) => {
+      if (document.querySelector("dialog[open]") || !field.isConnected) return;
+      if (event.clipboardData?.files.length) take(event.clipboardData.files, onphoto);
+    }, { signal });
+  } else {
+    field.addEventListener("paste", (event) => take(event.clipboardData.files, onphoto), { signal });
+  }
+  return field;
+}
+
+async function camera(onphoto) {
+  const { photographFromCamera } = await import("/console/camera.js");
+  const file = await photographFromCamera();
+  if (file) onphoto(file);
+}
+
+function take(files, onphoto) {
+  if (!files.length) return;
+  if (files.length > 1) announce(`One photograph at a time: this is the first of ${files.length}.`);
+  onphoto(files[0]);
+}
+
+function catchDrops(target, field, onphoto, signal) {
+  const carries = (event) => event.dataTransfer?.types.includes("Files") && field.isConnected;
+  const glow = (on) => field.classList.toggle("over", on);
+  target.addEventListener("dragover", (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    glow(true);
+  }, { signal });
+  target.addEventListener("dragleave", (event) => { if (!target.contains(event.relatedTarget)) glow(false); }, { signal });
+  target.addEventListener("drop", (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    glow(false);
+    take(event.dataTransfer.files, onphoto);
+  }, { signal });
+}

@@ -1,0 +1,135 @@
+// Starts the console: signs in, shows the view that the address names, keeps navigation and rights in step.
+
+import { button, fill, foreign, h, icon } from "/console/dom.js";
+import { notice } from "/console/notices.js";
+import { Failure, hasKey, whenLocked } from "/console/server.js";
+import { ANY, choose, may, mayService, onChange, refresh, session } from "/console/session.js";
+
+const VIEWS = {
+  "": { title: "Recognize", load: () => import("/console/views/recognize.js"), allowed: () => may("search") },
+  compare: { title: "Compare", load: () => import("/console/views/compare.js"), allowed: () => may("search", ANY) },
+  gallery: { title: "Gallery", load: () => import("/console/views/gallery.js"), allowed: () => may("read", ANY) },
+  users: { title: "Users", load: () => import("/console/views/users.js"), allowed: () => may("read", ANY) },
+  keys: { title: "Keys", load: () => import("/console/views/keys.js"), allowed: () => mayService("admin") },
+  audit: { title: "Audit", load: () => import("/console/views/audit.js"), allowed: () => mayService("admin") },
+  health: { title: "Health", load: () => import("/console/views/health.js"), allowed: () => mayService("read") },
+  // Reached from others.
+  collections: { under: "gallery", load: () => import("/console/views/collections.js"), allowed: () => may("read", ANY) },
+  face: { under: "gallery", load: () => import("/console/views/face.js"), allowed: () => may("read", ANY) },
+  user: { under: "users", load: () => import("/console/views/user.js"), allowed: () => may("read", ANY) },
+};
+
+const main = document.getElementById("main");
+const nav = document.getElementById("nav");
+const standing = document.getElementById("standing");
+let leaving = new AbortController();
+let arrived = false;
+
+async function show() {
+  const [name, ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+  const view = VIEWS[name] ?? VIEWS[""];
+  leaving.abort(new DOMException("The view was left.", "AbortError"));
+  leaving = new AbortController();
+  const { signal } = leaving;
+  drawNavigation(here());
+  if (!view.allowed()) {
+    fill(main, forbidden());
+    return;
+  }
+  try {
+    const module = await view.load();
+    if (signal.aborted) return;
+    const content = module.view({ words, signal });
+    fill(main, content);
+    document.title = `${main.querySelector("h1")?.textContent ?? "Console"} · Kenspeckle`;
+    if (arrived) arrive();
+    arrived = true;
+  } catch (error) {
+    if (!signal.aborted) fill(main, notice(unloaded(error), { retry: show, signal }));
+  }
+}
+
+/** A new view begins at its top, and its heading is what a screen reader reads first. */
+function arrive() {
+  scrollTo(0, 0);
+  const heading = main.querySelector("h1");
+  if (heading) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+}
+
+function drawNavigation(here) {
+  nav.hidden = false;
+  const links = Object.entries(VIEWS).filter(([, view]) => view.title && view.allowed());
+  fill(nav, links.map(([name, view]) =>
+    h("a", { href: `#/${name}`, "aria-current": name === here ? "page" : null }, view.title)));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function drawStanding() {
+  standing.hidden = false;
+  fill(standing, collectionChoice(), keyState());
+}
+
+function collectionChoice() {
+  const names = session.collections.map((one) => one.CollectionId);
+  if (!names.includes(session.collection)) names.unshift(session.collection);
+  const select = h("select", { "aria-label": "Collection", onchange: () => choose(select.value) },
+    names.map((name) => h("option", { value: name, selected: name === session.collection }, name)));
+  return select;
+}
+
+function keyState() {
+  const key = session.info.key;
+  if (!key) return h("span", { class: "chip", title: "No key was ever created: this server answers its own machine only." }, "Open");
+  return h("span", { class: "signed-in" },
+    h("span", { class: "chip", title: `Scopes: ${key.scopes.join(", ")}` }, icon("key"), foreign(key.name)),
+    hasKey() && button("Sign out", { class: "plain small", onclick: () => location.reload() }));
+}
+
+function forbidden() {
+  const key = session.info.key;
+  return h("section", { class: "page" }, h("h1", {}, "Not for this key"),
+    h("p", { class: "lead" }, "The key ", foreign(key?.name ?? ""), " has no right for this view. It has: ",
+      key?.scopes.join(", ") || "none", key?.collections.length ? `, for ${key.collections.join(", ")}` : "", "."),
+    h("p", {}, button("Sign in with another key", { class: "primary", onclick: () => location.reload() }, "key")));
+}
+
+function unloaded(error) {
+  console.error(error);
+  return new Failure({ title: "Part of the page could not be loaded",
+    detail: "The server may have stopped. Try again once it is back." });
+}
+
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+async function start() {
+  whenLocked(async (failure) => {
+    const { signIn } = await import("/console/signin.js");
+    return signIn(failure, session.info === null ? main : null);
+  });
+  try {
+    await refresh();
+  } catch (failure) {
+    fill(main, notice(failure, { retry: start }));
+    return;
+  }
+  drawStanding();
+  onChange(() => { drawStanding(); drawNavigation(here()); });
+  addEventListener("hashchange", show);
+  await show();
+}
+
+function here() {
+  const name = location.hash.replace(/^#\/?/, "").split("/")[0];
+  return VIEWS[name]?.under ?? (name in VIEWS ? name : "");
+}
+
+start();

@@ -1,0 +1,115 @@
+// Speaks to the service: one function, `ask`. The key lives in a variable of this module and nowhere else.
+
+let key = null;
+let onLocked = async () => false;
+let asking = null;
+
+/** What went wrong, as the server says it (problem+json), or as we do where it says nothing. */
+export class Failure extends Error {
+  constructor({ status = 0, code = "unreachable", title = "", detail = "", field = null, requestId = null, wait = 0 }) {
+    super(detail);
+    Object.assign(this, { status, code, title, detail, field, requestId, wait });
+  }
+
+  /** Whether the same request may go well later. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const UNREACHABLE = {
+  title: "The server does not answer",
+  detail: "It may have stopped, or the network is gone. Nothing that you typed is lost; try again once it is back.",
+};
+
+/** Keep a key for this page's life. An empty one forgets it. */
+export function useKey(secret) {
+  key = secret || null;
+}
+
+/** Whether a key is used. */
+export function hasKey() {
+  return key !== null;
+}
+
+/** Sets what is called when a key is missing or no longer taken; it resolves to true when another one was given. */
+export function whenLocked(handler) {
+  onLocked = handler;
+}
+
+/**
+ * One request. `as`: "json" (the default), "text", "blob", "response" or "none". `query` without null values.
+ * Throws Failure, or the signal's AbortError. A refused key is asked for anew, and the request is sent again.
+ */
+export async function ask(path, options = {}) {
+  for (;;) {
+    const used = key;
+    try {
+      return await once(path, options, used);
+    } catch (failure) {
+      if (!(failure instanceof Failure) || failure.status !== 401 || options.quiet) throw failure;
+      if (used === key && !(await unlocked(failure))) throw failure;
+    }
+  }
+}
+
+/** The answer's body as `ask` gives it, and its headers. */
+export async function once(path, { method = "GET", query = {}, body, headers = {}, signal, as = "json" }, secret = key) {
+  const sent = { ...headers };
+  if (secret !== null) sent["x-api-key"] = secret;
+  if (body !== undefined && !(body instanceof Blob) && !(body instanceof FormData)) {
+    body = JSON.stringify(body);
+    sent["content-type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(address(path, query), {
+      method, body, headers: sent, signal, cache: "no-store", credentials: "omit", redirect: "error",
+    });
+    if (response.ok) return await read(response, as);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw new Failure({ ...UNREACHABLE });
+  }
+  throw await refused(response);
+}
+
+/** A path of the API, each part encoded: `at("collections", name, "faces")`. */
+export function at(...parts) {
+  return "/v1/" + parts.map(encodeURIComponent).join("/");
+}
+
+function address(path, query) {
+  const known = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return known.length ? `${path}?${new URLSearchParams(known)}` : path;
+}
+
+function read(response, as) {
+  if (as === "response") return response;
+  if (as === "none" || response.status === 204) return null;
+  return response[as]();
+}
+
+async function refused(response) {
+  let problem = {};
+  try {
+    problem = await response.json();
+  } catch {
+    // A proxy's own page, or nothing: the status has to do.
+  }
+  return new Failure({
+    status: response.status,
+    code: problem.code ?? "unknown",
+    title: problem.title ?? `The server answered ${response.status}`,
+    detail: problem.detail ?? "It gave no reason. A proxy in between may have answered in its place.",
+    field: problem.field ?? null,
+    requestId: problem.request_id ?? response.headers.get("x-request-id"),
+    wait: Number(response.headers.get("retry-after")) || 0,
+  });
+}
+
+/** However many requests meet a locked door at once, the visitor is asked once. */
+function unlocked(failure) {
+  asking ??= onLocked(failure).finally(() => { asking = null; });
+  return asking;
+}

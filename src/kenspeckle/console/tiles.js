@@ -1,0 +1,43 @@
+// Stored faces as tiles: a picture, a name, a way to its page, and perhaps a box to choose it with.
+
+import { foreign, h, number } from "/console/dom.js";
+import { shown } from "/console/names.js";
+import { thumbnail } from "/console/pictures.js";
+
+/** Address of a stored face in the console. */
+export function faceLink(collection, faceId) {
+  return `#/face/${encodeURIComponent(collection)}/${encodeURIComponent(faceId)}`;
+}
+
+/** Address of a user in the console. */
+export function userLink(collection, userId) {
+  return `#/user/${encodeURIComponent(collection)}/${encodeURIComponent(userId)}`;
+}
+
+/**
+ * A grid of faces as the API lists them. `chosen` (a Map by face id) makes them choosable and is kept by it;
+ * `onchoice()` is called when it changes. `similarity(face)` adds a number.
+ */
+export function grid(collection, faces, { chosen = null, onchoice = () => {}, similarity = null, label = "Faces" } = {}) {
+  return h("ul", { class: "grid", "aria-label": label }, faces.map((face) => {
+    const name = shown(face.ExternalImageId);
+    const below = similarity ? number(similarity(face), 1) : face.UserId ? ["user ", foreign(face.UserId)] : null;
+    return h("li", {},
+      h("a", { class: "tile", href: faceLink(collection, face.FaceId), title: face.ExternalImageId ?? "" },
+        thumbnail(collection, face.FaceId, name), h("span", { class: "name" }, foreign(name)),
+        below && h("span", { class: "fine number" }, below)),
+      chosen && choice(face, name, chosen, onchoice));
+  }));
+}
+
+function choice(face, name, chosen, onchoice) {
+  const box = h("input", {
+    type: "checkbox", "aria-label": `Choose the face of ${name}`, checked: chosen.has(face.FaceId),
+    onchange: () => {
+      if (box.checked) chosen.set(face.FaceId, face);
+      else chosen.delete(face.FaceId);
+      onchoice();
+    },
+  });
+  return h("label", { class: "pick" }, box);
+}

@@ -1,0 +1,109 @@
+// Naming a face: indexes it, alone or with its whole photograph, and tells what was refused and why.
+
+import { button, fill, foreign, h, plural } from "/console/dom.js";
+import { fault, reason, shown, suggestion } from "/console/names.js";
+import { announce, toast, watched } from "/console/notices.js";
+import { cutOut } from "/console/photograph.js";
+import { ask, at } from "/console/server.js";
+import { refresh } from "/console/session.js";
+
+const BARS = ["AUTO", "NONE", "LOW", "MEDIUM", "HIGH"];
+const FEW = 3;
+
+/** A form to name one face of a searched photograph; behind a button where the photograph has many. */
+export function enrolment(face, index, context) {
+  const place = h("div", { class: "enrol" });
+  const known = face.matches[0]?.Face.ExternalImageId;
+  const open = () => {
+    fill(place, form(face, index, context));
+    place.querySelector("input").focus();
+  };
+  if (face.matches.length === 0 && context.faces.length <= FEW) fill(place, form(face, index, context));
+  else fill(place, button(known ? "Name or add this face" : "Name this face", { class: "plain small", onclick: open }, "add"));
+  return place;
+}
+
+function form(face, index, context) {
+  const { faces, photo, collection } = context;
+  const best = face.matches[0];
+  const input = nameField("identity", { label: "Who is this?", value: best?.Similarity >= 90 ? best.Face.ExternalImageId : "" });
+  const alone = faces.length > 1 && photo.bitmap !== null;
+  const scope = h("select", { "aria-label": "What is indexed" },
+    alone && h("option", { value: "face" }, "This face; the others are painted over"),
+    h("option", { value: "photograph" }, faces.length > 1 ? `The photograph: ${plural(faces.length, "face")} under one name`
+      : "The photograph"));
+  const bar = h("select", { "aria-label": "Quality bar" },
+    BARS.map((one) => h("option", { value: one }, `Quality bar ${one}`)));
+  const room = h("div", { class: "told" });
+  const go = button("Index", { class: "primary", type: "submit" });
+
+  const attempt = async () => {
+    if (!input.valid()) return;
+    go.disabled = true;
+    const identity = input.value;
+    const done = await watched(room, "Indexing…", async () => {
+      const others = faces.filter((one) => one !== face).map((one) => one.detail.BoundingBox);
+      const body = scope.value === "face" ? await cutOut(photo, face.detail.BoundingBox, others) : photo.file;
+      const query = { collection, quality: bar.value, max_faces: scope.value === "face" ? 1 : Math.max(1, faces.length) };
+      return ask(at("index", identity), { method: "PUT", body, query });
+    }, { retry: attempt });
+    go.disabled = false;
+    if (done) told(done, identity, room, context);
+  };
+  return h("form", { onsubmit: (event) => { event.preventDefault(); attempt(); } },
+    input.element, h("p", { class: "actions" }, faces.length > 1 ? scope : null, bar, go), room);
+}
+
+function told(done, identity, room, { status, onenrolled }) {
+  const stored = done.FaceRecords.length;
+  const refused = done.UnindexedFaces;
+  const list = refused.length > 0 && [
+    h("p", {}, `${plural(refused.length, "face")} ${refused.length === 1 ? "was" : "were"} refused:`),
+    h("ul", {}, refused.map((one) => h("li", {}, one.Reasons.map(reason).join(" ")))),
+  ];
+  if (!stored) {
+    fill(room, h("div", { class: "notice", role: "alert" }, h("h3", {}, "Nothing was stored"), list ||
+      h("p", {}, "The server found no face in it."),
+      h("p", {}, "Choose a clearer photograph, or a lower quality bar.")));
+    return;
+  }
+  announce(`${plural(stored, "face")} stored as ${shown(identity)}.`);
+  toast(`${plural(stored, "face")} stored as `, foreign(shown(identity)));
+  refresh().catch(() => {});
+  onenrolled().then(() => {
+    if (list) fill(status, h("div", { class: "notice" }, h("h2", {}, `Stored as ${shown(identity)}, with refusals`), list));
+  });
+}
+
+/**
+ * A text field for a name of that kind, judged while it is typed, with the nearest allowed name to take.
+ * `{element, input, value, valid()}`.
+ */
+export function nameField(kind, { label, value = "", hint = "", id = `name-${crypto.randomUUID()}` }) {
+  const help = h("span", { class: "hint", id: `${id}-hint` }, hint);
+  const input = h("input", {
+    type: "text", id, value, autocomplete: "off", autocapitalize: "off", spellcheck: "false", dir: "auto",
+    "aria-describedby": help.id,
+  });
+  const judge = (strict) => {
+    const wrong = input.value === "" && !strict ? null : fault(kind, input.value);
+    input.setAttribute("aria-invalid", wrong !== null);
+    const better = wrong && suggestion(kind, input.value);
+    fill(help, wrong ?? hint, better && [" ", h("button", {
+      type: "button", class: "link", onclick: () => { input.value = better; judge(true); input.focus(); },
+    }, "Use ", h("strong", {}, better))]);
+    help.classList.toggle("wrong", wrong !== null);
+    return wrong === null;
+  };
+  input.addEventListener("input", () => judge(false));
+  return {
+    element: h("p", { class: "field" }, h("label", { for: id }, label), input, help),
+    input,
+    get value() { return input.value; },
+    valid: () => {
+      const fine = judge(true);
+      if (!fine) input.focus();
+      return fine;
+    },
+  };
+}

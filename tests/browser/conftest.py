@@ -1,0 +1,58 @@
+"""What the browser tests share: a browser, an open server that knows the two sample people, a tab for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from kenspeckle.cli.launch import launched
+from tests.browser import chromium, pictures
+from tests.browser.console import Console, tab
+
+NAMES = {"Grace-Hopper.jpg": pictures.grace, "Eileen-Collins.png": pictures.eileen}
+
+
+@pytest.fixture(scope="module")
+def flags() -> tuple[str, ...]:
+    """More flags of the browser; a module may have its own."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def browser(flags: tuple[str, ...]) -> Iterator[Browser]:
+    """One for a module: Playwright's loop must not outlive it, for other tests run loops of their own."""
+    with chromium.started(*flags) as found:
+        if found is None and os.environ.get("CI"):
+            pytest.fail(chromium.ABSENT)
+        if found is None:
+            pytest.skip(chromium.ABSENT)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an open server; its default collection has the two."""
+    settings = {"KENSPECKLE_MAX_IMAGE_PIXELS": "13000000", "KENSPECKLE_WAIT_SECONDS": "60"}
+    with launched(tmp_path_factory.mktemp("browser"), settings=settings) as running:
+        for name, photograph in NAMES.items():
+            answer = httpx.put(f"{running.url}/v1/index/{name}", content=photograph(), timeout=60)
+            assert answer.status_code == 200, answer.text
+        yield running.url
+
+
+@pytest.fixture
+def api(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def console(browser: Browser, server: str) -> Iterator[Console]:
+    """A tab on the open server. The browser must have had nothing to complain of."""
+    with tab(browser, server) as opened:
+        yield opened
+        assert opened.complaints == []

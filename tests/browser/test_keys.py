@@ -1,0 +1,172 @@
+"""Signing in, keys, what a key may see, audit and health: in the browser, on servers with keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from kenspeckle.cli.launch import launched
+from tests.browser import pictures
+from tests.browser.console import Console, tab
+
+ADMIN = "an-admin-key-of-the-browser-tests-0123456789"
+HOSTILE = "<img src=x onerror=alert(1)> \u05e9\u05dc\u05d5\u05dd 12 \U0001f680"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server with an admin key, asked with it."""
+    with (
+        launched(tmp_path_factory.mktemp("locked"), settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as running,
+        httpx.Client(base_url=running.url, headers={"x-api-key": ADMIN}, timeout=60) as client,
+    ):
+        assert client.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).status_code == 200
+        client.put("/v1/collections/visitors")
+        yield client
+
+
+@pytest.fixture
+def signed_out(browser: Browser, locked: httpx.Client) -> Iterator[Console]:
+    with tab(browser, str(locked.base_url).rstrip("/"), permissions=["clipboard-write"]) as console:
+        yield console
+        assert console.complaints == []
+
+
+def sign_in(console: Console, key: str) -> None:
+    console.page.get_by_label("Key", exact=True).fill(key)
+    console.page.get_by_label("Key", exact=True).press("Enter")
+
+
+def created(locked: httpx.Client, **body: object) -> dict[str, str]:
+    answer = locked.post("/v1/keys", json=body)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, str] = answer.json()
+    return made
+
+
+def test_a_key_is_kept_in_memory_only(signed_out: Console) -> None:
+    console = signed_out.open()
+    expect(console.heading("Sign in")).to_be_visible()
+    expect(console.page.get_by_label("Key", exact=True)).to_be_focused()
+    sign_in(console, "ksp_wrong")
+    expect(console.page.get_by_role("alert")).to_contain_text("A valid key is needed")
+    sign_in(console, "schlüssel")
+    expect(console.page.get_by_role("alert")).to_contain_text("This is no key")
+    sign_in(console, ADMIN)
+    expect(console.heading("Who is this?")).to_be_visible()
+    console.photograph(pictures.grace())
+    expect(console.findings.get_by_role("heading")).to_have_text("Grace Hopper")
+    kept = "() => [localStorage.length, sessionStorage.length, document.cookie, location.href.includes('admin-key')]"
+    assert console.page.evaluate(kept) == [0, 0, "", False]
+    assert console.page.context.cookies() == []
+    console.button("Sign out").click()
+    expect(console.heading("Sign in")).to_be_visible()
+
+
+def test_a_key_is_made_shown_once_and_revoked(signed_out: Console, locked: httpx.Client) -> None:
+    console = signed_out.open("keys")
+    sign_in(console, ADMIN)
+    console.button("New key").click()
+    console.dialog.get_by_label("What is it for?").fill(HOSTILE)
+    console.dialog.get_by_label("visitors").check()
+    console.dialog.get_by_label("Expires").fill("someday")
+    console.button("Make the key").click()
+    expect(console.dialog.get_by_role("alert")).to_contain_text("'someday' is no expiry.")
+    expect(console.dialog.get_by_label("What is it for?")).to_have_value(HOSTILE)
+    console.dialog.get_by_label("Expires").fill("30d")
+    console.dialog.get_by_label("Quota").fill("10000/day")
+    console.button("Make the key").click()
+    secret = console.page.get_by_label("The key", exact=True)
+    expect(secret).to_have_text(re.compile("^ksp_[A-Za-z0-9]{43}$"))
+    told = httpx.get(f"{console.url}/v1/info", headers={"x-api-key": secret.inner_text()}).json()["key"]
+    assert told["collections"] == ["visitors"]
+    assert "admin" not in told["scopes"]
+    console.button("I have kept it").click()
+    # A name is text, and does not turn its surroundings around.
+    row = console.page.get_by_role("row").filter(has_text="<img src=x")
+    expect(row.locator("bdi").first).to_have_text(HOSTILE)
+    expect(row).to_contain_text("10 a second, 25 at once")
+    expect(console.page.locator("main img")).to_have_count(0)
+    expect(console.page.get_by_text(re.compile("ksp_"))).to_have_count(0)
+
+    row.get_by_role("button", name="Limits of").click()
+    console.dialog.get_by_label("Requests a second").fill("5")
+    console.button("Save").click()
+    expect(row).to_contain_text("5 a second")
+    row.get_by_role("button", name="Revoke").click()
+    console.dialog.get_by_role("button", name="Revoke").click()
+    expect(row).to_have_count(0)
+    console.button("Show revoked and expired keys").click()
+    expect(row).to_contain_text("revoked")
+    assert locked.get("/v1/keys").json()["keys"][-1]["state"] == "revoked"
+
+
+def test_a_key_sees_what_it_may(signed_out: Console, locked: httpx.Client) -> None:
+    narrow = created(locked, name="door", scopes=["search"], collections=["visitors"])
+    console = signed_out.open("keys")
+    sign_in(console, narrow["api_key"])
+    expect(console.heading("Not for this key")).to_be_visible()
+    expect(console.page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(
+        ["Recognize", "Compare"]
+    )
+    console.open()
+    console.photograph(pictures.grace())
+    expect(console.findings.get_by_role("heading")).to_have_text("Nobody known")
+    expect(console.button("Index")).to_have_count(0)
+
+
+def test_a_key_that_is_revoked_meanwhile_loses_nothing(signed_out: Console, locked: httpx.Client) -> None:
+    key = created(locked, name="soon gone", scopes=["search", "index", "read"])
+    console = signed_out.open()
+    sign_in(console, key["api_key"])
+    console.page.get_by_label("Collection", exact=True).select_option("visitors")
+    console.photograph(pictures.grace())
+    console.page.get_by_label("Who is this?").fill("Amazing-Grace")
+    locked.delete(f"/v1/keys/{key['id']}")
+    console.button("Index").click()
+    expect(console.dialog).to_contain_text("This key is no longer taken")
+    sign_in(console, ADMIN)
+    # The request goes out again with the new key, and what was typed arrives.
+    expect(console.findings.get_by_role("heading")).to_have_text("Amazing Grace")
+    faces = locked.get("/v1/collections/visitors/faces").json()["Faces"]
+    assert [face["ExternalImageId"] for face in faces] == ["Amazing-Grace"]
+
+
+def test_audit_and_health_for_admins(signed_out: Console) -> None:
+    console = signed_out.open("audit")
+    sign_in(console, ADMIN)
+    rows = console.page.get_by_role("row")
+    expect(rows.nth(1)).to_be_visible()
+    console.page.get_by_label("Operation").fill("IndexFaces")
+    console.button("Filter").click()
+    expect(rows.filter(has_text="ListFaces")).to_have_count(0)
+    expect(rows.last).to_contain_text("IndexFaces")
+    rows.last.get_by_text("Show").click()
+    expect(rows.last.get_by_text("127.0.0.1")).to_be_visible()
+    console.page.get_by_label("Since").fill("yesterday evening")
+    console.button("Filter").click()
+    expect(console.page.get_by_role("alert")).to_be_visible()
+    console.open("health")
+    expect(console.page.get_by_text("Ready", exact=True)).to_be_visible()
+    expect(console.page.get_by_role("region", name="Routes")).to_contain_text("/v1/index/{filename}")
+    expect(console.page.get_by_text(re.compile("0 of [0-9]+ places to wait"))).to_be_visible()
+
+
+def test_the_first_key_locks_an_open_server(browser: Browser, tmp_path: Path) -> None:
+    with launched(tmp_path) as running, tab(browser, running.url) as console:
+        console.open("keys")
+        expect(console.page.get_by_text("asks nobody for a key")).to_be_visible()
+        console.button("New key").click()
+        expect(console.dialog).to_contain_text("This is the first key.")
+        console.dialog.get_by_label("What is it for?").fill("mine")
+        console.button("Make the key").click()
+        assert httpx.get(f"{running.url}/v1/info").status_code == 401
+        console.button("Go on with this key").click()
+        expect(console.page.get_by_role("row").last).to_contain_text("mine")
+        expect(console.button("Sign out")).to_be_visible()
+        assert console.complaints == []
