@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from docs.making import commands, errors, metrics, routes, settings
+from docs.making import commands, costs, errors, metrics, routes, settings
 from kenspeckle.api import describe
 
 DOCS = Path(__file__).parent
@@ -20,6 +20,7 @@ def pages() -> dict[Path, str]:
         DOCS / "routes.md": routes.page(),
         DOCS / "errors.md": errors.page(),
         DOCS / "metrics.md": metrics.page(),
+        DOCS / "aws.md": costs.page((DOCS / "aws.md").read_text("utf-8")),
         DOCS / "openapi.json": describe.text(),
     }
 

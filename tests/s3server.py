@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,24 @@ class S3Server:
         return name
 
 
+def _one_at_a_time(server: ThreadedMotoServer) -> None:
+    """moto's backends share dictionaries between threads without locks, so that none of its writes is conditional."""
+    listening = server._server
+    assert listening is not None
+    app, turn = listening.app, threading.Lock()
+
+    def serialized(environ: Any, start_response: Any) -> Any:
+        with turn:
+            return app(environ, start_response)
+
+    listening.app = serialized
+
+
 @contextmanager
 def served_s3() -> Iterator[S3Server]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    _one_at_a_time(server)
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     try:

@@ -27,6 +27,9 @@ COLOURS = """
 .cluster rect { fill: none !important; stroke: var(--md-default-fg-color--lighter, #bbb) !important }
 .edgeLabel rect, .labelBkg { fill: var(--md-default-bg-color, #fff) !important; opacity: 1 !important }
 text, tspan { fill: var(--md-default-fg-color, #222) !important }
+rect.actor { fill: var(--md-code-bg-color, #f5f5f5) !important }
+rect.actor { stroke: var(--md-default-fg-color--light, #888) !important }
+.actor-line, .messageLine0, .messageLine1 { stroke: var(--md-default-fg-color--light, #888) !important }
 .flowchart-link { stroke: var(--md-default-fg-color--light, #888) !important }
 .marker, .arrowMarkerPath { fill: var(--md-default-fg-color--light, #888) !important; stroke: none !important }
 """

@@ -5,6 +5,7 @@
     service = managed.gateway(settings.load())         # once, at the cold start; nothing is asked of AWS yet
     service.app                                        # ASGI: the REST API, behind API Gateway
     service.recognizer.index_faces(collection, photograph, identity, key=name)      # for what lands in a bucket
+    service.housekeep()                                # hourly, by a schedule: retention, what was left half done
 
 Settings: RECOGNIZER=rekognition, DYNAMODB_TABLE, IMAGES_URL=s3://bucket/prefix, COLLECTION, and MASTER_KEY where
 receipts of erasure are to be signed. API Gateway checks keys and plans, so the application trusts whoever hands it a
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,9 +35,11 @@ from kenspeckle.aws.table import Table
 from kenspeckle.aws.trail import LogTrail
 from kenspeckle.errors import SettingError
 from kenspeckle.settings import Settings
+from kenspeckle.usecases import who
 from kenspeckle.usecases.audited import Audited
 from kenspeckle.usecases.gate import Gate
 from kenspeckle.usecases.recorder import Recorder
+from kenspeckle.usecases.retention import Retention
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -65,6 +69,16 @@ class Gateway:
             authenticate=gateway.authenticate,
             middleware=tuple(cors.middleware(settings.cors_origins)),
         )
+
+    def housekeep(self) -> None:
+        """What a server does by itself every hour, for a schedule to call: faces that are too old, and what requests
+        have left that ended half-way."""
+        copy_context().run(self._housekeep)
+
+    def _housekeep(self) -> None:
+        who.acting(who.Who(who.SERVICE))
+        Retention(self.recognizer).round()
+        self.managed.reconcile()
 
 
 def gateway(settings: Settings) -> Gateway:

@@ -1,10 +1,14 @@
-"""The REST API over the real thing: weights, SQLite, images on disk, a server process, public-domain photographs."""
+"""The REST API's contract over the real thing: a server process, real weights, public-domain photographs.
+
+The same tests run over both recognizers: the embedded one on SQLite and a folder, and the managed one on DynamoDB and
+S3 (moto's server), with a second Kenspeckle in Rekognition's place."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from kenspeckle import settings
 from kenspeckle.api import schemas
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain import QualityFilter
+from tests.aws.amazon import amazon
 
 GRACE, EILEEN = "grace-hopper.jpg", "eileen-collins.png"
 
@@ -40,13 +45,26 @@ def eileen() -> bytes:
     return _sample("astronaut.png").read_bytes()
 
 
+STAGES = {"local": ("detect", "embed", "search", "store"), "rekognition": ("place", "index", "search", "store")}
+"""What each recognizer measures."""
+
+
+@pytest.fixture(scope="module", params=list(STAGES))
+def recognizer(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def http(tmp_path_factory: pytest.TempPathFactory, grace: bytes, eileen: bytes) -> Iterator[httpx.Client]:
+def http(
+    recognizer: str, tmp_path_factory: pytest.TempPathFactory, grace: bytes, eileen: bytes
+) -> Iterator[httpx.Client]:
     """A server that knows the two."""
-    with (
-        launched(tmp_path_factory.mktemp("real"), settings={"KENSPECKLE_MAX_IMAGE_PIXELS": "4000000"}) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
-    ):
+    variables = {"KENSPECKLE_MAX_IMAGE_PIXELS": "4000000"}
+    with ExitStack() as stack:
+        if recognizer == "rekognition":
+            variables |= stack.enter_context(amazon(tmp_path_factory.mktemp("eyes"))).variables
+        server = stack.enter_context(launched(tmp_path_factory.mktemp("real"), settings=variables))
+        client = stack.enter_context(httpx.Client(base_url=server.url, timeout=30))
         for name, photograph in ((GRACE, grace), (EILEEN, eileen)):
             answer = client.put(f"/v1/index/{name}", content=photograph, headers={"x-amz-meta-from": "sample"})
             assert answer.status_code == 200, answer.text
@@ -201,10 +219,10 @@ def test_quality_bars_are_taken(http: httpx.Client, grace: bytes, quality: Quali
     assert http.put(f"/v1/search?quality={quality}", content=grace).status_code in (200, 422)
 
 
-def test_stages_are_measured(http: httpx.Client, grace: bytes) -> None:
+def test_stages_are_measured(http: httpx.Client, recognizer: str, grace: bytes) -> None:
     _names(http, grace)
     numbers = http.get("/metrics").text
-    for stage in ("detect", "embed", "search", "store"):
+    for stage in STAGES[recognizer]:
         assert f'kenspeckle_stage_seconds_count{{stage="{stage}"}}' in numbers
     assert "kenspeckle_faces_indexed_total" in numbers
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from botocore.session import Session
 
 from kenspeckle import managed, settings
 from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.aws.reconcile import STATE
 from kenspeckle.aws.rows import schema
 from kenspeckle.cli.launch import launched
 from kenspeckle.settings import Settings
@@ -38,8 +41,19 @@ class Amazon:
         names = {name.removeprefix("KENSPECKLE_").lower(): value for name, value in self.variables.items()}
         return settings.load(names | changes, environ={})
 
-    def recognizer(self, **changes: Any) -> ManagedRecognizer:
-        return managed.recognizer(self.settings(**changes))
+    @cached_property
+    def recognizer(self) -> ManagedRecognizer:
+        """One for all tests: it has no state but connections."""
+        return managed.recognizer(self.settings())
+
+    def changed(self, **parts: Any) -> ManagedRecognizer:
+        """The same with other parts: a clock, a cutter, settings."""
+        return ManagedRecognizer(replace(self.recognizer.parts, **parts))
+
+    def reconciled(self, later: float) -> None:
+        """What was left half done is looked for, so many seconds from now, and for the first time."""
+        self.dynamodb.delete_item(TableName=TABLE, Key={"FaceId": {"S": STATE}})
+        self.changed(now=lambda: time.time() + later).reconcile()
 
     def objects(self) -> set[str]:
         """Keys of all objects, of those that are hidden behind a mark of deletion too."""
@@ -61,10 +75,13 @@ class Amazon:
 def amazon(folder: Path) -> Iterator[Amazon]:
     """Ready: the bucket with versions, the table, the default collection."""
     with served_s3() as s3, pytest.MonkeyPatch.context() as patch:
-        s3.bucket(BUCKET, versions=True)
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3.url)
         dynamodb = Session().create_client("dynamodb")
-        dynamodb.create_table(**schema(TABLE))
+        # All of moto's servers of a process show the same buckets and tables.
+        with suppress(s3.client.exceptions.BucketAlreadyOwnedByYou):
+            s3.bucket(BUCKET, versions=True)
+        with suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(**schema(TABLE))
         eyes = {"KENSPECKLE_S3_BUCKETS": f"{BUCKET}=s3://{BUCKET}", "KENSPECKLE_AWS_REGION": "eu-central-1"}
         with launched(folder, settings=eyes) as server:
             patch.setenv("AWS_ENDPOINT_URL_REKOGNITION", server.url)

@@ -16,13 +16,14 @@ from kenspeckle.doctor.examination import examine
 from kenspeckle.settings import load
 from tests.faults.conftest import listed_faces, stored_photographs
 from tests.faults.portraits import Portraits
-from tests.soak import kills
+from tests.soak import either, kills
 
 CLIENTS = 3
+QUIET = {"KENSPECKLE_LOG_LEVEL": "WARNING"}
 DELETED = 5
 """Every photograph of so many is deleted again."""
-START_SECONDS = 20.0
-"""A start slower than this, on a busy machine, is not clean."""
+START_SECONDS = either(20, 300)
+"""A start slower than this is not clean; a soak shares its machine with whatever else runs there."""
 
 
 class Enrolment:
@@ -43,7 +44,7 @@ class Enrolment:
 
     def run(self, url: str, stop: threading.Event) -> None:
         """One client, until `stop` is set or the server is gone."""
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=60) as client:
             while not stop.is_set():
                 number = self._take()
                 try:
@@ -105,7 +106,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
     for _ in kills("a server that indexes and deletes", short=5):
         killed += 1
         begun = time.monotonic()
-        with launched(tmp_path, settings={"KENSPECKLE_LOG_LEVEL": "WARNING"}) as server:
+        with launched(tmp_path, settings=QUIET, patience=START_SECONDS) as server:
             assert time.monotonic() - begun < START_SECONDS
             _check(enrolment, server.url)
             stop = threading.Event()
@@ -119,7 +120,10 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
             for client in clients:
                 client.join(30)
             assert not [line for line in server.log if "error" in line.lower()]
-    with launched(tmp_path) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with (
+        launched(tmp_path, patience=START_SECONDS) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+    ):
         _check(enrolment, server.url)
         for name, face_id in list(enrolment.doubtful.items()):
             enrolment.delete(client, name, face_id)
@@ -136,7 +140,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
 def _check(enrolment: Enrolment, url: str) -> dict[str, list[str]]:
     """Every acknowledged face is listed under its id, and no deleted one; no photograph has two. What is listed."""
     assert not enrolment.wrong
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=60) as client:
         listed = listed_faces(client)
     lost = {name for name, ids in enrolment.acknowledged.items() if listed.get(name) != ids}
     assert not lost

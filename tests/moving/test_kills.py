@@ -146,7 +146,7 @@ def test_killed_restores(nursery: Nursery, command: Command, old: Path, new: Pat
     for number in kills("restore over another", short=3):
         place = tmp_path / f"data{number}"
         shutil.copytree(old, place)
-        seconds = random.uniform(0.2, 1.1) * whole
+        seconds = random.uniform(0.2, 1.6) * whole
         nursery.run("restore", tmp_path / "new.tar", "--replace", "--data-dir", place, seconds=seconds)
         found = shown(place)
         (state,) = (name for name, what in states.items() if what == found)

@@ -40,6 +40,7 @@ CALLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "s3": {
         "DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
         "GetObject": ("s3:GetObject", "s3:ListBucket"),
+        "HeadObject": ("s3:GetObject", "s3:ListBucket"),
         "ListObjectVersions": ("s3:ListBucketVersions",),
         "PutObject": ("s3:PutObject",),
     },

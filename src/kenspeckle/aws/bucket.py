@@ -11,6 +11,9 @@ from kenspeckle.aws.failures import BUSY_SECONDS, Refused
 from kenspeckle.errors import ImageNotFound, Overloaded, SettingError, StorageUnavailable
 
 REMOVED_AT_ONCE = 1000
+IDENTITY = "identity"
+"""Metadata of an object: without it, nobody could tell what Rekognition knows the photograph's faces by."""
+
 TAKEN = "PreconditionFailed"
 CONTENDED = "ConditionalRequestConflict"
 """Somebody else writes the same object at this moment."""
@@ -34,7 +37,7 @@ class Bucket:
         prefix = unquote(parts.path).strip("/")
         self.prefix = f"{prefix}/" if prefix else ""
 
-    def put(self, key: str, data: bytes, media_type: str) -> bool:
+    def put(self, key: str, data: bytes, media_type: str, identity: str | None) -> bool:
         """Whether the object was not there before; what is there is left as it is."""
         try:
             self._amazon.s3(
@@ -44,6 +47,7 @@ class Bucket:
                 Key=key,
                 Body=data,
                 ContentType=media_type,
+                Metadata={} if identity is None else {IDENTITY: identity},
                 IfNoneMatch="*",
             )
         except Refused as refused:
@@ -62,22 +66,37 @@ class Bucket:
         except Refused as refused:
             raise ImageNotFound("The photograph is not stored.") from refused
 
+    def identity(self, key: str) -> str | None:
+        """The identity that the object was put with. Raises ImageNotFound."""
+        try:
+            answer = self._amazon.s3("head_object", expected=("NoSuchKey", "404"), Bucket=self.name, Key=key)
+        except Refused as refused:
+            raise ImageNotFound("The photograph is not stored.") from refused
+        found: str | None = answer.get("Metadata", {}).get(IDENTITY)
+        return found
+
+    def objects(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Keys below a prefix and when they were written."""
+        for one in self._listed(prefix, "Versions"):
+            if one["IsLatest"]:
+                yield one["Key"], one["LastModified"].timestamp()
+
     def remove(self, keys: Iterable[str]) -> None:
         """Every version of these objects; absent ones are fine."""
         for key in keys:
-            self._remove(one for one in self._versions(key) if one["Key"] == key)
+            self._remove(one for one in self._listed(key, "Versions", "DeleteMarkers") if one["Key"] == key)
 
     def remove_all(self, prefix: str) -> int:
         """Every version of every object below a prefix; how many there were."""
-        return self._remove(self._versions(prefix))
+        return self._remove(self._listed(prefix, "Versions", "DeleteMarkers"))
 
-    def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Key and VersionId of all versions and marks of deletion; of a bucket without versions the objects."""
+    def _listed(self, prefix: str, *kinds: str) -> Iterator[dict[str, Any]]:
+        """All versions and marks of deletion; of a bucket without versions the objects."""
         place: dict[str, Any] = {}
         while True:
             answer = self._amazon.s3("list_object_versions", Bucket=self.name, Prefix=prefix, **place)
-            for one in (*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())):
-                yield {"Key": one["Key"], "VersionId": one["VersionId"]}
+            for kind in kinds:
+                yield from answer.get(kind, ())
             if not answer.get("IsTruncated"):
                 return
             place = {"KeyMarker": answer["NextKeyMarker"]}
@@ -88,7 +107,7 @@ class Bucket:
         count = 0
         some: list[dict[str, Any]] = []
         for one in versions:
-            some.append(one)
+            some.append({"Key": one["Key"], "VersionId": one["VersionId"]})
             if len(some) == REMOVED_AT_ONCE:
                 count += self._removed(some)
                 some = []

@@ -133,7 +133,7 @@ class _Enrol:
         if not self.key:
             return False
         with self.parts.timed("place"):
-            return self.parts.bucket.put(self.key, self.data, self.photograph.media_type)
+            return self.parts.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
 
     def _known(self) -> Indexed | None:
         """What an earlier request stored; None where it stored nothing, or not to the end."""

@@ -9,6 +9,7 @@ from kenspeckle.aws.enrolment import Enrolment
 from kenspeckle.aws.gallery import Gallery
 from kenspeckle.aws.parts import MOST_NAMED, MOST_SENT
 from kenspeckle.aws.recognition import Recognition
+from kenspeckle.aws.reconcile import Reconciliation
 from kenspeckle.aws.rows import collection_row
 from kenspeckle.aws.users import Users
 
@@ -52,4 +53,5 @@ class ManagedRecognizer(Collections, Enrolment, Gallery, Recognition, Users):
         parts.amazon.rekognition("describe_collection", CollectionId=name)
 
     def reconcile(self) -> None:
-        """Nothing yet."""
+        """Once a day: take back what requests have left that ended half-way and were never sent again."""
+        Reconciliation(self.parts, self.removal).run()

@@ -6,6 +6,7 @@ Rows of the table go last: until then they say what is still to be removed, and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +99,12 @@ class Removal:
 
     def finish(self, photograph: Row) -> None:
         """Remove what a deletion that never ended has left of a photograph and its faces."""
-        self.faces(photograph["CollectionId"], sorted(photograph["Faces"]))
+        faces: frozenset[str] = photograph["Faces"]
+        with suppress(CollectionNotFound):
+            self._parts.amazon.rekognition(
+                "delete_faces", CollectionId=photograph["CollectionId"], FaceIds=sorted(faces)
+            )
+        self._photograph(photograph[rows.KEY], faces)
 
     def collection(self, collection_id: str) -> Removed:
         """Everything. Raises CollectionNotFound where neither Rekognition nor the table knows anything of it."""

@@ -7,6 +7,7 @@ Two indexes hold keys only: ByCollection (`CollectionId`, `Order`) and ByName (`
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ def schema(table: str) -> dict[str, Any]:
     }
 
 
+_OBJECT = re.compile(r"in-([a-zA-Z0-9_.\-]{1,255})/[0-9a-f]{2}/([0-9a-f]{64})")
+
 FACE_ORDER = "face#"
 USER_ORDER = "user#"
 
@@ -62,6 +65,12 @@ def object_key(prefix: str, collection_id: str, record: str) -> str:
 def in_collection(prefix: str, collection_id: str) -> str:
     """What the keys of all photographs of a collection begin with."""
     return f"{prefix}in-{collection_id}/"
+
+
+def parts_of(prefix: str, key: str) -> tuple[str, str] | None:
+    """Collection and record of a photograph by the key of its object; None where something else put it there."""
+    found = _OBJECT.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
+    return (found[1], found[2]) if found is not None else None
 
 
 def image_row(record: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +48,13 @@ def doctor(
         ),
     ] = False,
     json: options.Json = False,
-    data_dir: options.DataDir = None,
+    data_dir: Annotated[
+        Path | None,
+        # One that can't be read is for the doctor to explain.
+        typer.Option(
+            "--data-dir", help="The local data folder to examine.", readable=False, rich_help_panel="Where to"
+        ),
+    ] = None,
 ) -> None:
     """Examine this instance and explain what is wrong and how to mend it.
 

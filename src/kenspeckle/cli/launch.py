@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,18 +35,22 @@ class Launched:
 
 @contextmanager
 def launched(
-    data_dir: Path, *arguments: str, settings: Mapping[str, str] | None = None, patience: float = 60.0
+    data_dir: Path,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    patience: float = 60.0,
+    before: Sequence[str] = (),
 ) -> Iterator[Launched]:
     """`kenspeckle serve` on a free port of 127.0.0.1 with this data folder, ready to answer; stopped at the end.
 
-    `settings` are environment variables for it. Raises CommandFailed with the log's last line where it does not come
-    up within `patience` seconds."""
+    `settings` are environment variables for it, `before` are words of a command that runs it. Raises CommandFailed
+    with the log's last line where it does not come up within `patience` seconds."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KENSPECKLE_")}
     environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= {"KENSPECKLE_CONFIG": os.devnull, **(settings or {})}
     command = [sys.executable, "-m", "kenspeckle", "serve", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [*command, "--data-dir", str(data_dir), *arguments],
+        [*before, *command, "--data-dir", str(data_dir), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Protocol
 
-from kenspeckle import shapes
-from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Catalog
 from kenspeckle.settings import Settings
 from kenspeckle.usecases import trail, who
 from kenspeckle.usecases.audited import Audited
+from kenspeckle.usecases.retention import Retention
 from kenspeckle.usecases.scrubber import Scrubber
 
 log = logging.getLogger(__name__)
@@ -23,12 +22,6 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 3600.0
 PENDING_SECONDS = 5.0
 """How soon it is tried again to have the database's side files forget what was deleted."""
-
-LEAP_SECONDS = 3600.0
-"""By so much the clock may differ from the time that passed; after a larger leap nothing is erased by age until the
-clock has run on for another hour."""
-
-RECEIPT = "RetentionReceipt"
 
 
 class Kept(Protocol):
@@ -59,7 +52,7 @@ class Housekeeping:
         self._work_off = work_off
         self._now = now
         self._ticks = ticks
-        self._last: tuple[float, float] | None = None
+        self._retention = Retention(recognizer, now=now, ticks=ticks)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -83,7 +76,7 @@ class Housekeeping:
         recorder = self._recognizer.recorder
         for work in (
             self._work_off,
-            self._retention,
+            lambda: self._retention.round(self._closing.is_set),
             lambda: self._parts.catalog.scrub(thorough=True),
             lambda: trail.trim(recorder, self._parts.settings.audit_days, self._now()),
             # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
@@ -106,29 +99,3 @@ class Housekeeping:
             if self._parts.scrubber.pending:
                 self._parts.scrubber.scrub(self._parts.catalog)
             self._closing.wait(min(PENDING_SECONDS, max(0.0, due - self._ticks())))
-
-    def _retention(self) -> None:
-        now, ticks = self._now(), self._ticks()
-        last, self._last = self._last, (now, ticks)
-        if last is not None and abs((now - last[0]) - (ticks - last[1])) > LEAP_SECONDS:
-            log.error("the clock has leapt: nothing is erased by age in this round; see whether it is right")
-            return
-        cursor: str | None = None
-        while not self._closing.is_set():
-            page = self._recognizer.list_collections(100, cursor)
-            for one in page.items:
-                if one.retention_days is not None:
-                    self._erase(one.collection_id, one.retention_days)
-            cursor = page.cursor
-            if cursor is None:
-                break
-
-    def _erase(self, collection_id: str, days: int) -> None:
-        recorder = self._recognizer.recorder
-        while not self._closing.is_set():
-            erased = self._recognizer.erase(collection_id, Erasure.AGE, str(days))
-            if not erased.face_count or erased.receipt is None:
-                return
-            facts = shapes.receipt(erased.receipt)
-            recorder.record(recorder.entry(RECEIPT, collection_id, face_count=erased.face_count, facts=facts))
-            log.info("faces erased by age", extra={"collection": collection_id, "faces": erased.face_count})

@@ -66,7 +66,7 @@ resource "aws_api_gateway_method_settings" "all" {
   method_path = "*/*"
 
   settings {
-    metrics_enabled        = true
+    metrics_enabled        = false # Numbers by method are billed one by one; the stage's are there anyway.
     logging_level          = "ERROR"
     data_trace_enabled     = false # Bodies are photographs.
     throttling_rate_limit  = var.throttle.rate

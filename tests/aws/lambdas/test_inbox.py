@@ -46,7 +46,7 @@ def test_what_lands_in_the_bucket_is_indexed_and_taken_out(
     assert inbox(event) == {"batchItemFailures": []}
     assert _names(aws, gallery) == ["eileen.png", "grace.jpg"]
     assert _waiting(aws, gallery) == set()
-    photograph, data = aws.recognizer().image(gallery, "grace.jpg")
+    photograph, data = aws.recognizer.image(gallery, "grace.jpg")
     assert (data, dict(photograph.metadata)) == (grace, {"source": "press"})
     # Delivered again, in another order: nothing is there any more, and nothing is doubled.
     again = shapes.sqs({"m-3": shapes.notification([two, one])})
@@ -71,7 +71,7 @@ def test_a_photograph_that_was_erased_does_not_come_back(
     event = shapes.sqs({"m-1": shapes.notification([_put(aws, f"incoming/{gallery}/grace.jpg", grace)])})
     assert inbox(event) == {"batchItemFailures": []}
     (face,) = aws.rekognition.list_faces(CollectionId=gallery)["Faces"]
-    aws.recognizer().delete_faces(gallery, [face["FaceId"]])
+    aws.recognizer.delete_faces(gallery, [face["FaceId"]])
     assert inbox(event) == {"batchItemFailures": []}
     assert _names(aws, gallery) == []
     assert [one for one in aws.objects() if gallery in one] == []

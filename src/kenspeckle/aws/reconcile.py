@@ -1,0 +1,109 @@
+"""Takes back what an index request left that ended before its rows were written and was never sent again.
+
+Its photograph lies in the bucket, and Rekognition may hold faces of it that no row names. They are never answered, but
+nobody asked to keep them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from kenspeckle import errors
+from kenspeckle.aws import rows
+from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.removal import LEAVING, Removal
+from kenspeckle.aws.table import READ_AT_ONCE, Changed
+from kenspeckle.usecases import rules
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 86_400.0
+OLD_SECONDS = 3600.0
+"""A photograph without rows may belong to a request at work; after so long it does not."""
+
+STATE = "reconciled:"
+"""Row that says up to when all photographs were looked at."""
+
+_NOTHING_THERE = (errors.CollectionNotFound, errors.UnsupportedImage, errors.InvalidValue, errors.ImageTooLarge)
+
+
+class Reconciliation:
+    """One pass. Costs one listing of the bucket and one read of the table for every hundred photographs that are new
+    since the pass before."""
+
+    def __init__(self, parts: Parts, removal: Removal) -> None:
+        self._parts = parts
+        self._removal = removal
+
+    def run(self) -> int:
+        """How many photographs were taken back; 0 also where the last pass was less than a day ago."""
+        table, now = self._parts.table, self._parts.now()
+        last = (table.row(STATE) or {}).get("At")
+        if last is not None and now - float(last) < EVERY_SECONDS:
+            return 0
+        since = 0.0 if last is None else float(last) - 2 * OLD_SECONDS
+        fresh = (
+            key
+            for key, modified in self._parts.bucket.objects(self._parts.bucket.prefix)
+            if since <= modified < now - OLD_SECONDS
+        )
+        count = 0
+        for key, collection_id in self._rowless(fresh):
+            self._take_back(key, collection_id)
+            count += 1
+        # Now and not before: a pass that broke off is done again.
+        table.mark(STATE, "At", now)
+        return count
+
+    def _rowless(self, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Keys of photographs without a row, with their rows' keys."""
+        prefix = self._parts.bucket.prefix
+        found = ((rows.image_row(parts[1]), key) for key in keys if (parts := rows.parts_of(prefix, key)) is not None)
+        while some := dict(islice(found, READ_AT_ONCE)):
+            for row in some.keys() - self._parts.table.rows(some, only=["Digest"]).keys():
+                yield some[row], row
+
+    def _take_back(self, key: str, row: str) -> None:
+        """Rekognition names the faces that it has of a photograph when it is asked to index it again."""
+        collection_id, _ = rows.parts_of(self._parts.bucket.prefix, key) or ("", "")
+        try:
+            faces = self._faces(key, collection_id)
+        except errors.ImageNotFound:
+            return
+        except _NOTHING_THERE as error:
+            log.info("of a photograph that was left nothing is indexed: %s", error.message)
+            faces = frozenset()
+        if not faces:
+            self._parts.bucket.remove([key])
+            return
+        # A row that says so keeps those away who send the photograph again at this moment.
+        now = self._parts.now()
+        claim = {
+            rows.KEY: row,
+            "CollectionId": collection_id,
+            "Order": rows.order("image#", now, row),
+            "Key": key,
+            "Digest": "",
+            "Faces": faces,
+            LEAVING: now,
+        }
+        try:
+            self._parts.table.write(self._parts.table.put(claim, new=True))
+        except Changed:
+            return  # it was sent again, and is stored
+        self._removal.finish(claim)
+        log.info("a photograph was taken back whose indexing never ended", extra={"collection": collection_id})
+
+    def _faces(self, key: str, collection_id: str) -> frozenset[str]:
+        identity = self._parts.bucket.identity(key)
+        answer = self._parts.amazon.rekognition(
+            "index_faces",
+            CollectionId=collection_id,
+            Image={"S3Object": {"Bucket": self._parts.bucket.name, "Name": key}},
+            MaxFaces=rules.MAX_FACES_AN_IMAGE,
+            QualityFilter="NONE",
+            **({} if identity is None else {"ExternalImageId": identity}),
+        )
+        return frozenset(one["Face"]["FaceId"] for one in answer.get("FaceRecords", ()))

@@ -1,0 +1,126 @@
+"""What a request costs in calls, and which calls there are at all: policies are written from that list."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+from kenspeckle.aws import actions
+from kenspeckle.domain import Erasure
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.settings import load
+from kenspeckle.vision.cutter import Cutter
+from tests.aws.amazon import Amazon
+from tests.aws.watched import Watched
+
+INDEX = ["s3.PutObject", "rekognition.IndexFaces", "dynamodb.TransactWriteItems"]
+
+
+@pytest.fixture
+def watched(aws: Amazon) -> Watched:
+    return Watched(aws.recognizer)
+
+
+def test_an_index_is_one_write_each_and_one_call(aws: Amazon, watched: Watched, grace: bytes) -> None:
+    name = aws.collection()
+    with watched.seen() as calls:
+        first = watched.recognizer.index_faces(name, grace, "grace.jpg")
+    assert calls == INDEX
+    with watched.seen() as calls:
+        again = watched.recognizer.index_faces(name, grace, "grace.jpg")
+    # The photograph is in the bucket: no call of Rekognition is paid for.
+    assert calls == ["s3.PutObject", "dynamodb.GetItem", "dynamodb.BatchGetItem"]
+    assert (again.created, again.image_id, again.records) == (False, first.image_id, first.records)
+
+
+def test_a_search_is_one_call_and_one_read(aws: Amazon, watched: Watched, grace: bytes, eileen: bytes) -> None:
+    name = aws.collection()
+    for identity, photograph in (("grace", grace), ("eileen", eileen)):
+        watched.recognizer.index_faces(name, photograph, identity)
+    with watched.seen() as calls:
+        found = watched.recognizer.search_image(name, grace, threshold=0)
+    assert len(found.searches[0].matches) == 2
+    assert calls == ["rekognition.SearchFacesByImage", "dynamodb.BatchGetItem"]
+
+
+def test_a_photograph_that_can_not_be_taken_costs_nothing(aws: Amazon, watched: Watched) -> None:
+    with watched.seen() as calls:
+        for image in (b"", b"text", b"RIFF....WEBPVP8 ", b"\x89PNG\r\n\x1a\n" + bytes(24), bytes(6_000_000)):
+            for verb in (watched.recognizer.detect_faces, lambda one: watched.recognizer.search_image("x", one)):
+                with pytest.raises(KenspeckleError):
+                    verb(image)
+    assert calls == []
+
+
+def _every_method(aws: Amazon, watched: Watched, grace: bytes, eileen: bytes) -> None:
+    service, name = watched.recognizer, f"{aws.collection()}-own"
+    service.create_collection(name, {"site": "lobby"})
+    service.list_collections()
+    service.tag(name, {"a": "b"})
+    service.tags(name)
+    service.untag(name, ["a"])
+    faces = [service.index_faces(name, one, who).records[0].face.face_id for one, who in ((grace, "g"), (eileen, "e"))]
+    service.get_face(name, faces[0])
+    service.list_faces(name)
+    service.list_faces(name, external_image_id="g")
+    service.search_faces(name, faces[0])
+    service.search_image(name, grace)
+    service.search_image(name, grace, every_face=True)
+    service.detect_faces(grace)
+    service.compare_faces(grace, eileen)
+    service.image(name, "g")
+    service.thumbnail(name, faces[0])
+    service.create_user(name, "grace")
+    service.associate_faces(name, "grace", faces[:1])
+    service.get_user(name, "grace")
+    service.list_users(name)
+    service.search_users(name, face_id=faces[0])
+    service.search_users_by_image(name, grace)
+    service.disassociate_faces(name, "grace", faces[:1])
+    service.delete_user(name, "grace")
+    service.delete_faces(name, faces[:1])
+    service.retain(name, 3)
+    service.erase(name, Erasure.AGE, "3")
+    service.erase(name, Erasure.IDENTITY, "e")
+    service.info()
+    service.ready()
+    service.reconcile()
+    service.delete_collection(name)
+
+
+def test_the_list_of_calls_is_that_of_the_code(aws: Amazon, grace: bytes, eileen: bytes) -> None:
+    cutter = Cutter(load(environ={}))
+    recognizer = aws.changed(cutter=cutter)
+    watched = Watched(recognizer)
+    with watched.seen() as calls:
+        _every_method(aws, watched, grace, eileen)
+        # What was left half done is looked at a day later.
+        name = aws.collection()
+        with (
+            watched.answering("dynamodb.TransactWriteItems", "AccessDeniedException", "no"),
+            pytest.raises(KenspeckleError),
+        ):
+            recognizer.index_faces(name, grace, "left")
+        aws.reconciled(later=86_400)
+    listed = {f"{service}.{one}" for service, operations in actions.CALLS.items() for one in operations}
+    assert set(calls) == listed
+
+
+def test_an_indexer_does_with_less(aws: Amazon, grace: bytes, rocket: bytes) -> None:
+    allowed = {f"{service}.{one}" for service, operations in actions.ROLES["indexer"].items() for one in operations}
+    assert actions.rights("indexer") < actions.rights("api")
+    watched, name = Watched(aws.recognizer), aws.collection()
+    with watched.seen() as calls:
+        watched.recognizer.index_faces(name, rocket, "nobody")
+        threads = [
+            threading.Thread(target=watched.recognizer.index_faces, args=(name, grace, "grace")) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert set(calls) <= allowed
+    assert Counter(calls)["s3.PutObject"] >= 7
+    assert len(recognized := watched.recognizer.list_faces(name).items) == 1, recognized
