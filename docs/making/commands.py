@@ -14,8 +14,8 @@ from kenspeckle.cli.app import app
 HEAD = """# Commands
 
 What `kenspeckle COMMAND --help` says, in one page. Commands that recognize work on the local data folder, or
-with `--url` on a server. What reads takes
-`--json` for programs. Progress and remarks go to standard error, results to standard output.
+with `--url` on a server. What reads takes `--json` for programs. Progress and remarks go to standard error,
+results to standard output.
 
 """
 VALUES = {bool: "", int: "N", float: "N", str: "TEXT"}

@@ -13,8 +13,7 @@ from kenspeckle.wire.failures import entry_for
 HEAD = """# Error codes
 
 REST answers `application/problem+json` (RFC 9457). Match on `code`, which is stable; `detail` is for people and
-says how to mend it; `field` names the
-input, and the server's log has more under `request_id`:
+says how to mend it; `field` names the input, and the server's log has more under `request_id`:
 
 ```json
 {

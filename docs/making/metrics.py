@@ -11,8 +11,7 @@ from kenspeckle.usecases.gate import Gate
 HEAD = """# Metrics
 
 `GET /metrics` is Prometheus' text format; a key needs the scope `read`. Beside these there are the process's
-own numbers (`process_*`: memory, open files,
-time of the processor) and `python_info`.
+own numbers (`process_*`: memory, open files, time of the processor) and `python_info`.
 
 """
 TAIL = """
@@ -20,8 +19,7 @@ TAIL = """
 `_count`, as usual.
 
 Alert on a growing `kenspeckle_gate_refusals_total`, on `kenspeckle_requests_total{status="500"}` at all, on
-`status="507"` (the disk is full) and on the
-99th percentile of `kenspeckle_request_seconds`:
+`status="507"` (the disk is full) and on the 99th percentile of `kenspeckle_request_seconds`:
 
 ```text
 histogram_quantile(0.99, sum by (le) (rate(kenspeckle_request_seconds_bucket[5m])))

@@ -16,8 +16,8 @@ from kenspeckle.domain import Scope
 HEAD = """# Routes
 
 Every route of the REST API as [openapi.json](openapi.json) describes it. What they are for, with examples, is
-in [the REST API](api.md); what errors mean, in
-[error codes](errors.md). Every server shows the same at `GET /docs`.
+in [the REST API](api.md); what errors mean, in [error codes](errors.md). Every server shows the same at
+`GET /docs`.
 
 """
 ADMIN = Right(Scope.ADMIN, Of.SERVICE)

@@ -17,10 +17,9 @@ DIFFERS = {
 HEAD = f"""# Settings
 
 Each is an environment variable, a line of `{FILE}` in the working folder (lower case, without the prefix;
-`{PREFIX}CONFIG` names another
-file), and some are options of [`serve`](commands.md#kenspeckle-serve). The command line wins over the
-environment, the environment over the file.
-`kenspeckle settings` shows the values in force and where they come from.
+`{PREFIX}CONFIG` names another file), and some are options of [`serve`](commands.md#kenspeckle-serve). The
+command line wins over the environment, the environment over the file. `kenspeckle settings` shows the values in
+force and where they come from.
 
 """
 TAIL = """
