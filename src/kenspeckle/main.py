@@ -97,6 +97,7 @@ class Front:
         app = _app(self)
         self.housekeeping.start()
         self.guard.announcer.nudge = self.courier.nudge
+        self.courier.tell = app.state.edge.metrics.webhook
         self.courier.start()
         return app
 

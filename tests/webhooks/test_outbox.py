@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Claimed, DeliveryState, Event, Sent
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints
@@ -176,6 +179,19 @@ def test_a_backup_that_is_restored_sends_nothing_by_itself(post: Post) -> None:
     assert (post.log(hook.webhook_id)[0].error, post.log(hook.webhook_id)[0].kept) == ("restored", True)
     assert post.endpoints.retry(hook.webhook_id) == 1
     assert claim(post, hook.webhook_id)[0].delivery.message_id == before
+
+
+def test_restore_holds_what_was_pending(post: Post, tmp_path: Path) -> None:
+    hook, _ = post.endpoints.create(URL)
+    post.index()
+    copies = SqliteCopies(tmp_path / "kenspeckle.db")
+    copies.make(tmp_path / "copy.db", lambda *_: None)
+    SqliteSeats(tmp_path / "restored.db").prepare(tmp_path / "copy.db")
+    with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'copy.db'}")) as restored:
+        (one,) = restored.deliveries(hook.webhook_id, None, 10, None).items
+    assert (one.state, one.kept) == (DeliveryState.FAILED, True)
+    assert "backup was restored" in one.error
+    assert states(post, hook.webhook_id) == ["pending"]
 
 
 def test_endpoints_are_recorded_and_their_secrets_are_not(post: Post, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_what_happens_is_told(http: httpx.Client, receiver: Receiver) -> None:
     assert (match["face_id"], match["external_image_id"], match["searched_face"]) == (face, "grace-hopper.jpg", 0)
     assert match["similarity"] > 99
     until(lambda: all(one["state"] == "delivered" for one in deliveries(http, hook)))
+    assert 'kenspeckle_webhook_attempts_total{outcome="delivered"}' in http.get("/metrics").text
     for one in deliveries(http, hook):
         shapes.DeliveryAnswer.model_validate(one)
 

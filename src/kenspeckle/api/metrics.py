@@ -45,6 +45,12 @@ class Metrics:
         )
         self.in_flight = Gauge("kenspeckle_requests_in_flight", "Requests under way.", registry=self.registry)
         self.faces_indexed = Counter("kenspeckle_faces_indexed", "Faces stored.", registry=self.registry)
+        self._webhooks = Counter(
+            "kenspeckle_webhook_attempts",
+            "Attempts to deliver a message to a webhook; those that are not delivered are tried again or failed.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.faces_searched = Counter("kenspeckle_faces_searched", "Faces searched for.", registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -55,6 +61,10 @@ class Metrics:
     def observe(self, stage: str, seconds: float) -> None:
         """Record a stage: decode, detect, embed, search or store. Called from any thread."""
         self._stages.labels(stage).observe(seconds)
+
+    def webhook(self, outcome: str) -> None:
+        """Count an attempt: delivered, pending (it is tried again) or failed. Called from any thread."""
+        self._webhooks.labels(outcome).inc()
 
     def watch(self, gate: Gate) -> None:
         """Show the state of the gate whenever the numbers are read."""

@@ -19,7 +19,6 @@ from kenspeckle.posting.addresses import Reach
 
 MOST_ANSWER = 16 * 1024
 """Bytes of an answer that are read, so that the connection can be used again; nothing in it matters to us."""
-MOST_CONNECTIONS = 100
 IDLE_SECONDS = 30.0
 
 
@@ -36,7 +35,7 @@ class Carrier:
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=httpx.create_ssl_context(trust_env=True) if scheme == "https" else None,
-                max_connections=MOST_CONNECTIONS,
+                max_connections=None,  # who sends bounds that; one that waited for another's would not be independent
                 max_keepalive_connections=20,
                 keepalive_expiry=IDLE_SECONDS,
                 network_backend=_Checked(reach, tls=scheme == "https"),

@@ -34,6 +34,8 @@ LOOK_SECONDS = 1.0
 """How often it looks for what other processes have put into the outbox, and for what is due again."""
 AT_ONCE = 4
 """Messages on their way to one endpoint; to one that fails, one."""
+LOOK_UPS = 64
+"""Names that are looked up at once: more than there are endpoints."""
 LEASE_SECONDS = 30.0
 """Beyond an attempt's own time: so long a message is left to the process that claimed it."""
 GRACE_SECONDS = 2.0
@@ -73,6 +75,8 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="courier-catalog")
         self._thread: threading.Thread | None = None
+        self.tell: Callable[[str], None] = lambda _: None
+        """Told of every attempt's outcome, for those who count."""
 
     def start(self) -> None:
         """Begin with what is due."""
@@ -99,6 +103,8 @@ class Courier:
     async def _run(self) -> None:
         who.acting(who.Who(who.SERVICE))
         self._loop = asyncio.get_running_loop()
+        # Names are looked up in threads, and a name server that is away holds one for half a minute.
+        self._loop.set_default_executor(ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="courier-names"))
         carrier = self._make_carrier()
         next_round = 0.0
         while not self._closing.is_set():
@@ -166,12 +172,14 @@ class Courier:
         """Note how it went, and what that says of the endpoint."""
         now, one = self._now(), claimed.delivery
         if sent.arrived:
+            self.tell(DeliveryState.DELIVERED.value)
             self._store.settle(claimed, sent, now, DeliveryState.DELIVERED, now)
             if webhook.failing_since is not None:
                 self._store.note_health(webhook.webhook_id, None)
             return
         pause = next_pause(self._pauses, one.attempts, sent)
         state = DeliveryState.FAILED if pause is None else DeliveryState.PENDING
+        self.tell(state.value)
         if not self._store.settle(claimed, sent, now, state, now + (pause or 0.0)):
             return
         log.info(
