@@ -3,10 +3,11 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, func, insert, or_, select, update
 
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.part import Part, chunks
@@ -15,13 +16,15 @@ from kenspeckle.catalog.webhooks import no_webhook
 from kenspeckle.domain import Claimed, Delivery, DeliveryState, Event, Letter, Page, Sent
 from kenspeckle.ports import Tell
 
+_Ask: TypeAlias = Callable[[Executable, Mapping[str, object]], Sequence[Sequence[Any]]]
+
 TRIMMED = 1000
 """Messages that one transaction forgets."""
 
 _TO = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"), webhooks.c.disabled_at.is_(None))
 _ROW = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"))
 _ADD = insert(deliveries).returning(deliveries.c.row)
-_NAME = insert(delivery_faces)
+_NAME = insert(delivery_faces).returning(delivery_faces.c.delivery_row)
 _DELIVERY = select(
     deliveries.c.row,
     webhooks.c.webhook_id,
@@ -69,8 +72,8 @@ class Outbox(Part):
     """The part of `ports.Webhooks` that keeps messages."""
 
     def post(self, letters: Sequence[Letter]) -> None:
-        with self.database.write() as connection:
-            post(connection, letters)
+        with self.database.write_quickly() as quick:
+            _post(quick.fetch, letters)
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
         asked = {"webhook_id": webhook_id, "now": now, "horizon": horizon, "most": limit}
@@ -153,8 +156,12 @@ class Outbox(Part):
 
 def post(connection: Connection, letters: Sequence[Letter]) -> None:
     """Put letters into the outbox in the transaction of what they tell of."""
+    _post(partial(fetch, connection), letters)
+
+
+def _post(ask: _Ask, letters: Sequence[Letter]) -> None:
     for letter in letters:
-        to = fetch(connection, _TO, {"webhook_id": letter.webhook_id})
+        to = ask(_TO, {"webhook_id": letter.webhook_id})
         if not to:
             continue
         values = {
@@ -167,8 +174,9 @@ def post(connection: Connection, letters: Sequence[Letter]) -> None:
             "error": "",
             "seconds": None,
         }
-        row = int(fetch(connection, _ADD, values)[0][0])
-        each(connection, _NAME, [{"delivery_row": row, "face_id": one} for one in dict.fromkeys(letter.face_ids)])
+        row = int(ask(_ADD, values)[0][0])
+        for one in dict.fromkeys(letter.face_ids):
+            ask(_NAME, {"delivery_row": row, "face_id": one})
 
 
 def forget_faces(connection: Connection, collection_id: str, face_ids: Sequence[str]) -> None:
