@@ -1,4 +1,4 @@
-"""Builds the zip of both Lambda functions, the same bytes each time (`make lambda`).
+"""Builds the zip of the Lambda functions, the same bytes each time (`make lambda`).
 
 In it are the package without the embedded engine and, from the wheels that constraints.txt names, what the managed
 recognizer needs. Beside it a JSON file says which runtime and processor it is for, and its digest as AWS writes it.

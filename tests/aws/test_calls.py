@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from kenspeckle import managed
 from kenspeckle.aws import actions
+from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.aws.reconcile import STATE
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.settings import load
 from kenspeckle.vision.cutter import Cutter
-from tests.aws.amazon import Amazon
+from tests.aws.amazon import TABLE, Amazon
 from tests.aws.watched import Watched
 
 INDEX = ["s3.PutObject", "rekognition.IndexFaces", "dynamodb.TransactWriteItems"]
@@ -124,3 +129,29 @@ def test_an_indexer_does_with_less(aws: Amazon, grace: bytes, rocket: bytes) -> 
     assert set(calls) <= allowed
     assert Counter(calls)["s3.PutObject"] >= 7
     assert len(recognized := watched.recognizer.list_faces(name).items) == 1, recognized
+
+
+def test_a_housekeeper_does_with_less(aws: Amazon, grace: bytes, eileen: bytes) -> None:
+    allowed = {f"{service}.{one}" for service, operations in actions.ROLES["housekeeper"].items() for one in operations}
+    name, service = aws.collection(), managed.gateway(aws.settings())
+    long_ago = aws.changed(now=lambda: time.time() - 3 * 86_400)
+    old = [long_ago.index_faces(name, one, who).records[0].face.face_id for one, who in ((grace, "g"), (eileen, "e"))]
+    service.managed.create_user(name, "grace")
+    service.managed.associate_faces(name, "grace", old[:1])
+    service.managed.retain(name, 1)
+    watched = Watched(service.managed)
+    with watched.seen() as calls:
+        service.housekeep()
+    assert service.managed.list_faces(name).items == ()
+    with (
+        watched.answering("dynamodb.TransactWriteItems", "AccessDeniedException", "no"),
+        pytest.raises(KenspeckleError),
+    ):
+        service.managed.index_faces(name, grace, "left")
+    later = ManagedRecognizer(replace(service.managed.parts, now=lambda: time.time() + 86_400))
+    aws.dynamodb.delete_item(TableName=TABLE, Key={"FaceId": {"S": STATE}})
+    with watched.seen() as more:
+        later.reconcile()
+    assert "rekognition.IndexFaces" in more
+    assert set(calls) | set(more) == allowed
+    assert actions.rights("housekeeper") < actions.rights("api")

@@ -20,6 +20,11 @@ from tests.terraform.configuration import ROOT, literal, modules
 API, FUNCTIONS, STORAGE = (modules()[ROOT / "modules" / name] for name in ("api", "functions", "storage"))
 
 
+def test_the_page_names_every_input() -> None:
+    page = (ROOT.parent / "docs" / "aws.md").read_text("utf-8")
+    assert [name for name in modules()[ROOT].of("variable") if f"`{name}`" not in page] == []
+
+
 def test_the_environment_of_functions_is_of_settings() -> None:
     names = set(re.findall(rf"\b{PREFIX}([A-Z_]+)\s+=", FUNCTIONS.text))
     assert {"RECOGNIZER", "DYNAMODB_TABLE", "IMAGES_URL", "COLLECTION"} <= names
@@ -28,13 +33,22 @@ def test_the_environment_of_functions_is_of_settings() -> None:
 
 def test_the_table_is_the_one_that_rows_are_written_for() -> None:
     table = STORAGE.typed("resource")[("aws_dynamodb_table", "faces")].body
-    indexes = {literal(one["name"]): one for one in table["global_secondary_index"]}
-    assert literal(table["hash_key"]) == rows.KEY
-    assert set(indexes) == {rows.BY_COLLECTION, rows.BY_NAME}
-    assert {literal(one["range_key"]) for one in indexes.values()} == {"Order"}
-    assert {literal(one["projection_type"]) for one in indexes.values()} == {"KEYS_ONLY"}
-    assert literal(indexes[rows.BY_COLLECTION]["hash_key"]) == "CollectionId"
-    assert literal(indexes[rows.BY_NAME]["hash_key"]) == "Name"
+    wanted = rows.schema("any")
+    assert literal(table["billing_mode"]) == wanted["BillingMode"]
+    assert literal(table["hash_key"]) == wanted["KeySchema"][0]["AttributeName"]
+    attributes = {literal(one["name"]): literal(one["type"]) for one in table["attribute"]}
+    assert attributes == {one["AttributeName"]: one["AttributeType"] for one in wanted["AttributeDefinitions"]}
+    assert [
+        tuple(literal(one[key]) for key in ("name", "hash_key", "range_key", "projection_type"))
+        for one in table["global_secondary_index"]
+    ] == [
+        (
+            one["IndexName"],
+            *(key["AttributeName"] for key in one["KeySchema"]),
+            one["Projection"]["ProjectionType"],
+        )
+        for one in wanted["GlobalSecondaryIndexes"]
+    ]
 
 
 def test_every_route_of_v1_reaches_the_function() -> None:

@@ -54,12 +54,29 @@ _ENROL: Mapping[str, frozenset[str]] = {
     "s3": frozenset({"DeleteObjects", "ListObjectVersions", "PutObject"}),
 }
 
+_KEEP: Mapping[str, frozenset[str]] = {
+    "rekognition": frozenset(
+        {
+            "DeleteFaces",
+            "DescribeCollection",
+            "DisassociateFaces",
+            "IndexFaces",
+            "ListCollections",
+            "ListFaces",
+            "ListTagsForResource",
+        }
+    ),
+    "dynamodb": frozenset({"BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"}),
+    "s3": frozenset({"DeleteObjects", "HeadObject", "ListObjectVersions"}),
+}
+
 ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "api": {service: frozenset(operations) for service, operations in CALLS.items()},
     "indexer": _ENROL,
+    "housekeeper": _KEEP,
 }
 """Operations by role and service: `api` serves every route, `indexer` does nothing but `index_faces` (which also undoes
-what another has done meanwhile)."""
+what another has done meanwhile), `housekeeper` nothing but `managed.Gateway.housekeep`."""
 
 
 def rights(role: str) -> frozenset[str]:

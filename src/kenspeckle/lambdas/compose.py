@@ -1,4 +1,4 @@
-"""What both functions begin with: settings, logs, the managed service, and clients before they are needed."""
+"""What all functions begin with: settings, logs, the managed service, and clients before they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-# Two functions of one zip: `api` answers requests, `inbox` indexes what is put into the bucket under incoming/.
+# Three functions of one zip: `api` answers requests, `inbox` indexes what is put into the bucket under incoming/,
+# `housekeeper` erases what is too old and what was left half done.
 
 locals {
   environment = merge(
@@ -19,8 +20,9 @@ locals {
 
   # API Gateway waits 29 seconds at most. A gigabyte is for the share of a core that comes with it.
   functions = {
-    api   = { handler = "kenspeckle.lambdas.api.handler", timeout = 29, memory = 1024 }
-    inbox = { handler = "kenspeckle.lambdas.inbox.handler", timeout = 120, memory = 512 }
+    api         = { handler = "kenspeckle.lambdas.api.handler", timeout = 29, memory = 1024 }
+    housekeeper = { handler = "kenspeckle.lambdas.housekeeper.handler", timeout = 900, memory = 512 }
+    inbox       = { handler = "kenspeckle.lambdas.inbox.handler", timeout = 120, memory = 512 }
   }
 }
 
@@ -35,7 +37,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:The gateway limits the api, the event source the inbox; a reservation fails in new accounts, which have ten in all.
-  #checkov:skip=CKV_AWS_116:API Gateway and SQS wait for the result themselves; events that fail go to the queue beside theirs.
+  #checkov:skip=CKV_AWS_116:API Gateway and SQS wait for the result themselves; events that fail go to the queue beside theirs, and a round of housekeeping is repeated in an hour.
   #checkov:skip=CKV_AWS_117:All that it talks to are AWS services behind IAM. A private network would add a gateway to pay for and nothing to protect.
   #checkov:skip=CKV_AWS_173:The environment holds names and, if the operator chose so, the master key; AWS encrypts it with its own key.
   #checkov:skip=CKV_AWS_272:The zip is built and uploaded by whoever applies this; signing it on the same machine would prove nothing.
@@ -54,7 +56,7 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       local.environment,
-      each.key == "api" && var.master_key != "" ? { KENSPECKLE_MASTER_KEY = var.master_key } : {},
+      each.key != "inbox" && var.master_key != "" ? { KENSPECKLE_MASTER_KEY = var.master_key } : {},
     )
   }
 

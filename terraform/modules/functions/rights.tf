@@ -96,6 +96,59 @@ data "aws_iam_policy_document" "api" {
   }
 }
 
+data "aws_iam_policy_document" "housekeeper" {
+  #checkov:skip=CKV_AWS_356:AWS offers no resource for listing collections.
+  statement {
+    sid = "Faces"
+    actions = [
+      "rekognition:DeleteFaces",
+      "rekognition:DescribeCollection",
+      "rekognition:DisassociateFaces",
+      "rekognition:IndexFaces",
+      "rekognition:ListFaces",
+      "rekognition:ListTagsForResource",
+    ]
+    resources = local.collections
+  }
+
+  statement {
+    sid       = "NoResource"
+    actions   = ["rekognition:ListCollections"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "Table"
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ]
+    resources = [var.table.arn, "${var.table.arn}/index/*"]
+  }
+
+  statement {
+    sid       = "Photographs"
+    actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject"]
+    resources = [local.images]
+  }
+
+  statement {
+    sid       = "Bucket"
+    actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
+    resources = [var.bucket.arn]
+  }
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this["housekeeper"].arn}:*"]
+  }
+}
+
 data "aws_iam_policy_document" "inbox" {
   statement {
     sid       = "Faces"
@@ -151,8 +204,9 @@ resource "aws_iam_role" "this" {
 
 resource "aws_iam_role_policy" "this" {
   for_each = {
-    api   = data.aws_iam_policy_document.api.json
-    inbox = data.aws_iam_policy_document.inbox.json
+    api         = data.aws_iam_policy_document.api.json
+    housekeeper = data.aws_iam_policy_document.housekeeper.json
+    inbox       = data.aws_iam_policy_document.inbox.json
   }
 
   name   = "calls"

@@ -31,11 +31,11 @@ locals {
     },
     {
       title = "Rekognition, all of this account", stat = "Sum"
-      metrics = [
-        ["AWS/Rekognition", "SuccessfulRequestCount"],
-        ["AWS/Rekognition", "ThrottledCount"],
-        ["AWS/Rekognition", "ServerErrorCount"],
-      ]
+      metrics = concat([for operation in local.operations : [
+        ["AWS/Rekognition", "SuccessfulRequestCount", "Operation", operation],
+        ["AWS/Rekognition", "ThrottledCount", "Operation", operation],
+        ["AWS/Rekognition", "ServerErrorCount", "Operation", operation],
+      ]]...)
     },
     {
       title = "Table of faces: units read and written", stat = "Sum"

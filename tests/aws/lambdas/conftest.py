@@ -79,6 +79,13 @@ def api(task: Path, variables: dict[str, str], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
+def housekeeper(task: Path, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    place = tmp_path_factory.mktemp("housekeeper")
+    with function(task, "kenspeckle.lambdas.housekeeper.handler", variables, place) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def inbox(task: Path, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
     with function(task, "kenspeckle.lambdas.inbox.handler", variables, tmp_path_factory.mktemp("inbox")) as running:
         yield running
