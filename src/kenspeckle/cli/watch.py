@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, printable, reported
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, reported
 
 if TYPE_CHECKING:
     from kenspeckle.cli.drop.run import Run
@@ -171,6 +171,7 @@ class _Teller:
         self._json = json
         self.counts: dict[str, int] = {}
         self._refresh: Callable[[], None] = lambda: None
+        self._moving = False
 
     def outcome(self, outcome: Outcome) -> None:
         from kenspeckle.cli import output
@@ -180,7 +181,9 @@ class _Teller:
         if self._json:
             output.emit({"path": path, **outcome.result}, line=True)
         else:
-            output.say(f"{path}: {_sentence(outcome)}", "red" if outcome.status == "failed" else "")
+            # On a terminal with a moving line, what is said has to go by the console that moves it.
+            say = output.remark if self._moving and output.out().is_terminal else output.say
+            say(f"{path}: {_sentence(outcome)}", "red" if outcome.status == "failed" else "")
         self._refresh()
 
     def remark(self, text: str) -> None:
@@ -197,9 +200,11 @@ class _Teller:
             yield
             return
         with err().status("") as status:
-            self._refresh = lambda: status.update(printable(f"{self._summed()}; {run.in_line} in line"))
+            self._moving = True
+            self._refresh = lambda: status.update(f"{self._summed()}; {run.in_line} in line")
+            run.looked = self._refresh
             yield
-            self._refresh = lambda: None
+        self._refresh, self._moving = lambda: None, False
 
     def summary(self, run: Run) -> None:
         from kenspeckle.cli import output

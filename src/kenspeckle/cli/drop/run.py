@@ -45,6 +45,8 @@ class Run:
         self._running = 0
         self._error: BaseException | None = None
         self._away = False
+        self.looked: Callable[[], None] = lambda: None
+        """Called whenever it has looked, for what shows how it goes."""
 
     @property
     def in_line(self) -> int:
@@ -89,6 +91,7 @@ class Run:
                         with self._lock:
                             self._running += 1
                         pool.submit(self._one, path, facts).add_done_callback(self._finished)
+                    self.looked()
                     if last is not None and not self._running:
                         if not self._arrivals.waiting:
                             break
