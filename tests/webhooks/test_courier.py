@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from kenspeckle.domain import DeliveryState
 from kenspeckle.posting.addresses import Reach
 from kenspeckle.posting.carrier import Carrier
 from kenspeckle.usecases.webhooks import courier as courier_
+from tests.unit.certificates import pair
 from tests.webhooks.conftest import Post, Receiver, opened, receiving, until, unused_port
 
 
@@ -151,9 +154,33 @@ def test_a_name_that_leads_to_this_machine_is_not_reached(receiver: Receiver) ->
     assert "refused" in asyncio.run(carried(f"http://127.0.0.1:{unused_port()}/x", "127.0.0.1"))
 
 
-def test_two_processes_send_each_message_once(post: Post, receiver: Receiver, tmp_path: object) -> None:
+def test_a_certificate_has_to_be_trusted_and_of_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pair(tmp_path, "receiver")  # for the address 127.0.0.1, which is where `localhost` leads too
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+
+    async def carried(url: str) -> str:
+        carrier = Carrier(Reach.parse("127.0.0.1,localhost"), 5.0, "test")
+        try:
+            return (await carrier.carry(url, {}, b"{}")).error
+        finally:
+            await carrier.close()
+
+    with receiving(tls=context) as receiver:
+        port = receiver.server.server_port
+        assert "not trusted" in asyncio.run(carried(f"https://127.0.0.1:{port}/x"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(made.certificate))
+        assert "not trusted (Hostname mismatch" in asyncio.run(carried(f"https://localhost:{port}/x"))
+        assert receiver.got == []
+        assert asyncio.run(carried(f"https://127.0.0.1:{port}/x")) == ""
+        assert len(receiver.got) == 1
+
+
+def test_two_processes_send_each_message_once(post: Post, receiver: Receiver, tmp_path: Path) -> None:
     post.endpoints.create(receiver.url("/ok"))
-    second = opened(tmp_path)  # type: ignore[arg-type]  # pytest's fixture is a Path
+    second = opened(tmp_path)
     try:
         post.courier()
         second.courier()
