@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 LONGEST_DELETION = 60.0
 """Seconds after which a deletion that has not ended never will: no request lasts so long."""
 
+LONGEST_KEY = 1024
+"""Bytes, as S3 counts a key; the table's index takes twice as many."""
+
 _FINAL = (
     errors.InvalidValue,
     errors.UnsupportedImage,
@@ -65,6 +68,8 @@ class Enrolment:
         rules.collection_id(collection_id)
         if external_image_id is not None:
             rules.external_image_id(external_image_id)
+        if key is not None and len(key.encode()) > LONGEST_KEY:
+            raise errors.InvalidValue(f"A key has at most {LONGEST_KEY} bytes; this one has more.", field="key")
         kept_metadata = rules.metadata(metadata or {})
         most = rules.count(max_faces or settings.max_faces, rules.MAX_MATCHES, "max_faces")
         media_type, width, height = self.parts.judge(image, most=MOST_NAMED if settings.keep_images else MOST_SENT)

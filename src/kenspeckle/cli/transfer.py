@@ -154,6 +154,11 @@ def _catalog(data_dir: Path | None) -> Iterator[tuple[SqlCatalog, Settings]]:
     from kenspeckle.settings import load
 
     settings = load({"data_dir": data_dir})
+    if settings.recognizer != "local":
+        raise CommandFailed(
+            "Amazon Rekognition neither gives templates out nor takes any.",
+            "Index the photographs anew; docs/managed.md says how to get at them.",
+        )
     catalog = SqlCatalog.of(settings, MasterKey.of(settings))
     try:
         yield catalog, settings

@@ -1,0 +1,222 @@
+"""What is particular to the managed recognizer: the table is the truth, Amazon's limits are named, erasure is whole."""
+
+from __future__ import annotations
+
+import copy
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from kenspeckle import errors
+from kenspeckle.aws import rows
+from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.aws.values import packed, unpacked
+from kenspeckle.cli.app import app
+from kenspeckle.cli.launch import launched
+from kenspeckle.domain import Erasure
+from kenspeckle.settings import load
+from kenspeckle.vision.cutter import Cutter
+from tests.aws.amazon import Amazon
+from tests.aws.watched import Watched
+
+DAY = 86_400.0
+
+
+def _matched(recognizer: ManagedRecognizer, collection: str, photograph: bytes, **how: Any) -> list[str | None]:
+    matches = recognizer.search_image(collection, photograph, **how).searches[0].matches
+    return [one.face.external_image_id for one in matches]
+
+
+def test_faces_that_the_table_does_not_know_are_no_matches_and_take_no_places(
+    aws: Amazon, grace: bytes, eileen: bytes
+) -> None:
+    name, watched = aws.collection(), Watched(aws.recognizer)
+    for number in range(3):
+        aws.rekognition.index_faces(CollectionId=name, Image={"Bytes": grace}, ExternalImageId=f"strange-{number}")
+    watched.recognizer.index_faces(name, eileen, "eileen")
+    with watched.seen() as calls:
+        assert _matched(watched.recognizer, name, grace, threshold=0, max_faces=1) == ["eileen"]
+    assert calls.count("rekognition.SearchFacesByImage") == 3  # for 1, 2 and 4
+    # They are somebody else's, who may know why.
+    aws.reconciled(later=DAY)
+    assert aws.rekognition.describe_collection(CollectionId=name)["FaceCount"] == 4
+
+
+def test_large_photographs_are_indexed_and_not_searched_with(aws: Amazon, grace: bytes) -> None:
+    name, large = aws.collection(), grace + bytes(6_000_000)
+    assert len(aws.recognizer.index_faces(name, large, "grace").records) == 1
+    with pytest.raises(errors.ImageTooLarge, match="5242880 are the most that can be searched"):
+        aws.recognizer.search_image(name, large)
+    with pytest.raises(errors.ImageTooLarge, match="15728640 are the most that can be indexed"):
+        aws.recognizer.index_faces(name, grace + bytes(16_000_000), "grace")
+    with pytest.raises(errors.UnsupportedImage, match="JPEG and PNG"):
+        aws.recognizer.search_image(name, b"RIFF\0\0\0\0WEBPVP8 " + bytes(100))
+
+
+def test_a_key_is_as_long_as_one_of_s3(aws: Amazon, grace: bytes) -> None:
+    name = aws.collection()
+    aws.recognizer.index_faces(name, grace, "grace", key="k" * 1024)
+    assert aws.recognizer.image(name, "k" * 1024)[0].key == "k" * 1024
+    with pytest.raises(errors.InvalidValue, match="1024 bytes"):
+        aws.recognizer.index_faces(name, grace, "grace", key="k" * 1025)
+
+
+def test_templates_can_not_be_taken_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KENSPECKLE_RECOGNIZER", "rekognition")
+    done = CliRunner().invoke(app, ["export", str(tmp_path / "people.jsonl"), "--data-dir", str(tmp_path)])
+    assert (done.exit_code, "neither gives templates out" in done.output) == (2, True), done.output
+
+
+def test_originals_that_are_not_kept(aws: Amazon, grace: bytes) -> None:
+    name = aws.collection()
+    recognizer = aws.changed(settings=aws.settings(keep_images=False), cutter=Cutter(load(environ={})))
+    face = recognizer.index_faces(name, grace, "grace").records[0].face.face_id
+    assert not recognizer.index_faces(name, grace, "grace").created
+    assert [key for key in aws.objects() if f"in-{name}/" in key] == []
+    assert _matched(recognizer, name, grace) == ["grace"]
+    for verb in (lambda: recognizer.image(name, "grace"), lambda: recognizer.thumbnail(name, face)):
+        with pytest.raises(errors.ImageNotFound):
+            verb()
+    assert recognizer.erase(name, Erasure.IMAGE, "grace").face_ids == (face,)
+
+
+def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, recognizer, watched = aws.collection(), aws.recognizer, Watched(aws.recognizer)
+    call = recognizer.parts.amazon.rekognition
+
+    def crowded(operation: str, **parameters: Any) -> Any:
+        answer = call(operation, **parameters)
+        if operation == "index_faces":
+            one = answer["FaceRecords"][0]
+            answer["FaceRecords"] = [copy.deepcopy(one) for _ in range(100)]
+            for record in answer["FaceRecords"][1:]:
+                record["Face"]["FaceId"] = str(uuid.uuid4())
+        return answer
+
+    monkeypatch.setattr(recognizer.parts.amazon, "rekognition", crowded)
+    with watched.seen() as calls:
+        assert len(recognizer.index_faces(name, grace, "crowd", max_faces=100).records) == 100
+    assert calls.count("dynamodb.TransactWriteItems") == 2
+    assert len(recognizer.list_faces(name, 4096).items) == 100
+    assert recognizer.erase(name, Erasure.IMAGE, "crowd").face_count == 100
+    assert recognizer.list_faces(name).items == ()
+
+
+def test_without_a_decoder_pixels_are_refused_by_name(aws: Amazon, grace: bytes) -> None:
+    name = aws.collection()
+    face = aws.recognizer.index_faces(name, grace, "grace").records[0].face.face_id
+    with pytest.raises(errors.NotOffered, match="largest face"):
+        aws.recognizer.search_image(name, grace, every_face=True)
+    with pytest.raises(errors.NotOffered, match="Thumbnails"):
+        aws.recognizer.thumbnail(name, face)
+
+
+def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: bytes, eileen: bytes) -> None:
+    name, recognizer = aws.collection(), aws.recognizer
+    faces = [recognizer.index_faces(name, one, who).records[0].face for one, who in ((grace, "g"), (eileen, "e"))]
+    for face in faces:
+        recognizer.create_user(name, f"user-{face.external_image_id}")
+        recognizer.associate_faces(name, f"user-{face.external_image_id}", [face.face_id])
+    assert recognizer.delete_faces(name, [faces[0].face_id]).unsuccessful[0].user_id == "user-g"
+    # Somebody hid the photograph behind a mark of deletion: it is there all the same.
+    (key,) = (key for key in aws.objects() if key == recognizer.parts.table.row(faces[0].face_id)["Key"])
+    aws.s3.delete_object(Bucket=recognizer.parts.bucket.name, Key=key)
+    erased = recognizer.erase(name, Erasure.IDENTITY, "g")
+    assert (erased.face_ids, erased.users, erased.image_count) == ((faces[0].face_id,), ("user-g",), 1)
+    assert key not in aws.objects()
+    assert recognizer.erase(name, Erasure.USER, "user-e").face_ids == (faces[1].face_id,)
+    with pytest.raises(errors.UserNotFound):
+        recognizer.get_user(name, "user-e")
+    assert recognizer.get_user(name, "user-g").face_count == 0
+    with pytest.raises(errors.ImageNotFound):
+        recognizer.erase(name, Erasure.IMAGE, "g")
+
+
+def test_age_erases_what_is_old(aws: Amazon, grace: bytes, eileen: bytes) -> None:
+    name, now = aws.collection(), time.time()
+    aws.changed(now=lambda: now - 10 * DAY).index_faces(name, grace, "old")
+    aws.recognizer.index_faces(name, eileen, "young")
+    assert aws.recognizer.retain(name, 9).retention_days == 9
+    assert aws.recognizer.erase(name, Erasure.AGE, "11").face_count == 0
+    assert aws.recognizer.erase(name, Erasure.AGE, "9").face_count == 1
+    assert [one.external_image_id for one in aws.recognizer.list_faces(name).items] == ["young"]
+    assert aws.recognizer.retain(name, None).retention_days is None
+
+
+def test_a_collection_that_comes_back_is_empty(aws: Amazon, grace: bytes) -> None:
+    name, recognizer = aws.collection(), aws.recognizer
+    recognizer.index_faces(name, grace, "grace")
+    recognizer.create_user(name, "grace")
+    aws.rekognition.delete_collection(CollectionId=name)  # by another hand, or a deletion that ended half-way
+    recognizer.create_collection(name)
+    assert recognizer.list_faces(name).items == ()
+    assert [key for key in aws.objects() if f"in-{name}/" in key] == []
+    with pytest.raises(errors.AlreadyExists):
+        recognizer.create_collection(name)
+
+
+def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:
+    name, recognizer = aws.collection(), aws.recognizer
+    for number in range(5):
+        recognizer.index_faces(name, grace, f"{number}.jpg")
+    found, cursor = [], None
+    while True:
+        page = recognizer.list_faces(name, 2, cursor)
+        found += [one.external_image_id for one in page.items]
+        if page.cursor is None:
+            break
+        cursor = page.cursor
+    assert found == [f"{number}.jpg" for number in range(5)]
+    other = aws.collection()
+    with pytest.raises(errors.InvalidCursor):
+        recognizer.list_faces(other, 2, cursor)
+
+
+def test_amazons_protocol_over_amazon(aws: Amazon, tmp_path: Path, grace: bytes, eileen: bytes) -> None:
+    """An AWS SDK asks a Kenspeckle that asks Rekognition: with keys, plans and an audit trail between the two."""
+    name = aws.collection()
+    with launched(tmp_path, settings=aws.variables) as server:
+        client = boto3.client("rekognition", endpoint_url=server.url, region_name="eu-central-1")
+        for photograph, identity in ((grace, "grace"), (eileen, "eileen")):
+            record = client.index_faces(CollectionId=name, Image={"Bytes": photograph}, ExternalImageId=identity)
+            assert len(record["FaceRecords"]) == 1
+        found = client.search_faces_by_image(CollectionId=name, Image={"Bytes": grace})["FaceMatches"]
+        assert [one["Face"]["ExternalImageId"] for one in found] == ["grace"]
+        assert len(client.list_faces(CollectionId=name)["Faces"]) == 2
+        client.delete_faces(CollectionId=name, FaceIds=[found[0]["Face"]["FaceId"]])
+        assert client.search_faces_by_image(CollectionId=name, Image={"Bytes": grace})["FaceMatches"] == []
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.describe_collection(CollectionId="absent")
+
+
+_texts = st.text(max_size=20)
+_rows = st.dictionaries(
+    _texts,
+    st.recursive(
+        st.one_of(
+            _texts, st.booleans(), st.integers(-(10**12), 10**12), st.floats(-1e9, 1e9), st.sets(_texts, min_size=1)
+        ),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts, inner, max_size=3)),
+        max_leaves=8,
+    ),
+    max_size=5,
+)
+
+
+@given(_rows)
+def test_rows_come_back_as_they_went(row: dict[str, Any]) -> None:
+    assert unpacked(packed(row)) == row
+
+
+def test_orders_sort_by_time() -> None:
+    times = [0.0, 1.5, 999_999_999.999999, 1_000_000_000.0, time.time(), 4e9]
+    orders = [rows.order(rows.FACE_ORDER, at, "x") for at in times]
+    assert orders == sorted(orders)
+    assert all(rows.before(at) < order for at, order in zip(times, orders, strict=True))
