@@ -113,6 +113,14 @@ def test_the_list_of_calls_is_that_of_the_code(aws: Amazon, grace: bytes, eileen
     assert set(calls) == listed
 
 
+def test_collections_of_others_are_left_out(aws: Amazon) -> None:
+    """A policy for collections of this service only refuses to describe the others."""
+    watched = Watched(aws.recognizer)
+    with watched.answering("rekognition.DescribeCollection", "AccessDeniedException", "not yours", times=1):
+        shown = watched.recognizer.list_collections().items
+    assert len(shown) == len(watched.recognizer.list_collections().items) - 1
+
+
 def test_an_indexer_does_with_less(aws: Amazon, grace: bytes, rocket: bytes) -> None:
     allowed = {f"{service}.{one}" for service, operations in actions.ROLES["indexer"].items() for one in operations}
     assert actions.rights("indexer") < actions.rights("api")

@@ -40,6 +40,9 @@ _PHOTOGRAPH = (
     "image_too_small",
     "overloaded",
 )
+_KEYED = ("unauthenticated", "forbidden", "overloaded", "storage_unavailable", "recognizer_unavailable")
+_PIXELS = ("not_offered",)
+"""Of what a recognizer without a decoder can't do."""
 _HERE = ("collection_not_found",)
 _BOUND = ("collection_not_found", "pack_mismatch")
 _LISTED = ("invalid_cursor",)
@@ -69,7 +72,9 @@ TABLE: dict[str, Entry] = {
         schemas.IndexFaces,
         (*_PHOTOGRAPH, *_BOUND, "storage_full"),
     ),
-    "search": Entry(("POST", "PUT"), "/v1/search", "recognition", schemas.Search, (*_PHOTOGRAPH, "no_face", *_BOUND)),
+    "search": Entry(
+        ("POST", "PUT"), "/v1/search", "recognition", schemas.Search, (*_PHOTOGRAPH, "no_face", *_BOUND, *_PIXELS)
+    ),
     "detect": Entry(("POST",), "/v1/detect", "recognition", schemas.DetectFaces, _PHOTOGRAPH),
     "compare": Entry(("POST",), "/v1/compare", "recognition", schemas.CompareFaces, (*_PHOTOGRAPH, "no_face")),
     "info": Entry(("GET",), "/v1/info", "operations", schemas.Info),
@@ -142,7 +147,7 @@ TABLE: dict[str, Entry] = {
         "/v1/faces/{face_id}/thumbnail",
         "faces",
         None,
-        (*_HERE, "face_not_found", "image_not_found", "overloaded"),
+        (*_HERE, "face_not_found", "image_not_found", "overloaded", *_PIXELS),
         media="image/jpeg",
     ),
     "healthz": Entry(("GET",), "/healthz", "operations", schemas.Status),
@@ -191,7 +196,7 @@ def _handler(handlers: tuple[object, ...], name: str) -> Callable[..., Awaitable
 
 def _codes(name: str, entry: Entry) -> tuple[str, ...]:
     """Error codes of the route, those of all routes included, each once."""
-    keyed = ("unauthenticated", "forbidden", "overloaded", "storage_unavailable") if RIGHTS[name] is not None else ()
+    keyed = _KEYED if RIGHTS[name] is not None else ()
     return tuple(dict.fromkeys((*keyed, *entry.codes, "invalid_value", "internal_error")))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from kenspeckle.aws import rows
+from kenspeckle.aws.failures import Refused
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import Removal
 from kenspeckle.domain import Collection, Page
@@ -13,6 +14,7 @@ from kenspeckle.errors import AlreadyExists, CollectionNotFound, QuotaExceeded
 from kenspeckle.usecases import rules
 
 DESCRIBED_AT_ONCE = 8
+DENIED = "AccessDeniedException"
 MOST_LISTED = 100
 """Collections of a page: each takes calls of its own to be described."""
 
@@ -48,8 +50,10 @@ class Collections:
 
     def describe_collection(self, collection_id: str) -> Collection:
         """Raises CollectionNotFound. Its pack is the version of Rekognition's face model."""
-        rules.collection_id(collection_id)
-        answer = self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+        return self._describe(rules.collection_id(collection_id))
+
+    def _describe(self, collection_id: str, expected: Sequence[str] = ()) -> Collection:
+        answer = self.parts.amazon.rekognition("describe_collection", expected=expected, CollectionId=collection_id)
         known = self.parts.table.row(rows.collection_row(collection_id)) or {}
         tags = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=answer["CollectionARN"])
         created = answer.get("CreationTimestamp")
@@ -73,9 +77,10 @@ class Collections:
         return Page(tuple(one for one in found if one is not None), answer.get("NextToken"))
 
     def _described(self, collection_id: str) -> Collection | None:
+        """None where it is gone, or another application's, which this service has no right to."""
         try:
-            return self.describe_collection(collection_id)
-        except CollectionNotFound:
+            return self._describe(collection_id, expected=(DENIED,))
+        except (CollectionNotFound, Refused):
             return None
 
     def delete_collection(self, collection_id: str) -> None:
