@@ -16,7 +16,7 @@ from kenspeckle.api import webhook_shapes as shapes
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import Launched, launched
 from tests.faults.portraits import sample
-from tests.webhooks.conftest import Receiver, receiving, until, unused_port
+from tests.webhooks.conftest import Post, Receiver, receiving, until, unused_port
 
 GRACE, EILEEN = (sample(name).read_bytes() for name in ("grace_hopper.jpg", "astronaut.png"))
 ADMIN = "a" * 40
@@ -193,6 +193,22 @@ def test_commands(http: httpx.Client, data_dir: Path, receiver: Receiver) -> Non
     run(data_dir, "delete", id_, text=True)
     assert "There is no webhook" in run(data_dir, "show", id_, code=1, text=True)
     assert "only https" in run(data_dir, "create", "http://8.8.8.8/", code=1, text=True)
+
+
+def test_the_doctor_tells_of_endpoints_that_nothing_reaches(post: Post, tmp_path: Path) -> None:
+    fine, failing, off = (post.endpoints.create("http://127.0.0.1:9/")[0].webhook_id for _ in range(3))
+    post.catalog.note_health(failing, 1.0)
+    post.endpoints.change(off, enabled=False)
+
+    def found() -> dict[str, str]:
+        done = CliRunner(env=SETTINGS).invoke(app, ["doctor", "--data-dir", str(tmp_path), "--json"])
+        (check,) = (one for one in json.loads(done.stdout)["checks"] if one["check"] == "webhooks")
+        return {one["what"].split("webhook ")[1].split(" ")[0]: one["code"] for one in check["findings"]}
+
+    assert found() == {failing: "webhook_failing", off: "webhook_disabled"}
+    post.couriers.clear()
+    (tmp_path / "master.key").write_bytes(b"k" * 32)
+    assert found()[fine] == "webhook_secret_lost"
 
 
 def test_kill_9_between_commit_and_delivery_loses_nothing(tmp_path: Path) -> None:

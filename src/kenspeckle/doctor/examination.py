@@ -24,6 +24,7 @@ from kenspeckle.doctor import (
     photographs,
     room,
     setting,
+    webhooks,
 )
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient, Told
@@ -63,6 +64,7 @@ CATALOG = (
     Check("master_key", "Master key", master.check_key, catalog=True),
     Check("encryption", "Encryption", encryption.check, catalog=True, local=True),
     Check("audit", "Audit trail", master.check_trail, catalog=True),
+    Check("webhooks", "Webhooks", webhooks.check, catalog=True),
     Check("clock", "Clock", clock.check, catalog=True),
     Check("network", "Network", network.check),
 )

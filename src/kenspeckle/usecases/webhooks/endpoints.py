@@ -176,10 +176,10 @@ class Endpoints:
         sealed = [held.present]
         if held.old is not None and webhook.old_until is not None and now < webhook.old_until:
             sealed.append(held.old)
-        return [self._sealer.unseal(one, _context(webhook)) for one in sealed]
+        return [self._sealer.unseal(one, secret_context(webhook.webhook_id)) for one in sealed]
 
     def _seal(self, webhook: Webhook, secret: bytes) -> bytes:
-        return self._sealer.seal(secret, _context(webhook))
+        return self._sealer.seal(secret, secret_context(webhook.webhook_id))
 
     def _record(self, operation: str, webhook: Webhook, **facts: object) -> None:
         told = {
@@ -192,8 +192,9 @@ class Endpoints:
         self._recorder.record(self._recorder.entry(operation, facts=told))
 
 
-def _context(webhook: Webhook) -> str:
-    return f"webhook {webhook.webhook_id}"
+def secret_context(webhook_id: str) -> str:
+    """What an endpoint's secret is sealed for (`ports.Sealer`)."""
+    return f"webhook {webhook_id}"
 
 
 def _events(events: Iterable[str]) -> frozenset[Event]:

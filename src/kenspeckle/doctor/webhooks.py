@@ -1,0 +1,40 @@
+"""Webhooks: endpoints that nothing reaches any more, and secrets that nothing can be signed with."""
+
+from __future__ import annotations
+
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.patient import Patient
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases.webhooks.endpoints import secret_context
+
+
+def check(patient: Patient, found: Examined) -> None:
+    """Needs the catalog."""
+    catalog = patient.catalog.catalog
+    endpoints, waiting = catalog.webhooks(), catalog.backlog()
+    found.summary = f"{len(endpoints):,} endpoints, {sum(waiting.values()):,} messages wait" if endpoints else "none"
+    for one in endpoints:
+        waits = f"{waiting.get(one.webhook_id, 0):,} messages wait for it."
+        if one.disabled_at is not None:
+            found.note(
+                "webhook_disabled",
+                f"The webhook {one.webhook_id} is disabled. {one.disabled_reason}",
+                f"It is told of nothing; {waits}",
+                f"kenspeckle webhooks enable {one.webhook_id}, or delete it",
+            )
+        elif one.failing_since is not None:
+            found.warn(
+                "webhook_failing",
+                f"Nothing has arrived at the webhook {one.webhook_id} since it began to fail.",
+                f"{waits} After five days it is disabled.",
+                f"kenspeckle webhooks log {one.webhook_id} says why; kenspeckle webhooks test {one.webhook_id}",
+            )
+        try:
+            patient.master.unseal(catalog.webhook(one.webhook_id)[1].present, secret_context(one.webhook_id))
+        except KenspeckleError:
+            found.fault(
+                "webhook_secret_lost",
+                f"The secret of the webhook {one.webhook_id} can't be decrypted.",
+                "No message to it can be signed, so none is sent.",
+                f"Put the master key's copy back in its place; or kenspeckle webhooks rotate {one.webhook_id}",
+            )
