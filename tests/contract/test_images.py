@@ -125,6 +125,20 @@ def test_a_crash_before_publishing_is_mended(images: Images, reopen: Callable[[]
 
 
 @pytest.mark.parametrize("reopen", ["folder", "bucket"], indirect=True)
+def test_who_is_alone_sweeps_at_once(images: Images, reopen: Callable[[], Images], tmp_path: Path) -> None:
+    staged = images.stage(digest(PHOTO), PHOTO)
+    later = reopen()
+    later.recover(nothing)
+    staged.publish()  # it may have been at work
+    images.stage(digest(OTHER), OTHER)
+    later.recover(nothing, alone=True)
+    later.recover(lambda among: set(among))
+    assert later.get(digest(PHOTO)) == PHOTO
+    with pytest.raises(ImageNotFound):
+        later.get(digest(OTHER))
+
+
+@pytest.mark.parametrize("reopen", ["folder", "bucket"], indirect=True)
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "A" * 64, "a" * 63, "a" * 64 + "\n", "a" * 63 + "/"])
 def test_only_a_digest_becomes_a_path(images: Images, name: str) -> None:
     for act in (images.get, lambda one: images.put(one, PHOTO), lambda one: images.delete([one])):

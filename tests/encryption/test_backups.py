@@ -84,6 +84,7 @@ def test_deleting_a_collection_reaches_old_backups(tmp_path: Path, data: Path, c
 
     said = command("restore", "old.tar", "--data-dir", "first", "--skip-unreadable", "--json")
     assert (said.code, said.json["left_out"], said.json["counts"]["collections"]) == (0, [PEOPLE], 1)
+    assert said.json["photographs"] == 1
     assert shown(tmp_path / "first", "others") == others
     assert command("restore", "new.tar", "--data-dir", "second").code == 0
     assert shown(tmp_path / "second", "others") == others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.encryption import converted
 from kenspeckle.domain import Collection, User
 from kenspeckle.errors import SettingError, StorageUnavailable
+from kenspeckle.images.store import open_images
 from kenspeckle.ports import NewFace
 from kenspeckle.settings import load
 from tests.encryption.secrets import PNG, found, raw
@@ -40,6 +42,7 @@ from tests.moving.galleries import (
     shown,
     template,
 )
+from tests.s3server import served_s3
 
 NUMBERS = range(12)
 KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (200 if os.environ.get("KENSPECKLE_SOAK") else 8))
@@ -195,6 +198,29 @@ def test_kill_9_anywhere(tmp_path: Path) -> None:
     assert both(data) == before
     assert found([THUMBNAIL, *secrets(range(0, 60, 9))], raw(data)) == 0
     assert PNG not in raw(data)
+
+
+def test_photographs_in_a_bucket(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = filled(tmp_path / "data", range(3))
+    with served_s3() as s3:
+        bucket = s3.bucket("converted")
+        images = open_images(f"s3://{bucket}")
+        for number in range(3):
+            images.put(digest(number), photograph(number))
+        images.stage(digest(7), photograph(7))  # left of a request that was cut off
+        shutil.rmtree(data / "images")
+        monkeypatch.setenv("KENSPECKLE_IMAGES_URL", f"s3://{bucket}")
+
+        def stored() -> dict[str, bytes]:
+            keys = [one["Key"] for one in s3.client.list_objects_v2(Bucket=bucket)["Contents"]]
+            return {key: s3.client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+        for switch, verb in (("on", "encrypt"), ("off", "decrypt")):
+            monkeypatch.setenv("KENSPECKLE_ENCRYPTION", switch)
+            assert command(verb, "--data-dir", data).code == 0
+            plain = {key.rsplit("/")[-1]: one for key, one in stored().items() if PNG in one}
+            assert plain == ({} if switch == "on" else {digest(one): photograph(one) for one in range(3)})
+            assert len(stored()) == (4 if switch == "on" else 3)  # of one photograph, two collections had one copy
 
 
 def test_the_doctor_sees_it(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

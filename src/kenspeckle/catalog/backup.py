@@ -143,10 +143,8 @@ class SqliteSeats:
         _sync(new)
         return locked
 
-    def leave_out(self, new: Path) -> CopyFacts:
-        with _translated(new), closing(_connect(new, "mode=rw")) as connection:
-            keyring.leave_out(connection)
-        return _opened(new)
+    def leave_out(self, new: Path, collections: Sequence[str]) -> CopyFacts:
+        return _opened(new, without=collections)
 
     def digests(self, among: Iterable[str]) -> set[str]:
         return SqliteCopies(self._path).referenced(among)
@@ -188,12 +186,14 @@ class SqliteSeat:
             _sync(self._path.parent)
 
 
-def _opened(copy: Path) -> CopyFacts:
-    """Opening a copy migrates it, and removes what is left of deleted collections; closing the last connection folds
-    the write-ahead log back into the file."""
+def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
+    """Opening a copy migrates it; closing the last connection folds the write-ahead log back into the file. `without`
+    are collections to delete."""
     catalog = SqlCatalog.open(f"sqlite:///{copy}")
     try:
         catalog.hold_deliveries(RESTORED)
+        for collection in without:
+            catalog.delete_collection(collection)
     finally:
         catalog.close()
     with _translated(copy), closing(_connect(copy, "mode=rw")) as connection:

@@ -10,10 +10,6 @@ from typing import Final
 from kenspeckle.ports import Keyring
 
 _ALIVE: Final = "collection_row IN (SELECT row FROM collections WHERE collection_id IS NOT NULL)"
-_LOCKED: Final = (
-    "SELECT row FROM collections JOIN collection_keys ON collection_row = row "
-    "WHERE wrapped IS NULL AND collection_id IS NOT NULL"
-)
 
 
 def encrypted(connection: sqlite3.Connection) -> int:
@@ -50,16 +46,9 @@ def put_in(connection: sqlite3.Connection, keys: Mapping[str, bytes]) -> tuple[s
     return tuple(
         name
         for (name,) in connection.execute(
-            f"SELECT collection_id FROM collections WHERE row IN ({_LOCKED}) ORDER BY collection_id"
+            "SELECT collection_id FROM collections JOIN collection_keys ON collection_row = row "
+            "WHERE wrapped IS NULL AND collection_id IS NOT NULL ORDER BY collection_id"
         )
-    )
-
-
-def leave_out(connection: sqlite3.Connection) -> None:
-    """Delete the collections without their keys, as `delete_collection` begins to; opening the catalog finishes it."""
-    connection.execute(
-        "UPDATE collections SET collection_id = NULL, face_count = 0, user_count = 0, image_count = 0 "
-        f"WHERE row IN ({_LOCKED})"
     )
 
 

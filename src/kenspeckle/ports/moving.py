@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,8 @@ class Seats(Protocol):
         """Put keys of encrypted collections into a copy that was prepared; the collections that lack theirs."""
         ...
 
-    def leave_out(self, new: Path) -> CopyFacts:
-        """Remove the collections that lack their keys."""
+    def leave_out(self, new: Path, collections: Sequence[str]) -> CopyFacts:
+        """Delete these collections from a copy that was prepared."""
         ...
 
     def digests(self, among: Iterable[str]) -> set[str]:

@@ -150,12 +150,14 @@ def _restore(
     if locked:
         if not skip_unreadable:
             raise Conflict(_lacking(locked, keyring))
-        facts = target.seats.leave_out(staged)
+        facts = target.seats.leave_out(staged, locked)
     count = _stage(archive, verified.photographs, target.images, told)
     aside = _keep(target, seat) if seat.taken else None
     if key is not None:
         replace_file(target.master_key, key)
     seat.put(staged)
+    if locked:
+        count = len(target.seats.digests(digest for one in archive.members() if (digest := one.digest)))
     # From here on the new service is there; the rest, a start would do.
     told("finish", 0, 1)
     target.images.recover(target.seats.digests)
