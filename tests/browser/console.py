@@ -36,6 +36,8 @@ class Console:
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", lambda said: self._said(said.type, said.text))
+        # Whoever listens once is listened to: Chromium hands choosers over from here on, not a moment later.
+        page.on("filechooser", lambda _: None)
         page.on("request", lambda request: self._asked(request.method, request.url))
 
     def open(self, view: str = "", collection: str | None = None) -> Console:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Chromium for the browser tests: Debian's, where this is a Debian, we are root and there is none. Quiet, and once.
+# Chromium for the browser tests: Debian's, and the fonts of the pictures in the documentation, where this is a Debian, we
+# are root and there is no Chromium. Quiet, and once.
 set -eu
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null 2>&1; then exit 0; fi
@@ -11,7 +12,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   # shellcheck disable=SC2086
   apt-get $wait_for_others update -qq
   # shellcheck disable=SC2086
-  apt-get $wait_for_others install -y -qq --no-install-recommends chromium >/dev/null
+  apt-get $wait_for_others install -y -qq --no-install-recommends chromium fonts-noto-core >/dev/null
 else
   echo "== no Chromium here; the browser tests use Playwright's, if there is one, or are skipped."
   echo "   Install the package chromium, or run: .venv/bin/playwright install chromium"

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import pictures
 from tests.browser.console import PHONE, Console, tab
 
-VIEWS = ("", "compare", "gallery", "users", "keys", "audit", "health", "collections", "face", "user")
+VIEWS = ("", "compare", "gallery", "users", "keys", "webhooks", "audit", "health", "collections", "face", "user")
 COLOURS = ("color-contrast", "link-in-text-block")
 """The rules that a theme can change; the others are asked once."""
 
@@ -88,6 +88,8 @@ def test_from_photograph_to_deletion_by_keyboard(console: Console, api: httpx.Cl
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.get_by_label("Collection", exact=True).focus()
     page.keyboard.type("keyb")
+    expect(page.get_by_label("Collection", exact=True)).to_have_value("keyboard")
+    expect(page.get_by_label("Collection", exact=True)).to_be_focused()
     tab_to("Choose a photograph")
     with page.expect_file_chooser() as chooser:
         press("Enter")

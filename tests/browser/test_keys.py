@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, expect
 from kenspeckle.cli.launch import launched
 from tests.browser import pictures
 from tests.browser.console import Console, tab
+from tests.webhooks.conftest import receiving
 
 ADMIN = "an-admin-key-of-the-browser-tests-0123456789"
+SETTINGS = {"KENSPECKLE_ADMIN_KEY": ADMIN, "KENSPECKLE_WEBHOOK_HOSTS": "127.0.0.1", "KENSPECKLE_WEBHOOK_RETRIES": "0.1"}
 HOSTILE = "<img src=x onerror=alert(1)> \u05e9\u05dc\u05d5\u05dd 12 \U0001f680"
 
 
@@ -22,7 +24,7 @@ HOSTILE = "<img src=x onerror=alert(1)> \u05e9\u05dc\u05d5\u05dd 12 \U0001f680"
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server with an admin key, asked with it."""
     with (
-        launched(tmp_path_factory.mktemp("locked"), settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as running,
+        launched(tmp_path_factory.mktemp("locked"), settings=SETTINGS) as running,
         httpx.Client(base_url=running.url, headers={"x-api-key": ADMIN}, timeout=60) as client,
     ):
         assert client.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).status_code == 200
@@ -120,6 +122,21 @@ def test_a_key_sees_what_it_may(signed_out: Console, locked: httpx.Client) -> No
     expect(console.button("Index")).to_have_count(0)
 
 
+def test_a_slow_key_browses_at_its_pace(signed_out: Console, locked: httpx.Client) -> None:
+    locked.put("/v1/collections/crowded")
+    query: dict[str, str | int] = {"collection": "crowded", "max_faces": 100, "quality": "NONE"}
+    stored = locked.put("/v1/index/crowd", content=pictures.crowd(4, 3), params=query).json()["FaceRecords"]
+    slow = created(locked, name="slow", scopes=["read"], rate=10, burst=4)
+    console = signed_out.open("gallery")
+    sign_in(console, slow["api_key"])
+    console.page.get_by_label("Collection", exact=True).select_option("crowded")
+    expect(console.page.locator(".grid img")).to_have_count(len(stored))
+    console.page.wait_for_function(
+        "() => [...document.querySelectorAll('.grid img')].every((one) => one.naturalWidth > 0)"
+    )
+    assert console.page.get_by_role("alert").count() == 0
+
+
 def test_a_key_that_is_revoked_meanwhile_loses_nothing(signed_out: Console, locked: httpx.Client) -> None:
     key = created(locked, name="soon gone", scopes=["search", "index", "read"])
     console = signed_out.open()
@@ -155,6 +172,44 @@ def test_audit_and_health_for_admins(signed_out: Console) -> None:
     expect(console.page.get_by_text("Ready", exact=True)).to_be_visible()
     expect(console.page.get_by_role("region", name="Routes")).to_contain_text("/v1/index/{filename}")
     expect(console.page.get_by_text(re.compile("0 of [0-9]+ places to wait"))).to_be_visible()
+
+
+def test_a_webhook_is_made_tested_and_its_log_read(signed_out: Console, locked: httpx.Client) -> None:
+    with receiving() as receiver:
+        receiver.plan["/faces"] = [204, 500, 500]
+        console = signed_out.open("webhooks")
+        sign_in(console, ADMIN)
+        console.button("New endpoint").click()
+        console.dialog.get_by_label("Address").fill("http://10.0.0.1/faces")
+        console.button("Make the endpoint").click()
+        expect(console.dialog.get_by_role("alert")).to_be_visible()
+        console.dialog.get_by_label("Address").fill(receiver.url("/faces"))
+        console.dialog.get_by_label("faces.indexed").check()
+        console.button("Make the endpoint").click()
+        secret = console.page.get_by_label("The secret", exact=True)
+        expect(secret).to_have_text(re.compile("^whsec_"))
+        key = secret.inner_text()
+        console.button("I have kept it").click()
+        console.button("Send a test").click()
+        expect(console.page.locator(".toast")).to_contain_text("It arrived: 204")
+        assert receiver.verified("/faces", key)
+
+        locked.put("/v1/index/hooked.jpg?collection=visitors", content=pictures.both())
+        console.button("Messages").click()
+        rows = console.page.get_by_role("region", name="Messages").get_by_role("row")
+        failed = rows.filter(has_text="failed")
+        for _ in range(40):
+            if failed.count():
+                break
+            console.page.wait_for_timeout(250)
+            console.button("Read anew").click()
+            expect(console.page.locator(".busy")).to_have_count(0)
+        expect(failed).to_contain_text("500")
+        failed.get_by_role("button", name="Send again").click()
+        expect(console.page.locator(".toast")).to_contain_text("1 sent again.")
+        console.button("Delete…").click()
+        console.dialog.get_by_role("button", name="Delete").click()
+        expect(console.page.get_by_text("Nobody is told")).to_be_visible()
 
 
 def test_the_first_key_locks_an_open_server(browser: Browser, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ const VIEWS = {
   gallery: { title: "Gallery", load: () => import("/console/views/gallery.js"), allowed: () => may("read", ANY) },
   users: { title: "Users", load: () => import("/console/views/users.js"), allowed: () => may("read", ANY) },
   keys: { title: "Keys", load: () => import("/console/views/keys.js"), allowed: () => mayService("admin") },
+  webhooks: { title: "Webhooks", load: () => import("/console/views/webhooks.js"), allowed: () => mayService("admin") },
   audit: { title: "Audit", load: () => import("/console/views/audit.js"), allowed: () => mayService("admin") },
   health: { title: "Health", load: () => import("/console/views/health.js"), allowed: () => mayService("read") },
   // Reached from others.
@@ -42,6 +43,7 @@ async function show() {
     const content = module.view({ words, signal });
     fill(main, content);
     document.title = `${main.querySelector("h1")?.textContent ?? "Console"} · Kenspeckle`;
+    performance.mark("view-shown");
     if (arrived) arrive();
     arrived = true;
   } catch (error) {
@@ -68,8 +70,10 @@ function drawNavigation(here) {
 }
 
 function drawStanding() {
+  const chose = standing.contains(document.activeElement);
   standing.hidden = false;
   fill(standing, collectionChoice(), keyState());
+  if (chose) standing.querySelector("select").focus();
 }
 
 function collectionChoice() {

@@ -32,19 +32,21 @@ export function pages({ read, draw, none, signal, words = "Loading…" }) {
     if (begins.length > 1) fill(foot, turns(index, page.next !== null));
     if (turned) {
       scrollTo(0, 0);
-      foot.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
+      // Where one was, so that Enter turns on; at either end the other way.
+      const [back, on] = foot.querySelectorAll("button");
+      (on.disabled || (turned === "back" && !back.disabled) ? back : on).focus({ preventScroll: true });
     }
   }
 
   function turns(index, more) {
     return [
-      button("Previous", { class: "plain", disabled: index === 0, onclick: () => show(index - 1, true) }, "back"),
+      button("Previous", { class: "plain", disabled: index === 0, onclick: () => show(index - 1, "back") }, "back"),
       h("span", { class: "soft", role: "status" }, `Page ${number(index + 1)}`),
-      button("Next", { class: "plain", disabled: !more, onclick: () => show(index + 1, true) }, "next"),
+      button("Next", { class: "plain", disabled: !more, onclick: () => show(index + 1, "on") }, "next"),
     ];
   }
 
-  element.reload = () => { begins.length = 1; return show(0, false); };
+  element.reload = () => { begins.length = 1; return show(0, null); };
   element.reload();
   return element;
 }

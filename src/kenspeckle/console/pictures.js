@@ -1,6 +1,6 @@
 // Pictures that need the key: fetched when they come into view, let go of when they leave it, a few at a time.
 
-import { h, icon, pause } from "/console/dom.js";
+import { h, icon } from "/console/dom.js";
 import { Failure, ask, at } from "/console/server.js";
 
 const AT_ONCE = 4;
@@ -99,23 +99,11 @@ async function work() {
   if (!next) return;
   running += 1;
   try {
-    next.resolve(next.source.wanted ? await patient(next.source) : Promise.reject(new DOMException("", "AbortError")));
+    next.resolve(next.source.wanted ? await ask(next.source.path, { query: next.source.query, as: "blob" }) : Promise.reject(new DOMException("", "AbortError")));
   } catch (error) {
     next.reject(error);
   } finally {
     running -= 1;
     work();
-  }
-}
-
-/** Keys have rates; pictures wait for theirs and let the rest of the page go first. */
-async function patient({ path, query }) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await ask(path, { query, as: "blob" });
-    } catch (failure) {
-      if (!(failure instanceof Failure) || ![429, 503].includes(failure.status) || tries === 5) throw failure;
-      await pause(1000 * (failure.wait || tries));
-    }
   }
 }

@@ -1,5 +1,9 @@
 // Speaks to the service: one function, `ask`. The key lives in a variable of this module and nowhere else.
 
+import { pause } from "/console/dom.js";
+
+const MOST_WAITS = 5;
+
 let key = null;
 let onLocked = async () => false;
 let asking = null;
@@ -42,13 +46,19 @@ export function whenLocked(handler) {
  * Throws Failure, or the signal's AbortError. A refused key is asked for anew, and the request is sent again.
  */
 export async function ask(path, options = {}) {
-  for (;;) {
+  for (let waits = 0; ;) {
     const used = key;
     try {
       return await once(path, options, used);
     } catch (failure) {
-      if (!(failure instanceof Failure) || failure.status !== 401 || options.quiet) throw failure;
-      if (used === key && !(await unlocked(failure))) throw failure;
+      if (!(failure instanceof Failure)) throw failure;
+      if (failure.status === 429 && (options.method ?? "GET") === "GET" && waits < MOST_WAITS) {
+        // A page asks for more at once than some keys may; what only reads waits for its turn by itself.
+        waits += 1;
+        await pause(1000 * Math.max(1, failure.wait), options.signal);
+      } else if (failure.status !== 401 || options.quiet || (used === key && !(await unlocked(failure)))) {
+        throw failure;
+      }
     }
   }
 }

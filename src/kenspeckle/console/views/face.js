@@ -50,9 +50,13 @@ async function siblingsOf({ collection, face, signal }) {
 
 /** The photograph with its box; the face alone where originals are not kept or a newer one has its name. */
 function picture({ collection, face, detail, name, siblings, signal }) {
-  const room = h("div", { class: "stage" }, h("div", { class: "person" }, thumbnail(collection, face.FaceId, name)));
+  const room = h("div", { class: "stage" }, h("div", { class: "portrait" }, thumbnail(collection, face.FaceId, name)));
   // The image route gives the newest photograph of a name; only if that is this face's does the box belong on it.
-  if (!face.ExternalImageId || siblings.at(-1)?.ImageId !== face.ImageId) return room;
+  if (!face.ExternalImageId) return room;
+  if (siblings.at(-1)?.ImageId !== face.ImageId) {
+    room.append(h("p", { class: "fine" }, "Its photograph can’t be shown: a newer one has the same name."));
+    return room;
+  }
   storedPhotograph(collection, face.ExternalImageId, signal).then(({ blob, metadata }) => {
     const url = URL.createObjectURL(blob);
     const image = h("img", { src: url, alt: `Photograph of ${name}` });

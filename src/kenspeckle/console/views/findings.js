@@ -10,7 +10,7 @@ import { faceLink } from "/console/tiles.js";
 import { enrolment } from "/console/views/enrol.js";
 
 const SIDE = 176;
-const OTHERS = 6;
+const OTHERS = 5;
 
 /** The faces of `/v1/search?all_faces=true`: those that were searched, largest first, then those that were not. */
 export function read(answer) {
