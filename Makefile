@@ -7,7 +7,7 @@ MODELS := $(VENV)/.models
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test check check-terraform scan-terraform bench soak docs site pictures lambda clean
+.PHONY: help setup demo serve browser test check check-terraform scan-terraform bench soak audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 
 soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/wire tests/moving tests/contract tests/aws
+
+audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip-audit
+	@.ci/audit $(BIN)/pip-audit
 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python -m docs.generate

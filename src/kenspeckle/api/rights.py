@@ -93,7 +93,7 @@ def guarded(edge: Edge) -> type[APIRoute]:
 
             async def handle(request: Request) -> Response:
                 if right is not None:
-                    await identify(edge, request)
+                    _check_scope(await identify(edge, request), right)
                 sent = _query(request, known)
                 collection = _collection(edge, request, sent)
                 if right is not None:
@@ -133,14 +133,18 @@ def granted(principal: Principal, collection_id: str) -> bool:
     return principal.key is None or not principal.key.collections or collection_id in principal.key.collections
 
 
-def _check(principal: Principal, right: Right, collection_id: str) -> None:
+def _check_scope(principal: Principal, right: Right) -> None:
+    """Before anything of the query is read: who lacks the scope learns nothing of what the route takes."""
     key = principal.key
     if key is None or right.scope is None:
         return
-    if right.of is not Of.ANYTHING:
-        access.require(principal, right.scope, collection_id if right.of is Of.COLLECTION else None)
-    elif right.scope not in key.scopes and Scope.ADMIN not in key.scopes:
+    if right.scope not in key.scopes and Scope.ADMIN not in key.scopes:
         raise Forbidden(f"The key '{key.name}' has no scope '{right.scope}', which this route needs.")
+
+
+def _check(principal: Principal, right: Right, collection_id: str) -> None:
+    if right.scope is not None and right.of is not Of.ANYTHING:
+        access.require(principal, right.scope, collection_id if right.of is Of.COLLECTION else None)
 
 
 def _collection(edge: Edge, request: Request, sent: Mapping[str, str]) -> str:
