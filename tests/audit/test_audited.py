@@ -32,7 +32,8 @@ from kenspeckle.domain import (
 )
 from kenspeckle.errors import FaceNotFound, StorageFull
 from kenspeckle.ports import Recognizer
-from kenspeckle.usecases.audited import MOST_FACES, NOT_RECORDED, Audited
+from kenspeckle.usecases.audited import NOT_RECORDED, Audited
+from kenspeckle.usecases.audited.recording import MOST_NAMED
 from kenspeckle.usecases.receipts import Receipts
 from kenspeckle.usecases.recorder import Recorder
 from tests.catalogs import detail, gallery, person, photo
@@ -221,4 +222,4 @@ def test_many_faces_are_a_count(recorder: Recorder) -> None:
     page = Page((FACE,) * 1000)
     audited(recorder, lambda _: page).list_faces("people", 1000)
     row = rows(recorder)[0]
-    assert (len(row["faces"]), row["face_count"]) == (MOST_FACES, 1000)
+    assert (len(row["faces"]), row["face_count"]) == (MOST_NAMED, 1000)
