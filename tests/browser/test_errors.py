@@ -40,6 +40,7 @@ def test_photographs_that_can_not_be_searched(console: Console, make: object, ti
     notice = console.page.get_by_role("alert")
     expect(notice.get_by_role("heading")).to_have_text(title)
     expect(notice).to_contain_text(advice)
+    expect(console.button("Try again")).to_have_count(0)
     # The next one goes as if nothing had been.
     console.button("Another photograph").click()
     console.photograph(pictures.grace())

@@ -22,7 +22,7 @@ export function notice(failure, { retry = null, signal = null } = {}) {
   const box = h("section", { class: "notice", role: "alert", dataset: { code: told.code } },
     h("h2", {}, told.title),
     h("p", {}, foreign(told.detail), ADVICE[told.code] ? ` ${ADVICE[told.code]}` : ""));
-  if (retry) box.append(again(told, retry, signal));
+  if (retry && mayHelp(told)) box.append(again(told, retry, signal));
   if (told.requestId) box.append(h("p", { class: "fine" }, "Request ", h("code", {}, told.requestId)));
   return box;
 }
@@ -66,6 +66,11 @@ export async function toast(...words) {
 /** Nothing to show, and how to change that. */
 export function empty(symbol, title, ...words) {
   return h("div", { class: "empty" }, icon(symbol), h("h2", {}, title), h("p", {}, ...words));
+}
+
+/** The same request may go better later, with another key, or after a change; a wrong photograph stays wrong. */
+function mayHelp({ passing = true, status }) {
+  return passing || [401, 403, 409].includes(status);
 }
 
 function again(failure, retry, signal) {

@@ -35,7 +35,7 @@ class Recognize {
     });
     this.element = h("section", { class: "page recognize", dataset: { state: "empty" } },
       h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Who is this?"), this.lead)),
-      this.stage, this.status, this.side);
+      this.stage, h("div", { class: "beside" }, this.status, this.side));
     this.dial = threshold({ onchange: () => this.judge(), faces: () => current()?.FaceCount ?? 0 });
     fill(this.stage, this.intake);
     this.welcome();
