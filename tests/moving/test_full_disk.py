@@ -32,7 +32,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def _leave(disk: Path, room: int) -> Path:
+def leave(disk: Path, room: int) -> Path:
     """A file that takes all but so many bytes."""
     filler = disk / "filler"
     filler.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def test_full_disks(command: Command, disk: Path, tmp_path: Path) -> None:
 
     # First there is no room for the copy of the catalog, at last there is room for all but the photographs.
     for room in range(0, whole, whole // 8):
-        filler = _leave(disk, room)
+        filler = leave(disk, room)
         for words in (("backup", disk / "one.tar"), ("export", PEOPLE, disk / "one.tar", "--images")):
             if room > 100_000 and words[0] == "export":
                 continue  # it needs less
@@ -66,7 +66,7 @@ def test_full_disks(command: Command, disk: Path, tmp_path: Path) -> None:
     old = shown(disk / "old")
     refusals = 0
     for room in range(0, 2 * whole, whole // 4):
-        filler = _leave(disk, room)
+        filler = leave(disk, room)
         done = command("restore", "all.tar", "--replace", "--data-dir", disk / "old")
         filler.unlink()
         if done.code:
