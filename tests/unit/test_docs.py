@@ -60,3 +60,19 @@ def test_nothing_names_a_path_of_one_machine() -> None:
     texts = [ROOT / name for name in files.split("\0") if name.endswith((".py", ".md", ".toml", ".txt", ".json"))]
     secret = re.compile(r"/(?:work|root)/\w")
     assert [str(file) for file in texts if file.exists() and secret.search(file.read_text("utf-8"))] == []
+
+
+def test_every_threat_names_tests_that_exist() -> None:
+    """A row's first test is a path; those after it may leave out its folder."""
+    table = (DOCS / "security.md").read_text("utf-8").split("| threat |")[1].split("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert len(rows) > 20
+    known = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("*")}
+    names = {Path(one).name for one in known}
+    wrong = []
+    for threat, _, tests in rows:
+        named = re.findall(r"`([^`]+)`", tests)
+        missing = [one for one in named if one not in (known if "/" in one else names)]
+        if missing or (not named and not tests.startswith(("none:", "see "))):
+            wrong.append((threat, missing))
+    assert wrong == []

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -62,3 +63,67 @@ def test_closed_it_takes_nothing_new_and_lets_finish() -> None:
             pass
         with gate.turn():
             assert gate.running == 1
+
+
+class Loaded:
+    """A gate of two workers and a queue of eight, a clock, and the photographs that it has taken."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.gate = Gate(workers=2, queue=8, wait_seconds=1, now=lambda: self.time)
+        self.taken: list[ExitStack] = []
+
+    def arrive(self, count: int) -> int:
+        """So many photographs come; how many are refused."""
+        refused = 0
+        for _ in range(count):
+            one = ExitStack()
+            try:
+                one.enter_context(self.gate.admit())
+                self.taken.append(one)
+            except Overloaded:
+                refused += 1
+        return refused
+
+    def second(self, arrivals: int, served: int) -> int:
+        """A second in which so many come, one by one, and so many are served meanwhile; how many are refused."""
+        refused = done = 0
+        for number in range(arrivals):
+            refused += self.arrive(1)
+            while done < served * (number + 1) / arrivals and self.taken:
+                self.taken.pop(0).close()
+                done += 1
+        self.time += 1.01
+        return refused
+
+
+def test_a_burst_fills_the_queue_and_no_more_is_refused() -> None:
+    loaded = Loaded()
+    assert loaded.arrive(10) == 0
+    assert loaded.arrive(1) == 1
+    for one in loaded.taken:
+        one.close()
+    loaded.taken.clear()
+    loaded.time += 1.01
+    assert loaded.arrive(10) == 0, "one refused for ten served is a burst"
+
+
+def test_under_a_load_that_is_too_much_nobody_waits() -> None:
+    loaded = Loaded()
+    for _ in range(3):
+        loaded.second(arrivals=20, served=10)
+    for _ in range(20):
+        loaded.second(arrivals=20, served=10)
+        assert loaded.gate.admitted <= loaded.gate.workers
+    # A little more than can be served: the queue is of use again.
+    for _ in range(2):
+        loaded.second(arrivals=11, served=10)
+    assert loaded.second(arrivals=11, served=10) <= 2
+    loaded.second(arrivals=20, served=10)
+    loaded.second(arrivals=20, served=10)
+    # And at once after a pause.
+    for one in loaded.taken:
+        one.close()
+    loaded.taken.clear()
+    loaded.time += 60
+    assert loaded.arrive(10) == 0

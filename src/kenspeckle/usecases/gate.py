@@ -1,15 +1,26 @@
-"""The one place where inference is bounded: so many photographs at once, so many waiting, the rest refused at once."""
+"""The one place where inference is bounded: so many photographs at once, so many waiting, the rest refused at once.
+
+A queue is for bursts. Under a load that is too much for long it would always be full, and every answer would come as
+late as the queue is long, while not one more is given. So the queue is closed for as long as many are refused: then
+those who are admitted are answered about as quickly as on a quiet day.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kenspeckle.errors import Overloaded, ShuttingDown
 
 RETRY_AFTER = 1.0
 """Seconds after which a refused client may come again: a queue of 32 is worked off in about one."""
+
+WINDOW_SECONDS = 1.0
+"""How often it is judged whether the load is a burst."""
+OVERLOAD = 0.25
+"""Refused to finished photographs of one window from which it is not: five clients for each four that can be served."""
 
 
 class Gate:
@@ -19,7 +30,9 @@ class Gate:
     core idles while another request waits for a disk.
     """
 
-    def __init__(self, workers: int, queue: int, wait_seconds: float) -> None:
+    def __init__(
+        self, workers: int, queue: int, wait_seconds: float, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.workers = workers
         self.queue = queue
         self._wait_seconds = wait_seconds
@@ -29,6 +42,10 @@ class Gate:
         self._running = 0
         self._refused = 0
         self._closed = False
+        self._now = now
+        self._window = (now(), 0, 0)
+        self._finished = 0
+        self._shedding = False
 
     @contextmanager
     def admit(self) -> Iterator[None]:
@@ -36,7 +53,8 @@ class Gate:
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; send the request again.", retry_after=RETRY_AFTER)
-            if self._admitted >= self.workers + self.queue:
+            self._judge()
+            if self._admitted >= self.workers + (0 if self._shedding else self.queue):
                 self._refused += 1
                 raise _overloaded()
             self._admitted += 1
@@ -45,6 +63,18 @@ class Gate:
         finally:
             with self._lock:
                 self._admitted -= 1
+                self._finished += 1
+
+    def _judge(self) -> None:
+        """At the end of a window, see whether the queue is of use."""
+        now = self._now()
+        begun, refused, finished = self._window
+        if now - begun < WINDOW_SECONDS:
+            return
+        refused, finished = self._refused - refused, self._finished - finished
+        # Of a window that ended long ago nothing follows.
+        self._shedding = refused > OVERLOAD * finished and now - begun < 2 * WINDOW_SECONDS
+        self._window = (now, self._refused, self._finished)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
