@@ -113,7 +113,13 @@ def test_a_damaged_photograph_in_the_store(portraits: Portraits, tmp_path: Path)
         found = client.put("/v1/search", content=portraits[1]).json()
         assert "1.jpg" in {one["Face"]["ExternalImageId"] for one in found["faces"]["FaceMatches"]}
         assert diagnosed(tmp_path) == {"photograph_damaged"}
+        # As the error says: index it again.
+        client.put("/v1/index/1.jpg", content=portraits[1]).raise_for_status()
+        assert client.get("/v1/images/1.jpg").content == portraits[1]
         file.unlink()
         assert client.get("/v1/images/1.jpg").status_code == 404
         assert diagnosed(tmp_path) == {"photograph_missing"}
+        client.put("/v1/index/1.jpg", content=portraits[1]).raise_for_status()
+        assert client.get("/v1/images/1.jpg").content == portraits[1]
+        assert diagnosed(tmp_path) == set()
         assert quiet(server.log)

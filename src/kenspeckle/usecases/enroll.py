@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import NewFace, Photo, Staged
 from kenspeckle.usecases import rules
 from kenspeckle.usecases.collections import remove_images
@@ -44,7 +44,8 @@ class Enrolment:
     ) -> Indexed:
         """Store every face that passes the bar, at most `max_faces`. A photograph without one stores nothing.
 
-        The same photograph under the same identity again writes nothing and returns the faces it has.
+        The same photograph under the same identity again writes nothing and returns the faces it has; but where the
+        store has lost or damaged it, it is put back.
         Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
         """
         parts = self.parts
@@ -58,6 +59,7 @@ class Enrolment:
         model = parts.engine.pack.version
         known = parts.catalog.find_indexed(collection_id, digest, external_image_id)
         if known is not None and known[1]:
+            self._mend(known[0], image)
             return Indexed(known[0].image_id, known[1], (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
@@ -86,6 +88,25 @@ class Enrolment:
             _discard(writing)
             return Indexed(record.image_id, (), unindexed, model, created=True)
         return self._store(record, external_image_id, faces, unindexed, staged, stored_as)
+
+    def _mend(self, known: Image, data: bytes) -> None:
+        """Put back a photograph that the store should have: whoever sends it again has its bytes."""
+        parts = self.parts
+        if not known.kept or self._is_stored(known):
+            return
+        name = parts.photographs.name(known.collection_id, known.digest)
+        with parts.digests.hold([name]):
+            # Unless its publication was under way, or it was deleted meanwhile.
+            if not self._is_stored(known) and parts.catalog.digests([name]):
+                log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
+                parts.photographs.stage(known.collection_id, known.digest, data)[1].publish()
+
+    def _is_stored(self, image: Image) -> bool:
+        try:
+            self.parts.photographs.get(image.collection_id, image.digest)
+        except (ImageNotFound, StorageUnavailable):
+            return False
+        return True
 
     def _analyse(
         self, photo: Photo, quality: QualityFilter, most: int
