@@ -29,6 +29,10 @@ def _index(recognizer: ManagedRecognizer, image: bytes) -> Any:
     return recognizer.index_faces("kenspeckle", image, "someone")
 
 
+def _compare(recognizer: ManagedRecognizer, image: bytes) -> Any:
+    return recognizer.compare_faces(image, image)
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries as ever, but nobody waits for them."""
@@ -60,6 +64,14 @@ BY_CODE: list[tuple[Verb, str, str, str, type[KenspeckleError], int]] = [
     (_search, "rekognition.SearchFacesByImage", "SomethingNewException", SECRET, errors.RecognizerUnavailable, 503),
     (_search, "dynamodb.BatchGetItem", "ResourceNotFoundException", "no table", errors.StorageUnavailable, 503),
     (_search, "dynamodb.BatchGetItem", "AccessDeniedException", SECRET, errors.StorageUnavailable, 503),
+    (
+        _compare,
+        "rekognition.CompareFaces",
+        "InvalidParameterException",
+        "Request has invalid parameters",
+        errors.NoFace,
+        422,
+    ),
     (_index, "s3.PutObject", "AccessDenied", SECRET, errors.StorageUnavailable, 503),
     (_index, "s3.PutObject", "NoSuchBucket", "no bucket", errors.StorageUnavailable, 503),
     (_index, "s3.PutObject", "ConditionalRequestConflict", "two at once", errors.Overloaded, 503),

@@ -176,6 +176,11 @@ def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:
             break
         cursor = page.cursor
     assert found == [f"{number}.jpg" for number in range(5)]
+    ids = sorted(one.face_id for one in recognizer.list_faces(name).items)
+    first = recognizer.list_faces(name, 3, face_ids=ids)
+    rest = recognizer.list_faces(name, 3, first.cursor, face_ids=ids)
+    assert [one.face_id for one in (*first.items, *rest.items)] == ids
+    assert rest.cursor is None
     other = aws.collection()
     with pytest.raises(errors.InvalidCursor):
         recognizer.list_faces(other, 2, cursor)

@@ -130,6 +130,9 @@ def _parameter(message: str, parameters: Mapping[str, Any]) -> KenspeckleError:
     lower = message.lower()
     if "no faces in the" in lower:
         return errors.NoFace(message, field="target" if "target" in lower else "image")
+    if "SourceImage" in parameters and lower == "request has invalid parameters":
+        # All that is wrong here with photographs that were judged before, and Amazon's words say no more.
+        return errors.NoFace("Amazon Rekognition finds no face to compare in one of the photographs.", field="source")
     if "faceid" in lower and "not found" in lower:
         return errors.FaceNotFound(
             f"There is no face '{parameters.get('FaceId', '')}' in the collection.", field="face_id"

@@ -9,7 +9,7 @@ from kenspeckle.aws import rows
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
 from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page
-from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidValue, NotOffered
+from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue, NotOffered
 from kenspeckle.usecases import rules
 
 DAY = 86_400.0
@@ -55,7 +55,7 @@ class Gallery:
             answer = self._rekognitions(collection_id, most, UserId=rules.user_id(user_id), **_token(cursor))
             page = Page(tuple(one["FaceId"] for one in answer.get("Faces", ())), answer.get("NextToken"))
         elif wanted is not None:
-            page = Page(tuple(sorted(wanted))[:most])
+            page = _page(sorted(wanted), most, cursor)
         elif external_image_id is not None:
             page = table.named(rows.named_by_identity(collection_id, external_image_id), most, cursor)
         else:
@@ -212,6 +212,14 @@ class Gallery:
                     FaceIds=theirs[start : start + rules.MAX_FACES_A_USER],
                 )
         return users
+
+
+def _page(ids: Sequence[str], most: int, cursor: str | None) -> Page[str]:
+    """Some of these sorted ids, after the one that is the cursor. Raises InvalidCursor."""
+    if cursor is not None and cursor not in ids:
+        raise InvalidCursor("This cursor was not handed out for this list; begin without one.", field="cursor")
+    left = [one for one in ids if cursor is None or one > cursor]
+    return Page(tuple(left[:most]), left[most - 1] if len(left) > most else None)
 
 
 def _erased(removed: Removed, users: Mapping[str, None] | None = None) -> Erased:
