@@ -78,8 +78,8 @@ class Gallery:
         return self.removal.faces(rules.collection_id(collection_id), ids).deleted()
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
-        """As `ports.Recognizer.erase`, but that the table's point-in-time recovery, where it is on, remembers rows:
-        no answer calls itself complete. Raises ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
+        """As `ports.Recognizer.erase`. Backups are not part of the service, and the table's point-in-time recovery is
+        one. Raises ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
         rules.collection_id(collection_id)
         if what is Erasure.COLLECTION:
             return _erased(self.removal.collection(collection_id))
@@ -227,7 +227,6 @@ def _erased(removed: Removed, users: Mapping[str, None] | None = None) -> Erased
         tuple(removed.faces[:LISTED]),
         tuple(removed.images[:LISTED]),
         tuple(users or ()),
-        complete=False,
         face_count=len(removed.faces),
         image_count=len(removed.images),
     )

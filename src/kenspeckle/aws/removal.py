@@ -41,7 +41,7 @@ class Removed:
         self.images += other.images
 
     def deleted(self) -> Deleted:
-        return Deleted(tuple(self.faces), tuple(self.stayed), tuple(self.images), complete=False)
+        return Deleted(tuple(self.faces), tuple(self.stayed), tuple(self.images))
 
 
 class Removal:
