@@ -62,6 +62,18 @@ def test_the_camera_sees_who_sits_before_it(console: Console) -> None:
     expect(console.findings.get_by_role("heading")).to_have_text("Grace Hopper")
 
 
+def test_of_two_photographs_at_once_the_later_counts(console: Console) -> None:
+    console.open()
+    expect(console.button("Choose a photograph")).to_be_visible()
+    console.page.evaluate(GIVEN, [base64.b64encode(pictures.huge(4000, 3000)).decode(), "paste", ""])
+    console.page.evaluate(GIVEN, [base64.b64encode(pictures.both()).decode(), "paste", ""])
+    expect(console.findings).to_have_count(2)
+    shape = "() => { const { width, height } = document.querySelector('.photo canvas'); return width / height; }"
+    console.page.wait_for_timeout(500)
+    assert console.page.evaluate(shape) == pytest.approx(1000 / 600, rel=0.01)
+    assert console.findings.count() == 2
+
+
 def test_a_format_that_the_browser_can_not_show(console: Console) -> None:
     console.open()
     console.photograph(boxed_claiming(HEIC, 400, 300), "phone.heic")

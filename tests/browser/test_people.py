@@ -84,7 +84,11 @@ def test_two_photographs_are_compared(console: Console) -> None:
     expect(verdict.locator(".similarity")).to_have_text(re.compile(r"9\d\.\d|100\.0"))
     expect(console.summary).to_have_text("1 of 2 faces pass at 80.")
     expect(console.page.locator(".box[data-verdict=known]")).to_have_count(2)  # the one that is sought, and where it is
-    console.page.get_by_role("slider").fill("100")
+    slider = console.page.get_by_role("slider")
+    slider.press("ArrowRight")
+    expect(slider).to_be_focused()
+    expect(console.page.locator(".reading")).to_have_text("80.5")
+    slider.fill("100")
     expect(verdict.get_by_role("heading")).to_have_text("Not alike enough for your threshold")
     expect(console.summary).to_have_text("0 of 2 faces pass at 100.")
     assert console.asked.count("POST /v1/compare") == 1

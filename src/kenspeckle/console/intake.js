@@ -6,10 +6,10 @@ import { announce } from "/console/notices.js";
 const TAKEN = "image/*,.heic,.heif,.avif";
 
 /**
- * A field that takes one photograph and calls `onphoto(file)`. With `everywhere`, what is dropped or pasted anywhere
- * on the page is meant for it, until the signal is aborted.
+ * A field that takes one photograph and calls `onphoto(file)`. With `view`, what is dropped or pasted anywhere on the
+ * page is meant for it while that element is shown, whether the field itself is or not; until the signal is aborted.
  */
-export function intake({ title, hint, onphoto, everywhere = false, signal }) {
+export function intake({ title, hint, onphoto, view = null, signal }) {
   const picker = h("input", { type: "file", accept: TAKEN, class: "unseen", tabindex: -1, "aria-label": title });
   picker.addEventListener("change", () => {
     if (picker.files.length) take(picker.files, onphoto);
@@ -23,10 +23,11 @@ export function intake({ title, hint, onphoto, everywhere = false, signal }) {
     h("p", { class: "actions" },
       button("Choose a photograph", { class: "primary", onclick: () => picker.click() }),
       button("Use the camera", { class: "plain", onclick: () => camera(onphoto) }, "camera")));
-  catchDrops(everywhere ? document : field, field, onphoto, signal);
-  if (everywhere) {
+  const wanted = () => !view || (view.isConnected && !document.querySelector("dialog[open]"));
+  catchDrops(view ? document : field, { field, wanted, onphoto, signal });
+  if (view) {
     document.addEventListener("paste", (event) => {
-      if (document.querySelector("dialog[open]") || !field.isConnected) return;
+      if (!wanted()) return;
       if (event.clipboardData?.files.length) take(event.clipboardData.files, onphoto);
     }, { signal });
   } else {
@@ -47,8 +48,8 @@ function take(files, onphoto) {
   onphoto(files[0]);
 }
 
-function catchDrops(target, field, onphoto, signal) {
-  const carries = (event) => event.dataTransfer?.types.includes("Files") && field.isConnected;
+function catchDrops(target, { field, wanted, onphoto, signal }) {
+  const carries = (event) => event.dataTransfer?.types.includes("Files") && wanted();
   const glow = (on) => field.classList.toggle("over", on);
   target.addEventListener("dragover", (event) => {
     if (!carries(event)) return;

@@ -12,102 +12,113 @@ import { threshold } from "/console/threshold.js";
 
 const SIDE = 176;
 
-/** Both photographs stay until the view is left. */
+/** The view's element. Both photographs stay until the view is left. */
 export function view({ signal }) {
-  const sides = {
-    source: { title: "Whose face is it?", hint: "Its largest face is compared.", photo: null },
-    target: { title: "Where might it be?", hint: "Every face in it is compared.", photo: null },
-  };
-  const result = h("div", { class: "result" });
-  const status = h("div", { class: "status" });
-  let answer = null;
-  let asking = new AbortController();
-  const dial = threshold({ onchange: () => judge() });
+  return new Comparison(signal).element;
+}
 
-  async function open(name, file) {
-    const side = sides[name];
-    close(side.photo);
-    side.photo = await decode(file);
-    side.file = file;
-    show(side, name);
-    await compare();
+class Comparison {
+  constructor(signal) {
+    this.signal = signal;
+    this.answer = null;
+    this.asking = new AbortController();
+    this.source = this.side("source", "Whose face is it?", "Its largest face is compared.");
+    this.target = this.side("target", "Where might it be?", "Every face in it is compared.");
+    this.result = h("div", { class: "result" });
+    this.status = h("div", { class: "status" });
+    this.dial = threshold({ onchange: () => this.judge() });
+    this.element = h("section", { class: "page comparing" },
+      h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Is it the same person?"),
+        h("p", { class: "lead" }, "Two photographs, side by side. Nothing is stored."))),
+      h("div", { class: "halves" }, this.source.place, this.target.place), this.status, this.result);
+    document.addEventListener("paste", (event) => this.paste(event), { signal });
+    signal.addEventListener("abort", () => { close(this.source.photo); close(this.target.photo); }, { once: true });
   }
 
-  function show(side, name) {
-    side.frame = h("div", { class: "photo" }, draw(side.photo, `Photograph ${side.file.name}`));
-    fill(side.place, side.frame, h("p", { class: "actions" },
-      button("Another photograph", { class: "plain small", onclick: () => clear(name) }, "photo")));
+  side(name, title, hint) {
+    const field = intake({ title, hint, onphoto: (file) => this.open(this[name], file), signal: this.signal });
+    field.classList.add("small");
+    return { photo: null, file: null, intake: field, place: h("div", { class: "stage", role: "group", "aria-label": title }, field) };
   }
 
-  function clear(name) {
-    const side = sides[name];
+  paste(event) {
+    const [file] = event.clipboardData?.files ?? [];
+    if (file && !document.querySelector("dialog[open]")) this.open(this.source.photo ? this.target : this.source, file);
+  }
+
+  async open(side, file) {
     close(side.photo);
     side.photo = null;
-    answer = null;
+    side.file = file;
+    const photo = await decode(file);
+    if (side.file !== file) {
+      close(photo);
+      return;
+    }
+    side.photo = photo;
+    side.frame = h("div", { class: "photo" }, draw(side.photo, `Photograph ${file.name}`));
+    fill(side.place, side.frame, h("p", { class: "actions" },
+      button("Another photograph", { class: "plain small", onclick: () => this.clear(side) }, "photo")));
+    await this.compare();
+  }
+
+  clear(side) {
+    close(side.photo);
+    side.photo = null;
+    this.answer = null;
     fill(side.place, side.intake);
-    fill(result);
+    fill(this.status);
+    fill(this.result);
     side.intake.querySelector("button").focus();
   }
 
-  async function compare() {
-    if (!sides.source.photo || !sides.target.photo) return;
-    asking.abort(new DOMException("Another comparison has begun.", "AbortError"));
-    asking = new AbortController();
-    const form = new FormData();
-    form.append("source", sides.source.file);
-    form.append("target", sides.target.file);
-    const either = AbortSignal.any([signal, asking.signal]);
-    fill(result);
-    for (const side of Object.values(sides)) side.frame.querySelector(".overlay")?.remove();
-    answer = await watched(status, "Comparing…",
+  async compare() {
+    if (!this.source.photo || !this.target.photo) return;
+    this.asking.abort(new DOMException("Another comparison has begun.", "AbortError"));
+    this.asking = new AbortController();
+    const { asking } = this;
+    const signal = AbortSignal.any([this.signal, asking.signal]);
+    const body = new FormData();
+    body.append("source", this.source.file);
+    body.append("target", this.target.file);
+    fill(this.result);
+    for (const side of [this.source, this.target]) side.frame.querySelector(".overlay")?.remove();
+    this.answer = await watched(this.status, "Comparing…",
       // From 0 on: the slider then only chooses from what there is.
-      () => ask("/v1/compare", { method: "POST", body: form, query: { threshold: 0 }, signal: either }),
-      { retry: compare, signal: either, stop: () => asking.abort(new DOMException("Stopped.", "AbortError")) })
+      () => ask("/v1/compare", { method: "POST", body, query: { threshold: 0 }, signal }),
+      { retry: () => this.compare(), signal, stop: () => asking.abort(new DOMException("Stopped.", "AbortError")) })
       .catch((error) => { if (error?.name !== "AbortError") throw error; });
-    if (answer) present();
+    if (this.answer) this.present();
   }
 
-  function present() {
-    const { source, target } = sides;
+  present() {
+    const { answer, source, target } = this;
     source.frame.append(boxes([{
       box: answer.SourceImageFace.BoundingBox, verdict: "known", label: "The face that is compared", tag: "This face",
     }], { onpick: () => {} }));
-    target.layer = boxes(answer.FaceMatches.map((match, index) => marked(match, index)), {
-      onpick: (index) => mark(target.layer, index),
-    });
+    target.layer = boxes(answer.FaceMatches.map(marked), { onpick: (index) => mark(target.layer, index) });
     target.frame.append(target.layer);
-    judge();
-    announce(result.querySelector("h2").textContent);
+    this.judge();
+    announce(this.result.querySelector("h2").textContent);
   }
 
-  function judge() {
-    if (!answer) return;
-    const { source, target } = sides;
+  /** Says anew what passes, without asking the server. */
+  judge() {
+    if (!this.answer) return;
+    const { answer, source, target } = this;
     answer.FaceMatches.forEach((match, index) => {
       const { verdict, label } = marked(match, index);
       for (const one of target.layer.querySelectorAll(`[data-face="${index}"]`)) one.dataset.verdict = verdict;
       target.layer.querySelector(`button[data-face="${index}"]`).setAttribute("aria-label", label);
     });
     const passed = answer.FaceMatches.filter((match) => match.Similarity >= session.threshold).length;
-    fill(result, h("div", { class: "halves" }, verdictOf(answer, source, target), dial));
-    dial.show(answer.FaceMatches.map((match) => match.Similarity),
+    // The slider stays where it is, with the focus, while its verdict changes.
+    const verdict = verdictOf(answer, source, target);
+    if (this.dial.isConnected) this.result.querySelector(".verdict").replaceWith(verdict);
+    else fill(this.result, h("div", { class: "halves" }, verdict, this.dial));
+    this.dial.show(answer.FaceMatches.map((match) => match.Similarity),
       `${passed} of ${plural(answer.FaceMatches.length, "face")} pass at ${session.threshold}.`);
   }
-
-  for (const [name, side] of Object.entries(sides)) {
-    side.intake = intake({ title: side.title, hint: side.hint, onphoto: (file) => open(name, file), signal });
-    side.intake.classList.add("small");
-    side.place = h("div", { class: "stage", role: "group", "aria-label": side.title }, side.intake);
-  }
-  document.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) open(sides.source.photo ? "target" : "source", file);
-  }, { signal });
-  signal.addEventListener("abort", () => { close(sides.source.photo); close(sides.target.photo); }, { once: true });
-  return h("section", { class: "page comparing" },
-    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Is it the same person?"),
-      h("p", { class: "lead" }, "Two photographs, side by side. Nothing is stored."))),
-    h("div", { class: "halves" }, sides.source.place, sides.target.place), status, result);
 }
 
 function marked({ Similarity, Face }, index) {

@@ -23,6 +23,7 @@ export function view() {
 class Recognize {
   constructor() {
     this.photo = null;
+    this.file = null;
     this.faces = [];
     this.chosen = null;
     this.asking = new AbortController();
@@ -30,10 +31,11 @@ class Recognize {
     this.status = h("div", { class: "status" });
     this.side = h("div", { class: "side" });
     this.lead = h("p", { class: "lead" });
+    this.element = h("section", { class: "page recognize", dataset: { state: "empty" } });
     this.intake = intake({
-      title: "Drop a photograph here, or paste one", onphoto: (file) => this.open(file), everywhere: true,
+      title: "Drop a photograph here, or paste one", onphoto: (file) => this.open(file), view: this.element,
     });
-    this.element = h("section", { class: "page recognize", dataset: { state: "empty" } },
+    fill(this.element,
       h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Who is this?"), this.lead)),
       this.stage, h("div", { class: "beside" }, this.status, this.side));
     this.dial = threshold({ onchange: () => this.judge(), faces: () => current()?.FaceCount ?? 0 });
@@ -57,9 +59,20 @@ class Recognize {
     this.element.dataset.state = "busy";
     fill(this.side);
     fill(this.stage, h("div", { class: "photo waiting" }));
-    const decoding = decode(file).then((photo) => { this.photo = photo; this.paint(); });
+    this.chosen = null;
     this.file = file;
+    const decoding = decode(file).then((photo) => this.decoded(file, photo));
     await Promise.all([decoding, this.search(decoding)]);
+  }
+
+  /** Large photographs take a moment, in which another one may have come. */
+  decoded(file, photo) {
+    if (this.file !== file) {
+      close(photo);
+      return;
+    }
+    this.photo = photo;
+    this.paint();
   }
 
   paint() {
@@ -76,6 +89,7 @@ class Recognize {
     this.asking.abort(new DOMException("Another photograph is wanted.", "AbortError"));
     close(this.photo);
     this.photo = null;
+    this.file = null;
     this.faces = [];
     this.element.dataset.state = "empty";
     fill(this.stage, this.intake);
