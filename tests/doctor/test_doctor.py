@@ -93,7 +93,7 @@ def test_what_people_see(command: Command, data: Path) -> None:
     assert said.code == 1
     assert "FAULT      Photographs" in said.out
     assert "1 photograph (3.png in people) is missing" in said.out
-    assert "→ kenspeckle restore" in said.out
+    assert "→ kenspeckle index PHOTOGRAPH" in said.out
     assert said.out.endswith("1 fault, 0 warnings.\n")
 
 

@@ -78,7 +78,7 @@ def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examine
             "kenspeckle serve",
         )
     if missing:
-        found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, RESTORE)
+        found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, _AGAIN)
     strangers = sorted(there - kept.keys())
     strangers = sorted(set(strangers) - patient.catalog.referenced(strangers)) if strangers else []
     old = patient.now() - OLD_SECONDS
@@ -119,7 +119,7 @@ def _bytes(patient: Patient, kept: list[Kept], found: Examined) -> int:
     for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
         still = sorted(patient.catalog.referenced(bad)) if bad else []
         if still:
-            found.fault(code, f"{_several(still, bad)} {how}.", _GONE, RESTORE)
+            found.fault(code, f"{_several(still, bad)} {how}.", _GONE, _AGAIN)
     return len(chosen)
 
 
@@ -162,4 +162,5 @@ def _several(digests: list[str], kept: dict[str, Kept]) -> str:
     return f"1 photograph{named} is" if len(digests) == 1 else f"{len(digests):,} photographs{named} are"
 
 
+_AGAIN = f"kenspeckle index PHOTOGRAPH, which puts back one that you have; or {RESTORE}"
 _GONE = "It can't be shown, backed up or indexed anew with another pack; its faces are still found."
