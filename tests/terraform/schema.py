@@ -51,7 +51,7 @@ LEFT_OUT: dict[str, Tree] = {
     ),
 }
 """Statements of a firewall's rule nest without end, and the package types them as anything: the two that are used, with
-the arguments that are used, from the provider's page of `aws_wafv2_web_acl`."""
+the arguments that are used, written by hand; nothing but this holds them against the provider."""
 _SIMPLE = {"string": "string", "number": "number", "boolean": "bool", "any": "dynamic"}
 _ENTRY = re.compile(
     r"^\s+(\w+): \{\n\s+value: (.+),\n\s+isBlock: (true|false),\n\s+type: \"(\w+)\",\n\s+storageClassType: \"(\w+)\"",
