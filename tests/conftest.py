@@ -1,10 +1,24 @@
-"""What a whole test run says at its end."""
+"""What holds for every test: it leaves logging as it found it; and what a whole run says at its end."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
 
 import pytest
 
 from tests import soak
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands that run within the test process may configure logging, on streams that end with the test."""
+    names = ("kenspeckle", "uvicorn", "uvicorn.error", "uvicorn.access")
+    before = [(one, one.handlers, one.level, one.propagate, one.disabled) for one in map(logging.getLogger, names)]
+    yield
+    for one, handlers, level, propagate, disabled in before:
+        one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
+        one.setLevel(level)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -102,15 +101,10 @@ def test_readiness_tells_what_is_missing(server: Running) -> None:
 
 
 @pytest.fixture
-def log_lines(server: Running) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def log_lines(server: Running) -> Callable[[], list[dict[str, Any]]]:
     stream = io.StringIO()
-    names = ("kenspeckle", "uvicorn", "uvicorn.error", "uvicorn.access")
-    before = [(one, one.handlers, one.level, one.propagate, one.disabled) for one in map(logging.getLogger, names)]
     logs.configure("INFO", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    for one, handlers, level, propagate, disabled in before:
-        one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
-        one.setLevel(level)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def _of_request(lines: Callable[[], list[dict[str, Any]]], request_id: str, count: int) -> list[dict[str, Any]]:
