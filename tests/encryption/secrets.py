@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PIECE = 32
-JPEG = b"\xff\xd8\xff"
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
+"""How every JPEG here begins. Three bytes of it are met by chance once in 16 million places of a cipher."""
 PNG = b"\x89PNG\r\n"
 
 
