@@ -105,6 +105,21 @@ def test_there_and_back(tmp_path: Path, command: Command, monkeypatch: pytest.Mo
         assert connection.execute("SELECT count(*) FROM collection_keys").fetchone() == (0,)
 
 
+def test_what_was_converted_is_recorded_where_old_bytes_can_not_go_yet(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = filled(tmp_path / "data")
+    monkeypatch.setenv("KENSPECKLE_ENCRYPTION", "on")
+    with monkeypatch.context() as busy:
+        busy.setattr(SqlCatalog, "scrub", lambda *_, **__: False)
+        said = command("encrypt", "--data-dir", data)
+    assert (said.code, "Run it again" in said.err) == (1, True), said.err
+    assert command("encrypt", "--data-dir", data).code == 0
+    with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
+        audited = connection.execute("SELECT collection_id FROM audit WHERE operation = 'EncryptCollection'").fetchall()
+    assert audited == [(PEOPLE,), ("others",)]
+
+
 def test_the_setting_has_to_agree(tmp_path: Path, command: Command) -> None:
     data = filled(tmp_path / "data", range(2))
     said = command("encrypt", "--data-dir", data)

@@ -82,11 +82,12 @@ def converted(settings: Settings) -> Converted:
     titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
     with closing(Converter.open(settings.catalog, master=master, alone=True)) as alone, steps(**titles) as told:
         done = convert(alone, open_images(settings.images), encrypt=to, told=told)
-    # As any process again: old bytes leave the files of the database, and the trail says what was done.
+    # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
+    # for another run would find nothing to do and so nothing to record.
     with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:
-        if not catalog.scrub(thorough=True):
-            raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
         with closing(recorder_of(settings, catalog, master)) as recorder:
             for name in done.collections:
                 recorder.record(recorder.entry("EncryptCollection" if to else "DecryptCollection", name))
+        if not catalog.scrub(thorough=True):
+            raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
     return done

@@ -21,6 +21,9 @@ MOST_ANSWER = 16 * 1024
 """Bytes of an answer that are read, so that the connection can be used again; nothing in it matters to us."""
 IDLE_SECONDS = 30.0
 
+ADDRESS_SECONDS = 4.0
+"""Longest wait for one of several addresses of a name."""
+
 
 class Refused(Exception):
     """The address may not be reached."""
@@ -109,10 +112,12 @@ class _Checked(httpcore.AsyncNetworkBackend):
             if why is not None:
                 raise Refused(why)
         failure: Exception = Refused(f"the name '{host[:80]}' leads nowhere")
-        for address in addresses:
+        for place, address in enumerate(addresses, 1):
+            # One that answers nothing must leave time for the next; the last may use what is left.
+            patience = timeout if place == len(addresses) else ADDRESS_SECONDS
             try:
-                return await self._inner.connect_tcp(str(address), port, timeout, local_address, socket_options)
-            except httpcore.ConnectError as error:
+                return await self._inner.connect_tcp(str(address), port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
 

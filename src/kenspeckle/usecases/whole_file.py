@@ -46,9 +46,12 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """The data instead of what is there, in one step and on disk, 0600. Raises StorageFull, StorageUnavailable."""
+    """The data instead of what is there, in one step and on disk, 0600. Raises StorageFull, StorageUnavailable.
+
+    What an interruption leaves beside it is overwritten by the next call; two at once wait for each other."""
     beside = path.with_name(path.name + ".new")
-    with disk_errors(path):
+    with disk_errors(path), _folder(path.parent) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         beside.unlink(missing_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -56,7 +59,7 @@ def replace_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        sync_folder(path.parent)
+        os.fsync(folder)
 
 
 @contextmanager
@@ -72,9 +75,15 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder on disk."""
+    with _folder(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 
