@@ -77,9 +77,18 @@ class Connections:
         self._host, self._port = str(parts.hostname), parts.port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The newest kept one that the server has not closed, as it does with what was idle for some seconds."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
+
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and body. Raises OSError, EOFError."""
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        reader, writer = await self._connection()
         kind = "content-type: application/octet-stream\r\n" if body else ""
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}content-length: {len(body)}\r\n\r\n"
         try:

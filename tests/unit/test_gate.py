@@ -114,7 +114,7 @@ def test_under_a_load_that_is_too_much_nobody_waits() -> None:
         loaded.second(arrivals=20, served=10)
     for _ in range(20):
         loaded.second(arrivals=20, served=10)
-        assert loaded.gate.admitted <= loaded.gate.workers
+        assert loaded.gate.admitted <= loaded.gate.reduced == 1
     # A little more than can be served: the queue is of use again.
     for _ in range(2):
         loaded.second(arrivals=11, served=10)

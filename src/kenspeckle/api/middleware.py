@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 import uuid
@@ -151,7 +152,9 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if _REQUEST_ID.match(text):
                 return text
-    return str(uuid.uuid4())
+    # Unlike uuid4, which asks the system each time, this keeps the interpreter's lock: under load a thread that gives
+    # it away waits milliseconds to have it back. An id is no secret.
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def _complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from kenspeckle.errors import ModelMissing
+from kenspeckle.vision import cores
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -23,18 +23,13 @@ ERRORS_ONLY: Final = 3
 """ONNX Runtime's severity level; its warnings speak of unused weights in the published file."""
 
 
-QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
-LOAD: Final = Path("/proc/loadavg")
-"""Its fourth field counts threads that are running or ready to run."""
-
-
 class Activity:
-    """Counts the photographs under way, and knows whether a second core idles."""
+    """Counts the photographs under way, and knows whether a second core has time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._cores = cores()
+        self._cores = cores.cores()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -48,29 +43,37 @@ class Activity:
 
     @property
     def alone(self) -> bool:
-        """Whether one photograph at most is under way here, and a core is free of other programs too."""
-        return self._cores > 1 and self._count <= 1 and running() < self._cores
+        """Whether one photograph at most is under way here, and other threads keep less than all cores busy.
+
+        With as many as there are cores beside it, two threads are slower than one; with one fewer, no slower."""
+        return self._cores > 1 and self._count <= 1 and cores.running() <= self._cores
 
 
 class Network:
     """One network with one input; may be called from many threads at once.
 
-    A call has the caller's thread, and one more while it is alone and a second core would idle: 1.5 to 1.8 times
+    A call has the caller's thread, and one more while it is alone and a second core has time: 1.5 to 1.8 times
     faster then. Under load the same session would waste a sixth of both cores in waiting, so there is one of each.
     """
 
     def __init__(self, file: Path, activity: Activity | None = None) -> None:
         """Raises ModelMissing where the file can't be loaded."""
         self._activity = activity
-        self._one = _session(file, 1)
-        self._two = _session(file, 2) if activity is not None and cores() > 1 else None  # 30 MB for the embedder
+        self._one = _session(file)
+        self._split = cores.split()
+        # 30 MB for the embedder
+        self._two = _session(file, 2, self._split) if activity is not None and cores.cores() > 1 else None
         self._input = self._one.get_inputs()[0].name
 
     def __call__(self, pixels: Floats) -> list[Floats]:
         """All outputs, in the order of the file."""
         alone = self._activity is not None and self._activity.alone
-        session = self._two if alone and self._two is not None else self._one
-        outputs: list[Floats] = session.run(None, {self._input: pixels})
+        outputs: list[Floats]
+        if alone and self._two is not None:
+            with self._split.apart() if self._split is not None else nullcontext():
+                outputs = self._two.run(None, {self._input: pixels})
+        else:
+            outputs = self._one.run(None, {self._input: pixels})
         return outputs
 
 
@@ -99,26 +102,7 @@ def trim_memory() -> None:
         trim(0)
 
 
-def cores() -> int:
-    """Processor cores that this process may use, a container's quota considered (cgroup v2)."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = QUOTA.read_text().split()
-        return max(1, min(found, int(quota) // int(period)))
-    except (OSError, ValueError):  # not Linux, or no quota: "max"
-        return found
-
-
-def running() -> int:
-    """Threads that run or wait for a core now, on the whole machine, the caller included; 1 where nobody tells."""
-    try:
-        with LOAD.open("rb", buffering=0) as file:
-            return int(file.read(64).split()[3].partition(b"/")[0])
-    except (OSError, ValueError, IndexError):
-        return 1
-
-
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+def _session(file: Path, threads: int = 1, split: cores.Split | None = None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -128,6 +112,8 @@ def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.use_env_allocators", "1")
     # The second thread waits actively within a call, or waking it would cost the gain, and not a moment longer.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if split is not None:
+        options.add_session_config_entry("session.intra_op_thread_affinities", str(split.helper + 1))  # counts from 1
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own classes, that are not public
