@@ -9,16 +9,18 @@ itself, at a moment when nobody writes and the write-ahead log is empty. SQLite 
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 CHUNK_PAGES = 512
 
-_LEAVES = (10, 13)
-_INTERIORS = (2, 5)
+_FILE_HEAD = 100
+_TREE_HEADS = {2: 12, 5: 12, 10: 8, 13: 8}
+"""Bytes of a page's own header by its kind: interior pages and leaves of the two sorts of trees."""
+_CELLS = struct.Struct(">HH")
+"""Number of cells, and where their content begins."""
 _MOST_PAGES = 1 << 24
 """In a larger file the first byte of an overflow page could be mistaken for the kind of a page."""
 
@@ -48,17 +50,15 @@ def suspects(path: Path, page_bytes: int, among: Sequence[int] | None = None) ->
     return found
 
 
-def _dirty(buffer: bytearray | memoryview, first: int, page_bytes: int) -> list[int]:
-    """Those of the pages in the buffer, of which `first` is the number of the first."""
-    pages = np.frombuffer(buffer, np.uint8).reshape(-1, page_bytes)
-    begins, ends = _gaps(pages, first)
-    view = memoryview(buffer)
+def _dirty(pages: bytearray | memoryview, first: int, page_bytes: int) -> list[int]:
+    """Those of the pages in memory, of which `first` is the number of the first."""
+    view = memoryview(pages)
     found = []
-    for page in np.flatnonzero(ends > begins).tolist():
-        at = page * page_bytes
-        gap = bytes(view[at + begins[page] : at + ends[page]])
+    for page, at in enumerate(range(0, len(pages), page_bytes), first):
+        begin, end = _gap(view, at, page, page_bytes)
+        gap = bytes(view[begin:end])
         if gap.count(0) != len(gap):
-            found.append(first + page)
+            found.append(page)
     return found
 
 
@@ -70,8 +70,7 @@ def wipe(path: Path, page_bytes: int, pages: Sequence[int]) -> None:
     for page in pages:
         if os.preadv(file, [buffer], page * page_bytes) != page_bytes:
             continue
-        begins, ends = _gaps(np.frombuffer(buffer, np.uint8).reshape(1, page_bytes), page)
-        begin, end = int(begins[0]), int(ends[0])
+        begin, end = _gap(buffer, 0, page, page_bytes)
         if end > begin:
             os.pwrite(file, bytes(end - begin), page * page_bytes + begin)
     os.fsync(file)
@@ -85,20 +84,16 @@ def wipe_all(path: Path, page_bytes: int) -> None:
         os.close(_descriptors.pop((found.st_dev, found.st_ino)))
 
 
-def _gaps(pages: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the unallocated space of each page begins and ends, (n,) and (n,); not after its begin where there is none
-    or it is no page of a tree. `first` is the number of the first page, and page 0 begins with the file's header."""
-    heads = pages[:, :12].astype(np.int64)
-    if first == 0:
-        heads[0] = pages[0, 100:112]
-    kinds = heads[:, 0]
-    cells = heads[:, 3] << 8 | heads[:, 4]
-    ends = heads[:, 5] << 8 | heads[:, 6]
-    begins = np.where(np.isin(kinds, _LEAVES), 8, 12) + 2 * cells
-    if first == 0:
-        begins[0] += 100
-    sound = np.isin(kinds, _LEAVES + _INTERIORS) & (ends <= pages.shape[1])
-    return begins, np.where(sound, ends, 0)
+def _gap(pages: bytearray | memoryview, at: int, page: int, page_bytes: int) -> tuple[int, int]:
+    """Where in `pages` the unallocated space of the page that lies at `at` begins and ends; equal where there is none,
+    or it is no page of a tree. `page` is its number: page 0 begins with the file's header."""
+    head = at if page else at + _FILE_HEAD
+    size = _TREE_HEADS.get(pages[head])
+    if size is None:
+        return at, at
+    cells, end = _CELLS.unpack_from(pages, head + 3)
+    begin = head + size + 2 * cells
+    return (begin, at + end) if begin < at + end <= at + page_bytes else (at, at)
 
 
 def _descriptor(path: Path) -> int:
