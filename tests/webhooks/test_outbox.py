@@ -12,7 +12,7 @@ import pytest
 
 from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import Claimed, DeliveryState, Event, Sent
+from kenspeckle.domain import Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Sent
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints
 from kenspeckle.usecases.webhooks.announcing import MOST_FACES, Announcer
@@ -111,6 +111,24 @@ def gone_by_erasure(post: Post, face: str) -> None:
 
 def gone_with_all(post: Post, face: str) -> None:
     post.catalog.delete_collection("people", Announcer(post.catalog).collection_deleted("people"))
+
+
+@pytest.mark.parametrize("erase", [gone_by_id, gone_by_erasure, gone_with_all])
+def test_a_face_that_went_between_search_and_message_is_named_by_none(
+    post: Post, tmp_path: Path, erase: Callable[[Post, str], None]
+) -> None:
+    hook, _ = post.endpoints.create(URL, events=["faces.matched"])
+    face, other = post.index("secret-person-of-ours.jpg"), post.index("grace-hopper.jpg")
+    stays, goes = (post.catalog.face("people", one)[0].face for one in (other, face))
+    searches = [FaceSearch(new_face(1).detail, (FaceMatch(stays, 99.0), FaceMatch(goes, 98.0)))]
+    Announcer(post.catalog).matched("people", searches)
+    erase(post, face)
+    Announcer(post.catalog).matched("people", searches)
+    assert states(post, hook.webhook_id) == ["erased", "erased"]
+    assert claim(post, hook.webhook_id) == []
+    post.catalog.scrub(thorough=True)
+    for file in tmp_path.glob("kenspeckle.db*"):
+        assert b"secret-person-of-ours" not in file.read_bytes(), file
 
 
 @pytest.mark.parametrize("erase", [gone_by_id, gone_by_erasure, gone_with_all])

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Executable, and_, bindparam, delete, func, in
 
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.part import Part, chunks
-from kenspeckle.catalog.tables import deliveries, delivery_faces, webhooks
+from kenspeckle.catalog.tables import collections, deliveries, delivery_faces, faces, webhooks
 from kenspeckle.catalog.webhooks import no_webhook
 from kenspeckle.domain import Claimed, Delivery, DeliveryState, Event, Letter, Page, Sent
 from kenspeckle.ports import Tell
@@ -23,6 +23,11 @@ TRIMMED = 1000
 
 _TO = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"), webhooks.c.disabled_at.is_(None))
 _ROW = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"))
+_THERE = (
+    select(faces.c.row)
+    .join(collections, collections.c.row == faces.c.collection_row)
+    .where(collections.c.collection_id == bindparam("collection_id"), faces.c.face_id == bindparam("face_id"))
+)
 _ADD = insert(deliveries).returning(deliveries.c.row)
 _NAME = insert(delivery_faces).returning(delivery_faces.c.delivery_row)
 _DELIVERY = select(
@@ -60,6 +65,7 @@ _CLAIM = (
 _FORGET = delete(delivery_faces).where(delivery_faces.c.delivery_row.in_(bindparam("some", expanding=True)))
 _NAMING = select(delivery_faces.c.delivery_row).where(delivery_faces.c.face_id.in_(bindparam("some", expanding=True)))
 _PENDING = deliveries.c.state == DeliveryState.PENDING.value
+_WITHOUT = {"state": DeliveryState.ERASED.value, "payload": None, "error": "A face that it names was erased."}
 _BACKLOG = (
     select(webhooks.c.webhook_id, func.count())
     .join(deliveries, deliveries.c.webhook_row == webhooks.c.row)
@@ -73,7 +79,7 @@ class Outbox(Part):
 
     def post(self, letters: Sequence[Letter]) -> None:
         with self.database.write_quickly() as quick:
-            _post(quick.fetch, letters)
+            _post(quick.fetch, letters, seen=True)
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
         asked = {"webhook_id": webhook_id, "now": now, "horizon": horizon, "most": limit}
@@ -159,7 +165,15 @@ def post(connection: Connection, letters: Sequence[Letter]) -> None:
     _post(partial(fetch, connection), letters)
 
 
-def _post(ask: _Ask, letters: Sequence[Letter]) -> None:
+def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
+    """`seen`: their faces were there when somebody looked, in another transaction than this; one may have gone since."""
+    known: dict[tuple[str, str], bool] = {}
+
+    def there(collection_id: str, face_id: str) -> bool:
+        if (face := (collection_id, face_id)) not in known:
+            known[face] = bool(ask(_THERE, {"collection_id": collection_id, "face_id": face_id}))
+        return known[face]
+
     for letter in letters:
         to = ask(_TO, {"webhook_id": letter.webhook_id})
         if not to:
@@ -174,6 +188,9 @@ def _post(ask: _Ask, letters: Sequence[Letter]) -> None:
             "error": "",
             "seconds": None,
         }
+        if seen and not all(there(letter.collection_id, one) for one in letter.face_ids):
+            ask(_ADD, values | _WITHOUT)
+            continue
         row = int(ask(_ADD, values)[0][0])
         for one in dict.fromkeys(letter.face_ids):
             ask(_NAME, {"delivery_row": row, "face_id": one})
@@ -207,7 +224,7 @@ def _empty(connection: Connection, which: Any) -> None:
         connection.execute(
             update(deliveries)
             .where(deliveries.c.row.in_(some), _PENDING)
-            .values(state=DeliveryState.ERASED.value, error="A face that it names was erased.")
+            .values(**_WITHOUT)
         )
 
 

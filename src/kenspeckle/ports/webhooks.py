@@ -49,7 +49,8 @@ class Webhooks(Protocol):
         ...
 
     def post(self, letters: Sequence[Letter]) -> None:
-        """Put letters into the outbox. Those to endpoints that are gone or disabled are dropped."""
+        """Put letters into the outbox. Those to endpoints that are gone or disabled are dropped; one that names a face
+        which is not there any more is logged as erased, without its content."""
         ...
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
