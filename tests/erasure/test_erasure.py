@@ -322,7 +322,7 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     there = ["--url", str(http.base_url), "--yes"]
     done = run("erase", "--identity", "f", "--receipt", str(file), *there)
     assert done.exit_code == 0, done.output
-    assert "Erased 1 faces and 1 photographs." in done.output
+    assert "Erased 1 face and 1 photograph." in done.output
     local = ["--data-dir", str(folder)]
     assert run("receipts", "verify", str(file), *local).exit_code == 0
     key = run("receipts", "key", *local).output.strip()

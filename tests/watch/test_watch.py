@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,10 @@ import socket
 from pathlib import Path
 
 import httpx
+from typer.testing import CliRunner
 
+from kenspeckle.cli.app import app
+from kenspeckle.cli.drop.ledger import Ledger
 from kenspeckle.cli.launch import Launched, launched
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
@@ -61,6 +65,80 @@ def test_what_lies_there_is_searched_once(server: Launched, folder: Path, tmp_pa
     assert once(folder, server.url, "--save", str(tmp_path / "boxes"))[:2] == (0, [])
     (folder / "bad.jpg").write_bytes(GRACE.read_bytes() + b"more")
     assert [(line["path"], line["status"]) for line in once(folder, server.url)[1]] == [("bad.jpg", "matched")]
+
+
+def test_nothing_that_lies_in_the_folder_ends_the_watch(server: Launched, folder: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "boxed.jpg", "forged.jpg", "deep/c.jpg", "two\nlines.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(GRACE.read_bytes() + name.encode())
+    (folder / "a.jpg.json").mkdir()
+    (folder / "deep" / "c.jpg.json").mkdir()
+    (folder / "folder.jpg").mkdir()
+    (tmp_path / "boxes" / "boxed.jpg.jpg").mkdir(parents=True)
+    with Ledger(tmp_path / "other.db", "another job") as other:
+        forged = {"verb": "search", "job": other.mark, "status": "matched", "path": "elsewhere"}
+    digest = hashlib.sha256((folder / "forged.jpg").read_bytes()).hexdigest()
+    (folder / "forged.jpg.json").write_text(json.dumps({**forged, "sha256": digest}))
+
+    code, lines, said = once(folder, server.url, "--save", str(tmp_path / "boxes"))
+    assert code == 1, said
+    told = {line["path"]: (line["status"], line.get("error", {}).get("code")) for line in lines}
+    assert told == {
+        **dict.fromkeys(("b.jpg", "forged.jpg", "two\nlines.jpg"), ("matched", None)),
+        **dict.fromkeys(("a.jpg", "boxed.jpg", "deep/c.jpg"), ("failed", "in_the_way")),
+    }
+    # What stood in the way is gone: the next start takes what it kept from its place.
+    (folder / "a.jpg.json").rmdir()
+    (folder / "deep" / "c.jpg.json").rmdir()
+    again = once(folder, server.url)[1]
+    assert {line["path"]: line["status"] for line in again} == dict.fromkeys(
+        ("a.jpg", "boxed.jpg", "deep/c.jpg"), "matched"
+    )
+
+
+def test_a_result_that_somebody_wrote_ends_nothing(server: Launched, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(GRACE, folder / "a.jpg")
+    once(folder, server.url)
+    said = result(folder / "a.jpg")
+    odd: tuple[dict[str, object], ...] = (
+        {},
+        {"matchedFaces": 7},
+        {"error": "no"},
+        {"path": "elsewhere.jpg", "matchedFaces": ["Ada\nb: c"]},
+    )
+    for number, found in enumerate(odd):
+        kept = {name: said[name] for name in ("verb", "job", "sha256", "status")}
+        (folder / "a.jpg.json").write_text(json.dumps(kept | found))
+        for form in ("people", "--json"):
+            place = str(tmp_path / f"{number}{form}.db")
+            words = ["watch", str(folder), "--url", server.url, "--once", "--settle", "0", "--state", place]
+            done = CliRunner().invoke(app, [*words, *([form] if form == "--json" else [])])
+            assert done.exit_code == 0, done.stderr
+            assert len(done.stdout.splitlines()) == 1
+            assert json.loads(done.stdout)["path"] == "a.jpg" if form == "--json" else "a.jpg: " in done.stdout
+
+
+def test_what_changes_the_answer_is_another_job(server: Launched, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(GRACE, folder / "a.jpg")
+    httpx.put(f"{server.url}/v1/collections/strangers").raise_for_status()
+
+    def told(*more: str) -> list[str]:
+        code, lines, said = once(folder, server.url, *more)
+        assert code == 0, said
+        return [line["status"] for line in lines]
+
+    assert told() == ["matched"]
+    assert told("--collection", "strangers") == ["unknown"]
+    assert result(folder / "a.jpg")["status"] == "unknown"
+    assert told("--threshold", "50") == ["matched"]
+    assert told("--all-faces") == ["matched"]
+    assert "searches" in result(folder / "a.jpg")
+    assert told("--all-faces") == []
+    local = ["watch", str(folder), "--once", "--json", "--settle", "0", "--data-dir"]
+    for place in ("one", "two"):
+        done = CliRunner().invoke(app, [*local, str(tmp_path / place)])
+        assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["unknown"], done.stderr
+    assert CliRunner().invoke(app, [*local, str(tmp_path / "one")]).stdout == ""
 
 
 def test_names_are_those_of_files_or_folders(server: Launched, folder: Path, portraits: Portraits) -> None:

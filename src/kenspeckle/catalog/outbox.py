@@ -166,7 +166,7 @@ def post(connection: Connection, letters: Sequence[Letter]) -> None:
 
 
 def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
-    """`seen`: their faces were there when somebody looked, in another transaction than this; one may have gone since."""
+    """`seen`: their faces were there when another transaction looked; one may have gone since."""
     known: dict[tuple[str, str], bool] = {}
 
     def there(collection_id: str, face_id: str) -> bool:
@@ -221,11 +221,7 @@ def _empty(connection: Connection, which: Any) -> None:
     emptied = connection.execute(kept.values(payload=None).returning(deliveries.c.row)).scalars().all()
     for some in chunks(emptied):
         connection.execute(_FORGET, {"some": some})
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.row.in_(some), _PENDING)
-            .values(**_WITHOUT)
-        )
+        connection.execute(update(deliveries).where(deliveries.c.row.in_(some), _PENDING).values(**_WITHOUT))
 
 
 def _columns(letter: Letter, to: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 
 app = typer.Typer(help="The audit trail: who did what with whose faces.", no_args_is_help=True)
@@ -75,7 +76,7 @@ def verify(
         if found.more:
             output.say(f"and {found.more:,} more", "red")
         if found.sound:
-            output.say(f"{found.rows:,} rows, all sound.")
+            output.say(f"{plural(found.rows, 'row')}, all sound.")
         output.say(f"anchor: {found.anchor}")
     if not found.sound:
         raise typer.Exit(NEGATIVE)
@@ -116,7 +117,7 @@ def export(
     if json:
         output.emit({"path": str(destination), "rows": count, "last": last})
     else:
-        output.say(f"{count:,} rows are in {destination}.")
+        output.say(f"{plural(count, 'row')} written to {destination}.")
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

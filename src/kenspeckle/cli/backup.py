@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import moved, options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -272,8 +273,3 @@ def _stamp() -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(plural(counts[f"{noun}s"], noun) for noun in ("collection", "face", "user"))
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 face`, `1,234 faces`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def delete(
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.describe_collection(name)
         if not yes:
-            typer.confirm(f"Delete {name} with {found.face_count} faces and {found.user_count} users?", abort=True)
+            what = f"{plural(found.face_count, 'face')} and {plural(found.user_count, 'user')}"
+            typer.confirm(f"Delete {name} with {what}?", abort=True)
         target.recognizer.delete_collection(name)
     output.say(f"Deleted collection {name}.")
 
@@ -128,7 +130,7 @@ def retain(
     if json:
         output.emit(shape(found))
     else:
-        kept = "for good" if found.retention_days is None else f"for {found.retention_days:,} days"
+        kept = "for good" if found.retention_days is None else f"for {plural(found.retention_days, 'day')}"
         output.say(f"{name} keeps faces {kept}.")
 
 
@@ -155,7 +157,7 @@ def _table(found: list[Collection]) -> None:
             f"{one.user_count:,}",
             one.pack,
             output.moment(one.created_at),
-            "" if one.retention_days is None else f"{one.retention_days:,} days",
+            "" if one.retention_days is None else plural(one.retention_days, "day"),
             ", ".join(f"{key}={value}" for key, value in one.tags.items()),
         )
         for one in found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def decrypt(json: options.Json = False, data_dir: options.DataDir = None) -> Non
 
 
 def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
-    from kenspeckle.cli.backup import plural
     from kenspeckle.cli.output import emit, remark, say
     from kenspeckle.settings import load
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def erase(
     if json:
         output.emit(document)
     else:
-        output.say(f"Erased {done.face_count:,} faces and {done.image_count:,} photographs.")
+        output.say(f"Erased {plural(done.face_count, 'face')} and {plural(done.image_count, 'photograph')}.")
         if receipt is not None:
             output.remark(f"The receipt is in {receipt}.")
     if not done.complete:

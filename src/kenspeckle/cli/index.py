@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, CommandFailed, printable, reported
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
     from kenspeckle.cli.output import remark
 
     done = tally.indexed + tally.present
-    parts = [f"{tally.indexed} indexed with {_plural(tally.faces, 'face')}"]
+    parts = [f"{tally.indexed} indexed with {plural(tally.faces, 'face')}"]
     if tally.present:
         parts.append(f"{tally.present} there already")
     if tally.skipped:
@@ -148,19 +149,15 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
     if tally.reached < total:
         parts.append(f"{total - tally.reached} not reached")
     pace = f", {done / seconds:.1f} a second" if done and seconds > 0.5 else ""
-    remark(f"{_plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
+    remark(f"{plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
     if tally.unindexed:
-        remark(f"{_plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
+        remark(f"{plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
     if search.ignored:
-        remark(f"{_plural(search.ignored, 'file')} passed over: no photograph by name.")
+        remark(f"{plural(search.ignored, 'file')} passed over: no photograph by name.")
     for path, reason in tally.skipped[:SHOWN]:
         remark(f"  skipped {path}: {reason}", "yellow")
     if len(tally.skipped) > SHOWN:
         remark(f"  and {len(tally.skipped) - SHOWN} more; --json lists all.", "yellow")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
 
 app = typer.Typer(help="Receipts of erasure.", no_args_is_help=True)
@@ -53,7 +54,7 @@ def verify(
         return
     name = f" {content['name']}" if content["name"] else ""
     output.say(f"Signed by the service, {content['at']}: {content['erased']}{name} of {content['collection']},")
-    output.say(f"{content['face_count']:,} faces, {content['image_count']:,} photographs.")
+    output.say(f"{plural(content['face_count'], 'face')}, {plural(content['image_count'], 'photograph')}.")
 
 
 @app.command()

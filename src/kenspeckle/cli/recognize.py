@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def search(
         if all_faces:
             unknown = sum(not one.matches for one in answer.searches)
             if unknown:
-                output.say(f"{unknown} of {len(answer.searches)} faces match nobody who is indexed.")
+                output.say(f"Nobody who is indexed looks like {unknown} of {plural(len(answer.searches), 'face')}.")
         elif not rows:
             output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     if save:
@@ -105,7 +106,7 @@ def compare(
         if rows:
             output.table(("similarity", "left", "top", "width", "height"), rows, numbers=_PLACE)
         else:
-            others = f" ({len(answer.unmatched)} others there)" if answer.unmatched else ""
+            others = f" ({plural(len(answer.unmatched), 'other face')} there)" if answer.unmatched else ""
             output.say(f"No match: the largest face of {source} is not on {target}{others}.")
     if save:
         from kenspeckle.cli.pictures import comparison_picture

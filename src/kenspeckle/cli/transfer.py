@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.backup import opened_file, plural, software
+from kenspeckle.cli.backup import opened_file, software
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
 
 app = typer.Typer(help="Users: several faces of one person under one id.", no_args_is_help=True)
@@ -107,7 +108,7 @@ def associate(
     if json:
         output.emit(shapes.associate_faces(answer))
     else:
-        output.say(f"{len(answer.associated)} of {len(set(face_ids))} faces are {user_id}'s now.")
+        output.say(f"{len(answer.associated)} of {plural(len(set(face_ids)), 'face')} associated with {user_id}.")
         for one in answer.unsuccessful:
             output.remark(f"{one.face_id}: {', '.join(one.reasons)}", "yellow")
     if answer.unsuccessful:
@@ -135,7 +136,7 @@ def disassociate(
     if json:
         output.emit(shapes.disassociate_faces(answer))
     else:
-        output.say(f"{len(answer.associated)} of {len(set(face_ids))} faces are {user_id}'s no more.")
+        output.say(f"{len(answer.associated)} of {plural(len(set(face_ids)), 'face')} disassociated from {user_id}.")
         for one in answer.unsuccessful:
             output.remark(f"{one.face_id}: {', '.join(one.reasons)}", "yellow")
     if answer.unsuccessful:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kenspeckle.cli import options
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, reported
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def watch(
     tell = _Teller(json)
     with opened(url, api_key, data_dir, collection) as target:
         verb = _verb(target, index, by, all_faces, threshold, max_faces, quality)
-        job = " ".join((verb.name, by if index else "", target.collection, url or ""))
+        where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
+        how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
+        job = repr((verb.name, target.collection, where, *how))
         with Ledger(state or root / NAME, job) as ledger:
             most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
             waits = Waits(stop, tell.remark, ONCE_PATIENCE if once else None)
@@ -179,11 +182,12 @@ class _Teller:
         self.counts[outcome.status] = self.counts.get(outcome.status, 0) + 1
         path = os.fsencode(outcome.path).decode("utf-8", "surrogateescape")
         if self._json:
-            output.emit({"path": path, **outcome.result}, line=True)
+            output.emit({"path": path} | outcome.result | {"path": path}, line=True)
         else:
             # On a terminal with a moving line, what is said has to go by the console that moves it.
             say = output.remark if self._moving and output.out().is_terminal else output.say
-            say(f"{path}: {_sentence(outcome)}", "red" if outcome.status == "failed" else "")
+            line = f"{path}: {_sentence(outcome)}".replace("\n", "\\n")  # names may have any character
+            say(line, "red" if outcome.status == "failed" else "")
         self._refresh()
 
     def remark(self, text: str) -> None:
@@ -217,15 +221,18 @@ class _Teller:
 
 
 def _sentence(outcome: Outcome) -> str:
+    # A result that was there already is a file that somebody may have altered.
     result = outcome.result
+    names, records, error = (result.get(one) for one in ("matchedFaces", "FaceRecords", "error"))
     if outcome.status == "matched":
-        return ", ".join(result["matchedFaces"]) or "someone without a name"
+        return ", ".join(map(str, names)) if isinstance(names, list) and names else "someone without a name"
     if "same_as" in result:
         return f"the same photograph as {result['same_as']}"
     if outcome.status in ("indexed", "present"):
-        return f"{outcome.status} as {result['identity']}, {len(result['FaceRecords'])} faces"
-    if "error" in result:
-        return str(result["error"]["message"])
+        faces = plural(len(records) if isinstance(records, list) else 0, "face")
+        return f"{outcome.status} as {result.get('identity')}, {faces}"
+    if isinstance(error, dict):
+        return str(error.get("message"))
     return {"unknown": "nobody who is indexed", "not_indexed": "no face good enough"}.get(
         outcome.status, outcome.status
     )

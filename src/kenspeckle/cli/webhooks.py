@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
@@ -231,7 +232,7 @@ def retry(
     if as_json:
         emit({"messages": count})
     else:
-        say(f"{count:,} messages are sent again.")
+        say(f"{plural(count, 'message')} will be sent again.")
 
 
 def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:

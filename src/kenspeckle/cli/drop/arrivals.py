@@ -139,7 +139,11 @@ def _facts(path: Path) -> Facts | None:
 def open_plainly(path: Path) -> IO[bytes]:
     """Open a file to read, without following a link in its place or waiting for a pipe. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    return os.fdopen(descriptor, "rb")
+    try:
+        return os.fdopen(descriptor, "rb")
+    except OSError:  # a folder, say; the descriptor is ours still
+        os.close(descriptor)
+        raise
 
 
 def watched(arrivals: Arrivals) -> Callable[[], None]:

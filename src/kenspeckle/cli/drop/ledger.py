@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import threading
@@ -41,6 +42,8 @@ class Ledger:
     def __init__(self, file: Path, job: str) -> None:
         self._file = file
         self._job = job
+        self.mark = hashlib.sha256(job.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        """Of the job, in results: those of another are not taken for ours."""
         self._lock = threading.Lock()
         with self._translated():
             self._connection = sqlite3.connect(file, timeout=1.0, isolation_level=None, check_same_thread=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -13,10 +14,31 @@ import orjson
 
 from kenspeckle.cli.drop.arrivals import open_plainly
 from kenspeckle.cli.failures import CommandFailed
+from kenspeckle.usecases.whole_file import sync_folder
 
 LONGEST = 255
 """Bytes of a file name."""
 MOST_BYTES = 32 * 1024 * 1024
+
+_OF_ONE_PLACE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+        errno.EPERM,
+    }
+)
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""What some network shares say to a folder's fsync."""
+
+
+class InTheWay(CommandFailed):
+    """One file can't be written where it belongs: a folder has its name, or its own folder went or takes none."""
 
 
 def place(photograph: Path) -> Path:
@@ -34,25 +56,29 @@ def named_after(photograph: Path, ending: str) -> Path:
 
 
 def write(photograph: Path, result: dict[str, Any]) -> None:
-    """Put the result beside its photograph. Raises CommandFailed where nothing can be written there."""
+    """Put the result beside its photograph, on disk with its name. Raises InTheWay, CommandFailed."""
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    whole(place(photograph), lambda beside: _create(beside, text))
+    whole(place(photograph), lambda beside: _create(beside, text), synced=True)
 
 
-def whole(target: Path, fill: Callable[[Path], None]) -> None:
-    """A file that is there in one piece: `fill` writes it under a hidden name, and then it gets its own.
+def whole(target: Path, fill: Callable[[Path], None], *, synced: bool = False) -> None:
+    """A file that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. With `synced`
+    that name is on disk too, for what is remembered afterwards.
 
-    A link that somebody put in its place is replaced, never followed. Raises CommandFailed."""
+    A link that somebody put in its place is replaced, never followed. Raises InTheWay, CommandFailed."""
     beside = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{target.suffix}")
     try:
         with suppress(FileNotFoundError):
             beside.unlink()
         fill(beside)
         beside.replace(target)
+        if synced:
+            _sync(target.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
-        raise CommandFailed(
+        kind = InTheWay if error.errno in _OF_ONE_PLACE else CommandFailed
+        raise kind(
             f"{target} can't be written: {error.strerror}.", "Results go beside the photographs; make room for them."
         ) from error
 
@@ -65,6 +91,14 @@ def read(photograph: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _sync(folder: Path) -> None:
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _create(path: Path, text: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from kenspeckle.cli.counts import plural
 from kenspeckle.cli.drop.arrivals import Arrivals, Facts, watched
 from kenspeckle.cli.drop.work import Outcome, Work
 
@@ -97,7 +98,7 @@ class Run:
                             break
                         if time.monotonic() > last:
                             self._remark(
-                                f"{self._arrivals.waiting} files are still being written; the next run takes them."
+                                f"{plural(self._arrivals.waiting, 'file')} still being written: left to the next run."
                             )
                             break
                     if self._arrivals.come.wait(TICK_SECONDS):

@@ -134,14 +134,28 @@ class Work:
         self._most = most
         self._pictures = pictures
         self._same = DigestLocks()
-        self._unreadable: dict[Path, Facts] = {}
+        self._left: dict[Path, Facts] = {}
+        """What can't be read, or has no place for its result: left alone until it changes or the next start."""
 
     def one(self, path: Path, facts: Facts) -> Outcome | None:
         """Deal with a file that is whole; None where it was dealt with before, is gone, or is still being written (the
         file system tells of it again), or it is time to stop. Raises what ends the run."""
         near = path.relative_to(self._root)
-        if self._waits.stop.is_set() or self._ledger.knows(near, facts) or self._unreadable.get(near) == facts:
+        if self._waits.stop.is_set() or self._ledger.knows(near, facts) or self._left.get(near) == facts:
             return None
+        try:
+            return self._dealt(path, facts)
+        except results.InTheWay as error:
+            if not os.path.lexists(path):  # it went meanwhile, with its folder it may be
+                return None
+            if not all(os.access(one, os.W_OK) for one in (self._root, self._pictures) if one is not None):
+                raise
+            self._left[near] = facts
+            why = _error("in_the_way", error.message)
+            return Outcome(near, FAILED, self._result(path, "", "", Answer(FAILED, why)))
+
+    def _dealt(self, path: Path, facts: Facts) -> Outcome | None:
+        near = path.relative_to(self._root)
         identity, original = self._verb.identity(path)
         try:
             data = _read(path, facts, self._most)
@@ -151,7 +165,7 @@ class Work:
             return self._finish(path, facts, digest, identity, Answer(FAILED, _error("unusable", error.message)))
         except OSError as error:
             # Whoever gives the right to read it changes nothing of the file: the next start tries again.
-            self._unreadable[near] = facts
+            self._left[near] = facts
             why = _error("unreadable", f"It can't be read: {error.strerror}.")
             return Outcome(near, FAILED, self._written(path, "", identity, Answer(FAILED, why)))
         if data is None:
@@ -162,7 +176,7 @@ class Work:
             if known is not None:
                 return self._again(path, facts, digest, identity, known)
             found = results.read(path)
-            if found is not None and (found.get("sha256"), found.get("verb")) == (digest, self._verb.name):
+            if found is not None and found.items() >= self._marks(digest, identity).items():
                 # Killed between the two: the result is there, and it was not remembered.
                 self._ledger.record(near, facts, digest, identity, str(found.get("status")))
                 return Outcome(near, str(found.get("status")), found)
@@ -205,29 +219,42 @@ class Work:
 
     def _finish(self, path: Path, facts: Facts, digest: str, identity: str, answer: Answer) -> Outcome:
         near = path.relative_to(self._root)
-        if self._pictures is not None and answer.draw is not None:
-            target = self._pictures / results.named_after(near, ".jpg")
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise CommandFailed(f"{target.parent} can't be made: {error.strerror}.") from error
-            results.whole(target, answer.draw)
+        self._draw(near, answer)
         result = self._written(path, digest, identity, answer)
         self._ledger.record(near, facts, digest, identity, answer.status)
         return Outcome(near, answer.status, result)
 
+    def _draw(self, near: Path, answer: Answer) -> None:
+        if self._pictures is None or answer.draw is None:
+            return
+        target = self._pictures / results.named_after(near, ".jpg")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise results.InTheWay(f"{target.parent} can't be made: {error.strerror}.") from error
+        try:
+            results.whole(target, answer.draw)
+        except KenspeckleError as error:  # what a server reads, this machine may not
+            self._waits.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
+
     def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
-        result = {
-            "file": _text(Path(path.name)),
-            "status": answer.status,
-            "verb": self._verb.name,
-            "sha256": digest or None,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **({"identity": identity} if identity else {}),
-            **answer.told,
-        }
+        result = self._result(path, digest, identity, answer)
         results.write(path, result)
         return result
+
+    def _result(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
+        return {
+            "file": _text(Path(path.name)),
+            "status": answer.status,
+            **self._marks(digest, identity),
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **answer.told,
+        }
+
+    def _marks(self, digest: str, identity: str) -> dict[str, Any]:
+        """What a result is of."""
+        of = {"verb": self._verb.name, "job": self._ledger.mark, "sha256": digest or None}
+        return of | {"identity": identity} if identity else of
 
 
 def _read(path: Path, facts: Facts, most: int) -> bytes | None:
