@@ -38,6 +38,7 @@ def _measured(results: dict[str, Any], found: Sequence[Goal]) -> str:
         "## Over HTTP, one client, milliseconds a photograph\n\n" + _http(results["http"]),
         "## Under load\n\n" + _load(results["load"]),
         "## Rekognition's protocol\n\n" + _rows(results["wire"]["rows"]),
+        "## Keys and the audit trail\n\n" + _rows(results["guard"]["rows"]),
         "## Exact search\n\n" + _rows(results["search"]["rows"]),
         "## Start and memory\n\n" + _start(results["start"]),
     ]

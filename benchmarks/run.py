@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import goals, machine, pipeline, plot, report, search, service, wire
+from benchmarks import goals, guard, machine, pipeline, plot, report, search, service, wire
 from benchmarks.peer import Peer
 from benchmarks.photographs import photographs
 from kenspeckle import settings as settings_
@@ -95,6 +95,9 @@ def measure(size: Size, console: Console) -> dict[str, Any]:
         results["start"] = service.start_up(chosen, size.stored, size.starts, tick)
         tick = step("Rekognition's protocol", 1)
         results["wire"] = wire.run(size.signed)
+        tick()
+        tick = step("keys and the audit trail", 1)
+        results["guard"] = guard.run(size.signed)
         tick()
         results["search"] = {"rows": [], "goals": []}
         tick = step("exact search", len(size.faces))

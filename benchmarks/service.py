@@ -180,7 +180,7 @@ def _resident(server: Launched) -> float:
 
 def _fill(data_dir: Path, faces: int) -> None:
     """A data folder with so many faces of random templates, by the catalog that the server will open."""
-    settings = settings_.load({"data_dir": data_dir}, environ=_models())
+    settings = settings_.load({"data_dir": data_dir}, environ=models())
     service = build(settings)
     try:
         pack = service.recognizer.describe_collection(settings.collection)
@@ -210,7 +210,7 @@ def _fill(data_dir: Path, faces: int) -> None:
         service.close()
 
 
-def _models() -> dict[str, str]:
+def models() -> dict[str, str]:
     """Where the models lie is the one setting that a measurement takes from its surroundings."""
     here = settings_.load()
     return {"KENSPECKLE_MODELS_DIR": str(here.models_dir), "KENSPECKLE_CONFIG": "/dev/null"}
