@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Front:
+class Front(ABC):
     """A service that is ready to serve, without what recognizes. `face_model` is the name of the model in use and its
     version. `close` finishes what is under way and lets go of the files."""
 
@@ -115,10 +116,10 @@ class Front:
         """Refused requests, made for the edges."""
         return Refusals(self.recorder)
 
-    @cached_property
+    @property
+    @abstractmethod
     def housekeeping(self) -> Housekeeping:
         """What a service does by itself, made for one that serves."""
-        raise NotImplementedError
 
     @cached_property
     def courier(self) -> Courier:
@@ -140,7 +141,7 @@ class Front:
             self.limits.close()
         self.catalog.close()
 
-    def let_go(self) -> None:
+    def let_go(self) -> None:  # noqa: B027 - whoever has nothing to close need not say so
         """Close what recognizes."""
 
 

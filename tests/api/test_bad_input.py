@@ -243,6 +243,9 @@ def test_forms(http: httpx.Client, files: Any, field: str, says: str) -> None:
     assert says in answer.json()["detail"]
 
 
+_PART = b'--x\r\ncontent-disposition: form-data; name="source"\r\n\r\n+2AA-\r\n'
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -252,6 +255,9 @@ def test_forms(http: httpx.Client, files: Any, field: str, says: str) -> None:
         ("multipart/form-data; boundary=x", b"--x\r\ncontent-disposition: form-data\r\n\r\na\r\n--x--\r\n"),
         ("multipart/form-data; boundary=" + "x" * 300, b"--x\r\n"),
         ("multipart/form-data; boundary=x; charset=\xff", b"--x--\r\n"),
+        ("multipart/form-data; boundary=x; charset=undefined", _PART),
+        ("multipart/form-data; boundary=x; charset=idna", _PART.replace(b"source", b"s" * 99)),
+        ("multipart/form-data; boundary=x; charset=utf-7", _PART + _PART.replace(b"source", b"target") + b"--x--\r\n"),
     ],
 )
 def test_what_is_no_form(server: Server, content_type: str, body: bytes) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
+from kenspeckle.cli.launch import launched
+from kenspeckle.errors import StorageUnavailable
 from tests.doctor.conftest import Doctor
 from tests.doctor.test_doctor import recorded
+from tests.moving.galleries import PEOPLE as GALLERY
+from tests.moving.galleries import opened, photograph
 from tests.soak import either
 
 PAGE = 8192
@@ -92,3 +99,31 @@ def test_only_the_damaged_collection_is_unreadable(doctor: Doctor, data: Path, t
     report = doctor(data)
     assert {one["what"].split("'")[1] for one in report.findings("collection_unreadable")} == {"people"}
     assert report.findings("database_damaged")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("digest", "no digest", "where the digest of a photograph belongs"),
+        ("digest", "../../../etc/passwd", "where the digest of a photograph belongs"),
+        ("metadata", "no JSON", "row of the photograph"),
+    ],
+)
+def test_a_damaged_row_of_a_photograph_is_said_and_not_more(data: Path, column: str, value: str, says: str) -> None:
+    with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
+        connection.execute(f"UPDATE images SET {column} = ? WHERE key = '0.png'", (value,))
+    with opened(data) as folder, pytest.raises(StorageUnavailable, match=f"(?s){says}.*kenspeckle doctor"):
+        folder.images.get(folder.catalog.image(GALLERY, "0.png").digest)
+    with opened(data) as folder:
+        assert folder.images.get(folder.catalog.image(GALLERY, "1.png").digest) == photograph(1)
+
+
+def test_a_damaged_digest_is_503_and_the_doctor_names_it(doctor: Doctor, data: Path) -> None:
+    with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
+            connection.execute("UPDATE images SET digest = 'no digest' WHERE key = '0.png'")
+        answer = client.get("/v1/images/0.png", params={"collection": GALLERY})
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert "kenspeckle doctor" in answer.json()["detail"]
+        assert client.get("/v1/images/1.png", params={"collection": GALLERY}).status_code == 200
+    assert doctor(data).the("photograph_row_damaged")

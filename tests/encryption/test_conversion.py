@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from kenspeckle.cli.encryption import converted
 from kenspeckle.domain import Collection, User
 from kenspeckle.errors import SettingError, StorageUnavailable
 from kenspeckle.images.store import open_images
-from kenspeckle.ports import NewFace
+from kenspeckle.ports import NewFace, Pending
 from kenspeckle.settings import load
 from tests.encryption.secrets import PNG, found, raw
 from tests.moving.conftest import Command
@@ -103,6 +103,32 @@ def test_there_and_back(tmp_path: Path, command: Command, monkeypatch: pytest.Mo
     assert {one.name for one in (data / "images").rglob("*") if len(one.name) == 64} == {digest(one) for one in NUMBERS}
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
         assert connection.execute("SELECT count(*) FROM collection_keys").fetchone() == (0,)
+
+
+def test_a_kill_before_the_end_is_recorded_leaves_what_was_begun(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = filled(tmp_path / "data")
+    monkeypatch.setenv("KENSPECKLE_ENCRYPTION", "on")
+    finish = Converter.finish
+
+    def killed(catalog: Converter, pending: Pending, *, encrypt: bool) -> None:
+        finish(catalog, pending, encrypt=encrypt)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut, suppress(KeyboardInterrupt):
+        cut.setattr(Converter, "finish", killed)
+        converted(load({"data_dir": data}))
+    assert command("encrypt", "--data-dir", data).code == 0
+    with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
+        rows = connection.execute("SELECT operation, collection_id FROM audit WHERE operation LIKE 'Encrypt%'")
+        assert rows.fetchall() == [
+            ("EncryptCollectionBegun", PEOPLE),
+            ("EncryptCollectionBegun", "others"),
+            ("EncryptCollectionBegun", "others"),
+            ("EncryptCollection", "others"),
+        ]
+    assert command("audit", "verify", "--data-dir", data).code == 0
 
 
 def test_what_was_converted_is_recorded_where_old_bytes_can_not_go_yet(

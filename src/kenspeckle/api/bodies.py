@@ -105,7 +105,7 @@ async def read(request: Request, most: int, image_limit: int | None) -> bytes:
     if encoding != "identity":
         raise UnsupportedImage(f"The body is encoded with {encoding[:40]!r}; send it as it is.", field="body")
     declared = headers.get("content-length")
-    if declared is not None and (not declared.isdigit() or int(declared) > most):
+    if declared is not None and (not declared.isdecimal() or len(declared) > 20 or int(declared) > most):
         raise _refusal(image_limit, most)
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -201,7 +201,7 @@ async def _form(headers: Headers, data: bytes) -> FormData:
     parser.spool_max_size = len(data) + 1
     try:
         return await parser.parse()
-    except (MultiPartException, UnicodeDecodeError, KeyError) as error:
+    except (MultiPartException, ValueError, KeyError) as error:  # ValueError: a charset that is none for text
         raise InvalidValue(
             "The form can't be read. It must be multipart/form-data with one 'source' and one 'target'.", field="body"
         ) from error
@@ -214,4 +214,5 @@ async def _part(form: FormData, name: str, limit: int) -> Body:
     value = values[0]
     if isinstance(value, UploadFile):
         return Body(await value.read(), (value.content_type or "").lower(), limit, name)
-    return Body(value.encode(), "text/plain", limit, name)
+    # A charset of the form's choice may have made what UTF-8 has no bytes for.
+    return Body(value.encode("utf-8", "replace"), "text/plain", limit, name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -11,6 +11,9 @@ import orjson
 from kenspeckle.catalog.cipher import Content
 from kenspeckle.catalog.tables import faces, images, users
 from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
+from kenspeckle.errors import StorageUnavailable
+
+T = TypeVar("T")
 
 FACE = (
     faces.c.row,
@@ -68,7 +71,7 @@ def image(collection_id: str, columns: Sequence[Any], content: Content) -> Image
         height,
         created_at,
         bool(kept),
-        orjson.loads(metadata),
+        _read(orjson.loads, metadata, f"the photograph {image_id}"),
     )
 
 
@@ -87,11 +90,15 @@ def packed_detail(detail: FaceDetail) -> str:
 
 
 def detail(found: Face, packed: str) -> FaceDetail:
-    """What `packed_detail` packed, with the face's box and confidence."""
-    landmarks, pose, quality = orjson.loads(packed)
-    return FaceDetail(
-        found.box, found.confidence, tuple(Landmark(*one) for one in landmarks), Pose(*pose), Quality(*quality)
-    )
+    """What `packed_detail` packed, with the face's box and confidence. Raises StorageUnavailable."""
+
+    def read(packed: str) -> FaceDetail:
+        landmarks, pose, quality = orjson.loads(packed)
+        return FaceDetail(
+            found.box, found.confidence, tuple(Landmark(*one) for one in landmarks), Pose(*pose), Quality(*quality)
+        )
+
+    return _read(read, packed, f"the face {found.face_id}")
 
 
 def packed_vector(vector: Vector) -> bytes:
@@ -106,3 +113,13 @@ def vector(packed: bytes) -> Vector:
 
 def packed_mapping(mapping: Mapping[str, str]) -> str:
     return orjson.dumps(dict(mapping)).decode()
+
+
+def _read(read: Callable[[str], T], packed: str, what: str) -> T:
+    """What a text of the database says; one that can't be read is damage. Raises StorageUnavailable."""
+    try:
+        return read(packed)
+    except (ValueError, TypeError) as error:
+        raise StorageUnavailable(
+            f"The catalog's row of {what} is damaged. `kenspeckle doctor` says what else is; restore it from a backup."
+        ) from error

@@ -80,14 +80,19 @@ def converted(settings: Settings) -> Converted:
     to = settings.encryption
     master = MasterKey.of(settings)
     titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
+    operation = "EncryptCollection" if to else "DecryptCollection"
     with closing(Converter.open(settings.catalog, master=master, alone=True)) as alone, steps(**titles) as told:
+        # Cut off after a collection is done and before the end, the trail has this of it.
+        with closing(recorder_of(settings, alone, master)) as recorder:
+            for one in alone.pending(encrypt=to):
+                recorder.record(recorder.entry(f"{operation}Begun", one.collection_id))
         done = convert(alone, open_images(settings.images), encrypt=to, told=told)
     # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
     # for another run would find nothing to do and so nothing to record.
     with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:
         with closing(recorder_of(settings, catalog, master)) as recorder:
             for name in done.collections:
-                recorder.record(recorder.entry("EncryptCollection" if to else "DecryptCollection", name))
+                recorder.record(recorder.entry(operation, name))
         if not catalog.scrub(thorough=True):
             raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
     return done

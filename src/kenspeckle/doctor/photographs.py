@@ -49,9 +49,9 @@ def _kept(patient: Patient, found: Examined) -> dict[str, Kept]:
     """Photographs that the catalog needs, by digest."""
     kept: dict[str, Kept] = {}
     for one in patient.catalog.photographs():
-        try:
-            kept.setdefault(digests.checked(one.digest), one)
-        except (ValueError, TypeError):
+        if digests.is_digest(one.digest):
+            kept.setdefault(one.digest, one)
+        else:
             found.fault(
                 "photograph_row_damaged",
                 f"The digest of {one.key} in {one.collection_id} is none: {str(one.digest)[:80]!r}.",

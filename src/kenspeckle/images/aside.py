@@ -47,9 +47,8 @@ class Shelf:
         for outer in _folders(self._root):
             for inner in _folders(outer):
                 for name in sorted(entry.name for entry in os.scandir(inner)):
-                    with suppress(ValueError):
-                        if digests.place(name) == f"{outer.name}/{inner.name}/{name}":
-                            yield name
+                    if digests.is_digest(name) and digests.place(name) == f"{outer.name}/{inner.name}/{name}":
+                        yield name
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -41,7 +41,7 @@ class BucketImages:
         return data
 
     def delete(self, wanted: Iterable[str]) -> None:
-        for digest in wanted:
+        for digest in filter(digests.is_digest, wanted):
             self._remove(self._key(digest))
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:

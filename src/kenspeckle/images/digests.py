@@ -9,6 +9,7 @@ import re
 import secrets
 
 from kenspeckle.domain import encrypted
+from kenspeckle.errors import StorageUnavailable
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STAGED = re.compile(r"([0-9a-f]{64})\.[0-9a-f]{16}")
@@ -19,10 +20,18 @@ DAMAGED = (
 )
 
 
+def is_digest(name: object) -> bool:
+    """Whether anything can lie under this name."""
+    return isinstance(name, str) and _DIGEST.fullmatch(name) is not None
+
+
 def checked(digest: str) -> str:
-    """The digest itself. Raises ValueError for anything that isn't one."""
-    if not _DIGEST.fullmatch(digest):
-        raise ValueError("A digest is the SHA-256 of the photograph, 64 lower-case hexadecimal digits.")
+    """The digest itself. Raises StorageUnavailable for anything that isn't one, which only a damaged catalog names."""
+    if not is_digest(digest):
+        raise StorageUnavailable(
+            f"The catalog has {str(digest)[:80]!r} where the digest of a photograph belongs, 64 lower-case hexadecimal "
+            "digits: its database is damaged. `kenspeckle doctor` says what is; restore it from a backup."
+        )
     return digest
 
 

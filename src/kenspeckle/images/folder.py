@@ -71,7 +71,7 @@ class FolderImages:
         return data
 
     def delete(self, wanted: Iterable[str]) -> None:
-        wanted = list(wanted)
+        wanted = [one for one in wanted if digests.is_digest(one)]
         with _disk_errors():
             folders = set()
             for digest in wanted:

@@ -17,6 +17,8 @@ LONGEST_URL = 2048
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)*\.?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: the last four bytes are an IPv4 address, which a gateway reaches."""
+_GLOBAL = ipaddress.IPv6Network("2000::/3")
+"""Of IPv6 only this is handed out to the public internet; the rest is local, old or nobody's."""
 _TUNNELS = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))
 """6to4 and Teredo, which nobody needs and which lead to IPv4 addresses of the sender's choice."""
 
@@ -115,7 +117,9 @@ def _private(address: Address) -> str | None:
         return "this machine"
     if inner.is_link_local:
         return "link-local, where clouds keep credentials"
-    if inner.is_multicast or not inner.is_global or any(inner in one for one in _TUNNELS if inner.version == 6):
+    if inner.is_multicast or not inner.is_global:
+        return "not a public address"
+    if inner.version == 6 and (inner not in _GLOBAL or any(inner in one for one in _TUNNELS)):
         return "not a public address"
     return None
 
