@@ -1,7 +1,8 @@
 """Builds the zip of the Lambda functions, the same bytes each time (`make lambda`).
 
 In it are the package without the embedded engine and, from the wheels that constraints.txt names, what the managed
-recognizer needs. Beside it a JSON file says which runtime and processor it is for, and its digest as AWS writes it.
+recognizer needs; of Pillow, which cuts faces out, no codec but JPEG's and PNG's. Beside it a JSON file says which
+runtime and processor it is for, and its digest as AWS writes it.
 
 Modules are compiled here, by an interpreter of the version that will run them: a function can't write to its own
 folder, so without that each cold start would compile everything anew, which takes longer than all the rest of it.
@@ -16,6 +17,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +36,7 @@ REQUIREMENTS = (
     "filelock",
     "mangum",
     "orjson",
+    "pillow",
     "platformdirs",
     "prometheus-client",
     "pybase64",
@@ -44,12 +47,18 @@ REQUIREMENTS = (
 changes without notice."""
 ENGINE = ("cli", "console", "index", "vision", "watch", "wire")
 """Sub-packages that the managed recognizer does without."""
+CUTTING = ("__init__.py", "cutter.py", "decode.py", "heif.py")
+"""What it takes of `vision`, to cut faces out of photographs."""
 SERVICES = ("dynamodb", "rekognition", "s3")
 """Whose descriptions botocore keeps; those of the other 400 services are nine tenths of it."""
+LIBRARIES = ("libjpeg", "libtiff", "libopenjp2", "libxcb", "libXau", "liblzma", "libzstd")
+"""Those that come with Pillow and that its core is linked with: without any of them it can't be imported."""
 _DESCRIPTIONS = ("service-2.json.gz", "service-2.sdk-extras.json", "endpoint-rule-set-1.json.gz")
 
 GLIBC = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
 """Minor version of the C library in each of Lambda's runtimes (Amazon Linux 2; 2023)."""
+NEWEST_GLIBC = 28
+"""Of wheels that are taken where there are none for the runtime's own: of those, only what it can load may be left."""
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
 """Lambda's names of processors, and Linux's."""
 PLACE = "/var/task"
@@ -98,6 +107,7 @@ def fetch(tree: Path, python: str, architecture: str) -> None:
         raise SystemExit(f"Lambda has no runtime python{python}; choose one with --python: {', '.join(GLIBC)}")
     _install(tree, python, architecture)
     _prune(tree)
+    _fits(tree, GLIBC[python])
     _compile(tree, python)
 
 
@@ -120,6 +130,7 @@ def _install(tree: Path, python: str, architecture: str) -> None:
     """Wheels for the runtime, whatever this machine is."""
     cpu = ARCHITECTURES[architecture]
     platforms = [f"manylinux_2_{minor}_{cpu}" for minor in range(GLIBC[python], 16, -1)] + [f"manylinux2014_{cpu}"]
+    platforms += [f"manylinux_2_{minor}_{cpu}" for minor in range(GLIBC[python] + 1, NEWEST_GLIBC + 1)]
     words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     words += ["--target", str(tree), "--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
     words += [word for platform in platforms for word in ("--platform", platform)]
@@ -135,6 +146,7 @@ def _prune(tree: Path) -> None:
         # RECORD names scripts that begin with the path of this machine's interpreter.
         if file.is_file() and (file.suffix == ".pyi" or file.name in ("RECORD", "INSTALLER", "REQUESTED")):
             file.unlink()
+    _prune_pillow(tree)
     data = tree / "botocore" / "data"
     for entry in data.iterdir():
         if entry.is_dir() and entry.name not in SERVICES:
@@ -148,12 +160,34 @@ def _prune(tree: Path) -> None:
                 file.unlink()
 
 
+def _prune_pillow(tree: Path) -> None:
+    """Leave its core and what that is linked with: fewer bytes to load, and no decoder that nobody is to reach."""
+    for file in tree.glob("PIL/*.so"):
+        if not file.name.startswith("_imaging."):
+            file.unlink()
+    for file in tree.glob("pillow.libs/*"):
+        if not file.name.startswith(tuple(f"{name}-" for name in LIBRARIES)):
+            file.unlink()
+
+
+def _fits(tree: Path, minor: int) -> None:
+    """Raises SystemExit where a library asks for functions that the runtime's C library lacks."""
+    for file in sorted([*tree.rglob("*.so"), *tree.rglob("*.so.*")]):
+        asked = {int(found) for found in re.findall(rb"\0GLIBC_2\.(\d+)", file.read_bytes())}
+        if asked and max(asked) > minor:
+            raise SystemExit(
+                f"{file.relative_to(tree)} needs glibc 2.{max(asked)} and this runtime has 2.{minor}: build for a "
+                "newer Python with --python."
+            )
+
+
 def _own(tree: Path) -> None:
     """The package itself, from the working tree, with as much metadata as it asks for: its version."""
     source = ROOT / "src" / "kenspeckle"
     for file in sorted(source.rglob("*")):
         inside = file.relative_to(source)
-        if file.is_file() and file.suffix == ".py" and inside.parts[0] not in ENGINE:
+        wanted = inside.parts[0] not in ENGINE or (inside.parts[0] == "vision" and inside.name in CUTTING)
+        if file.is_file() and file.suffix == ".py" and wanted:
             place = tree / "kenspeckle" / inside
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)

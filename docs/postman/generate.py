@@ -30,8 +30,8 @@ server without keys). Photographs are looked for in Postman's working directory:
 (`kenspeckle models pull --samples` says where they are), or choose files of your own in the body of a request.
 
 Run as a whole, the requests are one life of a gallery from its making to its removal, each with tests of status and
-shape. `hasOperations`, `hasKeys` and `hasPixels` say what the server behind an environment offers; what it does not is
-left out. They work in the collection that the variable `collection` names, and **the run ends by removing it**.
+shape. `hasOperations` and `hasKeys` say what the server behind an environment offers; what it does not is left out.
+They work in the collection that the variable `collection` names, and **the run ends by removing it**.
 """
 
 ENVIRONMENTS: dict[str, Json] = {
@@ -43,7 +43,6 @@ ENVIRONMENTS: dict[str, Json] = {
             "collection": "postman",
             "hasOperations": "true",
             "hasKeys": "true",
-            "hasPixels": "true",
         },
     },
     "aws": {
@@ -57,7 +56,6 @@ ENVIRONMENTS: dict[str, Json] = {
             "collection": "postman",
             "hasOperations": "false",
             "hasKeys": "false",
-            "hasPixels": "false",
         },
     },
 }
@@ -127,7 +125,7 @@ def _request(document: Json, method: str, path: str, operation: Json, step: Step
         request["header"] = _content_type(step)
     return {
         "name": step.name or re.split("[,:(]", operation["summary"])[0].strip(),
-        "event": [_event("test", _tests(document, operation, step)), *([_left_out(step.needs)] if step.needs else [])],
+        "event": [_event("test", _tests(document, operation, step))],
         "request": request,
         "response": [_example(status, operation) for status in sorted(operation["responses"]) if status[0] == "2"],
     }

@@ -19,7 +19,7 @@ class Step:
     """One request. `operation` is an operationId; `values` are its path and query parameters; `photographs` the files
     of its body, by the name of the form's part, or under "" the whole body; `body` is sent as JSON, a text as it is.
     `keep` puts values of the answer (JavaScript, of `answer`) into variables; `expect` are sentences with the
-    JavaScript that proves them. Where the environment has `needs` = false, the step is left out."""
+    JavaScript that proves them."""
 
     operation: str
     name: str = ""
@@ -29,7 +29,6 @@ class Step:
     status: tuple[int, ...] = (200,)
     keep: Mapping[str, str] = field(default_factory=dict)
     expect: Mapping[str, str] = field(default_factory=dict)
-    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,6 @@ RECOGNITION = Folder(
                 "it shows Eileen Collins": f'pm.expect({_NAMES}).to.eql(["Eileen collins"]);',
                 "there is a search for each face": "pm.expect(answer.searches).to.have.lengthOf.at.least(1);",
             },
-            needs="hasPixels",
         ),
         Step(
             "search",
@@ -200,7 +198,7 @@ FACES = Folder(
             },
         ),
         Step("image", values={"key": "grace-hopper.jpg", **_IN}),
-        Step("thumbnail", values={"face_id": "{{faceId}}", **_IN}, needs="hasPixels"),
+        Step("thumbnail", values={"face_id": "{{faceId}}", **_IN}),
     ),
 )
 

@@ -227,7 +227,6 @@ def _embedded(settings: Settings) -> Service:
 def _managed(settings: Settings) -> ManagedService:
     # Imported here: who recognizes by themselves need none of it.
     from kenspeckle import managed
-    from kenspeckle.vision.cutter import Cutter
 
     if settings.encryption:
         raise SettingError(
@@ -236,7 +235,7 @@ def _managed(settings: Settings) -> ManagedService:
             field="encryption",
         )
     with _guarded(settings) as guard:
-        recognizer = managed.recognizer(settings, cutter=Cutter(settings), observe=guard.stages.observe)
+        recognizer = managed.recognizer(settings, observe=guard.stages.observe)
         recognizer.ensure_default_collection()
         model = recognizer.describe_collection(settings.collection).pack
     return ManagedService(guard, guard.around(recognizer), (model, model), recognizer)

@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from kenspeckle.audit import PURPOSE as AUDIT
@@ -92,11 +92,9 @@ def gateway(settings: Settings) -> Gateway:
     return Gateway(settings, Audited(managed, recorder, receipts), managed)
 
 
-def recognizer(
-    settings: Settings, *, cutter: Cutter | None = None, observe: Callable[[str, float], None] = ignore
-) -> ManagedRecognizer:
-    """The recognizer itself; nothing is asked of AWS yet. Without a `cutter`, thumbnails and the search of all faces
-    are not offered. `observe(stage, seconds)` is told how long each stage took. Raises SettingError."""
+def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ignore) -> ManagedRecognizer:
+    """The recognizer itself; nothing is asked of AWS yet. `observe(stage, seconds)` is told how long each stage took.
+    Raises SettingError."""
     if not settings.dynamodb_table:
         raise SettingError(
             "With RECOGNIZER=rekognition faces are listed in a table: set KENSPECKLE_DYNAMODB_TABLE.",
@@ -108,10 +106,21 @@ def recognizer(
         table=Table(amazon, settings.dynamodb_table),
         bucket=Bucket(amazon, settings.images_url),
         settings=settings,
-        cutter=cutter,
+        cutter=_cutter(settings),
         observe=observe,
     )
     return ManagedRecognizer(parts)
+
+
+def _cutter(settings: Settings) -> Callable[[], Cutter]:
+    @cache
+    def made() -> Cutter:
+        # Imported with the first face that is cut: a function starts quicker by what Pillow takes.
+        from kenspeckle.vision.cutter import Cutter
+
+        return Cutter(settings)
+
+    return made
 
 
 def _signed(settings: Settings) -> tuple[bytes, Receipts]:

@@ -47,7 +47,7 @@ class Amazon:
         return managed.recognizer(self.settings())
 
     def changed(self, **parts: Any) -> ManagedRecognizer:
-        """The same with other parts: a clock, a cutter, settings."""
+        """The same with other parts: a clock, settings."""
         return ManagedRecognizer(replace(self.recognizer.parts, **parts))
 
     def reconciled(self, later: float) -> None:

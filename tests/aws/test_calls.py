@@ -15,8 +15,6 @@ from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.reconcile import STATE
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.settings import load
-from kenspeckle.vision.cutter import Cutter
 from tests.aws.amazon import TABLE, Amazon
 from tests.aws.watched import Watched
 
@@ -96,8 +94,7 @@ def _every_method(aws: Amazon, watched: Watched, grace: bytes, eileen: bytes) ->
 
 
 def test_the_list_of_calls_is_that_of_the_code(aws: Amazon, grace: bytes, eileen: bytes) -> None:
-    cutter = Cutter(load(environ={}))
-    recognizer = aws.changed(cutter=cutter)
+    recognizer = aws.recognizer
     watched = Watched(recognizer)
     with watched.seen() as calls:
         _every_method(aws, watched, grace, eileen)

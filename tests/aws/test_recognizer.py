@@ -21,8 +21,7 @@ from kenspeckle.aws.values import packed, unpacked
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain import Erasure
-from kenspeckle.settings import load
-from kenspeckle.vision.cutter import Cutter
+from kenspeckle.vision.decode import Photograph
 from tests.aws.amazon import Amazon
 from tests.aws.watched import Watched
 
@@ -78,7 +77,7 @@ def test_templates_can_not_be_taken_out(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_originals_that_are_not_kept(aws: Amazon, grace: bytes) -> None:
     name = aws.collection()
-    recognizer = aws.changed(settings=aws.settings(keep_images=False), cutter=Cutter(load(environ={})))
+    recognizer = aws.changed(settings=aws.settings(keep_images=False))
     face = recognizer.index_faces(name, grace, "grace").records[0].face.face_id
     assert not recognizer.index_faces(name, grace, "grace").created
     assert [key for key in aws.objects() if f"in-{name}/" in key] == []
@@ -111,13 +110,32 @@ def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkey
     assert recognizer.list_faces(name).items == ()
 
 
-def test_without_a_decoder_pixels_are_refused_by_name(aws: Amazon, grace: bytes) -> None:
-    name = aws.collection()
-    face = aws.recognizer.index_faces(name, grace, "grace").records[0].face.face_id
-    with pytest.raises(errors.NotOffered, match="largest face"):
-        aws.recognizer.search_image(name, grace, every_face=True)
-    with pytest.raises(errors.NotOffered, match="Thumbnails"):
-        aws.recognizer.thumbnail(name, face)
+def test_every_face_of_a_photograph_is_searched(aws: Amazon, grace: bytes, eileen: bytes, both: bytes) -> None:
+    """Lying on its side too, as cameras store it."""
+    name, watched = aws.collection(), Watched(aws.recognizer)
+    for photograph, who in ((grace, "grace"), (eileen, "eileen")):
+        watched.recognizer.index_faces(name, photograph, who)
+    with watched.seen() as calls:
+        found = watched.recognizer.search_image(name, both, every_face=True)
+    best = {one.matches[0].face.external_image_id for one in found.searches if one.matches}
+    assert best == {"grace", "eileen"}
+    assert calls.count("rekognition.DetectFaces") == 1
+    assert calls.count("rekognition.SearchFacesByImage") == len(found.searches) + len(found.unsearched)
+
+
+def test_a_photograph_is_decoded_once_for_all_its_faces(
+    aws: Amazon, both: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, opened = aws.collection(), []
+    made = Photograph.__init__
+
+    def counted(photo: Photograph, data: bytes, **how: Any) -> None:
+        opened.append(len(data))
+        made(photo, data, **how)
+
+    monkeypatch.setattr(Photograph, "__init__", counted)
+    aws.recognizer.search_image(name, both, every_face=True)
+    assert len(opened) == 1
 
 
 def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: bytes, eileen: bytes) -> None:

@@ -40,7 +40,7 @@ def test_every_variable_that_a_request_uses_has_a_value_in_both_environments() -
     for file in KEPT.glob("*environment.json"):
         values = {one["key"]: one["value"] for one in json.loads(file.read_text("utf-8"))["values"]}
         assert values["apiKey"] == "", "no key may be published"
-        assert {"baseUrl", "apiKey", "collection", "hasOperations", "hasKeys", "hasPixels"} <= set(values)
+        assert {"baseUrl", "apiKey", "collection", "hasOperations", "hasKeys"} <= set(values)
 
 
 @pytest.fixture(scope="module")

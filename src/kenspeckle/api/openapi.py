@@ -73,11 +73,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "request_timeout": ("The body came too slowly. Send it again, or less at once.", None),
     "model_missing": ("The model pack is not on this machine; run: kenspeckle models pull", None),
     "recognizer_unavailable": ("Amazon Rekognition could not process the request; send it again.", None),
-    "not_offered": (
-        "Thumbnails are not made here: this service runs without a decoder. Fetch the photograph and cut the face out "
-        "by its BoundingBox.",
-        None,
-    ),
+    "not_offered": ("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.", None),
     "storage_unavailable": ("The catalog does not answer.", None),
     "not_found": ("There is no such route; /docs lists all.", None),
     "internal_error": (failures.INTERNAL, None),

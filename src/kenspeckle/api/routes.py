@@ -41,8 +41,6 @@ _PHOTOGRAPH = (
     "overloaded",
 )
 _KEYED = ("unauthenticated", "forbidden", "overloaded", "storage_unavailable", "recognizer_unavailable")
-_PIXELS = ("not_offered",)
-"""Of what a recognizer without a decoder can't do."""
 _HERE = ("collection_not_found",)
 _BOUND = ("collection_not_found", "pack_mismatch")
 _LISTED = ("invalid_cursor",)
@@ -72,9 +70,7 @@ TABLE: dict[str, Entry] = {
         schemas.IndexFaces,
         (*_PHOTOGRAPH, *_BOUND, "storage_full"),
     ),
-    "search": Entry(
-        ("POST", "PUT"), "/v1/search", "recognition", schemas.Search, (*_PHOTOGRAPH, "no_face", *_BOUND, *_PIXELS)
-    ),
+    "search": Entry(("POST", "PUT"), "/v1/search", "recognition", schemas.Search, (*_PHOTOGRAPH, "no_face", *_BOUND)),
     "detect": Entry(("POST",), "/v1/detect", "recognition", schemas.DetectFaces, _PHOTOGRAPH),
     "compare": Entry(("POST",), "/v1/compare", "recognition", schemas.CompareFaces, (*_PHOTOGRAPH, "no_face")),
     "info": Entry(("GET",), "/v1/info", "operations", schemas.Info),
@@ -138,7 +134,9 @@ TABLE: dict[str, Entry] = {
     "search_user": Entry(
         ("POST",), _C + "/users/{user_id}/search", "users", schemas.SearchUsers, (*_BOUND, "user_not_found")
     ),
-    "image": Entry(("GET",), "/v1/images/{key:path}", "faces", None, (*_HERE, "image_not_found"), media="image/*"),
+    "image": Entry(
+        ("GET",), "/v1/images/{key:path}", "faces", None, (*_HERE, "image_not_found", "not_offered"), media="image/*"
+    ),
     "delete_image": Entry(
         ("DELETE",), "/v1/images/{key:path}", "faces", schemas.DeletedFaces, (*_HERE, "image_not_found")
     ),
@@ -147,7 +145,7 @@ TABLE: dict[str, Entry] = {
         "/v1/faces/{face_id}/thumbnail",
         "faces",
         None,
-        (*_HERE, "face_not_found", "image_not_found", "overloaded", *_PIXELS),
+        (*_HERE, "face_not_found", "image_not_found", "overloaded"),
         media="image/jpeg",
     ),
     "healthz": Entry(("GET",), "/healthz", "operations", schemas.Status),

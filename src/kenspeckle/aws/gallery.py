@@ -9,7 +9,7 @@ from kenspeckle.aws import rows
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
 from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page
-from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue, NotOffered
+from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue
 from kenspeckle.usecases import rules
 
 DAY = 86_400.0
@@ -111,17 +111,11 @@ class Gallery:
         return rows.image_of(newest), self.parts.bucket.get(newest["Key"])
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes:
-        """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound, NotOffered where there is no decoder."""
-        if self.parts.cutter is None:
-            raise NotOffered(
-                "Thumbnails are not made here: this service runs without a decoder. Fetch the photograph and cut the "
-                "face out by its BoundingBox.",
-                field="face_id",
-            )
+        """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
         row = self._face_row(collection_id, face_id)
         if "Key" not in row:
             raise ImageNotFound("The photograph of this face is not kept.", field="face_id")
-        return self.parts.cutter.thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
+        return self.parts.cutter().thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
 
     def _face_row(self, collection_id: str, face_id: str) -> Mapping[str, Any]:
         rules.collection_id(collection_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,8 +33,8 @@ class Cutter(Protocol):
         """The face with some surroundings, JPEG, small."""
         ...
 
-    def portrait(self, image: bytes, box: Box) -> bytes:
-        """The face with its surroundings as large as it is there, JPEG, for a search of its own."""
+    def portraits(self, image: bytes, boxes: Sequence[Box]) -> Iterator[bytes]:
+        """Each face with its surroundings as large as it is there, JPEG, for a search of its own."""
         ...
 
 
@@ -44,14 +44,14 @@ def ignore(stage: str, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`cutter` is None where nothing can decode photographs (on Lambda). `observe(stage, seconds)` is told how long
-    each stage took."""
+    """`cutter()` is asked for with the first face that is to be cut. `observe(stage, seconds)` is told how long each
+    stage took."""
 
     amazon: Amazon
     table: Table
     bucket: Bucket
     settings: Settings
-    cutter: Cutter | None = None
+    cutter: Callable[[], Cutter]
     observe: Callable[[str, float], None] = ignore
     now: Callable[[], float] = time.time
 

@@ -17,13 +17,9 @@ from kenspeckle.domain import (
     Reason,
     UnindexedFace,
 )
-from kenspeckle.errors import FaceNotFound, NoFace, NotOffered
+from kenspeckle.errors import FaceNotFound, NoFace
 from kenspeckle.usecases import rules
 
-NO_CUTTER = (
-    "Amazon Rekognition searches the largest face of a photograph only, and this service runs without a decoder to cut "
-    "the others out. Search without all_faces, or send each face as a photograph of its own."
-)
 MOST_SEARCHED = 20
 """Faces of one photograph that are searched at most: each is a call that is paid for."""
 
@@ -77,7 +73,7 @@ class Recognition:
     ) -> ImageSearch:
         """Stored faces like the photograph's largest: one call of Rekognition, one read of the table.
 
-        With `every_face`, one more call finds the faces and each has a call of its own. Raises NoFace, NotOffered,
+        With `every_face`, one more call finds the faces and each has a call of its own. Raises NoFace,
         CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable."""
         least, most = self._bounds(threshold, max_faces)
         rules.collection_id(collection_id)
@@ -92,16 +88,15 @@ class Recognition:
     def _every_face(
         self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
     ) -> ImageSearch:
-        cutter = self.parts.cutter
-        if cutter is None:
-            raise NotOffered(NO_CUTTER, field="all_faces")
         details = self.detect_faces(image)
         if not details:
             raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
         searches, unsearched, model = [], [], ""
-        for detail in details[:MOST_SEARCHED]:
+        chosen = details[:MOST_SEARCHED]
+        portraits = self.parts.cutter().portraits(image, [one.box for one in chosen])
+        for detail, portrait in zip(chosen, portraits, strict=True):
             try:
-                answer, matches = self._search(collection_id, cutter.portrait(image, detail.box), least, most, quality)
+                answer, matches = self._search(collection_id, portrait, least, most, quality)
             except NoFace:
                 unsearched.append(UnindexedFace(detail, (Reason.LOW_FACE_QUALITY,)))
                 continue

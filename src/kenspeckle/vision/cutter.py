@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from PIL import Image
@@ -35,13 +36,15 @@ class Cutter:
         """JPEG of at most THUMBNAIL_SIDE pixels. Raises UnsupportedImage, DamagedImage, ImageTooLarge."""
         return thumbnail(self._opened(image), box)
 
-    def portrait(self, image: bytes, box: Box) -> bytes:
-        """JPEG of LEAST_SIDE to PORTRAIT_SIDE pixels. Raises as `thumbnail`."""
-        picture = _cut(self._opened(image), box, PORTRAIT_MARGIN, PORTRAIT_SIDE)
-        if min(picture.size) < LEAST_SIDE:
-            scale = LEAST_SIDE / min(picture.size)
-            picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
-        return _jpeg(picture, 95)
+    def portraits(self, image: bytes, boxes: Sequence[Box]) -> Iterator[bytes]:
+        """JPEGs of LEAST_SIDE to PORTRAIT_SIDE pixels, each made when it is asked for. Raises as `thumbnail`."""
+        photo = self._opened(image)
+        for box in boxes:
+            picture = _cut(photo, box, PORTRAIT_MARGIN, PORTRAIT_SIDE)
+            if min(picture.size) < LEAST_SIDE:
+                scale = LEAST_SIDE / min(picture.size)
+                picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+            yield _jpeg(picture, 95)
 
     def _opened(self, image: bytes) -> Photograph:
         limits = self._settings

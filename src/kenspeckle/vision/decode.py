@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Final
 
-import numpy as np
 from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from kenspeckle.domain import Box
@@ -274,8 +273,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         # Pillow reads every CMYK JPEG as Adobe writes it, inverted; without Adobe's marker it is not.
         return (image if "adobe" in image.info else ImageChops.invert(image)).convert("RGB")
     if image.mode.startswith("I"):  # 16 bits a pixel, grey; convert() would clip at 255
-        grey = np.clip(np.asarray(image), 0, 65_535).astype(np.uint16) >> 8
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")

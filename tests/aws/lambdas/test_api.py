@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from kenspeckle.api import schemas
 from tests.aws.amazon import Amazon
@@ -43,6 +45,22 @@ def test_index_search_and_info_in_both_versions_of_the_payload(
     kept = api(shape("GET", f"/v1/images/grace-hopper.jpg?collection={name}"))
     assert (kept["isBase64Encoded"], kept["headers"]["content-type"]) == (True, "image/jpeg")
     assert base64.b64decode(kept["body"]) == grace
+
+
+def test_faces_are_cut_out_of_photographs(aws: Amazon, api: Function, grace: bytes, eileen: bytes, both: bytes) -> None:
+    """By Pillow alone: of a JPEG, of a PNG, and of one photograph that shows two people and lies on its side."""
+    name = aws.collection()
+    for photograph, file, who in ((grace, "grace-hopper.jpg", "Grace hopper"), (eileen, "eileen.png", "Eileen")):
+        indexed = _json(api(shapes.rest("PUT", f"/v1/index/{file}?collection={name}", photograph)))
+        face = indexed["FaceRecords"][0]["Face"]["FaceId"]
+        cut = api(shapes.rest("GET", f"/v1/faces/{face}/thumbnail?collection={name}"))
+        assert (cut["statusCode"], cut["headers"]["content-type"]) == (200, "image/jpeg")
+        thumbnail = base64.b64decode(cut["body"])
+        assert 160 < max(Image.open(io.BytesIO(thumbnail)).size) <= 256
+        assert _json(api(shapes.rest("PUT", f"/v1/search?collection={name}", thumbnail)))["matchedFaces"] == [who]
+    found = _json(api(shapes.rest("PUT", f"/v1/search?collection={name}&all_faces=true", both)))
+    schemas.Search.model_validate(found)
+    assert sorted(found["matchedFaces"]) == ["Eileen", "Grace hopper"]
 
 
 def test_each_access_is_a_line_of_the_log_with_the_id_of_the_key(api: Function, grace: bytes, rocket: bytes) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.aws.lambdas import runtime
 from tests.aws.lambdas.runtime import Function
 
-ENGINE = ("faiss", "numpy", "onnx", "onnxruntime", "PIL", "pi_heif", "sqlalchemy", "alembic", "typer", "rich")
+ENGINE = ("faiss", "numpy", "onnx", "onnxruntime", "pi_heif", "sqlalchemy", "alembic", "typer", "rich")
 
 
 def test_two_builds_are_the_same_bytes(archive: Path, packages: Path, tmp_path: Path) -> None:
@@ -59,6 +59,23 @@ def test_what_is_in_it(archive: Path) -> None:
     assert not without, without
 
 
+def test_of_pillow_there_is_no_codec_but_those_of_jpeg_and_png(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        names = opened.namelist()
+    (core,) = (name for name in names if name.startswith("PIL/") and name.endswith(".so"))
+    assert core.startswith("PIL/_imaging.")
+    libraries = {name.removeprefix("pillow.libs/").partition("-")[0] for name in names if name.startswith("pillow.lib")}
+    assert libraries == set(runtime.builder().LIBRARIES)
+
+
+def test_a_library_for_a_newer_c_library_is_refused(tmp_path: Path) -> None:
+    tmp_path.joinpath("package").mkdir()
+    tmp_path.joinpath("package", "_core.so").write_bytes(b"\x7fELF\0GLIBC_2.2.5\0GLIBC_2.28\0")
+    runtime.builder()._fits(tmp_path, 28)
+    with pytest.raises(SystemExit, match=r"package/_core.so needs glibc 2.28 and this runtime has 2.26"):
+        runtime.builder()._fits(tmp_path, 26)
+
+
 def test_every_module_is_compiled_for_good(archive: Path, task: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         names = set(opened.namelist())
@@ -76,7 +93,7 @@ def test_the_functions_start_with_nothing_but_the_zip(api: Function, inbox: Func
     for running in (api, inbox):
         modules = set(running.begun["modules"])
         assert "kenspeckle.managed" in modules
-        assert modules.isdisjoint(ENGINE)
+        assert modules.isdisjoint({*ENGINE, "PIL"}), "Pillow waits for the first face that is cut out"
     assert "fastapi" not in inbox.begun["modules"], "the inbox needs no edge"
 
 
