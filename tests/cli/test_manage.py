@@ -20,6 +20,15 @@ def where(request: pytest.FixtureRequest, server: Launched) -> list[str]:
     return [] if request.param == "local" else ["--url", server.url]
 
 
+def test_help_fits_any_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = command("encrypt", "--help").out
+    paragraph = said[said.index("Templates, thumbnails") : said.index("as they are.")].splitlines()[:-1]
+    # A line of the docstring that is kept would be cut in two, the second part of a word or two.
+    assert len(paragraph) > 3
+    assert all(len(line.rstrip()) > 60 for line in paragraph)
+
+
 def test_life_of_a_collection(command: Command, where: list[str], samples: Samples, tmp_path: Path) -> None:
     made = command("collections", "create", "lobby", "--tag", "site=north", *where, "--json")
     assert made.code == 0, made.err

@@ -18,6 +18,7 @@ from kenspeckle.catalog import residue, scrub
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Vector
 from kenspeckle.ports import NewFace
+from kenspeckle.usecases.scrubber import Scrubber
 from kenspeckle.usecases.users import combined
 from tests.catalogs import detail, gallery, person, photo
 
@@ -253,6 +254,23 @@ def test_a_reader_keeps_the_log_until_it_is_done(
         reader.execute("COMMIT")
         assert catalog.scrub()
     assert not Grams(path.parent).holds(template(1).tobytes())
+
+
+def test_a_file_that_can_not_be_cut_back_is_tried_again(catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.create_collection(gallery())
+    catalog.add_faces(photo(1), "1.jpg", [NewFace("face-1", detail(1), template(1))], "v1")
+    catalog.delete_faces("people", ["face-1"])
+    scrubber = Scrubber()
+
+    def refused(*_: object) -> list[int]:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(residue, "suspects", refused)
+        assert not scrubber.scrub(catalog)
+    assert scrubber.pending
+    assert scrubber.scrub(catalog)
+    assert not scrubber.pending
 
 
 def test_removals_are_noted_with_the_deletion(catalog: SqlCatalog) -> None:

@@ -40,6 +40,15 @@ def test_every_face_is_stored_largest_first(service: LocalRecognizer) -> None:
     assert (image.metadata, image.width) == ({"place": "Leith"}, 1000)
 
 
+def test_a_photograph_without_a_name_is_found_by_its_image_id(service: LocalRecognizer) -> None:
+    first, again = (service.index_faces(HOME, drawing(0.0)) for _ in range(2))
+    assert (first.created, again.created, again.image_id) == (True, False, first.image_id)
+    image, data = service.image(HOME, first.image_id)
+    assert (image.key, data) == (first.image_id, drawing(0.0))
+    with pytest.raises(ImageNotFound):
+        service.image(HOME, hashlib.sha256(drawing(0.0)).hexdigest())
+
+
 def test_the_same_again_changes_nothing_and_returns_the_same_faces(service: LocalRecognizer) -> None:
     first = service.index_faces(HOME, drawing(0.0), "a.jpg")
     revision = service.describe_collection(HOME).revision

@@ -105,8 +105,11 @@ class Database:
 
     def scrub(self, *, thorough: bool) -> bool:
         """As `ports.Catalog.scrub`."""
-        with self.translated():
-            return self._forget(thorough=thorough)
+        try:
+            with self.translated():
+                return self._forget(thorough=thorough)
+        except OSError as error:
+            raise StorageUnavailable(f"The database's files can't be read or written: {error.strerror}.") from error
 
     def close(self) -> None:
         """Close what is open and idle."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import sys
@@ -90,6 +91,19 @@ app.command(rich_help_panel=MANAGE)(encryption.encrypt)
 app.command(rich_help_panel=MANAGE)(encryption.decrypt)
 app.command(rich_help_panel=MANAGE)(transfer.export)
 app.command("import", rich_help_panel=MANAGE)(transfer.import_)
+
+
+def _flow(commands: typer.Typer) -> None:
+    """Have help texts fit any terminal: Typer would keep the lines of our docstrings."""
+    for one in commands.registered_commands:
+        text = inspect.getdoc(one.callback) or ""
+        one.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _flow(group.typer_instance)
+
+
+_flow(app)
 
 
 def run() -> None:

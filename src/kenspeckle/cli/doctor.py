@@ -59,8 +59,8 @@ def doctor(
     """Examine this instance and explain what is wrong and how to mend it.
 
     Looks at settings, data folder, disk room, model files, database, collections, templates, the search index,
-    photographs, master key, audit trail, clock and network. Changes nothing, and may run beside the service. Exit code:
-    0 sound, 1 something needs action, 2 it could not begin.
+    photographs, master key, encryption, audit trail, webhooks, clock and network. Changes nothing, and may run beside
+    the service. Exit code: 0 sound, 1 something needs action, 2 it could not begin.
     """
     from kenspeckle.cli import output
     from kenspeckle.cli.progress import steps

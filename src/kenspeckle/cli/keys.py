@@ -51,7 +51,7 @@ def _opened(data_dir: Path | None) -> Iterator[Access]:
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for; names need not be unique.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for; names need not be unique.")],
     scope: Annotated[
         list[str] | None,
         typer.Option(

@@ -71,10 +71,12 @@ class Enrolment:
         except BaseException:
             _discard(writing)
             raise
+        image_id = str(uuid.uuid4())
         record = Image(
-            image_id=str(uuid.uuid4()),
+            image_id=image_id,
             collection_id=collection_id,
-            key=key or external_image_id or digest,
+            # Not its digest, which tells whoever reads the database and has the photograph that it is stored.
+            key=key or external_image_id or image_id,
             digest=digest,
             media_type=photo.media_type,
             size=len(image),
