@@ -64,6 +64,24 @@ def test_a_renewal_that_is_wrong_changes_nothing(made: Pair, tmp_path: Path, cap
     assert "can't be read" in caplog.text
 
 
+def test_a_file_that_goes_while_it_is_read_ends_nothing(
+    made: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tls.Certificate(made.certificate, made.key)
+    first, new = found._current, pair(tmp_path, "new")
+    made.certificate.write_bytes(new.certificate.read_bytes())
+    made.key.write_bytes(new.key.read_bytes())
+    with monkeypatch.context() as renewing:
+        # Whoever renews takes the old file away between our look at it and OpenSSL's.
+        renewing.setattr(tls, "_check_certificates", lambda _, file: file.unlink())
+        found.refresh()
+    assert found._current is first
+    assert "can't be read yet" in caplog.text
+    made.certificate.write_bytes(new.certificate.read_bytes())
+    found.refresh()
+    assert found._current is not first
+
+
 def test_an_expired_certificate_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     old = pair(tmp_path, "old", until=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
     tls.Certificate(old.certificate, old.key)

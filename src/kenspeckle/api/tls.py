@@ -42,10 +42,13 @@ class Certificate:
         self._seen = seen
         try:
             self._current = _loaded(*self._files)
+            self._tell()
         except SettingError as error:
             log.error("the renewed TLS certificate is not used: %s", error.message)
-            return
-        self._tell()
+        except (OSError, ValueError) as error:
+            # Whoever renews them may be at work: a file that was there a moment ago is gone. Looked at again next time.
+            self._seen = []
+            log.error("the renewed TLS certificate can't be read yet: %s", error)
 
     def _choose(self, handshake: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         handshake.context = self._current
