@@ -77,8 +77,10 @@ class Gateway:
 
     def _housekeep(self) -> None:
         who.acting(who.Who(who.SERVICE))
-        Retention(self.recognizer).round()
-        self.managed.reconcile()
+        try:
+            Retention(self.recognizer).round()
+        finally:
+            self.managed.reconcile()
 
 
 def gateway(settings: Settings) -> Gateway:

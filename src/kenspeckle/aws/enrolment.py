@@ -217,8 +217,11 @@ class _Enrol:
         """Nothing was found: the photograph is not to stay, unless another request has stored faces of it."""
         if not placed:
             return
+        table, row = self.parts.table, rows.image_row(self.record)
         try:
-            if self.parts.table.row(rows.image_row(self.record)) is None:
+            if table.row(row) is None:
                 self.parts.bucket.remove([self.key])
+                if table.row(row) is not None:  # stored just then
+                    self._place()
         except KenspeckleError as error:
             log.error("a photograph without faces is still in the bucket (%s): %s", self.key, error.message)

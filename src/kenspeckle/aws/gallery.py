@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kenspeckle.aws import rows
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
 from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page
-from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue
+from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue, UserNotFound
 from kenspeckle.usecases import rules
 
 DAY = 86_400.0
@@ -166,13 +167,19 @@ class Gallery:
 
     def _user(self, collection_id: str, user_id: str) -> Erased:
         """The user goes last, so that the same request again finds what is left."""
-        everything = Removed()
-        while found := self._rekognitions(collection_id, rules.MAX_PAGE, UserId=user_id).get("Faces", ()):
-            removed, _ = self._whoevers(collection_id, [one["FaceId"] for one in found])
-            everything.add(removed)
-        self.parts.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id)
-        self.parts.table.delete(rows.user_row(collection_id, user_id))
+        everything, seen = Removed(), set[str]()
+        with suppress(UserNotFound):  # `removal.user` says so, once it has looked for what is left of the user here
+            # Rekognition may list for a moment what it has just deleted.
+            while found := [one for one in self._faces_of(collection_id, user_id) if one not in seen]:
+                removed, _ = self._whoevers(collection_id, found)
+                everything.add(removed)
+                seen.update(found)
+        self.removal.user(collection_id, user_id)
         return _erased(everything, {user_id: None})
+
+    def _faces_of(self, collection_id: str, user_id: str) -> list[str]:
+        answer = self._rekognitions(collection_id, rules.MAX_PAGE, UserId=user_id)
+        return [one["FaceId"] for one in answer.get("Faces", ())]
 
     def _whoevers(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
         """Delete faces whoever they belong to; also the users that lost some."""

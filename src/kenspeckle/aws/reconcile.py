@@ -15,6 +15,7 @@ from kenspeckle.aws import rows
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import READ_AT_ONCE, Changed
+from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases import rules
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,9 @@ class Reconciliation:
         self._removal = removal
 
     def run(self) -> int:
-        """How many photographs were taken back; 0 also where the last pass was less than a day ago."""
+        """How many photographs were taken back; 0 also where the last pass was less than a day ago.
+
+        Raises the first failure once all were tried; then the next pass begins where this one did."""
         table, now = self._parts.table, self._parts.now()
         last = (table.row(STATE) or {}).get("At")
         if last is not None and now - float(last) < EVERY_SECONDS:
@@ -49,10 +52,16 @@ class Reconciliation:
             for key, modified in self._parts.bucket.objects(self._parts.bucket.prefix)
             if since <= modified < now - OLD_SECONDS
         )
-        count = 0
-        for key, collection_id in self._rowless(fresh):
-            self._take_back(key, collection_id)
-            count += 1
+        count, failure = 0, None
+        for key, row in self._rowless(fresh):
+            try:
+                self._take_back(key, row)
+                count += 1
+            except KenspeckleError as error:
+                log.error("a photograph could not be taken back (%s): %s", key, error.message)
+                failure = failure or error
+        if failure is not None:
+            raise failure
         # Now and not before: a pass that broke off is done again.
         table.mark(STATE, "At", now)
         return count

@@ -14,7 +14,7 @@ from kenspeckle.aws import answers, rows
 from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.table import TRIES, WRITTEN_AT_ONCE, Changed
 from kenspeckle.domain import Deleted, UnsuccessfulFace
-from kenspeckle.errors import CollectionNotFound, Conflict
+from kenspeckle.errors import CollectionNotFound, Conflict, UserNotFound
 
 NOT_FOUND = "FACE_NOT_FOUND"
 OF_A_USER = "ASSOCIATED_TO_AN_EXISTING_USER"
@@ -96,6 +96,16 @@ class Removal:
                 continue
             return [photograph["Digest"]]
         raise Conflict("Other requests change the same photograph; send this one again.", retry_after=1.0)
+
+    def user(self, collection_id: str, user_id: str, **token: str) -> None:
+        """A user without its faces. Raises UserNotFound, CollectionNotFound; the row of one who is gone goes too."""
+        row = rows.user_row(collection_id, user_id)
+        try:
+            self._parts.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id, **token)
+        except UserNotFound:
+            self._parts.table.delete(row)
+            raise
+        self._parts.table.delete(row)
 
     def finish(self, photograph: Row) -> None:
         """Remove what a deletion that never ended has left of a photograph and its faces."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from kenspeckle.aws import answers, rows
 from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.removal import Removal
 from kenspeckle.domain import Associated, Page, QualityFilter, User, UserMatch, UserSearch
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases import rules
@@ -18,6 +19,7 @@ class Users:
     """The user part of `ports.Recognizer`."""
 
     parts: Parts
+    removal: Removal
 
     def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
@@ -33,8 +35,7 @@ class Users:
 
     def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
-        self.parts.amazon.rekognition("delete_user", **_of(collection_id, user_id), **_token(token))
-        self.parts.table.delete(rows.user_row(collection_id, user_id))
+        self.removal.user(rules.collection_id(collection_id), rules.user_id(user_id), **_token(token))
 
     def get_user(self, collection_id: str, user_id: str) -> User:
         """Raises CollectionNotFound, UserNotFound."""

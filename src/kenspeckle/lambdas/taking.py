@@ -120,8 +120,11 @@ class Inbox:
             raise InvalidValue(f"The object's name breaks the rule of {error.field}; docs/api.md has it.") from None
 
     def _read(self, arrival: Arrival) -> tuple[bytes, Mapping[str, str], str] | None:
-        """Bytes, metadata and ETag of the object; None where it is not there any more."""
+        """Bytes, metadata and ETag of the object; None where it is not there any more, or hidden by a deletion: the
+        version that the event names can still be read then, but somebody took it back."""
         try:
+            if arrival.version:
+                self._amazon.s3("head_object", expected=("404",), Bucket=arrival.bucket, Key=arrival.key)
             answer = self._amazon.s3("get_object", expected=_GONE, **_named(arrival))
         except Refused:
             return None

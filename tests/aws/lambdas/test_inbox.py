@@ -147,6 +147,16 @@ def test_a_newer_photograph_of_the_same_name_is_not_removed_with_the_older(
     assert _names(aws, gallery) == ["who.jpg", "who.jpg"]
 
 
+def test_a_photograph_that_was_deleted_from_the_inbox_is_not_indexed(
+    aws: Amazon, inbox: Function, gallery: str, grace: bytes
+) -> None:
+    """In a bucket with versions it lies there still, under a mark of deletion."""
+    record = _put(aws, f"incoming/{gallery}/grace.jpg", grace)
+    aws.s3.delete_object(Bucket=BUCKET, Key=f"incoming/{gallery}/grace.jpg")
+    assert inbox(shapes.sqs({"late": shapes.notification([record])})) == {"batchItemFailures": []}
+    assert _names(aws, gallery) == []
+
+
 @pytest.fixture
 def notified(aws: Amazon) -> Iterator[Queue]:
     with queue(aws.s3, BUCKET, seconds=1, most=3) as made:
