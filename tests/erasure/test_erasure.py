@@ -250,6 +250,29 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
         held.service.close()
 
 
+def test_a_collection_that_fails_keeps_no_other_from_its_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(tmp_path / "data")
+    try:
+        recognizer, aged = held.service.recognizer, SqlCatalog.aged
+        recognizer.create_collection("others")
+        for name in (HOME, "others"):
+            recognizer.retain(name, 1)
+        held.store("old", 1, "others")
+        with held.service.catalog.database.write() as connection:
+            connection.exec_driver_sql("UPDATE images SET created_at = 1000")
+
+        def failing(catalog: SqlCatalog, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+            if collection_id == HOME:  # which comes first
+                raise StorageUnavailable("The catalog's database file is damaged.")
+            return aged(catalog, collection_id, before, limit)
+
+        monkeypatch.setattr(SqlCatalog, "aged", failing)
+        held.service.housekeeping.round()
+        assert held.kept() == set()
+    finally:
+        held.service.close()
+
+
 def test_the_service_erases_by_itself_and_ends_its_threads(tmp_path: Path) -> None:
     held = Held(tmp_path / "data")
     held.store("old", 1)

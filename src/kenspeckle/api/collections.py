@@ -37,7 +37,7 @@ class Collections:
         self.edge = edge
 
     async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """Collections by name. A key of single collections is shown those; its pages may be shorter than asked for."""
+        """All collections. A key of single collections is shown those; its pages may be shorter than asked for."""
         recognizer = self.edge.recognizer
         page = await self.edge.threads.call(recognizer.list_collections, query.limit, query.cursor)
         shown = [one for one in page.items if granted(request.state.principal, one.collection_id)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from kenspeckle import shapes
 from kenspeckle.domain import Erasure
+from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.audited import Audited
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Retention:
         self._last: tuple[float, float] | None = None
 
     def round(self, stopped: Callable[[], bool] = lambda: False) -> None:
-        """All collections once, batch by batch until `stopped`."""
+        """All collections once, batch by batch until `stopped`. One that fails is logged, and the others go on."""
         now, ticks = self._now(), self._ticks()
         last, self._last = self._last, (now, ticks)
         if last is not None and abs((now - last[0]) - (ticks - last[1])) > LEAP_SECONDS:
@@ -45,8 +46,13 @@ class Retention:
         while not stopped():
             page = self._recognizer.list_collections(100, cursor)
             for one in page.items:
-                if one.retention_days is not None:
+                if one.retention_days is None:
+                    continue
+                try:
                     self._erase(one.collection_id, one.retention_days, stopped)
+                except KenspeckleError as error:
+                    # Deleted just now, or damaged: the others' faces go all the same.
+                    log.error("nothing erased by age in '%s': %s", one.collection_id, error.message)
             cursor = page.cursor
             if cursor is None:
                 break
