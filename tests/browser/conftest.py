@@ -13,6 +13,8 @@ from kenspeckle.cli.launch import launched
 from tests.browser import chromium, pictures
 from tests.browser.console import Console, tab
 
+ADMIN = "an-admin-key-of-the-browser-tests-0123456789"
+SETTINGS = {"KENSPECKLE_ADMIN_KEY": ADMIN, "KENSPECKLE_WEBHOOK_HOSTS": "127.0.0.1", "KENSPECKLE_WEBHOOK_RETRIES": "0.1"}
 NAMES = {"Grace-Hopper.jpg": pictures.grace, "Eileen-Collins.png": pictures.eileen}
 
 
@@ -56,3 +58,23 @@ def console(browser: Browser, server: str) -> Iterator[Console]:
     with tab(browser, server) as opened:
         yield opened
         assert opened.complaints == []
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server with an admin key, asked with it."""
+    with (
+        launched(tmp_path_factory.mktemp("locked"), settings=SETTINGS) as running,
+        httpx.Client(base_url=running.url, headers={"x-api-key": ADMIN}, timeout=60) as client,
+    ):
+        assert client.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).status_code == 200
+        client.put("/v1/collections/visitors")
+        yield client
+
+
+@pytest.fixture
+def signed_out(browser: Browser, locked: httpx.Client) -> Iterator[Console]:
+    """A tab on the server with keys, before its door."""
+    with tab(browser, str(locked.base_url).rstrip("/"), permissions=["clipboard-write"]) as console:
+        yield console
+        assert console.complaints == []

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, expect
 
 from kenspeckle.cli.launch import launched
 from tests.browser import pictures
+from tests.browser.conftest import ADMIN
 from tests.browser.console import Console, tab
 from tests.webhooks.conftest import receiving
 
-ADMIN = "an-admin-key-of-the-browser-tests-0123456789"
-SETTINGS = {"KENSPECKLE_ADMIN_KEY": ADMIN, "KENSPECKLE_WEBHOOK_HOSTS": "127.0.0.1", "KENSPECKLE_WEBHOOK_RETRIES": "0.1"}
 HOSTILE = "<img src=x onerror=alert(1)> \u05e9\u05dc\u05d5\u05dd 12 \U0001f680"
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server with an admin key, asked with it."""
-    with (
-        launched(tmp_path_factory.mktemp("locked"), settings=SETTINGS) as running,
-        httpx.Client(base_url=running.url, headers={"x-api-key": ADMIN}, timeout=60) as client,
-    ):
-        assert client.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).status_code == 200
-        client.put("/v1/collections/visitors")
-        yield client
-
-
-@pytest.fixture
-def signed_out(browser: Browser, locked: httpx.Client) -> Iterator[Console]:
-    with tab(browser, str(locked.base_url).rstrip("/"), permissions=["clipboard-write"]) as console:
-        yield console
-        assert console.complaints == []
-
-
-def sign_in(console: Console, key: str) -> None:
-    console.page.get_by_label("Key", exact=True).fill(key)
-    console.page.get_by_label("Key", exact=True).press("Enter")
 
 
 def created(locked: httpx.Client, **body: object) -> dict[str, str]:
@@ -55,11 +28,11 @@ def test_a_key_is_kept_in_memory_only(signed_out: Console) -> None:
     console = signed_out.open()
     expect(console.heading("Sign in")).to_be_visible()
     expect(console.page.get_by_label("Key", exact=True)).to_be_focused()
-    sign_in(console, "ksp_wrong")
+    console.sign_in("ksp_wrong")
     expect(console.page.get_by_role("alert")).to_contain_text("A valid key is needed")
-    sign_in(console, "schlüssel")
+    console.sign_in("schlüssel")
     expect(console.page.get_by_role("alert")).to_contain_text("This is no key")
-    sign_in(console, ADMIN)
+    console.sign_in(ADMIN)
     expect(console.heading("Who is this?")).to_be_visible()
     console.photograph(pictures.grace())
     expect(console.findings.get_by_role("heading")).to_have_text("Grace Hopper")
@@ -72,7 +45,7 @@ def test_a_key_is_kept_in_memory_only(signed_out: Console) -> None:
 
 def test_a_key_is_made_shown_once_and_revoked(signed_out: Console, locked: httpx.Client) -> None:
     console = signed_out.open("keys")
-    sign_in(console, ADMIN)
+    console.sign_in(ADMIN)
     console.button("New key").click()
     console.dialog.get_by_label("What is it for?").fill(HOSTILE)
     console.dialog.get_by_label("visitors").check()
@@ -111,7 +84,7 @@ def test_a_key_is_made_shown_once_and_revoked(signed_out: Console, locked: httpx
 def test_a_key_sees_what_it_may(signed_out: Console, locked: httpx.Client) -> None:
     narrow = created(locked, name="door", scopes=["search"], collections=["visitors"])
     console = signed_out.open("keys")
-    sign_in(console, narrow["api_key"])
+    console.sign_in(narrow["api_key"])
     expect(console.heading("Not for this key")).to_be_visible()
     expect(console.page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(
         ["Recognize", "Compare"]
@@ -128,7 +101,7 @@ def test_a_slow_key_browses_at_its_pace(signed_out: Console, locked: httpx.Clien
     stored = locked.put("/v1/index/crowd", content=pictures.crowd(4, 3), params=query).json()["FaceRecords"]
     slow = created(locked, name="slow", scopes=["read"], rate=10, burst=4)
     console = signed_out.open("gallery")
-    sign_in(console, slow["api_key"])
+    console.sign_in(slow["api_key"])
     console.page.get_by_label("Collection", exact=True).select_option("crowded")
     expect(console.page.locator(".grid img")).to_have_count(len(stored))
     console.page.wait_for_function(
@@ -140,23 +113,52 @@ def test_a_slow_key_browses_at_its_pace(signed_out: Console, locked: httpx.Clien
 def test_a_key_that_is_revoked_meanwhile_loses_nothing(signed_out: Console, locked: httpx.Client) -> None:
     key = created(locked, name="soon gone", scopes=["search", "index", "read"])
     console = signed_out.open()
-    sign_in(console, key["api_key"])
+    console.sign_in(key["api_key"])
     console.page.get_by_label("Collection", exact=True).select_option("visitors")
     console.photograph(pictures.grace())
     console.page.get_by_label("Who is this?").fill("Amazing-Grace")
     locked.delete(f"/v1/keys/{key['id']}")
     console.button("Index").click()
     expect(console.dialog).to_contain_text("This key is no longer taken")
-    sign_in(console, ADMIN)
+    console.sign_in(ADMIN)
     # The request goes out again with the new key, and what was typed arrives.
     expect(console.findings.get_by_role("heading")).to_have_text("Amazing Grace")
     faces = locked.get("/v1/collections/visitors/faces").json()["Faces"]
     assert [face["ExternalImageId"] for face in faces] == ["Amazing-Grace"]
 
 
+def test_a_refused_key_is_asked_for_once(signed_out: Console, locked: httpx.Client) -> None:
+    key = created(locked, name="watching", scopes=["read"])
+    console = signed_out.open("health")
+    console.sign_in(key["api_key"])
+    expect(console.page.get_by_text("Ready", exact=True)).to_be_visible()
+    locked.delete(f"/v1/keys/{key['id']}")
+    expect(console.dialog).to_contain_text("This key is no longer taken")
+    console.page.keyboard.press("Escape")
+    expect(console.page.get_by_role("alert")).to_be_visible()
+    # Health is read every two seconds, and the visitor has said no.
+    console.page.wait_for_timeout(2200)
+    expect(console.dialog).to_have_count(0)
+    console.button("Try again").click()
+    expect(console.dialog).to_be_visible()
+
+
+def test_a_key_can_be_copied_where_the_clipboard_can_not(signed_out: Console) -> None:
+    console = signed_out.open("keys")
+    console.page.evaluate("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    console.sign_in(ADMIN)
+    console.button("New key").click()
+    console.dialog.get_by_label("What is it for?").fill("by hand")
+    console.button("Make the key").click()
+    console.button("Copy the key").click()
+    expect(console.dialog.locator(".toast")).to_contain_text("The key is selected")
+    secret = console.page.get_by_label("The key", exact=True).inner_text()
+    assert console.page.evaluate("() => getSelection().toString()") == secret
+
+
 def test_audit_and_health_for_admins(signed_out: Console) -> None:
     console = signed_out.open("audit")
-    sign_in(console, ADMIN)
+    console.sign_in(ADMIN)
     rows = console.page.get_by_role("row")
     expect(rows.nth(1)).to_be_visible()
     console.page.get_by_label("Operation").fill("IndexFaces")
@@ -178,7 +180,7 @@ def test_a_webhook_is_made_tested_and_its_log_read(signed_out: Console, locked: 
     with receiving() as receiver:
         receiver.plan["/faces"] = [204, 500, 500]
         console = signed_out.open("webhooks")
-        sign_in(console, ADMIN)
+        console.sign_in(ADMIN)
         console.button("New endpoint").click()
         console.dialog.get_by_label("Address").fill("http://10.0.0.1/faces")
         console.button("Make the endpoint").click()

@@ -1,15 +1,16 @@
 // Dialogs: a modal that gives an answer, the question before a deletion, and the receipt after it.
 
-import { button, foreign, h, number, plural, time } from "/console/dom.js";
+import { button, foreign, h, number, plural, sends, time } from "/console/dom.js";
+import { returning } from "/console/focus.js";
 import { notice } from "/console/notices.js";
 
 /**
  * Opens a modal dialog and resolves with what `close(value)` was given, undefined when it was dismissed.
- * `build(close)` gives its content. Focus goes back to where it was.
+ * `build(close)` gives its content. Focus goes back to where it was, or to what was drawn in its place.
  */
 export function modal(title, build, { wide = false } = {}) {
   return new Promise((resolve) => {
-    const before = document.activeElement;
+    const back = returning(document.activeElement);
     let value;
     const heading = h("h2", { id: `dialog-${crypto.randomUUID()}`, tabindex: -1 }, title);
     const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : "" });
@@ -20,7 +21,7 @@ export function modal(title, build, { wide = false } = {}) {
       h("div", { class: "dialog-body" }, build(close)));
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (before?.isConnected) before.focus();
+      back();
       resolve(value);
     });
     document.body.append(dialog);
@@ -40,16 +41,14 @@ export function confirmErasure({ title, what, consequences, word = null, verb = 
     const go = button(verb, { class: "danger", type: "submit", disabled: Boolean(word) }, "erase");
     typed?.addEventListener("input", () => { go.disabled = typed.value !== word; });
     const attempt = async () => {
-      go.disabled = true;
       room.replaceChildren();
       try {
         close((await erase()) ?? true);
       } catch (failure) {
-        go.disabled = false;
         room.replaceChildren(notice(failure));
       }
     };
-    return h("form", { onsubmit: (event) => { event.preventDefault(); if (!go.disabled) attempt(); } },
+    return h("form", { onsubmit: sends(() => go.disabled || attempt()) },
       h("div", { class: "what" }, what),
       h("ul", { class: "consequences" }, consequences.filter(Boolean).map((one) => h("li", {}, one))),
       word && h("p", { class: "field" },

@@ -50,6 +50,21 @@ export function button(words, props = {}, symbol = null) {
   return h("button", { type: "button", ...props }, symbol && icon(symbol), h("span", {}, words));
 }
 
+/** A handler of a form that does the work, once: whoever presses Enter twice sends one request. */
+export function sends(work) {
+  let sending = false;
+  return async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    try {
+      await work();
+    } finally {
+      sending = false;
+    }
+  };
+}
+
 /** Resolves after so many milliseconds; rejects when the signal is aborted. */
 export function pause(ms, signal) {
   return new Promise((resolve, reject) => {

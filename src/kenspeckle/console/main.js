@@ -1,6 +1,7 @@
 // Starts the console: signs in, shows the view that the address names, keeps navigation and rights in step.
 
 import { button, fill, foreign, h, icon } from "/console/dom.js";
+import { keepFocus } from "/console/focus.js";
 import { notice } from "/console/notices.js";
 import { Failure, hasKey, whenLocked } from "/console/server.js";
 import { ANY, choose, may, mayService, onChange, refresh, session } from "/console/session.js";
@@ -28,7 +29,7 @@ let arrived = false;
 
 async function show() {
   const [name, ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
-  const view = VIEWS[name] ?? VIEWS[""];
+  const view = VIEWS[known(name)];
   leaving.abort(new DOMException("The view was left.", "AbortError"));
   leaving = new AbortController();
   const { signal } = leaving;
@@ -70,15 +71,20 @@ function drawNavigation(here) {
 }
 
 function drawStanding() {
-  const chose = standing.contains(document.activeElement);
-  standing.hidden = false;
-  fill(standing, collectionChoice(), keyState());
-  if (chose) standing.querySelector("select").focus();
-}
-
-function collectionChoice() {
   const names = session.collections.map((one) => one.CollectionId);
   if (!names.includes(session.collection)) names.unshift(session.collection);
+  const select = standing.querySelector("select");
+  standing.hidden = false;
+  if (select && String([...select.options].map((one) => one.value)) === String(names)) {
+    // Not drawn anew: somebody may be typing a name into it.
+    select.value = session.collection;
+    standing.lastElementChild.replaceWith(keyState());
+  } else {
+    fill(standing, collectionChoice(names), keyState());
+  }
+}
+
+function collectionChoice(names) {
   const select = h("select", { "aria-label": "Collection", onchange: () => choose(select.value) },
     names.map((name) => h("option", { value: name, selected: name === session.collection }, name)));
   return select;
@@ -128,12 +134,20 @@ async function start() {
   drawStanding();
   onChange(() => { drawStanding(); drawNavigation(here()); });
   addEventListener("hashchange", show);
+  // The link to the content leads there, and not to a view of that name.
+  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
   await show();
 }
 
 function here() {
   const name = location.hash.replace(/^#\/?/, "").split("/")[0];
-  return VIEWS[name]?.under ?? (name in VIEWS ? name : "");
+  return VIEWS[known(name)].under ?? known(name);
 }
 
+/** An address that names no view is that of the first. */
+function known(name) {
+  return Object.hasOwn(VIEWS, name) ? name : "";
+}
+
+keepFocus();
 start();

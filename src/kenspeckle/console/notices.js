@@ -54,13 +54,14 @@ export function announce(words) {
   document.getElementById("announcements").textContent = words;
 }
 
-/** A short confirmation that goes by itself. */
+/** A short confirmation that goes by itself; over the open dialog where there is one, for it covers all else. */
 export async function toast(...words) {
   const shown = h("p", { class: "toast", role: "status" }, ...words);
-  const places = document.getElementById("toasts");
-  places.replaceChildren(shown);
+  const place = h("div", { class: "toasts" }, shown);
+  document.querySelector(".toasts")?.remove();
+  ([...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body).append(place);
   await pause(6000);
-  shown.remove();
+  place.remove();
 }
 
 /** Nothing to show, and how to change that. */

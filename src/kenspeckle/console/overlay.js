@@ -28,12 +28,12 @@ export function mark(layer, index) {
 function box(face, index, { onpick, onpoint }) {
   const element = h("button", {
     type: "button", class: "box", tabindex: -1, "aria-label": face.label,
-    // Near the lower edge the name stands inside the box.
+    // A small box has room for the number only. Near the lower edge the name stands inside the box.
     dataset: { face: index, verdict: face.verdict, low: face.box.Top + face.box.Height > LOW },
     onclick: () => onpick(index),
     onpointerenter: () => onpoint(index), onpointerleave: () => onpoint(null),
     onfocus: () => onpoint(index), onblur: () => onpoint(null),
-  }, h("span", { class: "tag", "aria-hidden": "true" }, foreign(face.tag)));
+  }, h("span", { class: "tag", "aria-hidden": "true", dataset: { number: index + 1 } }, foreign(face.tag)));
   return place(element, { left: face.box.Left, top: face.box.Top, width: face.box.Width, height: face.box.Height });
 }
 

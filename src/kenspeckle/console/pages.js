@@ -46,9 +46,16 @@ export function pages({ read, draw, none, signal, words = "Loading…" }) {
     ];
   }
 
+  element.leave = () => turn.abort(new DOMException("Another list is wanted.", "AbortError"));
   element.reload = () => { begins.length = 1; return show(0, null); };
   element.reload();
   return element;
+}
+
+/** Fills a place with such a list; one that stood there stops to read. */
+export function relist(place, options) {
+  place.firstElementChild?.leave?.();
+  fill(place, pages(options));
 }
 
 /**

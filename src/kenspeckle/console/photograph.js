@@ -15,7 +15,7 @@ export async function decode(file) {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     return { file, width: bitmap.width, height: bitmap.height, bitmap };
   } catch {
-    return { file, ...(await heifSize(file)), bitmap: null };
+    return { file, ...(await heifSize(file).catch(() => UNKNOWN_SHAPE)), bitmap: null };
   }
 }
 

@@ -23,11 +23,6 @@ export async function storedPhotograph(collection, identity, signal) {
   return { blob: await response.blob(), metadata: metadata.map(([name, value]) => [name.slice(11), value]) };
 }
 
-/** Forgets every picture. */
-export function forget() {
-  kept.clear();
-}
-
 const watcher = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (isIntersecting) load(target);
@@ -53,7 +48,8 @@ async function load(image) {
     try {
       blob = await queued(source);
     } catch (failure) {
-      if (failure instanceof Failure) missing(image);
+      // Without a key that is taken it stays away; whatever is done next asks for another.
+      if (failure instanceof Failure && failure.status !== 401) missing(image);
       return;
     }
     keep(source.key, blob);
@@ -99,7 +95,7 @@ async function work() {
   if (!next) return;
   running += 1;
   try {
-    next.resolve(next.source.wanted ? await ask(next.source.path, { query: next.source.query, as: "blob" }) : Promise.reject(new DOMException("", "AbortError")));
+    next.resolve(next.source.wanted ? await ask(next.source.path, { query: next.source.query, as: "blob", quiet: true }) : Promise.reject(new DOMException("", "AbortError")));
   } catch (error) {
     next.reject(error);
   } finally {

@@ -17,13 +17,18 @@ export class Failure extends Error {
 
   /** Whether the same request may go well later. */
   get passing() {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+    return (this.status === 0 && this.code !== UNREADABLE.code) || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
 const UNREACHABLE = {
   title: "The server does not answer",
   detail: "It may have stopped, or the network is gone. Nothing that you typed is lost; try again once it is back.",
+};
+
+const UNREADABLE = {
+  code: "unreadable", title: "The file can’t be read",
+  detail: "It is a folder, or was moved or changed after it was chosen. Choose a photograph again.",
 };
 
 /** Keep a key for this page's life. An empty one forgets it. */
@@ -79,7 +84,7 @@ export async function once(path, { method = "GET", query = {}, body, headers = {
     if (response.ok) return await read(response, as);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw new Failure({ ...UNREACHABLE });
+    throw new Failure(await readable(body) ? UNREACHABLE : UNREADABLE);
   }
   throw await refused(response);
 }
@@ -98,6 +103,12 @@ function read(response, as) {
   if (as === "response") return response;
   if (as === "none" || response.status === 204) return null;
   return response[as]();
+}
+
+/** Whether what was to be sent is there: a browser says the same of a lost file as of a lost server. */
+async function readable(body) {
+  const files = (body instanceof FormData ? [...body.values()] : [body]).filter((one) => one instanceof Blob);
+  return Promise.all(files.map((one) => one.slice(0, 1).arrayBuffer())).then(() => true, () => false);
 }
 
 async function refused(response) {

@@ -1,6 +1,6 @@
 // Signing in with a key: the whole page at the beginning, a dialog when a key is no longer taken.
 
-import { button, fill, foreign, h } from "/console/dom.js";
+import { button, fill, foreign, h, sends } from "/console/dom.js";
 import { modal } from "/console/dialogs.js";
 import { notice } from "/console/notices.js";
 import { Failure, once, useKey } from "/console/server.js";
@@ -33,7 +33,6 @@ function form(failure, done) {
   const go = button("Sign in", { class: "primary", type: "submit" }, "key");
   if (failure && session.info === null && failure.code !== "unauthenticated") room.append(notice(failure));
   const attempt = async () => {
-    go.disabled = true;
     room.replaceChildren();
     const secret = input.value.trim();
     try {
@@ -45,11 +44,9 @@ function form(failure, done) {
       room.replaceChildren(notice(refused));
       input.select();
       input.focus();
-    } finally {
-      go.disabled = false;
     }
   };
-  return h("form", { onsubmit: (event) => { event.preventDefault(); attempt(); } },
+  return h("form", { onsubmit: sends(attempt) },
     h("p", { class: "field" },
       h("label", { for: "key" }, "Key"), input,
       h("span", { class: "hint", id: "key-hint" },

@@ -3,7 +3,7 @@
 import { button, fill, foreign, h, number, time } from "/console/dom.js";
 import { fact } from "/console/dialogs.js";
 import { empty } from "/console/notices.js";
-import { pages } from "/console/pages.js";
+import { relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
 
 const SIZE = 50;
@@ -20,7 +20,7 @@ export function view({ signal }) {
   }));
   const draw = () => {
     const query = Object.fromEntries(inputs.map((one) => [one.name, one.value.trim()]));
-    fill(list, pages({
+    relist(list, {
       signal, words: "Reading the trail…",
       read: async (before, leaving) => {
         const answer = await ask("/v1/audit", { query: { ...query, before, limit: SIZE }, signal: leaving });
@@ -28,7 +28,7 @@ export function view({ signal }) {
       },
       draw: table,
       none: () => empty("search", "No rows", "Nothing that was recorded fits these words."),
-    }));
+    });
   };
   draw();
   return h("section", { class: "page" },

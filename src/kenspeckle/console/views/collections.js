@@ -1,6 +1,6 @@
 // The view of all collections: what each holds, how long it keeps it; making and erasing them.
 
-import { button, fill, foreign, h, number, time } from "/console/dom.js";
+import { button, fill, foreign, h, number, sends, time } from "/console/dom.js";
 import { confirmErasure, modal, showReceipt } from "/console/dialogs.js";
 import { empty, notice, toast, watched } from "/console/notices.js";
 import { listOf, pages, reader } from "/console/pages.js";
@@ -53,7 +53,7 @@ async function create(changed) {
       if (done) close(done);
     };
     field.input.setAttribute("autofocus", "");
-    return h("form", { onsubmit: (event) => { event.preventDefault(); make(); } },
+    return h("form", { onsubmit: sends(make) },
       field.element, room, h("p", { class: "actions" }, button("Make it", { class: "primary", type: "submit" })));
   });
   if (!made) return;
@@ -78,7 +78,7 @@ async function retain(one, changed) {
         fill(room, notice(failure));
       }
     };
-    return h("form", { onsubmit: (event) => { event.preventDefault(); set(); } },
+    return h("form", { onsubmit: sends(set) },
       h("p", { class: "field" }, h("label", { for: "days" }, "Days; empty for good"), days,
         h("span", { class: "hint" }, "Faces that are older are erased by the service itself, with those that are too old already.")),
       room, h("p", { class: "actions" }, button("Save", { class: "primary", type: "submit" })));

@@ -47,8 +47,7 @@ class Comparison {
   }
 
   async open(side, file) {
-    close(side.photo);
-    side.photo = null;
+    this.forget(side);
     side.file = file;
     const photo = await decode(file);
     if (side.file !== file) {
@@ -63,13 +62,20 @@ class Comparison {
   }
 
   clear(side) {
-    close(side.photo);
-    side.photo = null;
-    this.answer = null;
+    this.forget(side);
     fill(side.place, side.intake);
+    side.intake.querySelector("button").focus();
+  }
+
+  /** One photograph goes, and with it whatever was or is asked about it: a late answer finds nothing to be drawn on. */
+  forget(side) {
+    this.asking.abort(new DOMException("Another photograph is wanted.", "AbortError"));
+    close(side.photo);
+    Object.assign(side, { photo: null, file: null });
+    this.answer = null;
+    for (const one of [this.source, this.target]) one.frame?.querySelector(".overlay")?.remove();
     fill(this.status);
     fill(this.result);
-    side.intake.querySelector("button").focus();
   }
 
   async compare() {
@@ -81,14 +87,14 @@ class Comparison {
     const body = new FormData();
     body.append("source", this.source.file);
     body.append("target", this.target.file);
-    fill(this.result);
-    for (const side of [this.source, this.target]) side.frame.querySelector(".overlay")?.remove();
-    this.answer = await watched(this.status, "Comparing…",
+    const answer = await watched(this.status, "Comparing…",
       // From 0 on: the slider then only chooses from what there is.
       () => ask("/v1/compare", { method: "POST", body, query: { threshold: 0 }, signal }),
       { retry: () => this.compare(), signal, stop: () => asking.abort(new DOMException("Stopped.", "AbortError")) })
       .catch((error) => { if (error?.name !== "AbortError") throw error; });
-    if (this.answer) this.present();
+    if (!answer || signal.aborted) return;
+    this.answer = answer;
+    this.present();
   }
 
   present() {

@@ -1,6 +1,6 @@
 // Naming a face: indexes it, alone or with its whole photograph, and tells what was refused and why.
 
-import { button, fill, foreign, h, plural } from "/console/dom.js";
+import { button, fill, foreign, h, plural, sends } from "/console/dom.js";
 import { fault, reason, shown, suggestion } from "/console/names.js";
 import { announce, toast, watched } from "/console/notices.js";
 import { cutOut } from "/console/photograph.js";
@@ -14,19 +14,19 @@ const FEW = 3;
 export function enrolment(face, index, context) {
   const place = h("div", { class: "enrol" });
   const known = face.matches[0]?.Face.ExternalImageId;
-  const open = () => {
-    fill(place, form(face, index, context));
-    place.querySelector("input").focus();
-  };
-  if (face.matches.length === 0 && context.faces.length <= FEW) fill(place, form(face, index, context));
-  else fill(place, button(known ? "Name or add this face" : "Name this face", { class: "plain small", onclick: open }, "add"));
+  const open = () => fill(place, form(face, index, context));
+  const unfold = () => open().querySelector("input").focus();
+  if (context.drafts.has(index) || (face.matches.length === 0 && context.faces.length <= FEW)) open();
+  else fill(place, button(known ? "Name or add this face" : "Name this face", { class: "plain small", onclick: unfold }, "add"));
   return place;
 }
 
 function form(face, index, context) {
-  const { faces, photo, collection } = context;
+  const { faces, photo, collection, drafts } = context;
   const best = face.matches[0];
-  const input = nameField("identity", { label: "Who is this?", value: best?.Similarity >= 90 ? best.Face.ExternalImageId : "" });
+  const guess = best?.Similarity >= 90 ? best.Face.ExternalImageId : "";
+  const input = nameField("identity", { label: "Who is this?", value: drafts.get(index) ?? guess });
+  input.input.addEventListener("input", () => drafts.set(index, input.value));
   const alone = faces.length > 1 && photo.bitmap !== null;
   const scope = h("select", { "aria-label": "What is indexed" },
     alone && h("option", { value: "face" }, "This face; the others are painted over"),
@@ -35,11 +35,9 @@ function form(face, index, context) {
   const bar = h("select", { "aria-label": "Quality bar" },
     BARS.map((one) => h("option", { value: one }, `Quality bar ${one}`)));
   const room = h("div", { class: "told" });
-  const go = button("Index", { class: "primary", type: "submit" });
 
   const attempt = async () => {
     if (!input.valid()) return;
-    go.disabled = true;
     const identity = input.value;
     const done = await watched(room, "Indexing…", async () => {
       const others = faces.filter((one) => one !== face).map((one) => one.detail.BoundingBox);
@@ -47,11 +45,12 @@ function form(face, index, context) {
       const query = { collection, quality: bar.value, max_faces: scope.value === "face" ? 1 : Math.max(1, faces.length) };
       return ask(at("index", identity), { method: "PUT", body, query });
     }, { retry: attempt });
-    go.disabled = false;
-    if (done) told(done, identity, room, context);
+    if (!done) return;
+    if (done.FaceRecords.length) drafts.delete(index);
+    told(done, identity, room, context);
   };
-  return h("form", { onsubmit: (event) => { event.preventDefault(); attempt(); } },
-    input.element, h("p", { class: "actions" }, faces.length > 1 ? scope : null, bar, go), room);
+  return h("form", { onsubmit: sends(attempt) },
+    input.element, h("p", { class: "actions" }, faces.length > 1 ? scope : null, bar, button("Index", { class: "primary", type: "submit" })), room);
 }
 
 function told(done, identity, room, { status, onenrolled }) {
@@ -90,7 +89,7 @@ export function nameField(kind, { label, value = "", hint = "", id = `name-${cry
     input.setAttribute("aria-invalid", wrong !== null);
     const better = wrong && suggestion(kind, input.value);
     fill(help, wrong ?? hint, better && [" ", h("button", {
-      type: "button", class: "link", onclick: () => { input.value = better; judge(true); input.focus(); },
+      type: "button", class: "link", onclick: () => { input.value = better; input.dispatchEvent(new Event("input")); input.focus(); },
     }, "Use ", h("strong", {}, better))]);
     help.classList.toggle("wrong", wrong !== null);
     return wrong === null;

@@ -1,6 +1,6 @@
 // The view of one stored face: its photograph, its person's other faces, faces like it, its user, and its erasure.
 
-import { button, fill, foreign, h, icon, place, plural } from "/console/dom.js";
+import { button, fill, foreign, h, icon, place, plural, sends } from "/console/dom.js";
 import { confirmErasure, fact, showReceipt } from "/console/dialogs.js";
 import { reason, shown } from "/console/names.js";
 import { notice, toast, watched } from "/console/notices.js";
@@ -98,7 +98,7 @@ function belonging({ collection, face, reload }) {
     if (refused) fill(room, notice(new Error(refused.Reasons.map(reason).join(" "))));
     else reload();
   };
-  return h("form", { class: "sheet", onsubmit: (event) => { event.preventDefault(); give(); } },
+  return h("form", { class: "sheet", onsubmit: sends(give) },
     field.element, room, h("p", { class: "actions" }, button("Give", { class: "plain", type: "submit" })));
 }
 

@@ -39,14 +39,18 @@ export function verdict(face, index, threshold) {
   return { box, landmarks, verdict: "known", label: `Face ${index + 1}: ${name}, ${number(best.Similarity, 1)}`, tag: name };
 }
 
-/** `{element, judge(threshold), mark(index), reveal(index)}`. */
-export function findings(faces, { photo, collection, onpoint, onenrolled, status }) {
-  const cards = faces.map((face, index) => card(face, index, { faces, photo, collection, onpoint, onenrolled, status }));
+/**
+ * `{element, judge(threshold), mark(index), focused(), reveal(index)}`. `drafts` keeps names that were typed and not sent
+ * yet by index, so that naming one face does not lose those of the others.
+ */
+export function findings(faces, context) {
+  const cards = faces.map((face, index) => card(face, index, { faces, ...context }));
   const element = h("ol", { class: "findings", "aria-label": "Faces" }, cards.map((one) => one.element));
   return {
     element,
     judge: (threshold) => cards.forEach((one) => one.judge(threshold)),
     mark: (index) => cards.forEach((one, at) => one.element.classList.toggle("chosen", at === index)),
+    focused: () => cards.findIndex((one) => one.element.contains(document.activeElement)),
     reveal: (index) => {
       cards[index].element.scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
       cards[index].element.focus({ preventScroll: true });
@@ -58,7 +62,7 @@ function card(face, index, context) {
   const head = h("div", { class: "pair" });
   const others = h("div", { class: "others" });
   const element = h("li", {
-    class: "finding", tabindex: -1,
+    class: "finding", tabindex: -1, dataset: { number: index + 1 },
     onpointerenter: () => context.onpoint(index), onpointerleave: () => context.onpoint(null),
     onfocusin: () => context.onpoint(index), onfocusout: () => context.onpoint(null),
   }, head, others, quality(face.detail));

@@ -4,7 +4,7 @@ import { button, fill, foreign, h, plural } from "/console/dom.js";
 import { confirmErasure, showReceipt } from "/console/dialogs.js";
 import { reason, shown } from "/console/names.js";
 import { empty, toast } from "/console/notices.js";
-import { listOf, pages, reader } from "/console/pages.js";
+import { listOf, reader, relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
 import { current, may, onChange, refresh, session } from "/console/session.js";
 import { grid } from "/console/tiles.js";
@@ -49,7 +49,7 @@ export function view({ signal }) {
     state.chosen.clear();
     choose();
     told.textContent = "";
-    fill(list, pages({
+    relist(list, {
       signal, words: state.text ? "Searching…" : "Loading faces…",
       read: reader({
         path: listOf(collection, "faces"), member: "Faces", size: SIZE, wanted: filter(state),
@@ -60,7 +60,7 @@ export function view({ signal }) {
         label: state.people ? "People" : "Faces",
       }),
       none: () => nothing(state),
-    }));
+    });
   }
 
   onChange(() => {

@@ -24,7 +24,8 @@ export function view({ signal }) {
     room, tiles, tables, about());
 }
 
-async function watch({ room, tiles, tables, history, signal }) {
+async function watch(parts) {
+  const { room, tiles, tables, history, signal } = parts;
   for (;;) {
     if (!document.hidden) {
       try {
@@ -37,7 +38,10 @@ async function watch({ room, tiles, tables, history, signal }) {
         if (!tables.contains(document.activeElement)) fill(tables, routes(samples), stages(samples));
       } catch (failure) {
         if (!(failure instanceof Failure)) throw failure;
-        fill(room, notice(failure));
+        // A key that is no longer taken is asked for once, not every two seconds.
+        const locked = failure.status === 401;
+        fill(room, notice(failure, locked ? { retry: () => watch(parts).catch(() => {}), signal } : {}));
+        if (locked) return;
       }
     }
     await pause(EVERY, signal);

@@ -1,6 +1,6 @@
 // The view "Keys": who may ask, how much they have asked, and when they last did; making, limiting, revoking keys.
 
-import { button, fill, foreign, h, number, time } from "/console/dom.js";
+import { button, fill, foreign, h, number, sends, time } from "/console/dom.js";
 import { confirmErasure, modal } from "/console/dialogs.js";
 import { empty, notice, toast, watched } from "/console/notices.js";
 import { ask, at } from "/console/server.js";
@@ -93,7 +93,7 @@ async function limit(key, changed) {
         fill(room, notice(failure));
       }
     };
-    return h("form", { onsubmit: (event) => { event.preventDefault(); save(); } },
+    return h("form", { onsubmit: sends(save) },
       h("p", {}, "Of the key ", h("strong", {}, foreign(key.name)), ". Write ", h("code", {}, "none"), " for no limit."),
       h("div", { class: "columns" }, rate.element, burst.element, quota.element),
       room, h("p", { class: "actions" }, button("Save", { class: "primary", type: "submit" })));

@@ -1,6 +1,6 @@
 // Making a key: its rights and limits in a dialog, its secret shown once.
 
-import { button, foreign, h } from "/console/dom.js";
+import { button, foreign, h, sends } from "/console/dom.js";
 import { fact, modal } from "/console/dialogs.js";
 import { toast, watched } from "/console/notices.js";
 import { ask, useKey } from "/console/server.js";
@@ -28,12 +28,19 @@ export async function createKey() {
 export function showSecret(made, first = false) {
   return modal("Keep this key now", (close) => {
     const copy = async () => {
-      await navigator.clipboard.writeText(made.api_key);
-      toast("Copied.");
+      try {
+        await navigator.clipboard.writeText(made.api_key);
+        toast("Copied.");
+      } catch {
+        // Browsers lend the clipboard to secure pages only.
+        getSelection().selectAllChildren(secret);
+        toast("This browser doesn’t let the page copy. The key is selected: press Ctrl+C or ⌘C.");
+      }
     };
+    const secret = h("code", { class: "secret", "aria-label": "The key" }, made.api_key);
     return [
       h("p", {}, "It is shown this once and can’t be read again, by anyone. Whoever has it may do what it allows."),
-      h("code", { class: "secret", "aria-label": "The key" }, made.api_key),
+      secret,
       made.access_key_id && h("dl", { class: "facts" },
         fact("Access key id", h("code", { class: "long" }, made.access_key_id)),
         fact("Secret access key", h("code", { class: "long" }, made.secret_access_key))),
@@ -70,7 +77,7 @@ function form(first, close) {
     const made = await watched(room, "Making it…", () => ask("/v1/keys", { method: "POST", body }), { retry: make });
     if (made) close(made);
   };
-  return h("form", { onsubmit: (event) => { event.preventDefault(); make(); } },
+  return h("form", { onsubmit: sends(make) },
     first && h("p", { class: "caution" },
       "This is the first key. From then on every request needs one, so let it have the scope admin, or make keys with the command line."),
     name.element,

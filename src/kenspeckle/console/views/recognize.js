@@ -1,6 +1,6 @@
 // The view "Recognize": takes a photograph, shows its faces and who they are. Kept alive while others are visited.
 
-import { button, fill, h, plural } from "/console/dom.js";
+import { button, fill, foreign, h, plural } from "/console/dom.js";
 import { intake } from "/console/intake.js";
 import { announce, watched } from "/console/notices.js";
 import { boxes, mark } from "/console/overlay.js";
@@ -11,6 +11,8 @@ import { LEAST, threshold } from "/console/threshold.js";
 import { findings, passing, read, verdict } from "/console/views/findings.js";
 
 const MATCHES = 12;
+// Share of the photograph’s width below which a box has no room for a name on a phone.
+const NARROW = 0.14;
 
 let kept = null;
 
@@ -26,6 +28,7 @@ class Recognize {
     this.file = null;
     this.faces = [];
     this.chosen = null;
+    this.drafts = new Map();
     this.asking = new AbortController();
     this.stage = h("div", { class: "stage" });
     this.status = h("div", { class: "status" });
@@ -41,7 +44,7 @@ class Recognize {
     this.dial = threshold({ onchange: () => this.judge(), faces: () => current()?.FaceCount ?? 0 });
     fill(this.stage, this.intake);
     this.welcome();
-    onChange(() => { this.welcome(); if (this.photo && this.collection !== session.collection) this.search(); });
+    onChange(() => { this.welcome(); if (this.file && this.collection !== session.collection) this.search(); });
   }
 
   welcome() {
@@ -60,9 +63,10 @@ class Recognize {
     fill(this.side);
     fill(this.stage, h("div", { class: "photo waiting" }));
     this.chosen = null;
+    this.drafts = new Map();
     this.file = file;
-    const decoding = decode(file).then((photo) => this.decoded(file, photo));
-    await Promise.all([decoding, this.search(decoding)]);
+    this.decoding = decode(file).then((photo) => this.decoded(file, photo));
+    await this.search();
   }
 
   /** Large photographs take a moment, in which another one may have come. */
@@ -99,7 +103,7 @@ class Recognize {
   }
 
   /** Asks once for everything from the least threshold on; the slider then only chooses from it. */
-  async search(decoding = null) {
+  async search() {
     this.asking.abort(new DOMException("Another search has begun.", "AbortError"));
     this.asking = new AbortController();
     const { signal } = this.asking;
@@ -110,7 +114,7 @@ class Recognize {
     const answer = await watched(this.status, "Looking for faces…",
       () => ask("/v1/search", { method: "POST", body: this.file, query, signal }),
       { retry: () => this.search(), stop: () => this.reset(), signal }).catch(ignoreAbort);
-    await decoding;
+    await this.decoding;
     if (signal.aborted) return;
     if (!answer) {
       this.element.dataset.state = "failed";
@@ -130,11 +134,16 @@ class Recognize {
       onpick: (index) => this.pick(index, true), onpoint: (index) => this.point(index),
     });
     this.frame.append(this.layer);
+    this.legend?.remove();
+    this.legend = h("p", { class: "legend", "aria-hidden": "true" });
+    this.frame.after(this.legend);
+    const left = this.list?.focused() ?? -1;
     this.list = findings(this.faces, {
       photo: this.photo, collection: this.collection, onpoint: (index) => this.point(index),
-      onenrolled: () => this.search(), status: this.status,
+      onenrolled: () => this.search(), status: this.status, drafts: this.drafts,
     });
     fill(this.side, this.dial, this.list.element);
+    if (left in this.faces) this.list.reveal(left);
     this.judge();
     announce(this.summary());
   }
@@ -150,6 +159,10 @@ class Recognize {
       box.setAttribute("aria-label", told.label);
       box.querySelector("bdi").textContent = told.tag;
     });
+    // The boxes say the same to those who don't see it.
+    fill(this.legend, this.faces.map((face, index) => ({ index, ...verdict(face, index, session.threshold) }))
+      .filter((told) => told.verdict === "known" && told.box.Width < NARROW)
+      .map((told) => h("span", {}, h("b", {}, told.index + 1), " ", foreign(told.tag))));
     this.dial.show(this.faces.flatMap((face) => face.matches.map((match) => match.Similarity)), this.summary());
   }
 

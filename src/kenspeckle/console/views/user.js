@@ -4,7 +4,7 @@ import { button, fill, foreign, h, icon, number, plural, time } from "/console/d
 import { confirmErasure, modal, showReceipt } from "/console/dialogs.js";
 import { reason, shown } from "/console/names.js";
 import { empty, toast, watched } from "/console/notices.js";
-import { listOf, pages, reader } from "/console/pages.js";
+import { listOf, reader, relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
 import { may, refresh, session } from "/console/session.js";
 import { LEAST } from "/console/threshold.js";
@@ -80,7 +80,7 @@ async function add({ collection, userId, signal, reload }) {
     const go = button("Add", { class: "primary", disabled: true, onclick: () => give() });
     const search = h("input", { type: "search", placeholder: "Search by name", "aria-label": "Search by name", autofocus: true });
     let typing;
-    const draw = () => fill(list, pages({
+    const draw = () => relist(list, {
       signal: AbortSignal.any([signal, leaving.signal]),
       read: reader({
         path: listOf(collection, "faces"), member: "Faces", size: SIZE,
@@ -88,7 +88,7 @@ async function add({ collection, userId, signal, reload }) {
       }),
       draw: (faces) => grid(collection, faces, { chosen, onchoice: () => { go.disabled = chosen.size === 0; } }),
       none: () => empty("search", "No free faces", "Faces that belong to a user are not shown here."),
-    }));
+    });
     const give = async () => {
       const answer = await watched(room, "Adding…", () => ask(listOf(collection, "users", userId, "faces"), {
         method: "POST", body: { FaceIds: [...chosen.keys()].slice(0, MOST) },

@@ -1,10 +1,10 @@
 // The view "Users": people with several faces under one id; finding them by a photograph.
 
-import { button, fill, foreign, h, number, plural } from "/console/dom.js";
+import { button, fill, foreign, h, number, plural, sends } from "/console/dom.js";
 import { modal } from "/console/dialogs.js";
 import { intake } from "/console/intake.js";
 import { empty, toast, watched } from "/console/notices.js";
-import { listOf, pages, reader } from "/console/pages.js";
+import { listOf, reader, relist } from "/console/pages.js";
 import { close as release, crop, decode } from "/console/photograph.js";
 import { thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
@@ -33,7 +33,7 @@ export function view({ signal }) {
     fill(actions,
       may("search", collection) && button("Find by photograph", { class: "plain", onclick: () => find(collection) }, "search"),
       may("index", collection) && button("New user", { class: "primary", onclick: () => create(collection) }, "add"));
-    fill(list, pages({
+    relist(list, {
       signal, read: reader({
         path: listOf(collection, "users"), member: "Users", size: SIZE, most: 500,
         wanted: text ? (user) => user.UserId.toLowerCase().includes(text) : null,
@@ -41,7 +41,7 @@ export function view({ signal }) {
       draw: (users) => h("ul", { class: "cards" }, users.map((user) => card(collection, user, signal))),
       none: () => (text ? empty("search", "No user by that name") : empty("photo", "No users yet",
         "A user is one person with several faces: searches for users compare with all of them at once.")),
-    }));
+    });
   }
 
   onChange(() => {
@@ -80,7 +80,7 @@ async function create(collection) {
       if (done) close(done);
     };
     field.input.setAttribute("autofocus", "");
-    return h("form", { onsubmit: (event) => { event.preventDefault(); make(); } },
+    return h("form", { onsubmit: sends(make) },
       field.element, room, h("p", { class: "actions" }, button("Make it", { class: "primary", type: "submit" })));
   });
   if (!made) return;

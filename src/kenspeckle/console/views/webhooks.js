@@ -1,9 +1,9 @@
 // The view "Webhooks": who is told of what happens, and what has become of each message.
 
-import { button, fill, foreign, h, number, time } from "/console/dom.js";
+import { button, fill, foreign, h, number, sends, time } from "/console/dom.js";
 import { confirmErasure, modal } from "/console/dialogs.js";
 import { empty, notice, toast, watched } from "/console/notices.js";
-import { pages } from "/console/pages.js";
+import { relist } from "/console/pages.js";
 import { ask, at } from "/console/server.js";
 import { session } from "/console/session.js";
 import { field } from "/console/views/keys.js";
@@ -32,7 +32,7 @@ export function view({ signal }) {
     const rows = h("div");
     const choice = h("select", { "aria-label": "State", onchange: () => { state = choice.value; draw(); } },
       ["", "pending", "delivered", "failed", "erased"].map((one) => h("option", { value: one }, one || "every state")));
-    const draw = () => fill(rows, pages({
+    const draw = () => relist(rows, {
       signal, words: "Reading the log…",
       read: async (cursor, leaving) => {
         const answer = await ask(at("webhooks", endpoint.id, "deliveries"), { query: { state, limit: SIZE, cursor }, signal: leaving });
@@ -40,7 +40,7 @@ export function view({ signal }) {
       },
       draw: (deliveries) => table(deliveries, endpoint, draw),
       none: () => empty("search", "No messages", "Nothing has happened that this endpoint is told of."),
-    }));
+    });
     const heading = h("h2", { tabindex: -1 }, "Messages to ", foreign(endpoint.url));
     fill(log, heading, h("div", { class: "toolbar" }, choice,
       button("Read anew", { class: "plain small", onclick: draw }, "retry"),
@@ -103,7 +103,7 @@ async function create() {
       const done = await watched(room, "Making it…", () => ask("/v1/webhooks", { method: "POST", body }), { retry: make });
       if (done) close(done);
     };
-    return h("form", { onsubmit: (event) => { event.preventDefault(); make(); } },
+    return h("form", { onsubmit: sends(make) },
       url.element, description.element,
       h("fieldset", {}, h("legend", {}, "It is told when; none chosen: always"), events.element),
       h("fieldset", {}, h("legend", {}, "In these collections; none chosen: in all"), collections.element),
