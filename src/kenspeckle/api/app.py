@@ -76,6 +76,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Paths name people: no tracer that the environment sets up gets to see them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(edge),
         exception_handlers=_HANDLERS,
         middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life, refusals=refusals), *middleware],

@@ -106,14 +106,15 @@ class FollowingIndex:
             gallery = self._galleries.get((collection_id, kind))
             if gallery is None:
                 gallery = self._galleries[collection_id, kind] = _Gallery(ExactIndex(self._scanners))
-        if gallery.revision != want:
+        seen = gallery.revision
+        if seen != want:
             with gallery.update:
-                self._follow(gallery, collection_id, kind)
+                if gallery.revision != seen:  # while this thread waited for its turn, another one has done the work
+                    want = self._catalog.revision(collection_id)
+                self._follow(gallery, collection_id, kind, want)
         return gallery
 
-    def _follow(self, gallery: _Gallery, collection_id: str, kind: str) -> None:
-        # Asked again: while this thread waited for its turn, another one may have done the work.
-        want = self._catalog.revision(collection_id)
+    def _follow(self, gallery: _Gallery, collection_id: str, kind: str, want: int) -> None:
         if gallery.revision == want:
             return
         if gallery.revision is not None:
