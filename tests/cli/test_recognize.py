@@ -103,7 +103,7 @@ def test_no_match_is_said_and_is_exit_code_1(command: Command, where: list[str],
     assert "No match" in none.out
     every = command("search", samples.astronaut, *where, *stranger, "--all-faces")
     assert every.code == 1
-    assert "match nobody" in every.out
+    assert "No match for 1 of 1 face." in every.out
     command("collections", "delete", "empty", "--yes", *where)
 
 

@@ -68,7 +68,7 @@ def search(
         if all_faces:
             unknown = sum(not one.matches for one in answer.searches)
             if unknown:
-                output.say(f"Nobody who is indexed looks like {unknown} of {plural(len(answer.searches), 'face')}.")
+                output.say(f"No match for {unknown} of {plural(len(answer.searches), 'face')}.")
         elif not rows:
             output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     if save:
