@@ -6,20 +6,29 @@ import { notice } from "/console/notices.js";
 
 /**
  * Opens a modal dialog and resolves with what `close(value)` was given, undefined when it was dismissed.
- * `build(close)` gives its content. Focus goes back to where it was, or to what was drawn in its place.
+ * `build(close)` gives its content. Focus goes back to where it was, or to what was drawn in its place. One that shows
+ * something `once` is left by its own buttons only; any other also by Escape, and by going to another view.
  */
-export function modal(title, build, { wide = false } = {}) {
+export function modal(title, build, { wide = false, once = false } = {}) {
   return new Promise((resolve) => {
     const back = returning(document.activeElement);
     let value;
     const heading = h("h2", { id: `dialog-${crypto.randomUUID()}`, tabindex: -1 }, title);
     const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : "" });
     const close = (given) => { value = given; dialog.close(); };
+    const leave = () => close(undefined);
     dialog.append(
-      h("header", {}, heading,
-        button("Close", { class: "icon-only", onclick: () => close(undefined) }, "close")),
+      h("header", {}, heading, !once && button("Close", { class: "icon-only", onclick: leave }, "close")),
       h("div", { class: "dialog-body" }, build(close)));
+    if (once) {
+      dialog.addEventListener("cancel", (event) => event.preventDefault());
+      // Pressed twice, Escape would close a dialog without asking.
+      dialog.addEventListener("keydown", (event) => event.key === "Escape" && event.preventDefault());
+    } else {
+      addEventListener("hashchange", leave);
+    }
     dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
       dialog.remove();
       back();
       resolve(value);

@@ -26,6 +26,7 @@ export async function createKey() {
 
 /** The secrets of a new key, which are never shown again. On a server that was open, offers to go on with it. */
 export function showSecret(made, first = false) {
+  const goOn = first && made.scopes.includes("admin");
   return modal("Keep this key now", (close) => {
     const copy = async () => {
       try {
@@ -47,12 +48,12 @@ export function showSecret(made, first = false) {
       first && h("p", { class: "caution" }, "From now on every request needs a key, this page’s too."),
       h("p", { class: "actions" },
         button("Copy the key", { class: "plain", onclick: copy }, "copy"),
-        first && made.scopes.includes("admin") && button("Go on with this key", {
+        goOn && button("Go on with this key", {
           class: "primary", onclick: () => { useKey(made.api_key); refresh().catch(() => {}); close(true); },
         }, "key"),
-        !first && button("I have kept it", { class: "primary", onclick: () => close(true) })),
+        !goOn && button("I have kept it", { class: "primary", onclick: () => close(true) })),
     ];
-  });
+  }, { once: true });
 }
 
 function form(first, close) {

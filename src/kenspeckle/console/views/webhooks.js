@@ -113,7 +113,8 @@ async function create() {
   await modal("Keep this secret now", (close) => [
     h("p", {}, "It is shown this once. Whoever receives messages checks their signatures with it, by any library of Standard Webhooks."),
     h("code", { class: "secret", "aria-label": "The secret" }, made.secret),
-    h("p", { class: "actions" }, button("I have kept it", { class: "primary", onclick: () => close(true) }))]);
+    h("p", { class: "actions" }, button("I have kept it", { class: "primary", onclick: () => close(true) }))],
+  { once: true });
   return true;
 }
 
