@@ -108,6 +108,10 @@ def test_a_burst_fills_the_queue_and_no_more_is_refused() -> None:
     assert loaded.arrive(10) == 0, "one refused for ten served is a burst"
 
 
+def test_more_workers_than_two_stay_open_under_any_load() -> None:
+    assert [Gate(count, 8, 1).reduced for count in (1, 2, 3, 16)] == [1, 1, 3, 16]
+
+
 def test_under_a_load_that_is_too_much_nobody_waits() -> None:
     loaded = Loaded()
     for _ in range(3):

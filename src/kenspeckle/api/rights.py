@@ -86,8 +86,8 @@ def guarded(edge: Edge) -> type[APIRoute]:
     class Guarded(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
             super().__init__(path, endpoint, **options)
-            # Without the stacks that FastAPI keeps for dependencies, which these handlers do not have: under load its
-            # layers are a third of what a refusal costs. Errors go to the application's own handlers.
+            # Without the stacks that FastAPI keeps for dependencies, which these handlers do not have. Errors go to the
+            # application's own handlers.
             self.app = _plain(self.get_route_handler())
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

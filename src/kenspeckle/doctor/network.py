@@ -26,11 +26,11 @@ def check(patient: Patient, found: Examined) -> None:
     now = patient.now()
     usable = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
     _reach(patient, keys, usable, found)
-    soon = [key for key in usable if key.expires_at is not None and key.expires_at < now + SOON]
-    for key in soon:
+    soon = [(key, key.expires_at) for key in usable if key.expires_at is not None and key.expires_at < now + SOON]
+    for key, expires_at in soon:
         found.note(
             "key_expires",
-            f"The key '{key.name}' ({key.key_id}) expires in {max(0, int(key.expires_at - now) // 86_400)} days.",  # type: ignore[operator]  # not None, see above
+            f"The key '{key.name}' ({key.key_id}) expires in {max(0, int(expires_at - now) // 86_400)} days.",
             "Its requests are refused then.",
             f"kenspeckle keys rotate {key.key_id}, or create another and move its clients",
         )
