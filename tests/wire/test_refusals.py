@@ -74,6 +74,14 @@ def test_bodies_are_bounded_and_read_past(open_server: Served) -> None:
     assert (status, answer["__type"]) == (400, "ImageTooLargeException")
 
 
+def test_more_values_than_any_request_has(open_server: Served) -> None:
+    for values in (b'"x",', b"[],", b'"ALL",'):
+        many = b'{"Image":{},"Attributes":[' + values * 100_000 + b"0]}"
+        status, answer, _ = send(request_of(open_server, "DetectFaces", many))
+        assert (status, answer["__type"]) == (400, "SerializationException")
+        assert "more values" in answer["Message"]
+
+
 def test_a_client_that_stops_half_way_harms_nobody(open_server: Served) -> None:
     host, _, port = open_server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:

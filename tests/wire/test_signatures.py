@@ -182,6 +182,16 @@ def test_presigned_by_boto3_carries_members_in_the_url(locked_server: Served, ad
     assert deliver(url.replace("0001", "0003"), headers, b"")[1]["__type"] == "InvalidSignatureException"
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "1e400", "nan", "-1", "ten"])
+def test_numbers_of_a_url_that_can_not_be(locked_server: Served, admin: Created, number: str) -> None:
+    for member in ("MaxFaces", "FaceMatchThreshold"):
+        request = request_of(locked_server, "SearchFaces", b"")
+        face = "00000000-0000-4000-8000-000000000000"
+        request.url += f"?CollectionId=kenspeckle&FaceId={face}&{member}={number}"
+        status, answer, _ = send(presign(request, admin))
+        assert (status, answer["__type"] in ("SerializationException", "ValidationException")) == (400, True), answer
+
+
 @pytest.mark.parametrize("expires", ["0", "604801", "-5", "ten", ""])
 def test_presigned_lifetimes_have_bounds(locked_server: Served, admin: Created, expires: str) -> None:
     request = presign(request_of(locked_server, "ListCollections", {}), admin)

@@ -126,6 +126,11 @@ def test_long_values_are_not_repeated_whole() -> None:
     assert len(refused("DeleteFaces", {"CollectionId": "a", "FaceIds": ["ä" * 10_000] * 4096}).message) < 1000
 
 
+def test_many_tags_are_not_all_told_of() -> None:
+    many = {f"!{number}": None for number in range(10_000)}
+    assert len(refused("CreateCollection", {"CollectionId": "a", "Tags": many}).message) < 1000
+
+
 def test_unicode_classes_of_tags_mean_what_the_model_says() -> None:
     pattern = validate._pattern(MODEL.shapes["TagValue"]["pattern"])
     for number in range(sys.maxunicode + 1):

@@ -121,7 +121,10 @@ def _map(model: Model, shape: Shape) -> Check:
     def check(value: Any, path: str, broken: Broken) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _mistyped(value, path, "a map")
+        size = len(broken)
         sized(len(value), list(value), path, broken)
+        if len(broken) > size:
+            return {}
         answer = {}
         for key, one in value.items():
             key_check(key, f"{path}.key", broken)
@@ -183,7 +186,8 @@ def _number(shape: Shape, *, whole: bool) -> Check:
     kind = "an Integer" if whole else "a Float"
 
     def check(value: Any, path: str, broken: Broken) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        # Compared, for `math.isfinite` can't take the long integers that a URL may have.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
             raise _mistyped(value, path, kind)
         if whole and (value != int(value) or abs(value) > _INT32):
             raise _mistyped(value, path, kind)
