@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -51,6 +52,29 @@ def received(request: AWSRequest) -> tuple[Signed, bytes]:
         headers.append(("host", where.netloc))
     body = prepared.body or b""
     return Signed("POST", where.path, where.query, headers), body if isinstance(body, bytes) else body.encode()
+
+
+@pytest.mark.parametrize("zone", ["UTC0", "JST-9", "EST5EDT"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Sun, 30 Aug 2015 12:36:00 GMT",
+        "Sun, 30 Aug 2015 12:36:00 -0000",  # as Python's email.utils.formatdate writes it
+        "Sun, 30 Aug 2015 21:36:00 +0900",
+        "20150830T123600Z",
+    ],
+)
+def test_a_date_is_the_same_wherever_the_server_stands(zone: str, date: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = f"AKID/20150830/{REGION}/{SERVICE}/aws4_request"
+    authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=date;host, Signature={'0' * 64}"
+    headers = [("host", "localhost"), ("date", date), ("authorization", authorization)]
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        claim = claims.read(Signed("POST", "/", "", headers))
+    time.tzset()
+    assert claim is not None
+    assert claim.stamp == "20150830T123600Z"
 
 
 def by_header(request: AWSRequest, credentials: Credentials) -> tuple[Signed, bytes]:

@@ -225,11 +225,15 @@ def _claim(
 
 
 def _from_date(date: str | None) -> str:
-    """The signing time from an HTTP Date header, as clients may send instead of X-Amz-Date."""
+    """The signing time from a Date header, of HTTP's form or X-Amz-Date's, as clients may send instead of that."""
     if date is None:
         raise _incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if _STAMP.fullmatch(date):
+        return date
     try:
-        return parsedate_to_datetime(date).astimezone(UTC).strftime(_FORMAT)
+        moment = parsedate_to_datetime(date)
+        # "-0000" is UTC too (RFC 5322, 3.3), of which Python makes a time without a zone.
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(_FORMAT)
     except (ValueError, TypeError, OverflowError):
         raise _incomplete(f"Date '{date[:40]}' is no HTTP date.") from None
 
