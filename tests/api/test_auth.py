@@ -245,6 +245,7 @@ def test_the_guard_covers_every_path_until_there_is_a_key(send: Asgi, access: Ac
     wire = send("POST", "/", headers=evil, content=b"{}")
     assert wire.status_code == 400
     assert wire.json()["__type"] == "AccessDeniedException"
+    assert wire.headers["x-amzn-requestid"] == wire.headers["x-request-id"]
     assert send("GET", "/v1/keys").status_code == 200
     made = access.create("desk", ["admin"])
     assert send("GET", "/v1/keys", headers=evil | {"x-api-key": made.api_key}).status_code == 200

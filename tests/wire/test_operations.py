@@ -31,6 +31,16 @@ def test_max_faces_keeps_the_best_and_names_the_rest(client: Any, gallery: str) 
     assert answer["FaceModelVersion"] == client.describe_collection(CollectionId=gallery)["FaceModelVersion"]
 
 
+def test_max_faces_holds_for_a_photograph_that_is_known(client: Any, gallery: str) -> None:
+    crowd = {"Bytes": portrait(0.0, 0.5, 1.0, 1.5)}
+    everyone = client.index_faces(CollectionId=gallery, Image=crowd)["FaceRecords"]
+    some = client.index_faces(CollectionId=gallery, Image=crowd, MaxFaces=3)
+    assert some["FaceRecords"] == everyone[:3]
+    assert [face["Reasons"] for face in some["UnindexedFaces"]] == [["EXCEEDS_MAX_FACES"]]
+    assert client.index_faces(CollectionId=gallery, Image=crowd)["FaceRecords"] == everyone
+    assert client.describe_collection(CollectionId=gallery)["FaceCount"] == 4
+
+
 def test_without_max_faces_a_crowd_is_indexed_up_to_a_hundred(client: Any, gallery: str) -> None:
     people = [number / 7 for number in range(104)]
     answer = client.index_faces(CollectionId=gallery, Image={"Bytes": portrait(*people)}, QualityFilter="NONE")
@@ -195,6 +205,8 @@ def test_errors_have_their_own_classes(client: Any, gallery: str) -> None:
         client.search_users(CollectionId=gallery)
     with pytest.raises(errors.ResourceNotFoundException, match="The user id: nobody does not exist"):
         client.search_users(CollectionId=gallery, UserId="nobody")
+    with pytest.raises(errors.ResourceNotFoundException, match="no collection named 'absent'"):
+        client.tag_resource(ResourceArn=arn(absent), Tags={})
     for name in (arn(absent), arn(gallery).replace("us-east-1", "eu-west-1"), arn(""), "x" * 30):
         with pytest.raises(errors.ResourceNotFoundException):
             client.list_tags_for_resource(ResourceArn=name)

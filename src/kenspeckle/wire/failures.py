@@ -19,7 +19,8 @@ COMMON = frozenset({"UnrecognizedClientException", "AccessDeniedException", "Int
 class Entry:
     """How an error is answered: the first of `codes` that the operation declares, under `words`.
 
-    `{members}` of the request may stand in `words`, and `{message}`, the core's own sentence."""
+    `{members}` of the request may stand in `words`, and `{message}`, the core's own sentence, which is also what a
+    request without these members is told."""
 
     codes: tuple[str, ...]
     words: str = "{message}"
@@ -82,12 +83,8 @@ def refusal(error: KenspeckleError, model: Model, operation: str, request: Mappi
     declared = model.errors(operation) | COMMON
     code = next((code for code in entry.codes if code in declared), entry.codes[-1])
     members = {name: value for name, value in request.items() if isinstance(value, str)}
-    words = entry.words.format_map(_Members(members | {"message": error.message}))
+    try:
+        words = entry.words.format_map(members | {"message": error.message})
+    except KeyError:  # a collection is named by its ARN, too
+        words = error.message
     return Refusal(code, words, 500 if model.is_fault(code) else 400, retry_after=error.retry_after)
-
-
-class _Members(dict[str, str]):
-    """Members of a request; one that it does not have reads as a question mark."""
-
-    def __missing__(self, name: str) -> str:
-        return "?"

@@ -6,11 +6,11 @@ A request arrives here validated against the service model; an answer leaves as 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from kenspeckle import shapes
-from kenspeckle.domain import Collection, Principal, QualityFilter, Scope
+from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Scope, UnindexedFace
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.wire import photographs
@@ -119,14 +119,17 @@ def list_tags_for_resource(service: Service, request: Request) -> Json:
 
 
 def index_faces(service: Service, request: Request) -> Json:
+    most = min(request.get("MaxFaces", MOST_FACES_INDEXED), MOST_FACES_INDEXED)
     answer = service.recognizer.index_faces(
         request["CollectionId"],
         _photograph(service, request, "Image"),
         request.get("ExternalImageId"),
-        max_faces=min(request.get("MaxFaces", MOST_FACES_INDEXED), MOST_FACES_INDEXED),
+        max_faces=most,
         quality=_quality(request, QualityFilter.AUTO),
     )
-    return shapes.index_faces(answer)
+    # A photograph that was indexed before has the faces of then, which may be more.
+    beyond = tuple(UnindexedFace(one.detail, (Reason.EXCEEDS_MAX_FACES,)) for one in answer.records[most:])
+    return shapes.index_faces(replace(answer, records=answer.records[:most], unindexed=(*answer.unindexed, *beyond)))
 
 
 def list_faces(service: Service, request: Request) -> Json:
