@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from kenspeckle.domain import UnsuccessfulFace
+from kenspeckle.domain import UnsuccessfulFace, User
 from kenspeckle.errors import Conflict, IdempotencyMismatch, InvalidValue, UserNotFound
 from kenspeckle.usecases.recognizer import LocalRecognizer
 from kenspeckle.usecases.users import combined
@@ -98,6 +100,22 @@ def test_a_token_answers_the_same_again_and_refuses_other_parameters(service: Lo
     service.disassociate_faces(HOME, "ada", [one])
     assert service.associate_faces(HOME, "ada", [one], token="a") == first
     assert service.get_face(HOME, one).face.user_id is None
+
+
+def test_a_token_sent_several_times_at_once_acts_once(
+    service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = service.parts.catalog.create_user
+
+    def slowly(user: User) -> None:
+        time.sleep(0.05)
+        create(user)
+
+    monkeypatch.setattr(service.parts.catalog, "create_user", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(service.create_user, HOME, "ada", token="t") for _ in range(4)]:
+            done.result()
+    assert [user.user_id for user in service.list_users(HOME).items] == ["ada"]
 
 
 def test_a_search_names_one_of_user_and_face(service: LocalRecognizer) -> None:

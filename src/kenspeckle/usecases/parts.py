@@ -35,6 +35,7 @@ class Parts:
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     digests: DigestLocks = field(default_factory=DigestLocks)
+    tokens: DigestLocks = field(default_factory=DigestLocks)
     scrubber: Scrubber = field(default_factory=Scrubber)
     announcer: Announcer = field(default_factory=Announcer)
 

@@ -201,9 +201,14 @@ class Users:
         )
 
     def _once(self, operation: str, token: str | None, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
-        """Do it, or return the answer that the same token was given before, as JSON-ready data."""
+        """Do it, or return the answer that the same token was given before, as JSON-ready data. Of two requests with
+        a token at once one waits for the other's answer."""
         if token is None:
             return _plain(act())
+        with self.parts.tokens.hold([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
+            return self._first(operation, token, parameters, act)
+
+    def _first(self, operation: str, token: str, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
         fingerprint = hashlib.sha256(orjson.dumps(parameters)).hexdigest()
         now = self.parts.now()
         earlier = self.parts.catalog.recall(operation, token, now)
