@@ -186,6 +186,9 @@ def test_a_shutdown_finishes_what_was_taken_and_takes_nothing_new() -> None:
             assert (answer.status_code, answer.json()["code"]) == (503, "shutting_down")
             assert answer.headers["retry-after"] == "1"
         assert server.client.put("/v1/search", content=photograph("a")).json()["code"] == "shutting_down"
+        wire = server.client.post("/", content=b"{}")
+        assert (wire.status_code, wire.json()["__type"]) == (500, "ThrottlingException")
+        assert (wire.headers["retry-after"], wire.headers["x-amzn-requestid"]) == ("1", wire.headers["x-request-id"])
         assert server.client.get("/healthz").status_code == 200
         assert server.client.get("/metrics").status_code == 200
         server.recognizer.hold.set()

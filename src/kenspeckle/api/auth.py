@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kenspeckle.api import failures
@@ -138,16 +136,5 @@ def _follows_link(values: dict[bytes, list[str]], method: str) -> bool:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
     error = Forbidden(f"{reason} {_OWN_KEY}")
-    state = scope.setdefault("state", {})
-    state[REFUSED] = error.code
-    request_id = state.get("request_id", "")
-    if scope["method"] == "POST" and scope["path"] == "/":  # the Rekognition edge, whose clients read another shape
-        response = Response(
-            orjson.dumps({"__type": "AccessDeniedException", "Message": error.message}),
-            status_code=400,
-            headers={"x-amzn-RequestId": request_id},
-            media_type="application/x-amz-json-1.1",
-        )
-    else:
-        response = failures.of_error(error).response(request_id)
-    await response(scope, receive, send)
+    scope.setdefault("state", {})[REFUSED] = error.code
+    await failures.unseen(error, scope)(scope, receive, send)

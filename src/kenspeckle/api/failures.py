@@ -10,10 +10,12 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
 from kenspeckle import errors
 
 MEDIA_TYPE = "application/problem+json"
+AMAZON_TYPE = "application/x-amz-json-1.1"
 
 STATUSES: dict[type[errors.KenspeckleError], int] = {
     errors.InvalidValue: 422,
@@ -196,6 +198,21 @@ def of_error(error: errors.KenspeckleError) -> Problem:
         headers["www-authenticate"] = 'ApiKey realm="kenspeckle"'
     field = "body" if error.field is None and isinstance(error, _OF_THE_PHOTOGRAPH) else error.field
     return Problem(status, error.code, error.message, field, headers)
+
+
+def unseen(error: errors.KenspeckleError, scope: Scope) -> Response:
+    """The answer to a request that is refused before any edge sees it, in the shape that its client reads."""
+    request_id = str(scope.get("state", {}).get("request_id", ""))
+    problem = of_error(error)
+    if scope["method"] != "POST" or scope["path"] != "/":
+        return problem.response(request_id)
+    busy = isinstance(error, errors.Overloaded)
+    return Response(
+        orjson.dumps({"__type": "ThrottlingException" if busy else "AccessDeniedException", "Message": error.message}),
+        status_code=500 if busy else 400,
+        media_type=AMAZON_TYPE,
+        headers={**(problem.headers or {}), "x-amzn-RequestId": request_id},
+    )
 
 
 def of_http(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:

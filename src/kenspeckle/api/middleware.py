@@ -79,7 +79,7 @@ class Envelope:
         self.metrics.in_flight.inc()
         try:
             if self.life.draining and scope["path"] not in _DURING_SHUTDOWN:
-                await failures.of_error(_draining()).response(request_id)(scope, receive, deliver)
+                await failures.unseen(_draining(), scope)(scope, receive, deliver)
             else:
                 await self.app(scope, receive, deliver)
         except ClientGone:
