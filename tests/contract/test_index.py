@@ -18,8 +18,8 @@ from kenspeckle.domain import Vector
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.index import exact, follow
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.ports import Catalog, Change, Stored
-from tests.catalogs import DIMENSION, Whole, gallery, new_face, person, photo, stored_face, template
+from kenspeckle.ports import Catalog, Stored
+from tests.catalogs import DIMENSION, Whole, gallery, person, stored_face, template
 from tests.fakes import FakeCatalog
 
 FAR = float("inf")
@@ -295,46 +295,6 @@ def test_a_row_that_vanishes_meanwhile_never_matches(indexes: Callable[[Catalog]
     index.search("people", "face", template(5), 1, FAR)
     catalog.victim = "face-5"
     assert names(index.search("people", "face", template(5), 3, FAR)) == brute(every_face(catalog), template(5), 3, FAR)
-
-
-class Counting(FakeCatalog):
-    """Counts what an index reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[int] = []
-        self.asked: list[str] = []
-
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
-        self.read.append(len(rows))
-        return super().stored(collection_id, kind, rows)
-
-    def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
-        self.asked.append("changes")
-        return super().changes(collection_id, since, limit)
-
-    def snapshot(self, collection_id: str, kind: str):  # type: ignore[no-untyped-def]  # as the method it wraps
-        self.asked.append("snapshot")
-        return super().snapshot(collection_id, kind)
-
-
-def test_reads_no_more_than_it_has_to(indexes: Callable[[Catalog], FollowingIndex]) -> None:
-    catalog = Counting()
-    catalog.create_collection(gallery())
-    index = indexes(catalog)
-    faces = [new_face(number) for number in range(500)]
-    catalog.add_faces(photo(1), "x", faces, "v1")
-    assert index.search("people", "face", np.full(DIMENSION, 9, np.float32), 10, 1.0) == []
-    assert not catalog.read
-    assert names(index.search("people", "face", template(7), 10, 0.01)) == ["face-7"]
-    assert catalog.read == [1]
-    index.search("people", "face", template(7), 10, FAR)
-    assert catalog.read[1] < 20
-    assert catalog.asked == ["snapshot"]
-    catalog.add_faces(photo(2), "y", [new_face(1000)], "v1")
-    index.search("people", "face", template(7), 10, 0.01)
-    index.search("people", "face", template(7), 10, 0.01)
-    assert catalog.asked == ["snapshot", "changes"]
 
 
 WRITER = """

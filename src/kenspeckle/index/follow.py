@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,13 +23,18 @@ MOST_CHANGES = 50_000
 TRIES = 5
 """Searches of one question, as long as rows vanish while it is answered."""
 
+IDLE = 3600.0
+"""Seconds without a search after which a gallery goes, once another one needs memory; its next search reads it anew."""
+
 
 @dataclass
 class _Gallery:
-    """Faces or users of a collection as they were at `revision`; None where nothing was read yet."""
+    """Faces or users of a collection as they were at `revision`, None where nothing was read yet; and when they were
+    last asked for."""
 
     index: ExactIndex
     revision: int | None = None
+    searched: float = 0.0
     lock: ReadWriteLock = field(default_factory=ReadWriteLock)
     update: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,11 +43,14 @@ class FollowingIndex:
     """`ports.Index` over `catalog`, for templates of `dimension` components. Galleries are read when first searched.
 
     A search of a large gallery runs on up to `threads` threads, its own among them; None: as many as there are cores.
-    Searches at the same time share the others."""
+    Searches at the same time share the others. `clock` gives seconds and never goes back."""
 
-    def __init__(self, catalog: Catalog, dimension: int, threads: int | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, dimension: int, threads: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._catalog = catalog
         self._dimension = dimension
+        self._clock = clock
         self._scanners = Scanners(dimension, _cores() if threads is None else threads)
         self._galleries: dict[tuple[str, str], _Gallery] = {}
         self._lock = threading.Lock()
@@ -102,16 +112,25 @@ class FollowingIndex:
     def _ready(self, collection_id: str, kind: str) -> _Gallery:
         """The gallery at the newest revision or a later one."""
         want = self._catalog.revision(collection_id)
-        with self._lock:
-            gallery = self._galleries.get((collection_id, kind))
-            if gallery is None:
-                gallery = self._galleries[collection_id, kind] = _Gallery(ExactIndex(self._scanners))
+        gallery = self._gallery(collection_id, kind)
         seen = gallery.revision
         if seen != want:
             with gallery.update:
                 if gallery.revision != seen:  # while this thread waited for its turn, another one has done the work
                     want = self._catalog.revision(collection_id)
                 self._follow(gallery, collection_id, kind, want)
+        return gallery
+
+    def _gallery(self, collection_id: str, kind: str) -> _Gallery:
+        """The gallery that there is, or a new one, for which those go that nobody has searched for long."""
+        now = self._clock()
+        with self._lock:
+            gallery = self._galleries.get((collection_id, kind))
+            if gallery is None:
+                for key in [key for key, one in self._galleries.items() if now - one.searched > IDLE]:
+                    del self._galleries[key]
+                gallery = self._galleries[collection_id, kind] = _Gallery(ExactIndex(self._scanners))
+            gallery.searched = now
         return gallery
 
     def _follow(self, gallery: _Gallery, collection_id: str, kind: str, want: int) -> None:
