@@ -83,6 +83,18 @@ def test_one_face_with_its_photograph(console: Console, two: str) -> None:
     expect(console.page.locator(".grid > li")).to_have_count(2)
 
 
+def test_no_box_on_a_newer_photograph_of_the_name(console: Console, api: httpx.Client) -> None:
+    crowds = [("Crowd", pictures.crowd(shade=shade)) for shade in (1, 0.9, 0.8)]
+    stock(api, "newer", *crowds, ("Crowd", pictures.grace()))
+    faces = api.get("/v1/collections/newer/faces?limit=1000").json()["Faces"]
+    assert len(faces) > 101
+    # The last of the first hundred, which are all that the page asks for, is not on the newest photograph.
+    console.open(f"face/newer/{faces[99]['FaceId']}")
+    expect(console.heading("Crowd")).to_be_visible()
+    expect(console.page.get_by_text("Its photograph can’t be shown: 100 faces or more have its name")).to_be_visible()
+    expect(console.page.locator(".photo")).to_have_count(0)
+
+
 def test_deletion_asks_and_gives_a_receipt(console: Console, api: httpx.Client, two: str, tmp_path: Path) -> None:
     console.open("gallery", two)
     console.page.get_by_label("Choose the face of Grace Hopper").check()

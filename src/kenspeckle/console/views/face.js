@@ -53,8 +53,10 @@ function picture({ collection, face, detail, name, siblings, signal }) {
   const room = h("div", { class: "stage" }, h("div", { class: "portrait" }, thumbnail(collection, face.FaceId, name)));
   // The image route gives the newest photograph of a name; only if that is this face's does the box belong on it.
   if (!face.ExternalImageId) return room;
-  if (siblings.at(-1)?.ImageId !== face.ImageId) {
-    room.append(h("p", { class: "fine" }, "Its photograph can’t be shown: a newer one has the same name."));
+  const unknown = siblings.length === SIBLINGS; // there may be more, and the newest among them
+  if (unknown || siblings.at(-1)?.ImageId !== face.ImageId) {
+    const why = unknown ? `${SIBLINGS} faces or more have its name, and another may be the newest` : "a newer one has the same name";
+    room.append(h("p", { class: "fine" }, `Its photograph can’t be shown: ${why}.`));
     return room;
   }
   storedPhotograph(collection, face.ExternalImageId, signal).then(({ blob, metadata }) => {
