@@ -49,11 +49,12 @@ def port() -> Iterator[int]:
 def test_an_address_that_answers_nothing_leaves_time_for_the_next(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrier, "ADDRESS_SECONDS", 0.3)
 
-    async def sent() -> Any:
-        async def both(*_: Any, **__: Any) -> Any:
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in ("127.0.0.2", "127.0.0.1")]
+    def both(*_: Any, **__: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in ("127.0.0.2", "127.0.0.1")]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+
+    async def sent() -> Any:
         one = Carrier(Reach.parse("127.0.0.0/8"), 5.0, "test")
         try:
             return await one.carry(f"http://two.example.org:{port}/", {}, b"{}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +14,7 @@ import httpx
 
 from kenspeckle.domain import Sent
 from kenspeckle.posting.addresses import Reach
+from kenspeckle.posting.names import Names
 
 MOST_ANSWER = 16 * 1024
 """Bytes of an answer that are read, so that the connection can be used again; nothing in it matters to us."""
@@ -23,6 +22,8 @@ IDLE_SECONDS = 30.0
 
 ADDRESS_SECONDS = 4.0
 """Longest wait for one of several addresses of a name."""
+NAME_SHARE = 2 / 3
+"""Of a message's time for looking up the name: a second name server is asked in it, and some is left to send."""
 
 
 class Refused(Exception):
@@ -35,13 +36,14 @@ class Carrier:
     def __init__(self, reach: Reach, seconds: float, software: str) -> None:
         self._seconds = seconds
         self._software = software
+        names = Names(NAME_SHARE * seconds)
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=httpx.create_ssl_context(trust_env=True) if scheme == "https" else None,
                 max_connections=None,  # who sends bounds that; one that waited for another's would not be independent
                 max_keepalive_connections=20,
                 keepalive_expiry=IDLE_SECONDS,
-                network_backend=_Checked(reach, tls=scheme == "https"),
+                network_backend=_Checked(reach, names, tls=scheme == "https"),
             )
             for scheme in ("https", "http")
         }
@@ -87,8 +89,9 @@ class _Checked(httpcore.AsyncNetworkBackend):
     """Resolves a name once, checks every address, and connects to one that was checked: a name that leads elsewhere a
     moment later (DNS rebinding) leads nowhere."""
 
-    def __init__(self, reach: Reach, *, tls: bool) -> None:
+    def __init__(self, reach: Reach, names: Names, *, tls: bool) -> None:
         self._reach = reach
+        self._names = names
         self._tls = tls
         self._inner = httpcore.AnyIOBackend()
 
@@ -100,12 +103,10 @@ class _Checked(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise Refused(f"the name '{host[:80]}' leads nowhere") from error
-        addresses = list(dict.fromkeys(ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found))
+            addresses = await self._names.addresses(host, port)
+        except TimeoutError:
+            raise Refused(f"no name server said in time where '{host[:80]}' leads") from None
         # One address that may not be reached spoils the name: an honest one has no use for it.
         for address in addresses:
             why = self._reach.refusal(host, address, tls=self._tls)

@@ -34,8 +34,6 @@ LOOK_SECONDS = 1.0
 """How often it looks for what other processes have put into the outbox, and for what is due again."""
 AT_ONCE = 4
 """Messages on their way to one endpoint; to one that fails, one."""
-LOOK_UPS = 64
-"""Names that are looked up at once: more than there are endpoints."""
 LEASE_SECONDS = 30.0
 """Beyond an attempt's own time: so long a message is left to the process that claimed it."""
 GRACE_SECONDS = 2.0
@@ -103,8 +101,6 @@ class Courier:
     async def _run(self) -> None:
         who.acting(who.Who(who.SERVICE))
         self._loop = asyncio.get_running_loop()
-        # Names are looked up in threads, and a name server that is away holds one for half a minute.
-        self._loop.set_default_executor(ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="courier-names"))
         carrier = self._make_carrier()
         next_round = 0.0
         while not self._closing.is_set():
