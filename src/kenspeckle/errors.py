@@ -168,6 +168,12 @@ class StorageUnavailable(KenspeckleError):
     code = "storage_unavailable"
 
 
+TEMPLATES_DIFFER = (
+    "Templates of the collection differ in length: the catalog is damaged. `kenspeckle doctor` says more."
+)
+"""What StorageUnavailable says wherever such templates meet."""
+
+
 class RecognizerUnavailable(KenspeckleError):
     """The service that recognizes for this one does not answer, or refuses it; the log says which right it lacks."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from kenspeckle.catalog.look import Look
 from kenspeckle.cli.instance import opened as instance
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
-from tests.moving.galleries import digest, face_id, opened, photograph
+from tests.moving.galleries import digest, face_id, make, opened, photograph
 
 
 @contextmanager
@@ -135,6 +136,47 @@ def test_a_damaged_photograph_among_many_is_found_by_a_thorough_look(
     assert f"{PEOPLE - 1} photographs" in report.the("photograph_damaged")["what"]
 
 
+def test_photographs_out_of_reach_are_not_called_damaged(
+    doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KENSPECKLE_IMAGES_URL", "s3://photographs")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "nothing")
+    report = doctor(data)
+    assert report.codes["photographs"] == {"images_no_access"}
+    assert "'photographs' can't be reached" in report.the("images_no_access")["what"]
+
+
+def test_photographs_that_are_moved_while_it_looks(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that a folder lists may be gone when it is looked at: a service is at work."""
+    staged = data / "images" / "staged" / f"{digest(4)}.{'1' * 16}"
+    picture(data, 4).rename(staged)
+    scandir = os.scandir
+
+    def after(path: Path) -> Iterator[os.DirEntry[str]]:
+        entries = list(scandir(path))
+        if Path(path) == staged.parent and staged.exists():
+            staged.rename(picture(data, 4))
+        if Path(path) == data and (data / "restoring").exists():
+            (data / "restoring").rmdir()
+        return iter(entries)
+
+    (data / "restoring").mkdir()
+    monkeypatch.setattr(os, "scandir", after)
+    report = doctor(data)
+    assert "images_no_access" not in report.codes.get("photographs", set())
+    assert not report.findings("not_examined")
+
+
+def test_counts_of_one(doctor: Doctor, data: Path, tmp_path: Path) -> None:
+    folder = make(tmp_path / "one", [0])
+    summaries = {check["check"]: check["summary"] for check in doctor(folder).json["checks"]}
+    assert summaries["collections"] == "1 with 1 face"
+    assert summaries["index"] == "own templates of 1 face searched"
+    assert not re.search(r"\b1 [a-z ]*(faces|files|rows|collections|endpoints|messages|keys)\b", str(summaries))
+
+
 def test_templates(doctor: Doctor, data: Path) -> None:
     wrong = (np.full(128, np.nan, np.float32), np.zeros(128, np.float32), np.full(128, np.inf, np.float32))
     with sql(data) as connection:
@@ -234,6 +276,15 @@ def test_folder_and_files_that_others_may_read(doctor: Doctor, data: Path) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_remedy_can_be_pasted_where_names_have_spaces(doctor: Doctor, tmp_path: Path) -> None:
+    folder = make(tmp_path / "my data", range(2))
+    (folder / "restoring").mkdir()
+    folder.chmod(0o755)
+    report = doctor(folder)
+    assert report.the("restore_left_over")["mend"] == f"rm -r '{folder}/restoring'"
+    assert report.the("folder_open")["mend"] == f"chmod 700 '{folder}'"
+
+
 def test_files_of_another_user(doctor: Doctor, data: Path) -> None:
     os.chown(data / "kenspeckle.db", 65534, 65534)
     assert doctor(data).codes["folder"] == {"files_of_others"}

@@ -32,6 +32,8 @@ USER: Final = "template of user"
 THUMBNAIL: Final = "thumbnail of face"
 ORIGINAL: Final = "digest of image"
 """Kinds of what is encrypted; with an id they say what a ciphertext is of."""
+KINDS: Final = {"face": FACE, "user": USER}
+"""Of templates, by what has them."""
 _PHOTOGRAPH: Final = "photograph"
 
 

@@ -91,7 +91,8 @@ def _faces(connection: Connection, collection_row: int, collection_id: str, cont
         record = FaceRecord(face, rows.detail(face, detail))
         image = rows.image(collection_id, one[_IMAGE_AT:], content)
         thumbnail = None if jpeg is None else content.open(bytes(jpeg), THUMBNAIL, face.face_id)
-        yield DumpedFace(image, record, rows.vector(content.open(template, FACE, face.face_id)), thumbnail)
+        vector = rows.vector(content.open(template, FACE, face.face_id), f"the face {face.face_id}")
+        yield DumpedFace(image, record, vector, thumbnail)
 
 
 def _paged(connection: Connection, statement: Any, collection_row: int) -> Iterator[Any]:

@@ -70,7 +70,10 @@ class Erasing(Part):
                         connection.execute(delete(users).where(users.c.row == user.row))
                         continue
                     members = fetch(connection, _MEMBERS, {"user": user.row})
-                    left = [rows.vector(content.open(template, FACE, face_id)) for face_id, template in members]
+                    left = [
+                        rows.vector(content.open(template, FACE, face_id), f"the face {face_id}")
+                        for face_id, template in members
+                    ]
                     set_template(connection, user, len(left), combine(left) if left else None, content)
             if changed or leaving is not None:
                 record(

@@ -124,7 +124,7 @@ class Faces(Part):
             raise no_face(face_id)
         face = rows.face(collection_id, found[0])
         template = self.ring.of(row).open(found[0][-1], FACE, face_id)
-        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(template)
+        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(template, f"the face {face_id}")
 
     def faces(
         self,

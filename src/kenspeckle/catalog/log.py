@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -12,15 +13,13 @@ import numpy as np
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.cipher import FACE, USER, Content
+from kenspeckle.catalog.cipher import KINDS, Content
 from kenspeckle.catalog.connection import each, fetch
 from kenspeckle.catalog.part import Part, no_collection
 from kenspeckle.catalog.tables import changes, collections, faces, images, users
 from kenspeckle.domain import Vector
-from kenspeckle.errors import StorageUnavailable
+from kenspeckle.errors import TEMPLATES_DIFFER, StorageUnavailable
 from kenspeckle.ports import Change, Stored
-
-_KINDS = {"face": FACE, "user": USER}
 
 BATCH = 10_000
 """Templates a batch of a snapshot: 5 MB at 128-D."""
@@ -190,7 +189,7 @@ class Log(Part):
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
-            content, of = self.ring.of(collection_row), _KINDS[kind]
+            content, of = self.ring.of(collection_row), KINDS[kind]
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
             while found := fetch(connection, _BATCH[kind], values):
                 numbers, templates, names = zip(*found, strict=True)
@@ -235,12 +234,13 @@ class Log(Part):
 
 
 def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
-    return rows.vector(content.open(template, _KINDS[kind], name))
+    return rows.vector(content.open(template, KINDS[kind], name), f"the {kind} {name}")
 
 
 def _stacked(templates: Sequence[bytes]) -> Vector:
     """(n, dimension) of n packed templates."""
-    packed = b"".join(templates)
-    if len(packed) != len(templates) * len(templates[0]):
-        raise StorageUnavailable("Templates of one collection differ in length: the catalog is damaged.")
-    return np.frombuffer(packed, dtype="<f4").reshape(len(templates), -1)
+    with suppress(TypeError, ValueError):  # of what is no template at all
+        packed = b"".join(templates)
+        if len(packed) == len(templates) * len(templates[0]):
+            return np.frombuffer(packed, dtype="<f4").reshape(len(templates), -1)
+    raise StorageUnavailable(TEMPLATES_DIFFER)

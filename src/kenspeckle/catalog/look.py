@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, create_engine, event, func, select
 from sqlalchemy.pool import QueuePool
 
 from kenspeckle.catalog import rows, schema, sqlite
-from kenspeckle.catalog.cipher import FACE
+from kenspeckle.catalog.cipher import FACE, KINDS, USER
 from kenspeckle.catalog.connection import Database
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.ring import Ring
@@ -46,13 +47,15 @@ _ROWS = {
     table.name: select(func.count()).select_from(table).where(table.c.collection_row == bindparam("collection_row"))
     for table in (faces, users, images)
 }
-_TEMPLATES = (
-    select(faces.c.row, faces.c.face_id, faces.c.collection_row, faces.c.template)
-    .join(collections, collections.c.row == faces.c.collection_row)
-    .where(collections.c.collection_id == bindparam("collection_id"), faces.c.row > bindparam("after"))
-    .order_by(faces.c.row)
+_TEMPLATES = {
+    kind: select(table.c.row, name, table.c.collection_row, table.c.template)
+    .join(collections, collections.c.row == table.c.collection_row)
+    .where(collections.c.collection_id == bindparam("collection_id"), table.c.row > bindparam("after"))
+    .where(table.c.template.is_not(None))
+    .order_by(table.c.row)
     .limit(BATCH)
-)
+    for kind, table, name in ((FACE, faces, faces.c.face_id), (USER, users, users.c.user_id))
+}
 _LOGGED = select(func.max(changes.c.revision)).where(changes.c.collection_row == bindparam("collection_row"))
 _PHOTOGRAPHS = (
     select(images.c.row, images.c.digest, images.c.key, collections.c.collection_id)
@@ -158,15 +161,16 @@ class Look:
             logged = int(connection.execute(_LOGGED, here).scalar_one() or 0)
             return Gallery(name, pack, contract, revision, dict(zip(_ROWS, counted, strict=True)), real, logged)
 
-    def templates(self, collection_id: str) -> Iterator[tuple[str, Vector]]:
-        """Every face and its template, as it is stored; decrypted where it is encrypted."""
-        after = 0
+    def templates(self, collection_id: str, kind: str) -> Iterator[tuple[str, Vector]]:
+        """Every face, or user that has faces, and its template as it is stored; decrypted where it is encrypted, empty
+        where it is none."""
+        after, of = 0, KINDS[kind]
         with self._reading() as connection:
-            while found := connection.execute(_TEMPLATES, {"collection_id": collection_id, "after": after}).all():
+            while found := connection.execute(_TEMPLATES[of], {"collection_id": collection_id, "after": after}).all():
                 after = found[-1][0]
                 content = self.catalog.ring.of(found[0].collection_row)
-                for _, face_id, _, packed in found:
-                    yield face_id, rows.vector(content.open(packed, FACE, face_id))
+                for _, one, _, packed in found:
+                    yield one, _template(content.open(packed, of, one))
 
     def photographs(self) -> Iterator[Kept]:
         """Every photograph that is kept, as often as it is indexed."""
@@ -194,6 +198,13 @@ class Look:
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return self.catalog.database.read()
+
+
+def _template(packed: bytes) -> Vector:
+    try:
+        return rows.vector(packed, "a template")
+    except StorageUnavailable:
+        return np.empty(0, np.float32)
 
 
 def sqlite_log(path: Path) -> Path:

@@ -13,6 +13,7 @@ from kenspeckle.catalog.tables import faces, images, users
 from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
 from kenspeckle.errors import StorageUnavailable
 
+P = TypeVar("P", str, bytes)
 T = TypeVar("T")
 
 FACE = (
@@ -106,8 +107,12 @@ def packed_vector(vector: Vector) -> bytes:
     return np.ascontiguousarray(vector, dtype="<f4").tobytes()
 
 
-def vector(packed: bytes) -> Vector:
-    """A read-only view of the bytes, (dimension,) float32."""
+def vector(packed: bytes, what: str) -> Vector:
+    """A read-only view of the bytes, (dimension,) float32; `what` it is the template of. Raises StorageUnavailable."""
+    return _read(_unpacked, packed, what)
+
+
+def _unpacked(packed: bytes) -> Vector:
     return np.frombuffer(packed, dtype="<f4")
 
 
@@ -115,8 +120,8 @@ def packed_mapping(mapping: Mapping[str, str]) -> str:
     return orjson.dumps(dict(mapping)).decode()
 
 
-def _read(read: Callable[[str], T], packed: str, what: str) -> T:
-    """What a text of the database says; one that can't be read is damage. Raises StorageUnavailable."""
+def _read(read: Callable[[P], T], packed: P, what: str) -> T:
+    """What a value of the database says; one that can't be read is damage. Raises StorageUnavailable."""
     try:
         return read(packed)
     except (ValueError, TypeError) as error:

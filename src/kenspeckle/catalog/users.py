@@ -59,7 +59,8 @@ class Users(Part):
             found = _user(connection, row, user_id)
         if found.template is None:
             return rows.user(collection_id, found), None
-        return rows.user(collection_id, found), rows.vector(self.ring.of(row).open(found.template, USER, user_id))
+        template = self.ring.of(row).open(found.template, USER, user_id)
+        return rows.user(collection_id, found), rows.vector(template, f"the user {user_id}")
 
     def users(self, collection_id: str, limit: int, cursor: str | None) -> Page[User]:
         bound = ("users", collection_id)
@@ -74,7 +75,10 @@ class Users(Part):
             row = collection_row(connection, collection_id)
             found = connection.execute(_TEMPLATES, {"user": user_row(connection, row, user_id)}).all()
         content = self.ring.of(row)
-        return tuple((face_id, rows.vector(content.open(template, FACE, face_id))) for face_id, template in found)
+        return tuple(
+            (face_id, rows.vector(content.open(template, FACE, face_id), f"the face {face_id}"))
+            for face_id, template in found
+        )
 
     def link_faces(
         self,

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.counts import plural
 
 app = typer.Typer(help="The audit trail: who did what with whose faces.", no_args_is_help=True)
 
@@ -96,7 +95,6 @@ def export(
     import sys
 
     import orjson
-
     from kenspeckle.cli import output
     from kenspeckle.cli.instance import opened
     from kenspeckle.usecases import trail

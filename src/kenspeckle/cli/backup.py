@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
-
 from kenspeckle.cli import moved, options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, CommandFailed, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Collection

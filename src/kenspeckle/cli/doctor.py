@@ -14,6 +14,7 @@ import typer
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import DEBUG, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.output import PIPE_WIDTH
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.doctor.findings import Examined, Finding
@@ -103,7 +104,7 @@ def _show(seen: list[Examined]) -> None:
     faults = sum(1 for one in seen for finding in one.findings if finding.severity == "fault")
     warnings = sum(1 for one in seen for finding in one.findings if finding.severity == "warning")
     if faults or warnings:
-        say(f"{_counted(faults, 'fault')}, {_counted(warnings, 'warning')}.", "red" if faults else "yellow")
+        say(f"{plural(faults, 'fault')}, {plural(warnings, 'warning')}.", "red" if faults else "yellow")
     else:
         say("Nothing needs action.", "green")
 
@@ -130,7 +131,3 @@ def _explain(finding: Finding) -> None:
     ):
         if text:
             say(textwrap.fill(text, width, initial_indent=INDENT + first, subsequent_indent=INDENT), style)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Erasure
@@ -43,7 +42,6 @@ def erase(
     needed older states of the database; the service then finishes by itself.
     """
     import orjson
-
     from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.target import opened

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, CommandFailed, printable, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.cli.enrolment import Enrolment, Outcome, Tally

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 app = typer.Typer(help="Receipts of erasure.", no_args_is_help=True)
 
@@ -31,7 +30,6 @@ def verify(
 ) -> None:
     """Check that a receipt was signed by the service and not changed since. Exit code 1 if not."""
     import orjson
-
     from kenspeckle.cli import output
     from kenspeckle.errors import InvalidValue
     from kenspeckle.usecases import receipts

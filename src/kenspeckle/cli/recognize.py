@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.cli.target import Target

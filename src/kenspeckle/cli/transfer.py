@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
 from kenspeckle.cli import options
 from kenspeckle.cli.backup import opened_file, software
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.catalog.sql import SqlCatalog

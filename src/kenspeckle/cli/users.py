@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 app = typer.Typer(help="Users: several faces of one person under one id.", no_args_is_help=True)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, reported
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.cli.drop.run import Run

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
+from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Webhook

@@ -8,7 +8,7 @@ from pathlib import Path
 from kenspeckle.catalog.backup import file_of
 from kenspeckle.catalog.look import sqlite_log
 from kenspeckle.catalog.schema import VERSIONS
-from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
 
@@ -50,7 +50,7 @@ def _there(file: Path, patient: Patient, found: Examined) -> bool:
         _absent(file, patient, found)
         return False
     except OSError as error:
-        found.fault("database_no_access", f"{file} can't be read: {error.strerror}.", _ALL, f"ls -l {file}")
+        found.fault("database_no_access", f"{file} can't be read: {error.strerror}.", _ALL, on("ls -l", file))
         found.summary = "can't be read"
         return False
     if state.st_mode & 0o077:
@@ -59,7 +59,7 @@ def _there(file: Path, patient: Patient, found: Examined) -> bool:
             "database_open",
             f"{file} can be read by others ({mode:o}).",
             "Whoever has this file has every face in it.",
-            f"chmod 600 {file}*",
+            on("chmod 600", file) + "*",
         )
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
@@ -12,7 +13,7 @@ NAMED = 5
 def check(patient: Patient, found: Examined) -> None:
     catalog, settings = patient.catalog.catalog, patient.settings
     now = catalog.encryption()
-    found.summary = f"{len(now.encrypted):,} collections encrypted, {len(now.plain):,} not"
+    found.summary = f"{plural(len(now.encrypted), 'collection')} encrypted, {len(now.plain):,} not"
     if now.halfway:
         name, state = now.halfway[0]
         command = "kenspeckle decrypt" if state == "decrypting" else "kenspeckle encrypt"
@@ -45,7 +46,7 @@ def check(patient: Patient, found: Examined) -> None:
     if lost:
         found.fault(
             "collection_key_lost",
-            f"{len(lost):,} collections can't be decrypted: {lost[0][1]}",
+            f"{plural(len(lost), 'collection')} can't be decrypted: {lost[0][1]}",
             "No face of them is found, and nothing of them can be shown.",
             "Give the right master key; or kenspeckle restore BACKUP --keyring FILE --replace",
         )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from kenspeckle.errors import KenspeckleError
@@ -92,3 +94,8 @@ class Examined:
             "summary": self.summary,
             "findings": [one.described() for one in self.findings],
         }
+
+
+def on(command: str, place: Path) -> str:
+    """The command with this path, to be pasted into a shell."""
+    return f"{command} {quote(str(place))}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from contextlib import suppress
 from pathlib import Path
 
-from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.usecases.restore import STAGING
 
@@ -25,7 +26,12 @@ def check(patient: Patient, found: Examined) -> None:
         _absent(folder, found)
         return
     except OSError as error:
-        found.fault("folder_unreadable", f"{folder} can't be looked at: {error.strerror}.", _OURS, f"ls -ld {folder}")
+        found.fault(
+            "folder_unreadable",
+            f"{folder} can't be looked at: {error.strerror}.",
+            _OURS,
+            on("ls -ld", folder),
+        )
         return
     if not stat.S_ISDIR(state.st_mode):
         found.fault("folder_is_no_folder", f"{folder} is no folder.", _OURS, "Name a folder by KENSPECKLE_DATA_DIR.")
@@ -37,7 +43,7 @@ def check(patient: Patient, found: Examined) -> None:
             "folder_no_access",
             f"{folder} belongs to {owner}; {_user(os.geteuid())} may not read and write there.",
             _OURS,
-            f"Run this and the service as {owner}, or: chown -R {_user(os.geteuid())} {folder}",
+            f"Run this and the service as {owner}, or: " + on(f"chown -R {_user(os.geteuid())}", folder),
         )
         return
     _inside(folder, state.st_uid, owner, found)
@@ -56,29 +62,29 @@ def _absent(folder: Path, found: Examined) -> None:
             "folder_can_not_be_made",
             f"{folder} is not there, and {_user(os.geteuid())} may not make it in {above}.",
             _OURS,
-            f"install -d -m 700 -o {_user(os.geteuid())} {folder}",
+            on(f"install -d -m 700 -o {_user(os.geteuid())}", folder),
         )
 
 
 def _modes(folder: Path, state: os.stat_result, owner: str, found: Examined) -> None:
     if state.st_mode & 0o077:
         mode = stat.S_IMODE(state.st_mode)
-        found.warn("folder_open", f"{folder} can be entered by others ({mode:o}).", _CLOSED, f"chmod 700 {folder}")
+        found.warn("folder_open", f"{folder} can be entered by others ({mode:o}).", _CLOSED, on("chmod 700", folder))
 
 
 def _inside(folder: Path, uid: int, owner: str, found: Examined) -> None:
     foreign: list[str] = []
     aside: list[str] = []
     for entry in sorted(os.scandir(folder), key=lambda one: one.name):
-        state = entry.stat(follow_symlinks=False)
-        if state.st_uid != uid:
-            foreign.append(entry.name)
+        with suppress(FileNotFoundError):  # removed meanwhile by who works here
+            if entry.stat(follow_symlinks=False).st_uid != uid:
+                foreign.append(entry.name)
         if entry.name == STAGING:
             found.note(
                 "restore_left_over",
                 f"A restore was interrupted and left {folder / STAGING}.",
                 "It is a copy of biometric data that nothing uses.",
-                f"rm -r {folder / STAGING}",
+                on("rm -r", folder / STAGING),
             )
         elif entry.name.startswith(ASIDE):
             aside.append(entry.name)
@@ -87,14 +93,16 @@ def _inside(folder: Path, uid: int, owner: str, found: Examined) -> None:
             "files_of_others",
             f"Not all of it belongs to {owner}: {_some(foreign)}.",
             "A command was run as another user; the service may not be able to write these.",
-            f"chown -R {owner} {folder}",
+            on(f"chown -R {owner}", folder),
         )
     if aside:
         found.note(
             "restore_kept_aside",
             f"What was here before a restore is kept: {_some(aside)}.",
             "Who was erased since is still in it.",
-            f"rm -r {folder / aside[0]}" + ("" if len(aside) == 1 else " (and the others)") + ", once it is not needed",
+            on("rm -r", folder / aside[0])
+            + ("" if len(aside) == 1 else " (and the others)")
+            + ", once it is not needed",
         )
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 import numpy as np
 
 from kenspeckle.catalog.look import Gallery
+from kenspeckle.counts import plural
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import SAMPLE, SAMPLE_THOROUGH, Patient
@@ -21,6 +22,12 @@ NAMED = 5
 STEP = 1000
 
 _ANEW = "kenspeckle export {0} {0}.tar --images, kenspeckle collections delete {0}, kenspeckle import {0}.tar"
+
+_MADE_ANEW = {
+    "face": "kenspeckle faces delete FACE --collection {0}, then index their photographs again; one that shows others "
+    "too has to go before: kenspeckle erase --image KEY --collection {0}",
+    "user": "kenspeckle users delete USER --collection {0} (its faces stay), then create it and associate them again",
+}
 
 
 def check_collections(patient: Patient, found: Examined) -> None:
@@ -35,13 +42,13 @@ def check_collections(patient: Patient, found: Examined) -> None:
             faces += gallery.rows["faces"]
             _counters(gallery, found)
             _pack(gallery, patient, found)
-    found.summary = f"{collections:,} with {faces:,} faces"
+    found.summary = f"{collections:,} with {plural(faces, 'face')}"
 
 
 def _counters(gallery: Gallery, found: Examined) -> None:
     name = gallery.collection_id
     wrong = [
-        f"{gallery.counted[what]:,} {what} counted and {gallery.rows[what]:,} there"
+        f"{plural(gallery.counted[what], what.removesuffix('s'))} counted and {gallery.rows[what]:,} there"
         for what in gallery.rows
         if gallery.rows[what] != gallery.counted[what]
     ]
@@ -80,25 +87,31 @@ def check_templates(patient: Patient, found: Examined) -> None:
     """Every template is finite, not zero, and has as many components as the collection's pack."""
     total = 0
     for gallery in _galleries(patient):
-        dimension = _dimension(gallery)
-        bad: list[str] = []
-        name = gallery.collection_id
-        with found.guarded("collection_unreadable", f"Faces of '{name}': ", _LOST, RESTORE):
-            for number, (face_id, template) in enumerate(patient.catalog.templates(name), 1):
-                total += 1
-                if number % STEP == 0:
-                    patient.told("templates", number, gallery.rows["faces"])
-                if not _right(template, dimension):
-                    bad.append(face_id)
-        if bad:
-            shown = ", ".join(bad[:NAMED]) + (f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else "")
-            found.fault(
-                "template_damaged",
-                f"Templates of {len(bad):,} faces of '{name}' are not {dimension} finite numbers: {shown}.",
-                "These faces are never found, or end every search with an error.",
-                f"kenspeckle faces delete FACE --collection {name}, then index their photographs again",
-            )
+        for kind in ("face", "user"):
+            total += _templates(gallery, kind, patient, found)
     found.summary = f"{total:,} read"
+
+
+def _templates(gallery: Gallery, kind: str, patient: Patient, found: Examined) -> int:
+    """How many were read of one kind."""
+    dimension, name = _dimension(gallery), gallery.collection_id
+    number, bad = 0, list[str]()
+    with found.guarded("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
+        for number, (one, template) in enumerate(patient.catalog.templates(name, kind), 1):
+            if number % STEP == 0:
+                patient.told("templates", number, gallery.rows[f"{kind}s"])
+            if not _right(template, dimension):
+                bad.append(one)
+    if bad:
+        numbers = f"{dimension} finite numbers" if dimension else "finite numbers"
+        shown = ", ".join(bad[:NAMED]) + (f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else "")
+        found.fault(
+            "template_damaged",
+            f"Templates of {plural(len(bad), kind)} of '{name}' are not {numbers}: {shown}.",
+            f"These {kind}s are never found, or end every search with an error.",
+            _MADE_ANEW[kind].format(name),
+        )
+    return number
 
 
 def _right(template: np.ndarray[tuple[int, ...], np.dtype[np.float32]], dimension: int | None) -> bool:
@@ -124,11 +137,12 @@ def check_index(patient: Patient, found: Examined) -> None:
         if lost:
             found.fault(
                 "index_disagrees",
-                f"{len(lost):,} of {count:,} faces of '{name}' do not find themselves: {', '.join(lost[:NAMED])}.",
+                f"Not found by their own templates: {len(lost):,} of {plural(count, 'face')} of '{name}': "
+                f"{', '.join(lost[:NAMED])}.",
                 "A search misses them.",
                 "Restart the service, which builds the index anew; if this stays, it is worth a bug report",
             )
-    found.summary = f"{asked:,} faces asked for themselves"
+    found.summary = f"own templates of {plural(asked, 'face')} searched"
 
 
 def _lost(patient: Patient, gallery: Gallery, dimension: int) -> tuple[list[str], int]:
@@ -137,7 +151,7 @@ def _lost(patient: Patient, gallery: Gallery, dimension: int) -> tuple[list[str]
     stride = max(1, total // (SAMPLE_THOROUGH if patient.thorough else SAMPLE))
     lost, asked = [], 0
     with closing(FollowingIndex(patient.catalog.catalog, dimension)) as index:
-        for number, (face_id, template) in enumerate(patient.catalog.templates(name)):
+        for number, (face_id, template) in enumerate(patient.catalog.templates(name, "face")):
             if number % stride or not _right(template, dimension):
                 continue
             asked += 1

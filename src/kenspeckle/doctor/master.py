@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 
 from kenspeckle.audit import PURPOSE, is_sealed
-from kenspeckle.doctor.findings import Examined
+from kenspeckle.counts import plural
+from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases import trail
@@ -25,14 +26,14 @@ def check_key(patient: Patient, found: Examined) -> None:
             _absent(patient, found)
             return
         except OSError as error:
-            found.fault("key_unreadable", f"{file} can't be read: {error.strerror}.", _NEEDED, f"ls -l {file}")
+            found.fault("key_unreadable", f"{file} can't be read: {error.strerror}.", _NEEDED, on("ls -l", file))
             return
         if mode & 0o077:
             found.warn(
                 "key_open",
                 f"The master key can be read by others ({mode:o}).",
                 "Whoever has it can seal a forged audit trail.",
-                f"chmod 600 {file}",
+                on("chmod 600", file),
             )
     try:
         derived = patient.master.derive(PURPOSE)
@@ -80,7 +81,7 @@ def _pairs(patient: Patient, found: Examined) -> None:
     if lost:
         found.fault(
             "pair_lost",
-            f"The secrets of {len(lost):,} AWS pairs can't be decrypted: {', '.join(lost[:SHOWN])}.",
+            f"Secrets of {plural(len(lost), 'AWS pair')} can't be decrypted: {', '.join(lost[:SHOWN])}.",
             "Every request that they sign is refused.",
             f"{_back(patient)}; or kenspeckle keys rotate {lost[0]}",
         )
@@ -113,5 +114,10 @@ def check_trail(patient: Patient, found: Examined) -> None:
         )
     rest = len(verified.findings) - SHOWN + verified.more
     if rest > 0:
-        found.note("trail_broken_more", f"{rest:,} more rows are not right.", "As above.", "kenspeckle audit verify")
-    found.summary = f"{verified.rows:,} rows, " + ("all sound" if verified.sound else "not sound")
+        found.note(
+            "trail_broken_more",
+            f"Not right either: {plural(rest, 'more row')}.",
+            "As above.",
+            "kenspeckle audit verify",
+        )
+    found.summary = f"{plural(verified.rows, 'row')}, " + ("all sound" if verified.sound else "not sound")

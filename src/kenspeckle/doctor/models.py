@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import SettingError
@@ -24,4 +25,6 @@ def check(patient: Patient, found: Examined) -> None:
                 f"kenspeckle models pull {settings.pack}",
             )
     wrong = sum(map(bool, problems.values()))
-    found.summary = f"pack {settings.pack}, " + (f"{wrong} files wrong" if wrong else f"{len(problems)} files right")
+    found.summary = f"pack {settings.pack}, " + (
+        f"{plural(wrong, 'file')} wrong" if wrong else f"{plural(len(problems), 'file')} right"
+    )

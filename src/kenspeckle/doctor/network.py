@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 
+from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.domain import Key
@@ -30,12 +31,12 @@ def check(patient: Patient, found: Examined) -> None:
     for key, expires_at in soon:
         found.note(
             "key_expires",
-            f"The key '{key.name}' ({key.key_id}) expires in {max(0, int(expires_at - now) // 86_400)} days.",
+            f"The key '{key.name}' ({key.key_id}) expires in {plural(max(0, int(expires_at - now) // 86_400), 'day')}.",
             "Its requests are refused then.",
             f"kenspeckle keys rotate {key.key_id}, or create another and move its clients",
         )
     running = _running(settings.host, settings.port, bool(settings.tls_cert), found)
-    found.summary = f"{settings.host}:{settings.port}, {len(usable):,} keys that work, {running}"
+    found.summary = f"{settings.host}:{settings.port}, {plural(len(usable), 'usable key')}, {running}"
 
 
 def _reach(patient: Patient, keys: tuple[Key, ...], usable: list[Key], found: Examined) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
 from kenspeckle.catalog.look import Kept
+from kenspeckle.counts import plural
 from kenspeckle.doctor.database import RESTORE
-from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.patient import SAMPLE, Patient
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.images import digests
@@ -36,7 +38,7 @@ def check(patient: Patient, found: Examined) -> None:
                 "images_no_access",
                 f"{error.filename or place} can't be read: {error.strerror}.",
                 "Photographs can't be stored or shown.",
-                f"ls -ld {place}",
+                on("ls -ld", place),
             )
             found.summary = "can't be read"
             return
@@ -73,7 +75,7 @@ def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examine
     if waiting:
         found.note(
             "photographs_staged",
-            f"{len(waiting):,} photographs are written and not yet in their place.",
+            f"Written and not yet in place: {plural(len(waiting), 'photograph')}.",
             "A service was stopped in between; its next start moves them.",
             "kenspeckle serve",
         )
@@ -86,7 +88,7 @@ def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examine
     if strangers:
         found.warn(
             "photograph_orphaned",
-            f"{len(strangers):,} photographs lie in {place} that no face belongs to.",
+            f"No face belongs to {plural(len(strangers), 'photograph')} in {place}.",
             "They are biometric data that nobody can see, list or erase.",
             f"Look at and remove {place / strangers[0][:2] / strangers[0][2:4] / strangers[0]}"
             + (" and the others" if len(strangers) > 1 else ""),
@@ -95,7 +97,7 @@ def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examine
     if left:
         found.note(
             "staged_left_over",
-            f"{len(left):,} staged photographs are left of requests that were cut off.",
+            f"Requests that were cut off have left {plural(len(left), 'staged photograph')}.",
             "They are biometric data; the next start of the service removes them.",
             "kenspeckle serve",
         )
@@ -108,19 +110,25 @@ def _bytes(patient: Patient, kept: list[Kept], found: Examined) -> int:
     chosen = kept if patient.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
     damaged: dict[str, Kept] = {}
     gone: dict[str, Kept] = {}
-    for number, one in enumerate(chosen, 1):
-        patient.told("photographs", number, len(chosen))
+    read = 0
+    for one in chosen:
         try:
             images.get(one.digest)
         except ImageNotFound:
             gone[one.digest] = one
-        except StorageUnavailable:
+        except StorageUnavailable as error:
+            if error.message != digests.DAMAGED.format(one.digest):
+                mend = "Mend what that says, check KENSPECKLE_IMAGES_URL (kenspeckle settings), and run this again"
+                found.fault("images_no_access", error.message, "Photographs can't be stored or shown.", mend)
+                break  # the others would be asked for in vain, at the patience of each
             damaged[one.digest] = one
+        read += 1
+        patient.told("photographs", read, len(chosen))
     for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
         still = sorted(patient.catalog.referenced(bad)) if bad else []
         if still:
             found.fault(code, f"{_several(still, bad)} {how}.", _GONE, _AGAIN)
-    return len(chosen)
+    return read
 
 
 def _pending(patient: Patient, found: Examined) -> None:
@@ -128,7 +136,7 @@ def _pending(patient: Patient, found: Examined) -> None:
     if count:
         found.note(
             "removals_pending",
-            f"{count:,} photographs of erased faces are still to be removed.",
+            f"Still to be removed: {plural(count, 'photograph')} of erased faces.",
             "The service was stopped in between; its next start removes them.",
             "kenspeckle serve",
         )
@@ -144,7 +152,8 @@ def _staged(place: Path) -> dict[str, float]:
     for entry in entries:
         digest, _, rest = entry.name.partition(".")
         if digest and rest:
-            found[digest] = entry.stat().st_mtime
+            with suppress(FileNotFoundError):  # moved into its place meanwhile
+                found[digest] = entry.stat().st_mtime
     return found
 
 
@@ -159,7 +168,7 @@ def _several(digests: list[str], kept: dict[str, Kept]) -> str:
     """`3 photographs (a.jpg in people, ...) are`."""
     shown = [f"{kept[one].key} in {kept[one].collection_id}" for one in digests[:NAMED] if one in kept]
     named = f" ({', '.join(shown)}{', ...' if len(digests) > NAMED else ''})" if shown else ""
-    return f"1 photograph{named} is" if len(digests) == 1 else f"{len(digests):,} photographs{named} are"
+    return f"{plural(len(digests), 'photograph')}{named} {'is' if len(digests) == 1 else 'are'}"
 
 
 _AGAIN = f"kenspeckle index PHOTOGRAPH, which puts back one that you have; or {RESTORE}"

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from kenspeckle.catalog.backup import file_of
-from kenspeckle.doctor.findings import Examined
+from kenspeckle.counts import plural
+from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.urls import parse
@@ -32,7 +33,7 @@ def check(patient: Patient, found: Examined) -> None:
         try:
             facts, device = os.statvfs(there), there.stat().st_dev
         except OSError as error:
-            found.fault("disk_unreadable", f"{there} can't be looked at: {error.strerror}.", _FULL, f"df {there}")
+            found.fault("disk_unreadable", f"{there} can't be looked at: {error.strerror}.", _FULL, on("df", there))
             continue
         free = facts.f_bavail * facts.f_frsize
         if device not in seen:
@@ -57,15 +58,15 @@ def _places(patient: Patient) -> list[tuple[str, Path]]:
 
 def _room(what: str, place: Path, free: int, facts: os.statvfs_result, found: Examined) -> None:
     if free < FULL:
-        found.fault("disk_full", f"The disk of {what} is full ({free / 1e6:,.0f} MB free).", _FULL, f"df -h {place}")
+        found.fault("disk_full", f"The disk of {what} is full ({free / 1e6:,.0f} MB free).", _FULL, on("df -h", place))
     elif free < SCARCE:
-        found.warn("disk_scarce", f"The disk of {what} has {free / 1e6:,.0f} MB left.", _FULL, f"df -h {place}")
+        found.warn("disk_scarce", f"The disk of {what} has {free / 1e6:,.0f} MB left.", _FULL, on("df -h", place))
     if facts.f_files and facts.f_favail < FEW_FILES:
         found.warn(
             "few_files_left",
-            f"The disk of {what} takes {facts.f_favail:,} more files.",
+            f"The disk of {what} takes {plural(facts.f_favail, 'more file')}.",
             "Each photograph is a file; then requests are refused with 507.",
-            f"df -i {place}",
+            on("df -i", place),
         )
 
 
@@ -83,7 +84,7 @@ def _kind(what: str, place: Path, found: Examined) -> None:
             "disk_in_memory",
             f"{place} lies in memory ({kind}).",
             "It is gone when the machine restarts.",
-            f"df {place}",
+            on("df", place),
         )
 
 

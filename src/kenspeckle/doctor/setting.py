@@ -11,6 +11,7 @@ from cryptography import x509
 from kenspeckle import managed
 from kenspeckle.api import cors, proxies, tls
 from kenspeckle.catalog.backup import file_of
+from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
@@ -109,7 +110,7 @@ def _work(settings: Settings, found: Examined) -> None:
     if settings.workers > cores:
         found.note(
             "more_workers_than_cores",
-            f"WORKERS={settings.workers} on {cores} cores.",
+            f"WORKERS={settings.workers} on {plural(cores, 'core')}.",
             "Each photograph takes longer, and memory grows; not more are done.",
             f"KENSPECKLE_WORKERS={cores}",
         )
@@ -137,7 +138,7 @@ def _certificate(settings: Settings, now: float, found: Examined) -> None:
         return
     left = (ends - datetime.fromtimestamp(now, UTC)).days
     if left < SOON_DAYS:
-        how = "has expired" if left < 0 else f"expires in {left} days"
+        how = "has expired" if left < 0 else f"expires in {plural(left, 'day')}"
         found.warn(
             "certificate_expires",
             f"The TLS certificate {settings.tls_cert} {how}.",

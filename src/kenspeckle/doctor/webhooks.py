@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.patient import Patient
 from kenspeckle.errors import KenspeckleError
@@ -12,9 +13,10 @@ def check(patient: Patient, found: Examined) -> None:
     """Needs the catalog."""
     catalog = patient.catalog.catalog
     endpoints, waiting = catalog.webhooks(), catalog.backlog()
-    found.summary = f"{len(endpoints):,} endpoints, {sum(waiting.values()):,} messages wait" if endpoints else "none"
+    queued = plural(sum(waiting.values()), "message")
+    found.summary = f"{plural(len(endpoints), 'endpoint')}, {queued} waiting" if endpoints else "none"
     for one in endpoints:
-        waits = f"{waiting.get(one.webhook_id, 0):,} messages wait for it."
+        waits = f"{plural(waiting.get(one.webhook_id, 0), 'message')} in its queue."
         if one.disabled_at is not None:
             found.note(
                 "webhook_disabled",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from kenspeckle.domain import Vector
-from kenspeckle.errors import CollectionNotFound, PackMismatch
+from kenspeckle.errors import TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.exact import ExactIndex
 from kenspeckle.index.locks import ReadWriteLock
 from kenspeckle.index.scan import Scanners
@@ -57,7 +57,7 @@ class FollowingIndex:
 
     def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
         """As `ports.Index.search`. Raises PackMismatch where the collection's templates or the probe have another
-        dimension than the index."""
+        dimension than the index, StorageUnavailable where one of them was damaged."""
         if probe.shape != (self._dimension,):
             raise PackMismatch(
                 f"The probe has the shape {probe.shape}, but templates of this pack have {self._dimension} components."
@@ -103,7 +103,7 @@ class FollowingIndex:
         stored = self._catalog.stored(collection_id, kind, rows.tolist())
         if not stored:
             return [], False
-        templates = np.stack([one.template for one in stored])
+        templates = _stacked([one.template for one in stored], self._dimension)
         distances = np.linalg.norm(templates - probe, axis=1).tolist()
         found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
         found.sort(key=lambda match: (match[1], match[0].row))
@@ -169,5 +169,14 @@ def _replay(gallery: _Gallery, kind: str, changes: list[Change], want: int) -> N
     with gallery.lock.writing():
         gallery.index.remove(gone)
         if put:
-            gallery.index.put([row for row, _ in put], np.stack([template for _, template in put]))
+            gallery.index.put(
+                [row for row, _ in put], _stacked([template for _, template in put], gallery.index.dimension)
+            )
         gallery.revision = max(want, max((one.revision for one in changes), default=want))
+
+
+def _stacked(templates: Sequence[Vector], dimension: int) -> Vector:
+    """(n, dimension). Raises StorageUnavailable where one was damaged since it was stored."""
+    if any(one.shape != (dimension,) for one in templates):
+        raise StorageUnavailable(TEMPLATES_DIFFER)
+    return np.stack(templates)

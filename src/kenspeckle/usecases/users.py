@@ -19,7 +19,7 @@ from kenspeckle.domain import (
     UserSearch,
     Vector,
 )
-from kenspeckle.errors import FaceNotFound, IdempotencyMismatch, InvalidValue
+from kenspeckle.errors import TEMPLATES_DIFFER, FaceNotFound, IdempotencyMismatch, InvalidValue, StorageUnavailable
 from kenspeckle.usecases import rules
 from kenspeckle.usecases.parts import Parts
 from kenspeckle.usecases.recognize import look
@@ -107,7 +107,10 @@ class Users:
         if record.face.user_id not in (None, user.user_id):
             return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=record.face.user_id)
         if members:
-            distance = float(np.linalg.norm(template - combined(list(members.values()))))
+            together = combined(list(members.values()))
+            if together.shape != template.shape:
+                raise StorageUnavailable(TEMPLATES_DIFFER)
+            distance = float(np.linalg.norm(template - together))
             similarity = self.parts.engine.pack.calibration.similarity(distance)
             if similarity < least:
                 return UnsuccessfulFace(face_id, (LOW_CONFIDENCE,), confidence=similarity)
@@ -227,7 +230,9 @@ def combined(templates: Sequence[Vector]) -> Vector:
     """One template for several of a person, shape (dimension,): their mean, at their mean length.
 
     The plain mean is shorter than its members and so nearer to everyone; at their length, distances to strangers stay
-    what the calibration was measured on."""
+    what the calibration was measured on. Raises StorageUnavailable where they differ in length."""
+    if len({template.shape for template in templates}) > 1:
+        raise StorageUnavailable(TEMPLATES_DIFFER)
     mean = np.mean(np.stack(templates), axis=0)
     length = float(np.mean([np.linalg.norm(template) for template in templates]))
     norm = float(np.linalg.norm(mean))

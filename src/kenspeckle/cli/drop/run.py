@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from kenspeckle.cli.counts import plural
 from kenspeckle.cli.drop.arrivals import Arrivals, Facts, watched
 from kenspeckle.cli.drop.work import Outcome, Work
+from kenspeckle.counts import plural
 
 TICK_SECONDS = 0.2
 BREATH_SECONDS = 0.02
