@@ -104,6 +104,16 @@ def test_an_error_of_the_server_is_the_same_error_here(scripted: tuple[str, Scri
             remote.describe_collection("c")
 
 
+@pytest.mark.parametrize("key", ["ksp_secret\r", "ksp_secret\n", "ksp_секрет", "ksp_secret\x00"])
+def test_a_key_that_can_not_be_sent_is_not_shown(scripted: tuple[str, Script], key: str) -> None:
+    """As a file with the line ends of another system gives it: what refuses the header would print it."""
+    url, _ = scripted
+    with pytest.raises(CommandFailed) as refused, Remote(url, key) as remote:
+        remote.describe_collection("c")
+    assert "line ends" in refused.value.hint
+    assert key[4:8] not in refused.value.message + refused.value.hint
+
+
 def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
     url, script = scripted
     page = json.dumps({"Collections": [], "NextToken": None}).encode()

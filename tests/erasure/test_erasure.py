@@ -341,6 +341,7 @@ def run(*words: str) -> Any:
 def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     http, folder = running
     http.put("/v1/index/f", content=variation(6))
+    http.put("/v1/index/g", content=variation(7))
     file = tmp_path / "receipt.json"
     there = ["--url", str(http.base_url), "--yes"]
     done = run("erase", "--identity", "f", "--receipt", str(file), *there)
@@ -356,13 +357,17 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     file.write_bytes(orjson.dumps(document))
     changed = run("receipts", "verify", str(file), "--public-key", key)
     assert (changed.exit_code, "was changed" in changed.output) == (1, True)
+    refused = run("erase", "--identity", "g", "--receipt", str(tmp_path / "nowhere" / "receipt.json"), *there)
+    assert (refused.exit_code, "can't be read or written" in refused.output) == (1, True)
+    assert http.get(f"/v1/collections/{HOME}/faces?external_image_id=g").json()["Faces"], "no receipt, nothing erased"
+    assert run("receipts", "verify", str(file), "--data-dir", str(tmp_path / "typo")).exit_code == 2
+    assert not (tmp_path / "typo").exists()
     assert run("erase", *there).exit_code == 1
     assert run("erase", "--identity", "f", "--user", "g", *there).exit_code == 1
     kept = run("collections", "retain", HOME, "30", "--json", *there[:2])
     assert orjson.loads(kept.stdout)["RetentionDays"] == 30
     assert "for good" in run("collections", "retain", HOME, "off", *there[:2]).output
     assert run("collections", "retain", HOME, "soon", *there[:2]).exit_code == 1
-    http.put("/v1/index/g", content=variation(7))
     done = run("erase", "--everything", "--json", *there)
     assert orjson.loads(done.stdout)["receipt"]["face_count"] == 1
     assert np.sum([one.stat().st_size for one in (folder / "images").rglob("*.*") if one.is_file()]) == 0

@@ -120,6 +120,21 @@ def _huge_npy(shape: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(512)
 
 
+def _zipped(*, encrypted: bool = False, method: int = zipfile.ZIP_DEFLATED, damaged: bool = False) -> bytes:
+    """An .npz that zipfile opens, and whose first array it can't read."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("names.npy", _huge_npy("(1,)"))
+        packed.writestr("encodings.npy", b"")
+    made = bytearray(file.getvalue())
+    for place, at in ((0, 6), (made.index(b"PK\x01\x02"), 8)):
+        made[place + at] |= encrypted
+        made[place + at + 2 : place + at + 4] = method.to_bytes(2, "little")
+    if damaged:
+        made[30 + len("names.npy")] = 0xFF
+    return bytes(made)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -133,6 +148,9 @@ def _huge_npy(shape: str) -> bytes:
         ("a.csv", b"ada,x\nada,x\n", "could not convert"),
         ("a.csv", b"\xff\xfe\x00", "can't be read"),
         ("a.npz", b"PK", "not a zip file"),
+        ("a.npz", _zipped(encrypted=True), "password"),
+        ("a.npz", _zipped(method=99), "can't be read"),
+        ("a.npz", _zipped(damaged=True), "can't be read"),
         ("a.npy", _huge_npy("(1000000000000, 128)"), "larger than the file"),
         ("a.npy", _huge_npy("(-1, 128)"), "can't be read"),
         ("a.npy", _huge_npy("__import__('os')"), "can't be read"),

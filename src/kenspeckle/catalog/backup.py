@@ -48,6 +48,12 @@ def file_of(url: str) -> Path:
     return Path(parsed.database)
 
 
+def see(path: Path) -> None:
+    """Raises StorageUnavailable where there is no database, which opening it would make."""
+    if not path.is_file():
+        raise StorageUnavailable(f"There is no catalog at {path}; check KENSPECKLE_DATA_DIR or --data-dir.")
+
+
 class SqliteCopies:
     """Implements `ports.Copies` over one database file, of any schema that this program or an older one wrote."""
 
@@ -57,7 +63,7 @@ class SqliteCopies:
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
         """SQLite's online backup. The reader's transaction that is begun first holds the moment still: without it,
         every write of another process would start the copy over, and a busy service could never be backed up."""
-        self._see_it()
+        see(self._path)
         with _translated(target), closing(_connect(self._path, "mode=rw")) as source:
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -80,12 +86,8 @@ class SqliteCopies:
         _sync(target.parent)
         return facts(target)
 
-    def _see_it(self) -> None:
-        if not self._path.is_file():
-            raise StorageUnavailable(f"There is no catalog at {self._path}; check KENSPECKLE_DATA_DIR or --data-dir.")
-
     def keyring(self) -> Keyring:
-        self._see_it()
+        see(self._path)
         with _translated(self._path), closing(_connect(self._path, "mode=rw")) as connection:
             return keyring.read(connection)
 

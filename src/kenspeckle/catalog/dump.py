@@ -26,14 +26,18 @@ _COLLECTION = select(
     collections.c.contract,
     collections.c.created_at,
     collections.c.revision,
-    collections.c.face_count,
-    collections.c.user_count,
+    collections.c.retention_days,
 ).where(collections.c.collection_id == bindparam("collection_id"))
 _TAGS = select(tags.c.key, tags.c.value).where(tags.c.collection_row == bindparam("collection_row"))
-_IMAGES = (
+_IMAGE_COUNT = (
     select(func.count(func.distinct(images.c.digest)))
     .select_from(images)
     .where(images.c.collection_row == bindparam("collection_row"), images.c.kept)
+)
+# Counted: an export whose header says other numbers than follow is refused, and counters may be what is wrong.
+_FACE_COUNT, _USER_COUNT = (
+    select(func.count()).select_from(table).where(table.c.collection_row == bindparam("collection_row"))
+    for table in (faces, users)
 )
 _USERS = (
     select(*rows.USER)
@@ -70,10 +74,23 @@ class SqlDumps:
                 raise no_collection(collection_id)
             here = {"collection_row": found.row}
             tagged = {one.key: one.value for one in connection.execute(_TAGS, here)}
-            row, pack, contract, created_at, revision, face_count, user_count = found
+            row, pack, contract, created_at, revision, retention_days = found
+            face_count, user_count, image_count = (
+                int(connection.execute(count, here).scalar_one()) for count in (_FACE_COUNT, _USER_COUNT, _IMAGE_COUNT)
+            )
             yield Dump(
-                Collection(collection_id, pack, contract, created_at, revision, face_count, user_count, tagged),
-                int(connection.execute(_IMAGES, here).scalar_one()),
+                Collection(
+                    collection_id,
+                    pack,
+                    contract,
+                    created_at,
+                    revision,
+                    face_count,
+                    user_count,
+                    tagged,
+                    retention_days,
+                ),
+                image_count,
                 _users(connection, row, collection_id),
                 _faces(connection, row, collection_id, self._ring.of(row)),
             )

@@ -25,6 +25,7 @@ from kenspeckle.cli import (
     models,
     receipts,
     recognize,
+    restore,
     serve,
     show_settings,
     transfer,
@@ -86,7 +87,7 @@ app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(show_settings.settings)
 app.command(rich_help_panel=MANAGE)(backup.backup)
-app.command(rich_help_panel=MANAGE)(backup.restore)
+app.command(rich_help_panel=MANAGE)(restore.restore)
 app.command(rich_help_panel=MANAGE)(encryption.encrypt)
 app.command(rich_help_panel=MANAGE)(encryption.decrypt)
 app.command(rich_help_panel=MANAGE)(transfer.export)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.counts import plural
@@ -37,7 +38,7 @@ def show(
     from kenspeckle.usecases import trail
 
     query = AuditQuery(trail.moment(since, time.time()) if since else None, key, collection, operation)
-    with opened(data_dir) as instance:
+    with opened(data_dir, make=False) as instance:
         rows = [described(row) for row in trail.shown(instance.recorder, query, limit)]
     if json:
         output.emit(rows)
@@ -65,7 +66,7 @@ def verify(
     from kenspeckle.cli.instance import opened
     from kenspeckle.usecases import trail
 
-    with opened(data_dir) as instance:
+    with opened(data_dir, make=False) as instance:
         found = trail.verify(instance.catalog, instance.recorder.key, anchor)
     if json:
         output.emit(found.described())
@@ -95,13 +96,14 @@ def export(
     import sys
 
     import orjson
+
     from kenspeckle.cli import output
     from kenspeckle.cli.instance import opened
     from kenspeckle.usecases import trail
     from kenspeckle.usecases.whole_file import whole_file
 
     count, last = 0, after
-    with opened(data_dir) as instance:
+    with opened(data_dir, make=False) as instance:
         instance.recorder.record(instance.recorder.entry(trail.EXPORTED, facts={"after": after}))
         if str(destination) == "-":
             for row in trail.lines(instance.catalog, after):

@@ -1,22 +1,22 @@
-"""`kenspeckle backup` and `restore`: all of the local data folder in one file, and back."""
+"""`kenspeckle backup`: all of the local data folder in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from kenspeckle.cli import moved, options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 from kenspeckle.counts import plural
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings
-    from kenspeckle.usecases.backup import Source
-    from kenspeckle.usecases.restore import Restored, Target
+    from kenspeckle.usecases.backup import Backup, Source
 
 
 @reported(FAILED)
@@ -51,143 +51,78 @@ def backup(
     Encrypted collections are encrypted in it, and their keys are in a file of their own, the keyring. There has to be
     one only: what is deleted here is gone from all backups when the next backup replaces it.
     """
-    from kenspeckle.cli.output import emit, remark, say
+    from kenspeckle.cli.output import emit
+
+    settings = settings_of(data_dir)
+    source = _source(settings, with_master_key)
+    path = _named(destination)
+    place = keyring or beside(path)
+    made, facts = _back_up(settings, source, path, place)
+    if json:
+        emit(facts)
+    else:
+        _tell_backup(settings, made, facts)
+    if made.missing:
+        _tell_missing(made.missing)
+        raise typer.Exit(NEGATIVE)
+
+
+def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tuple[Backup, dict[str, Any]]:
+    """Write the file and replace the keyring at `place`; what was done, also as JSON."""
     from kenspeckle.cli.progress import steps
     from kenspeckle.usecases import keyring as rings
     from kenspeckle.usecases.backup import back_up
     from kenspeckle.usecases.whole_file import PARTIAL, whole_file
 
-    settings = _settings(data_dir)
-    source = _source(settings, with_master_key)
-    path = _named(destination)
-    place = keyring or path.absolute().parent / rings.NAME
     rings.replaceable(place, source.copies.keyring())  # before an hour of copying
-    destroyed = 0
+    destroyed, with_master_key = 0, source.master_key is not None
     titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
     with whole_file(path) as file, steps(**titles) as told:
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
         # Before the file has its name: nothing leaves without its row.
-        facts = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
-        recorded = moved.backed_up(settings, made.counts["faces"], facts)
+        row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
+        recorded = moved.backed_up(settings, made.counts["faces"], row)
         ring = source.copies.keyring()
         if made.encrypted or place.exists():
             destroyed = rings.replaceable(place, ring)
             rings.write(place, ring)
-    size = path.stat().st_size
-    if json:
-        emit(
-            {
-                "path": str(path),
-                "bytes": size,
-                "counts": made.counts,
-                "photographs": made.photographs,
-                "photograph_bytes": made.photograph_bytes,
-                "missing": list(made.missing),
-                "erased_meanwhile": made.erased,
-                "master_key": with_master_key,
-                "recorded": recorded,
-                "keyring": str(place) if place.exists() else None,
-                "keys_destroyed": destroyed,
-            }
-        )
-    else:
-        what = f"{_counted(made.counts)} and {plural(made.photographs, 'photograph')}"
-        say(f"{what} are in {path} ({size / 1e6:,.1f} MB).")
-        if not with_master_key and source_key(settings).is_file():
-            remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
-        if not recorded:
-            remark("Not recorded in the audit trail: the catalog has an older schema, and was left as it is.", "yellow")
-        if made.encrypted:
-            remark(f"The keys of {plural(made.encrypted, 'encrypted collection')} are not in it, but in {place}.")
-        if destroyed:
-            gone = plural(destroyed, "deleted collection")
-            remark(f"{gone} went from that keyring: no older backup beside it can be read of them any more.")
-    if made.missing:
-        shown, more = ", ".join(made.missing[:5]), ", ..." if len(made.missing) > 5 else ""
-        remark(f"{plural(len(made.missing), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
-        raise typer.Exit(NEGATIVE)
+    return made, {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "counts": made.counts,
+        "photographs": made.photographs,
+        "photograph_bytes": made.photograph_bytes,
+        "missing": list(made.missing),
+        "erased_meanwhile": made.erased,
+        "master_key": with_master_key,
+        "recorded": recorded,
+        "keyring": str(place) if place.exists() else None,
+        "keys_destroyed": destroyed,
+    }
 
 
-@reported(FAILED)
-def restore(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle backup` wrote.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Move aside the catalog that is in the data folder already.")
-    ] = False,
-    check: Annotated[bool, typer.Option("--check", help="Only verify the backup; restore nothing.")] = False,
-    keyring: Annotated[
-        Path | None,
-        typer.Option(
-            "--keyring", metavar="FILE", help="Keys of encrypted collections; kenspeckle.keyring beside SRC, if there."
-        ),
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out collections whose keys were destroyed.")
-    ] = False,
-    json: options.Json = False,
-    data_dir: options.DataDir = None,
-) -> None:
-    """Restore a backup into the local data folder, with the service stopped.
+def _tell_backup(settings: Settings, made: Backup, facts: dict[str, Any]) -> None:
+    from kenspeckle.cli.output import remark, say
 
-    Every byte is verified before anything is touched. Until all is ready the old service is there, then the new one,
-    whatever interrupts it; run it again then.
-    """
-    from kenspeckle.cli.output import emit, remark, say
-    from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases import keyring as rings
-    from kenspeckle.usecases import restore as use
-    from kenspeckle.usecases.archive.reading import Archive
-
-    titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
-    with opened_file(source) as file, steps(**titles) as told:
-        archive = Archive(file)
-        if check:
-            manifest = use.check(archive, told).manifest
-            facts: dict[str, Any] = {name: manifest.get(name) for name in use.SHOWN}
-        else:
-            settings = _settings(data_dir)
-            target = _target(settings)
-            place = keyring or source.absolute().parent / rings.NAME
-            ring = rings.read(place) if keyring or place.exists() else None
-            done = use.restore(
-                archive, target, replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable
-            )
-            facts = {
-                "data_dir": str(settings.data_dir),
-                "counts": done.counts,
-                "photographs": done.photographs,
-                "missing": done.missing,
-                "master_key": done.master_key,
-                "master_key_needed": done.key_needed,
-                "aside": str(done.aside) if done.aside else None,
-                "recorded": _record_restore(settings, source, done),
-                "left_out": list(done.left_out),
-            }
-    if json:
-        emit(facts)
-        return
-    what = f"{_counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
-    say(f"{what} {'are whole' if check else 'restored'}.")
-    if facts.get("left_out"):
-        remark(f"{plural(len(facts['left_out']), 'collection')} left out, whose keys were destroyed.", "yellow")
-    if facts.get("master_key_needed"):
-        remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
-    if facts.get("aside"):
-        remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
-    if facts.get("recorded") is False:
-        remark("Not recorded in the audit trail: that needs the backup's master key.", "yellow")
-    if facts["missing"]:
-        remark(f"{plural(facts['missing'], 'photograph')} missing already when the backup was made.", "yellow")
+    what = f"{counted(made.counts)} and {plural(made.photographs, 'photograph')}"
+    say(f"{what} are in {facts['path']} ({facts['bytes'] / 1e6:,.1f} MB).")
+    if not facts["master_key"] and source_key(settings).is_file():
+        remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
+    if not facts["recorded"]:
+        remark("Not recorded in the audit trail: the catalog has an older schema, and was left as it is.", "yellow")
+    if made.encrypted:
+        keys = plural(made.encrypted, "encrypted collection")
+        remark(f"The keys of {keys} are not in it, but in {facts['keyring']}.")
+    if facts["keys_destroyed"]:
+        gone = plural(facts["keys_destroyed"], "deleted collection")
+        remark(f"{gone} went from that keyring: no older backup beside it can be read of them any more.")
 
 
-def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
-    """In the trail as it is now, with the newest row of the one that it has replaced."""
-    from kenspeckle.catalog.backup import file_of
+def _tell_missing(digests: Sequence[str]) -> None:
+    from kenspeckle.cli.output import remark
 
-    facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
-    if done.aside is not None:
-        facts["replaced"] = moved.anchor_of(done.aside / file_of(settings.catalog).name)
-    return moved.restored(settings, done.counts["faces"], facts)
+    shown, more = ", ".join(digests[:5]), ", ..." if len(digests) > 5 else ""
+    remark(f"{plural(len(digests), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
 
 
 @contextmanager
@@ -199,6 +134,13 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
         raise CommandFailed(f"{path} is no regular file.", "Name the file that was written, not a folder or a pipe.")
     with path.open("rb") as file:
         yield file
+
+
+def beside(path: Path) -> Path:
+    """Where the keyring of a backup lies unless it is said otherwise."""
+    from kenspeckle.usecases.keyring import NAME
+
+    return path.absolute().parent / NAME
 
 
 def source_key(settings: Settings) -> Path:
@@ -215,7 +157,8 @@ def software() -> str:
     return f"kenspeckle {version('kenspeckle')}"
 
 
-def _settings(data_dir: Path | None) -> Settings:
+def settings_of(data_dir: Path | None) -> Settings:
+    """As the environment and the option say. Raises SettingError."""
     from kenspeckle.settings import load
 
     return load({"data_dir": data_dir})
@@ -239,36 +182,23 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
     return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), software(), key, has_key)
 
 
-def _target(settings: Settings) -> Target:
-    from kenspeckle.catalog.backup import SqliteSeats, file_of
-    from kenspeckle.images.aside import Shelf
-    from kenspeckle.images.store import open_images
-    from kenspeckle.images.urls import parse
-    from kenspeckle.usecases.restore import Target
-
-    file = file_of(settings.catalog)
-    place = parse(settings.images, "IMAGES_URL")
-    return Target(
-        folder=file.parent,
-        seats=SqliteSeats(file),
-        images=open_images(settings.images),
-        shelf=Shelf(place) if isinstance(place, Path) else None,
-        master_key=source_key(settings),
-        aside=file.parent / f"before-restore-{_stamp()}",
-    )
-
-
 def _named(destination: Path) -> Path:
+    """The file to write. In a folder, what killed backups have left goes: it has names that no other will have."""
+    from kenspeckle.usecases.whole_file import sweep
+
     if destination.is_dir():
-        return destination / f"kenspeckle-{_stamp()}.tar"
+        sweep(destination, "kenspeckle-*.tar")
+        return destination / f"kenspeckle-{stamp()}.tar"
     if not destination.parent.is_dir():
         raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
     return destination
 
 
-def _stamp() -> str:
+def stamp() -> str:
+    """The time, for names of files."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _counted(counts: dict[str, int]) -> str:
+def counted(counts: dict[str, int]) -> str:
+    """What a backup holds, in words."""
     return ", ".join(plural(counts[f"{noun}s"], noun) for noun in ("collection", "face", "user"))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,9 @@ FORMATS = (
     "JSON {name: [[numbers], ...]}, CSV (name, then the numbers), .npz with names and encodings, or .npy + --names"
 )
 
+# RuntimeError is what zipfile makes of a password, and of a method that it does not know.
+_UNREADABLE = (ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error)
+
 Encodings = list[tuple[str, Vector]]
 """Identities, each with one template, (dimension,) float32."""
 
@@ -46,7 +50,7 @@ def read(path: Path, names: Path | None) -> Encodings:
         raise CommandFailed("--names goes with an .npy file, and with nothing else.", "See `kenspeckle import --help`.")
     try:
         pairs = list(reader(path, names))
-    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, csv.Error, RecursionError) as error:
+    except _UNREADABLE as error:
         raise CommandFailed(f"{path} can't be read: {error}.", f"Formats: {FORMATS}.") from error
     if not pairs:
         raise CommandFailed(f"{path} holds no encodings.")

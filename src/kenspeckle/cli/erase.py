@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
 from kenspeckle.counts import plural
@@ -42,23 +44,25 @@ def erase(
     needed older states of the database; the service then finishes by itself.
     """
     import orjson
+
     from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.target import opened
     from kenspeckle.usecases.whole_file import whole_file
 
     what, name = _chosen(identity, user, image, everything)
-    if receipt is not None and receipt.exists():
-        raise CommandFailed(f"{receipt} exists.", "Choose another name for the receipt.")
-    with opened(url, api_key, data_dir, collection) as target:
+    with (
+        opened(url, api_key, data_dir, collection) as target,
+        # Begun before: there is no second receipt of what is gone.
+        whole_file(receipt) if receipt is not None else nullcontext() as file,
+    ):
         if not yes:
             where = target.collection or "the default collection"
             subject = f"all of {where}" if what == "collection" else f"{what} {name} of {where}"
             typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
         done = target.recognizer.erase(target.collection, what, name)
-    document = shapes.receipt(done.receipt) if done.receipt is not None else {}
-    if receipt is not None:
-        with whole_file(receipt) as file:
+        document = shapes.receipt(done.receipt) if done.receipt is not None else {}
+        if file is not None:
             file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     if json:
         output.emit(document)

@@ -26,13 +26,16 @@ class Instance:
 
 
 @contextmanager
-def opened(data_dir: Path | None) -> Iterator[Instance]:
-    """Raises SettingError, StorageFull, StorageUnavailable."""
+def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Instance]:
+    """`make` the catalog where there is none. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
+    from kenspeckle.catalog.backup import file_of, see
     from kenspeckle.catalog.master import MasterKey
     from kenspeckle.catalog.sql import SqlCatalog
 
     settings = settings_.load({"data_dir": data_dir})
+    if not make:
+        see(file_of(settings.catalog))
     master = MasterKey.of(settings)
     # Whatever ENCRYPTION says in this shell: nothing that makes collections comes this way.
     catalog = SqlCatalog.open(settings.catalog, master=master)

@@ -53,6 +53,11 @@ class Remote:
             raise CommandFailed(f"--url '{url}' is no address: {error}.", "Give http://host:port.") from error
         if base.scheme not in ("http", "https") or not base.host:
             raise CommandFailed(f"--url '{url}' is no address of a server.", "Give http://host:port.")
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            # Else what refuses it later would show it.
+            raise CommandFailed(
+                "The API key has characters that no key has.", "Check --api-key and KENSPECKLE_API_KEY for line ends."
+            )
         self._url = str(base).rstrip("/")
         self._client = httpx.Client(
             base_url=self._url,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from kenspeckle.cli import options
 from kenspeckle.cli.backup import opened_file, software
 from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
@@ -53,7 +54,7 @@ def export(
 
     if not destination.absolute().parent.is_dir():
         raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
-    with _catalog(data_dir) as (catalog, settings):
+    with _catalog(data_dir, make=False) as (catalog, settings):
         source = _source(catalog, settings)
         catalog.collection(collection)  # before a file is begun
         scratch = destination.absolute().parent if images else None
@@ -148,7 +149,9 @@ def import_(
 
 
 @contextmanager
-def _catalog(data_dir: Path | None) -> Iterator[tuple[SqlCatalog, Settings]]:
+def _catalog(data_dir: Path | None, *, make: bool = True) -> Iterator[tuple[SqlCatalog, Settings]]:
+    """`make` the catalog where there is none."""
+    from kenspeckle.catalog.backup import file_of, see
     from kenspeckle.catalog.master import MasterKey
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.settings import load
@@ -159,6 +162,8 @@ def _catalog(data_dir: Path | None) -> Iterator[tuple[SqlCatalog, Settings]]:
             "Amazon Rekognition neither gives templates out nor takes any.",
             "Index the photographs anew; docs/managed.md says how to get at them.",
         )
+    if not make:
+        see(file_of(settings.catalog))
     catalog = SqlCatalog.of(settings, MasterKey.of(settings))
     try:
         yield catalog, settings
@@ -217,4 +222,6 @@ def _target(catalog: SqlCatalog, settings: Settings, *, for_encodings: str | Non
         pack.info,
         lambda data: Photograph(data, max_bytes=most_bytes, max_pixels=most_pixels),
         settings.keep_images,
+        # Cut off before the end, the trail has this of it.
+        lambda name: _record(catalog, settings, "ImportCollectionBegun", name, 0, {}),
     )

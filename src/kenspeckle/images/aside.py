@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from kenspeckle.images import digests
+from kenspeckle.images.folder import write
 
 SWEPT = 500
 """Digests that are asked for at once."""
@@ -21,14 +21,14 @@ class Shelf:
         self._root = root
 
     def keep(self, aside: Path) -> int:
-        """Give every photograph a second name in the folder `aside`, which takes no room; how many there are."""
+        """Give every photograph a second name in the folder `aside`, which takes no room, or a copy where that lies on
+        another file system; how many there are. Raises OSError."""
         count = 0
         for digest in self.stored():
             target = aside / digests.place(digest)
             for folder in (aside, target.parent.parent, target.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            with suppress(FileExistsError):
-                os.link(self._root / digests.place(digest), target)
+            _kept(self._root / digests.place(digest), target)
             count += 1
         return count
 
@@ -49,6 +49,15 @@ class Shelf:
                 for name in sorted(entry.name for entry in os.scandir(inner)):
                     if digests.is_digest(name) and digests.place(name) == f"{outer.name}/{inner.name}/{name}":
                         yield name
+
+
+def _kept(place: Path, target: Path) -> None:
+    try:
+        os.link(place, target)
+    except FileExistsError:
+        return
+    except OSError:  # another file system, or one without links
+        write(target, place.read_bytes())
 
 
 def _folders(folder: Path) -> list[Path]:

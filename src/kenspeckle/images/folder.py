@@ -50,7 +50,7 @@ class FolderImages:
             self._under_way.add(path)
             try:
                 if not _linked(staged, digest):
-                    _write(staged.path, data)
+                    write(staged.path, data)
                 _sync_folder(self._staging)
             except OSError:
                 staged.discard()
@@ -187,7 +187,8 @@ def _linked(staged: _Staged, digest: str) -> bool:
     return True
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """A new file with these bytes, 0600, on disk but for its name."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         rest = memoryview(data)

@@ -44,29 +44,41 @@ def export(source: Source, collection_id: str, file: IO[bytes], *, scratch: Path
     """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for what is
     under way, is named. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
     moment = source.now()
+    if scratch is None:
+        return _lines(source, collection_id, moment, file.write, told, with_images=False)[0]
+    with closing(Writer(file, int(moment), scratch)) as writer:
+        with writer.growing(FACES) as write:
+            done, digests = _lines(source, collection_id, moment, write, told, with_images=True)
+        # The catalog is let go by now: photographs take long, and who is erased meanwhile would stay in its log. So
+        # those deleted after the moment that the lines show may be gone from the store.
+        for number, packed in enumerate(sorted(digests), 1):
+            _photograph(source.photographs, collection_id, writer, packed.hex(), done)
+            told("photographs", number, len(digests))
+        writer.finish(
+            {
+                "format": lines.FORMAT,
+                "version": lines.VERSION,
+                "software": source.software,
+                "collection": collection_id,
+                "faces": done.faces,
+                "photographs": done.photographs,
+                "missing": len(done.missing),
+            }
+        )
+    return done
+
+
+def _lines(
+    source: Source,
+    collection_id: str,
+    moment: float,
+    write: Callable[[bytes], object],
+    told: Told,
+    *,
+    with_images: bool,
+) -> tuple[Exported, set[bytes]]:
     with source.dumps.dump(collection_id) as dump:
-        if scratch is None:
-            return _Lines(file.write, with_images=False).all(dump, _header(source, dump, moment, False), told)[0]
-        with closing(Writer(file, int(moment), scratch)) as writer:
-            with writer.growing(FACES) as write:
-                header = _header(source, dump, moment, True)
-                done, digests = _Lines(write, with_images=True).all(dump, header, told)
-            # After the moment that the lines show, deleted photographs may be gone from the store.
-            for number, packed in enumerate(sorted(digests), 1):
-                _photograph(source.photographs, collection_id, writer, packed.hex(), done)
-                told("photographs", number, len(digests))
-            writer.finish(
-                {
-                    "format": lines.FORMAT,
-                    "version": lines.VERSION,
-                    "software": source.software,
-                    "collection": collection_id,
-                    "faces": done.faces,
-                    "photographs": done.photographs,
-                    "missing": len(done.missing),
-                }
-            )
-            return done
+        return _Lines(write, with_images=with_images).all(dump, _header(source, dump, moment, with_images), told)
 
 
 def _header(source: Source, dump: Dump, moment: float, with_images: bool) -> lines.Header:
@@ -83,6 +95,7 @@ def _header(source: Source, dump: Dump, moment: float, with_images: bool) -> lin
         with_images=with_images,
         software=source.software,
         created_at=moment,
+        retention_days=collection.retention_days,
     )
 
 

@@ -64,7 +64,7 @@ class ExportFile:
     def _verify_lines(self, progress: Progress) -> lines.Header:
         found: lines.Header | None = None
         digest, at = hashlib.sha256(), self._start
-        kinds = {"face": 0, "user": 0}
+        content = _Content()
         for number, raw in self._raw():
             line = lines.parsed(raw, number)
             at += len(raw)
@@ -75,13 +75,11 @@ class ExportFile:
                     raise InvalidValue(
                         "The export is damaged: its lines do not have the SHA-256 that its last one says."
                     )
-                if (kinds["face"], kinds["user"]) != (found.faces, found.users):
+                if (content.faces, content.users) != (found.faces, found.users):
                     raise InvalidValue("The export does not hold as many faces and users as its header says.")
                 return found
-            elif line["kind"] in kinds:
-                kinds[line["kind"]] += 1
             else:
-                raise InvalidValue(f"Line {number} is of an unknown kind.")
+                content.check(line, number, found)
             digest.update(raw)
             progress(at - self._start, self._end - self._start)
         raise InvalidValue("The export is cut off: its last line, which holds its digest, is not there.")
@@ -98,6 +96,34 @@ class ExportFile:
                 raise InvalidValue("The export became shorter while it was read.")
             left -= len(raw)
             yield number, raw
+
+
+class _Content:
+    """Judges lines between header and end as they will be stored, so that a bad one is refused before any is."""
+
+    def __init__(self) -> None:
+        self.faces = self.users = 0
+        self._last: tuple[str, str | None] | None = None
+        self._seen: set[int] = set()
+
+    def check(self, line: Mapping[str, Any], number: int, header: lines.Header) -> None:
+        if line["kind"] == "face":
+            self.faces += 1
+            self._follows(lines.photograph_of(lines.face(line, number, header.collection, header.dimension)), number)
+        elif line["kind"] == "user":
+            self.users += 1
+            lines.user(line, number)
+        else:
+            raise InvalidValue(f"Line {number} is of an unknown kind.")
+
+    def _follows(self, photograph: tuple[str, str | None], number: int) -> None:
+        """A photograph that is stored takes no more faces: one that came apart from the others would be lost."""
+        if photograph == self._last:
+            return
+        if hash(photograph) in self._seen:
+            raise InvalidValue(f"Line {number}: the faces of one photograph and identity do not follow each other.")
+        self._seen.add(hash(photograph))
+        self._last = photograph
 
 
 class _Places:

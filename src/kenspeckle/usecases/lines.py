@@ -30,11 +30,14 @@ _MEDIA: Final = re.compile(r"image/[a-z0-9.+-]{1,40}|application/octet-stream")
 _MODEL: Final = re.compile(r"[\w.+-]{1,64}")
 _MAX_KEY: Final = 1024
 _MAX_LANDMARKS: Final = 500
+_LATEST: Final = 100_000_000_000
+"""Seconds: the year 5138. Beyond 9999 no date can be written, and a list that has one could not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line. `with_images` tells whether photographs and thumbnails came along."""
+    """The first line. `with_images` tells whether photographs and thumbnails came along; `retention_days` is None where
+    faces are kept for good, as where an older Kenspeckle has written it."""
 
     collection: str
     pack: str
@@ -47,6 +50,7 @@ class Header:
     with_images: bool
     software: str
     created_at: float
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def header_line(header: Header) -> bytes:
             "created_at": header.created_at,
             "collection": header.collection,
             "tags": dict(header.tags),
+            "retention_days": header.retention_days,
             "pack": header.pack,
             "contract": header.contract,
             "dimension": header.dimension,
@@ -139,6 +144,7 @@ def header(line: Mapping[str, Any]) -> Header:
         )
     with _Told(1):
         tags = {_text(key): _text(value) for key, value in _object(line.get("tags", {})).items()}
+        days = line.get("retention_days")
         return Header(
             collection=rules.collection_id(_text(line["collection"])),
             pack=_text(line["pack"]),
@@ -150,13 +156,14 @@ def header(line: Mapping[str, Any]) -> Header:
             images=_whole(line["images"]),
             with_images=line["with_images"] is True,
             software=_text(line.get("software", "")),
-            created_at=_number(line.get("created_at", 0)),
+            created_at=_time(line.get("created_at", 0)),
+            retention_days=None if days is None else rules.retention_days(_whole(days)),
         )
 
 
 def user(line: Mapping[str, Any], number: int) -> UserLine:
     with _Told(number):
-        return UserLine(rules.user_id(_text(line["user"])), _number(line["created_at"]))
+        return UserLine(rules.user_id(_text(line["user"])), _time(line["created_at"]))
 
 
 def face(line: Mapping[str, Any], number: int, collection_id: str, dimension: int) -> DumpedFace:
@@ -193,6 +200,11 @@ def face(line: Mapping[str, Any], number: int, collection_id: str, dimension: in
         )
 
 
+def photograph_of(face: DumpedFace) -> tuple[str, str | None]:
+    """What faces of one photograph, under one identity, have in common; their lines follow each other."""
+    return face.image.digest, face.record.face.external_image_id
+
+
 def template(value: Any, dimension: int) -> Vector:
     """A template of base64 float32 (little-endian) or of a list of numbers. Raises InvalidValue."""
     if isinstance(value, str):
@@ -225,7 +237,7 @@ def _image(line: Mapping[str, Any], collection_id: str) -> Image:
         size=_whole(facts["size"]),
         width=_whole(facts["width"], 0, 1 << 24),
         height=_whole(facts["height"], 0, 1 << 24),
-        created_at=_number(line["created_at"]),
+        created_at=_time(line["created_at"]),
         kept=facts["kept"] is True,
         metadata=rules.metadata(metadata),
     )
@@ -282,6 +294,13 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidValue("a finite number is expected")
     return float(value)
+
+
+def _time(value: Any) -> float:
+    seconds = _number(value)
+    if not 0 <= seconds <= _LATEST:
+        raise InvalidValue(f"a time in seconds since 1970 is expected, {_LATEST} at most")
+    return seconds
 
 
 def _numbers(value: Any, names: Sequence[str]) -> dict[str, float]:

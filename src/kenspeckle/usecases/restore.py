@@ -38,6 +38,7 @@ SHOWN: Final = (
 )
 """What of a manifest is for people and programs to see."""
 
+_COUNTED: Final = frozenset({"collections", "faces", "users"})
 _WRITERS: Final = 4
 """Photographs that are synced at once: the disk does several in the time of one."""
 _MAX_KEY: Final = 4096
@@ -99,6 +100,9 @@ def check(archive: Archive, told: Told) -> Verified:
         raise InvalidValue(f"The backup has no member '{CATALOG}'.")
     if verified.photographs != manifest.get("photographs"):
         raise InvalidValue("The backup has not as many photographs as its manifest says.")
+    counts, missing = manifest.get("counts"), manifest.get("missing")
+    if not isinstance(counts, dict) or not counts.keys() >= _COUNTED or not isinstance(missing, int):
+        raise InvalidValue("The backup's manifest does not say how much it holds.")
     return verified
 
 
@@ -168,7 +172,7 @@ def _restore(
     return Restored(
         counts=dict(facts.counts),
         photographs=count,
-        missing=int(manifest.get("missing", 0)),
+        missing=manifest["missing"],
         master_key=MASTER_KEY in verified.plain,
         key_needed=manifest.get("master_key_left_out") is True and not target.master_key.exists(),
         aside=aside,
@@ -239,13 +243,18 @@ def _keep(target: Target, seat: Seat) -> Path:
     """What was there, under second names in a folder that is a data folder of its own."""
     aside = target.aside
     aside.mkdir(mode=0o700)
-    seat.keep(aside)
-    if target.shelf is not None:
-        target.shelf.keep(aside / "images")
-    if target.master_key.is_file():
-        replace_file(aside / target.master_key.name, target.master_key.read_bytes())
-    sync_folder(aside)
-    sync_folder(aside.parent)
+    try:
+        seat.keep(aside)
+        if target.shelf is not None:
+            target.shelf.keep(aside / "images")
+        if target.master_key.is_file():
+            replace_file(aside / target.master_key.name, target.master_key.read_bytes())
+        sync_folder(aside)
+        sync_folder(aside.parent)
+    except BaseException:
+        # Who is erased after a restore that failed must not stay in it.
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
     return aside
 
 

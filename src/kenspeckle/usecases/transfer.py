@@ -44,13 +44,15 @@ _SAME_BOX: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where faces go. `pack` is that of new collections; `open_photo` judges a photograph by its header."""
+    """Where faces go. `pack` is that of new collections; `open_photo` judges a photograph by its header; `begun` is
+    told the collection before anything is stored in it."""
 
     catalog: Catalog
     images: Images
     pack: PackInfo
     open_photo: Callable[[bytes], Photo]
     keep_images: bool
+    begun: Callable[[str], None]
     now: Callable[[], float] = time.time
 
 
@@ -144,9 +146,15 @@ def _collection(target: Target, name: str, header: lines.Header | None) -> None:
             "that pack, or index the photographs anew.",
             field="collection",
         )
+    if header is not None and contract == target.pack.contract and header.dimension != target.pack.dimension:
+        raise InvalidValue(
+            f"The export says that its templates have {header.dimension} components; those of its pack have "
+            f"{target.pack.dimension}."
+        )
+    target.begun(name)
     if found is None:
-        tags = header.tags if header else {}
-        target.catalog.create_collection(Collection(name, pack, contract, target.now(), tags=tags))
+        tags, days = (header.tags, header.retention_days) if header else ({}, None)
+        target.catalog.create_collection(Collection(name, pack, contract, target.now(), tags=tags, retention_days=days))
 
 
 def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -> Iterator[list[DumpedFace]]:
@@ -158,16 +166,12 @@ def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -
             users.created[one.user_id] = one.created_at
             continue
         face = lines.face(line, number, name, dimension)
-        if group and _photograph_of(group[0]) != _photograph_of(face):
+        if group and lines.photograph_of(group[0]) != lines.photograph_of(face):
             yield group
             group = []
         group.append(face)
     if group:
         yield group
-
-
-def _photograph_of(face: DumpedFace) -> tuple[str, str | None]:
-    return face.image.digest, face.record.face.external_image_id
 
 
 def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], users: _Users, done: Imported) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,9 @@ from typing import IO
 from kenspeckle.errors import AlreadyExists, Conflict, StorageFull, StorageUnavailable
 
 PARTIAL = ".partial"
-"""Ending of the name until a file is whole. What an interruption leaves under it is overwritten by the next try."""
+"""Ending of the name until a file is whole. What an interruption leaves under it, the next try removes."""
+
+_WRITTEN = "Another process is writing {} now."
 
 
 @contextmanager
@@ -25,14 +28,16 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
         _free(path)
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        # Never what lies there already: another user may have put it there, who could read what is written.
+        with suppress(FileNotFoundError), _alone(partial):
+            partial.unlink()
+        try:
+            descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise Conflict(_WRITTEN.format(partial)) from error
         with os.fdopen(descriptor, "r+b") as file:
+            _lock(descriptor, partial)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Conflict(f"Another process is writing {partial} now.") from error
-            try:
-                file.truncate(0)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -43,6 +48,37 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
                     partial.unlink()
                 raise
         sync_folder(path.parent)
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Remove what interruptions have left of whole files with such names, and beside it; nothing that is being written
+    now."""
+    for partial in folder.glob(pattern + PARTIAL):
+        with suppress(OSError, Conflict), _alone(partial):
+            for beside in folder.glob(f"{glob.escape(partial.name)}.*"):
+                beside.unlink()
+            partial.unlink()
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """What an interruption has left, for this process alone. Raises Conflict where another is writing it."""
+    descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _lock(descriptor, partial)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, partial: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        same = os.path.samestat(os.fstat(descriptor), partial.lstat())
+    except OSError as error:
+        raise Conflict(_WRITTEN.format(partial)) from error
+    if not same:  # it has got its name, or made room for that of another process, since it was opened
+        raise Conflict(_WRITTEN.format(partial))
 
 
 def replace_file(path: Path, data: bytes) -> None:

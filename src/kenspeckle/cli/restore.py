@@ -1,0 +1,152 @@
+"""`kenspeckle restore`: a backup becomes the local data folder again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kenspeckle.cli import moved, options
+from kenspeckle.cli.backup import beside, counted, opened_file, settings_of, source_key, stamp
+from kenspeckle.cli.failures import FAILED, CommandFailed, reported
+from kenspeckle.counts import plural
+
+if TYPE_CHECKING:
+    from kenspeckle.settings import Settings
+    from kenspeckle.usecases.archive.reading import Archive
+    from kenspeckle.usecases.backup import Told
+    from kenspeckle.usecases.restore import Restored, Target
+
+
+@reported(FAILED)
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle backup` wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move aside the catalog that is in the data folder already.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only verify the backup; restore nothing.")] = False,
+    keyring: Annotated[
+        Path | None,
+        typer.Option(
+            "--keyring", metavar="FILE", help="Keys of encrypted collections; kenspeckle.keyring beside SRC, if there."
+        ),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out collections whose keys were destroyed.")
+    ] = False,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Restore a backup into the local data folder, with the service stopped.
+
+    Every byte is verified before anything is touched. Until all is ready the old service is there, then the new one,
+    whatever interrupts it; run it again then.
+    """
+    from kenspeckle.cli.output import emit
+    from kenspeckle.cli.progress import steps
+    from kenspeckle.usecases.archive.reading import Archive
+
+    settings = None if check else settings_of(data_dir)
+    titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
+    with opened_file(source) as file, steps(**titles) as told:
+        archive = Archive(file)
+        if settings is None:
+            facts = _checked(archive, told)
+        else:
+            place = keyring or beside(source)
+            ring = place if keyring or place.exists() else None
+            done = _restore(settings, archive, ring, told, replace=replace, skip_unreadable=skip_unreadable)
+            facts = _restored(settings, done, recorded=_record_restore(settings, source, done))
+    if json:
+        emit(facts)
+    else:
+        _tell_restore(settings, facts)
+
+
+def _checked(archive: Archive, told: Told) -> dict[str, Any]:
+    from kenspeckle.usecases import restore as use
+
+    manifest = use.check(archive, told).manifest
+    return {name: manifest.get(name) for name in use.SHOWN}
+
+
+def _restore(
+    settings: Settings, archive: Archive, keyring: Path | None, told: Told, *, replace: bool, skip_unreadable: bool
+) -> Restored:
+    from kenspeckle.usecases import keyring as rings
+    from kenspeckle.usecases import restore as use
+
+    ring = rings.read(keyring) if keyring is not None else None
+    return use.restore(
+        archive, _target(settings), replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable
+    )
+
+
+def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:
+    """What was done, as JSON."""
+    return {
+        "data_dir": str(settings.data_dir),
+        "counts": done.counts,
+        "photographs": done.photographs,
+        "missing": done.missing,
+        "master_key": done.master_key,
+        "master_key_needed": done.key_needed,
+        "aside": str(done.aside) if done.aside else None,
+        "recorded": recorded,
+        "left_out": list(done.left_out),
+    }
+
+
+def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
+    """`settings` are None where the backup was only checked."""
+    from kenspeckle.cli.output import remark, say
+
+    what = f"{counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
+    say(f"{what} {'are whole' if settings is None else 'restored'}.")
+    if facts.get("left_out"):
+        remark(f"{plural(len(facts['left_out']), 'collection')} left out, whose keys were destroyed.", "yellow")
+    if settings is not None and facts["master_key_needed"]:
+        remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
+    if facts.get("aside"):
+        remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
+    if facts.get("recorded") is False:
+        remark("Not recorded in the audit trail: that needs the backup's master key.", "yellow")
+    if facts["missing"]:
+        remark(f"{plural(facts['missing'], 'photograph')} missing already when the backup was made.", "yellow")
+
+
+def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
+    """In the trail as it is now, with the newest row of the one that it has replaced."""
+    from kenspeckle.catalog.backup import file_of
+    from kenspeckle.errors import KenspeckleError
+
+    facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
+    if done.aside is not None:
+        facts["replaced"] = moved.anchor_of(done.aside / file_of(settings.catalog).name)
+    try:
+        return moved.restored(settings, done.counts["faces"], facts)
+    except KenspeckleError as error:
+        raise CommandFailed(
+            f"The backup is restored, but that could not be recorded in the audit trail: {error.message}",
+            f"What was there before is in {done.aside}." if done.aside else "",
+        ) from error
+
+
+def _target(settings: Settings) -> Target:
+    from kenspeckle.catalog.backup import SqliteSeats, file_of
+    from kenspeckle.images.aside import Shelf
+    from kenspeckle.images.store import open_images
+    from kenspeckle.images.urls import parse
+    from kenspeckle.usecases.restore import Target
+
+    file = file_of(settings.catalog)
+    place = parse(settings.images, "IMAGES_URL")
+    return Target(
+        folder=file.parent,
+        seats=SqliteSeats(file),
+        images=open_images(settings.images),
+        shelf=Shelf(place) if isinstance(place, Path) else None,
+        master_key=source_key(settings),
+        aside=file.parent / f"before-restore-{stamp()}",
+    )
