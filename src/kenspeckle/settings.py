@@ -215,6 +215,8 @@ def _parse(name: str, kind: str, value: Any, source: str) -> Any:
         parsed = _PARSERS[kind](value if isinstance(value, str) else str(value))
     except ValueError as error:
         raise SettingError(f"{source}: '{value}' is no {kind} ({error}).", field=name) from error
+    if name == "data_dir" and "?" in str(parsed):
+        raise SettingError(f"{source}: '{value}' has a '?', at which the URL of the database would end.", field=name)
     if name in _RANGES and not _RANGES[name][0] <= parsed <= _RANGES[name][1]:
         raise SettingError(f"{source}: {value} is outside {_RANGES[name][0]}..{_RANGES[name][1]}.", field=name)
     if name in _CHOICES and parsed not in _CHOICES[name]:

@@ -56,6 +56,7 @@ def test_life_of_a_collection(command: Command, where: list[str], samples: Sampl
     assert command("faces", "show", face, *here, "--json").json["Face"]["FaceId"] == face
     assert "grace_hopper.jpg" in command("faces", "show", face, *here).out
     assert command("faces", "thumbnail", face, tmp_path / "cut.jpg", *here).code == 0
+    assert (tmp_path / "cut.jpg").stat().st_mode & 0o777 == 0o600
     with Image.open(tmp_path / "cut.jpg") as picture:
         assert max(picture.size) <= 256
 

@@ -114,6 +114,12 @@ def test_a_key_that_can_not_be_sent_is_not_shown(scripted: tuple[str, Script], k
     assert key[4:8] not in refused.value.message + refused.value.hint
 
 
+def test_a_password_in_the_address_is_not_shown() -> None:
+    with pytest.raises(ServerGone) as gone, Remote("http://ada:secret@127.0.0.1:9/x/") as remote:
+        remote.describe_collection("c")
+    assert "http://127.0.0.1:9/x." in gone.value.message
+
+
 def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
     url, script = scripted
     page = json.dumps({"Collections": [], "NextToken": None}).encode()

@@ -367,7 +367,9 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     kept = run("collections", "retain", HOME, "30", "--json", *there[:2])
     assert orjson.loads(kept.stdout)["RetentionDays"] == 30
     assert "for good" in run("collections", "retain", HOME, "off", *there[:2]).output
-    assert run("collections", "retain", HOME, "soon", *there[:2]).exit_code == 1
+    for days in ("soon", "²", "9" * 20):
+        refused = run("collections", "retain", HOME, days, *there[:2])
+        assert (refused.exit_code, "neither a number of days nor off" in refused.output) == (1, True)
     done = run("erase", "--everything", "--json", *there)
     assert orjson.loads(done.stdout)["receipt"]["face_count"] == 1
     assert np.sum([one.stat().st_size for one in (folder / "images").rglob("*.*") if one.is_file()]) == 0

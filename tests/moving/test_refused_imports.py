@@ -126,30 +126,3 @@ def test_what_the_doctor_advises_for_wrong_counters_loses_nothing(command: Comma
     done = command("import", "people.tar", "--data-dir", data)
     assert done.code == 0, done.err
     assert shown(data) == before
-
-
-def test_who_is_erased_while_photographs_are_exported_is_gone_at_once(
-    command: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The lines are of one moment; the photographs take long, and hold no state of the database meanwhile."""
-    from kenspeckle.usecases import export
-
-    complete: list[bool] = []
-    original = export._photograph
-
-    def while_exporting(*words: Any) -> None:
-        with opened(data) as folder:
-            complete.append(folder.catalog.scrub(thorough=True))
-        original(*words)
-
-    monkeypatch.setattr(export, "_photograph", while_exporting)
-    assert command("export", PEOPLE, "people.tar", "--images", "--data-dir", data).code == 0
-    assert complete == [True] * 4
-
-
-def test_an_export_of_a_folder_that_is_not_there_makes_none(command: Command, tmp_path: Path) -> None:
-    for words in (("export", PEOPLE, "people.jsonl"), ("audit", "verify"), ("audit", "show"), ("audit", "export")):
-        refused = command(*words, "--data-dir", "typo")
-        assert refused.code != 0
-        assert "There is no catalog" in refused.err
-    assert list(tmp_path.iterdir()) == []

@@ -64,3 +64,10 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
 
 def test_secrets_do_not_show() -> None:
     assert "s3cret" not in repr(Settings(admin_key="s3cret", master_key="s3cret", catalog_url="s3cret"))
+
+
+def test_a_data_folder_whose_database_would_lie_elsewhere_is_refused() -> None:
+    for name in ("people?1", "people?1/data"):
+        with pytest.raises(SettingError, match=r"--data-dir: .*has a '\?'"):
+            load({"data_dir": name}, environ={})
+    assert load({"data_dir": "people #1 %3F"}, environ={}).catalog.endswith("people #1 %3F/kenspeckle.db")

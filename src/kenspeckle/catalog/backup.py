@@ -259,7 +259,7 @@ def _begin(path: Path) -> bytes:
 
 def _connect(path: Path, how: str, *, patience: float = sqlite.BUSY_SECONDS) -> sqlite3.Connection:
     # An absolute path in a URI: no name of a file is taken for an option.
-    name = quote(str(path.absolute()))
+    name = quote(bytes(path.absolute()))
     return sqlite3.connect(f"file:{name}?{how}", uri=True, timeout=patience, isolation_level=None)
 
 

@@ -106,7 +106,7 @@ class Look:
         self._at_rest = not _size(sqlite_log(path))
         self._seen = _state(path)
         how = "mode=ro&immutable=1" if self._at_rest else "mode=ro"
-        name = f"file:{quote(str(path.absolute()))}?{how}"
+        name = f"file:{quote(bytes(path.absolute()))}?{how}"
         engine = create_engine(
             "sqlite://",
             creator=lambda: sqlite3.connect(

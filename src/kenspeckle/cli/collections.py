@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Collections: separate galleries of faces.", no_args_is_help=True)
 
+MOST_DIGITS = 10
+"""More than anyone means by a number of days; what is too long for a number is told as what is none."""
+
 Name = Annotated[str, typer.Argument(metavar="ID", help="Id of the collection.")]
 
 
@@ -121,7 +124,7 @@ def retain(
     from kenspeckle.cli import output
     from kenspeckle.cli.target import opened
 
-    if days != "off" and not days.isdigit():
+    if days != "off" and not (days.isdecimal() and len(days) <= MOST_DIGITS):
         raise CommandFailed(
             f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces for good."
         )

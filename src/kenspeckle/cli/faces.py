@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -134,7 +135,7 @@ def thumbnail(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Save the face, cut out of its photograph, as JPEG."""
+    """Save the face, cut out of its photograph, as JPEG; a new file is readable by its owner only."""
     from kenspeckle.cli.target import opened
 
     with opened(url, api_key, data_dir, collection) as target:
@@ -143,7 +144,12 @@ def thumbnail(
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        picture.write_bytes(data)
+        with open(picture, "wb", opener=_for_its_owner) as file:
+            file.write(data)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _table(found: list[Face]) -> None:

@@ -84,6 +84,8 @@ def describe(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.strerror:
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{place}{error.strerror}", ""
+    if isinstance(error, UnicodeEncodeError):  # an argument that holds undecodable bytes, where only text can be
+        return f"'{error.object[:60]}' is no valid text.", "Names of files may be any bytes; all else is UTF-8."
     return (
         f"Something unexpected happened ({type(error).__name__}: {error}).",
         "`kenspeckle --debug ...` shows the traceback, which a bug report needs.",

@@ -58,9 +58,9 @@ class Remote:
             raise CommandFailed(
                 "The API key has characters that no key has.", "Check --api-key and KENSPECKLE_API_KEY for line ends."
             )
-        self._url = str(base).rstrip("/")
+        self._url = str(base.copy_with(userinfo=b"")).rstrip("/")  # as messages show it
         self._client = httpx.Client(
-            base_url=self._url,
+            base_url=base,
             headers={"x-api-key": api_key} if api_key else {},
             timeout=httpx.Timeout(120, connect=10),
             trust_env=base.host not in LOOPBACK,  # a proxy of the environment can't reach this machine's loopback
@@ -305,7 +305,7 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         answer = None
     if not isinstance(answer, dict):
-        raise CommandFailed(f"{response.url} answers no JSON.", "Is --url the address of a Kenspeckle server?")
+        raise CommandFailed(f"{response.url.copy_with(userinfo=b'')} answers no JSON.", "Is --url the address of a Kenspeckle server?")
     return answer
 
 

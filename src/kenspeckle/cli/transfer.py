@@ -192,6 +192,7 @@ def _source(catalog: SqlCatalog, settings: Settings) -> Source:
     return Source(
         SqlDumps(catalog.database, catalog.ring),
         Photographs(open_images(settings.images), catalog),
+        catalog.digests,
         lambda pack: packs.get(pack).dimension,
         software(),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from kenspeckle.errors import SettingError
 
@@ -26,7 +27,7 @@ def parse(url: str, setting: str) -> Path | BucketUrl:
     if parts.query or parts.fragment:
         raise SettingError(f"{setting}: '?' and '#' in '{url}' are written %3F and %23.", field=setting.lower())
     if parts.scheme == "file":
-        path = unquote(parts.path)
+        path = os.fsdecode(unquote_to_bytes(os.fsencode(parts.path)))  # names of folders may be any bytes
         if parts.netloc not in ("", "localhost") or not path.startswith("/") or "\0" in path:
             raise SettingError(
                 f"{setting}: '{url}' names no folder of this machine; write file:///path/to/folder.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,24 +15,28 @@ from kenspeckle.ports import Dump, Dumps
 from kenspeckle.usecases import lines
 from kenspeckle.usecases.archive.form import FACES, photograph
 from kenspeckle.usecases.archive.writing import Writer
-from kenspeckle.usecases.backup import Told
+from kenspeckle.usecases.backup import PAUSE_SECONDS, Told
 from kenspeckle.usecases.photographs import Photographs
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where collections are read from. `dimension(pack)` is the length of a pack's templates."""
+    """Where collections are read from. `referenced` is `Catalog.digests`; `dimension(pack)` is the length of a pack's
+    templates."""
 
     dumps: Dumps
     photographs: Photographs
+    referenced: Callable[[Iterable[str]], set[str]]
     dimension: Callable[[str], int]
     software: str
+    pause: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
 
 
 @dataclass(slots=True)
 class Exported:
-    """What was written. `missing` are digests of photographs that the store does not have, or has damaged."""
+    """What was written. `missing` are digests of photographs that the store does not have, or has damaged; those that
+    were erased meanwhile are not among them."""
 
     faces: int = 0
     users: int = 0
@@ -54,6 +58,8 @@ def export(source: Source, collection_id: str, file: IO[bytes], *, scratch: Path
         for number, packed in enumerate(sorted(digests), 1):
             _photograph(source.photographs, collection_id, writer, packed.hex(), done)
             told("photographs", number, len(digests))
+        if done.missing:
+            _look_again(source, collection_id, writer, done)
         writer.finish(
             {
                 "format": lines.FORMAT,
@@ -107,6 +113,22 @@ def _photograph(photographs: Photographs, collection_id: str, writer: Writer, di
         return
     writer.add(photograph(digest), len(data), (data,))
     done.photographs += 1
+
+
+def _look_again(source: Source, collection_id: str, writer: Writer, done: Exported) -> None:
+    """One that was stored a moment ago, or just before a crash, is staged and not yet in its place."""
+    absent, done.missing = _needed(source, collection_id, done.missing), []
+    if absent:
+        source.pause(PAUSE_SECONDS)
+        source.photographs.images.recover(source.referenced)
+        for digest in absent:
+            _photograph(source.photographs, collection_id, writer, digest, done)
+        done.missing = _needed(source, collection_id, done.missing)
+
+
+def _needed(source: Source, collection_id: str, digests: Iterable[str]) -> list[str]:
+    names = {source.photographs.name(collection_id, digest): digest for digest in digests}
+    return sorted(names[name] for name in source.referenced(names))
 
 
 class _Lines:
