@@ -305,7 +305,8 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         answer = None
     if not isinstance(answer, dict):
-        raise CommandFailed(f"{response.url.copy_with(userinfo=b'')} answers no JSON.", "Is --url the address of a Kenspeckle server?")
+        url = response.url.copy_with(userinfo=b"")
+        raise CommandFailed(f"{url} answers no JSON.", "Is --url the address of a Kenspeckle server?")
     return answer
 
 
