@@ -12,9 +12,9 @@ import pytest
 
 from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Sent
+from kenspeckle.domain import Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
-from kenspeckle.usecases.webhooks import endpoints
+from kenspeckle.usecases.webhooks import endpoints, signing
 from kenspeckle.usecases.webhooks.announcing import MOST_FACES, Announcer
 from kenspeckle.usecases.webhooks.endpoints import MOST_WEBHOOKS
 from tests.catalogs import gallery, new_face, photo
@@ -242,6 +242,46 @@ def test_endpoints_are_recorded_and_their_secrets_are_not(post: Post, tmp_path: 
     for file in tmp_path.glob("kenspeckle.db*"):
         for one in (secret, rotated):
             assert one.removeprefix("whsec_").encode() not in file.read_bytes()
+
+
+def test_of_two_rotations_at_once_one_holds_and_the_other_says_so(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, _ = post.endpoints.create(URL)
+    both_have_read, read = threading.Barrier(2), post.catalog.webhook
+    met: set[int] = set()
+    shown: list[str] = []
+    refused: list[str] = []
+
+    def rotate() -> None:
+        try:
+            shown.append(post.endpoints.rotate(hook.webhook_id)[1])
+        except Conflict as error:
+            refused.append(error.message)
+
+    def meeting(webhook_id: str) -> object:
+        found = read(webhook_id)
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            both_have_read.wait(10)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(post.catalog, "webhook", meeting)
+        threads = [threading.Thread(target=rotate) for _ in range(2)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(20)
+    assert len(shown) == 1
+    assert refused == [
+        f"The secret of webhook '{hook.webhook_id}' was changed by another request meanwhile; that one holds."
+    ]
+    present, before = post.endpoints.keys(*post.catalog.webhook(hook.webhook_id), post.now())
+    assert signing.shown(present) == shown[0] != signing.shown(before)
+    assert [row.operation for row in post.catalog.audit_rows()][1:] == ["CreateWebhook", "RotateWebhook"]
+    post.endpoints.rotate(hook.webhook_id)
+    post.endpoints.delete(hook.webhook_id)
+    with pytest.raises(WebhookNotFound):
+        post.catalog.change_secrets(hook.webhook_id, b"", Secrets(b""), None)
 
 
 def test_what_an_endpoint_can_not_be(post: Post) -> None:

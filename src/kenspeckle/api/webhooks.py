@@ -113,7 +113,7 @@ def _managing(routes: APIRouter, endpoints: Endpoints) -> None:
         response_model=shapes.WebhookWithSecret,
         operation_id="rotate_webhook",
         openapi_extra={"requestBody": _ROTATION},
-        responses=_said(secret, *_BODY, "webhook_not_found"),
+        responses=_said(secret, *_BODY, "webhook_not_found", "conflict"),
     )
     async def rotate_webhook(webhook_id: _Id, request: Request) -> Response:
         """Make a new secret. For a day, or as long as `keep` says, messages are signed with both."""

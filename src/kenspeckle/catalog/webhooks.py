@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from kenspeckle.catalog.part import Part
 from kenspeckle.catalog.tables import deliveries, delivery_faces, webhooks
 from kenspeckle.domain import Event, Secrets, Webhook
-from kenspeckle.errors import QuotaExceeded, WebhookNotFound
+from kenspeckle.errors import Conflict, QuotaExceeded, WebhookNotFound
 
 _WEBHOOK = select(
     webhooks.c.webhook_id,
@@ -57,8 +57,16 @@ class Webhooks(Part):
         changed = ("url", "description", "events", "collections")
         self._change(webhook.webhook_id, {name: _columns(webhook)[name] for name in changed})
 
-    def change_secrets(self, webhook_id: str, secrets: Secrets, old_until: float | None) -> None:
-        self._change(webhook_id, {**_sealed(secrets), "old_until": old_until})
+    def change_secrets(self, webhook_id: str, before: bytes, secrets: Secrets, old_until: float | None) -> None:
+        read = update(webhooks).where(webhooks.c.webhook_id == webhook_id, webhooks.c.secret == before)
+        with self.database.write() as connection:
+            if connection.execute(read.values(**_sealed(secrets), old_until=old_until)).rowcount:
+                return
+        self.webhook(webhook_id)
+        raise Conflict(
+            f"The secret of webhook '{webhook_id[:80]}' was changed by another request meanwhile; that one holds.",
+            field="webhook_id",
+        )
 
     def enable_webhook(self, webhook_id: str) -> None:
         self._change(webhook_id, {"disabled_at": None, "disabled_reason": "", "failing_since": None})

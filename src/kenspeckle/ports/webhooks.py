@@ -30,7 +30,9 @@ class Webhooks(Protocol):
         """Give it the address, description, events and collections that are named here; nothing else."""
         ...
 
-    def change_secrets(self, webhook_id: str, secrets: Secrets, old_until: float | None) -> None: ...
+    def change_secrets(self, webhook_id: str, before: bytes, secrets: Secrets, old_until: float | None) -> None:
+        """Raises Conflict where the present secret is not `before`, as it was sealed, any more."""
+        ...
 
     def enable_webhook(self, webhook_id: str) -> None:
         """From here on it is told again; nothing is held against it."""

@@ -112,13 +112,15 @@ class Endpoints:
             self._record("DisableWebhook", webhook, reason=reason)
 
     def rotate(self, webhook_id: str, keep: float = KEEP_SECONDS) -> tuple[Webhook, str]:
-        """A new secret; the old one signs too for `keep` more seconds. Raises WebhookNotFound, InvalidValue."""
+        """A new secret; the old one signs too for `keep` more seconds. Raises WebhookNotFound, InvalidValue; Conflict
+        where another rotation came between."""
         if not 0 <= keep <= LONGEST_KEEP:
             raise InvalidValue("The old secret is kept for 0 seconds to 30 days.", field="keep")
         webhook, held = self.store.webhook(webhook_id)
         secret, now = signing.new_secret(), self._now()
         old = held.present if keep else None
-        self.store.change_secrets(webhook_id, Secrets(self._seal(webhook, secret), old), now + keep if keep else None)
+        made = Secrets(self._seal(webhook, secret), old)
+        self.store.change_secrets(webhook_id, held.present, made, now + keep if keep else None)
         self._record("RotateWebhook", webhook)
         return self.show(webhook_id), signing.shown(secret)
 
