@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent
+from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent, Webhook
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints, signing
 from kenspeckle.usecases.webhooks.announcing import MOST_FACES, Announcer
@@ -242,6 +243,24 @@ def test_endpoints_are_recorded_and_their_secrets_are_not(post: Post, tmp_path: 
     for file in tmp_path.glob("kenspeckle.db*"):
         for one in (secret, rotated):
             assert one.removeprefix("whsec_").encode() not in file.read_bytes()
+
+
+def test_a_url_is_recorded_without_what_may_be_a_secret_in_it(post: Post) -> None:
+    for url, recorded in (
+        ("https://door.example.org:8443/a/b;c?token=s3cr3t&x=1", "https://door.example.org:8443/a/b;c"),
+        ("https://[2001:4860::1]?s3cr3t", "https://[2001:4860::1]"),
+    ):
+        hook, _ = post.endpoints.create(url)
+        assert hook.url == post.catalog.webhook(hook.webhook_id)[0].url == url
+        post.endpoints.change(hook.webhook_id, url=url + "2")
+        rows = list(post.catalog.audit_rows())[-2:]
+        assert [json.loads(row.facts)["url"] for row in rows] == [recorded] * 2
+    # None may be stored with a user in it; one that was, by other hands, is recorded without.
+    odd = Webhook("hook-odd", "https://ann:s3cr3t@door.example.org/a", "", EVENTS, frozenset(), post.now())
+    post.catalog.add_webhook(odd, Secrets(b"sealed"), MOST_WEBHOOKS)
+    post.endpoints.delete(odd.webhook_id)
+    assert json.loads(list(post.catalog.audit_rows())[-1].facts)["url"] == "https://door.example.org/a"
+    assert not any("s3cr3t" in str(row) for row in post.catalog.audit_rows())
 
 
 def test_of_two_rotations_at_once_one_holds_and_the_other_says_so(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import string
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
 
 from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Page, Secrets, Webhook
 from kenspeckle.errors import Conflict, InvalidValue
@@ -186,12 +187,18 @@ class Endpoints:
     def _record(self, operation: str, webhook: Webhook, **facts: object) -> None:
         told = {
             "webhook": webhook.webhook_id,
-            "url": webhook.url,
+            "url": _place(webhook.url),
             "events": sorted(webhook.events),
             "collections": sorted(webhook.collections)[:100],
             **facts,
         }
         self._recorder.record(self._recorder.entry(operation, facts=told))
+
+
+def _place(url: str) -> str:
+    """The URL without user and query, which may be secrets that let in whoever has them."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def secret_context(webhook_id: str) -> str:
