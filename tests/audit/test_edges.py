@@ -143,6 +143,9 @@ def test_commands(http: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
     done = run("audit", "export", str(file), data_dir=data_dir)
     lines = [orjson.loads(line) for line in io.BytesIO(file.read_bytes())]
     assert [one["number"] for one in lines] == list(range(1, done["rows"] + 1))
+    beyond = "9" * 25
+    assert len(run("audit", "show", "--limit", beyond, data_dir=data_dir)) >= done["rows"]
+    assert run("audit", "export", str(tmp_path / "none"), "--after", beyond, data_dir=data_dir)["rows"] == 0
     wrong = CliRunner().invoke(app, ["audit", "verify", "--anchor", "3:" + "0" * 64, "--data-dir", str(data_dir)])
     assert wrong.exit_code == 1
     assert "row 3: not the row that the anchor names" in wrong.output

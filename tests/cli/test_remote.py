@@ -123,7 +123,8 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
     url, script = scripted
     page = json.dumps({"Collections": [], "NextToken": None}).encode()
-    script += [(503, {"retry-after": "0.1"}, _problem("overloaded")), (429, {"retry-after": "0"}, b""), (200, {}, page)]
+    script += [(503, {"retry-after": "0.1"}, _problem("overloaded")), (429, {"retry-after": "0"}, b"")]
+    script += [(503, {"retry-after": "nan"}, b""), (200, {}, page)]
     with Remote(url) as remote:
         assert remote.list_collections().items == ()
     assert script == []

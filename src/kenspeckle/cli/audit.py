@@ -12,6 +12,9 @@ from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.counts import plural
 
+MOST_ROWS = (1 << 63) - 1
+"""No database has more, or takes a larger number."""
+
 app = typer.Typer(help="The audit trail: who did what with whose faces.", no_args_is_help=True)
 
 
@@ -39,7 +42,7 @@ def show(
 
     query = AuditQuery(trail.moment(since, time.time()) if since else None, key, collection, operation)
     with opened(data_dir, make=False) as instance:
-        rows = [described(row) for row in trail.shown(instance.recorder, query, limit)]
+        rows = [described(row) for row in trail.shown(instance.recorder, query, min(limit, MOST_ROWS))]
     if json:
         output.emit(rows)
     elif rows:
@@ -102,6 +105,7 @@ def export(
     from kenspeckle.usecases import trail
     from kenspeckle.usecases.whole_file import whole_file
 
+    after = min(after, MOST_ROWS)
     count, last = 0, after
     with opened(data_dir, make=False) as instance:
         instance.recorder.record(instance.recorder.entry(trail.EXPORTED, facts={"after": after}))

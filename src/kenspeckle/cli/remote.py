@@ -296,7 +296,7 @@ def _pause(response: httpx.Response, attempt: int) -> float:
         wanted = float(response.headers.get("retry-after", ""))
     except ValueError:
         wanted = 0.25 * 2**attempt
-    return max(wanted, 0.1)
+    return max(0.1, wanted)  # in this order a NaN is not the larger one
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
