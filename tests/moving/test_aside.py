@@ -13,8 +13,8 @@ import pytest
 
 from kenspeckle.errors import InvalidValue, StorageFull
 from kenspeckle.images.aside import Shelf
-from kenspeckle.usecases.archive.form import CATALOG
-from kenspeckle.usecases.archive.reading import Archive
+from kenspeckle.usecases.archive.form import CATALOG, Member, Progress
+from kenspeckle.usecases.archive.reading import Archive, Verified
 from kenspeckle.usecases.archive.writing import Writer
 from kenspeckle.usecases.restore import check
 from tests.moving.conftest import Command
@@ -70,6 +70,33 @@ def test_a_restore_that_fails_leaves_no_second_names(
     assert "no room" in refused.err
     assert not list(data.glob("before-restore-*"))
     assert shown(data) == before
+
+
+@pytest.mark.parametrize("what", ["images/", CATALOG])
+def test_a_backup_that_reads_otherwise_the_second_time_is_refused(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As a disk that fails gives it, or who writes to the file meanwhile."""
+    data = make(tmp_path / "data", range(3))
+    assert command("backup", "one.tar", "--data-dir", data).code == 0
+    content, chunks, verify = Archive.content, Archive.chunks, Archive.verify
+
+    def flipped(member: Member, read: bytes) -> bytes:
+        return read[:-1] + bytes([read[-1] ^ 1]) if what in member.name else read
+
+    def fail(archive: Archive, progress: Progress) -> Verified:
+        verified = verify(archive, progress)
+        monkeypatch.setattr(Archive, "content", lambda one, member: flipped(member, content(one, member)))
+        monkeypatch.setattr(
+            Archive, "chunks", lambda one, member: (flipped(member, part) for part in chunks(one, member))
+        )
+        return verified
+
+    monkeypatch.setattr(Archive, "verify", fail)
+    refused = command("restore", "one.tar", "--data-dir", "new")
+    assert refused.code == 1
+    assert "does not read as it did" in refused.err
+    assert not (tmp_path / "new" / "kenspeckle.db").exists()
 
 
 def test_a_restore_that_is_done_says_so_where_it_can_not_be_recorded(

@@ -7,6 +7,7 @@ service is there; cut off after it, the new one: what is still staged then, the 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from kenspeckle.domain import encrypted
 from kenspeckle.errors import Conflict, ImageNotFound, InvalidValue, StorageUnavailable
 from kenspeckle.ports import Images, Keyring, Seat, Seats
-from kenspeckle.usecases.archive.form import CATALOG, MASTER_KEY, SUMS, Member
+from kenspeckle.usecases.archive.form import CATALOG, MASTER_KEY, SUMS
 from kenspeckle.usecases.archive.reading import Archive, Verified
 from kenspeckle.usecases.backup import FORMAT, VERSION, Told
 from kenspeckle.usecases.whole_file import disk_errors, replace_file, sync_folder
@@ -41,6 +43,7 @@ SHOWN: Final = (
 _COUNTED: Final = frozenset({"collections", "faces", "users"})
 _WRITERS: Final = 4
 """Photographs that are synced at once: the disk does several in the time of one."""
+_OTHERWISE: Final = "The backup does not read as it did when it was verified: its disk fails, or somebody writes to it."
 _MAX_KEY: Final = 4096
 _NAMED: Final = 5
 
@@ -146,7 +149,7 @@ def _restore(
     skip_unreadable: bool,
 ) -> Restored:
     staged = target.folder / STAGING / CATALOG
-    _extract(archive, verified.plain[CATALOG], staged)
+    _extract(archive, verified, staged)
     facts = target.seats.prepare(staged)
     if dict(facts.counts) != verified.manifest.get("counts"):
         raise InvalidValue("The backup's catalog does not hold what its manifest says.")
@@ -196,13 +199,18 @@ def _lacking(locked: tuple[str, ...], keyring: Keyring | None) -> str:
     )
 
 
-def _extract(archive: Archive, member: Member, path: Path) -> None:
+def _extract(archive: Archive, verified: Verified, path: Path) -> None:
+    """The catalog into a new file. Raises InvalidValue where it is not what was verified."""
+    digest = hashlib.sha256()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        for chunk in archive.chunks(member):
+        for chunk in archive.chunks(verified.plain[CATALOG]):
             file.write(chunk)
+            digest.update(chunk)
         file.flush()
         os.fsync(file.fileno())
+    if digest.hexdigest() != verified.digests[CATALOG]:
+        raise InvalidValue(_OTHERWISE)
 
 
 def _stage(archive: Archive, total: int, images: Images, told: Told) -> int:
@@ -212,6 +220,8 @@ def _stage(archive: Archive, total: int, images: Images, told: Told) -> int:
         try:
             images.get(digest)
         except (ImageNotFound, StorageUnavailable):
+            if not encrypted.whole(digest, data):
+                raise InvalidValue(_OTHERWISE) from None
             images.stage(digest, data)
 
     count = 0

@@ -30,16 +30,19 @@ MAX_PHOTOGRAPH: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """An archive of which every byte was seen to be as it was written. `plain` are members that are no photographs."""
+    """An archive of which every byte was seen to be as it was written. `plain` are members that are no photographs,
+    `digests` their SHA-256, but for the list and the manifest."""
 
     manifest: Mapping[str, Any]
     plain: Mapping[str, Member]
+    digests: Mapping[str, str]
     photographs: int
 
 
 @dataclass(slots=True)
 class _Seen:
     plain: dict[str, Member] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     photographs: int = 0
     sums: str = ""
     differs: str = ""
@@ -93,7 +96,10 @@ class Archive:
                     lines.seek(0)
                     self._compare(member, lines, seen)
                 else:
-                    lines.write(line(member.name, self._digest(member)))
+                    digest = self._digest(member)
+                    lines.write(line(member.name, digest))
+                    if member.digest is None:
+                        seen.digests[member.name] = digest
                 self._padding(member)
                 if member.digest is None:
                     seen.plain[member.name] = member
@@ -106,7 +112,7 @@ class Archive:
             raise InvalidValue(f"The archive is damaged in its member '{SUMS}': SHA-256 differs.")
         if seen.differs:
             raise InvalidValue(f"The archive is damaged in its member '{seen.differs}': SHA-256 differs.")
-        return Verified(manifest, seen.plain, seen.photographs)
+        return Verified(manifest, seen.plain, seen.digests, seen.photographs)
 
     def _digest(self, member: Member) -> str:
         if member.digest is not None and member.size > MAX_PHOTOGRAPH:
