@@ -55,37 +55,42 @@ _RECEIPT = Receipt(
 )
 
 
+_DETAIL = FaceDetail(
+    Box(0.32, 0.18, 0.27, 0.41),
+    99.87,
+    (
+        Landmark("eyeLeft", 0.40, 0.33),
+        Landmark("eyeRight", 0.52, 0.33),
+        Landmark("nose", 0.46, 0.42),
+        Landmark("mouthLeft", 0.41, 0.49),
+        Landmark("mouthRight", 0.51, 0.49),
+    ),
+    Pose(1.2, -4.8, 3.5),
+    Quality(71.3, 88.0),
+)
+_SMALL = FaceDetail(Box(0.81, 0.40, 0.03, 0.05), 84.2, _DETAIL.landmarks, Pose(0.0, 61.0, 2.0), Quality(60.1, 12.5))
+_UNUSED = UnindexedFace(_SMALL, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
+_FACE = Face(FACE_ID, IMAGE_ID, "kenspeckle", "keanu-reeves.jpg", _DETAIL.box, 99.87, MODEL, 1767225600.0)
+_MATCH = FaceMatch(_FACE, 99.94)
+
+
 def answers() -> dict[str, Json]:
     """One answer for each route that answers JSON, by the route's name."""
-    detail = FaceDetail(
-        Box(0.32, 0.18, 0.27, 0.41),
-        99.87,
-        (
-            Landmark("eyeLeft", 0.40, 0.33),
-            Landmark("eyeRight", 0.52, 0.33),
-            Landmark("nose", 0.46, 0.42),
-            Landmark("mouthLeft", 0.41, 0.49),
-            Landmark("mouthRight", 0.51, 0.49),
-        ),
-        Pose(1.2, -4.8, 3.5),
-        Quality(71.3, 88.0),
-    )
-    small = FaceDetail(Box(0.81, 0.40, 0.03, 0.05), 84.2, detail.landmarks, Pose(0.0, 61.0, 2.0), Quality(60.1, 12.5))
-    face = Face(FACE_ID, IMAGE_ID, "kenspeckle", "keanu-reeves.jpg", detail.box, 99.87, MODEL, 1767225600.0)
-    collection = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
-    user = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
-    match, user_match = FaceMatch(face, 99.94), UserMatch(user, 99.91)
-    search = shapes.search_faces_by_image(FaceSearch(detail, (match,)), MODEL)
-    described = shapes.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
-    user_described = shapes.user_description(user)
-    deleted = shapes.with_receipt(shapes.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
-    taken = shapes.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
-    unused = UnindexedFace(small, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
+    return {**_recognition(), **_service(), **_collections(), **_faces(), **_users()}
+
+
+def _recognition() -> dict[str, Json]:
+    search = shapes.search_faces_by_image(FaceSearch(_DETAIL, (_MATCH,)), MODEL)
     return {
-        "index": shapes.index_faces(Indexed(IMAGE_ID, (FaceRecord(face, detail),), (unused,), MODEL, True)),
+        "index": shapes.index_faces(Indexed(IMAGE_ID, (FaceRecord(_FACE, _DETAIL),), (_UNUSED,), MODEL, True)),
         "search": {"faces": search, "matchedFaces": ["Keanu reeves"]},
-        "detect": shapes.detect_faces([detail]),
-        "compare": shapes.compare_faces(Comparison(detail, ((detail, 99.94),), (small,))),
+        "detect": shapes.detect_faces([_DETAIL]),
+        "compare": shapes.compare_faces(Comparison(_DETAIL, ((_DETAIL, 99.94),), (_SMALL,))),
+    }
+
+
+def _service() -> dict[str, Json]:
+    return {
         "info": {
             "name": "kenspeckle",
             "version": "1.0.0",
@@ -103,6 +108,15 @@ def answers() -> dict[str, Json]:
                 "expires_at": None,
             },
         },
+        "healthz": {"status": "alive"},
+        "readyz": {"status": "ready"},
+    }
+
+
+def _collections() -> dict[str, Json]:
+    collection = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
+    described = shapes.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
+    return {
         "list_collections": {
             "CollectionIds": ["visitors"],
             "FaceModelVersions": [MODEL],
@@ -111,23 +125,35 @@ def answers() -> dict[str, Json]:
         "create_collection": described,
         "ensure_collection": described,
         "describe_collection": described,
-        "list_faces": shapes.list_faces([face], "eyJyb3ciOjF9", MODEL),
-        "get_face": shapes.face_record(FaceRecord(face, detail)),
+    }
+
+
+def _faces() -> dict[str, Json]:
+    deleted = shapes.with_receipt(shapes.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
+    return {
+        "list_faces": shapes.list_faces([_FACE], "eyJyb3ciOjF9", MODEL),
+        "get_face": shapes.face_record(FaceRecord(_FACE, _DETAIL)),
+        "search_face": shapes.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [_MATCH], MODEL),
         "delete_face": deleted,
         "delete_faces": deleted,
         "delete_identity": deleted,
         "delete_image": deleted,
         "delete_collection": deleted,
         "delete_user": deleted,
-        "search_face": shapes.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [match], MODEL),
+    }
+
+
+def _users() -> dict[str, Json]:
+    user = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
+    described, match = shapes.user_description(user), UserMatch(user, 99.91)
+    taken = shapes.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
+    return {
         "list_users": shapes.list_users([user], None),
-        "ensure_user": user_described,
-        "get_user": user_described,
+        "ensure_user": described,
+        "get_user": described,
         "associate_faces": shapes.associate_faces(Associated((FACE_ID,), (), "ACTIVE")),
         "disassociate_face": taken,
         "disassociate_faces": taken,
-        "search_user": shapes.search_users([user_match], MODEL, user_id="reeves"),
-        "search_users_by_image": shapes.search_users_by_image(UserSearch(detail, (user_match,), (unused,), MODEL)),
-        "healthz": {"status": "alive"},
-        "readyz": {"status": "ready"},
+        "search_user": shapes.search_users([match], MODEL, user_id="reeves"),
+        "search_users_by_image": shapes.search_users_by_image(UserSearch(_DETAIL, (match,), (_UNUSED,), MODEL)),
     }

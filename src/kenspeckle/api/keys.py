@@ -128,11 +128,12 @@ def router(access: Access) -> APIRouter:
     """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
     would have read it before."""
     routes = APIRouter(prefix="/v1/keys", tags=["keys"])
+    _keys(routes, access)
+    _key(routes, access)
+    return routes
 
-    async def _shown(work: Callable[..., Key], *words: Any) -> Response:
-        key, spent = await run_in_threadpool(lambda: (work(*words), access.spent()))
-        return answer(described(key, time.time(), spent))
 
+def _keys(routes: APIRouter, access: Access) -> None:
     @routes.post(
         "",
         status_code=201,
@@ -158,10 +159,16 @@ def router(access: Access) -> APIRouter:
         found, spent = await run_in_threadpool(lambda: (access.list(), access.spent()))
         return answer({"keys": [described(key, time.time(), spent) for key in found]})
 
+
+def _key(routes: APIRouter, access: Access) -> None:
+    async def shown(work: Callable[..., Key], *words: Any) -> Response:
+        key, spent = await run_in_threadpool(lambda: (work(*words), access.spent()))
+        return answer(described(key, time.time(), spent))
+
     @routes.get("/{key_id}", response_model=KeyAnswer, operation_id="show_key", responses={**_NO_RIGHT, **_UNKNOWN})
     async def show_key(key_id: str) -> Response:
         """One key."""
-        return await _shown(access.show, key_id)
+        return await shown(access.show, key_id)
 
     @routes.patch(
         "/{key_id}",
@@ -173,14 +180,14 @@ def router(access: Access) -> APIRouter:
     async def limit_key(key_id: str, request: Request) -> Response:
         """Change how much a key may ask; all servers on the catalog follow within half a second."""
         new = await bodies.json(request, NewLimits)
-        return await _shown(access.limit, key_id, new.rate, new.burst, new.quota)
+        return await shown(access.limit, key_id, new.rate, new.burst, new.quota)
 
     @routes.delete(
         "/{key_id}", response_model=KeyAnswer, operation_id="revoke_key", responses={**_NO_RIGHT, **_UNKNOWN}
     )
     async def revoke_key(key_id: str) -> Response:
         """Make a key worthless, for good."""
-        return await _shown(access.revoke, key_id)
+        return await shown(access.revoke, key_id)
 
     @routes.post(
         "/{key_id}/rotate",
@@ -192,5 +199,3 @@ def router(access: Access) -> APIRouter:
     async def rotate_key(key_id: str) -> Response:
         """Replace a key by a new one with the same rights and expiry; the old one is revoked at once."""
         return answer(revealed(await run_in_threadpool(access.rotate, key_id)), 201)
-
-    return routes

@@ -25,6 +25,7 @@ _Id = Annotated[str, Path(description="Id of the endpoint.", max_length=64)]
 _NEW = json_body(
     shapes.NewWebhook, {"url": shapes.WEBHOOK["url"], "events": ["faces.matched"], "collections": ["staff"]}
 )
+_WITH_SECRET = {**shapes.WEBHOOK, "secret": shapes.SECRET}
 _CHANGE = json_body(shapes.WebhookChange, {"enabled": True})
 _ROTATION = json_body(shapes.Rotation, {"keep": "24h"})
 _RETRY = json_body(shapes.Retry, {"message_id": shapes.DELIVERY["message_id"]})
@@ -40,21 +41,20 @@ def router(endpoints: Endpoints) -> APIRouter:
     """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
     would have read it before."""
     routes = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
-    _managing(routes, endpoints)
+    _endpoints(routes, endpoints)
+    _endpoint(routes, endpoints)
     _sending(routes, endpoints)
     return routes
 
 
-def _managing(routes: APIRouter, endpoints: Endpoints) -> None:
-    secret = {**shapes.WEBHOOK, "secret": shapes.SECRET}
-
+def _endpoints(routes: APIRouter, endpoints: Endpoints) -> None:
     @routes.post(
         "",
         status_code=201,
         response_model=shapes.WebhookWithSecret,
         operation_id="create_webhook",
         openapi_extra={"requestBody": _NEW},
-        responses=_said(secret, *_BODY, "quota_exceeded", status=201),
+        responses=_said(_WITH_SECRET, *_BODY, "quota_exceeded", status=201),
     )
     async def create_webhook(request: Request) -> Response:
         """Make an endpoint. Its secret is in this answer only."""
@@ -72,6 +72,8 @@ def _managing(routes: APIRouter, endpoints: Endpoints) -> None:
         """All endpoints, oldest first."""
         return answer({"webhooks": [shown.webhook(one) for one in await run_in_threadpool(endpoints.list)]})
 
+
+def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
     @routes.get(
         "/{webhook_id}",
         response_model=shapes.WebhookAnswer,
@@ -113,7 +115,7 @@ def _managing(routes: APIRouter, endpoints: Endpoints) -> None:
         response_model=shapes.WebhookWithSecret,
         operation_id="rotate_webhook",
         openapi_extra={"requestBody": _ROTATION},
-        responses=_said(secret, *_BODY, "webhook_not_found", "conflict"),
+        responses=_said(_WITH_SECRET, *_BODY, "webhook_not_found", "conflict"),
     )
     async def rotate_webhook(webhook_id: _Id, request: Request) -> Response:
         """Make a new secret. For a day, or as long as `keep` says, messages are signed with both."""

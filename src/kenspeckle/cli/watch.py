@@ -26,52 +26,59 @@ ONCE_PATIENCE = 30.0
 """Seconds that `--once` waits for a server; what it leaves, the next run takes."""
 _WHEN = "When"
 
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")]
+_Index = Annotated[
+    bool, typer.Option("--index/--search", help="Store the faces under their names, or search whom they show.")
+]
+_By = Annotated[
+    Literal["file", "folder"],
+    typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
+]
+_AllFaces = Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")]
+_Save = Annotated[Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")]
+_Once = Annotated[bool, typer.Option("--once", help="Take what is there and end, for cron.", rich_help_panel=_WHEN)]
+_Poll = Annotated[
+    float | None,
+    typer.Option(
+        "--poll",
+        metavar="SECONDS",
+        min=0.1,
+        help="Look so often instead of waiting for the system's word: for network shares.",
+        rich_help_panel=_WHEN,
+    ),
+]
+_Settle = Annotated[
+    float,
+    typer.Option(
+        "--settle",
+        metavar="SECONDS",
+        min=0,
+        help="A file that nobody is seen to close is whole after so long without a change.",
+        rich_help_panel=_WHEN,
+    ),
+]
+_State = Annotated[
+    Path | None,
+    typer.Option("--state", help="File that remembers what is done; FOLDER/.kenspeckle-watch.db unless set."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
+
 
 @reported(TROUBLE)
 def watch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")],
-    index: Annotated[
-        bool, typer.Option("--index/--search", help="Store the faces under their names, or search whom they show.")
-    ] = False,
-    by: Annotated[
-        Literal["file", "folder"],
-        typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
-    ] = "file",
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")] = False,
+    folder: _Folder,
+    index: _Index = False,
+    by: _By = "file",
+    all_faces: _AllFaces = False,
     threshold: options.Threshold = None,
     max_faces: options.MaxFaces = None,
     quality: options.Quality = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")
-    ] = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Take what is there and end, for cron.", rich_help_panel=_WHEN)
-    ] = False,
-    poll: Annotated[
-        float | None,
-        typer.Option(
-            "--poll",
-            metavar="SECONDS",
-            min=0.1,
-            help="Look so often instead of waiting for the system's word: for network shares.",
-            rich_help_panel=_WHEN,
-        ),
-    ] = None,
-    settle: Annotated[
-        float,
-        typer.Option(
-            "--settle",
-            metavar="SECONDS",
-            min=0,
-            help="A file that nobody is seen to close is whole after so long without a change.",
-            rich_help_panel=_WHEN,
-        ),
-    ] = SETTLE_SECONDS,
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", help="File that remembers what is done; FOLDER/.kenspeckle-watch.db unless set."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
+    save: _Save = None,
+    once: _Once = False,
+    poll: _Poll = None,
+    settle: _Settle = SETTLE_SECONDS,
+    state: _State = None,
+    json: _Json = False,
     collection: options.Collection = None,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -88,9 +95,29 @@ def watch(
     from kenspeckle.cli.drop.ledger import NAME, Ledger
     from kenspeckle.cli.drop.run import Run
     from kenspeckle.cli.drop.work import FAILED, Waits, Work
-    from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
     from kenspeckle.cli.target import opened
 
+    root, pictures = _places(folder, save)
+    stop, tell = threading.Event(), _Teller(json)
+    with opened(url, api_key, data_dir, collection) as target:
+        verb = _verb(target, index, by, all_faces, threshold, max_faces, quality)
+        how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
+        with Ledger(state or root / NAME, _job(verb, target, url, how)) as ledger:
+            waits = Waits(stop, tell.remark, ONCE_PATIENCE if once else None)
+            most, workers = _bounds(target)
+            work = Work(root, ledger, verb, waits, most, pictures)
+            run = Run(Arrivals(root, settle), work, workers, stop, tell.outcome, tell.remark)
+            with _until_signal(run.stop), tell.progress(run, folder):
+                try:
+                    run.once() if once else run.watch(poll)
+                finally:
+                    tell.summary(run)
+    if once and tell.counts.get(FAILED):
+        raise typer.Exit(NEGATIVE)
+
+
+def _places(folder: Path, save: Path | None) -> tuple[Path, Path | None]:
+    """Both absolute. Raises CommandFailed where one can't be what it is named for."""
     if not folder.is_dir():
         raise CommandFailed(f"{folder} is no folder.", "Make it first, or check the name.")
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - what a link is called counts, not where it leads
@@ -99,33 +126,7 @@ def watch(
         raise CommandFailed(
             f"{save} lies in {folder}: its pictures would be taken for photographs.", "Name a folder elsewhere."
         )
-    stop = threading.Event()
-    tell = _Teller(json)
-    with opened(url, api_key, data_dir, collection) as target:
-        verb = _verb(target, index, by, all_faces, threshold, max_faces, quality)
-        where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
-        how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
-        job = repr((verb.name, target.collection, where, *how))
-        with Ledger(state or root / NAME, job) as ledger:
-            most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
-            waits = Waits(stop, tell.remark, ONCE_PATIENCE if once else None)
-            arrivals = Arrivals(root, settle)
-            work = Work(root, ledger, verb, waits, most, pictures)
-            run = Run(
-                arrivals,
-                work,
-                REMOTE_WORKERS if target.remote else target.settings.workers,
-                stop,
-                tell.outcome,
-                tell.remark,
-            )
-            with _until_signal(run.stop), tell.progress(run, folder):
-                try:
-                    run.once() if once else run.watch(poll)
-                finally:
-                    tell.summary(run)
-    if once and tell.counts.get(FAILED):
-        raise typer.Exit(NEGATIVE)
+    return root, pictures
 
 
 def _verb(
@@ -146,6 +147,21 @@ def _verb(
     if index:
         return Indexing(target, by, max_faces, bar)
     return Searching(target, threshold, max_faces, all_faces, bar or QualityFilter.NONE)
+
+
+def _job(verb: Verb, target: Target, url: str | None, how: tuple[object, ...]) -> str:
+    """What makes a photograph's result another one: the same photograph is asked again for another job."""
+    where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
+    return repr((verb.name, target.collection, where, *how))
+
+
+def _bounds(target: Target) -> tuple[int, int]:
+    """Most bytes of a photograph, and photographs at once."""
+    from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
+
+    if target.remote:
+        return REMOTE_BYTES, REMOTE_WORKERS
+    return target.settings.max_image_bytes, target.settings.workers
 
 
 @contextmanager
