@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +28,7 @@ from kenspeckle.images.folder import PRESENCE, FolderImages
 from kenspeckle.main import Service, build
 from kenspeckle.ports import AuditQuery
 from kenspeckle.shapes import receipt as shape
-from kenspeckle.usecases import housekeeping, receipts, trail
+from kenspeckle.usecases import housekeeping, receipts, trail, whole_file
 from kenspeckle.usecases.recorder import Recorder
 
 GRACE = settings.load(environ={}).models_dir / "samples" / "grace_hopper.jpg"
@@ -338,7 +340,11 @@ def run(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
 
 
-def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
+def _full(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     http, folder = running
     http.put("/v1/index/f", content=variation(6))
     http.put("/v1/index/g", content=variation(7))
@@ -360,6 +366,12 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     refused = run("erase", "--identity", "g", "--receipt", str(tmp_path / "nowhere" / "receipt.json"), *there)
     assert (refused.exit_code, "can't be read or written" in refused.output) == (1, True)
     assert http.get(f"/v1/collections/{HOME}/faces?external_image_id=g").json()["Faces"], "no receipt, nothing erased"
+    http.put("/v1/index/h", content=variation(8))
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_file.os, "fsync", _full)
+        lost = run("erase", "--identity", "h", "--receipt", str(tmp_path / "lost.json"), *there)
+    assert lost.exit_code == 1
+    assert orjson.loads(lost.stdout.splitlines()[0])["receipt"]["name"] == "h", "it is shown, for there is no other"
     assert run("receipts", "verify", str(file), "--data-dir", str(tmp_path / "typo")).exit_code == 2
     assert not (tmp_path / "typo").exists()
     assert run("erase", *there).exit_code == 1

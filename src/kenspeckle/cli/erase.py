@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,22 +48,29 @@ def erase(
     from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.target import opened
+    from kenspeckle.errors import KenspeckleError
     from kenspeckle.usecases.whole_file import whole_file
 
     what, name = _chosen(identity, user, image, everything)
-    with (
-        opened(url, api_key, data_dir, collection) as target,
-        # Begun before: there is no second receipt of what is gone.
-        whole_file(receipt) if receipt is not None else nullcontext() as file,
-    ):
-        if not yes:
-            where = target.collection or "the default collection"
-            subject = f"all of {where}" if what == "collection" else f"{what} {name} of {where}"
-            typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
-        done = target.recognizer.erase(target.collection, what, name)
-        document = shapes.receipt(done.receipt) if done.receipt is not None else {}
-        if file is not None:
-            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    document: dict[str, Any] = {}
+    try:
+        with (
+            opened(url, api_key, data_dir, collection) as target,
+            whole_file(receipt) if receipt is not None else nullcontext() as file,  # before anything is gone
+        ):
+            if not yes:
+                where = target.collection or "the default collection"
+                subject = f"all of {where}" if what == "collection" else f"{what} {name} of {where}"
+                typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
+            done = target.recognizer.erase(target.collection, what, name)
+            document = shapes.receipt(done.receipt) if done.receipt is not None else {}
+            if file is not None:
+                file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    except KenspeckleError:
+        if document:  # there is no second receipt
+            output.emit(document)
+            output.remark("It is erased; this is the receipt, which could not be written.", "red")
+        raise
     if json:
         output.emit(document)
     else:
