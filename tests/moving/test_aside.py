@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,20 @@ def test_a_restore_that_fails_leaves_no_second_names(
     assert "no room" in refused.err
     assert not list(data.glob("before-restore-*"))
     assert shown(data) == before
+
+
+def test_what_an_interrupted_restore_has_left_is_in_no_later_ones_way(command: Command, tmp_path: Path) -> None:
+    data = make(tmp_path / "data", range(3))
+    assert command("backup", "one.tar", "--data-dir", data).code == 0
+    begun = time.time()
+    names = [time.strftime("before-restore-%Y%m%dT%H%M%SZ", time.gmtime(begun + more)) for more in range(60)]
+    for name in [*names, *(f"{name}_2" for name in names)]:
+        (data / name).mkdir()
+    done = command("restore", "one.tar", "--replace", "--data-dir", data, "--json")
+    assert done.code == 0, done.err
+    aside = Path(done.json["aside"])
+    assert aside.name in {f"{name}_3" for name in names}
+    assert shown(aside) == shown(data)
 
 
 @pytest.mark.parametrize("what", ["images/", CATALOG])

@@ -251,8 +251,7 @@ def _finished(running: set[Future[None]]) -> set[Future[None]]:
 
 def _keep(target: Target, seat: Seat) -> Path:
     """What was there, under second names in a folder that is a data folder of its own."""
-    aside = target.aside
-    aside.mkdir(mode=0o700)
+    aside = _made(target.aside)
     try:
         seat.keep(aside)
         if target.shelf is not None:
@@ -266,6 +265,19 @@ def _keep(target: Target, seat: Seat) -> Path:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     return aside
+
+
+def _made(folder: Path) -> Path:
+    """The folder, or one of a like name: a restore of the same second that was killed may have left it."""
+    place, number = folder, 1
+    while True:
+        try:
+            place.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+            place = folder.with_name(f"{folder.name}_{number}")
+        else:
+            return place
 
 
 def _new_key(archive: Archive, verified: Verified, place: Path) -> bytes | None:
