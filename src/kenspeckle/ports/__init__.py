@@ -1,6 +1,6 @@
 """The seams of the service: what the core asks of engine, catalog, index and images, and what edges ask of it.
 
-Each port is small and has a fake in `tests/fakes.py`; one contract suite runs over the fake and the real thing.
+Each port is small and has a fake in `tests/fakes`; one contract suite runs over the fake and the real thing.
 Everything is synchronous and may be called from many threads at once.
 """
 
