@@ -6,9 +6,8 @@ docs/moving.md specifies them. One line is one object with a `kind`: header, fac
 from __future__ import annotations
 
 import base64
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ import orjson
 from kenspeckle.domain import Box, Face, FaceDetail, FaceRecord, Image, Landmark, Pose, Quality, Vector
 from kenspeckle.errors import InvalidValue, KenspeckleError
 from kenspeckle.ports import DumpedFace
-from kenspeckle.usecases import rules
+from kenspeckle.usecases import rules, untrusted
 
 FORMAT: Final = "kenspeckle-export"
 VERSION: Final = 1
@@ -30,8 +29,6 @@ _MEDIA: Final = re.compile(r"image/[a-z0-9.+-]{1,40}|application/octet-stream")
 _MODEL: Final = re.compile(r"[\w.+-]{1,64}")
 _MAX_KEY: Final = 1024
 _MAX_LANDMARKS: Final = 500
-_LATEST: Final = 100_000_000_000
-"""Seconds: the year 5138. Beyond 9999 no date can be written, and a list that has one could not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,60 +140,62 @@ def header(line: Mapping[str, Any]) -> Header:
             f"This export has the format {line.get('version')}; this Kenspeckle reads {VERSION}. Use a newer one."
         )
     with _Told(1):
-        tags = {_text(key): _text(value) for key, value in _object(line.get("tags", {})).items()}
+        tags = {
+            untrusted.text(key): untrusted.text(value) for key, value in untrusted.mapping(line.get("tags", {})).items()
+        }
         days = line.get("retention_days")
         return Header(
-            collection=rules.collection_id(_text(line["collection"])),
-            pack=_text(line["pack"]),
-            contract=_text(line["contract"]),
-            dimension=_whole(line["dimension"], 1, 1 << 16),
+            collection=rules.collection_id(untrusted.text(line["collection"])),
+            pack=untrusted.text(line["pack"]),
+            contract=untrusted.text(line["contract"]),
+            dimension=untrusted.whole(line["dimension"], 1, 1 << 16),
             tags=rules.tags(tags),
-            faces=_whole(line["faces"]),
-            users=_whole(line["users"]),
-            images=_whole(line["images"]),
+            faces=untrusted.whole(line["faces"]),
+            users=untrusted.whole(line["users"]),
+            images=untrusted.whole(line["images"]),
             with_images=line["with_images"] is True,
-            software=_text(line.get("software", "")),
-            created_at=_time(line.get("created_at", 0)),
-            retention_days=None if days is None else rules.retention_days(_whole(days)),
+            software=untrusted.text(line.get("software", "")),
+            created_at=untrusted.moment(line.get("created_at", 0)),
+            retention_days=None if days is None else rules.retention_days(untrusted.whole(days)),
         )
 
 
 def user(line: Mapping[str, Any], number: int) -> UserLine:
     with _Told(number):
-        return UserLine(rules.user_id(_text(line["user"])), _time(line["created_at"]))
+        return UserLine(rules.user_id(untrusted.text(line["user"])), untrusted.moment(line["created_at"]))
 
 
 def face(line: Mapping[str, Any], number: int, collection_id: str, dimension: int) -> DumpedFace:
     """A face for the collection named. Raises InvalidValue naming the line and what is wrong with it."""
     with _Told(number):
         image = _image(line, collection_id)
-        box = Box(**_numbers(line["box"], ("left", "top", "width", "height")))
-        confidence = _number(line["confidence"])
+        box = Box(**untrusted.measures(line["box"], ("left", "top", "width", "height")))
+        confidence = untrusted.measure(line["confidence"])
         identity, owner = line.get("identity"), line.get("user")
         stored = Face(
-            face_id=rules.face_id(_text(line["face_id"])),
+            face_id=rules.face_id(untrusted.text(line["face_id"])),
             image_id=image.image_id,
             collection_id=collection_id,
-            external_image_id=None if identity is None else rules.external_image_id(_text(identity)),
+            external_image_id=None if identity is None else rules.external_image_id(untrusted.text(identity)),
             box=box,
             confidence=confidence,
-            index_model=_matching(_MODEL, line["model"]),
+            index_model=untrusted.matching(_MODEL, line["model"]),
             created_at=image.created_at,
-            user_id=None if owner is None else rules.user_id(_text(owner)),
+            user_id=None if owner is None else rules.user_id(untrusted.text(owner)),
         )
         detail = FaceDetail(
             box,
             confidence,
             _landmarks(line["landmarks"]),
-            Pose(**_numbers(line["pose"], ("roll", "yaw", "pitch"))),
-            Quality(**_numbers(line["quality"], ("brightness", "sharpness"))),
+            Pose(**untrusted.measures(line["pose"], ("roll", "yaw", "pitch"))),
+            Quality(**untrusted.measures(line["quality"], ("brightness", "sharpness"))),
         )
         thumbnail = line.get("thumbnail")
         return DumpedFace(
             image,
             FaceRecord(stored, detail),
             template(line["template"], dimension),
-            None if thumbnail is None else _binary(thumbnail),
+            None if thumbnail is None else untrusted.binary(thumbnail),
         )
 
 
@@ -208,7 +207,7 @@ def photograph_of(face: DumpedFace) -> tuple[str, str | None]:
 def template(value: Any, dimension: int) -> Vector:
     """A template of base64 float32 (little-endian) or of a list of numbers. Raises InvalidValue."""
     if isinstance(value, str):
-        raw = _binary(value)
+        raw = untrusted.binary(value)
         if len(raw) != 4 * dimension:
             raise InvalidValue(f"a template has {4 * dimension} bytes and not {len(raw)}")
         found = np.frombuffer(raw, "<f4")
@@ -216,28 +215,30 @@ def template(value: Any, dimension: int) -> Vector:
         if not isinstance(value, list) or len(value) != dimension:
             raise InvalidValue(f"a template is base64, or a list of {dimension} numbers")
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
-            found = np.array([_number(one) for one in value], np.float32)
+            found = np.array([untrusted.number(one) for one in value], np.float32)
     if not np.isfinite(found).all() or not found.any():
         raise InvalidValue("a template holds numbers that are finite, and not all of them zero")
     return found
 
 
 def _image(line: Mapping[str, Any], collection_id: str) -> Image:
-    facts = _object(line["image"])
-    metadata = {_text(key): _text(value) for key, value in _object(facts["metadata"]).items()}
-    key = _text(facts["key"])
+    facts = untrusted.mapping(line["image"])
+    metadata = {
+        untrusted.text(key): untrusted.text(value) for key, value in untrusted.mapping(facts["metadata"]).items()
+    }
+    key = untrusted.text(facts["key"])
     if not 1 <= len(key) <= _MAX_KEY:
         raise InvalidValue(f"a key has 1 to {_MAX_KEY} characters")
     return Image(
-        image_id=rules.face_id(_text(facts["image_id"])),
+        image_id=rules.face_id(untrusted.text(facts["image_id"])),
         collection_id=collection_id,
         key=key,
-        digest=_matching(_DIGEST, facts["sha256"]),
-        media_type=_matching(_MEDIA, facts["media_type"]),
-        size=_whole(facts["size"]),
-        width=_whole(facts["width"], 0, 1 << 24),
-        height=_whole(facts["height"], 0, 1 << 24),
-        created_at=_time(line["created_at"]),
+        digest=untrusted.matching(_DIGEST, facts["sha256"]),
+        media_type=untrusted.matching(_MEDIA, facts["media_type"]),
+        size=untrusted.whole(facts["size"]),
+        width=untrusted.whole(facts["width"], 0, 1 << 24),
+        height=untrusted.whole(facts["height"], 0, 1 << 24),
+        created_at=untrusted.moment(line["created_at"]),
         kept=facts["kept"] is True,
         metadata=rules.metadata(metadata),
     )
@@ -246,7 +247,10 @@ def _image(line: Mapping[str, Any], collection_id: str) -> Image:
 def _landmarks(value: Any) -> tuple[Landmark, ...]:
     if not isinstance(value, list) or len(value) > _MAX_LANDMARKS:
         raise InvalidValue(f"landmarks are a list of at most {_MAX_LANDMARKS}")
-    return tuple(Landmark(_text(one["kind"])[:64], _number(one["x"]), _number(one["y"])) for one in value)
+    return tuple(
+        Landmark(untrusted.text(one["kind"])[:64], untrusted.measure(one["x"]), untrusted.measure(one["y"]))
+        for one in value
+    )
 
 
 class _Told:
@@ -269,53 +273,3 @@ class _Told:
 
 def _dump(line: Mapping[str, Any]) -> bytes:
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InvalidValue("a text is expected")
-    return value
-
-
-def _matching(pattern: re.Pattern[str], value: Any) -> str:
-    text = _text(value)
-    if not pattern.fullmatch(text):
-        raise InvalidValue(f"{text[:60]!r} is not allowed here")
-    return text
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidValue("an object is expected")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidValue("a finite number is expected")
-    return float(value)
-
-
-def _time(value: Any) -> float:
-    seconds = _number(value)
-    if not 0 <= seconds <= _LATEST:
-        raise InvalidValue(f"a time in seconds since 1970 is expected, {_LATEST} at most")
-    return seconds
-
-
-def _numbers(value: Any, names: Sequence[str]) -> dict[str, float]:
-    found = _object(value)
-    return {name: _number(found[name]) for name in names}
-
-
-def _whole(value: Any, least: int = 0, most: int = (1 << 53)) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidValue(f"a whole number from {least} to {most} is expected")
-    return value
-
-
-def _binary(value: Any) -> bytes:
-    try:
-        return base64.b64decode(_text(value), validate=True)
-    except ValueError as error:  # binascii.Error, or characters beyond ASCII
-        raise InvalidValue("base64 is expected") from error
