@@ -59,9 +59,7 @@ def erase(
             whole_file(receipt) if receipt is not None else nullcontext() as file,  # before anything is gone
         ):
             if not yes:
-                where = target.collection or "the default collection"
-                subject = f"all of {where}" if what == "collection" else f"{what} {name} of {where}"
-                typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
+                _confirm(what, name, target.collection or "the default collection")
             done = target.recognizer.erase(target.collection, what, name)
             document = shapes.receipt(done.receipt) if done.receipt is not None else {}
             if file is not None:
@@ -80,6 +78,11 @@ def erase(
     if not done.complete:
         output.remark("A reader still needs older states of the database; they go once it is done.", "yellow")
         raise typer.Exit(NEGATIVE)
+
+
+def _confirm(what: Erasure, name: str, collection: str) -> None:
+    subject = f"all of {collection}" if what == "collection" else f"{what} {name} of {collection}"
+    typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
 
 
 def _chosen(identity: str | None, user: str | None, image: str | None, everything: bool) -> tuple[Erasure, str]:
