@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
-$(MODELS): $(READY) src/kenspeckle/vision/packs.py src/kenspeckle/vision/samples.py
+$(MODELS): $(READY) src/kenspeckle/models/registry.py src/kenspeckle/models/samples.py
 	@echo "== model pack and sample photographs"
 	$(BIN)/kenspeckle models pull --samples
 	@touch $@
@@ -68,7 +68,7 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
 soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/wire tests/moving tests/contract tests/aws tests/encryption
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption
 
 audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip-audit

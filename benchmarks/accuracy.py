@@ -24,9 +24,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from benchmarks.photographs import BESIDE
 from kenspeckle.domain import FaceDetail, largest
+from kenspeckle.models import registry
 from kenspeckle.settings import Settings, load
-from kenspeckle.usecases.screening import BARS, screen
-from kenspeckle.vision import packs
+from kenspeckle.usecases.recognition.quality_bars import BARS, screen
 from kenspeckle.vision.engine import Engine
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -91,7 +91,7 @@ def main() -> int:
     if not BESIDE.is_dir():
         sys.stderr.write(f"{BESIDE} is absent: error rates need photographs of known people.\n")
         return 1
-    results = measure(Engine(packs.find(load().models_dir, packs.DEFAULT), Settings()))
+    results = measure(Engine(registry.find(load().models_dir, registry.DEFAULT), Settings()))
     (options.output / "accuracy.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     page = DOCS / "accuracy.md"
     head, _, rest = page.read_text("utf-8").partition(BEGIN)

@@ -23,8 +23,8 @@ from starlette.datastructures import Headers
 from benchmarks.service import SETTLED, models
 from kenspeckle import settings as settings_
 from kenspeckle.api.auth import HEADER, Authenticator
+from kenspeckle.compose.embedded import Front, build
 from kenspeckle.domain import Plan
-from kenspeckle.main import Front, build
 
 LIMIT_MS = 0.5
 PLAN = Plan(rate=1e6, burst=1_000_000)

@@ -16,9 +16,9 @@ import dlib
 import numpy as np
 from PIL import Image
 
-from kenspeckle.vision import packs
-from kenspeckle.vision.extract import Member
-from kenspeckle.vision.fetch import fetch
+from kenspeckle.models import registry
+from kenspeckle.models.download import fetch
+from kenspeckle.models.extract import Member
 
 UPSAMPLED = 1
 JITTERS = 1
@@ -42,7 +42,7 @@ class Peer:
     @classmethod
     def load(cls, models_dir: Path, progress: Callable[[str, int, int], None]) -> Peer:
         """Fetches the weights into the models folder, once. Raises ModelMissing."""
-        embedder = packs.CENTERFACE_DLIB.embedder
+        embedder = registry.CENTERFACE_DLIB.embedder
         files = fetch(embedder.archive, [embedder.member, PREDICTOR], models_dir / "peers", progress)
         return cls(
             dlib.get_frontal_face_detector(),

@@ -18,7 +18,7 @@ from benchmarks import goals, guard, machine, pipeline, plot, report, search, se
 from benchmarks.peer import Peer
 from benchmarks.photographs import photographs
 from kenspeckle import settings as settings_
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.engine import Engine
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -77,7 +77,7 @@ def measure(size: Size, console: Console) -> dict[str, Any]:
         fetching = progress.add_task("models and photographs", total=1)
         peer = Peer.load(settings.models_dir, lambda *_: None)
         what, chosen = photographs(settings.models_dir, size.photographs, lambda *_: None)
-        engine = Engine(packs.find(settings.models_dir, settings.pack), settings)
+        engine = Engine(registry.find(settings.models_dir, settings.pack), settings)
         progress.update(fetching, completed=1)
         results["photographs"] = f"{len(chosen)} {what}" if chosen else what
 

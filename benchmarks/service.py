@@ -23,8 +23,8 @@ from benchmarks.photographs import Photograph
 from benchmarks.pipeline import ours, theirs
 from kenspeckle import settings as settings_
 from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.compose.embedded import build
 from kenspeckle.domain import Box, FaceDetail, Image, Pose, Quality
-from kenspeckle.main import build
 from kenspeckle.ports import Engine, NewFace
 
 CLIENTS = 4

@@ -102,7 +102,7 @@ def _idle(rounds: int) -> dict[str, Any]:
 
 def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
     from kenspeckle.cli.launch import launched
-    from kenspeckle.main import build
+    from kenspeckle.compose.embedded import build
 
     padded = photograph.ljust(BYTES, b"\0")
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
@@ -192,13 +192,13 @@ def _serve(folder: Path) -> None:
     import uvicorn
     from starlette.applications import Starlette
 
-    from kenspeckle.api.threads import Threads
-    from kenspeckle.catalog.master import MasterKey
     from kenspeckle.catalog.sql import SqlCatalog
-    from kenspeckle.images.places import Places
-    from kenspeckle.usecases.access import Access
-    from kenspeckle.usecases.gate import Gate
-    from kenspeckle.wire.protocol import routes
+    from kenspeckle.encryption.master_key import MasterKey
+    from kenspeckle.images.client_buckets import Places
+    from kenspeckle.rekognition.protocol import routes
+    from kenspeckle.serving.threads import Threads
+    from kenspeckle.usecases.access.keys import Access
+    from kenspeckle.usecases.recognition.admission import Gate
 
     settings = settings_.load({"data_dir": folder, "aws_region": REGION})
     access = Access(SqlCatalog.open(settings.catalog), MasterKey.of(settings))

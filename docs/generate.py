@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from docs.making import commands, costs, errors, metrics, routes, settings
-from kenspeckle.api import describe
+from kenspeckle.api import dump_openapi
 
 DOCS = Path(__file__).parent
 
@@ -21,7 +21,7 @@ def pages() -> dict[Path, str]:
         DOCS / "errors.md": errors.page(),
         DOCS / "metrics.md": metrics.page(),
         DOCS / "aws.md": costs.page((DOCS / "aws.md").read_text("utf-8")),
-        DOCS / "openapi.json": describe.text(),
+        DOCS / "openapi.json": dump_openapi.text(),
     }
 
 

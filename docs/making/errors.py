@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docs.making.tables import MADE, table
-from kenspeckle.api import failures
 from kenspeckle.api.openapi import status_of
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.wire.failures import entry_for
+from kenspeckle.rekognition.error_table import entry_for
+from kenspeckle.serving import problems
 
 HEAD = """# Error codes
 
@@ -41,8 +41,8 @@ next is sent.
 
 def page() -> str:
     """The whole page."""
-    rest = sorted((status_of(code), code, title) for code, title in failures.TITLES.items())
-    rows = ((status, f"`{code}`", title, failures.REMEDIES[code]) for status, code, title in rest)
+    rest = sorted((status_of(code), code, title) for code, title in problems.TITLES.items())
+    rows = ((status, f"`{code}`", title, problems.REMEDIES[code]) for status, code, title in rest)
     wire = ((f"`{code}`", ", ".join(names)) for code, names in _exceptions())
     return (
         MADE

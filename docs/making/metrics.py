@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from docs.making.tables import MADE, table
-from kenspeckle.api.metrics import Metrics
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.serving.metrics import Metrics
+from kenspeckle.usecases.recognition.admission import Gate
 
 HEAD = """# Metrics
 

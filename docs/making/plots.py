@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from kenspeckle.domain.pack import Calibration
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 
 ACCURACY = Path(__file__).parents[1] / "accuracy.json"
 THRESHOLDS = {80: "1 in 1,000", 90: "1 in 10,000", 95: "1 in 100,000", 99: "1 in 1,000,000"}
@@ -27,7 +27,7 @@ STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, 
 def draw(folder: Path) -> list[Path]:
     """Write similarity.svg and gallery.svg into the folder."""
     measured = json.loads(ACCURACY.read_text("utf-8"))
-    calibration = packs.get(measured["pack"]).info.calibration
+    calibration = registry.get(measured["pack"]).info.calibration
     with mpl.rc_context(STYLE):
         figure, (above, below) = plt.subplots(2, 1, figsize=(8, 6.4), sharex=True, height_ratios=(3, 2))
         _distances(above, measured)

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from kenspeckle.domain import FaceDetail
+from kenspeckle.models import registry
 from kenspeckle.settings import load
-from kenspeckle.vision import packs
 from kenspeckle.vision.align import Aligner
 from kenspeckle.vision.engine import KINDS, Engine
 from kenspeckle.vision.picture import INK, KNOWN, Mark, annotate
@@ -47,8 +47,8 @@ def draw(folder: Path) -> list[Path]:
 def stages(file: Path) -> Path:
     """A row a photograph: Grace Hopper, the same one turned and darkened, Eileen Collins."""
     settings = load(environ={})
-    samples = packs.samples(settings.models_dir, lambda *_: None)
-    installed = packs.find(settings.models_dir, settings.pack)
+    samples = registry.samples(settings.models_dir, lambda *_: None)
+    installed = registry.find(settings.models_dir, settings.pack)
     engine = Engine(installed, settings)
     portrait = Image.open(samples.grace_hopper).convert("RGB")
     turned = portrait.rotate(17, Image.Resampling.BICUBIC, expand=True, fillcolor="gray")
@@ -75,7 +75,7 @@ def stages(file: Path) -> Path:
     return file
 
 
-def _seen(picture: Image.Image, engine: Engine, installed: packs.InstalledPack) -> Seen:
+def _seen(picture: Image.Image, engine: Engine, installed: registry.InstalledPack) -> Seen:
     """The largest face of the picture, stage by stage."""
     data = io.BytesIO()
     picture.save(data, "PNG")
@@ -105,7 +105,7 @@ def _around(face: FaceDetail, size: tuple[int, int]) -> tuple[int, int, int, int
 
 def party(file: Path) -> Path:
     """What `kenspeckle search party.jpg --all-faces --save who.jpg` draws in the tutorial."""
-    samples = packs.samples(load(environ={}).models_dir, lambda *_: None)
+    samples = registry.samples(load(environ={}).models_dir, lambda *_: None)
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         people = {"Grace-Hopper": samples.grace_hopper, "Eileen-Collins": samples.astronaut}

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from docs.making.tables import MADE, table
-from kenspeckle.api import describe
-from kenspeckle.api.failures import MEDIA_TYPE
+from kenspeckle.api import dump_openapi
 from kenspeckle.api.rights import RIGHTS, Of, Right
 from kenspeckle.domain import Scope
+from kenspeckle.serving.problems import MEDIA_TYPE
 
 HEAD = """# Routes
 
@@ -27,7 +27,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 def page() -> str:
     """The whole page."""
-    document = json.loads(describe.text())
+    document = json.loads(dump_openapi.text())
     described = {one["name"]: one["description"] for one in document["tags"]}
     tags = [*described, *sorted({tag for _, _, one in _operations(document) for tag in one["tags"]} - set(described))]
     parts = [MADE, HEAD]

@@ -1,6 +1,6 @@
 """Everything that can go wrong, as the core says it: a stable code, a sentence that helps, and facts. No HTTP.
 
-Each edge has one table from these classes to its answers (`api/failures.py`, `wire/failures.py`).
+Each edge has one table from these classes to its answers (`serving/problems.py`, `rekognition/error_table.py`).
 """
 
 from __future__ import annotations

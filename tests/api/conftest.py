@@ -17,11 +17,11 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from kenspeckle.api.app import create_app
-from kenspeckle.api.connection import Connection
 from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Unauthenticated
+from kenspeckle.serving.http_protocol import Connection
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.recognition.admission import Gate
 from tests.api.fake import FakeRecognizer
 
 LIMIT = 200_000

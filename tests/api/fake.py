@@ -29,6 +29,7 @@ from kenspeckle.domain import (
     UnindexedFace,
     UnsuccessfulFace,
     User,
+    validation,
 )
 from kenspeckle.errors import (
     AlreadyExists,
@@ -37,7 +38,6 @@ from kenspeckle.errors import (
     KenspeckleError,
     NoFace,
 )
-from kenspeckle.usecases import rules
 from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
 
 
@@ -138,11 +138,11 @@ class FakeRecognizer(FakeUsers):
         return Comparison(DETAIL, same, tuple(DETAIL for who in there if who != wanted[0]))
 
     def create_collection(self, collection_id: str, tags: Mapping[str, str] | None = None) -> Collection:
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         if collection_id in self.records:
             raise AlreadyExists(f"The collection id: {collection_id} already exists.", field="collection")
         self.records[collection_id], self.people[collection_id] = {}, {}
-        self.tagged[collection_id] = rules.tags(tags or {})
+        self.tagged[collection_id] = validation.tags(tags or {})
         return self.describe_collection(collection_id)
 
     def describe_collection(self, collection_id: str) -> Collection:
@@ -177,7 +177,7 @@ class FakeRecognizer(FakeUsers):
         self.tagged[collection_id] = {k: v for k, v in self.tags(collection_id).items() if k not in keys}
 
     def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
-        rules.face_id(face_id)
+        validation.face_id(face_id)
         try:
             return self._faces(collection_id)[face_id]
         except KeyError:
@@ -203,7 +203,7 @@ class FakeRecognizer(FakeUsers):
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
         faces = self._faces(collection_id)
         gone, stayed = [], []
-        for face_id in rules.face_ids(face_ids):
+        for face_id in validation.face_ids(face_ids):
             if face_id not in faces:
                 stayed.append(UnsuccessfulFace(face_id, ("FACE_NOT_FOUND",)))
             elif faces[face_id].face.user_id:

@@ -22,9 +22,9 @@ from kenspeckle.domain import (
     User,
     UserMatch,
     UserSearch,
+    validation,
 )
 from kenspeckle.errors import CollectionNotFound, Conflict, UnsupportedImage, UserNotFound
-from kenspeckle.usecases import rules
 
 MODEL = "fake-1"
 DETAIL = FaceDetail(
@@ -45,7 +45,7 @@ class FakeUsers:
 
     def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         self._faces(collection_id)
-        if rules.user_id(user_id) in self.people[collection_id]:
+        if validation.user_id(user_id) in self.people[collection_id]:
             raise Conflict("The user exists.", field="user_id")
         self.people[collection_id][user_id] = User(user_id, collection_id, "CREATED", 1.7e9)
 
@@ -56,7 +56,7 @@ class FakeUsers:
     def get_user(self, collection_id: str, user_id: str) -> User:
         self._faces(collection_id)
         try:
-            return self.people[collection_id][rules.user_id(user_id)]
+            return self.people[collection_id][validation.user_id(user_id)]
         except KeyError:
             raise UserNotFound("There is no such user.", field="user_id") from None
 

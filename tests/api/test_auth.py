@@ -16,15 +16,17 @@ from starlette.requests import Request
 
 from kenspeckle.api import keys as keys_
 from kenspeckle.api.app import create_app
-from kenspeckle.api.auth import Authenticator, LocalOnly, foreign
-from kenspeckle.catalog.master import MasterKey
+from kenspeckle.api.auth import Authenticator
 from kenspeckle.domain import Key, Principal
+from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import StorageUnavailable, Unauthenticated
+from kenspeckle.serving.local_only import LocalOnly
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.access import Access
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.access.keys import Access
+from kenspeckle.usecases.access.open_server import foreign
+from kenspeckle.usecases.recognition.admission import Gate
 from tests.api.fake import FakeRecognizer
-from tests.unit.memory_keys import MemoryKeys
+from tests.fakes.memory_keys import MemoryKeys
 
 LOCAL = [(b"host", b"127.0.0.1:8080")]
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from kenspeckle.api import bodies
 from kenspeckle.errors import DamagedImage, ImageTooLarge, PackMismatch, StorageFull
+from kenspeckle.serving import bodies
 from tests.api.conftest import LIMIT, Server
 from tests.api.fake import photograph
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from kenspeckle.api import failures, openapi
+from kenspeckle.api import openapi
 from kenspeckle.errors import KenspeckleError, ModelMissing, Overloaded, RateLimited, SettingError, Unauthenticated
+from kenspeckle.serving import problems
 from tests.api.conftest import Server
 from tests.api.fake import every_error, photograph
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
 def test_every_error_has_a_status_a_title_and_reaches_the_client(server: Server, kind: type[KenspeckleError]) -> None:
-    assert kind in failures.STATUSES
-    assert kind.code in failures.TITLES
+    assert kind in problems.STATUSES
+    assert kind.code in problems.TITLES
     server.recognizer.fail = kind("What to do.", field="image")
     answer = server.client.put("/v1/search", content=photograph("a"))
-    assert answer.status_code == failures.STATUSES[kind]
+    assert answer.status_code == problems.STATUSES[kind]
     assert answer.headers["content-type"] == "application/problem+json"
     if kind is SettingError:
         assert answer.json()["code"] == "internal_error"
@@ -25,7 +26,7 @@ def test_every_error_has_a_status_a_title_and_reaches_the_client(server: Server,
     problem = answer.json()
     assert problem == {
         "type": f"/docs#{kind.code}",
-        "title": failures.TITLES[kind.code],
+        "title": problems.TITLES[kind.code],
         "status": answer.status_code,
         "code": kind.code,
         "detail": "What to do.",
@@ -35,10 +36,10 @@ def test_every_error_has_a_status_a_title_and_reaches_the_client(server: Server,
 
 
 def test_codes_are_told_apart() -> None:
-    assert failures.REMEDIES.keys() == failures.TITLES.keys()
+    assert problems.REMEDIES.keys() == problems.TITLES.keys()
     codes = [kind.code for kind in every_error()]
     assert len(set(codes)) == len(codes)
-    assert {openapi.status_of(code) for code in failures.TITLES} <= set(failures.STATUSES.values()) | {
+    assert {openapi.status_of(code) for code in problems.TITLES} <= set(problems.STATUSES.values()) | {
         400,
         405,
         408,
@@ -53,8 +54,8 @@ def test_an_error_class_that_the_table_lacks_takes_its_ancestors_status() -> Non
     class Unheard(KenspeckleError):
         pass
 
-    assert failures.of_error(Odd("x")).status == 503
-    assert failures.of_error(Unheard("x")).status == 500
+    assert problems.of_error(Odd("x")).status == 503
+    assert problems.of_error(Unheard("x")).status == 500
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_a_surprise_is_logged_and_not_told(server: Server, caplog: pytest.LogCap
         "title": "An unexpected error",
         "status": 500,
         "code": "internal_error",
-        "detail": failures.INTERNAL,
+        "detail": problems.INTERNAL,
         "request_id": "my-id.1",
     }
     logged = [record for record in caplog.records if record.name == "kenspeckle.errors"]

@@ -27,11 +27,11 @@ from schemathesis.checks import (
 )
 
 from kenspeckle.api.rights import RIGHTS
-from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain import Plan, Scope
-from kenspeckle.usecases.access import Access
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.usecases.access.keys import Access
 from tests.faults.portraits import Portraits
 from tests.soak import SOAK, either
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from kenspeckle.api import describe, examples, failures, queries
+from kenspeckle.api import dump_openapi, examples, queries
 from kenspeckle.api.routes import TABLE
+from kenspeckle.serving import problems
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = json.loads((DOCS / "openapi.json").read_text("utf-8"))
@@ -24,7 +25,7 @@ OPERATIONS = [
 
 
 def test_the_kept_document_is_the_served_one(http: httpx.Client) -> None:
-    made = json.loads(describe.text())
+    made = json.loads(dump_openapi.text())
     for one in (made, KEPT):
         one["info"]["version"] = ""
     assert made == KEPT, "the API changed; if that is meant, run: python -m kenspeckle.api.describe > docs/openapi.json"
@@ -89,7 +90,7 @@ def test_the_page_loads_nothing_and_shows_every_route(http: httpx.Client) -> Non
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     for entry in TABLE.values():
         assert entry.path.replace(":path", "") in page
-    for code in failures.TITLES:
+    for code in problems.TITLES:
         assert f'id="{code}"' in page
     assert "The operator runs <code>kenspeckle models pull</code>." in page
 

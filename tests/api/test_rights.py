@@ -8,12 +8,12 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api import bodies
 from kenspeckle.api.edge import answer
 from kenspeckle.api.rights import RIGHTS, Of, guarded
 from kenspeckle.api.routes import TABLE
 from kenspeckle.api.schemas import FaceIds
 from kenspeckle.domain import Principal, Scope
+from kenspeckle.serving import bodies
 from tests.api.conftest import Server, key, running
 from tests.api.fake import photograph
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from kenspeckle import managed, settings
+from kenspeckle import settings
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.reconcile import STATE
 from kenspeckle.aws.rows import schema
 from kenspeckle.cli.launch import launched
+from kenspeckle.compose import managed
 from kenspeckle.settings import Settings
 from tests.s3server import served_s3
 

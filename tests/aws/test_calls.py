@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from kenspeckle import managed
 from kenspeckle.aws import actions
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.reconcile import STATE
+from kenspeckle.compose import managed
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
 from tests.aws.amazon import TABLE, Amazon

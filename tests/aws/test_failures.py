@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from kenspeckle import errors, managed
-from kenspeckle.api.failures import of_error
+from kenspeckle import errors
 from kenspeckle.aws import clients
 from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.compose import managed
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.serving.problems import of_error
 from tests.aws.amazon import Amazon
 from tests.aws.watched import Watched
 

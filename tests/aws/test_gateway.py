@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from kenspeckle import managed
-from kenspeckle.api import gateway
-from kenspeckle.aws.trail import log as trail_log
+from kenspeckle.api import gateway_auth
+from kenspeckle.aws.log_trail import log as trail_log
+from kenspeckle.compose import managed
 from kenspeckle.errors import SettingError
 from kenspeckle.settings import Settings
 from tests.aws.amazon import Amazon
@@ -51,7 +51,7 @@ def _asked(service: managed.Gateway, *requests: tuple[str, str, bytes], by: str 
 
     async def vouched(scope: Any, receive: Any, send: Any) -> None:
         if by is not None:
-            scope[gateway.PRINCIPAL] = gateway.principal(by)
+            scope[gateway_auth.PRINCIPAL] = gateway_auth.principal(by)
         await service.app(scope, receive, send)
 
     async def ask() -> list[httpx.Response]:

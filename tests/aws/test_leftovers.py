@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from kenspeckle import errors, managed
+from kenspeckle import errors
 from kenspeckle.aws import rows
 from kenspeckle.aws.recognizer import ManagedRecognizer
+from kenspeckle.compose import managed
 from kenspeckle.domain import Erasure, QualityFilter
 from kenspeckle.errors import RecognizerUnavailable, UserNotFound
-from kenspeckle.usecases.retention import Retention
+from kenspeckle.usecases.recognition.retention import Retention
 from tests.aws.amazon import Amazon
 from tests.aws.watched import Died, Watched
 

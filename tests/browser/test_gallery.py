@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from kenspeckle.usecases.receipts import verified
+from kenspeckle.usecases.audit.receipts import verified
 from tests.browser import pictures
 from tests.browser.console import Console
 

@@ -16,8 +16,8 @@ import pytest
 from kenspeckle.cli.app import run
 from kenspeckle.cli.failures import DEBUG
 from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.models import registry
 from kenspeckle.settings import load
-from kenspeckle.vision import packs
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ Command = Callable[..., Said]
 
 
 @pytest.fixture(scope="session")
-def samples() -> packs.Samples:
-    return packs.samples(load(environ={}).models_dir, lambda *_: None)
+def samples() -> registry.Samples:
+    return registry.samples(load(environ={}).models_dir, lambda *_: None)
 
 
 @pytest.fixture

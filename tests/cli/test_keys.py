@@ -15,16 +15,16 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.keys import app
 from kenspeckle.cli.launch import launched
+from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Period
+from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.ports import Used
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.access import Access
-from kenspeckle.usecases.plans import window
+from kenspeckle.usecases.access.keys import Access
+from kenspeckle.usecases.access.plans import window
 
 Run = Callable[..., Result]
 

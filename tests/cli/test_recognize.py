@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from kenspeckle.cli.launch import Launched
-from kenspeckle.vision.packs import Samples
+from kenspeckle.models.registry import Samples
 from tests.cli.conftest import Command
 
 

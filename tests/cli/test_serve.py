@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.launch import launched, stop
 from kenspeckle.cli.serve import address
-from kenspeckle.vision.packs import Samples
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.models.registry import Samples
 from tests.cli.conftest import Command
 
 

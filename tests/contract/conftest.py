@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.encryption.master_key import MasterKey
 from tests.catalogs import Whole
 from tests.fakes import FakeCatalog
 

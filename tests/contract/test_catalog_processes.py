@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog import galleries
+from kenspeckle.catalog import collections
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import metadata
 from kenspeckle.errors import Conflict, StorageUnavailable
@@ -64,7 +64,7 @@ def test_a_crash_in_the_middle_of_deleting_a_collection_is_mended(url: str, monk
 
 
 def test_others_write_while_a_large_collection_is_removed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(galleries, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(collections, "PAUSE_SECONDS", 0.02)
     with closing(SqlCatalog.open(url)) as catalog:
         catalog.create_collection(gallery())
         catalog.create_collection(gallery("others"))

@@ -10,8 +10,9 @@ import pytest
 from alembic import command
 from sqlalchemy import make_url
 
-from kenspeckle.catalog import schema, sqlite
+from kenspeckle.catalog import schema
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.catalog.sqlite import engine
 from kenspeckle.domain import Key, Period, Plan, Scope
 from kenspeckle.errors import KeyNotFound
 from kenspeckle.ports import Used
@@ -75,7 +76,7 @@ def test_keys_of_the_first_schema_stay_without_limits(tmp_path: Path, monkeypatc
     url = f"sqlite:///{tmp_path / 'old.db'}"
     upgrade = command.upgrade
     monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
-    database = sqlite.database(make_url(url))
+    database = engine.database(make_url(url))
     with closing(database), database.write() as connection:
         schema._migrate(connection)
         connection.exec_driver_sql(

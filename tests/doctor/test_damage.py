@@ -16,7 +16,7 @@ from kenspeckle.cli.launch import launched
 from kenspeckle.domain import User
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.usecases.users import combined
+from kenspeckle.usecases.recognition.users import combined
 from tests.doctor.conftest import Doctor
 from tests.doctor.test_doctor import recorded
 from tests.moving.conftest import Command

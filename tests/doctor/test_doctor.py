@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kenspeckle.catalog.look import Look
-from kenspeckle.cli.instance import opened as instance
+from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.compose.data_folder import opened as instance
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
 from tests.moving.galleries import digest, face_id, make, opened, photograph

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.backup import SqliteCopies
+from kenspeckle.catalog.maintenance.backup import SqliteCopies
 from kenspeckle.domain import Collection
 from kenspeckle.errors import StorageUnavailable
-from kenspeckle.usecases.keyring import NAME
+from kenspeckle.usecases.backup.keyring_file import NAME
 from tests.encryption.secrets import PNG, found
 from tests.encryption.test_conversion import secrets
 from tests.moving.conftest import Command

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kenspeckle.catalog.cipher import FACE, KEY_BYTES, PLAIN, THUMBNAIL, Cipher
-from kenspeckle.domain import encrypted
+from kenspeckle.domain import encrypted_photograph
+from kenspeckle.encryption.cipher import FACE, KEY_BYTES, PLAIN, THUMBNAIL, Cipher
 from kenspeckle.errors import StorageUnavailable
 
 PHOTOGRAPH = b"\xff\xd8\xff a photograph"
@@ -61,21 +61,27 @@ def test_photographs(data: bytes) -> None:
     digest = hashlib.sha256(data).hexdigest()
     stored = CIPHER.seal_photograph(digest, data)
     name = CIPHER.name(digest)
-    assert encrypted.whole(name, stored)
-    assert not encrypted.whole(digest, stored)
-    assert not encrypted.whole(name, data)
+    assert encrypted_photograph.whole(name, stored)
+    assert not encrypted_photograph.whole(digest, stored)
+    assert not encrypted_photograph.whole(name, data)
     assert CIPHER.open_photograph(digest, stored) == data
 
 
 def test_damage_shows_without_the_key_and_forgery_with_it() -> None:
     stored, name = CIPHER.seal_photograph(DIGEST, PHOTOGRAPH), CIPHER.name(DIGEST)
     for at in range(len(stored)):
-        assert not encrypted.whole(name, stored[:at])
-        assert not encrypted.whole(name, stored[:at] + bytes([stored[at] ^ 1]) + stored[at + 1 :])
-    body = encrypted.body(stored)
-    forged = encrypted.packed(name, body[:-1] + bytes([body[-1] ^ 1]))
-    assert encrypted.whole(name, forged)
-    for wrong in (forged, PHOTOGRAPH, Cipher(bytes(32)).seal_photograph(DIGEST, PHOTOGRAPH), encrypted.MAGIC, b""):
+        assert not encrypted_photograph.whole(name, stored[:at])
+        assert not encrypted_photograph.whole(name, stored[:at] + bytes([stored[at] ^ 1]) + stored[at + 1 :])
+    body = encrypted_photograph.body(stored)
+    forged = encrypted_photograph.packed(name, body[:-1] + bytes([body[-1] ^ 1]))
+    assert encrypted_photograph.whole(name, forged)
+    for wrong in (
+        forged,
+        PHOTOGRAPH,
+        Cipher(bytes(32)).seal_photograph(DIGEST, PHOTOGRAPH),
+        encrypted_photograph.MAGIC,
+        b"",
+    ):
         with pytest.raises(StorageUnavailable):
             CIPHER.open_photograph(DIGEST, wrong)
 

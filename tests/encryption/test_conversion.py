@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.convert import Converter
-from kenspeckle.catalog.master import MasterKey
+from kenspeckle.catalog.maintenance.encrypt import Converter
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.encryption import converted
 from kenspeckle.domain import Collection, User
+from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError, StorageUnavailable
 from kenspeckle.images.store import open_images
 from kenspeckle.ports import NewFace, Pending

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from kenspeckle.catalog.master import FILE, KMS_FILE, MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.encryption.master_key import FILE, KMS_FILE, MasterKey
 from kenspeckle.errors import KenspeckleError, StorageUnavailable
 from kenspeckle.settings import Settings, load
 from tests.catalogs import gallery, new_face, photo

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from kenspeckle import settings
+from kenspeckle.compose.embedded import Service, build
 from kenspeckle.domain import Erasure
 from kenspeckle.errors import Conflict, ImageNotFound, KenspeckleError, SettingError, StorageUnavailable
-from kenspeckle.main import Service, build
 from tests.encryption.secrets import JPEG, found, raw
 from tests.s3server import served_s3
 

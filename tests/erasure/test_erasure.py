@@ -17,19 +17,20 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from kenspeckle import settings
-from kenspeckle.audit import described
+from kenspeckle import atomic_file, settings
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
+from kenspeckle.compose.embedded import Service, build
 from kenspeckle.domain import Erasure
+from kenspeckle.domain.audit import described
 from kenspeckle.errors import ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
 from kenspeckle.images.folder import PRESENCE, FolderImages
-from kenspeckle.main import Service, build
 from kenspeckle.ports import AuditQuery
-from kenspeckle.shapes import receipt as shape
-from kenspeckle.usecases import housekeeping, receipts, trail, whole_file
-from kenspeckle.usecases.recorder import Recorder
+from kenspeckle.shapes.dump import receipt as shape
+from kenspeckle.usecases.audit import receipts, verification
+from kenspeckle.usecases.audit.recorder import Recorder
+from kenspeckle.usecases.recognition import housekeeping
 
 GRACE = settings.load(environ={}).models_dir / "samples" / "grace_hopper.jpg"
 HOME = "kenspeckle"
@@ -125,7 +126,7 @@ def test_nothing_is_left_of_what_is_erased(held: Held) -> None:
     matches = recognizer.search_image(HOME, variation(3), threshold=0, max_faces=100).searches[0].matches
     assert [match.face.face_id for match in matches] == [faces["stays"]]
     assert {file.name for file in held.folder.glob("images/staged/*")} <= {PRESENCE}
-    assert trail.verify(held.service.catalog, held.service.recorder.key).sound
+    assert verification.verify(held.service.catalog, held.service.recorder.key).sound
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ def test_a_photograph_that_never_reached_its_place_goes_too(tmp_path: Path, monk
 
 
 def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kenspeckle.usecases.erasing.AGE_BATCH", 2)
+    monkeypatch.setattr("kenspeckle.usecases.recognition.erasure.AGE_BATCH", 2)
     held = Held(tmp_path / "data")
     now = [2e9]
     object.__setattr__(held.service.local.parts, "now", lambda: now[0])
@@ -368,7 +369,7 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path, monkeypatc
     assert http.get(f"/v1/collections/{HOME}/faces?external_image_id=g").json()["Faces"], "no receipt, nothing erased"
     http.put("/v1/index/h", content=variation(8))
     with monkeypatch.context() as patch:
-        patch.setattr(whole_file.os, "fsync", _full)
+        patch.setattr(atomic_file.os, "fsync", _full)
         lost = run("erase", "--identity", "h", "--receipt", str(tmp_path / "lost.json"), *there)
     assert lost.exit_code == 1
     assert orjson.loads(lost.stdout.splitlines()[0])["receipt"]["name"] == "h", "it is shown, for there is no other"

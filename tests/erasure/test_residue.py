@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kenspeckle.catalog import residue, scrub
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.catalog.sqlite import residue, scrub
 from kenspeckle.domain import Vector
 from kenspeckle.ports import NewFace
-from kenspeckle.usecases.scrubber import Scrubber
-from kenspeckle.usecases.users import combined
+from kenspeckle.usecases.recognition.scrubber import Scrubber
+from kenspeckle.usecases.recognition.users import combined
 from tests.catalogs import detail, gallery, person, photo
 
 DIMENSION = 128

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from kenspeckle import settings
-from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.launch import launched
-from kenspeckle.doctor.examination import examine
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.doctor.runner import examine
 from kenspeckle.domain import Collection
 from tests.faults.portraits import Portraits
 from tests.moving.galleries import PACK, make, opened, template

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from kenspeckle.cli.launch import launched
-from kenspeckle.doctor.examination import examine
+from kenspeckle.doctor.runner import examine
 from kenspeckle.settings import load
 from tests.faults.conftest import listed_faces, stored_photographs
 from tests.faults.portraits import Portraits

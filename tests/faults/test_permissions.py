@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.failures import CommandFailed
 from kenspeckle.cli.launch import launched
+from kenspeckle.client.errors import CommandFailed
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 

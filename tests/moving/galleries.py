@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image as Pillow
 
-from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Box, Collection, FaceDetail, Image, Landmark, Pose, Quality, Vector
+from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.images.folder import FolderImages
+from kenspeckle.models import registry
 from kenspeckle.ports import NewFace
-from kenspeckle.usecases.photographs import Photographs
-from kenspeckle.vision import packs
+from kenspeckle.usecases.recognition.originals import Photographs
 
 PEOPLE = "people"
-PACK = packs.CENTERFACE_DLIB
+PACK = registry.CENTERFACE_DLIB
 
 
 @lru_cache(maxsize=256)

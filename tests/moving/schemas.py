@@ -11,7 +11,8 @@ import pytest
 from alembic import command
 from sqlalchemy import make_url
 
-from kenspeckle.catalog import schema, sqlite
+from kenspeckle.catalog import schema
+from kenspeckle.catalog.sqlite import engine
 
 FIRST = schema.VERSIONS[0]
 
@@ -22,7 +23,7 @@ def as_of_old(source: Path, place: Path) -> Path:
     file = place / "kenspeckle.db"
     file.rename(place / "newer.db")
     upgrade = command.upgrade
-    with pytest.MonkeyPatch.context() as patch, closing(sqlite.database(make_url(f"sqlite:///{file}"))) as database:
+    with pytest.MonkeyPatch.context() as patch, closing(engine.database(make_url(f"sqlite:///{file}"))) as database:
         patch.setattr(command, "upgrade", lambda config, _: upgrade(config, FIRST))
         with database.write() as connection:
             schema._migrate(connection)

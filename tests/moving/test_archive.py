@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.errors import InvalidValue
-from kenspeckle.usecases.archive import form
-from kenspeckle.usecases.archive.reading import Archive, Verified
-from kenspeckle.usecases.archive.writing import Writer
+from kenspeckle.usecases.archive import archive_format
+from kenspeckle.usecases.archive.reader import Archive, Verified
+from kenspeckle.usecases.archive.writer import Writer
 
 PHOTOGRAPHS = (b"a photograph", b"")
 MOMENT = 1_700_000_000
@@ -32,12 +32,12 @@ def _silent(done: int, total: int) -> None:
 def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("archive") / "whole.tar"
     with path.open("w+b") as file, closing(Writer(file, MOMENT, path.parent)) as writer:
-        writer.add(form.CATALOG, 70, [b"x" * 60, b"y" * 10])
-        with writer.growing(form.FACES) as write:
+        writer.add(archive_format.CATALOG, 70, [b"x" * 60, b"y" * 10])
+        with writer.growing(archive_format.FACES) as write:
             write(b"one\n")
             write(b"two\n")
         for data in PHOTOGRAPHS:
-            writer.add(form.photograph(_digest(data)), len(data), [data])
+            writer.add(archive_format.photograph(_digest(data)), len(data), [data])
         writer.finish({"format": "test", "number": 7})
     return path.read_bytes()
 
@@ -52,8 +52,8 @@ def test_what_was_written_is_read(archive: bytes) -> None:
     assert found.manifest["members"] == 4
     assert found.photographs == 2
     reader = Archive(io.BytesIO(archive))
-    assert reader.content(found.plain[form.CATALOG]) == b"x" * 60 + b"y" * 10
-    assert reader.content(found.plain[form.FACES]) == b"one\ntwo\n"
+    assert reader.content(found.plain[archive_format.CATALOG]) == b"x" * 60 + b"y" * 10
+    assert reader.content(found.plain[archive_format.FACES]) == b"one\ntwo\n"
     held = {member.digest: reader.content(member) for member in reader.members() if member.digest}
     assert held == {_digest(data): data for data in PHOTOGRAPHS}
 
@@ -118,12 +118,12 @@ def _info(name: str, **facts: object) -> tarfile.TarInfo:
         _info("images/../../evil", size=4),
         _info(f"images/aa/bb/{'c' * 64}", size=4),
         _info(f"images/cc/cc/{'c' * 63}/", size=4),
-        _info(form.CATALOG, type=tarfile.SYMTYPE, linkname="/etc/shadow"),
-        _info(form.CATALOG, type=tarfile.LNKTYPE, linkname="../other"),
-        _info(form.CATALOG, type=tarfile.CHRTYPE),
-        _info(form.CATALOG, type=tarfile.FIFOTYPE),
-        _info(form.CATALOG, type=tarfile.DIRTYPE),
-        _info(form.CATALOG, mode=0o4755),
+        _info(archive_format.CATALOG, type=tarfile.SYMTYPE, linkname="/etc/shadow"),
+        _info(archive_format.CATALOG, type=tarfile.LNKTYPE, linkname="../other"),
+        _info(archive_format.CATALOG, type=tarfile.CHRTYPE),
+        _info(archive_format.CATALOG, type=tarfile.FIFOTYPE),
+        _info(archive_format.CATALOG, type=tarfile.DIRTYPE),
+        _info(archive_format.CATALOG, mode=0o4755),
     ],
     ids=lambda one: f"{one.name[:24]} {one.type.decode()}",
 )
@@ -132,17 +132,17 @@ def test_members_that_we_never_write_are_refused(hostile: tarfile.TarInfo) -> No
         _verified(_tar(hostile))
     # Nor after members that are fine.
     with pytest.raises(InvalidValue):
-        _verified(_tar(_info(form.MASTER_KEY, size=32), hostile))
+        _verified(_tar(_info(archive_format.MASTER_KEY, size=32), hostile))
 
 
 @pytest.mark.parametrize("size", [1 << 20, 1 << 34, (1 << 63) - 1, (1 << 87) - 1])
 def test_a_size_larger_than_the_file_takes_no_memory(size: int) -> None:
     with pytest.raises(InvalidValue, match=r"cut off in its member 'catalog\.db'"):
-        _verified(form.header(form.CATALOG, size, MOMENT) + bytes(4096))
+        _verified(archive_format.header(archive_format.CATALOG, size, MOMENT) + bytes(4096))
 
 
 def test_a_negative_size_is_refused() -> None:
-    head = bytearray(form.header(form.CATALOG, 0, MOMENT))
+    head = bytearray(archive_format.header(archive_format.CATALOG, 0, MOMENT))
     head[124:136] = b"-0000001000\0"
     head[148:156] = b" " * 8
     head[148:156] = b"%06o\0 " % sum(head)
@@ -151,7 +151,7 @@ def test_a_negative_size_is_refused() -> None:
 
 
 def test_pax_headers_are_not_even_looked_into() -> None:
-    member = _info(form.CATALOG, size=4)
+    member = _info(archive_format.CATALOG, size=4)
     member.pax_headers = {"comment": "x" * 100_000}
     with pytest.raises(InvalidValue, match="no archive"):
         _verified(_tar(member, form_=tarfile.PAX_FORMAT))
@@ -160,7 +160,7 @@ def test_pax_headers_are_not_even_looked_into() -> None:
 def test_the_same_member_twice_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "twice.tar").open("w+b") as file, closing(Writer(file, MOMENT, tmp_path)) as writer:
         for data in (b"one", b"two"):
-            writer.add(form.CATALOG, 3, [data])
+            writer.add(archive_format.CATALOG, 3, [data])
         writer.finish({})
         with pytest.raises(InvalidValue, match=r"'catalog\.db' where none may be"):
             Archive(file).verify(_silent)
@@ -168,6 +168,6 @@ def test_the_same_member_twice_is_refused(tmp_path: Path) -> None:
 
 def test_large_sizes_are_written_as_tar_reads_them() -> None:
     for size in (0, 8**11 - 1, 8**11, 1 << 50):
-        block = form.header(form.CATALOG, size, MOMENT)
+        block = archive_format.header(archive_format.CATALOG, size, MOMENT)
         assert tarfile.TarInfo.frombuf(block, "ascii", "strict").size == size
-        assert form.parsed(block, 0, "") == (form.CATALOG, size)
+        assert archive_format.parsed(block, 0, "") == (archive_format.CATALOG, size)

@@ -13,11 +13,11 @@ import orjson
 import pytest
 
 from kenspeckle.errors import InvalidValue, StorageFull
-from kenspeckle.images.aside import Shelf
-from kenspeckle.usecases.archive.form import CATALOG, Member, Progress
-from kenspeckle.usecases.archive.reading import Archive, Verified
-from kenspeckle.usecases.archive.writing import Writer
-from kenspeckle.usecases.restore import check
+from kenspeckle.images.restore_set import Shelf
+from kenspeckle.usecases.archive.archive_format import CATALOG, Member, Progress
+from kenspeckle.usecases.archive.reader import Archive, Verified
+from kenspeckle.usecases.archive.writer import Writer
+from kenspeckle.usecases.backup.restore import check
 from tests.moving.conftest import Command
 from tests.moving.galleries import digest, make, photograph, shown
 
@@ -124,7 +124,7 @@ def test_a_restore_that_is_done_says_so_where_it_can_not_be_recorded(
     def full(*_: object) -> bool:
         raise StorageFull("The disk of the catalog is full: nothing was stored.")
 
-    monkeypatch.setattr("kenspeckle.cli.moved.restored", full)
+    monkeypatch.setattr("kenspeckle.cli.backup_audit.restored", full)
     done = command("restore", "one.tar", "--replace", "--data-dir", data)
     assert done.code == 1
     assert "The backup is restored, but" in done.err

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats
 from kenspeckle.domain import User
 from kenspeckle.images.folder import FolderImages
-from kenspeckle.usecases.archive.form import MASTER_KEY
-from kenspeckle.usecases.archive.reading import Archive
-from kenspeckle.usecases.backup import Backup, Source, back_up
+from kenspeckle.usecases.archive.archive_format import MASTER_KEY
+from kenspeckle.usecases.archive.reader import Archive
+from kenspeckle.usecases.backup.backup import Backup, Source, back_up
 from tests.moving.conftest import Command
 from tests.moving.galleries import PEOPLE, digest, face_id, make, numbers_of, opened, photograph, shown, template
 
@@ -312,7 +312,7 @@ def test_a_backup_made_under_writes_has_all_that_was_acknowledged(
 
 
 def test_writes_do_not_start_the_copy_over(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kenspeckle.catalog.backup.STEP_PAGES", 1)
+    monkeypatch.setattr("kenspeckle.catalog.maintenance.backup.STEP_PAGES", 1)
     steps: list[int] = []
     with opened(data) as folder:
 

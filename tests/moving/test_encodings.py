@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kenspeckle.cli.encodings import read
-from kenspeckle.cli.failures import CommandFailed
+from kenspeckle.client.errors import CommandFailed
 from kenspeckle.errors import ImageNotFound
+from kenspeckle.intake.encodings import read
 from tests.moving.conftest import Command
 from tests.moving.galleries import make, opened
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kenspeckle.usecases import export
+from kenspeckle.usecases.transfer import export
 from tests.moving.conftest import Command
 from tests.moving.galleries import PEOPLE, digest, face_id, make, numbers_of, opened
 

@@ -19,9 +19,9 @@ from typing import IO
 import pytest
 
 from kenspeckle.catalog.schema import VERSIONS
-from kenspeckle.usecases.archive.reading import Archive
-from kenspeckle.usecases.export_file import ExportFile
-from kenspeckle.usecases.restore import check
+from kenspeckle.usecases.archive.reader import Archive
+from kenspeckle.usecases.backup.restore import check
+from kenspeckle.usecases.transfer.reader import ExportFile
 from tests.moving.conftest import Command
 from tests.moving.galleries import PEOPLE, make, numbers_of, opened, shown
 from tests.moving.schemas import FIRST, as_of_old, version_of

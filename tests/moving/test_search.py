@@ -14,19 +14,19 @@ import pytest
 from PIL import Image, ImageOps
 
 from kenspeckle.cli.launch import launched
+from kenspeckle.models import registry
 from kenspeckle.settings import load
-from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
 from tests.moving.conftest import Command
 
 
 @pytest.fixture(scope="module")
-def samples() -> packs.Samples:
-    return packs.samples(load(environ={}).models_dir, lambda *_: None)
+def samples() -> registry.Samples:
+    return registry.samples(load(environ={}).models_dir, lambda *_: None)
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory, samples: packs.Samples) -> Path:
+def album(tmp_path_factory: pytest.TempPathFactory, samples: registry.Samples) -> Path:
     """Three photographs of two people."""
     folder = tmp_path_factory.mktemp("album")
     shutil.copy(samples.grace_hopper, folder / "Grace_Hopper.jpg")
@@ -72,7 +72,7 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
 ) -> None:
     """Encodings stand for a face without a photograph: it is found, and its pictures answer 404."""
     settings = load(environ={})
-    engine = Engine(packs.find(settings.models_dir, settings.pack), settings)
+    engine = Engine(registry.find(settings.models_dir, settings.pack), settings)
     photo = engine.open((album / "Grace_Hopper.jpg").read_bytes())
     (encoding,) = engine.embed(photo, engine.detect(photo))
     (tmp_path / "known.json").write_text(json.dumps({"Admiral": [np.asarray(encoding, float).tolist()]}))

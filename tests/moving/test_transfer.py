@@ -21,8 +21,8 @@ from PIL import Image
 from kenspeckle.domain import User
 from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import NewFace
-from kenspeckle.usecases import lines
-from kenspeckle.usecases.archive.reading import Archive
+from kenspeckle.usecases.archive.reader import Archive
+from kenspeckle.usecases.transfer import export_format
 from tests.moving.conftest import Command
 from tests.moving.galleries import (
     PACK,
@@ -228,10 +228,10 @@ def _change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
 def test_a_face_that_can_not_be_is_refused_with_its_line(
     exported: list[dict[str, Any]], change: Callable[[dict[str, Any]], None], says: str
 ) -> None:
-    lines.face(exported[5], 6, PEOPLE, 128)
+    export_format.face(exported[5], 6, PEOPLE, 128)
     change(exported[5])
     with pytest.raises(InvalidValue) as refused:
-        lines.face(json.loads(json.dumps(exported[5])), 6, PEOPLE, 128)
+        export_format.face(json.loads(json.dumps(exported[5])), 6, PEOPLE, 128)
     assert refused.value.message.startswith("Line 6: ")
     assert says in refused.value.message
 

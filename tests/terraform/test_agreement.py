@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from kenspeckle.api import failures
 from kenspeckle.api.routes import TABLE
 from kenspeckle.aws import rows
-from kenspeckle.lambdas import taking
+from kenspeckle.lambdas import indexer
+from kenspeckle.serving import problems
 from kenspeckle.settings import PREFIX, Settings
 from tests.terraform.configuration import ROOT, literal, modules
 
@@ -81,12 +81,12 @@ def test_every_route_of_v1_reaches_the_function() -> None:
 def test_what_the_gateway_refuses_is_said_as_the_service_does(kind: str) -> None:
     refusal: dict[str, Any] = API.locals["refusals"][kind]
     code = literal(refusal["code"])
-    assert failures.TITLES[code] == literal(refusal["title"])
+    assert problems.TITLES[code] == literal(refusal["title"])
     assert literal(refusal["detail"]).endswith(".")
     if refusal["status"] is None or str(refusal["status"]) == "null":
         assert kind.startswith("DEFAULT_")
         return
-    statuses = {one.code: status for one, status in failures.STATUSES.items()} | failures.HTTP_STATUSES
+    statuses = {one.code: status for one, status in problems.STATUSES.items()} | problems.HTTP_STATUSES
     assert statuses[code] == int(refusal["status"]) == HTTPStatus(int(refusal["status"]))
 
 
@@ -98,5 +98,5 @@ def test_handlers_are_there(function: str) -> None:
 
 def test_the_inbox_is_where_the_bucket_tells_of() -> None:
     (queue,) = FUNCTIONS.typed("resource")[("aws_s3_bucket_notification", "photographs")].body["queue"]
-    assert literal(queue["filter_prefix"]) == taking.PREFIX
-    assert FUNCTIONS.locals["functions"]["inbox"]["timeout"] > taking.RESERVE_SECONDS * 2
+    assert literal(queue["filter_prefix"]) == indexer.PREFIX
+    assert FUNCTIONS.locals["functions"]["inbox"]["timeout"] > indexer.RESERVE_SECONDS * 2

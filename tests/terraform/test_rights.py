@@ -31,7 +31,7 @@ OF_THE_QUEUE = frozenset({"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:Re
 OF_THE_INBOX = frozenset(
     {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
 )
-"""What `lambdas/taking.py` does itself: take photographs out of the bucket, whichever version an event tells of."""
+"""What `lambdas/indexer.py` does itself: take photographs out of the bucket, whichever version an event tells of."""
 
 NO_RESOURCE = {
     "rekognition:CompareFaces",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kenspeckle.models import registry
 from kenspeckle.settings import Settings, load
-from kenspeckle.vision import packs
 from kenspeckle.vision.engine import Engine
 
 
@@ -17,15 +17,15 @@ def models_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def pack(models_dir: Path) -> packs.InstalledPack:
-    return packs.pull(models_dir, packs.DEFAULT, lambda *_: None)
+def pack(models_dir: Path) -> registry.InstalledPack:
+    return registry.pull(models_dir, registry.DEFAULT, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
-def samples(models_dir: Path) -> packs.Samples:
-    return packs.samples(models_dir, lambda *_: None)
+def samples(models_dir: Path) -> registry.Samples:
+    return registry.samples(models_dir, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
-def engine(pack: packs.InstalledPack) -> Engine:
+def engine(pack: registry.InstalledPack) -> Engine:
     return Engine(pack, Settings())

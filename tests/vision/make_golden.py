@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from kenspeckle.models import registry
+from kenspeckle.models.download import fetch
 from kenspeckle.settings import load
-from kenspeckle.vision import packs
-from kenspeckle.vision.fetch import fetch
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SIDE = 150
@@ -30,7 +30,7 @@ PEERS = "peers"
 """Folder in the folder of models where the benchmarks keep dlib's own files."""
 
 
-def chips(samples: packs.Samples) -> dict[str, npt.NDArray[np.uint8]]:
+def chips(samples: registry.Samples) -> dict[str, npt.NDArray[np.uint8]]:
     """The chips, (150, 150, 3) RGB, by name: two faces, and a pattern that no decoder can change."""
     found = {}
     for path in (samples.grace_hopper, samples.astronaut):
@@ -46,10 +46,10 @@ def main() -> None:
     import dlib
 
     models_dir = load().models_dir
-    embedder = packs.CENTERFACE_DLIB.embedder
+    embedder = registry.CENTERFACE_DLIB.embedder
     files = fetch(embedder.archive, [embedder.member], models_dir / PEERS, lambda *_: None)
     network = dlib.face_recognition_model_v1(str(files[embedder.member]))
-    samples = packs.samples(models_dir, lambda *_: None)
+    samples = registry.samples(models_dir, lambda *_: None)
     golden = {
         name: [round(value, 7) for value in network.compute_face_descriptor(chip)]
         for name, chip in chips(samples).items()

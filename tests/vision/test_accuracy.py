@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kenspeckle.domain import QualityFilter
-from kenspeckle.usecases.screening import screen
+from kenspeckle.usecases.recognition.quality_bars import screen
 from kenspeckle.vision.engine import Engine
 
 FACES = Path(__file__).parents[3] / "shared/data/faces"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.align import Aligner, Floats
 
-ALIGNMENT = packs.get(packs.DEFAULT).alignment
+ALIGNMENT = registry.get(registry.DEFAULT).alignment
 
 
 @pytest.fixture

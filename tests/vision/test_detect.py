@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces, find, overlaps, read
 from kenspeckle.vision.passes import every_face, largest_face
@@ -26,7 +26,7 @@ needs_photographs = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def network(pack: packs.InstalledPack) -> Network:
+def network(pack: registry.InstalledPack) -> Network:
     return Network(pack.detector)
 
 
@@ -95,7 +95,7 @@ def test_faces_move_with_their_picture() -> None:
     assert moved.points[0, 0].tolist() == [14, 26]
 
 
-def test_finds_the_sample_faces_and_none_where_there_is_none(samples: packs.Samples, network: Network) -> None:
+def test_finds_the_sample_faces_and_none_where_there_is_none(samples: registry.Samples, network: Network) -> None:
     for file in (samples.grace_hopper, samples.astronaut):
         photo = opened(file)
         faces = every_face(photo, network)
@@ -114,7 +114,7 @@ def test_takes_pictures_of_any_shape(size: tuple[int, int], network: Network) ->
 
 
 @pytest.mark.parametrize("side", [48, 64, 96])
-def test_finds_a_face_in_a_tiny_picture(side: int, samples: packs.Samples, network: Network) -> None:
+def test_finds_a_face_in_a_tiny_picture(side: int, samples: registry.Samples, network: Network) -> None:
     photo = opened(samples.astronaut)
     left, top, right, bottom = every_face(photo, network).boxes[0]
     middle, half = ((left + right) / 2, (top + bottom) / 2), 0.7 * (bottom - top)
@@ -124,12 +124,12 @@ def test_finds_a_face_in_a_tiny_picture(side: int, samples: packs.Samples, netwo
 
 
 @pytest.mark.parametrize("turn", [-60, -30, 30, 60])
-def test_finds_a_turned_face(turn: int, samples: packs.Samples, network: Network) -> None:
+def test_finds_a_turned_face(turn: int, samples: registry.Samples, network: Network) -> None:
     image = opened(samples.astronaut).image(1000).rotate(turn, Image.Resampling.BICUBIC, expand=True)
     assert len(find(image, network)) == 1
 
 
-def test_finds_a_face_that_fills_the_picture(samples: packs.Samples, network: Network, tmp_path: Path) -> None:
+def test_finds_a_face_that_fills_the_picture(samples: registry.Samples, network: Network, tmp_path: Path) -> None:
     photo = opened(samples.astronaut)
     left, top, right, bottom = map(int, every_face(photo, network).boxes[0])
     huge = photo.image(1000).crop((left, top, right, bottom)).resize((1500, 2000), Image.Resampling.BICUBIC)

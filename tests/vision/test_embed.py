@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.embed import template
 from kenspeckle.vision.sessions import Network
 from tests.vision.make_golden import GOLDEN, chips
 
 
 @pytest.fixture(scope="module")
-def network(pack: packs.InstalledPack) -> Network:
+def network(pack: registry.InstalledPack) -> Network:
     return Network(pack.embedder)
 
 
-def test_templates_are_those_that_dlib_makes(network: Network, samples: packs.Samples) -> None:
+def test_templates_are_those_that_dlib_makes(network: Network, samples: registry.Samples) -> None:
     golden = json.loads(Path(GOLDEN).read_text())
     for name, pixels in chips(samples).items():
         found = template(Image.fromarray(pixels), network)

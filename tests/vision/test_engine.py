@@ -12,20 +12,20 @@ from PIL import Image
 
 from kenspeckle.domain import Box, FaceDetail
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ModelMissing
+from kenspeckle.models import registry
 from kenspeckle.settings import Settings
-from kenspeckle.vision import packs
 from kenspeckle.vision.cutter import THUMBNAIL_SIDE
 from kenspeckle.vision.engine import KINDS, Engine
 from tests.vision.drawing import encode, exif, turned
 
 
 @pytest.fixture(scope="module")
-def astronaut(samples: packs.Samples) -> Image.Image:
+def astronaut(samples: registry.Samples) -> Image.Image:
     return Image.open(samples.astronaut).convert("RGB")
 
 
 @pytest.fixture(scope="module")
-def hopper(samples: packs.Samples) -> Image.Image:
+def hopper(samples: registry.Samples) -> Image.Image:
     return Image.open(samples.grace_hopper).convert("RGB")
 
 
@@ -162,7 +162,7 @@ def test_many_threads_get_the_same_answers(engine: Engine, couple: bytes, astron
         assert found == pytest.approx(alone[at % 6][1], abs=2e-3)
 
 
-def test_keeps_the_operators_limits(pack: packs.InstalledPack, hopper: Image.Image) -> None:
+def test_keeps_the_operators_limits(pack: registry.InstalledPack, hopper: Image.Image) -> None:
     data = encode(hopper, "JPEG")
     with pytest.raises(ImageTooLarge, match="pixels"):
         Engine(pack, Settings(max_image_pixels=10_000)).open(data)
@@ -177,8 +177,8 @@ def test_damage_shows_when_pixels_are_asked_for(engine: Engine, hopper: Image.Im
             engine.detect(photo)
 
 
-def test_a_file_that_is_no_network_names_the_command(pack: packs.InstalledPack, tmp_path: Path) -> None:
+def test_a_file_that_is_no_network_names_the_command(pack: registry.InstalledPack, tmp_path: Path) -> None:
     broken = tmp_path / "detector.onnx"
     broken.write_bytes(b"no network")
     with pytest.raises(ModelMissing, match="kenspeckle models pull"):
-        Engine(packs.InstalledPack(pack.pack, tmp_path, broken, pack.embedder), Settings())
+        Engine(registry.InstalledPack(pack.pack, tmp_path, broken, pack.embedder), Settings())

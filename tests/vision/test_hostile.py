@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kenspeckle.errors import ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.engine import Engine
 from tests.vision import drawing
 from tests.vision.drawing import HEIC, encode, exif
@@ -17,7 +17,7 @@ MUTATIONS = 120
 
 
 @pytest.fixture(scope="module")
-def bodies(samples: packs.Samples) -> dict[str, bytes]:
+def bodies(samples: registry.Samples) -> dict[str, bytes]:
     face = Image.open(samples.astronaut).convert("RGB").crop((120, 0, 330, 210)).resize((112, 112))
     return {
         "jpeg": encode(face, "JPEG", exif=exif(6)),

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 from kenspeckle.vision.align import Aligner
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.passes import every_face
 from kenspeckle.vision.quality import DEPTHS, PoseEstimator, describe
 from kenspeckle.vision.sessions import Network
 
-PLACES = packs.get(packs.DEFAULT).alignment.places
+PLACES = registry.get(registry.DEFAULT).alignment.places
 
 
 @pytest.fixture(scope="module")
-def chip(pack: packs.InstalledPack, samples: packs.Samples) -> Image.Image:
+def chip(pack: registry.InstalledPack, samples: registry.Samples) -> Image.Image:
     photo = Photograph(samples.astronaut.read_bytes(), max_bytes=1 << 24, max_pixels=10**7)
     faces = every_face(photo, Network(pack.detector))
     return Aligner(150, PLACES).chip(photo.image(1000), faces.points[0])

@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as RealClient
 
-from kenspeckle.audit import PURPOSE
-from kenspeckle.catalog.master import MasterKey
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Delivery
-from kenspeckle.posting.addresses import Reach
-from kenspeckle.posting.carrier import Carrier
-from kenspeckle.usecases.recorder import Recorder
-from kenspeckle.usecases.webhooks.announcing import Announcer
-from kenspeckle.usecases.webhooks.courier import Courier
+from kenspeckle.domain.audit import PURPOSE
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.usecases.audit.recorder import Recorder
+from kenspeckle.usecases.webhooks.dispatcher import Courier
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
+from kenspeckle.usecases.webhooks.events import Announcer
+from kenspeckle.webhook_transport.allowlist import Reach
+from kenspeckle.webhook_transport.http import Carrier
 from tests.catalogs import gallery, new_face, photo
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.backup import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent, Webhook
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints, signing
-from kenspeckle.usecases.webhooks.announcing import MOST_FACES, Announcer
 from kenspeckle.usecases.webhooks.endpoints import MOST_WEBHOOKS
+from kenspeckle.usecases.webhooks.events import MOST_FACES, Announcer
 from tests.catalogs import gallery, new_face, photo
 from tests.webhooks.conftest import Post, opened
 

@@ -12,9 +12,9 @@ from standardwebhooks import WebhookVerificationError
 
 from kenspeckle.domain import Sent
 from kenspeckle.errors import InvalidValue, SettingError
-from kenspeckle.posting.addresses import Reach
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.webhooks import schedule, signing
+from kenspeckle.usecases.webhooks import retry, signing
+from kenspeckle.webhook_transport.allowlist import Reach
 
 NO_ANSWER = Sent(None, "No connection.", 0.1)
 
@@ -36,30 +36,30 @@ def test_the_real_client_takes_our_signatures_and_no_others() -> None:
 
 
 def test_pauses_are_those_of_the_specification() -> None:
-    pauses = schedule.parsed(Settings().webhook_retries)
+    pauses = retry.parsed(Settings().webhook_retries)
     assert pauses == (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     dice = random.Random(1)
     for attempts, pause in enumerate(pauses, 1):
-        found = {schedule.next_pause(pauses, attempts, NO_ANSWER, dice=dice) for _ in range(50)}
+        found = {retry.next_pause(pauses, attempts, NO_ANSWER, dice=dice) for _ in range(50)}
         assert len(found) == 50
         assert all(one is not None and 0.9 * pause <= one <= 1.1 * pause for one in found)
-    assert schedule.next_pause(pauses, 10, NO_ANSWER) is None
-    assert schedule.next_pause((), 1, NO_ANSWER) is None
+    assert retry.next_pause(pauses, 10, NO_ANSWER) is None
+    assert retry.next_pause((), 1, NO_ANSWER) is None
 
 
 def test_what_an_endpoint_asks_for_is_heard_within_reason() -> None:
     def pause(wanted: float) -> float | None:
-        return schedule.next_pause((5.0,), 1, Sent(503, "It answered 503.", 0.1, wanted))
+        return retry.next_pause((5.0,), 1, Sent(503, "It answered 503.", 0.1, wanted))
 
     assert pause(60.0) == 60.0
-    assert pause(1e9) == schedule.BELIEVED
+    assert pause(1e9) == retry.BELIEVED
     assert (pause(0.1) or 0) >= 4.5
 
 
 @pytest.mark.parametrize("text", ["5,x", "-1", "0", "1e9", "nan", ",".join(["1"] * 51)])
 def test_bad_pauses_are_refused(text: str) -> None:
     with pytest.raises(SettingError, match="WEBHOOK_RETRIES"):
-        schedule.parsed(text)
+        retry.parsed(text)
 
 
 @pytest.mark.parametrize(

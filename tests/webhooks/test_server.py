@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from kenspeckle.api import webhook_shapes as shapes
+from kenspeckle.api import webhook_schemas as shapes
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import Launched, launched
 from tests.faults.portraits import sample

@@ -17,21 +17,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 import kenspeckle
-from kenspeckle.api import failures, invalid, openapi
+from kenspeckle.api import invalid, openapi
 from kenspeckle.api.edge import Authenticate, Edge
-from kenspeckle.api.metrics import Metrics
-from kenspeckle.api.middleware import REFUSED, Envelope, Life
 from kenspeckle.api.rights import admin_only
 from kenspeckle.api.routes import add_routes
-from kenspeckle.api.threads import Threads
 from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
+from kenspeckle.serving import problems
+from kenspeckle.serving.envelope import REFUSED, Envelope, Life
+from kenspeckle.serving.metrics import Metrics
+from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.recognition.admission import Gate
 
 if TYPE_CHECKING:
-    from kenspeckle.usecases.limits import Limits
-    from kenspeckle.usecases.refusals import Refusals
+    from kenspeckle.usecases.access.rate_limits import Limits
+    from kenspeckle.usecases.audit.refused_requests import Refusals
 
 
 def create_app(
@@ -116,7 +117,7 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
         raise error
     if isinstance(error, Unauthenticated | Forbidden):
         request.scope["state"][REFUSED] = error.code
-    problem = failures.of_error(error)
+    problem = problems.of_error(error)
     if problem.status == 500:
         # An operator's mistake, not the client's: it is told as little as of any other surprise.
         raise error
@@ -135,7 +136,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         detail = f"This route does not know {request.method[:20]}; it knows {headers['allow']}."
     elif error.status_code == 408:
         detail = error.detail
-    return _sent(request, failures.of_http(error.status_code, detail, headers))
+    return _sent(request, problems.of_http(error.status_code, detail, headers))
 
 
 def _methods(request: Request) -> list[str]:
@@ -150,10 +151,10 @@ def _methods(request: Request) -> list[str]:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError | ValidationError):
         raise error
-    return _sent(request, failures.of_error(invalid.of(list(error.errors()))))
+    return _sent(request, problems.of_error(invalid.of(list(error.errors()))))
 
 
-def _sent(request: Request, problem: failures.Problem) -> Response:
+def _sent(request: Request, problem: problems.Problem) -> Response:
     response = problem.response(_id(request))
     if "expect" in request.headers:
         # The client may still hold its body back, or not: only a new connection is free of doubt.

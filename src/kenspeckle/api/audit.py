@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from kenspeckle.api.edge import answer
 from kenspeckle.api.openapi import refusals
-from kenspeckle.audit import described
+from kenspeckle.domain.audit import described
 from kenspeckle.ports import AuditQuery
-from kenspeckle.usecases import trail
-from kenspeckle.usecases.recorder import Recorder
+from kenspeckle.usecases.audit import verification
+from kenspeckle.usecases.audit.recorder import Recorder
 
 _EXAMPLE: dict[str, JsonValue] = {
     "number": 42,
@@ -87,11 +87,11 @@ def router(recorder: Recorder) -> APIRouter:
         limit: Annotated[int, Query(description="Rows at most.", ge=1, le=1000)] = 100,
     ) -> Response:
         """Rows of the audit trail, newest first. Reading it is recorded too."""
-        begin = trail.moment(since, time.time()) if since is not None else None
+        begin = verification.moment(since, time.time()) if since is not None else None
         query = AuditQuery(begin, key, collection, operation, before)
 
         def read() -> dict[str, Any]:
-            rows = trail.shown(recorder, query, limit)
+            rows = verification.shown(recorder, query, limit)
             more = rows[-1].number if len(rows) == limit else None
             return {"rows": [described(row) for row in rows], "before": more}
 

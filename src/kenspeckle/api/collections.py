@@ -8,16 +8,15 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle import shapes
-from kenspeckle.api import bodies
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery, ReceiptQuery
 from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.rights import granted
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
-from kenspeckle.domain import Collection, Erasure
+from kenspeckle.domain import Collection, Erasure, validation
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
-from kenspeckle.usecases import rules
+from kenspeckle.serving import bodies
+from kenspeckle.shapes import dump
 
 CollectionId = Annotated[
     str,
@@ -41,7 +40,7 @@ class Collections:
         recognizer = self.edge.recognizer
         page = await self.edge.threads.call(recognizer.list_collections, query.limit, query.cursor)
         shown = [one for one in page.items if granted(request.state.principal, one.collection_id)]
-        content: shapes.Json = {
+        content: dump.Json = {
             "CollectionIds": [one.collection_id for one in shown],
             "FaceModelVersions": [self.edge.face_model(one.pack) for one in shown],
             "Collections": [self._shape(one) for one in shown],
@@ -86,7 +85,7 @@ class Collections:
         """Delete a collection with all its faces, users and photographs. There is no way back."""
         recognizer, name = self.edge.recognizer, request.state.collection
         if query.receipt:
-            return answer(shapes.erased(await self.edge.threads.call(recognizer.erase, name, Erasure.COLLECTION)))
+            return answer(dump.erased(await self.edge.threads.call(recognizer.erase, name, Erasure.COLLECTION)))
         await self.edge.threads.call(recognizer.delete_collection, name)
         return Response(status_code=204)
 
@@ -96,7 +95,7 @@ class Collections:
         """Faces in the order in which they were stored, of a user or an identity if one is named."""
         recognizer, name = self.edge.recognizer, request.state.collection
 
-        def read() -> shapes.Json:
+        def read() -> dump.Json:
             page = recognizer.list_faces(
                 name,
                 query.limit,
@@ -104,14 +103,14 @@ class Collections:
                 user_id=query.user_id,
                 external_image_id=query.external_image_id,
             )
-            return shapes.list_faces(page.items, page.cursor, self._model(name))
+            return dump.list_faces(page.items, page.cursor, self._model(name))
 
         return answer(await self.edge.threads.call(read))
 
     async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """A stored face with everything that its photograph told."""
         record = await self.edge.threads.call(self.edge.recognizer.get_face, request.state.collection, face_id)
-        return answer(shapes.face_record(record))
+        return answer(dump.face_record(record))
 
     async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
@@ -123,21 +122,21 @@ class Collections:
                 f"The face {face_id!r} belongs to a user. Take it from the user first, or delete the user.",
                 field="face_id",
             )
-        return answer(shapes.with_receipt(shapes.delete_faces(done), done.receipt))
+        return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
 
     async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
         """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
         wanted = await bodies.json(request, FaceIds)
         done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, wanted.FaceIds)
-        return answer(shapes.with_receipt(shapes.delete_faces(done), done.receipt))
+        return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
 
     async def delete_identity(
         self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
     ) -> Response:
         """Erase one identity: every face of one ExternalImageId, those of users too, and their photographs."""
-        recognizer, identity = self.edge.recognizer, rules.external_image_id(query.external_image_id)
+        recognizer, identity = self.edge.recognizer, validation.external_image_id(query.external_image_id)
         done = await self.edge.threads.call(recognizer.erase, request.state.collection, Erasure.IDENTITY, identity)
-        return answer(shapes.erased(done))
+        return answer(dump.erased(done))
 
     async def search_face(
         self,
@@ -149,16 +148,16 @@ class Collections:
         """Find stored faces like a stored one, which is not among them. As SearchFaces of Rekognition."""
         recognizer, name = self.edge.recognizer, request.state.collection
 
-        def search() -> shapes.Json:
+        def search() -> dump.Json:
             matches = recognizer.search_faces(name, face_id, threshold=query.threshold, max_faces=query.max_faces)
-            return shapes.search_faces(face_id, matches, self._model(name))
+            return dump.search_faces(face_id, matches, self._model(name))
 
         return answer(await self.edge.threads.call(search))
 
     def _model(self, collection_id: str) -> str:
         return self.edge.face_model(self.edge.recognizer.describe_collection(collection_id).pack)
 
-    def _shape(self, collection: Collection) -> shapes.Json:
-        return shapes.collection(
+    def _shape(self, collection: Collection) -> dump.Json:
+        return dump.collection(
             collection, self.edge.arn(collection.collection_id), self.edge.face_model(collection.pack)
         )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from kenspeckle.api import failures
 from kenspeckle.api.openapi import status_of
+from kenspeckle.serving import problems
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}
@@ -81,7 +81,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], shared: dict[s
         response = shared[told["$ref"].rpartition("/")[2]] if "$ref" in told else told
         parts.append(f"<p><b>{escape(status)}</b> {_inline(response.get('description', ''))}</p>")
         for kind, content in response.get("content", {}).items():
-            parts.append(_example(content.get("example")) if kind != failures.MEDIA_TYPE else "")
+            parts.append(_example(content.get("example")) if kind != problems.MEDIA_TYPE else "")
     return "".join(parts) + "</details>"
 
 
@@ -100,8 +100,8 @@ def _example(value: Any) -> str:
 def _codes() -> str:
     rows = "".join(
         f'<tr id="{code}"><td><code>{code}</code></td><td>{status_of(code)}</td><td>{escape(title)}</td>'
-        f"<td>{_inline(failures.REMEDIES[code])}</td></tr>"
-        for code, title in failures.TITLES.items()
+        f"<td>{_inline(problems.REMEDIES[code])}</td></tr>"
+        for code, title in problems.TITLES.items()
     )
     head = "<tr><th>Code</th><th>Status</th><th>Meaning</th><th>What to do</th></tr>"
     return f"<h2>Error codes</h2><table>{head}{rows}</table>"

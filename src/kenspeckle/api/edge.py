@@ -10,16 +10,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api.metrics import Metrics
-from kenspeckle.api.middleware import Life
-from kenspeckle.api.threads import Threads
 from kenspeckle.domain import Principal
 from kenspeckle.ports import Recognizer
+from kenspeckle.serving.envelope import Life
+from kenspeckle.serving.metrics import Metrics
+from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.recognition.admission import Gate
 
 if TYPE_CHECKING:
-    from kenspeckle.usecases.limits import Limits
+    from kenspeckle.usecases.access.rate_limits import Limits
 
 Authenticate: TypeAlias = Callable[[Request], Principal | Awaitable[Principal]]
 """Says who asks, by the request's headers alone. Raises Unauthenticated. Must not block: await what may."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kenspeckle import shapes
 from kenspeckle.domain import (
     Associated,
     Box,
@@ -25,7 +24,8 @@ from kenspeckle.domain import (
     UserMatch,
     UserSearch,
 )
-from kenspeckle.shapes import Json
+from kenspeckle.shapes import dump
+from kenspeckle.shapes.dump import Json
 
 MODEL = "centerface-dlib-1"
 FACE_ID = "5cdd8a4b-6e0f-4a4f-9d4e-0d8a3a1d1f6b"
@@ -80,12 +80,12 @@ def answers() -> dict[str, Json]:
 
 
 def _recognition() -> dict[str, Json]:
-    search = shapes.search_faces_by_image(FaceSearch(_DETAIL, (_MATCH,)), MODEL)
+    search = dump.search_faces_by_image(FaceSearch(_DETAIL, (_MATCH,)), MODEL)
     return {
-        "index": shapes.index_faces(Indexed(IMAGE_ID, (FaceRecord(_FACE, _DETAIL),), (_UNUSED,), MODEL, True)),
+        "index": dump.index_faces(Indexed(IMAGE_ID, (FaceRecord(_FACE, _DETAIL),), (_UNUSED,), MODEL, True)),
         "search": {"faces": search, "matchedFaces": ["Keanu reeves"]},
-        "detect": shapes.detect_faces([_DETAIL]),
-        "compare": shapes.compare_faces(Comparison(_DETAIL, ((_DETAIL, 99.94),), (_SMALL,))),
+        "detect": dump.detect_faces([_DETAIL]),
+        "compare": dump.compare_faces(Comparison(_DETAIL, ((_DETAIL, 99.94),), (_SMALL,))),
     }
 
 
@@ -115,7 +115,7 @@ def _service() -> dict[str, Json]:
 
 def _collections() -> dict[str, Json]:
     collection = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
-    described = shapes.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
+    described = dump.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
     return {
         "list_collections": {
             "CollectionIds": ["visitors"],
@@ -129,11 +129,11 @@ def _collections() -> dict[str, Json]:
 
 
 def _faces() -> dict[str, Json]:
-    deleted = shapes.with_receipt(shapes.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
+    deleted = dump.with_receipt(dump.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
     return {
-        "list_faces": shapes.list_faces([_FACE], "eyJyb3ciOjF9", MODEL),
-        "get_face": shapes.face_record(FaceRecord(_FACE, _DETAIL)),
-        "search_face": shapes.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [_MATCH], MODEL),
+        "list_faces": dump.list_faces([_FACE], "eyJyb3ciOjF9", MODEL),
+        "get_face": dump.face_record(FaceRecord(_FACE, _DETAIL)),
+        "search_face": dump.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [_MATCH], MODEL),
         "delete_face": deleted,
         "delete_faces": deleted,
         "delete_identity": deleted,
@@ -145,15 +145,15 @@ def _faces() -> dict[str, Json]:
 
 def _users() -> dict[str, Json]:
     user = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
-    described, match = shapes.user_description(user), UserMatch(user, 99.91)
-    taken = shapes.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
+    described, match = dump.user_description(user), UserMatch(user, 99.91)
+    taken = dump.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
     return {
-        "list_users": shapes.list_users([user], None),
+        "list_users": dump.list_users([user], None),
         "ensure_user": described,
         "get_user": described,
-        "associate_faces": shapes.associate_faces(Associated((FACE_ID,), (), "ACTIVE")),
+        "associate_faces": dump.associate_faces(Associated((FACE_ID,), (), "ACTIVE")),
         "disassociate_face": taken,
         "disassociate_faces": taken,
-        "search_user": shapes.search_users([match], MODEL, user_id="reeves"),
-        "search_users_by_image": shapes.search_users_by_image(UserSearch(_DETAIL, (match,), (_UNUSED,), MODEL)),
+        "search_user": dump.search_users([match], MODEL, user_id="reeves"),
+        "search_users_by_image": dump.search_users_by_image(UserSearch(_DETAIL, (match,), (_UNUSED,), MODEL)),
     }

@@ -12,13 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api import bodies
 from kenspeckle.api.edge import answer
 from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.domain import Key
-from kenspeckle.usecases import plans
-from kenspeckle.usecases.access import Access
-from kenspeckle.usecases.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
+from kenspeckle.serving import bodies
+from kenspeckle.usecases.access import plans
+from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
+from kenspeckle.usecases.access.keys import Access
 
 _EXAMPLE_KEY: dict[str, JsonValue] = {
     "id": "key-4xk2mwq7c3ta",

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 import kenspeckle
 from kenspeckle import errors
-from kenspeckle.api import failures
 from kenspeckle.api.rights import RIGHTS
 from kenspeckle.api.schemas import Problem
+from kenspeckle.serving import problems
 
 DESCRIPTION = """\
 Kenspeckle recognizes people in photographs, on your own machine. **Index** a photograph of a person under a name,
@@ -76,7 +76,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "not_offered": ("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.", None),
     "storage_unavailable": ("The catalog does not answer.", None),
     "not_found": ("There is no such route; /docs lists all.", None),
-    "internal_error": (failures.INTERNAL, None),
+    "internal_error": (problems.INTERNAL, None),
 }
 
 PHOTOGRAPH = {
@@ -124,21 +124,21 @@ def refusals(codes: Iterable[str]) -> dict[int | str, dict[str, Any]]:
 
 def status_of(code: str) -> int:
     """Status of an error code, from the table of failures."""
-    for kind, status in failures.STATUSES.items():
+    for kind, status in problems.STATUSES.items():
         if kind.code == code:
             return status
-    return failures.HTTP_STATUSES[code]
+    return problems.HTTP_STATUSES[code]
 
 
 def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
     examples = {}
     for code in codes:
         detail, field = _SENTENCES[code]
-        value = failures.Problem(status, code, detail, field).body("9b2f6f0e-6f0b-4a0e-8f6e-2b7d0d1f3c55")
-        examples[code] = {"summary": failures.TITLES[code], "value": value}
+        value = problems.Problem(status, code, detail, field).body("9b2f6f0e-6f0b-4a0e-8f6e-2b7d0d1f3c55")
+        examples[code] = {"summary": problems.TITLES[code], "value": value}
     response: dict[str, Any] = {
-        "description": "; ".join(f"`{code}`: {failures.TITLES[code]}" for code in codes),
-        "content": {failures.MEDIA_TYPE: {"schema": _PROBLEM, "examples": examples}},
+        "description": "; ".join(f"`{code}`: {problems.TITLES[code]}" for code in codes),
+        "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM, "examples": examples}},
     }
     if status in (429, 503):
         response["headers"] = {
@@ -195,7 +195,7 @@ def _finish(operation: dict[str, Any], shared: dict[str, Any]) -> None:
         responses["422"] = _refusal(422, [errors.InvalidValue.code])
     for status, response in responses.items():
         response.setdefault("headers", {})["x-request-id"] = {"$ref": "#/components/headers/RequestId"}
-        examples = response.get("content", {}).get(failures.MEDIA_TYPE, {}).get("examples")
+        examples = response.get("content", {}).get(problems.MEDIA_TYPE, {}).get("examples")
         if examples:
             key = "-or-".join(examples)
             shared[key] = response

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api import docs_page, metrics
+from kenspeckle.api import docs_page
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import document
+from kenspeckle.serving import metrics
 
 
 class Operations:

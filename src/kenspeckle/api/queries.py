@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from kenspeckle.domain import QualityFilter
-from kenspeckle.usecases import rules
+from kenspeckle.domain import QualityFilter, validation
 
 RULES: dict[str, str] = {
     "threshold": "a number from 0 to 100",
-    "max_faces": f"a whole number from 1 to {rules.MAX_MATCHES}",
+    "max_faces": f"a whole number from 1 to {validation.MAX_MATCHES}",
     "max_users": "a whole number from 1 to 500",
-    "limit": f"a whole number from 1 to {rules.MAX_PAGE} (of users, 500)",
+    "limit": f"a whole number from 1 to {validation.MAX_PAGE} (of users, 500)",
     "all_faces": "true or false",
     "quality": "NONE, AUTO, LOW, MEDIUM or HIGH",
     "attributes": "DEFAULT or ALL",
@@ -45,14 +44,16 @@ Threshold = Annotated[
 ]
 MaxFaces = Annotated[
     int | None,
-    Field(ge=1, le=rules.MAX_MATCHES, description="Matches answered at most; without it the server's setting, 10."),
+    Field(
+        ge=1, le=validation.MAX_MATCHES, description="Matches answered at most; without it the server's setting, 10."
+    ),
 ]
 Quality = Annotated[
     QualityFilter,
     BeforeValidator(_upper),
     Field(description="Faces below this bar are not used. NONE, AUTO, LOW, MEDIUM or HIGH."),
 ]
-Limit = Annotated[int, Field(ge=1, le=rules.MAX_PAGE, description="Items on a page.")]
+Limit = Annotated[int, Field(ge=1, le=validation.MAX_PAGE, description="Items on a page.")]
 Cursor = Annotated[str | None, Field(max_length=4096, description="NextToken of the page before.")]
 
 
@@ -65,7 +66,7 @@ class IndexQuery(InCollection):
         int | None,
         Field(
             ge=1,
-            le=rules.MAX_MATCHES,
+            le=validation.MAX_MATCHES,
             description="Faces stored at most, the best and largest first; without it the server's setting, 10.",
         ),
     ] = None

@@ -10,14 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import kenspeckle
-from kenspeckle import shapes
-from kenspeckle.api import bodies
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
-from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, Key, display_name
+from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, Key, display_name, validation
 from kenspeckle.errors import InvalidValue
-from kenspeckle.usecases import rules
-from kenspeckle.usecases.credentials import moment, scope_names
+from kenspeckle.serving import bodies
+from kenspeckle.shapes import dump
+from kenspeckle.usecases.access.credentials import moment, scope_names
 
 META = "x-amz-meta-"
 
@@ -64,7 +63,7 @@ class Recognition:
             )
         if done.created:
             edge.metrics.faces_indexed.inc(len(done.records))
-        return answer(shapes.index_faces(done))
+        return answer(dump.index_faces(done))
 
     async def search(self, request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
         """Find who is in a photograph.
@@ -98,7 +97,7 @@ class Recognition:
         with edge.gate.admit():
             body = await bodies.photograph(request, edge.settings.max_image_bytes)
             found = await edge.threads.call(lambda: edge.recognizer.detect_faces(body.image()))
-        return answer(shapes.detect_faces(found))
+        return answer(dump.detect_faces(found))
 
     async def compare(self, request: Request, query: Annotated[CompareQuery, Query()]) -> Response:
         """Compare the largest face of one photograph with each face of another; nothing is stored.
@@ -113,7 +112,7 @@ class Recognition:
                     source.image(), target.image(), threshold=query.threshold, quality=query.quality
                 )
             )
-        return answer(shapes.compare_faces(found))
+        return answer(dump.compare_faces(found))
 
     async def info(self, request: Request) -> Response:
         """What this server is: version, model pack, defaults, limits, counts. Never a secret."""
@@ -143,7 +142,7 @@ class Recognition:
         done = await self.edge.threads.call(
             self.edge.recognizer.erase, request.state.collection, Erasure.IMAGE, _known_name(key)
         )
-        return answer(shapes.erased(done))
+        return answer(dump.erased(done))
 
     async def thumbnail(self, request: Request, face_id: FaceId, query: Annotated[InCollection, Query()]) -> Response:
         """A stored face, cut out of its photograph: a JPEG of at most 256 pixels."""
@@ -158,7 +157,7 @@ def matched_names(matches: Iterable[FaceMatch]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _rights(key: Key) -> shapes.Json:
+def _rights(key: Key) -> dump.Json:
     """What a key is told of itself."""
     return {
         "id": key.key_id,
@@ -169,8 +168,8 @@ def _rights(key: Key) -> shapes.Json:
     }
 
 
-def _search_answer(found: ImageSearch, every_face: bool) -> shapes.Json:
-    content: shapes.Json = {"faces": shapes.largest_search(found)}
+def _search_answer(found: ImageSearch, every_face: bool) -> dump.Json:
+    content: dump.Json = {"faces": dump.largest_search(found)}
     if not every_face:
         content["matchedFaces"] = matched_names(found.searches[0].matches)
         return content
@@ -178,15 +177,15 @@ def _search_answer(found: ImageSearch, every_face: bool) -> shapes.Json:
         (match for search in found.searches for match in search.matches), key=lambda match: -match.similarity
     )
     content["matchedFaces"] = matched_names(best_first)
-    content["searches"] = [shapes.search_faces_by_image(search, found.model) for search in found.searches]
-    content["details"] = [shapes.face_detail(search.detail) for search in found.searches]
-    content["unsearched"] = [shapes.unsearched_face(one) for one in found.unsearched]
+    content["searches"] = [dump.search_faces_by_image(search, found.model) for search in found.searches]
+    content["details"] = [dump.face_detail(search.detail) for search in found.searches]
+    content["unsearched"] = [dump.unsearched_face(one) for one in found.unsearched]
     return content
 
 
 def _file_name(text: str) -> str:
     try:
-        return rules.external_image_id(text)
+        return validation.external_image_id(text)
     except InvalidValue as error:
         shown = text if len(text) <= 60 else text[:57] + "..."
         raise InvalidValue(
@@ -204,7 +203,7 @@ def _known_name(text: str) -> str:
 def _metadata(request: Request) -> dict[str, str]:
     found = {name.removeprefix(META): value for name, value in request.headers.items() if name.startswith(META)}
     found.pop("", None)
-    return rules.metadata(found) if found else found
+    return validation.metadata(found) if found else found
 
 
 def _image_headers(image: Image) -> dict[str, str]:

@@ -15,11 +15,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from kenspeckle.api import limits
 from kenspeckle.api.edge import Edge
-from kenspeckle.domain import Principal, Scope
+from kenspeckle.domain import Principal, Scope, validation
 from kenspeckle.errors import Forbidden, InvalidValue
-from kenspeckle.usecases import access, rules, who
+from kenspeckle.serving import rate_limit_headers
+from kenspeckle.usecases.access.authorization import require
+from kenspeckle.usecases.audit import actor
 
 
 class Of(Enum):
@@ -130,8 +131,8 @@ async def identify(edge: Edge, request: Request) -> Principal:
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
     request.state.principal = principal
-    who.identified(principal)
-    limits.spend(edge.limits, request, principal)
+    actor.identified(principal)
+    rate_limit_headers.spend(edge.limits, request, principal)
     return principal
 
 
@@ -139,7 +140,7 @@ def admin_only(edge: Edge) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """A dependency for routers of others: nothing in them is reached without the scope admin for the whole service."""
 
     async def admin(request: Request) -> None:
-        access.require(await identify(edge, request), Scope.ADMIN, None)
+        require(await identify(edge, request), Scope.ADMIN, None)
 
     return admin
 
@@ -160,13 +161,13 @@ def _check_scope(principal: Principal, right: Right) -> None:
 
 def _check(principal: Principal, right: Right, collection_id: str) -> None:
     if right.scope is not None and right.of is not Of.ANYTHING:
-        access.require(principal, right.scope, collection_id if right.of is Of.COLLECTION else None)
+        require(principal, right.scope, collection_id if right.of is Of.COLLECTION else None)
 
 
 def _collection(edge: Edge, request: Request, sent: Mapping[str, str]) -> str:
     """The one collection of the request: rights are checked for it, and handlers use no other."""
     named = request.path_params.get("collection_id", sent.get("collection"))
-    return rules.collection_id(named) if named is not None else edge.settings.collection
+    return validation.collection_id(named) if named is not None else edge.settings.collection
 
 
 def _query_model(route: APIRoute) -> type[BaseModel] | None:

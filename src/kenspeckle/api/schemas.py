@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
-from kenspeckle.usecases import rules
+from kenspeckle.domain import validation
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -304,7 +304,7 @@ class CollectionChange(Shape):
     RetentionDays: int | None = Field(
         default=None,
         ge=1,
-        le=rules.MAX_RETENTION_DAYS,
+        le=validation.MAX_RETENTION_DAYS,
         validation_alias=AliasChoices("RetentionDays", "retention_days"),
         description="Faces are erased once they are so old; null keeps them for good.",
     )
@@ -312,13 +312,13 @@ class CollectionChange(Shape):
 
 class FaceIds(Shape):
     FaceIds: list[str] = Field(
-        min_length=1, max_length=rules.MAX_FACE_IDS, validation_alias=AliasChoices("FaceIds", "faceIds")
+        min_length=1, max_length=validation.MAX_FACE_IDS, validation_alias=AliasChoices("FaceIds", "faceIds")
     )
 
 
 class AssociatedFaceIds(Shape):
     FaceIds: list[str] = Field(
-        min_length=1, max_length=rules.MAX_FACES_A_USER, validation_alias=AliasChoices("FaceIds", "faceIds")
+        min_length=1, max_length=validation.MAX_FACES_A_USER, validation_alias=AliasChoices("FaceIds", "faceIds")
     )
     UserMatchThreshold: float = Field(
         default=75.0,

@@ -8,8 +8,6 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle import shapes
-from kenspeckle.api import bodies
 from kenspeckle.api.collections import CollectionId
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import UserDeletionQuery, UserImageSearchQuery, UserSearchQuery, UsersQuery
@@ -17,6 +15,8 @@ from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.schemas import AssociatedFaceIds, FaceIds
 from kenspeckle.domain import Erasure, User
 from kenspeckle.errors import Conflict, FaceNotFound
+from kenspeckle.serving import bodies
+from kenspeckle.shapes import dump
 
 UserId = Annotated[
     str,
@@ -41,7 +41,7 @@ class Users:
         page = await self.edge.threads.call(
             self.edge.recognizer.list_users, request.state.collection, query.limit, query.cursor
         )
-        return answer(shapes.list_users(page.items, page.cursor))
+        return answer(dump.list_users(page.items, page.cursor))
 
     async def ensure_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """Create a user (201), or find that it exists (200). Faces are given to it by association."""
@@ -55,12 +55,12 @@ class Users:
             return recognizer.get_user(name, user_id), 201
 
         made, status = await self.edge.threads.call(ensure)
-        return answer(shapes.user_description(made), status)
+        return answer(dump.user_description(made), status)
 
     async def get_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """A user and how many faces it has."""
         found = await self.edge.threads.call(self.edge.recognizer.get_user, request.state.collection, user_id)
-        return answer(shapes.user_description(found))
+        return answer(dump.user_description(found))
 
     async def delete_user(
         self,
@@ -73,7 +73,7 @@ class Users:
         if query.faces:
             recognizer, name = self.edge.recognizer, request.state.collection
             done = await self.edge.threads.call(recognizer.erase, name, Erasure.USER, user_id)
-            return answer(shapes.erased(done))
+            return answer(dump.erased(done))
         await self.edge.threads.call(self.edge.recognizer.delete_user, request.state.collection, user_id)
         return Response(status_code=204)
 
@@ -87,7 +87,7 @@ class Users:
             wanted.FaceIds,
             threshold=wanted.UserMatchThreshold,
         )
-        return answer(shapes.associate_faces(done))
+        return answer(dump.associate_faces(done))
 
     async def disassociate_faces(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """Take faces from a user. They stay in the collection."""
@@ -95,7 +95,7 @@ class Users:
         done = await self.edge.threads.call(
             self.edge.recognizer.disassociate_faces, request.state.collection, user_id, wanted.FaceIds
         )
-        return answer(shapes.disassociate_faces(done))
+        return answer(dump.disassociate_faces(done))
 
     async def disassociate_face(
         self, request: Request, collection_id: CollectionId, user_id: UserId, face_id: FaceId
@@ -106,7 +106,7 @@ class Users:
         )
         if done.unsuccessful:
             raise FaceNotFound(f"The user {user_id!r} has no face {face_id!r}.", field="face_id")
-        return answer(shapes.disassociate_faces(done))
+        return answer(dump.disassociate_faces(done))
 
     async def search_user(
         self,
@@ -118,12 +118,12 @@ class Users:
         """Find users like a user, which is not among them. As SearchUsers of Rekognition."""
         recognizer, name = self.edge.recognizer, request.state.collection
 
-        def search() -> shapes.Json:
+        def search() -> dump.Json:
             matches = recognizer.search_users(
                 name, user_id=user_id, threshold=query.threshold, max_users=query.max_users
             )
             model = self.edge.face_model(recognizer.describe_collection(name).pack)
-            return shapes.search_users(matches, model, user_id=user_id)
+            return dump.search_users(matches, model, user_id=user_id)
 
         return answer(await self.edge.threads.call(search))
 
@@ -146,4 +146,4 @@ class Users:
                 )
             )
         edge.metrics.faces_searched.inc(0 if found.detail is None else 1)
-        return answer(shapes.search_users_by_image(found))
+        return answer(dump.search_users_by_image(found))

@@ -12,13 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api import bodies
-from kenspeckle.api import webhook_shapes as shapes
+from kenspeckle.api import webhook_schemas as shapes
 from kenspeckle.api.edge import answer
 from kenspeckle.api.openapi import json_body, refusals
-from kenspeckle.usecases import rules
-from kenspeckle.usecases.credentials import expiry
-from kenspeckle.usecases.webhooks import shown
+from kenspeckle.domain import validation
+from kenspeckle.serving import bodies
+from kenspeckle.usecases.access.credentials import expiry
+from kenspeckle.usecases.webhooks import views
 from kenspeckle.usecases.webhooks.endpoints import KEEP_SECONDS, Endpoints
 
 _Id = Annotated[str, Path(description="Id of the endpoint.", max_length=64)]
@@ -60,7 +60,7 @@ def _endpoints(routes: APIRouter, endpoints: Endpoints) -> None:
         """Make an endpoint. Its secret is in this answer only."""
         new = await bodies.json(request, shapes.NewWebhook)
         made, key = await run_in_threadpool(endpoints.create, new.url, new.events, new.collections, new.description)
-        return answer({**shown.webhook(made), "secret": key}, 201)
+        return answer({**views.webhook(made), "secret": key}, 201)
 
     @routes.get(
         "",
@@ -70,7 +70,7 @@ def _endpoints(routes: APIRouter, endpoints: Endpoints) -> None:
     )
     async def list_webhooks() -> Response:
         """All endpoints, oldest first."""
-        return answer({"webhooks": [shown.webhook(one) for one in await run_in_threadpool(endpoints.list)]})
+        return answer({"webhooks": [views.webhook(one) for one in await run_in_threadpool(endpoints.list)]})
 
 
 def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
@@ -82,7 +82,7 @@ def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
     )
     async def show_webhook(webhook_id: _Id) -> Response:
         """One endpoint."""
-        return answer(shown.webhook(await run_in_threadpool(endpoints.show, webhook_id)))
+        return answer(views.webhook(await run_in_threadpool(endpoints.show, webhook_id)))
 
     @routes.patch(
         "/{webhook_id}",
@@ -96,7 +96,7 @@ def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
         new = await bodies.json(request, shapes.WebhookChange)
 
         def change() -> dict[str, object]:
-            return shown.webhook(endpoints.change(webhook_id, **new.model_dump()))
+            return views.webhook(endpoints.change(webhook_id, **new.model_dump()))
 
         return answer(await run_in_threadpool(change))
 
@@ -108,7 +108,7 @@ def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
     )
     async def delete_webhook(webhook_id: _Id) -> Response:
         """Delete an endpoint, with its log and what waits for it; the answer is what it was."""
-        return answer(shown.webhook(await run_in_threadpool(endpoints.delete, webhook_id)))
+        return answer(views.webhook(await run_in_threadpool(endpoints.delete, webhook_id)))
 
     @routes.post(
         "/{webhook_id}/rotate",
@@ -121,7 +121,7 @@ def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
         """Make a new secret. For a day, or as long as `keep` says, messages are signed with both."""
         keep = kept((await bodies.json(request, shapes.Rotation)).keep)
         changed, key = await run_in_threadpool(endpoints.rotate, webhook_id, keep)
-        return answer({**shown.webhook(changed), "secret": key})
+        return answer({**views.webhook(changed), "secret": key})
 
 
 def _sending(routes: APIRouter, endpoints: Endpoints) -> None:
@@ -136,7 +136,7 @@ def _sending(routes: APIRouter, endpoints: Endpoints) -> None:
     async def test_webhook(webhook_id: _Id) -> Response:
         """Send one message now and wait for what comes of it: 200 whether it arrived or not; `state` tells."""
         sent = await run_in_threadpool(lambda: asyncio.run(endpoints.test(webhook_id)))
-        return answer(shown.delivery(sent))
+        return answer(views.delivery(sent))
 
     @routes.get(
         "/{webhook_id}/deliveries",
@@ -155,12 +155,12 @@ def _sending(routes: APIRouter, endpoints: Endpoints) -> None:
         state: Annotated[
             str | None, Query(description="Only pending, delivered, failed or erased ones.", max_length=16)
         ] = None,
-        limit: Annotated[int, Query(description="Deliveries at most.", ge=1, le=rules.MAX_PAGE)] = 100,
+        limit: Annotated[int, Query(description="Deliveries at most.", ge=1, le=validation.MAX_PAGE)] = 100,
         cursor: Annotated[str | None, Query(description="`cursor` of the page before.", max_length=4096)] = None,
     ) -> Response:
         """What has become of messages to an endpoint, newest first."""
         page = await run_in_threadpool(endpoints.deliveries, webhook_id, state, limit, cursor)
-        return answer({"deliveries": [shown.delivery(one) for one in page.items], "cursor": page.cursor})
+        return answer({"deliveries": [views.delivery(one) for one in page.items], "cursor": page.cursor})
 
     @routes.post(
         "/{webhook_id}/retry",

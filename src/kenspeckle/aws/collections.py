@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from kenspeckle.aws import rows
+from kenspeckle.aws.context import Parts
 from kenspeckle.aws.failures import Refused
-from kenspeckle.aws.parts import Parts
 from kenspeckle.aws.removal import Removal
-from kenspeckle.domain import Collection, Page
+from kenspeckle.domain import Collection, Page, validation
 from kenspeckle.errors import AlreadyExists, CollectionNotFound, QuotaExceeded
-from kenspeckle.usecases import rules
 
 DESCRIBED_AT_ONCE = 8
 DENIED = "AccessDeniedException"
@@ -28,8 +27,8 @@ class Collections:
 
     def create_collection(self, collection_id: str, tags: Mapping[str, str] | None = None) -> Collection:
         """Raises AlreadyExists, InvalidValue."""
-        rules.collection_id(collection_id)
-        kept = rules.tags(tags or {})
+        validation.collection_id(collection_id)
+        kept = validation.tags(tags or {})
         if self.removal.is_left(collection_id):
             # A collection of this name was deleted, and what could not be removed then must not come back.
             try:
@@ -50,7 +49,7 @@ class Collections:
 
     def describe_collection(self, collection_id: str) -> Collection:
         """Raises CollectionNotFound. Its pack is the version of Rekognition's face model."""
-        return self._describe(rules.collection_id(collection_id))
+        return self._describe(validation.collection_id(collection_id))
 
     def _describe(self, collection_id: str, expected: Sequence[str] = ()) -> Collection:
         answer = self.parts.amazon.rekognition("describe_collection", expected=expected, CollectionId=collection_id)
@@ -70,7 +69,7 @@ class Collections:
 
     def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
         """Raises InvalidCursor. A page has at most MOST_LISTED."""
-        most = min(rules.count(limit, rules.MAX_PAGE, "limit"), MOST_LISTED)
+        most = min(validation.count(limit, validation.MAX_PAGE, "limit"), MOST_LISTED)
         answer = self.parts.amazon.rekognition("list_collections", MaxResults=most, **_token(cursor))
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
             found = tuple(several.map(self._described, answer.get("CollectionIds", ())))
@@ -85,7 +84,7 @@ class Collections:
 
     def delete_collection(self, collection_id: str) -> None:
         """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
-        self.removal.collection(rules.collection_id(collection_id))
+        self.removal.collection(validation.collection_id(collection_id))
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
@@ -94,11 +93,11 @@ class Collections:
 
     def tag(self, collection_id: str, tags: Mapping[str, str]) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""
-        kept = rules.tags(tags)
+        kept = validation.tags(tags)
         arn = self._arn(collection_id)
         present = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=arn).get("Tags", {})
-        if len(present | kept) > rules.MAX_TAGS:
-            raise QuotaExceeded(f"A collection has at most {rules.MAX_TAGS} tags.", field="tags")
+        if len(present | kept) > validation.MAX_TAGS:
+            raise QuotaExceeded(f"A collection has at most {validation.MAX_TAGS} tags.", field="tags")
         if kept:
             self.parts.amazon.rekognition("tag_resource", ResourceArn=arn, Tags=kept)
 
@@ -110,13 +109,13 @@ class Collections:
 
     def retain(self, collection_id: str, days: int | None) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
-        wanted = None if days is None else rules.retention_days(days)
+        wanted = None if days is None else validation.retention_days(days)
         self.describe_collection(collection_id)
         self.parts.table.mark(rows.collection_row(collection_id), "RetentionDays", wanted)
         return self.describe_collection(collection_id)
 
     def _arn(self, collection_id: str) -> str:
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         answer = self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
         return str(answer["CollectionARN"])
 

@@ -16,14 +16,14 @@ from dataclasses import replace
 from typing import Any
 
 from kenspeckle import errors
-from kenspeckle.aws import answers, rows
+from kenspeckle.aws import rows
+from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Parts
 from kenspeckle.aws.failures import BUSY_SECONDS
-from kenspeckle.aws.parts import MOST_NAMED, MOST_SENT, Parts
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import WRITTEN_AT_ONCE, Changed
-from kenspeckle.domain import Face, FaceRecord, Image, Indexed, QualityFilter
+from kenspeckle.domain import Face, FaceRecord, Image, Indexed, QualityFilter, validation
 from kenspeckle.errors import KenspeckleError, Overloaded
-from kenspeckle.usecases import rules
+from kenspeckle.shapes import load
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,13 @@ class Enrolment:
         Raises CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable,
         StorageUnavailable."""
         settings = self.parts.settings
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         if external_image_id is not None:
-            rules.external_image_id(external_image_id)
+            validation.external_image_id(external_image_id)
         if key is not None and len(key.encode()) > LONGEST_KEY:
             raise errors.InvalidValue(f"A key has at most {LONGEST_KEY} bytes; this one has more.", field="key")
-        kept_metadata = rules.metadata(metadata or {})
-        most = rules.count(max_faces or settings.max_faces, rules.MAX_MATCHES, "max_faces")
+        kept_metadata = validation.metadata(metadata or {})
+        most = validation.count(max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces")
         media_type, width, height = self.parts.judge(image, most=MOST_NAMED if settings.keep_images else MOST_SENT)
         digest = hashlib.sha256(image).hexdigest()
         photograph = Image(
@@ -88,7 +88,7 @@ class Enrolment:
             metadata=kept_metadata,
         )
         enrol = _Enrol(self.parts, self.removal, photograph, image, external_image_id)
-        return enrol.run(min(most, rules.MAX_FACES_AN_IMAGE), quality or settings.quality_filter)
+        return enrol.run(min(most, validation.MAX_FACES_AN_IMAGE), quality or settings.quality_filter)
 
 
 class _Enrol:
@@ -116,7 +116,7 @@ class _Enrol:
         except _FINAL:
             self._undo(placed)
             raise
-        unindexed = answers.unindexed(answer.get("UnindexedFaces", ()))
+        unindexed = load.unindexed(answer.get("UnindexedFaces", ()))
         found = answer.get("FaceRecords", ())
         model = str(answer.get("FaceModelVersion", ""))
         if not found:
@@ -176,13 +176,12 @@ class _Enrol:
 
     def _records(self, found: Sequence[Mapping[str, Any]], model: str) -> tuple[FaceRecord, ...]:
         records = [
-            FaceRecord(self._face(one["Face"], model), answers.detail(one.get("FaceDetail", one["Face"])))
-            for one in found
+            FaceRecord(self._face(one["Face"], model), load.detail(one.get("FaceDetail", one["Face"]))) for one in found
         ]
         return tuple(sorted(records, key=lambda one: (-one.face.box.area, one.face.face_id)))
 
     def _face(self, shape: Mapping[str, Any], model: str) -> Face:
-        return answers.face(shape, self.photograph.collection_id, self.photograph.created_at, model)
+        return load.face(shape, self.photograph.collection_id, self.photograph.created_at, model)
 
     def _commit(self, records: Sequence[FaceRecord]) -> None:
         """Raises Changed where the photograph is stored already."""

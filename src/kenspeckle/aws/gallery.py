@@ -7,11 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from kenspeckle.aws import rows
-from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.context import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
-from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page
+from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page, validation
 from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue, UserNotFound
-from kenspeckle.usecases import rules
 
 DAY = 86_400.0
 BATCH = 1000
@@ -48,12 +47,12 @@ class Gallery:
         """Faces in the order they were stored, filtered; those of a user in Rekognition's order.
 
         Raises CollectionNotFound, UserNotFound, InvalidCursor."""
-        rules.collection_id(collection_id)
-        most = rules.count(limit, rules.MAX_PAGE, "limit")
-        wanted = frozenset(rules.face_ids(face_ids)) if face_ids else None
+        validation.collection_id(collection_id)
+        most = validation.count(limit, validation.MAX_PAGE, "limit")
+        wanted = frozenset(validation.face_ids(face_ids)) if face_ids else None
         table = self.parts.table
         if user_id is not None:
-            answer = self._rekognitions(collection_id, most, UserId=rules.user_id(user_id), **_token(cursor))
+            answer = self._rekognitions(collection_id, most, UserId=validation.user_id(user_id), **_token(cursor))
             page = Page(tuple(one["FaceId"] for one in answer.get("Faces", ())), answer.get("NextToken"))
         elif wanted is not None:
             page = _page(sorted(wanted), most, cursor)
@@ -75,27 +74,27 @@ class Gallery:
 
     def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
-        ids = rules.face_ids(face_ids)
-        return self.removal.faces(rules.collection_id(collection_id), ids).deleted()
+        ids = validation.face_ids(face_ids)
+        return self.removal.faces(validation.collection_id(collection_id), ids).deleted()
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
         """As `ports.Recognizer.erase`. Backups are not part of the service, and the table's point-in-time recovery is
         one. Raises ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         if what is Erasure.COLLECTION:
             return _erased(self.removal.collection(collection_id))
         self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
         if what is Erasure.USER:
-            return self._user(collection_id, rules.user_id(name))
+            return self._user(collection_id, validation.user_id(name))
         if what is Erasure.IDENTITY:
-            return self._named(collection_id, rows.named_by_identity(collection_id, rules.external_image_id(name)))
+            return self._named(collection_id, rows.named_by_identity(collection_id, validation.external_image_id(name)))
         if what is Erasure.IMAGE:
             erased = self._named(collection_id, rows.named_by_key(collection_id, name))
             if not erased.face_count:
                 raise ImageNotFound(f"No photograph is stored under the key '{name[:255]}'.", field="key")
             return erased
         if what is Erasure.AGE:
-            before = rows.before(self.parts.now() - rules.retention_days(int(name)) * DAY)
+            before = rows.before(self.parts.now() - validation.retention_days(int(name)) * DAY)
             ids = self.parts.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
             removed, users = self._whoevers(collection_id, ids)
             return _erased(removed, users)
@@ -103,7 +102,7 @@ class Gallery:
 
     def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         found = [one for one in self._photographs(rows.named_by_key(collection_id, key)) if "Key" in one]
         if not found:
             self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
@@ -119,8 +118,8 @@ class Gallery:
         return self.parts.cutter().thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
 
     def _face_row(self, collection_id: str, face_id: str) -> Mapping[str, Any]:
-        rules.collection_id(collection_id)
-        row = self.parts.table.row(rules.face_id(face_id))
+        validation.collection_id(collection_id)
+        row = self.parts.table.row(validation.face_id(face_id))
         if row is None or row["CollectionId"] != collection_id:
             self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
             raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
@@ -137,7 +136,7 @@ class Gallery:
         found: dict[str, str] = {}
         more: dict[str, str] = {}
         while True:
-            answer = self._rekognitions(collection_id, rules.MAX_PAGE, FaceIds=list(face_ids), **more)
+            answer = self._rekognitions(collection_id, validation.MAX_PAGE, FaceIds=list(face_ids), **more)
             found |= {one["FaceId"]: one["UserId"] for one in answer.get("Faces", ()) if one.get("UserId")}
             if not answer.get("NextToken"):
                 return found
@@ -178,14 +177,14 @@ class Gallery:
         return _erased(everything, {user_id: None})
 
     def _faces_of(self, collection_id: str, user_id: str) -> list[str]:
-        answer = self._rekognitions(collection_id, rules.MAX_PAGE, UserId=user_id)
+        answer = self._rekognitions(collection_id, validation.MAX_PAGE, UserId=user_id)
         return [one["FaceId"] for one in answer.get("Faces", ())]
 
     def _whoevers(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
         """Delete faces whoever they belong to; also the users that lost some."""
         everything, users = Removed(), dict[str, None]()
-        for start in range(0, len(face_ids), rules.MAX_FACE_IDS):
-            some = face_ids[start : start + rules.MAX_FACE_IDS]
+        for start in range(0, len(face_ids), validation.MAX_FACE_IDS):
+            some = face_ids[start : start + validation.MAX_FACE_IDS]
             for _ in range(TRIES):
                 removed = self.removal.faces(collection_id, some)
                 everything.add(removed)
@@ -205,12 +204,12 @@ class Gallery:
         users = dict.fromkeys(owners.values())
         for user in users:
             theirs = [one for one in face_ids if owners.get(one) == user]
-            for start in range(0, len(theirs), rules.MAX_FACES_A_USER):
+            for start in range(0, len(theirs), validation.MAX_FACES_A_USER):
                 self.parts.amazon.rekognition(
                     "disassociate_faces",
                     CollectionId=collection_id,
                     UserId=user,
-                    FaceIds=theirs[start : start + rules.MAX_FACES_A_USER],
+                    FaceIds=theirs[start : start + validation.MAX_FACES_A_USER],
                 )
         return users
 

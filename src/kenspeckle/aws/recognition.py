@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kenspeckle.aws import answers
-from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.context import Parts
 from kenspeckle.domain import (
     Comparison,
     FaceDetail,
@@ -16,9 +15,10 @@ from kenspeckle.domain import (
     QualityFilter,
     Reason,
     UnindexedFace,
+    validation,
 )
 from kenspeckle.errors import FaceNotFound, NoFace
-from kenspeckle.usecases import rules
+from kenspeckle.shapes import load
 
 MOST_SEARCHED = 20
 """Faces of one photograph that are searched at most: each is a call that is paid for."""
@@ -36,16 +36,16 @@ class Recognition:
         self.parts.judge(image)
         with self.parts.timed("detect"):
             answer = self.parts.amazon.rekognition("detect_faces", Image={"Bytes": image}, Attributes=["DEFAULT"])
-        details = [answers.detail(one) for one in answer.get("FaceDetails", ())]
-        return tuple(sorted(details, key=lambda one: -one.box.area)[: rules.MAX_FACES_AN_IMAGE])
+        details = [load.detail(one) for one in answer.get("FaceDetails", ())]
+        return tuple(sorted(details, key=lambda one: -one.box.area)[: validation.MAX_FACES_AN_IMAGE])
 
     def search_faces(
         self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
     ) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
         least, most = self._bounds(threshold, max_faces)
-        rules.collection_id(collection_id)
-        row = self.parts.table.row(rules.face_id(face_id))
+        validation.collection_id(collection_id)
+        row = self.parts.table.row(validation.face_id(face_id))
         if row is None or row["CollectionId"] != collection_id:
             self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
             raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
@@ -76,14 +76,12 @@ class Recognition:
         With `every_face`, one more call finds the faces and each has a call of its own. Raises NoFace,
         CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable."""
         least, most = self._bounds(threshold, max_faces)
-        rules.collection_id(collection_id)
+        validation.collection_id(collection_id)
         self.parts.judge(image)
         if every_face:
             return self._every_face(collection_id, image, least, most, quality)
         answer, matches = self._search(collection_id, image, least, most, quality)
-        return ImageSearch(
-            (FaceSearch(answers.searched(answer), matches),), (), str(answer.get("FaceModelVersion", ""))
-        )
+        return ImageSearch((FaceSearch(load.searched(answer), matches),), (), str(answer.get("FaceModelVersion", "")))
 
     def _every_face(
         self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
@@ -127,7 +125,7 @@ class Recognition:
                 SimilarityThreshold=least,
                 QualityFilter=quality.value,
             )
-        return answers.comparison(answer)
+        return load.comparison(answer)
 
     def _search(
         self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
@@ -154,16 +152,16 @@ class Recognition:
                 answer = ask(count)
             found = answer.get("FaceMatches", ())
             matches = self._stored(collection_id, found)
-            if len(matches) >= most or len(found) < count or count >= rules.MAX_MATCHES:
+            if len(matches) >= most or len(found) < count or count >= validation.MAX_MATCHES:
                 return answer, matches[:most]
-            count = min(2 * count, rules.MAX_MATCHES)
+            count = min(2 * count, validation.MAX_MATCHES)
 
     def _stored(self, collection_id: str, found: Sequence[Mapping[str, Any]]) -> tuple[FaceMatch, ...]:
         ids = [one["Face"]["FaceId"] for one in found]
         known = self.parts.table.rows(ids, only=["CollectionId", "CreatedAt"])
         matches = [
             FaceMatch(
-                answers.face(one["Face"], collection_id, float(known[face_id]["CreatedAt"])), float(one["Similarity"])
+                load.face(one["Face"], collection_id, float(known[face_id]["CreatedAt"])), float(one["Similarity"])
             )
             for face_id, one in zip(ids, found, strict=True)
             if face_id in known and known[face_id]["CollectionId"] == collection_id
@@ -174,4 +172,4 @@ class Recognition:
         settings = self.parts.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = settings.max_faces if max_faces is None else max_faces
-        return rules.threshold(least), rules.count(most, rules.MAX_MATCHES, "max_faces")
+        return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kenspeckle.aws.collections import Collections
+from kenspeckle.aws.context import MOST_NAMED, MOST_SENT
 from kenspeckle.aws.enrolment import Enrolment
 from kenspeckle.aws.gallery import Gallery
-from kenspeckle.aws.parts import MOST_NAMED, MOST_SENT
 from kenspeckle.aws.recognition import Recognition
 from kenspeckle.aws.reconcile import Reconciliation
 from kenspeckle.aws.rows import collection_row

@@ -12,11 +12,11 @@ from itertools import islice
 
 from kenspeckle import errors
 from kenspeckle.aws import rows
-from kenspeckle.aws.parts import Parts
+from kenspeckle.aws.context import Parts
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import READ_AT_ONCE, Changed
+from kenspeckle.domain import validation
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.usecases import rules
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Reconciliation:
             "index_faces",
             CollectionId=collection_id,
             Image={"S3Object": {"Bucket": self._parts.bucket.name, "Name": key}},
-            MaxFaces=rules.MAX_FACES_AN_IMAGE,
+            MaxFaces=validation.MAX_FACES_AN_IMAGE,
             QualityFilter="NONE",
             **({} if identity is None else {"ExternalImageId": identity}),
         )

@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from kenspeckle.aws import answers, rows
-from kenspeckle.aws.parts import Parts
+from kenspeckle.aws import rows
+from kenspeckle.aws.context import Parts
 from kenspeckle.aws.table import TRIES, WRITTEN_AT_ONCE, Changed
 from kenspeckle.domain import Deleted, UnsuccessfulFace
 from kenspeckle.errors import CollectionNotFound, Conflict, UserNotFound
+from kenspeckle.shapes import load
 
 NOT_FOUND = "FACE_NOT_FOUND"
 OF_A_USER = "ASSOCIATED_TO_AN_EXISTING_USER"
@@ -53,7 +54,7 @@ class Removal:
     def faces(self, collection_id: str, face_ids: Sequence[str]) -> Removed:
         """Faces that belong to no user, and photographs whose last face went. Raises CollectionNotFound."""
         answer = self._parts.amazon.rekognition("delete_faces", CollectionId=collection_id, FaceIds=list(face_ids))
-        failed = answers.unsuccessful(answer.get("UnsuccessfulFaceDeletions", ()))
+        failed = load.unsuccessful(answer.get("UnsuccessfulFaceDeletions", ()))
         refused = {one.face_id: one for one in failed if NOT_FOUND not in one.reasons}
         known = {
             key: row

@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kenspeckle import shapes
-from kenspeckle.aws import answers
 from kenspeckle.aws.values import Item
 from kenspeckle.domain import Face, FaceRecord, Image
+from kenspeckle.shapes import dump, load
 
 KEY = "FaceId"
 BY_COLLECTION = "ByCollection"
@@ -140,9 +139,9 @@ def of_face(record: FaceRecord, photograph: Item) -> Item:
         "Bucket": photograph["Bucket"],
         "Key": photograph["Key"],
         "Metadata": photograph["Metadata"],
-        "BoundingBox": shapes.bounding_box(face.box),
+        "BoundingBox": dump.bounding_box(face.box),
         "Confidence": face.confidence,
-        "FaceDetail": shapes.face_detail(record.detail),
+        "FaceDetail": dump.face_detail(record.detail),
         "Model": face.index_model,
         "CreatedAt": face.created_at,
     }
@@ -170,7 +169,7 @@ def face_of(row: Mapping[str, Any], user_id: str | None = None) -> Face:
         image_id=row["ImageId"],
         collection_id=row["CollectionId"],
         external_image_id=row.get("Identity"),
-        box=answers.box(row["BoundingBox"]),
+        box=load.box(row["BoundingBox"]),
         confidence=float(row["Confidence"]),
         index_model=row["Model"],
         created_at=float(row["CreatedAt"]),
@@ -179,4 +178,4 @@ def face_of(row: Mapping[str, Any], user_id: str | None = None) -> Face:
 
 
 def record_of(row: Mapping[str, Any], user_id: str | None = None) -> FaceRecord:
-    return FaceRecord(face_of(row, user_id), answers.detail(row["FaceDetail"]))
+    return FaceRecord(face_of(row, user_id), load.detail(row["FaceDetail"]))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kenspeckle.aws import answers, rows
-from kenspeckle.aws.parts import Parts
+from kenspeckle.aws import rows
+from kenspeckle.aws.context import Parts
 from kenspeckle.aws.removal import Removal
-from kenspeckle.domain import Associated, Page, QualityFilter, User, UserMatch, UserSearch
+from kenspeckle.domain import Associated, Page, QualityFilter, User, UserMatch, UserSearch, validation
 from kenspeckle.errors import InvalidValue
-from kenspeckle.usecases import rules
+from kenspeckle.shapes import load
 
 MOST_USERS = 500
 
@@ -35,12 +35,12 @@ class Users:
 
     def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
-        self.removal.user(rules.collection_id(collection_id), rules.user_id(user_id), **_token(token))
+        self.removal.user(validation.collection_id(collection_id), validation.user_id(user_id), **_token(token))
 
     def get_user(self, collection_id: str, user_id: str) -> User:
         """Raises CollectionNotFound, UserNotFound."""
         answer = self.parts.amazon.rekognition(
-            "list_faces", **_of(collection_id, user_id), MaxResults=rules.MAX_FACES_A_USER
+            "list_faces", **_of(collection_id, user_id), MaxResults=validation.MAX_FACES_A_USER
         )
         row = self.parts.table.row(rows.user_row(collection_id, user_id)) or {}
         count = len(answer.get("Faces", ()))
@@ -50,8 +50,8 @@ class Users:
         """Raises CollectionNotFound, InvalidCursor."""
         answer = self.parts.amazon.rekognition(
             "list_users",
-            CollectionId=rules.collection_id(collection_id),
-            MaxResults=rules.count(limit, MOST_USERS, "limit"),
+            CollectionId=validation.collection_id(collection_id),
+            MaxResults=validation.count(limit, MOST_USERS, "limit"),
             **({} if cursor is None else {"NextToken": cursor}),
         )
         users = tuple(
@@ -72,8 +72,8 @@ class Users:
         answer = self.parts.amazon.rekognition(
             "associate_faces",
             **_of(collection_id, user_id),
-            FaceIds=list(rules.face_ids(face_ids, rules.MAX_FACES_A_USER)),
-            UserMatchThreshold=rules.threshold(threshold, "user_match_threshold"),
+            FaceIds=list(validation.face_ids(face_ids, validation.MAX_FACES_A_USER)),
+            UserMatchThreshold=validation.threshold(threshold, "user_match_threshold"),
             **_token(token),
         )
         return _associated(answer, "AssociatedFaces", "UnsuccessfulFaceAssociations")
@@ -85,7 +85,7 @@ class Users:
         answer = self.parts.amazon.rekognition(
             "disassociate_faces",
             **_of(collection_id, user_id),
-            FaceIds=list(rules.face_ids(face_ids, rules.MAX_FACES_A_USER)),
+            FaceIds=list(validation.face_ids(face_ids, validation.MAX_FACES_A_USER)),
             **_token(token),
         )
         return _associated(answer, "DisassociatedFaces", "UnsuccessfulFaceDisassociations")
@@ -107,12 +107,12 @@ class Users:
         with self.parts.timed("search"):
             answer = self.parts.amazon.rekognition(
                 "search_users",
-                CollectionId=rules.collection_id(collection_id),
-                **({"FaceId": rules.face_id(face_id)} if face_id is not None else {}),
-                **({"UserId": rules.user_id(user_id)} if user_id is not None else {}),
+                CollectionId=validation.collection_id(collection_id),
+                **({"FaceId": validation.face_id(face_id)} if face_id is not None else {}),
+                **({"UserId": validation.user_id(user_id)} if user_id is not None else {}),
                 **self._user_bounds(threshold, max_users),
             )
-        return answers.user_matches(answer.get("UserMatches", ()), collection_id)
+        return load.user_matches(answer.get("UserMatches", ()), collection_id)
 
     def search_users_by_image(
         self,
@@ -128,16 +128,16 @@ class Users:
         with self.parts.timed("search"):
             answer = self.parts.amazon.rekognition(
                 "search_users_by_image",
-                CollectionId=rules.collection_id(collection_id),
+                CollectionId=validation.collection_id(collection_id),
                 Image={"Bytes": image},
                 QualityFilter=quality.value,
                 **self._user_bounds(threshold, max_users),
             )
         searched = answer.get("SearchedFace", {}).get("FaceDetail")
         return UserSearch(
-            None if searched is None else answers.detail(searched),
-            answers.user_matches(answer.get("UserMatches", ()), collection_id),
-            answers.unindexed(answer.get("UnsearchedFaces", ())),
+            None if searched is None else load.detail(searched),
+            load.user_matches(answer.get("UserMatches", ()), collection_id),
+            load.unindexed(answer.get("UnsearchedFaces", ())),
             str(answer.get("FaceModelVersion", "")),
         )
 
@@ -146,13 +146,13 @@ class Users:
         least = settings.face_match_threshold if threshold is None else threshold
         most = min(settings.max_faces, MOST_USERS) if max_users is None else max_users
         return {
-            "UserMatchThreshold": rules.threshold(least, "user_match_threshold"),
-            "MaxUsers": rules.count(most, MOST_USERS, "max_users"),
+            "UserMatchThreshold": validation.threshold(least, "user_match_threshold"),
+            "MaxUsers": validation.count(most, MOST_USERS, "max_users"),
         }
 
 
 def _of(collection_id: str, user_id: str) -> dict[str, Any]:
-    return {"CollectionId": rules.collection_id(collection_id), "UserId": rules.user_id(user_id)}
+    return {"CollectionId": validation.collection_id(collection_id), "UserId": validation.user_id(user_id)}
 
 
 def _token(token: str | None) -> dict[str, str]:
@@ -162,6 +162,6 @@ def _token(token: str | None) -> dict[str, str]:
 def _associated(answer: dict[str, Any], done: str, failed: str) -> Associated:
     return Associated(
         tuple(one["FaceId"] for one in answer.get(done, ())),
-        answers.unsuccessful(answer.get(failed, ())),
+        load.unsuccessful(answer.get(failed, ())),
         str(answer.get("UserStatus", "ACTIVE")),
     )

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from kenspeckle.audit import AuditHead, AuditRow
-from kenspeckle.catalog.connection import each, fetch
-from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.base import Part
+from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import audit, audit_head
+from kenspeckle.domain.audit import AuditHead, AuditRow
 from kenspeckle.ports import AuditQuery
 
 BATCH = 1000

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import bindparam, delete, select, update
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.cipher import FACE
-from kenspeckle.catalog.connection import fetch
+from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, user_row
+from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.faces import remove_faces
-from kenspeckle.catalog.log import hold, record
 from kenspeckle.catalog.outbox import told
-from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, user_row
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Vector
+from kenspeckle.encryption.cipher import FACE
 from kenspeckle.ports import Gone, Tell
 
 _FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)

@@ -8,11 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.cipher import FACE, THUMBNAIL, Content
-from kenspeckle.catalog.connection import each, fetch
-from kenspeckle.catalog.log import hold, record
-from kenspeckle.catalog.outbox import post, told
-from kenspeckle.catalog.part import (
+from kenspeckle.catalog.base import (
     Part,
     chunks,
     collection_row,
@@ -22,9 +18,13 @@ from kenspeckle.catalog.part import (
     referenced,
     user_row,
 )
+from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.database import each, fetch
+from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.errors import Conflict
 from kenspeckle.ports import NewFace, Tell
 

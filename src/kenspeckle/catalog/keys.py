@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
-from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import keys
 from kenspeckle.domain import Key, Period, Plan, Scope
 from kenspeckle.errors import Conflict, KeyNotFound

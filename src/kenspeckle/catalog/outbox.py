@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Executable, and_, bindparam, delete, func, insert, or_, select, update
 
-from kenspeckle.catalog.connection import each, fetch
-from kenspeckle.catalog.part import Part, chunks
+from kenspeckle.catalog.base import Part, chunks
+from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import collections, deliveries, delivery_faces, faces, webhooks
 from kenspeckle.catalog.webhooks import no_webhook
 from kenspeckle.domain import Claimed, Delivery, DeliveryState, Event, Letter, Page, Sent

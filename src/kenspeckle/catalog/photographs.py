@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.cipher import THUMBNAIL
-from kenspeckle.catalog.connection import each
-from kenspeckle.catalog.part import Part, chunks, collection_row, no_face, referenced
+from kenspeckle.catalog.base import Part, chunks, collection_row, no_face, referenced
+from kenspeckle.catalog.database import each
 from kenspeckle.catalog.tables import faces, images, removals, thumbnails
 from kenspeckle.domain import Image
+from kenspeckle.encryption.cipher import THUMBNAIL
 from kenspeckle.errors import ImageNotFound
 
 _NEWEST = (

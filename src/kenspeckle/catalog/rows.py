@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
-from kenspeckle.catalog.cipher import Content
 from kenspeckle.catalog.tables import faces, images, users
 from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
+from kenspeckle.encryption.cipher import Content
 from kenspeckle.errors import StorageUnavailable
 
 P = TypeVar("P", str, bytes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table
 
-from kenspeckle.catalog.connection import Database
+from kenspeckle.catalog.database import Database
 from kenspeckle.errors import StorageUnavailable
 
 VERSIONS = ("0001", "0002", "0003", "0004", "0005")

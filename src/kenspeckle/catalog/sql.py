@@ -8,18 +8,18 @@ from typing import Self
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from kenspeckle.catalog import sqlite
 from kenspeckle.catalog.audit import Audit
+from kenspeckle.catalog.changes import Log
+from kenspeckle.catalog.collection_keys import Ring
+from kenspeckle.catalog.collections import Galleries
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
-from kenspeckle.catalog.galleries import Galleries
 from kenspeckle.catalog.keys import Keys
-from kenspeckle.catalog.log import Log
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
-from kenspeckle.catalog.ring import Ring
 from kenspeckle.catalog.schema import bring_up_to_date
+from kenspeckle.catalog.sqlite import engine
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
@@ -66,7 +66,7 @@ class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage,
             raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
         if parsed.get_backend_name() != "sqlite":
             raise SettingError(f"CATALOG_URL: '{parsed.get_backend_name()}' is not supported, only sqlite is.")
-        database = sqlite.database(parsed, alone=alone)
+        database = engine.database(parsed, alone=alone)
         try:
             bring_up_to_date(database)
             ring = Ring(database, master, new=bool(encryption))

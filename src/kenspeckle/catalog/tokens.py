@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import tokens
 
 SECONDS = 8 * 3600.0

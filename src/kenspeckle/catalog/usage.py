@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
-from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import usage
 from kenspeckle.domain import Period
 from kenspeckle.ports import Used

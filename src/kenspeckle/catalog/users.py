@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.cipher import FACE, USER, Content
-from kenspeckle.catalog.log import hold, record
-from kenspeckle.catalog.part import Part, chunks, collection_row, found_faces, no_user, user_row
+from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
+from kenspeckle.catalog.changes import hold, record
 from kenspeckle.catalog.tables import faces, users
 from kenspeckle.domain import Page, User, Vector
+from kenspeckle.encryption.cipher import FACE, USER, Content
 from kenspeckle.errors import Conflict, QuotaExceeded
 
 _USER = select(*rows.USER, users.c.template).where(users.c.collection_row == bindparam("collection_row"))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from kenspeckle.catalog.part import Part
+from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import deliveries, delivery_faces, webhooks
 from kenspeckle.domain import Event, Secrets, Webhook
 from kenspeckle.errors import Conflict, QuotaExceeded, WebhookNotFound

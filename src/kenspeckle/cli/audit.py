@@ -10,7 +10,7 @@ import typer
 
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
-from kenspeckle.counts import plural
+from kenspeckle.text import plural
 
 MOST_ROWS = (1 << 63) - 1
 """No database has more, or takes a larger number."""
@@ -34,15 +34,15 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show the newest rows, newest first. Looking is recorded too."""
-    from kenspeckle.audit import described
     from kenspeckle.cli import output
-    from kenspeckle.cli.instance import opened
+    from kenspeckle.compose.data_folder import opened
+    from kenspeckle.domain.audit import described
     from kenspeckle.ports import AuditQuery
-    from kenspeckle.usecases import trail
+    from kenspeckle.usecases.audit import verification
 
-    query = AuditQuery(trail.moment(since, time.time()) if since else None, key, collection, operation)
+    query = AuditQuery(verification.moment(since, time.time()) if since else None, key, collection, operation)
     with opened(data_dir, make=False) as instance:
-        rows = [described(row) for row in trail.shown(instance.recorder, query, min(limit, MOST_ROWS))]
+        rows = [described(row) for row in verification.shown(instance.recorder, query, min(limit, MOST_ROWS))]
     if json:
         output.emit(rows)
     elif rows:
@@ -66,11 +66,11 @@ def verify(
     Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what can't be
     found from inside, such as the whole trail having been put back to an older state."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.instance import opened
-    from kenspeckle.usecases import trail
+    from kenspeckle.compose.data_folder import opened
+    from kenspeckle.usecases.audit import verification
 
     with opened(data_dir, make=False) as instance:
-        found = trail.verify(instance.catalog, instance.recorder.key, anchor)
+        found = verification.verify(instance.catalog, instance.recorder.key, anchor)
     if json:
         output.emit(found.described())
     else:
@@ -100,22 +100,22 @@ def export(
 
     import orjson
 
+    from kenspeckle.atomic_file import whole_file
     from kenspeckle.cli import output
-    from kenspeckle.cli.instance import opened
-    from kenspeckle.usecases import trail
-    from kenspeckle.usecases.whole_file import whole_file
+    from kenspeckle.compose.data_folder import opened
+    from kenspeckle.usecases.audit import verification
 
     after = min(after, MOST_ROWS)
     count, last = 0, after
     with opened(data_dir, make=False) as instance:
-        instance.recorder.record(instance.recorder.entry(trail.EXPORTED, facts={"after": after}))
+        instance.recorder.record(instance.recorder.entry(verification.EXPORTED, facts={"after": after}))
         if str(destination) == "-":
-            for row in trail.lines(instance.catalog, after):
+            for row in verification.lines(instance.catalog, after):
                 sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             sys.stdout.buffer.flush()
             return
         with whole_file(destination) as file:
-            for row in trail.lines(instance.catalog, after):
+            for row in verification.lines(instance.catalog, after):
                 file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
                 count, last = count + 1, row["number"]
     if json:

@@ -10,13 +10,14 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kenspeckle.cli import moved, options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli import backup_audit, options
+from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings
-    from kenspeckle.usecases.backup import Backup, Source
+    from kenspeckle.usecases.backup.backup import Backup, Source
 
 
 @reported(FAILED)
@@ -69,10 +70,10 @@ def backup(
 
 def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tuple[Backup, dict[str, Any]]:
     """Write the file and replace the keyring at `place`; what was done, also as JSON."""
+    from kenspeckle.atomic_file import PARTIAL, whole_file
     from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases import keyring as rings
-    from kenspeckle.usecases.backup import back_up
-    from kenspeckle.usecases.whole_file import PARTIAL, whole_file
+    from kenspeckle.usecases.backup import keyring_file as rings
+    from kenspeckle.usecases.backup.backup import back_up
 
     rings.replaceable(place, source.copies.keyring())  # before an hour of copying
     destroyed, with_master_key = 0, source.master_key is not None
@@ -81,7 +82,7 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
         # Before the file has its name: nothing leaves without its row.
         row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
-        recorded = moved.backed_up(settings, made.counts["faces"], row)
+        recorded = backup_audit.backed_up(settings, made.counts["faces"], row)
         ring = source.copies.keyring()
         if made.encrypted or place.exists():
             destroyed = rings.replaceable(place, ring)
@@ -138,14 +139,14 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
 
 def beside(path: Path) -> Path:
     """Where the keyring of a backup lies unless it is said otherwise."""
-    from kenspeckle.usecases.keyring import NAME
+    from kenspeckle.usecases.backup.keyring_file import NAME
 
     return path.absolute().parent / NAME
 
 
 def source_key(settings: Settings) -> Path:
     """The file of the master key, whether it is there or not."""
-    from kenspeckle.catalog.master import file_of
+    from kenspeckle.encryption.master_key import file_of
 
     return file_of(settings)
 
@@ -165,9 +166,9 @@ def settings_of(data_dir: Path | None) -> Settings:
 
 
 def _source(settings: Settings, with_master_key: bool) -> Source:
-    from kenspeckle.catalog.backup import SqliteCopies, file_of
+    from kenspeckle.catalog.maintenance.backup import SqliteCopies, file_of
     from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.backup import Source
+    from kenspeckle.usecases.backup.backup import Source
 
     key, has_key = None, source_key(settings).is_file() and not settings.master_key
     if with_master_key:
@@ -184,7 +185,7 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
 
 def _named(destination: Path) -> Path:
     """The file to write. In a folder, what killed backups have left goes: it has names that no other will have."""
-    from kenspeckle.usecases.whole_file import sweep
+    from kenspeckle.atomic_file import sweep
 
     if destination.is_dir():
         sweep(destination, "kenspeckle-*.tar")

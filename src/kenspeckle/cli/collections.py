@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Collection
@@ -32,7 +33,7 @@ def list_(
     """List all collections."""
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     with opened(url, api_key, data_dir) as target:
         found = list(all_of(lambda cursor: target.recognizer.list_collections(100, cursor)))
@@ -56,7 +57,7 @@ def create(
 ) -> None:
     """Create a collection."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     tags = dict(_tag(one) for one in tag or ())
     with opened(url, api_key, data_dir) as target:
@@ -78,7 +79,7 @@ def show(
 ) -> None:
     """Show one collection."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.describe_collection(name)
@@ -99,7 +100,7 @@ def delete(
 ) -> None:
     """Delete a collection with all its faces, users and photographs."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.describe_collection(name)
@@ -122,7 +123,7 @@ def retain(
 ) -> None:
     """Set how long a collection keeps faces. The service erases older ones within an hour, and at its next start."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     if days != "off" and not (days.isdecimal() and len(days) <= MOST_DIGITS):
         raise CommandFailed(

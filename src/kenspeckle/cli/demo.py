@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.client.errors import CommandFailed
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from kenspeckle.cli.contact_sheet import Tile
     from kenspeckle.domain import Box
-    from kenspeckle.vision.packs import Samples
+    from kenspeckle.models.registry import Samples
 
 SHEET = "people.jpg"
 
@@ -98,12 +99,12 @@ def _people() -> tuple[list[Person], Samples]:
     """The two people; fetches what `kenspeckle models pull --samples` did not. Raises where the pack is missing."""
     from kenspeckle import settings as settings_
     from kenspeckle.cli.output import err
-    from kenspeckle.vision import packs
+    from kenspeckle.models import registry
 
     settings = settings_.load()
-    packs.find(settings.models_dir, settings.pack)
+    registry.find(settings.models_dir, settings.pack)
     with err().status("Looking for the sample photographs ...") as status:
-        samples = packs.samples(settings.models_dir, lambda what, done, total: status.update(f"{what} ..."))
+        samples = registry.samples(settings.models_dir, lambda what, done, total: status.update(f"{what} ..."))
     people = [
         Person("Grace Hopper", "Grace-Hopper.jpg", samples.grace_hopper),
         Person("Eileen Collins", "Eileen-Collins.png", samples.astronaut),
@@ -143,8 +144,8 @@ def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[
 def _index(client: httpx.Client, person: Person) -> Enrolled:
     """Index the person's photograph. Raises CommandFailed where no face was found."""
     from kenspeckle.cli.output import say
-    from kenspeckle.cli.remote_shapes import box_of
     from kenspeckle.cli.variations import opened
+    from kenspeckle.client.shapes import box_of
 
     data = person.photograph.read_bytes()
     answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))
@@ -165,8 +166,8 @@ def _models() -> dict[str, str]:
 
 def _search(client: httpx.Client, probe: Probe) -> None:
     """Search every face of the probe and write down what the server says."""
-    from kenspeckle.cli.remote_shapes import box_of
     from kenspeckle.cli.variations import jpeg
+    from kenspeckle.client.shapes import box_of
     from kenspeckle.domain import display_name
 
     data = jpeg(probe.picture)

@@ -14,7 +14,7 @@ import typer
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import DEBUG, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.output import PIPE_WIDTH
-from kenspeckle.counts import plural
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.doctor.findings import Examined, Finding
@@ -65,7 +65,7 @@ def doctor(
     """
     from kenspeckle.cli import output
     from kenspeckle.cli.progress import steps
-    from kenspeckle.doctor.examination import examine
+    from kenspeckle.doctor.runner import examine
     from kenspeckle.settings import load
 
     if os.environ.get(DEBUG):
@@ -112,8 +112,8 @@ def _show(seen: list[Examined]) -> None:
 def _line(mark: str, style: str, title: str, summary: str) -> None:
     from rich.text import Text
 
-    from kenspeckle.cli.failures import printable
     from kenspeckle.cli.output import out
+    from kenspeckle.text import printable
 
     line = Text.assemble((mark, style), (title, "bold"), f"  {printable(summary)}")
     out().print(line, soft_wrap=True)

@@ -22,7 +22,7 @@ def encode(
     ] = None,
 ) -> None:
     """Encode an image as base64, in one line, as /v1/index and /v1/search take it with content-type text/plain."""
-    from kenspeckle.cli.photographs import read
+    from kenspeckle.intake.files import read
 
     text = base64.b64encode(read(source, MOST))
     if destination is None or str(destination) == "-":

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings
-    from kenspeckle.usecases.conversion import Converted
+    from kenspeckle.usecases.backup.encrypt_in_place import Converted
 
 
 @reported(FAILED)
@@ -69,13 +70,13 @@ def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
 
 def converted(settings: Settings) -> Converted:
     """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
-    from kenspeckle.catalog.convert import Converter
-    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.catalog.maintenance.encrypt import Converter
     from kenspeckle.catalog.sql import SqlCatalog
-    from kenspeckle.cli.instance import recorder_of
     from kenspeckle.cli.progress import steps
+    from kenspeckle.compose.data_folder import recorder_of
+    from kenspeckle.encryption.master_key import MasterKey
     from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.conversion import convert
+    from kenspeckle.usecases.backup.encrypt_in_place import convert
 
     to = settings.encryption
     master = MasterKey.of(settings)

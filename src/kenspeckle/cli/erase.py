@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Erasure
@@ -45,11 +46,11 @@ def erase(
     """
     import orjson
 
-    from kenspeckle import shapes
+    from kenspeckle.atomic_file import whole_file
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
     from kenspeckle.errors import KenspeckleError
-    from kenspeckle.usecases.whole_file import whole_file
+    from kenspeckle.shapes import dump
 
     what, name = _chosen(identity, user, image, everything)
     document: dict[str, Any] = {}
@@ -61,7 +62,7 @@ def erase(
             if not yes:
                 _confirm(what, name, target.collection or "the default collection")
             done = target.recognizer.erase(target.collection, what, name)
-            document = shapes.receipt(done.receipt) if done.receipt is not None else {}
+            document = dump.receipt(done.receipt) if done.receipt is not None else {}
             if file is not None:
                 file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     except KenspeckleError:

@@ -33,10 +33,10 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the faces of a collection."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
@@ -49,7 +49,7 @@ def list_(
         )
     more, found = len(found) > limit, found[:limit]
     if json:
-        output.emit([shapes.face(one) for one in found])
+        output.emit([dump.face(one) for one in found])
     elif found:
         _table(found)
     else:
@@ -69,14 +69,14 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one face with what its photograph told of it."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         record = target.recognizer.get_face(target.collection, face_id)
     if json:
-        output.emit(shapes.face_record(record))
+        output.emit(dump.face_record(record))
         return
     face, detail = record.face, record.detail
     output.table(
@@ -107,16 +107,16 @@ def delete(
     data_dir: options.DataDir = None,
 ) -> None:
     """Delete faces; they match no more. A photograph goes with its last face. Exit code 1 if one could not go."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     if not yes:
         typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.delete_faces(target.collection, face_ids)
     if json:
-        output.emit(shapes.delete_faces(answer))
+        output.emit(dump.delete_faces(answer))
     else:
         output.say(f"Deleted {len(answer.deleted)} of {len(set(face_ids))}.")
         for one in answer.unsuccessful:
@@ -136,7 +136,7 @@ def thumbnail(
     data_dir: options.DataDir = None,
 ) -> None:
     """Save the face, cut out of its photograph, as JPEG; a new file is readable by its owner only."""
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     with opened(url, api_key, data_dir, collection) as target:
         data = target.recognizer.thumbnail(target.collection, face_id)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, CommandFailed, printable, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural, printable
 
 if TYPE_CHECKING:
-    from kenspeckle.cli.enrolment import Enrolment, Outcome, Tally
-    from kenspeckle.cli.photographs import Photograph, Search
     from kenspeckle.domain import Indexed
+    from kenspeckle.intake.bulk import Enrolment, Outcome, Tally
+    from kenspeckle.intake.files import Photograph, Search
 
 SHOWN = 20
 """Skipped photographs that the summary names one by one."""
@@ -51,11 +52,11 @@ def index(
     an identity can't have become _. Indexing the same again adds nothing. Exit code: 0 all fine, 1 some were skipped,
     2 nothing could be done.
     """
-    from kenspeckle.cli.enrolment import Enrolment, Outcome, told_apart
     from kenspeckle.cli.output import remark
-    from kenspeckle.cli.photographs import Photograph, Search, find
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
     from kenspeckle.domain import QualityFilter
+    from kenspeckle.intake.bulk import Enrolment, Outcome, told_apart
+    from kenspeckle.intake.files import Photograph, Search, find
 
     search = Search()
     good, skipped, shared = told_apart(find(paths, by, search))
@@ -90,8 +91,8 @@ def _run(
     """Index, report, and return the exit code. Whatever ends the run early, what was done is summed up."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from kenspeckle.cli.enrolment import Tally
     from kenspeckle.cli.output import emit, err
+    from kenspeckle.intake.bulk import Tally
 
     tally, total = Tally(), len(good) + len(skipped)
     start = time.monotonic()
@@ -123,7 +124,7 @@ def _run(
 
 
 def _line(outcome: Outcome) -> dict[str, Any]:
-    from kenspeckle import shapes
+    from kenspeckle.shapes import dump
 
     line: dict[str, Any] = {
         "path": str(outcome.photograph.path),
@@ -133,7 +134,7 @@ def _line(outcome: Outcome) -> dict[str, Any]:
     if outcome.reason:
         line["reason"] = outcome.reason
     if outcome.answer is not None:
-        line.update(shapes.index_faces(outcome.answer))
+        line.update(dump.index_faces(outcome.answer))
     return line
 
 
@@ -162,7 +163,7 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
 
 def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:
     """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
-    from kenspeckle.cli.pictures import indexed_picture
+    from kenspeckle.intake.pictures import indexed_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str, int] = {}

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, CommandFailed, reported
+from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
+from kenspeckle.client.errors import CommandFailed
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Key
-    from kenspeckle.usecases.access import Access
-    from kenspeckle.usecases.credentials import Created
+    from kenspeckle.usecases.access.credentials import Created
+    from kenspeckle.usecases.access.keys import Access
 
 app = typer.Typer(
     name="keys",
@@ -38,8 +39,8 @@ Quota = Annotated[
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[Access]:
-    from kenspeckle.cli.instance import opened
-    from kenspeckle.usecases.audited_access import AuditedAccess
+    from kenspeckle.compose.data_folder import opened
+    from kenspeckle.usecases.access.audited_keys import AuditedAccess
 
     with opened(data_dir) as instance:
         access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
@@ -84,8 +85,8 @@ def create(
     Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
     limits."""
     with reported(FAILED), _opened(data_dir) as access:
-        from kenspeckle.usecases import plans
-        from kenspeckle.usecases.credentials import DEFAULT_SCOPES, checked_scopes, expiry
+        from kenspeckle.usecases.access import plans
+        from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, expiry
 
         first = access.open
         scopes = checked_scopes(scope or DEFAULT_SCOPES)
@@ -101,7 +102,7 @@ def create(
 def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All keys, oldest first, without their secrets."""
     with reported(FAILED), _opened(data_dir) as access:
-        from kenspeckle.usecases.credentials import described
+        from kenspeckle.usecases.access.credentials import described
 
         used = access.spent()
         rows = [described(key, time.time(), used) for key in access.list()]
@@ -155,7 +156,7 @@ def rotate(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> No
 
 
 def _reveal(created: Created, as_json: bool) -> None:
-    from kenspeckle.usecases.credentials import revealed
+    from kenspeckle.usecases.access.credentials import revealed
 
     answer = revealed(created)
     if as_json:
@@ -167,7 +168,7 @@ def _reveal(created: Created, as_json: bool) -> None:
 
 
 def _describe(access: Access, key: Key, as_json: bool) -> None:
-    from kenspeckle.usecases.credentials import described
+    from kenspeckle.usecases.access.credentials import described
 
     answer = described(key, time.time(), access.spent())
     if as_json:

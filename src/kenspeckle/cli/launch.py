@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from kenspeckle.cli.failures import CommandFailed
+from kenspeckle.client.errors import CommandFailed
 
 _ANNOUNCEMENT = re.compile(r"listens on (https?://\S+)")
 KEPT = ("KENSPECKLE_MODELS_DIR", "KENSPECKLE_PACK", "KENSPECKLE_DEBUG")

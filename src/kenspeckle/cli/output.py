@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kenspeckle.cli.failures import printable
+from kenspeckle.text import printable
 
 PIPE_WIDTH = 1000
 """Columns where nobody looks: rich would take 80 and fold."""

@@ -11,7 +11,7 @@ from kenspeckle.cli.output import err
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from kenspeckle.usecases.backup import Told
+    from kenspeckle.usecases.backup.backup import Told
 
 
 @contextmanager

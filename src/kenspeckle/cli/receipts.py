@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 app = typer.Typer(help="Receipts of erasure.", no_args_is_help=True)
 
@@ -34,7 +35,7 @@ def verify(
 
     from kenspeckle.cli import output
     from kenspeckle.errors import InvalidValue
-    from kenspeckle.usecases import receipts
+    from kenspeckle.usecases.audit import receipts
 
     if not file.is_file():
         raise CommandFailed(f"{file} does not exist.", "Name a file that `kenspeckle erase --receipt` wrote.")
@@ -68,8 +69,8 @@ def key(data_dir: options.DataDir = None) -> None:
 
 def _own_key(data_dir: Path | None) -> str:
     from kenspeckle import settings
-    from kenspeckle.catalog.master import MasterKey
-    from kenspeckle.usecases.receipts import PURPOSE, Receipts
+    from kenspeckle.encryption.master_key import MasterKey
+    from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 
     # None is made: a key that has signed nothing would have every receipt look forged.
     master = MasterKey.of(settings.load({"data_dir": data_dir}), create=False)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
-from kenspeckle.counts import plural
+from kenspeckle.shapes.dump import searched
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
-    from kenspeckle.cli.target import Target
-    from kenspeckle.domain import FaceDetail, ImageSearch, QualityFilter
+    from kenspeckle.compose.target import Target
+    from kenspeckle.domain import FaceDetail, QualityFilter
 
 Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph, or - for standard input.")]
 
@@ -34,7 +35,7 @@ def search(
 ) -> None:
     """Find out who is on a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
     from kenspeckle.domain import display_name
 
     with opened(url, api_key, data_dir, collection) as target:
@@ -72,7 +73,7 @@ def search(
         elif not rows:
             output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     if save:
-        from kenspeckle.cli.pictures import search_picture
+        from kenspeckle.intake.pictures import search_picture
 
         search_picture(save, data, answer)
     if not any(one.matches for one in answer.searches):
@@ -92,15 +93,15 @@ def compare(
     data_dir: options.DataDir = None,
 ) -> None:
     """Tell whether the largest face of A is on B. Exit code: 0 it is, 1 it is not, 2 an error."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
         answer = where.recognizer.compare_faces(first, second, threshold=threshold, quality=_quality(quality))
     if json:
-        output.emit(shapes.compare_faces(answer))
+        output.emit(dump.compare_faces(answer))
     else:
         rows = [(f"{similarity:.2f}", *_place(detail)) for detail, similarity in answer.matches]
         if rows:
@@ -109,7 +110,7 @@ def compare(
             others = f" ({plural(len(answer.unmatched), 'other face')} there)" if answer.unmatched else ""
             output.say(f"No match: the largest face of {source} is not on {target}{others}.")
     if save:
-        from kenspeckle.cli.pictures import comparison_picture
+        from kenspeckle.intake.pictures import comparison_picture
 
         comparison_picture(save, second, answer)
     if not answer.matches:
@@ -126,15 +127,15 @@ def detect(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as target:
         data = read_image(image, target)
         details = target.recognizer.detect_faces(data)
     if json:
-        output.emit(shapes.detect_faces(details))
+        output.emit(dump.detect_faces(details))
     elif details:
         columns = ("face", "confidence", *_PLACE[1:], "roll", "yaw", "pitch", "brightness", "sharpness")
         rows = [
@@ -152,7 +153,7 @@ def detect(
     else:
         output.say("No face found.")
     if save:
-        from kenspeckle.cli.pictures import detection_picture
+        from kenspeckle.intake.pictures import detection_picture
 
         detection_picture(save, data, details)
     if not details:
@@ -169,25 +170,10 @@ def _place(detail: FaceDetail) -> tuple[str, str, str, str]:
     return left, top, width, height
 
 
-def searched(answer: ImageSearch, every: bool) -> dict[str, Any]:
-    """The answer of a search as `/v1/search` gives it."""
-    from kenspeckle import shapes
-    from kenspeckle.domain import display_name
-
-    used = answer.searches if every else answer.searches[:1]
-    best_first = sorted((match for one in used for match in one.matches), key=lambda match: -match.similarity)
-    names = [display_name(one.face.external_image_id) for one in best_first if one.face.external_image_id]
-    shape: dict[str, Any] = {"faces": shapes.largest_search(answer), "matchedFaces": list(dict.fromkeys(names))}
-    if every:
-        shape["searches"] = [shapes.search_faces_by_image(one, answer.model) for one in answer.searches]
-        shape["unsearched"] = [shapes.unsearched_face(one) for one in answer.unsearched]
-    return shape
-
-
 def read_image(path: Path, target: Target) -> bytes:
     """The photograph, as large as the target takes it at most."""
     from kenspeckle.cli.index import REMOTE_BYTES
-    from kenspeckle.cli.photographs import read
+    from kenspeckle.intake.files import read
 
     return read(path, REMOTE_BYTES if target.remote else target.settings.max_image_bytes)
 

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kenspeckle.cli import moved, options
+from kenspeckle.cli import backup_audit, options
 from kenspeckle.cli.backup import beside, counted, opened_file, settings_of, source_key, stamp
-from kenspeckle.cli.failures import FAILED, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.settings import Settings
-    from kenspeckle.usecases.archive.reading import Archive
-    from kenspeckle.usecases.backup import Told
-    from kenspeckle.usecases.restore import Restored, Target
+    from kenspeckle.usecases.archive.reader import Archive
+    from kenspeckle.usecases.backup.backup import Told
+    from kenspeckle.usecases.backup.restore import Restored, Target
 
 
 @reported(FAILED)
@@ -45,7 +46,7 @@ def restore(
     """
     from kenspeckle.cli.output import emit
     from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases.archive.reading import Archive
+    from kenspeckle.usecases.archive.reader import Archive
 
     settings = None if check else settings_of(data_dir)
     titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
@@ -65,7 +66,7 @@ def restore(
 
 
 def _checked(archive: Archive, told: Told) -> dict[str, Any]:
-    from kenspeckle.usecases import restore as use
+    from kenspeckle.usecases.backup import restore as use
 
     manifest = use.check(archive, told).manifest
     return {name: manifest.get(name) for name in use.SHOWN}
@@ -74,8 +75,8 @@ def _checked(archive: Archive, told: Told) -> dict[str, Any]:
 def _restore(
     settings: Settings, archive: Archive, keyring: Path | None, told: Told, *, replace: bool, skip_unreadable: bool
 ) -> Restored:
-    from kenspeckle.usecases import keyring as rings
-    from kenspeckle.usecases import restore as use
+    from kenspeckle.usecases.backup import keyring_file as rings
+    from kenspeckle.usecases.backup import restore as use
 
     ring = rings.read(keyring) if keyring is not None else None
     return use.restore(
@@ -118,14 +119,14 @@ def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
 
 def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
     """In the trail as it is now, with the newest row of the one that it has replaced."""
-    from kenspeckle.catalog.backup import file_of
+    from kenspeckle.catalog.maintenance.backup import file_of
     from kenspeckle.errors import KenspeckleError
 
     facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
     if done.aside is not None:
-        facts["replaced"] = moved.anchor_of(done.aside / file_of(settings.catalog).name)
+        facts["replaced"] = backup_audit.anchor_of(done.aside / file_of(settings.catalog).name)
     try:
-        return moved.restored(settings, done.counts["faces"], facts)
+        return backup_audit.restored(settings, done.counts["faces"], facts)
     except KenspeckleError as error:
         raise CommandFailed(
             f"The backup is restored, but that could not be recorded in the audit trail: {error.message}",
@@ -134,11 +135,11 @@ def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
 
 
 def _target(settings: Settings) -> Target:
-    from kenspeckle.catalog.backup import SqliteSeats, file_of
-    from kenspeckle.images.aside import Shelf
+    from kenspeckle.catalog.maintenance.backup import SqliteSeats, file_of
+    from kenspeckle.images.restore_set import Shelf
     from kenspeckle.images.store import open_images
     from kenspeckle.images.urls import parse
-    from kenspeckle.usecases.restore import Target
+    from kenspeckle.usecases.backup.restore import Target
 
     file = file_of(settings.catalog)
     place = parse(settings.images, "IMAGES_URL")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, CommandFailed, reported
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.client.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from kenspeckle.api.tls import Certificate
-    from kenspeckle.main import Front
+    from kenspeckle.compose.embedded import Front
+    from kenspeckle.serving.tls import Certificate
     from kenspeckle.settings import Settings
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
@@ -56,13 +57,13 @@ def serve(
         signal.signal(one, _leave)
     listener = bound(settings.host, settings.port)
     try:
-        from kenspeckle.api import logs
-        from kenspeckle.api.tls import certificate
+        from kenspeckle.serving import logs
+        from kenspeckle.serving.tls import certificate
 
         logs.configure(settings.log_level)
         tls = certificate(settings.tls_cert, settings.tls_key)
 
-        from kenspeckle.main import build
+        from kenspeckle.compose.embedded import build
 
         service = build(settings)
         try:
@@ -97,7 +98,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _run(service: Front, settings: Settings, listener: socket.socket, tls: Certificate | None) -> None:
-    from kenspeckle.api import server as server_
+    from kenspeckle.serving import server as server_
 
     url = address(listener, settings.host, "http" if tls is None else "https")
 

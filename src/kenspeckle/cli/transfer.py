@@ -11,14 +11,15 @@ import typer
 
 from kenspeckle.cli import options
 from kenspeckle.cli.backup import opened_file, software
-from kenspeckle.cli.failures import FAILED, NEGATIVE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.settings import Settings
-    from kenspeckle.usecases.export import Exported, Source
-    from kenspeckle.usecases.transfer import Imported, Target
+    from kenspeckle.usecases.transfer.export import Exported, Source
+    from kenspeckle.usecases.transfer.import_ import Imported, Target
 
 ENCODER = "dlib_face_recognition_resnet_model_v1.dat"
 """The network that face_recognition makes its encodings with."""
@@ -47,10 +48,10 @@ def export(
     Any program can read them (docs/moving.md); `kenspeckle import` checks their digest. It is biometric data. Exit
     code: 0 all is in it, 1 it failed, or photographs were missing in the store.
     """
+    from kenspeckle.atomic_file import whole_file
     from kenspeckle.cli.output import emit, remark, say
     from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases.export import export as write
-    from kenspeckle.usecases.whole_file import whole_file
+    from kenspeckle.usecases.transfer.export import export as write
 
     if not destination.absolute().parent.is_dir():
         raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
@@ -110,21 +111,21 @@ def import_(
     """
     from kenspeckle.cli import output
     from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases import transfer
+    from kenspeckle.usecases.transfer import import_
 
     if names is not None and not encodings:
         raise CommandFailed("--names goes with --encodings.", "See `kenspeckle import --help`.")
     with _catalog(data_dir) as (catalog, settings), opened_file(source) as file, steps(**TITLES) as told:
         if encodings:
-            from kenspeckle.cli.encodings import read
+            from kenspeckle.intake.encodings import read
 
             name = collection or settings.collection
             target = _target(catalog, settings, for_encodings=name)
-            done: Imported = transfer.import_encodings(target, name, read(source, names), told)
+            done: Imported = import_.import_encodings(target, name, read(source, names), told)
         else:
-            from kenspeckle.usecases.export_file import ExportFile
+            from kenspeckle.usecases.transfer.reader import ExportFile
 
-            done = transfer.import_export(_target(catalog, settings), ExportFile(file), collection, told)
+            done = import_.import_export(_target(catalog, settings), ExportFile(file), collection, told)
         facts = {"present": done.present, "users": done.users}
         _record(catalog, settings, "ImportCollection", done.collection, done.faces, facts)
     if json:
@@ -151,9 +152,9 @@ def import_(
 @contextmanager
 def _catalog(data_dir: Path | None, *, make: bool = True) -> Iterator[tuple[SqlCatalog, Settings]]:
     """`make` the catalog where there is none."""
-    from kenspeckle.catalog.backup import file_of, see
-    from kenspeckle.catalog.master import MasterKey
+    from kenspeckle.catalog.maintenance.backup import file_of, see
     from kenspeckle.catalog.sql import SqlCatalog
+    from kenspeckle.encryption.master_key import MasterKey
     from kenspeckle.settings import load
 
     settings = load({"data_dir": data_dir})
@@ -174,8 +175,8 @@ def _catalog(data_dir: Path | None, *, make: bool = True) -> Iterator[tuple[SqlC
 def _record(
     catalog: SqlCatalog, settings: Settings, operation: str, collection: str, faces: int, facts: dict[str, int]
 ) -> None:
-    from kenspeckle.catalog.master import MasterKey
-    from kenspeckle.cli.instance import recorder_of
+    from kenspeckle.compose.data_folder import recorder_of
+    from kenspeckle.encryption.master_key import MasterKey
 
     recorder = recorder_of(settings, catalog, MasterKey.of(settings))
     recorder.record(recorder.entry(operation, collection, face_count=faces, facts=facts))
@@ -183,17 +184,17 @@ def _record(
 
 
 def _source(catalog: SqlCatalog, settings: Settings) -> Source:
-    from kenspeckle.catalog.dump import SqlDumps
+    from kenspeckle.catalog.export import SqlDumps
     from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.export import Source
-    from kenspeckle.usecases.photographs import Photographs
-    from kenspeckle.vision import packs
+    from kenspeckle.models import registry
+    from kenspeckle.usecases.recognition.originals import Photographs
+    from kenspeckle.usecases.transfer.export import Source
 
     return Source(
         SqlDumps(catalog.database, catalog.ring),
         Photographs(open_images(settings.images), catalog),
         catalog.digests,
-        lambda pack: packs.get(pack).dimension,
+        lambda pack: registry.get(pack).dimension,
         software(),
     )
 
@@ -202,14 +203,14 @@ def _target(catalog: SqlCatalog, settings: Settings, *, for_encodings: str | Non
     """Where an import goes; `for_encodings` names a collection that face_recognition's encodings have to suit."""
     from kenspeckle.errors import CollectionNotFound, PackMismatch
     from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.transfer import Target
-    from kenspeckle.vision import packs
+    from kenspeckle.models import registry
+    from kenspeckle.usecases.transfer.import_ import Target
     from kenspeckle.vision.decode import Photograph
 
-    pack = packs.get(settings.pack)
+    pack = registry.get(settings.pack)
     if for_encodings is not None:
         with suppress(CollectionNotFound):  # then it will be made, of the pack that is set
-            pack = packs.get(catalog.collection(for_encodings).pack)
+            pack = registry.get(catalog.collection(for_encodings).pack)
         if not pack.embedder.member.path.endswith(ENCODER):
             raise PackMismatch(
                 f"face_recognition's encodings are templates of dlib's ResNet; the pack '{pack.name}' has another "

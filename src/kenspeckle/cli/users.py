@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 app = typer.Typer(help="Users: several faces of one person under one id.", no_args_is_help=True)
 
@@ -28,7 +29,7 @@ def create(
 ) -> None:
     """Create a user; `associate` gives it faces."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     with opened(url, api_key, data_dir, collection) as target:
         target.recognizer.create_user(target.collection, user_id)
@@ -46,17 +47,17 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the users of a collection."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
             all_of(lambda cursor: target.recognizer.list_users(target.collection, min(limit, 500), cursor), limit)
         )
     if json:
-        output.emit([shapes.user(one) for one in found])
+        output.emit([dump.user(one) for one in found])
     elif found:
         output.table(("user", "status"), [(one.user_id, one.status) for one in found])
     else:
@@ -75,7 +76,7 @@ def delete(
 ) -> None:
     """Delete a user; its faces stay."""
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
 
     if not yes:
         typer.confirm(f"Delete user {user_id}?", abort=True, err=True)
@@ -97,16 +98,16 @@ def associate(
     data_dir: options.DataDir = None,
 ) -> None:
     """Make faces the user's. Those that don't resemble its others stay out; exit code 1 then."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.associate_faces(
             target.collection, user_id, face_ids, threshold=75.0 if threshold is None else threshold
         )
     if json:
-        output.emit(shapes.associate_faces(answer))
+        output.emit(dump.associate_faces(answer))
     else:
         output.say(f"{len(answer.associated)} of {plural(len(set(face_ids)), 'face')} associated with {user_id}.")
         for one in answer.unsuccessful:
@@ -127,14 +128,14 @@ def disassociate(
     data_dir: options.DataDir = None,
 ) -> None:
     """Take faces from the user; they stay in the collection."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.disassociate_faces(target.collection, user_id, face_ids)
     if json:
-        output.emit(shapes.disassociate_faces(answer))
+        output.emit(dump.disassociate_faces(answer))
     else:
         output.say(f"{len(answer.associated)} of {plural(len(set(face_ids)), 'face')} disassociated from {user_id}.")
         for one in answer.unsuccessful:
@@ -158,10 +159,10 @@ def search(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find users that resemble a photograph, a stored face or a user. Exit code: 0 found, 1 none, 2 an error."""
-    from kenspeckle import shapes
     from kenspeckle.cli import output
     from kenspeckle.cli.recognize import read_image
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.shapes import dump
 
     if sum(one is not None for one in (image, face, user)) != 1:
         raise CommandFailed("Name one thing to search with.", "A photograph, --face FACE_ID or --user USER_ID.")
@@ -170,12 +171,12 @@ def search(
         if image is not None:
             data = read_image(image, target)
             by_image = ask.search_users_by_image(target.collection, data, threshold=threshold, max_users=max_users)
-            matches, shape = by_image.matches, shapes.search_users_by_image(by_image)
+            matches, shape = by_image.matches, dump.search_users_by_image(by_image)
         else:
             matches = ask.search_users(
                 target.collection, user_id=user, face_id=face, threshold=threshold, max_users=max_users
             )
-            shape = {"UserMatches": shapes.user_matches(matches)}
+            shape = {"UserMatches": dump.user_matches(matches)}
     if json:
         output.emit(shape)
     elif matches:

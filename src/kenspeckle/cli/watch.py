@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import NEGATIVE, TROUBLE, CommandFailed, reported
-from kenspeckle.counts import plural
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
-    from kenspeckle.cli.drop.run import Run
-    from kenspeckle.cli.drop.work import Outcome, Verb
-    from kenspeckle.cli.target import Target
+    from kenspeckle.compose.target import Target
+    from kenspeckle.intake.watch.loop import Run
+    from kenspeckle.intake.watch.worker import Outcome, Verb
 
 SETTLE_SECONDS = 2.0
 ONCE_PATIENCE = 30.0
@@ -91,11 +92,11 @@ def watch(
     When the server is away, it waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a
     file failed; 2 an error.
     """
-    from kenspeckle.cli.drop.arrivals import Arrivals
-    from kenspeckle.cli.drop.ledger import NAME, Ledger
-    from kenspeckle.cli.drop.run import Run
-    from kenspeckle.cli.drop.work import FAILED, Waits, Work
-    from kenspeckle.cli.target import opened
+    from kenspeckle.compose.target import opened
+    from kenspeckle.intake.watch.arrivals import Arrivals
+    from kenspeckle.intake.watch.ledger import NAME, Ledger
+    from kenspeckle.intake.watch.loop import Run
+    from kenspeckle.intake.watch.worker import FAILED, Waits, Work
 
     root, pictures = _places(folder, save)
     stop, tell = threading.Event(), _Teller(json)
@@ -138,8 +139,8 @@ def _verb(
     max_faces: int | None,
     quality: str | None,
 ) -> Verb:
-    from kenspeckle.cli.drop.verbs import Indexing, Searching
     from kenspeckle.domain import QualityFilter
+    from kenspeckle.intake.watch.actions import Indexing, Searching
 
     if index and (all_faces or threshold is not None):
         raise CommandFailed("--all-faces and --threshold are for searching.", "Leave them out with --index.")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, CommandFailed, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
-from kenspeckle.counts import plural
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.text import plural
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Webhook
@@ -45,8 +46,8 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[Endpoints]:
-    from kenspeckle.cli.instance import opened
-    from kenspeckle.sending import endpoints_of
+    from kenspeckle.compose.data_folder import opened
+    from kenspeckle.compose.webhooks import endpoints_of
 
     with opened(data_dir) as instance:
         yield endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master)
@@ -76,10 +77,10 @@ def create(
 @reported(FAILED)
 def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All endpoints, oldest first, without their secrets."""
-    from kenspeckle.usecases.webhooks import shown
+    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
-        rows = [shown.webhook(one) for one in endpoints.list()]
+        rows = [views.webhook(one) for one in endpoints.list()]
     if as_json:
         emit(rows)
     elif rows:
@@ -152,7 +153,7 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Make a new secret, printed once. Receivers have until the old one ends to take it."""
-    from kenspeckle.usecases.credentials import expiry
+    from kenspeckle.usecases.access.credentials import expiry
 
     seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
     with _opened(data_dir) as endpoints:
@@ -173,12 +174,12 @@ def delete(webhook_id: WebhookId, data_dir: DataDir = None) -> None:
 def try_out(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
     from kenspeckle.domain import DeliveryState
-    from kenspeckle.usecases.webhooks import shown
+    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
         sent = asyncio.run(endpoints.test(webhook_id))
     if as_json:
-        emit(shown.delivery(sent))
+        emit(views.delivery(sent))
     elif sent.state is DeliveryState.DELIVERED:
         say(f"It arrived: {sent.status} after {1000 * (sent.seconds or 0):.0f} ms.")
     else:
@@ -199,10 +200,10 @@ def log(
     as_json: Json = False,
 ) -> None:
     """What has become of messages to an endpoint, newest first."""
-    from kenspeckle.usecases.webhooks import shown
+    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
-        rows = [shown.delivery(one) for one in endpoints.deliveries(webhook_id, state, limit).items]
+        rows = [views.delivery(one) for one in endpoints.deliveries(webhook_id, state, limit).items]
     if as_json:
         emit(rows)
     elif rows:
@@ -236,9 +237,9 @@ def retry(
 
 
 def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
-    from kenspeckle.usecases.webhooks import shown
+    from kenspeckle.usecases.webhooks import views
 
-    answer = {**shown.webhook(webhook), "secret": secret}
+    answer = {**views.webhook(webhook), "secret": secret}
     if as_json:
         emit(answer)
         return
@@ -248,9 +249,9 @@ def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
 
 
 def _describe(webhook: Webhook, as_json: bool) -> None:
-    from kenspeckle.usecases.webhooks import shown
+    from kenspeckle.usecases.webhooks import views
 
-    answer = shown.webhook(webhook)
+    answer = views.webhook(webhook)
     if as_json:
         emit(answer)
         return

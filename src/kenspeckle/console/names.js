@@ -1,4 +1,4 @@
-// The rules of names, as the server has them (usecases/rules.py), and names as people read them.
+// The rules of names, as the server has them (domain/validation.py), and names as people read them.
 
 const RULES = {
   identity: { most: 255, allowed: /^[a-zA-Z0-9_.\-:]+$/, marks: "_ . - :" },

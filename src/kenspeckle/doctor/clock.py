@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
 
 TOLERANCE = 300.0
 """Seconds by which clocks of machines that share a catalog may differ: as much as signatures are allowed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from kenspeckle.catalog.backup import file_of
-from kenspeckle.catalog.look import sqlite_log
+from kenspeckle.catalog.maintenance.backup import file_of
+from kenspeckle.catalog.maintenance.inspect import sqlite_log
 from kenspeckle.catalog.schema import VERSIONS
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
 from kenspeckle.errors import KenspeckleError
 
 LARGE_LOG = 256 << 20

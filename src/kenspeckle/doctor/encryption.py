@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.text import plural
 
 NAMED = 5
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.patient import Patient
-from kenspeckle.usecases.restore import STAGING
+from kenspeckle.doctor.instance import Patient
+from kenspeckle.usecases.backup.restore import STAGING
 
 ASIDE = "before-restore-"
 

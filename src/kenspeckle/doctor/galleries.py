@@ -8,14 +8,14 @@ from contextlib import closing
 
 import numpy as np
 
-from kenspeckle.catalog.look import Gallery
-from kenspeckle.counts import plural
+from kenspeckle.catalog.maintenance.inspect import Gallery
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.patient import SAMPLE, SAMPLE_THOROUGH, Patient
+from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Patient
 from kenspeckle.errors import KenspeckleError, PackMismatch, SettingError
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
+from kenspeckle.text import plural
 
 NAMED = 5
 """Faces that are named in one finding."""
@@ -70,7 +70,7 @@ def _counters(gallery: Gallery, found: Examined) -> None:
 
 def _pack(gallery: Gallery, patient: Patient, found: Examined) -> None:
     try:
-        contract = packs.get(patient.settings.pack).contract
+        contract = registry.get(patient.settings.pack).contract
     except SettingError:
         return  # told with the model files
     if gallery.contract != contract:
@@ -176,7 +176,7 @@ def _galleries(patient: Patient) -> Iterator[Gallery]:
 def _dimension(gallery: Gallery) -> int | None:
     """Components of a template of the collection's pack; None where this program does not know the pack."""
     try:
-        pack = packs.get(gallery.pack)
+        pack = registry.get(gallery.pack)
     except (SettingError, PackMismatch):
         return None
     return pack.dimension if pack.contract == gallery.contract else None

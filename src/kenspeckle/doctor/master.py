@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import stat
 
-from kenspeckle.audit import PURPOSE, is_sealed
-from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
+from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.usecases import trail
+from kenspeckle.text import plural
+from kenspeckle.usecases.audit import verification
 
 SHOWN = 3
 
@@ -103,7 +103,7 @@ def check_trail(patient: Patient, found: Examined) -> None:
         found.skip("seals can't be verified without the master key")
         return
     patient.told("audit", 0, 1)
-    verified = trail.verify(catalog, key)
+    verified = verification.verify(catalog, key)
     patient.told("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(

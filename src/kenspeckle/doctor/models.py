@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
 from kenspeckle.errors import SettingError
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
+from kenspeckle.text import plural
 
 
 def check(patient: Patient, found: Examined) -> None:
     settings = patient.settings
     try:
-        problems = packs.check(settings.models_dir, settings.pack)
+        problems = registry.check(settings.models_dir, settings.pack)
     except SettingError as error:
         found.fault("pack_unknown", error.message, "The service does not start.", "kenspeckle models list")
         return

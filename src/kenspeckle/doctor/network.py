@@ -8,11 +8,11 @@ import json
 import socket
 import ssl
 
-from kenspeckle.counts import plural
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.patient import Patient
+from kenspeckle.doctor.instance import Patient
 from kenspeckle.domain import Key
-from kenspeckle.usecases.loopback import is_loopback
+from kenspeckle.text import plural
+from kenspeckle.usecases.access.loopback import is_loopback
 
 PATIENCE = 2.0
 SOON = 14 * 86_400.0

@@ -7,17 +7,17 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
-from kenspeckle.catalog.look import Kept
-from kenspeckle.counts import plural
+from kenspeckle.catalog.maintenance.inspect import Kept
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.patient import SAMPLE, Patient
+from kenspeckle.doctor.instance import SAMPLE, Patient
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.images import digests
-from kenspeckle.images.aside import Shelf
 from kenspeckle.images.folder import OLD_SECONDS
+from kenspeckle.images.restore_set import Shelf
 from kenspeckle.images.store import open_images
 from kenspeckle.images.urls import parse
+from kenspeckle.text import plural
 
 NAMED = 3
 

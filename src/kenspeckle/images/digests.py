@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from kenspeckle.domain import encrypted
+from kenspeckle.domain import encrypted_photograph
 from kenspeckle.errors import StorageUnavailable
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -54,4 +54,4 @@ def of_staged(name: str) -> str | None:
 
 def matches(digest: str, data: bytes) -> bool:
     """Whether these bytes were stored under this name."""
-    return encrypted.whole(digest, data)
+    return encrypted_photograph.whole(digest, data)

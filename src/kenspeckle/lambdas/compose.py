@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from kenspeckle import managed, settings
-from kenspeckle.api import logs
+from kenspeckle import settings
+from kenspeckle.compose import managed
 from kenspeckle.lambdas.start import on_lambda
+from kenspeckle.serving import logs
 
 SERVICES = ("rekognition", "dynamodb", "s3")
 

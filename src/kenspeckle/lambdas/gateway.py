@@ -12,15 +12,15 @@ import orjson
 from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kenspeckle.api import failures
-from kenspeckle.api.gateway import PRINCIPAL, principal
+from kenspeckle.api.gateway_auth import PRINCIPAL, principal
 from kenspeckle.errors import NotOffered
+from kenspeckle.serving import problems
 
 log = logging.getLogger("kenspeckle.gateway")
 
 MOST_ANSWERED = 6 * 1024 * 1024 - 16 * 1024
 """Bytes of an answer, base64 and all, that Lambda still passes on; some less than its 6 MB, for what it adds."""
-TEXT = ["text/", "application/json", failures.MEDIA_TYPE]
+TEXT = ["text/", "application/json", problems.MEDIA_TYPE]
 """Answers that are sent as text; all others as base64, which API Gateway decodes."""
 EVENT = "aws.event"
 
@@ -37,10 +37,10 @@ class Gateway:
             made: dict[str, Any] = self._adapter(_without_stage(event), context)
         except Exception:
             log.exception("an event that is none of API Gateway, or unexpected")
-            return _problem(failures.internal(), request_id(event))
+            return _problem(problems.internal(), request_id(event))
         if len(made["body"]) > MOST_ANSWERED:
             error = NotOffered("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.")
-            return _problem(failures.of_error(error), made.get("headers", {}).get("x-request-id", request_id(event)))
+            return _problem(problems.of_error(error), made.get("headers", {}).get("x-request-id", request_id(event)))
         return made
 
 
@@ -75,8 +75,8 @@ def _without_stage(event: Any) -> Any:
     return {**event, "requestContext": {**context, "http": {**http, "path": bare or "/"}}}
 
 
-def _problem(problem: failures.Problem, known_as: str) -> dict[str, Any]:
-    headers = {"content-type": failures.MEDIA_TYPE, "x-request-id": known_as, "cache-control": "no-store"}
+def _problem(problem: problems.Problem, known_as: str) -> dict[str, Any]:
+    headers = {"content-type": problems.MEDIA_TYPE, "x-request-id": known_as, "cache-control": "no-store"}
     body = orjson.dumps(problem.body(known_as)).decode()
     return {"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False}
 

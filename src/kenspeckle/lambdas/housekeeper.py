@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kenspeckle.lambdas.start import on_lambda, uncollected
 
 if TYPE_CHECKING:
-    from kenspeckle import managed
+    from kenspeckle.compose import managed
 
 
 def handler(event: Any, context: Any) -> None:

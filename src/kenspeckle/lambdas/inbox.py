@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kenspeckle.lambdas.start import on_lambda, uncollected
 
 if TYPE_CHECKING:
-    from kenspeckle.lambdas.taking import Inbox
+    from kenspeckle.lambdas.indexer import Inbox
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 def _inbox() -> Inbox:
     with uncollected():
         from kenspeckle.lambdas import compose
-        from kenspeckle.lambdas.taking import Inbox
+        from kenspeckle.lambdas.indexer import Inbox
 
         service = compose.service()
         amazon, chosen = service.managed.parts.amazon, service.settings

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kenspeckle.audit import AuditHead, AuditRow
+from kenspeckle.domain.audit import AuditHead, AuditRow
 
 
 @dataclass(frozen=True, slots=True)

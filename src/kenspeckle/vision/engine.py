@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
+from kenspeckle.models import registry
 from kenspeckle.ports import Photo
 from kenspeckle.settings import Settings
-from kenspeckle.vision import cutter, packs, passes
+from kenspeckle.vision import cutter, passes
 from kenspeckle.vision.align import Aligner, Floats
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
@@ -32,7 +33,7 @@ DESCRIBED: Final = 100
 class Engine:
     """`ports.Engine` on ONNX Runtime. For many threads at once; a `Photo` belongs to one of them at a time."""
 
-    def __init__(self, installed: packs.InstalledPack, settings: Settings) -> None:
+    def __init__(self, installed: registry.InstalledPack, settings: Settings) -> None:
         """Loads the networks (a tenth of a second). Raises ModelMissing where a file can't be loaded."""
         self._pack = installed.pack.info
         self._settings = settings

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from kenspeckle import cpu as cpu_
 from kenspeckle.errors import ModelMissing
-from kenspeckle.vision import cores
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Activity:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._cores = cores.cores()
+        self._cores = cpu_.cores()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -46,7 +46,7 @@ class Activity:
         """Whether one photograph at most is under way here, and other threads keep less than all cores busy.
 
         With as many as there are cores beside it, two threads are slower than one; with one fewer, no slower."""
-        return self._cores > 1 and self._count <= 1 and cores.running() <= self._cores
+        return self._cores > 1 and self._count <= 1 and cpu_.running() <= self._cores
 
 
 class Network:
@@ -60,9 +60,9 @@ class Network:
         """Raises ModelMissing where the file can't be loaded."""
         self._activity = activity
         self._one = _session(file)
-        self._split = cores.split()
+        self._split = cpu_.split()
         # 30 MB for the embedder
-        self._two = _session(file, 2, self._split) if activity is not None and cores.cores() > 1 else None
+        self._two = _session(file, 2, self._split) if activity is not None and cpu_.cores() > 1 else None
         self._input = self._one.get_inputs()[0].name
 
     def __call__(self, pixels: Floats) -> list[Floats]:
@@ -102,7 +102,7 @@ def trim_memory() -> None:
         trim(0)
 
 
-def _session(file: Path, threads: int = 1, split: cores.Split | None = None) -> onnxruntime.InferenceSession:
+def _session(file: Path, threads: int = 1, split: cpu_.Split | None = None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

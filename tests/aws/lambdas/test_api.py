@@ -67,7 +67,7 @@ def test_each_access_is_a_line_of_the_log_with_the_id_of_the_key(api: Function, 
     asked = shapes.rest("PUT", "/v1/search", rocket, {"x-api-key": "the secret itself"}, request_id="asked-1")
     assert _json(api(asked), 422)["code"] == "no_face"
     lines = [line for line in api.lines() if line.get("request_id") == "asked-1" or _row(line) == "asked-1"]
-    (row,) = [line["audit"] for line in lines if line["logger"] == "kenspeckle.audit"]
+    (row,) = [line["audit"] for line in lines if line["logger"] == "kenspeckle.domain.audit"]
     assert (row["operation"], row["outcome"], row["who"]) == ("SearchFacesByImage", "no_face", shapes.KEY_ID)
     assert row["address"] == "198.51.100.7"
     (access,) = [line for line in lines if line["logger"] == "kenspeckle.access"]

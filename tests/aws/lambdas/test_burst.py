@@ -21,13 +21,13 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
 from kenspeckle.errors import Forbidden
-from kenspeckle.images.places import Places
+from kenspeckle.images.client_buckets import Places
 from kenspeckle.ports import Photo
 from tests.aws.amazon import BUCKET, TABLE, Amazon
 from tests.aws.lambdas import shapes
 from tests.aws.lambdas.runtime import Function, function
-from tests.wire.portraits import MARK, PortraitEngine, portrait
-from tests.wire.served import Served, served
+from tests.rekognition.portraits import MARK, PortraitEngine, portrait
+from tests.rekognition.served import Served, served
 
 UPLOADS = 10_000 if os.environ.get("KENSPECKLE_SOAK") == "1" else 60
 GALLERY = "burst"

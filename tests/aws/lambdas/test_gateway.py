@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kenspeckle.api.app import create_app
-from kenspeckle.api.gateway import authenticate
+from kenspeckle.api.gateway_auth import authenticate
 from kenspeckle.lambdas import gateway
 from kenspeckle.lambdas.gateway import Gateway
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.gate import Gate
+from kenspeckle.usecases.recognition.admission import Gate
 from tests.api.fake import FakeRecognizer, photograph
 from tests.aws.lambdas import shapes
 

@@ -22,5 +22,5 @@ def test_faces_go_when_their_time_is_over(aws: Amazon, housekeeper: Function, gr
     assert [one["ExternalImageId"] for one in faces] == ["eileen.png"]
     assert housekeeper(EVENT) is None
     assert len(aws.rekognition.list_faces(CollectionId=gallery)["Faces"]) == 1
-    trail = [line["audit"] for line in housekeeper.lines() if line["logger"] == "kenspeckle.audit"]
+    trail = [line["audit"] for line in housekeeper.lines() if line["logger"] == "kenspeckle.domain.audit"]
     assert [one["who"] for one in trail if gallery in str(one)] == ["service"]

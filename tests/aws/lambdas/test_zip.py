@@ -92,7 +92,7 @@ def test_every_module_is_compiled_for_good(archive: Path, task: Path) -> None:
 def test_the_functions_start_with_nothing_but_the_zip(api: Function, inbox: Function) -> None:
     for running in (api, inbox):
         modules = set(running.begun["modules"])
-        assert "kenspeckle.managed" in modules
+        assert "kenspeckle.compose.managed" in modules
         assert modules.isdisjoint({*ENGINE, "PIL"}), "Pillow waits for the first face that is cut out"
     assert "fastapi" not in inbox.begun["modules"], "the inbox needs no edge"
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Page, Secrets, Webhook
+from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Page, Secrets, Webhook, validation
 from kenspeckle.errors import Conflict, InvalidValue
 from kenspeckle.ports import Carrier, Sealer, Webhooks
-from kenspeckle.usecases import rules
-from kenspeckle.usecases.recorder import Recorder
+from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.webhooks import signing
-from kenspeckle.usecases.webhooks.announcing import Announcer
+from kenspeckle.usecases.webhooks.events import Announcer
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +155,7 @@ class Endpoints:
         if state is not None and state not in {one.value for one in DeliveryState}:
             states = ", ".join(one.value for one in DeliveryState)
             raise InvalidValue(f"'{state[:40]}' is no state of a delivery; known are {states}.", field="state")
-        most = rules.count(limit, rules.MAX_PAGE, "limit")
+        most = validation.count(limit, validation.MAX_PAGE, "limit")
         return self.store.deliveries(webhook_id, DeliveryState(state) if state else None, most, cursor)
 
     def retry(self, webhook_id: str, message_id: str | None = None) -> int:
@@ -217,7 +216,7 @@ def _events(events: Iterable[str]) -> frozenset[Event]:
 
 
 def _collections(collections: Iterable[str]) -> frozenset[str]:
-    found = frozenset(rules.collection_id(one) for one in collections)
+    found = frozenset(validation.collection_id(one) for one in collections)
     if len(found) > MOST_COLLECTIONS:
         raise InvalidValue(f"A webhook names at most {MOST_COLLECTIONS} collections.", field="collections")
     return found

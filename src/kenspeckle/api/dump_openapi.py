@@ -1,0 +1,30 @@
+"""The OpenAPI document without a service behind it: `python -m kenspeckle.api.describe > docs/openapi.json`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+import orjson
+
+from kenspeckle.api import audit, keys, openapi, webhooks
+from kenspeckle.api.app import create_app
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.recognition.admission import Gate
+
+
+def text() -> str:
+    """The document of all routes, keys, audit and webhooks included, as indented JSON."""
+    nobody = cast(Any, None)
+    app = create_app(
+        recognizer=nobody,
+        settings=Settings(),
+        gate=Gate(1, 0, 1.0),
+        authenticate=nobody,
+        admin_routers=(keys.router(nobody), audit.router(nobody), webhooks.router(nobody)),
+    )
+    return orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,246 @@
+"""Revisions and the change log: how a write to a collection is recorded, and what an index reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
+
+from kenspeckle.catalog import rows
+from kenspeckle.catalog.base import Part, no_collection
+from kenspeckle.catalog.database import each, fetch
+from kenspeckle.catalog.tables import changes, collections, faces, images, users
+from kenspeckle.domain import Vector
+from kenspeckle.encryption.cipher import KINDS, Content
+from kenspeckle.errors import TEMPLATES_DIFFER, StorageUnavailable
+from kenspeckle.ports import Change, Stored
+
+BATCH = 10_000
+"""Templates a batch of a snapshot: 5 MB at 128-D."""
+
+_HOLD = (
+    select(collections.c.row, collections.c.revision, collections.c.log_count)
+    .where(collections.c.collection_id == bindparam("collection_id"))
+    .with_for_update()
+)
+_ENTER = insert(changes)
+_WROTE = (
+    update(collections)
+    .where(collections.c.row == bindparam("held"))
+    .values(
+        revision=bindparam("to_revision"),
+        face_count=collections.c.face_count + bindparam("faces"),
+        user_count=collections.c.user_count + bindparam("users"),
+        image_count=collections.c.image_count + bindparam("images"),
+        log_count=collections.c.log_count + bindparam("entries"),
+    )
+)
+_OLDEST = (
+    select(changes.c.revision)
+    .where(changes.c.collection_row == bindparam("held"))
+    .order_by(changes.c.revision)
+    .offset(bindparam("before"))
+    .limit(1)
+)
+_FORGET = delete(changes).where(
+    changes.c.collection_row == bindparam("held"), changes.c.revision <= bindparam("to_floor")
+)
+_TRIMMED = (
+    update(collections)
+    .where(collections.c.row == bindparam("held"))
+    .values(log_floor=bindparam("to_floor"), log_count=collections.c.log_count - bindparam("entries"))
+)
+_REVISION = select(collections.c.revision).where(collections.c.collection_id == bindparam("collection_id"))
+_STATE = select(collections.c.row, collections.c.revision, collections.c.log_floor).where(
+    collections.c.collection_id == bindparam("collection_id")
+)
+
+_net = (
+    select(changes.c.kind, changes.c.row, func.max(changes.c.revision).label("revision"))
+    .where(changes.c.collection_row == bindparam("collection_row"), changes.c.revision > bindparam("since"))
+    .group_by(changes.c.kind, changes.c.row)
+    .limit(bindparam("most"))
+    .subquery()
+)
+_NET = (
+    select(
+        _net.c.revision,
+        _net.c.kind,
+        _net.c.row,
+        func.coalesce(faces.c.template, users.c.template),
+        func.coalesce(faces.c.face_id, users.c.user_id),
+    )
+    .outerjoin(faces, and_(_net.c.kind == "face", faces.c.row == _net.c.row))
+    .outerjoin(users, and_(_net.c.kind == "user", users.c.row == _net.c.row))
+    .order_by(_net.c.revision, _net.c.kind, _net.c.row)
+)
+_BATCH = {
+    kind: select(table.c.row, table.c.template, name)
+    .where(table.c.collection_row == bindparam("collection_row"), table.c.row > bindparam("after"))
+    .where(table.c.template.is_not(None))
+    .order_by(table.c.row)
+    .limit(bindparam("most"))
+    for kind, table, name in (("face", faces, faces.c.face_id), ("user", users, users.c.user_id))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A collection that this transaction alone may write to."""
+
+    row: int
+    revision: int
+    log_count: int
+
+
+def hold(connection: Connection, collection_id: str) -> Held:
+    """Lock the collection until the transaction ends. Raises CollectionNotFound."""
+    found = fetch(connection, _HOLD, {"collection_id": collection_id})
+    if not found:
+        raise no_collection(collection_id)
+    return Held(*found[0])
+
+
+def record(
+    connection: Connection,
+    held: Held,
+    limit: int,
+    changed: Sequence[tuple[str, int]] = (),
+    *,
+    faces: int = 0,
+    users: int = 0,
+    images: int = 0,
+) -> None:
+    """Raise the revision once, count what came and went, and log the (kind, row) that changed for an index.
+
+    The log keeps whole revisions, the newest, of at most `limit` entries together."""
+    revision = held.revision + 1
+    entries = [{"collection_row": held.row, "revision": revision, "kind": kind, "row": row} for kind, row in changed]
+    each(connection, _ENTER, entries)
+    counts = {"faces": faces, "users": users, "images": images, "entries": len(changed)}
+    each(connection, _WROTE, [{"held": held.row, "to_revision": revision, **counts}])
+    excess = held.log_count + len(changed) - limit
+    if excess > 0:
+        _trim(connection, held.row, excess)
+
+
+def _trim(connection: Connection, collection_row: int, excess: int) -> None:
+    floor = fetch(connection, _OLDEST, {"held": collection_row, "before": excess - 1})[0][0]
+    gone = connection.execute(_FORGET, {"held": collection_row, "to_floor": floor})
+    each(connection, _TRIMMED, [{"held": collection_row, "to_floor": floor, "entries": gone.rowcount}])
+
+
+@lru_cache(maxsize=64)
+def _stored(kind: str, count: int) -> Select[Any]:
+    """Finds up to `count` rows; one statement for each of a few sizes, so that none is made anew for a search."""
+    table = faces if kind == "face" else users
+    found = (
+        select(*rows.FACE, faces.c.collection_row, faces.c.template)
+        .join(images, images.c.row == faces.c.image_row)
+        .outerjoin(users)
+        if kind == "face"
+        else select(*rows.USER, users.c.collection_row, users.c.template).where(users.c.template.is_not(None))
+    )
+    return found.join(collections, collections.c.row == table.c.collection_row).where(
+        collections.c.collection_id == bindparam("collection_id"),
+        table.c.row.in_([bindparam(f"row{number}") for number in range(count)]),
+    )
+
+
+class Log(Part):
+    """What an index needs of the catalog to follow it."""
+
+    def revision(self, collection_id: str) -> int:
+        found = self.database.rows(_REVISION, {"collection_id": collection_id})
+        if not found:
+            raise no_collection(collection_id)
+        return int(found[0][0])
+
+    def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
+        with self.database.read() as connection:
+            row, revision, floor = self._state(connection, collection_id)
+            # A collection deleted and made anew begins above every revision of its namesake, with floor at its
+            # beginning, and so does not reach back to it.
+            if not floor <= since <= revision:
+                return None
+            parameters = {"collection_row": row, "since": since, "most": limit + 1}
+            found = fetch(connection, _NET, parameters)
+        if len(found) > limit:
+            return None
+        content = self.ring.of(row)
+        return [
+            Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
+            for at, kind, one, template, name in found
+        ]
+
+    def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
+        batches = self._batches(collection_id, kind)
+        revision, _ = next(batches)
+        return revision, (batch for _, batch in batches)
+
+    def _batches(self, collection_id: str, kind: str) -> Iterator[tuple[int, tuple[list[int], Vector]]]:
+        """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
+        with self.database.read() as connection:
+            collection_row, revision, _ = self._state(connection, collection_id)
+            yield revision, ([], np.empty((0, 0), np.float32))
+            content, of = self.ring.of(collection_row), KINDS[kind]
+            values = {"collection_row": collection_row, "after": 0, "most": BATCH}
+            while found := fetch(connection, _BATCH[kind], values):
+                numbers, templates, names = zip(*found, strict=True)
+                values["after"] = numbers[-1]
+                if content.encrypts:
+                    templates = tuple(map(content.open, templates, repeat(of), names))
+                yield revision, (list(numbers), _stacked(templates))
+
+    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+        found: list[Stored] = []
+        for start in range(0, len(rows), 1024):
+            found.extend(self._some_stored(collection_id, kind, rows[start : start + 1024]))
+        if not found:
+            self.revision(collection_id)
+        return found
+
+    def _some_stored(self, collection_id: str, kind: str, wanted: Sequence[int]) -> list[Stored]:
+        size = next(size for size in (4, 16, 64, 256, 1024) if size >= len(wanted))
+        parameters: dict[str, object] = {f"row{number}": -1 for number in range(size)}
+        parameters.update((f"row{number}", int(row)) for number, row in enumerate(wanted))
+        parameters["collection_id"] = collection_id
+        found = self.database.rows(_stored(kind, size), parameters)
+        if not found:
+            return []
+        content = self.ring.of(found[0][-2])
+        if kind == "face":
+            return [
+                Stored(one[0], _opened(content, kind, one[-1], one[1]), face=rows.face(collection_id, one))
+                for one in found
+            ]
+        return [
+            Stored(one[0], _opened(content, kind, one[-1], one[1]), user=rows.user(collection_id, one)) for one in found
+        ]
+
+    @staticmethod
+    def _state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
+        found = fetch(connection, _STATE, {"collection_id": collection_id})
+        if not found:
+            raise no_collection(collection_id)
+        row, revision, floor = found[0]
+        return row, revision, floor
+
+
+def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
+    return rows.vector(content.open(template, KINDS[kind], name), f"the {kind} {name}")
+
+
+def _stacked(templates: Sequence[bytes]) -> Vector:
+    """(n, dimension) of n packed templates."""
+    with suppress(TypeError, ValueError):  # of what is no template at all
+        packed = b"".join(templates)
+        if len(packed) == len(templates) * len(templates[0]):
+            return np.frombuffer(packed, dtype="<f4").reshape(len(templates), -1)
+    raise StorageUnavailable(TEMPLATES_DIFFER)

@@ -1,0 +1,166 @@
+"""The keys of collections: made with a collection, kept wrapped under the master key, destroyed with it.
+
+A collection with a key is encrypted, one without is not; that never changes while a process has the catalog open
+(`convert.py` needs it alone), and numbers of collections are never used twice, so what was read of one stays true.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from kenspeckle.catalog.database import Database
+from kenspeckle.catalog.tables import collection_keys, collections
+from kenspeckle.encryption.cipher import KEY_BYTES, PLAIN, Cipher, Content
+from kenspeckle.encryption.master_key import NotItsKey
+from kenspeckle.errors import CollectionNotFound, SettingError, StorageUnavailable
+from kenspeckle.ports import Encryption, Sealer
+
+ENCRYPTING: Final = "encrypting"
+DECRYPTING: Final = "decrypting"
+ENCRYPTED: Final = "encrypted"
+"""States of a collection that has a key."""
+
+NAMED: Final = 5
+
+_STATES = (
+    select(collections.c.collection_id, collection_keys.c.state)
+    .select_from(collections)
+    .outerjoin(collection_keys, collection_keys.c.collection_row == collections.c.row)
+    .where(collections.c.collection_id.is_not(None))
+    .order_by(collections.c.row)
+)
+_KEY = (
+    select(collections.c.collection_id, collection_keys.c.key_id, collection_keys.c.wrapped)
+    .select_from(collections)
+    .outerjoin(collection_keys, collection_keys.c.collection_row == collections.c.row)
+    .where(collections.c.row == bindparam("collection_row"))
+)
+_FIRST = (
+    select(collection_keys.c.key_id, collection_keys.c.wrapped).where(collection_keys.c.wrapped.is_not(None)).limit(1)
+)
+_DESTROY = update(collection_keys).where(collection_keys.c.collection_row == bindparam("of_row")).values(wrapped=None)
+
+
+class Ring:
+    """Keys of the collections in one database. `master` wraps and unwraps them, None: no encrypted collection can be
+    read or made; `new` tells whether new collections are encrypted."""
+
+    def __init__(self, database: Database, master: Sealer | None = None, *, new: bool = False) -> None:
+        self._database = database
+        self._master = master
+        self._new = new
+        self._known: dict[int, Content] = {}
+
+    def of(self, collection_row: int) -> Content:
+        """How this collection's data is stored. Raises CollectionNotFound where it was deleted meanwhile,
+        StorageUnavailable where its key can't be had."""
+        known = self._known.get(collection_row)
+        if known is None:
+            found = self._database.rows(_KEY, {"collection_row": collection_row})
+            if not found or found[0][0] is None:
+                raise CollectionNotFound("The collection was deleted meanwhile.", field="collection_id")
+            known = self._known[collection_row] = self._content(*found[0])
+        return known
+
+    def begin(self, connection: Connection, collection_row: int) -> None:
+        """In the transaction that makes a collection: its key, where new ones are encrypted."""
+        if self._new:
+            self.make(connection, collection_row, ENCRYPTED)
+
+    def make(self, connection: Connection, collection_row: int, state: str) -> None:
+        """A key for a collection that has none."""
+        key_id, key = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
+        wrapped = self._wrapping().seal(key, _context(key_id))
+        values = {"collection_row": collection_row, "key_id": key_id, "wrapped": wrapped, "state": state}
+        connection.execute(insert(collection_keys), values)
+
+    def destroy(self, connection: Connection, collection_row: int) -> None:
+        """In the transaction that deletes a collection: nothing can decrypt what it had from the commit on."""
+        connection.execute(_DESTROY, {"of_row": collection_row})
+
+    def drop(self, connection: Connection, collection_row: int) -> None:
+        """The collection has no key any more, and is not encrypted."""
+        connection.execute(delete(collection_keys).where(collection_keys.c.collection_row == collection_row))
+        self.forget(collection_row)
+
+    def forget(self, collection_row: int) -> None:
+        """Have no key of this collection in memory."""
+        self._known.pop(collection_row, None)
+
+    def check(self) -> None:
+        """See that the master key is the one that keys were wrapped under. Raises StorageUnavailable, SettingError."""
+        if self._master is not None and (first := self._database.rows(_FIRST, {})):
+            self._unwrapped("", *first[0])
+
+    def require(self, encryption: bool) -> None:
+        """See that all collections are as the setting ENCRYPTION says. Raises SettingError, StorageUnavailable."""
+        now = self.encryption()
+        if now.halfway:
+            command = "encrypt" if now.halfway[0][1] == ENCRYPTING else "decrypt"
+            raise StorageUnavailable(
+                f"`kenspeckle {command}` was interrupted: {_named([name for name, _ in now.halfway])} half encrypted. "
+                f"Run `kenspeckle {command}` again; it goes on where it was."
+            )
+        if encryption and now.plain:
+            raise SettingError(
+                f"KENSPECKLE_ENCRYPTION is on, but {_named(now.plain)} not encrypted. Run `kenspeckle encrypt` once, "
+                "with the service stopped.",
+                field="encryption",
+            )
+        if now.encrypted and not encryption:
+            raise SettingError(
+                f"KENSPECKLE_ENCRYPTION is off, but {_named(now.encrypted)} encrypted. Set it to on, or run "
+                "`kenspeckle decrypt` once, with the service stopped.",
+                field="encryption",
+            )
+
+    def encryption(self) -> Encryption:
+        """Which collections are encrypted."""
+        states = self._database.rows(_STATES, {})
+        return Encryption(
+            encrypted=tuple(name for name, state in states if state == ENCRYPTED),
+            plain=tuple(name for name, state in states if state is None),
+            halfway=tuple((name, state) for name, state in states if state not in (None, ENCRYPTED)),
+        )
+
+    def _content(self, collection_id: str, key_id: str | None, wrapped: bytes | None) -> Content:
+        if key_id is None:
+            return PLAIN
+        if wrapped is None:
+            raise StorageUnavailable(
+                f"The key of collection '{collection_id}' is not here: this is a backup's catalog without its keyring. "
+                "`kenspeckle restore` puts it in."
+            )
+        return Cipher(self._unwrapped(collection_id, key_id, wrapped))
+
+    def _unwrapped(self, collection_id: str, key_id: str, wrapped: bytes) -> bytes:
+        what = f"Collection '{collection_id}' is" if collection_id else "Collections are"
+        try:
+            return self._wrapping().unseal(wrapped, _context(key_id))
+        except NotItsKey as error:
+            raise StorageUnavailable(
+                f"{what} encrypted under another master key than this one, or the catalog was altered. Give the right "
+                "one: KENSPECKLE_MASTER_KEY, KENSPECKLE_MASTER_KEY_FILE or KENSPECKLE_MASTER_KEY_KMS."
+            ) from error
+        except StorageUnavailable as error:
+            raise StorageUnavailable(f"{what} encrypted, and the master key can't be had. {error.message}") from error
+
+    def _wrapping(self) -> Sealer:
+        if self._master is None:
+            raise StorageUnavailable("Encrypted collections need the master key, with which this was not opened.")
+        return self._master
+
+
+def _context(key_id: str) -> str:
+    return f"collection key {key_id}"
+
+
+def _named(names: Sequence[Any]) -> str:
+    shown = ", ".join(f"'{one}'" for one in names[:NAMED])
+    if len(names) > NAMED:
+        return f"{shown} and {len(names) - NAMED:,} more collections are"
+    return f"the collection {shown} is" if len(names) == 1 else f"the collections {shown} are"

@@ -1,0 +1,1 @@
+"""Work on a whole database: backup, inspection, encryption in place."""

@@ -1,0 +1,1 @@
+"""What is SQLite's alone: its engine, and removing deleted bytes from its files."""

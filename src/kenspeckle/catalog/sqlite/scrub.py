@@ -1,0 +1,154 @@
+"""Has SQLite's files forget what was deleted: the write-ahead log, and copies of moved rows in the database itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+from kenspeckle.catalog.sqlite import residue
+
+SECONDS = 2.0
+"""Longest wait for readers to be done with the write-ahead log."""
+PATIENCE_SECONDS = 0.05
+"""A short one, again and again: other writers must not wait for us while we wait for a reader."""
+
+_HEAD = 32
+_FRAME_HEAD = 24
+"""Bytes before the log's first frame, and before the page in each. (https://www.sqlite.org/walformat.html)"""
+
+
+class Scrub:
+    """Call it after a deletion. `turn` is held by whoever writes in this process.
+
+    The first time it looks at every page. After that it looks at those that the write-ahead log names, as long as the
+    log was not begun anew meanwhile: that is seen by its salts, which change then."""
+
+    def __init__(self, path: Path, turn: Callable[[], AbstractContextManager[None]]) -> None:
+        self._path = path
+        self._turn = turn
+        self._log = path.with_name(path.name + "-wal")
+        self._salts: bytes | None = None
+        self._one = threading.Lock()
+
+    def __call__(self, *, thorough: bool = False) -> bool:
+        """Whether nothing is left; False where a reader, or another process that writes, was in the way for too long.
+
+        `thorough`: look at every page."""
+        with self._one:
+            if thorough:
+                self._salts = None
+            if self._tracked():
+                done = _again(lambda: self._pass((), whole=False))
+                if self._tracked() or not done:
+                    return done
+            if not _again(self._begin):
+                return False
+            with closing(_connect(self._path)) as connection:
+                page_bytes = _page_bytes(connection)
+            # Without the turn: what was deleted before is in unallocated space of these pages by now, or nowhere.
+            found = residue.suspects(self._path, page_bytes)
+            return _again(lambda: self._pass(found, whole=True))
+
+    def _tracked(self) -> bool:
+        """Whether the log tells which pages were written since the last time."""
+        return self._salts is not None
+
+    def _begin(self) -> bool:
+        """Cut the log back and begin it anew, to know from there on which pages were written."""
+        with self._turn(), closing(_connect(self._path)) as connection:
+            return _checkpoint(connection) and self._mark(connection, ())
+
+    def _pass(self, known: Iterable[int], *, whole: bool) -> bool:
+        """Wipe the pages `known` and those of the log. Where the log does not tell them all, without `whole` nothing
+        is done, and the salts are None."""
+        # A connection of its own: it has read none of these pages, so it can't write an old state of them back.
+        with self._turn(), closing(_connect(self._path)) as connection:
+            page_bytes = _page_bytes(connection)
+            written = self._written(page_bytes)
+            if written is None and not whole:
+                self._salts = None
+                return True
+            if not _checkpoint(connection):
+                return False
+            pages = {*known, *residue.suspects(self._path, page_bytes, written or ())}
+            if not self._mark(connection, sorted(pages)):
+                return False
+            if written is None:
+                self._salts = None
+            return True
+
+    def _mark(self, connection: sqlite3.Connection, pages: Sequence[int]) -> bool:
+        """Wipe the pages while nobody writes, and begin the log with a write of our own."""
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _busy(error):
+                raise
+            return False
+        try:
+            if self._log.exists() and self._log.stat().st_size > 0:
+                connection.execute("ROLLBACK")  # another process was quicker
+                return False
+            if pages:
+                residue.wipe(self._path, _page_bytes(connection), pages)
+            # A write makes all other connections, of other processes too, drop the pages that they have in memory. It
+            # has to change something, for SQLite leaves out what changes nothing; nobody else uses this number.
+            number = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            connection.execute(f"PRAGMA user_version={(number + 1) % 0x7FFFFFFF}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._salts = None
+            raise
+        with self._log.open("rb") as file:
+            self._salts = file.read(_HEAD)[16:24]
+        return True
+
+    def _written(self, page_bytes: int) -> list[int] | None:
+        """Pages, from 0, in the log since it was begun; None where it was begun anew."""
+        with self._log.open("rb") as file:
+            if file.read(_HEAD)[16:24] != self._salts:
+                return None
+            found = set()
+            while len(head := file.read(_FRAME_HEAD)) == _FRAME_HEAD and head[8:16] == self._salts:
+                found.add(int.from_bytes(head[:4], "big") - 1)
+                file.seek(page_bytes, 1)
+        return sorted(found)
+
+
+def _again(act: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SECONDS
+    while not act():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _checkpoint(connection: sqlite3.Connection) -> bool:
+    """Fold the log, which holds older states of pages, into the database and cut it to nothing."""
+    try:
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if not _busy(error):
+            raise
+        return False
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection

@@ -1,0 +1,1 @@
+"""Composition: the only place where every part is made and put together."""

@@ -1,0 +1,52 @@
+"""Where a command's verbs go: the local data folder, or a server at --url. Either way it is asked alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kenspeckle.client.http import Remote
+    from kenspeckle.ports import Recognizer
+    from kenspeckle.settings import Settings
+
+_OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
+"""A command listens nowhere, so it needs no key; and its words to people are not log lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An open recognizer. `collection` is what the user named or the default; empty means the server's default."""
+
+    recognizer: Recognizer | Remote
+    collection: str
+    settings: Settings
+    remote: bool
+
+
+@contextmanager
+def opened(
+    url: str | None,
+    api_key: str | None,
+    data_dir: Path | None,
+    collection: str | None = None,
+) -> Iterator[Target]:
+    """The target of a command, closed at the end. Raises what `settings.load` and `main.build` raise."""
+    from kenspeckle import settings as settings_
+
+    settings = settings_.load({"data_dir": data_dir, **_OVERRIDES})
+    with ExitStack() as stack:
+        if url:
+            from kenspeckle.client.http import Remote
+
+            remote = stack.enter_context(Remote(url, api_key))
+            yield Target(remote, collection or "", settings, True)
+        else:
+            from kenspeckle.compose.embedded import build
+
+            service = build(settings)
+            stack.callback(service.close)
+            yield Target(service.recognizer, collection or settings.collection, settings, False)

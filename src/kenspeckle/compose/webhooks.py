@@ -1,0 +1,50 @@
+"""Webhooks put together: endpoints as administrators manage them, and the courier of a service that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.webhooks.endpoints import Endpoints
+from kenspeckle.usecases.webhooks.retry import parsed
+from kenspeckle.webhook_transport.allowlist import Reach
+
+if TYPE_CHECKING:
+    from kenspeckle.ports import Sealer, Webhooks
+    from kenspeckle.usecases.audit.recorder import Recorder
+    from kenspeckle.usecases.webhooks.dispatcher import Courier
+    from kenspeckle.webhook_transport.http import Carrier
+
+
+def endpoints_of(settings: Settings, recorder: Recorder, store: Webhooks, sealer: Sealer) -> Endpoints:
+    """Raises SettingError for WEBHOOK_HOSTS or WEBHOOK_RETRIES."""
+    parsed(settings.webhook_retries)
+    reach = Reach.parse(settings.webhook_hosts)
+    return Endpoints(recorder, store, sealer, reach.check_url, _carrier(settings))
+
+
+def courier_of(settings: Settings, endpoints: Endpoints) -> Courier:
+    """What carries messages out, not started yet."""
+    from kenspeckle.usecases.webhooks.dispatcher import Courier
+
+    return Courier(
+        endpoints,
+        _carrier(settings),
+        pauses=parsed(settings.webhook_retries),
+        seconds=settings.webhook_seconds,
+        days=settings.webhook_log_days,
+    )
+
+
+def _carrier(settings: Settings) -> Callable[[], Carrier]:
+    reach = Reach.parse(settings.webhook_hosts)
+
+    def make() -> Carrier:
+        # Imported where it is needed: commands that send nothing need no HTTP.
+        from kenspeckle import __version__
+        from kenspeckle.webhook_transport.http import Carrier
+
+        return Carrier(reach, settings.webhook_seconds, f"kenspeckle/{__version__}")
+
+    return make

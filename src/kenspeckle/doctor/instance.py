@@ -1,0 +1,47 @@
+"""What every check is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.encryption.master_key import MasterKey, file_of
+from kenspeckle.settings import Settings
+
+Told = Callable[[str, int, int], None]
+"""Told of progress: the step, how much of it is done, and how much there is."""
+
+SAMPLE = 200
+"""Photographs whose bytes are read, and templates of a collection that are searched, where not all are."""
+SAMPLE_THOROUGH = 5000
+"""Templates of a collection that are searched by a thorough examination: a million would take hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The instance. `look` is its catalog, None where that can't be opened."""
+
+    settings: Settings
+    thorough: bool
+    told: Told
+    now: Callable[[], float]
+    look: Look | None = None
+
+    @property
+    def catalog(self) -> Look:
+        """For checks that are run only where the catalog is open."""
+        if self.look is None:
+            raise LookupError("the catalog is not open")
+        return self.look
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the master key, whether it is there or not."""
+        return file_of(self.settings)
+
+    @property
+    def master(self) -> MasterKey:
+        """The master key as it is; none is made. Raises SettingError where two are named."""
+        return MasterKey.of(self.settings, create=False)

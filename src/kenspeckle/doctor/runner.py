@@ -1,0 +1,147 @@
+"""The examination as a whole: every check in its turn, none of which can stop the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kenspeckle.catalog.maintenance.backup import file_of
+from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.doctor import (
+    clock,
+    database,
+    disk_space,
+    encryption,
+    folder,
+    galleries,
+    master,
+    models,
+    network,
+    photographs,
+    settings_check,
+    webhooks,
+)
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.instance import Patient, Told
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""Times that a catalog is looked at which a service begins to write to meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`run` notes in `Examined` what it finds. One that asks the `catalog` is not run where that can't be opened; one
+    of the `local` recognizer not where Amazon recognizes, and keeps what it would look at."""
+
+    name: str
+    title: str
+    run: Callable[[Patient, Examined], None]
+    catalog: bool = False
+    local: bool = False
+
+
+PLACES = (
+    Check("settings", "Settings", settings_check.check),
+    Check("folder", "Data folder", folder.check),
+    Check("room", "Disk room", disk_space.check),
+    Check("models", "Model files", models.check, local=True),
+)
+CATALOG = (
+    Check("database", "Database", database.check),
+    Check("collections", "Collections", galleries.check_collections, catalog=True, local=True),
+    Check("templates", "Templates", galleries.check_templates, catalog=True, local=True),
+    Check("index", "Search index", galleries.check_index, catalog=True, local=True),
+    Check("photographs", "Photographs", photographs.check, catalog=True, local=True),
+    Check("master_key", "Master key", master.check_key, catalog=True),
+    Check("encryption", "Encryption", encryption.check, catalog=True, local=True),
+    Check("audit", "Audit trail", master.check_trail, catalog=True),
+    Check("webhooks", "Webhooks", webhooks.check, catalog=True),
+    Check("clock", "Clock", clock.check, catalog=True),
+    Check("network", "Network", network.check),
+)
+
+
+def examine(
+    settings: Settings, *, thorough: bool, told: Told, now: Callable[[], float] = time.time
+) -> Iterable[Examined]:
+    """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
+    patient = Patient(settings, thorough, told, now)
+    for check in PLACES:
+        yield _run(check, patient)
+    yield from _catalog(patient)
+
+
+def _catalog(patient: Patient) -> Iterable[Examined]:
+    """What lies in the database or is compared with it; anew where a service began to write meanwhile."""
+    for attempt in range(TRIES):
+        look: Look | None = None
+        with suppress(KenspeckleError, OSError):
+            file = file_of(patient.settings.catalog)
+            look = Look(file, _master(patient)) if readable(file) else None
+        try:
+            found = [_run(check, replace(patient, look=look)) for check in CATALOG]
+        finally:
+            if look is not None:
+                look.close()
+        if look is None or not look.disturbed or attempt == TRIES - 1:
+            return found
+    return found
+
+
+def _master(patient: Patient) -> MasterKey | None:
+    """None where settings contradict each other, which their own check tells."""
+    with suppress(KenspeckleError):
+        return patient.master
+    return None
+
+
+def _run(check: Check, patient: Patient) -> Examined:
+    found = Examined(check.name, check.title)
+    if check.local and patient.settings.recognizer != "local":
+        return _skipped(check, f"RECOGNIZER={patient.settings.recognizer}: this lies with Amazon")
+    if check.catalog and patient.look is None:
+        return _skipped(check, "there is no database to ask")
+    try:
+        check.run(patient, found)
+    except KenspeckleError as error:
+        found.fault("unreadable", error.message, "The rest of this check was not made.", _LATER)
+    except Exception as error:
+        # A fault of ours must not hide what else is wrong with the instance.
+        log.debug("the check %s failed", check.name, exc_info=True)
+        found.fault(
+            "not_examined",
+            f"The check broke off: {type(error).__name__}: {error}",
+            "What it would have found is not known.",
+            "Mend what else was found and run it again; if it stays, `kenspeckle --debug doctor` is what a bug "
+            "report needs.",
+        )
+    if not found.summary:
+        found.summary = "looked at as far as possible"
+    return found
+
+
+def _skipped(check: Check, reason: str) -> Examined:
+    found = Examined(check.name, check.title)
+    found.skip(reason)
+    return found
+
+
+def readable(file: Path) -> bool:
+    """Whether there is a database that this user may open, so that the checks which ask it are worth trying."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
+
+
+_LATER = "Mend what the database check found first, then run `kenspeckle doctor` again."

@@ -1,0 +1,1 @@
+"""Encryption: the master key, ciphers, and the form of encrypted photographs."""

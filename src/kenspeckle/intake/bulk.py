@@ -1,0 +1,159 @@
+"""Indexes many photographs at once and keeps count of what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kenspeckle.client.errors import CommandFailed, ServerGone, describe
+from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.errors import (
+    CollectionNotFound,
+    Forbidden,
+    KenspeckleError,
+    ModelMissing,
+    NotOffered,
+    Overloaded,
+    PackMismatch,
+    SettingError,
+    StorageFull,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from kenspeckle.intake.files import Photograph, read, same_person
+
+if TYPE_CHECKING:
+    from kenspeckle.client.http import Remote
+    from kenspeckle.ports import Recognizer
+
+HOPELESS = (
+    CollectionNotFound,
+    Forbidden,
+    ModelMissing,
+    NotOffered,
+    Overloaded,
+    PackMismatch,
+    SettingError,
+    StorageFull,
+    StorageUnavailable,
+    Unauthenticated,
+)
+"""Errors that every other photograph would meet too, so the run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photograph: `indexed`, `present` (it was there already) or `skipped` with the reason."""
+
+    photograph: Photograph
+    identity: str
+    status: str
+    reason: str = ""
+    answer: Indexed | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a run, for its summary."""
+
+    reached: int = 0
+    indexed: int = 0
+    present: int = 0
+    faces: int = 0
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    unindexed: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.reached += 1
+        if outcome.status == "skipped":
+            self.skipped.append((outcome.photograph.path, outcome.reason))
+        elif outcome.status == "present":
+            self.present += 1
+        else:
+            self.indexed += 1
+        if outcome.answer is not None and outcome.status == "indexed":
+            self.faces += len(outcome.answer.records)
+            self.unindexed += len(outcome.answer.unindexed)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """How photographs are indexed: the same for all of a run."""
+
+    recognizer: Recognizer | Remote
+    collection: str
+    most_bytes: int
+    max_faces: int | None
+    quality: QualityFilter | None
+    picture: Callable[[Photograph, bytes, Indexed], None] | None = None
+
+    def one(self, photograph: Photograph) -> Outcome:
+        """Index one photograph. Raises what ends the run; everything else is an outcome."""
+        identity = photograph.identity
+        try:
+            data = read(photograph.path, self.most_bytes)
+            answer = self.recognizer.index_faces(
+                self.collection,
+                data,
+                identity,
+                key=identity,
+                max_faces=self.max_faces,
+                quality=self.quality,
+            )
+        except (*HOPELESS, ServerGone):
+            raise
+        except (KenspeckleError, CommandFailed) as error:
+            return Outcome(photograph, identity, "skipped", describe(error)[0])
+        if self.picture is not None:
+            self.picture(photograph, data, answer)
+        if not answer.records:
+            return Outcome(photograph, identity, "skipped", _why_none(answer), answer)
+        return Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
+
+    def many(self, photographs: Iterable[Photograph], workers: int) -> Generator[Outcome, None, None]:
+        """Outcomes as they come, `workers` photographs at once. Closing the iterator finishes those under way and
+        starts no others."""
+        source = iter(photographs)
+        running: set[Future[Outcome]] = set()
+        with ThreadPoolExecutor(workers, thread_name_prefix="index") as pool:
+            try:
+                while True:
+                    while len(running) < 2 * workers and (photograph := next(source, None)) is not None:
+                        running.add(pool.submit(self.one, photograph))
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+
+def _why_none(answer: Indexed) -> str:
+    if not answer.unindexed:
+        return "No face found"
+    reasons = sorted({str(reason) for one in answer.unindexed for reason in one.reasons})
+    return f"No face good enough ({', '.join(reasons)})"
+
+
+def told_apart(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Outcome], int]:
+    """(photographs to index, those skipped because another name became the same identity, how many names lie in
+    several folders and count as one identity)."""
+    taken: dict[str, Photograph] = {}
+    folders: dict[str, set[Path]] = {}
+    good: list[Photograph] = []
+    skipped: list[Outcome] = []
+    for photograph in photographs:
+        identity = photograph.identity
+        first = taken.setdefault(identity, photograph)
+        if not same_person(first.original, photograph.original):
+            reason = f"Its identity would be {identity}, as that of {first.path}; rename one of them"
+            skipped.append(Outcome(photograph, identity, "skipped", reason))
+            continue
+        folders.setdefault(identity, set()).add(photograph.path.parent)
+        good.append(photograph)
+    return good, skipped, sum(len(places) > 1 for places in folders.values())

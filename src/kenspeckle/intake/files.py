@@ -1,0 +1,155 @@
+"""Finds photographs on disk, reads them, and makes identities of their names.
+
+An identity is a file's name (or its folder's), in the characters that Rekognition takes: letters, digits and `_.-:`.
+Other names are made safe, the same way every time: accents go (`Zoë.jpg` is `Zoe.jpg`), every run of anything else
+becomes one `_` (`Ada King.jpg` is `Ada_King.jpg`). Where letters were lost for which there is no counterpart
+(`李小龙.jpg`), or the name was cut to 255 characters, eight hex digits of the original's SHA-256 keep it apart from
+others. Two different names of one run that would still become one are told apart by the caller, who sees both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kenspeckle.client.errors import CommandFailed
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".bmp", ".gif", ".tif", ".tiff"}
+)
+"""Endings that are looked for in folders, those that are refused with a reason included. A file given by name is tried
+whatever it is called."""
+
+LONGEST = 255
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+)
+"""Latin letters that Unicode doesn't take apart into a plain one and an accent."""
+_OUTSIDE = re.compile(r"[^a-zA-Z0-9_.\-:]+")
+_PLAIN_GAP = re.compile(r"[\s_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A file to index: `original` is the name that its identity is made of, before it is made safe."""
+
+    path: Path
+    original: str
+
+    @property
+    def identity(self) -> str:
+        return safe_name(self.original)
+
+
+@dataclass(slots=True)
+class Search:
+    """What `find` came across besides photographs."""
+
+    ignored: int = 0
+    missing: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]:
+    """Photographs of files and folders, in order, each once; `by` is `file` or `folder`.
+
+    Links to folders are followed, loops are not; names that begin with a dot are passed over in folders. Counts of
+    other files and what can't be read are added to `search`."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            found: Iterable[Path] = _walk(path, search)
+        elif path.exists():
+            found = (path,)
+        else:
+            search.missing.append((path, "No such file or folder"))
+            continue
+        for file in found:
+            place = Path(os.path.abspath(file))  # noqa: PTH100 - resolve() would merge links that have names of their own
+            if place not in seen:
+                seen.add(place)
+                yield Photograph(file, place.parent.name if by == "folder" else place.name)
+
+
+def _walk(root: Path, search: Search) -> Iterator[Path]:
+    entered: set[tuple[int, int]] = set()
+
+    def refused(error: OSError) -> None:
+        search.missing.append((Path(os.fsdecode(error.filename)), error.strerror or "can't be read"))
+
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
+        facts = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
+        if (facts.st_dev, facts.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((facts.st_dev, facts.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            file = Path(folder, name)
+            if name.startswith(".") or file.suffix.lower() not in SUFFIXES:
+                search.ignored += 1
+            elif not file.is_file():
+                search.missing.append((file, "Not a regular file, or a link to nothing"))
+            else:
+                yield file
+
+
+def safe_name(original: str) -> str:
+    """The identity made of a name, as the module says it; never empty."""
+    plain = unicodedata.normalize("NFKD", original.translate(_LETTERS))
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    lost = any(not one.isascii() and (one.isalnum() or not one.isprintable()) for one in plain)
+    name = _OUTSIDE.sub("_", plain)
+    if not lost and name.strip("_.-:") and len(name) <= LONGEST:
+        return name
+    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    stem, dot, ending = name.rpartition(".")
+    if not dot or len(ending) > 5 or not stem:
+        stem, dot, ending = name, "", ""
+    room = LONGEST - len(digest) - 1 - len(dot + ending)
+    stem = stem[:room].strip("_")
+    return f"{stem}{'-' if stem else ''}{digest}{dot}{ending}"
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two original names differ in nothing but how a gap is written or the letters are composed."""
+
+    def spelled(name: str) -> str:
+        return _PLAIN_GAP.sub("_", unicodedata.normalize("NFC", name))
+
+    return spelled(one) == spelled(other)
+
+
+def read(path: Path, most: int) -> bytes:
+    """The bytes of a photograph; `-` is standard input. Raises CommandFailed with what to do."""
+    if str(path) == "-":
+        data = sys.stdin.buffer.read(most + 1)
+    else:
+        try:
+            kind = path.stat().st_mode  # before opening, which would wait for ever on a pipe that nobody writes to
+            if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+                raise CommandFailed(f"{path} is no regular file.", "Name a file, or - for standard input.")
+            with path.open("rb") as file:
+                data = file.read(most + 1)
+        except IsADirectoryError as error:
+            raise CommandFailed(
+                f"{path} is a folder.", "Name one photograph; `kenspeckle index` takes folders."
+            ) from error
+        except FileNotFoundError as error:
+            raise CommandFailed(f"{path} does not exist.", "Check the name; quote it if it has spaces.") from error
+        except OSError as error:
+            raise CommandFailed(f"{path} can't be read: {error.strerror}.") from error
+    if len(data) > most:
+        raise CommandFailed(
+            f"{path} has more than {most:,} bytes.", "Make it smaller, or raise KENSPECKLE_MAX_IMAGE_BYTES."
+        )
+    if not data:
+        raise CommandFailed(f"{path} is empty.")
+    return data

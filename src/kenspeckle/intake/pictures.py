@@ -1,0 +1,64 @@
+"""What --save writes: the photograph with a box around each face and what is known of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.domain import Comparison, FaceDetail, ImageSearch, Indexed, display_name
+from kenspeckle.vision.picture import Mark, annotate
+
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+def search_picture(place: Path, data: bytes, answer: ImageSearch) -> None:
+    """Every searched face with its best match."""
+    marks = []
+    for one in answer.searches:
+        best = one.matches[0] if one.matches else None
+        name = display_name(best.face.external_image_id or best.face.face_id) if best else ""
+        marks.append(Mark(one.detail.box, f"{name} {best.similarity:.1f}" if best else "unknown", best is not None))
+    marks += [Mark(one.detail.box, "not searched", False) for one in answer.unsearched]
+    _write(place, data, marks)
+
+
+def comparison_picture(place: Path, data: bytes, answer: Comparison) -> None:
+    """The target with the similarity of every face that matches."""
+    marks = [Mark(detail.box, f"{similarity:.1f}", True) for detail, similarity in answer.matches]
+    marks += [Mark(detail.box, "no match", False) for detail in answer.unmatched]
+    _write(place, data, marks)
+
+
+def detection_picture(place: Path, data: bytes, details: Iterable[FaceDetail]) -> None:
+    """Every face with the detector's confidence."""
+    _write(place, data, [Mark(one.box, f"{one.confidence:.1f}", True) for one in details])
+
+
+def indexed_picture(place: Path, data: bytes, answer: Indexed) -> None:
+    """Stored faces with their identity, others with the reason."""
+    marks = [
+        Mark(one.detail.box, display_name(one.face.external_image_id or one.face.face_id), True)
+        for one in answer.records
+    ]
+    marks += [Mark(one.detail.box, ", ".join(str(reason) for reason in one.reasons), False) for one in answer.unindexed]
+    _write(place, data, marks)
+
+
+def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
+    """The picture in the format that its name says; one that says nothing gets the photograph's."""
+    picture = annotate(data, marks)
+    wanted = _FORMATS.get(place.suffix.lower())
+    if wanted is not None:
+        with Image.open(io.BytesIO(picture)) as drawn:
+            if drawn.format != wanted:
+                converted = io.BytesIO()
+                drawn.convert("RGB").save(converted, wanted, quality=90)
+                picture = converted.getvalue()
+    try:
+        place.write_bytes(picture)
+    except OSError as error:
+        raise CommandFailed(f"{place} can't be written: {error.strerror}.", "Name another with --save.") from error

@@ -1,0 +1,160 @@
+"""Which photographs of a folder are there and whole: told by the file system's events, or seen by looking again.
+
+A file is whole when its writer closed it or renamed it into place, or when its size and time have not changed for a
+while. Nothing here trusts that: whoever reads a file compares what it was before and after (`Facts`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from watchdog.events import (
+    EVENT_TYPE_CLOSED,
+    EVENT_TYPE_CREATED,
+    EVENT_TYPE_MODIFIED,
+    EVENT_TYPE_MOVED,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from kenspeckle.intake.files import SUFFIXES
+
+EVENTS = (EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED)
+TEMPORARY = (".", "~")
+"""Names that begin so are somebody's hidden or unfinished files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What tells one state of a file from another."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Facts:
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(slots=True)
+class _Candidate:
+    facts: Facts | None
+    due: float
+
+
+class Arrivals(FileSystemEventHandler):
+    """Photographs in `root` and the folders in it.
+
+    `note` and the events may come from any thread; `scan` and `ready` are one caller's."""
+
+    def __init__(self, root: Path, settle: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.root = root
+        self._settle = settle
+        self._clock = clock
+        self._candidates: dict[Path, _Candidate] = {}
+        self._lock = threading.Lock()
+        self.come = threading.Event()
+        """Set when something was noted, for a caller that waits."""
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """A word of the file system."""
+        if event.is_directory or event.event_type not in EVENTS:
+            return
+        moved = event.event_type == EVENT_TYPE_MOVED
+        path = Path(os.fsdecode(event.dest_path if moved else event.src_path))
+        if self._wanted(path):
+            self.note(path, whole=moved or event.event_type == EVENT_TYPE_CLOSED)
+
+    def note(self, path: Path, *, whole: bool = False) -> None:
+        """There is something at this path. Where nobody says that it is `whole`, it has to settle."""
+        with self._lock:
+            if whole:
+                self._candidates[path] = _Candidate(None, 0.0)
+            elif path not in self._candidates:
+                self._candidates[path] = _Candidate(_facts(path), self._clock() + self._settle)
+        self.come.set()
+
+    def scan(self) -> None:
+        """Look through the whole folder. Raises OSError where the folder itself can't be read."""
+        with os.scandir(self.root):
+            pass
+        for path in self._walk():
+            self.note(path)
+
+    def ready(self) -> Iterator[tuple[Path, Facts]]:
+        """Files that are whole, each once; one that changes later is told again."""
+        now = self._clock()
+        with self._lock:
+            due = [(path, one) for path, one in self._candidates.items() if one.due <= now]
+        for path, one in due:
+            facts = _facts(path)
+            with self._lock:
+                if facts is not None and one.due > 0.0 and facts != one.facts:
+                    one.facts, one.due = facts, now + self._settle
+                    continue
+                self._candidates.pop(path, None)
+            if facts is not None:
+                yield path, facts
+
+    @property
+    def waiting(self) -> int:
+        """Files that were noted and are not whole yet."""
+        return len(self._candidates)
+
+    def _walk(self) -> Iterator[Path]:
+        for folder, folders, files in os.walk(self.root):  # links to folders are not followed
+            folders[:] = sorted(one for one in folders if not one.startswith(TEMPORARY))
+            for name in sorted(files):
+                if is_photograph(name):
+                    yield Path(folder, name)
+
+    def _wanted(self, path: Path) -> bool:
+        folders = path.relative_to(self.root).parts[:-1]
+        return is_photograph(path.name) and not any(one.startswith(TEMPORARY) for one in folders)
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a file of this name is taken."""
+    return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in SUFFIXES
+
+
+def _facts(path: Path) -> Facts | None:
+    """None for what is not there, and for links, pipes and all else that is no regular file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return Facts.of(found) if stat.S_ISREG(found.st_mode) else None
+
+
+def open_plainly(path: Path) -> IO[bytes]:
+    """Open a file to read, without following a link in its place or waiting for a pipe. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fdopen(descriptor, "rb")
+    except OSError:  # a folder, say; the descriptor is ours still
+        os.close(descriptor)
+        raise
+
+
+def watched(arrivals: Arrivals) -> Callable[[], None]:
+    """Have the file system tell `arrivals` of what happens in its folder; returns what ends that. Raises OSError
+    where the system can watch no more folders."""
+    observer = Observer()
+    observer.schedule(arrivals, str(arrivals.root), recursive=True)
+    observer.start()
+
+    def end() -> None:
+        observer.stop()
+        observer.join()
+
+    return end

@@ -1,0 +1,108 @@
+"""The result beside a photograph: `<name>.json`, whole or not there at all; and the picture with its boxes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kenspeckle.atomic_file import sync_folder
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.intake.watch.arrivals import open_plainly
+
+LONGEST = 255
+"""Bytes of a file name."""
+MOST_BYTES = 32 * 1024 * 1024
+
+_OF_ONE_PLACE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+        errno.EPERM,
+    }
+)
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""What some network shares say to a folder's fsync."""
+
+
+class InTheWay(CommandFailed):
+    """One file can't be written where it belongs: a folder has its name, or its own folder went or takes none."""
+
+
+def place(photograph: Path) -> Path:
+    """Where the result of a photograph goes."""
+    return named_after(photograph, ".json")
+
+
+def named_after(photograph: Path, ending: str) -> Path:
+    """The photograph's name and one more ending. Where that is too long, the name's end gives way to a digest."""
+    name = os.fsencode(photograph.name)
+    if len(name) + len(ending) > LONGEST:
+        digest = hashlib.sha256(name).hexdigest()[:8]
+        name = name[: LONGEST - len(digest) - len(ending) - 1] + f"-{digest}".encode()
+    return photograph.with_name(os.fsdecode(name) + ending)
+
+
+def write(photograph: Path, result: dict[str, Any]) -> None:
+    """Put the result beside its photograph, on disk with its name. Raises InTheWay, CommandFailed."""
+    text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    whole(place(photograph), lambda beside: _create(beside, text), synced=True)
+
+
+def whole(target: Path, fill: Callable[[Path], None], *, synced: bool = False) -> None:
+    """A file that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. With `synced`
+    that name is on disk too, for what is remembered afterwards.
+
+    A link that somebody put in its place is replaced, never followed. Raises InTheWay, CommandFailed."""
+    beside = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{target.suffix}")
+    try:
+        with suppress(FileNotFoundError):
+            beside.unlink()
+        fill(beside)
+        beside.replace(target)
+        if synced:
+            _sync(target.parent)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        kind = InTheWay if error.errno in _OF_ONE_PLACE else CommandFailed
+        raise kind(
+            f"{target} can't be written: {error.strerror}.", "Results go beside the photographs; make room for them."
+        ) from error
+
+
+def read(photograph: Path) -> dict[str, Any] | None:
+    """A result that is there; None for whatever is not one of ours."""
+    try:
+        with open_plainly(place(photograph)) as file:
+            found = orjson.loads(file.read(MOST_BYTES))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _sync(folder: Path) -> None:
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def _create(path: Path, text: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,286 @@
+"""One photograph of the drop folder after the other: read, done once, its result written, and then remembered.
+
+The order makes it safe to be killed at any point: what was answered but not remembered is found by its result beside
+it, or asked again, which changes nothing (a photograph is indexed once under an identity, a search stores nothing).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from kenspeckle.client.errors import CommandFailed, ServerGone, describe
+from kenspeckle.errors import (
+    CollectionNotFound,
+    Forbidden,
+    KenspeckleError,
+    ModelMissing,
+    NoFace,
+    NotOffered,
+    Overloaded,
+    PackMismatch,
+    RateLimited,
+    SettingError,
+    StorageFull,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from kenspeckle.intake.files import same_person
+from kenspeckle.intake.watch import results
+from kenspeckle.intake.watch.arrivals import Facts, open_plainly
+from kenspeckle.intake.watch.ledger import Ledger
+from kenspeckle.usecases.recognition.locks import DigestLocks
+
+PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerGone)
+"""Troubles that are not the photograph's and may pass: it waits, and nothing is lost."""
+
+LASTING = (
+    CollectionNotFound,
+    Forbidden,
+    ModelMissing,
+    NotOffered,
+    PackMismatch,
+    SettingError,
+    Unauthenticated,
+)
+"""Troubles that every other photograph would meet, and that a person has to mend."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+FAILED, REPEATED, NO_FACE = "failed", "repeated", "no_face"
+
+
+class Verb(Protocol):
+    """What is done with a photograph."""
+
+    @property
+    def name(self) -> str: ...
+
+    def identity(self, path: Path) -> tuple[str, str]:
+        """(identity, the name that it is made of); both empty where the photograph is all that counts."""
+        ...
+
+    def do(self, data: bytes, identity: str) -> Answer:
+        """Raises domain errors, ServerGone, CommandFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the verb found: the result's status and content, and what draws the picture with boxes into a file."""
+
+    status: str
+    told: dict[str, Any]
+    draw: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file; `path` is relative to the folder."""
+
+    path: Path
+    status: str
+    result: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Waits:
+    """How long to wait for what may pass. `patience` are seconds in all, None for as long as it takes."""
+
+    stop: threading.Event
+    remark: Callable[[str], None]
+    patience: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _troubled: bool = False
+
+    def pause(self, attempt: int, error: Exception) -> bool:
+        """Wait before the next attempt; False where it is time to stop."""
+        wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+        # What was waited before this: 1 + 2 + 4 ... seconds.
+        if self.patience is not None and FIRST_PAUSE * (2**attempt - 1) >= self.patience:
+            raise error
+        with self._lock:
+            first, self._troubled = not self._troubled, True
+        if first:
+            self.remark(f"{describe(error)[0]} Waiting; nothing is lost.")
+        return not self.stop.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
+
+    def passed(self) -> None:
+        """An attempt went well."""
+        with self._lock:
+            before, self._troubled = self._troubled, False
+        if before:
+            self.remark("It answers again.")
+
+
+class Work:
+    """Deals with files of `root`. `most` are bytes of a photograph; `pictures` a folder for those with boxes."""
+
+    def __init__(
+        self, root: Path, ledger: Ledger, verb: Verb, waits: Waits, most: int, pictures: Path | None = None
+    ) -> None:
+        self._root = root
+        self._ledger = ledger
+        self._verb = verb
+        self._waits = waits
+        self._most = most
+        self._pictures = pictures
+        self._same = DigestLocks()
+        self._left: dict[Path, Facts] = {}
+        """What can't be read, or has no place for its result: left alone until it changes or the next start."""
+
+    def one(self, path: Path, facts: Facts) -> Outcome | None:
+        """Deal with a file that is whole; None where it was dealt with before, is gone, or is still being written (the
+        file system tells of it again), or it is time to stop. Raises what ends the run."""
+        near = path.relative_to(self._root)
+        if self._waits.stop.is_set() or self._ledger.knows(near, facts) or self._left.get(near) == facts:
+            return None
+        try:
+            return self._dealt(path, facts)
+        except results.InTheWay as error:
+            if not os.path.lexists(path):  # it went meanwhile, with its folder it may be
+                return None
+            if not all(os.access(one, os.W_OK) for one in (self._root, self._pictures) if one is not None):
+                raise
+            self._left[near] = facts
+            why = _error("in_the_way", error.message)
+            return Outcome(near, FAILED, self._result(path, "", "", Answer(FAILED, why)))
+
+    def _dealt(self, path: Path, facts: Facts) -> Outcome | None:
+        near = path.relative_to(self._root)
+        identity, original = self._verb.identity(path)
+        try:
+            data = _read(path, facts, self._most)
+        except CommandFailed as error:
+            # Too much to read for a digest; where and what it is stands for it until the file changes.
+            digest = hashlib.sha256(os.fsencode(near) + repr(facts).encode()).hexdigest()
+            return self._finish(path, facts, digest, identity, Answer(FAILED, _error("unusable", error.message)))
+        except OSError as error:
+            # Whoever gives the right to read it changes nothing of the file: the next start tries again.
+            self._left[near] = facts
+            why = _error("unreadable", f"It can't be read: {error.strerror}.")
+            return Outcome(near, FAILED, self._written(path, "", identity, Answer(FAILED, why)))
+        if data is None:
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        with self._same.hold([digest]):
+            known = self._ledger.done(digest, identity)
+            if known is not None:
+                return self._again(path, facts, digest, identity, known)
+            found = results.read(path)
+            if found is not None and found.items() >= self._marks(digest, identity).items():
+                # Killed between the two: the result is there, and it was not remembered.
+                self._ledger.record(near, facts, digest, identity, str(found.get("status")))
+                return Outcome(near, str(found.get("status")), found)
+            done = self._ask(data, identity, original)
+            return None if done is None else self._finish(path, facts, digest, identity, done)
+
+    def _again(self, path: Path, facts: Facts, digest: str, identity: str, known: tuple[Path, str]) -> Outcome | None:
+        """The same bytes as before: under the same name there is nothing to do, under another a result that says so."""
+        near = path.relative_to(self._root)
+        if known[0] != near:
+            return self._finish(path, facts, digest, identity, Answer(REPEATED, {"same_as": _text(known[0])}))
+        self._ledger.record(near, facts, digest, identity, known[1])
+        return None
+
+    def _ask(self, data: bytes, identity: str, original: str) -> Answer | None:
+        if identity:
+            first = self._ledger.named(identity, original)
+            if not same_person(first, original):
+                why = f"Its identity would be {identity}, as that of {_text(Path(first))}; rename one of them."
+                return Answer(FAILED, _error("identity_taken", why))
+        attempt = 0
+        while True:
+            try:
+                answer = self._verb.do(data, identity)
+            except LASTING:
+                raise
+            except PASSING as error:
+                if not self._waits.pause(attempt, error):
+                    return None
+                attempt += 1
+                continue
+            except NoFace as error:
+                answer = Answer(NO_FACE, _error(error.code, error.message))
+            except KenspeckleError as error:
+                answer = Answer(FAILED, _error(error.code, error.message))
+            except CommandFailed as error:
+                answer = Answer(FAILED, _error("failed", error.message))
+            self._waits.passed()
+            return answer
+
+    def _finish(self, path: Path, facts: Facts, digest: str, identity: str, answer: Answer) -> Outcome:
+        near = path.relative_to(self._root)
+        self._draw(near, answer)
+        result = self._written(path, digest, identity, answer)
+        self._ledger.record(near, facts, digest, identity, answer.status)
+        return Outcome(near, answer.status, result)
+
+    def _draw(self, near: Path, answer: Answer) -> None:
+        if self._pictures is None or answer.draw is None:
+            return
+        target = self._pictures / results.named_after(near, ".jpg")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise results.InTheWay(f"{target.parent} can't be made: {error.strerror}.") from error
+        try:
+            results.whole(target, answer.draw)
+        except KenspeckleError as error:  # what a server reads, this machine may not
+            self._waits.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
+
+    def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
+        result = self._result(path, digest, identity, answer)
+        results.write(path, result)
+        return result
+
+    def _result(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
+        return {
+            "file": _text(Path(path.name)),
+            "status": answer.status,
+            **self._marks(digest, identity),
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **answer.told,
+        }
+
+    def _marks(self, digest: str, identity: str) -> dict[str, Any]:
+        """What a result is of."""
+        of = {"verb": self._verb.name, "job": self._ledger.mark, "sha256": digest or None}
+        return of | {"identity": identity} if identity else of
+
+
+def _read(path: Path, facts: Facts, most: int) -> bytes | None:
+    """The file's bytes, None where it is gone or changes while it is read. Raises CommandFailed where it can't be a
+    photograph, OSError where it can't be read."""
+    try:
+        with open_plainly(path) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            if facts.size > most:
+                raise CommandFailed(f"It has more than {most:,} bytes.")
+            data = file.read(most + 1)
+            after = Facts.of(os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return None
+    if after != facts or len(data) != facts.size:
+        return None
+    if not data:
+        raise CommandFailed("It is empty.")
+    return data
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _text(path: Path) -> str:
+    """A path as text; bytes that are none are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

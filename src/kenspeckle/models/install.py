@@ -1,0 +1,145 @@
+"""Installs model packs and sample photographs: fetch, convert, publish in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kenspeckle.errors import ModelMissing, StorageUnavailable
+from kenspeckle.models import convert_centerface, convert_dlib, registry
+from kenspeckle.models import samples as sample_photographs
+from kenspeckle.models.dlib_format import FormatError
+from kenspeckle.models.download import STAGING, Archive, Progress, digest, fetch, holds, staging, storage_errors, write
+from kenspeckle.models.extract import Member
+from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples
+
+FETCHED = ".fetched"
+"""Folder of what was fetched and verified but not published yet; a pull that was interrupted goes on from there."""
+
+LOCK = ".lock"
+PATIENCE = 900.0
+"""Seconds that a pull waits for another one."""
+
+_CONVERTERS = {
+    "centerface.onnx": convert_centerface.convert,
+    "dlib_face_recognition_resnet_model_v1.dat": convert_dlib.convert,
+}
+
+
+def pull(models_dir: Path, pack: Pack, progress: Progress) -> InstalledPack:
+    """Installs `pack` in `models_dir` and returns it; does nothing where it is there, whole.
+
+    Raises ModelMissing where a file can't be had or is not the pinned one, StorageFull, StorageUnavailable.
+    """
+    if found := _installed(models_dir, pack):
+        return found
+    with _alone(models_dir, progress):
+        if found := _installed(models_dir, pack):  # by another process, while this one waited
+            return found
+        sources = _fetch(models_dir, pack.parts, progress)
+        files = {part.file: _converted(part, sources[part.member], progress) for part in pack.parts}
+        _publish(models_dir, pack.name, files, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe})
+        shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
+        return registry.find(models_dir, pack.name)
+
+
+def samples(models_dir: Path, progress: Progress) -> Samples:
+    """The sample photographs in `models_dir`, fetched unless they are there, whole. Raises as `pull` does."""
+    folder, parts = models_dir / sample_photographs.FOLDER, sample_photographs.PARTS
+    with storage_errors(models_dir):
+        if not _whole(folder, parts):
+            with _alone(models_dir, progress):
+                if not _whole(folder, parts):
+                    sources = _fetch(models_dir, parts, progress)
+                    files = {part.file: sources[part.member].read_bytes() for part in parts}
+                    _publish(models_dir, folder.name, files, {})
+                    shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
+    return Samples(**{Path(part.file).stem: folder / part.file for part in parts})
+
+
+def _installed(models_dir: Path, pack: Pack) -> InstalledPack | None:
+    try:
+        return registry.find(models_dir, pack.name)
+    except ModelMissing:
+        return None
+
+
+def _whole(folder: Path, parts: Sequence[Part]) -> bool:
+    return all(holds(folder / part.file, part.member) for part in parts)
+
+
+@contextmanager
+def _alone(models_dir: Path, progress: Progress) -> Iterator[None]:
+    """One at a time, over processes; clears away what a killed one left half done."""
+    with storage_errors(models_dir):
+        models_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(models_dir / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress("waiting for another pull", 0, 0)
+            try:
+                lock.acquire(timeout=PATIENCE)
+            except Timeout:
+                raise StorageUnavailable(f"Another pull has held {lock.lock_file} for {PATIENCE:.0f} s.") from None
+        try:
+            for leftover in (*models_dir.glob(STAGING + "*"), *models_dir.glob(f"{FETCHED}/{STAGING}*")):
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield
+        finally:
+            lock.release()
+
+
+def _fetch(models_dir: Path, parts: Sequence[Part], progress: Progress) -> dict[Member, Path]:
+    members: dict[Archive, list[Member]] = {}
+    for part in parts:
+        members.setdefault(part.archive, []).append(part.member)
+    found: dict[Member, Path] = {}
+    for archive, wanted in members.items():
+        found |= fetch(archive, wanted, models_dir / FETCHED, progress)
+    return found
+
+
+def _converted(part: Part, source: Path, progress: Progress) -> bytes:
+    data = source.read_bytes()
+    convert = _CONVERTERS.get(Path(part.member.path).name)
+    if convert is None:
+        return data
+    progress(f"converting {part.file}", 0, len(data))
+    try:
+        converted = convert(data)
+    except FormatError as error:
+        raise ModelMissing(f"{part.member.path} can't be converted: {error}.") from error
+    progress(f"converting {part.file}", len(data), len(data))
+    return converted
+
+
+def _publish(models_dir: Path, name: str, files: Mapping[str, bytes], manifest: dict[str, object]) -> None:
+    """Makes `files` and a manifest of them the folder `name`, all or nothing; a damaged one before it goes."""
+    with staging(models_dir) as stage:
+        fresh = stage / "fresh"
+        fresh.mkdir()
+        for file, data in files.items():
+            write(fresh / file, data)
+        stated = {file: {"size": len(data), "sha256": digest(fresh / file)} for file, data in files.items()}
+        write(fresh / registry.MANIFEST, json.dumps(manifest | {"files": stated}, indent=2).encode() + b"\n")
+        _sync(fresh)
+        target = models_dir / name
+        if target.exists():
+            target.replace(stage / "replaced")
+        fresh.replace(target)
+        _sync(models_dir)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,308 @@
+"""`POST /`: one request of an AWS SDK, from the socket to the answer.
+
+target -> caller -> place at the gate -> body -> (in a thread) signature -> JSON -> model -> right -> core -> JSON
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kenspeckle.domain import Key, Principal
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Recognizer
+from kenspeckle.rekognition import aws_chunked, credential_scope, error_table, presigned, service_model, sigv4, validate
+from kenspeckle.rekognition.bodies import Body, ClientGone
+from kenspeckle.rekognition.credential_scope import Claim, Signed
+from kenspeckle.rekognition.errors import Refusal, serialization
+from kenspeckle.rekognition.images import Places
+from kenspeckle.rekognition.operations import OPERATIONS, Operation, Service
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access.authorization import require
+from kenspeckle.usecases.access.keys import Access
+from kenspeckle.usecases.access.loopback import is_loopback_address
+from kenspeckle.usecases.access.rate_limits import Limits
+from kenspeckle.usecases.audit import actor
+from kenspeckle.usecases.recognition.admission import Gate
+
+MEDIA_TYPE = "application/x-amz-json-1.1"
+
+MOST_WITH_IMAGES = 16 * 1024 * 1024
+"""Bytes of a request with photographs: two of 5 MiB in base64, and room to say how large a larger one is."""
+
+MOST_WITHOUT = 1024 * 1024
+"""Bytes of any other request: 4,096 face ids are 160 kB."""
+
+MOST_COMMAS = 20_000
+"""In any request's JSON, which bounds its values: each takes up to 25 times as much memory as it has bytes. 4,096 face
+ids have as many commas, photographs in base64 have none."""
+
+NOT_LET_IN = frozenset(
+    {
+        "AccessDeniedException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+"""Refusals of who asks, which the audit trail has too."""
+
+MOST_TRUSTED = 4096
+"""Access key ids that are remembered for having signed rightly."""
+
+log = logging.getLogger(__name__)
+
+
+class Call(Protocol):
+    """Runs work of the core in a thread; `api.threads.Threads.call`."""
+
+    def __call__(self, work: Callable[..., Any], /, *args: Any) -> Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose body is still to be read. `claim` is None on an open server, which checks no signature."""
+
+    name: str
+    operation: Operation
+    signed: Signed
+    claim: Claim | None
+    state: dict[str, Any]
+    """The request's own, shared with the middleware around it."""
+
+
+def routes(
+    recognizer: Recognizer,
+    access: Access,
+    places: Places,
+    settings: Settings,
+    *,
+    gate: Gate,
+    call: Call,
+    pack: str,
+    face_model: str,
+    limits: Limits | None = None,
+    clock: Callable[[], float] = time.time,
+) -> list[Route]:
+    """The route of Amazon Rekognition's protocol. `pack` and `face_model` are name and version of the pack in use,
+    `limits` hold keys to their plans.
+
+    Raises SettingError where the installed botocore lacks the service model."""
+    service = Service(
+        recognizer=recognizer,
+        places=places,
+        region=settings.aws_region,
+        account=settings.aws_account_id,
+        pack=pack,
+        face_model=face_model,
+    )
+    edge = Edge(service, access, gate, call, clock)
+    edge.limits = limits
+    return [Route("/", edge.answer, methods=["POST"], name="rekognition")]
+
+
+class Edge:
+    """Everything that stays the same from request to request."""
+
+    def __init__(
+        self, service: Service, access: Access, gate: Gate, call: Call, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._service = service
+        self._access = access
+        self._gate = gate
+        self._call = call
+        self._clock = clock
+        self.limits: Limits | None = None
+        self._model = service_model.load()
+        self._trusted: set[str] = set()
+        self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
+
+    async def answer(self, request: Request) -> Response:
+        """Answers every request that comes, failed ones in AWS's form."""
+        request_id = str(request.scope.get("state", {}).get("request_id") or uuid.uuid4())
+        body = Body(request.receive)
+        try:
+            try:
+                return _response(await self._answer(request, body), request_id)
+            except Refusal as refusal:
+                if refusal.code in NOT_LET_IN:
+                    request.scope.setdefault("state", {})["refused"] = refusal.code
+                if refusal.code == "InternalServerError":
+                    log.error("the request failed", exc_info=refusal)
+                await body.drain()
+                return refused(refusal, request_id)
+        except ClientGone:
+            return Response(status_code=400)
+
+    async def _answer(self, request: Request, body: Body) -> bytes:
+        name = ""
+        try:
+            signed = _signed(request)
+            name = self._named(signed)
+            claim = await self._claim(signed, request.client.host if request.client else None)
+            asked = Asked(name, _offered(name), signed, claim, request.scope.setdefault("state", {}))
+            with self._gate.admit() if asked.operation.images else nullcontext():
+                data = await self._read(body, asked.operation)
+                answer: bytes = await self._call(self._work, asked, data)
+                return answer
+        except KenspeckleError as error:
+            raise error_table.refusal(error, self._model, name, {}) from error
+        except (Refusal, ClientGone):
+            raise
+        except Exception as error:
+            raise Refusal("InternalServerError", error_table.INTERNAL, 500) from error
+
+    def _named(self, signed: Signed) -> str:
+        """The operation of the model that the request names, in its header or its presigned URL."""
+        target = signed.header("x-amz-target")
+        if target is None:
+            target = dict(signed.parameters).get("X-Amz-Target", "")
+        prefix, _, name = target.partition(".")
+        if prefix != service_model.TARGET_PREFIX or name not in self._model.operations:
+            raise Refusal("UnknownOperationException", f"The operation '{target[:120]}' is not one of Rekognition's.")
+        return name
+
+    async def _claim(self, signed: Signed, client_host: str | None) -> Claim | None:
+        """Who claims to ask. Refuses, before the body is read, whoever can't be right whatever the body is."""
+        if self._access.open if self._access.open_is_known else await self._call(lambda: self._access.open):
+            if client_host is not None and not is_loopback_address(client_host):
+                raise Refusal("AccessDeniedException", "Without a key this service answers its own machine only.")
+            return None
+        claim = credential_scope.read(signed)
+        if claim is None:
+            raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        credential_scope.check(claim, region=self._service.region, service=service_model.SERVICE, now=self._clock())
+        # A second way into a thread costs more than all else here; who signed rightly before is spared it.
+        if claim.access_key_id not in self._trusted:
+            await self._call(self._secret, claim)
+        return claim
+
+    def _secret(self, claim: Claim) -> tuple[Key, str]:
+        """The key and its secret; what decides, also for those who signed rightly before."""
+        found = self._access.aws_secret(claim.access_key_id)
+        if found is None:
+            self._trusted.discard(claim.access_key_id)
+            raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+        return found
+
+    async def _read(self, body: Body, operation: Operation) -> bytes:
+        try:
+            return await body.read(MOST_WITH_IMAGES if operation.images else MOST_WITHOUT)
+        except Refusal as refusal:
+            if operation.images and refusal.status == 413:
+                raise Refusal(
+                    "ImageTooLargeException", "Image size is too large: send at most 5242880 bytes."
+                ) from None
+            raise
+
+    def _work(self, asked: Asked, data: bytes) -> bytes:
+        """What costs time, in one thread: from the signature to the answer's JSON."""
+        principal, data = self._verified(asked, data)
+        asked.state["principal"] = principal
+        actor.identified(principal)
+        self._count(asked, principal)
+        request: Mapping[str, Any] = {}
+        try:
+            request = self._validators[asked.name](self._parsed(asked, data))
+            authorize(principal, asked.operation, self._service.collection_of(request))
+            answer = asked.operation.run(replace(self._service, principal=principal), request)
+            return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        except KenspeckleError as error:
+            raise error_table.refusal(error, self._model, asked.name, request) from error
+
+    def _count(self, asked: Asked, principal: Principal) -> None:
+        """Against the plan of the key, which only a right signature proves. Raises RateLimited as AWS does."""
+        if self.limits is None or principal.key is None:
+            return
+        allowance = self.limits.spend(principal.key)
+        if allowance is not None:
+            asked.state["allowance"] = allowance
+            if allowance.refusal is not None:
+                raise error_table.refusal(allowance.refusal, self._model, asked.name, {})
+
+    def _verified(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
+        """Who asks, by a signature that is right, and the body without its chunks."""
+        signed, claim, key, signer = asked.signed, asked.claim, None, None
+        if claim is not None:
+            key, secret = self._secret(claim)
+            sigv4.verify(signed, claim, data, secret)
+            signer = (claim, sigv4.signing_key(secret, claim))
+            self._access.used(key)
+            if len(self._trusted) >= MOST_TRUSTED:
+                self._trusted.clear()
+            self._trusted.add(claim.access_key_id)
+        if signed.header("x-amz-content-sha256") == credential_scope.STREAMING:
+            data = aws_chunked.decode(signed, data, signer)
+        return Principal(key), data
+
+    def _parsed(self, asked: Asked, data: bytes) -> Any:
+        if not data:
+            return presigned.members(self._model, asked.name, asked.signed.parameters)
+        if data.count(b",") > MOST_COMMAS:
+            raise serialization("The request's body has more values than any request can have.")
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise serialization("The request's body is not valid JSON.") from None
+
+
+def authorize(principal: Principal, operation: Operation, collection_id: str | None) -> None:
+    """Raises Forbidden unless the principal's key grants the operation on the collection."""
+    if operation.anywhere and principal.key is not None and principal.key.collections:
+        collection_id = min(principal.key.collections)
+    require(principal, operation.scope, collection_id)
+
+
+def refused(refusal: Refusal, request_id: str) -> Response:
+    """A refusal as SDKs read it."""
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after)))
+    content = orjson.dumps({"__type": refusal.code, "Message": _printable(refusal.message)})
+    return _response(content, request_id, refusal.status, headers)
+
+
+def _printable(text: str) -> str:
+    """The text without what a client's odd bytes left in it, which JSON can't carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _offered(name: str) -> Operation:
+    if name not in OPERATIONS:
+        raise Refusal(
+            "AccessDeniedException",
+            f"Kenspeckle does not offer {name}: it recognizes faces in images. See docs/rekognition.md.",
+        )
+    return OPERATIONS[name]
+
+
+def _signed(request: Request) -> Signed:
+    scope = request.scope
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return Signed(
+        method=scope["method"],
+        path=_text(path.partition(b"?")[0]),
+        query=_text(scope["query_string"]),
+        headers=[(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]],
+    )
+
+
+def _text(data: bytes) -> str:
+    """Bytes of a head as text, so that the same bytes come out again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _response(content: bytes, request_id: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status, {"x-amzn-RequestId": request_id, **(headers or {})}, media_type=MEDIA_TYPE)

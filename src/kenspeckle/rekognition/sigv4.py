@@ -1,0 +1,93 @@
+"""Signature Version 4, the verifying side: whether a request's signature is that of a secret.
+
+After AWS's published description ("Create a signed AWS API request" in the IAM user guide). Pure functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import posixpath
+import re
+from functools import lru_cache
+from urllib.parse import quote
+
+from kenspeckle.rekognition.credential_scope import ALGORITHM, STREAMING, TERMINATOR, Claim, Signed, pairs_of, unquoted
+from kenspeckle.rekognition.errors import Refusal
+
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+_SPACES = re.compile(r"[ \t]+")
+_UNRESERVED = "-_.~"
+
+
+def verify(request: Signed, claim: Claim, body: bytes, secret: str) -> None:
+    """Whether the signature is that of the secret over this request and body. Raises InvalidSignatureException.
+
+    With a chunked payload this is the seed signature; `chunks.decode` checks those of the chunks."""
+    if claim.payload == UNSIGNED or claim.payload == STREAMING:
+        payload = claim.payload
+    else:
+        payload = hashlib.sha256(body).hexdigest()
+    expected = signature(signing_key(secret, claim), string_to_sign(claim, canonical_request(request, claim, payload)))
+    if not hmac.compare_digest(expected, claim.signature):
+        raise Refusal(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "Access Key and signing method. Consult the service documentation for details.",
+        )
+
+
+def canonical_request(request: Signed, claim: Claim, payload: str) -> str:
+    """The text whose digest is signed; `payload` is the body's SHA-256 or the word that stands for it."""
+    pairs = [
+        (quote(unquoted(name), safe=_UNRESERVED), quote(unquoted(value), safe=_UNRESERVED))
+        for name, value in pairs_of(request.query)
+        if claim.expires is None or name != "X-Amz-Signature"
+    ]
+    headers = []
+    for name in claim.signed_headers:
+        values = [_SPACES.sub(" ", value.strip()) for key, value in request.headers if key == name]
+        headers.append(f"{name}:{','.join(values)}\n")
+    return "\n".join(
+        (
+            request.method,
+            _canonical_path(request.path),
+            "&".join(f"{name}={value}" for name, value in sorted(pairs)),
+            "".join(headers),
+            ";".join(claim.signed_headers),
+            payload,
+        )
+    )
+
+
+def string_to_sign(claim: Claim, canonical: str) -> str:
+    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    return "\n".join((ALGORITHM, claim.stamp, claim.scope, digest))
+
+
+def signing_key(secret: str, claim: Claim) -> bytes:
+    """The key of a day, region and service; kept, since clients sign many requests a day with it."""
+    return _signing_key(secret, claim.date, claim.region, claim.service)
+
+
+def signature(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    key = ("AWS4" + secret).encode()
+    for part in (date, region, service, TERMINATOR):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
+
+
+def _canonical_path(path: str) -> str:
+    """Normalized, then encoded once more than on the wire, as all services but S3 have it."""
+    if path == "/":
+        return path
+    normal = posixpath.normpath("/" + path.lstrip("/"))
+    if path.endswith(("/", "/.", "/..")) and normal != "/":
+        normal += "/"
+    return quote(normal.encode("utf-8", "surrogateescape"), safe="/" + _UNRESERVED)

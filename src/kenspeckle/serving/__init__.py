@@ -1,0 +1,1 @@
+"""The serving floor under both edges: HTTP server, TLS, bodies, limits, logs, metrics."""

@@ -1,0 +1,173 @@
+"""What every request gets, whatever its route: an id, safe headers, a line in the log, its numbers, a last resort."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kenspeckle.errors import ShuttingDown
+from kenspeckle.serving import logs, problems, rate_limit_headers
+from kenspeckle.serving.bodies import ClientGone
+from kenspeckle.serving.metrics import Metrics
+from kenspeckle.usecases.audit import actor
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.audit.refused_requests import Refusals
+
+REFUSED = "refused"
+"""Where a request's state has the code for which it was not let in, if so."""
+
+CLIENT_GONE = 499
+"""Status of the log and the metrics for a client that left before its answer; nobody receives it."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}\Z")
+
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""Headers of every answer that does not bring its own: biometric data is cached by nobody and embedded nowhere."""
+
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+"""Of answers over TLS: a browser that was here once asks by TLS only, for a year (RFC 6797)."""
+
+_DURING_SHUTDOWN = frozenset({"/healthz", "/metrics"})
+
+
+class Envelope:
+    """Pure ASGI middleware around everything, the wire edge included."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, life: Life, refusals: Refusals | None = None) -> None:
+        self.app = app
+        self.refusals = refusals
+        self.metrics = metrics
+        self.life = life
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        logs.REQUEST_ID.set(request_id)
+        actor.arrived(request_id, _address(scope))
+        status = 0
+
+        async def deliver(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
+            try:
+                await send(message)
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and "closed" not in str(error):
+                    raise
+                # An OSError as ASGI has it, or uvloop's own word for a connection that its client has closed.
+                raise ClientGone from error
+
+        self.metrics.in_flight.inc()
+        try:
+            if self.life.draining and scope["path"] not in _DURING_SHUTDOWN:
+                await problems.unseen(_draining(), scope)(scope, receive, deliver)
+            else:
+                await self.app(scope, receive, deliver)
+        except ClientGone:
+            status = CLIENT_GONE
+        except Exception:
+            logs.errors.exception("unexpected error", extra={"request_id": request_id})
+            if status == 0:
+                await problems.internal().response(request_id)(scope, receive, deliver)
+        finally:
+            self.metrics.in_flight.dec()
+            self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
+
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = route_of(scope)
+        self.metrics.request(scope["method"], route, status, seconds)
+        principal = scope["state"].get("principal")
+        key = getattr(principal, "key", None)
+        refused = scope["state"].get(REFUSED)
+        if refused is not None and self.refusals is not None:
+            self.refusals.note(
+                f"{scope['method']} {route}",
+                refused,
+                key_id=key.key_id if key is not None else actor.NOBODY,
+                name=key.name if key is not None else "",
+                request_id=request_id,
+                address=_address(scope),
+            )
+        logs.access.info(
+            "request",
+            extra={
+                "request_id": request_id,
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "key": key.key_id if key is not None else None,
+                "client": _address(scope) or None,
+            },
+        )
+
+
+class Life:
+    """Whether the server takes requests, or only finishes those it has."""
+
+    def __init__(self) -> None:
+        self.draining = False
+
+
+def route_of(scope: Scope) -> str:
+    """Template of the route that took the request, `unmatched` where none did."""
+    route = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    if isinstance(path, str):
+        return path
+    # FastAPI notes its own routes only. A plain one was taken literally where nothing of the path is a parameter.
+    if "endpoint" in scope:
+        return str(scope["path"]) if not scope.get("path_params") else type(scope["endpoint"]).__name__
+    return "unmatched"
+
+
+def _address(scope: Scope) -> str:
+    """The client's, as far as proxies are trusted to know it; empty for a Unix socket."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.match(text):
+                return text
+    # Unlike uuid4, which asks the system each time, this keeps the interpreter's lock: under load a thread that gives
+    # it away waits milliseconds to have it back. An id is no secret.
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
+def _complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in headers}
+    headers += [header for header in _HEADERS if header[0] not in present]
+    headers.append((b"x-request-id", request_id.encode("latin-1")))
+    if scope.get("scheme") == "https":
+        headers.append(_HTTPS_ONLY)
+    allowance = scope["state"].get(rate_limit_headers.STATE)
+    if allowance is not None:
+        headers += rate_limit_headers.headers(allowance.standings)
+    return headers
+
+
+def _draining() -> ShuttingDown:
+    return ShuttingDown("The server is shutting down; send the request again.", retry_after=1.0)

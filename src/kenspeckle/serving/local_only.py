@@ -1,0 +1,54 @@
+"""Refuses requests to an open server that come from elsewhere than this machine."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kenspeckle.errors import Forbidden, KenspeckleError
+from kenspeckle.serving import problems
+from kenspeckle.serving.envelope import REFUSED
+from kenspeckle.usecases.access.keys import Access
+from kenspeckle.usecases.access.open_server import _is_near, foreign
+
+_FAR = "Without a key this service answers its own machine only."
+
+
+_OWN_KEY = "With a key (`kenspeckle keys create NAME`) this is allowed."
+
+
+class LocalOnly:
+    """ASGI middleware around every edge: an open server answers programs and pages of this machine, nothing else.
+
+    A page of another site could otherwise use the visitor's browser to reach the server: by a request across sites,
+    or by a name of its own that it points to 127.0.0.1 (DNS rebinding). Does nothing once a key exists.
+    Belongs inside the middleware that hands out request ids.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and await self._open():
+            peer = scope.get("client")
+            reason = None if _is_near(peer[0] if peer else None) else _FAR
+            reason = reason or foreign(scope["headers"], scope.get("scheme", "http"), scope["method"])
+            if reason is not None:
+                await _refuse(scope, receive, send, reason)
+                return
+        await self._app(scope, receive, send)
+
+    async def _open(self) -> bool:
+        if self._access.open_is_known:
+            return self._access.open
+        try:
+            return await run_in_threadpool(lambda: self._access.open)
+        except KenspeckleError:
+            return True  # The catalog does not answer: look closely, and let the request meet the error itself.
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+    error = Forbidden(f"{reason} {_OWN_KEY}")
+    scope.setdefault("state", {})[REFUSED] = error.code
+    await problems.unseen(error, scope)(scope, receive, send)

@@ -1,0 +1,90 @@
+"""Numbers for Prometheus: requests, latency by route and by stage, faces, the gate and its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from kenspeckle.usecases.recognition.admission import Gate
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """One registry for one application. Give `observe` to the use cases, and the gate to `watch`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._requests = Counter(
+            "kenspeckle_requests",
+            "Requests answered; 499 stands for a client that left.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "kenspeckle_request_seconds",
+            "Time from the request's head to the last byte of its answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "kenspeckle_stage_seconds",
+            "Time that a stage of recognition took.",
+            ("stage",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge("kenspeckle_requests_in_flight", "Requests under way.", registry=self.registry)
+        self.faces_indexed = Counter("kenspeckle_faces_indexed", "Faces stored.", registry=self.registry)
+        self._webhooks = Counter(
+            "kenspeckle_webhook_attempts",
+            "Attempts to deliver a message to a webhook; those that are not delivered are tried again or failed.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.faces_searched = Counter("kenspeckle_faces_searched", "Faces searched for.", registry=self.registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request. `route` is the template, so that no name of a client becomes a label."""
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Record a stage: decode, detect, embed, search or store. Called from any thread."""
+        self._stages.labels(stage).observe(seconds)
+
+    def webhook(self, outcome: str) -> None:
+        """Count an attempt: delivered, pending (it is tried again) or failed. Called from any thread."""
+        self._webhooks.labels(outcome).inc()
+
+    def watch(self, gate: Gate) -> None:
+        """Show the state of the gate whenever the numbers are read."""
+        self.registry.register(_GateCollector(gate))
+
+    def text(self) -> bytes:
+        """All numbers in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _GateCollector(Collector):
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def collect(self) -> Iterator[Metric]:
+        gate = self._gate
+        admitted, running = gate.admitted, gate.running
+        yield GaugeMetricFamily("kenspeckle_photographs_admitted", "Photographs held by requests.", admitted)
+        yield GaugeMetricFamily("kenspeckle_photographs_running", "Photographs at the engine.", running)
+        yield GaugeMetricFamily("kenspeckle_queue_depth", "Photographs not at the engine.", max(0, admitted - running))
+        yield GaugeMetricFamily("kenspeckle_workers", "Photographs that the engine takes at once.", gate.workers)
+        yield GaugeMetricFamily("kenspeckle_queue_limit", "Photographs that may wait.", gate.queue)
+        yield CounterMetricFamily("kenspeckle_gate_refusals", "Photographs refused for want of room.", gate.refused)

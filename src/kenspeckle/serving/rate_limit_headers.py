@@ -1,0 +1,37 @@
+"""Limits of keys, and how clients are told: fields RateLimit-Policy and RateLimit of the IETF's HTTPAPI group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from kenspeckle.domain import Principal
+
+if TYPE_CHECKING:
+    from kenspeckle.usecases.access.rate_limits import Limits, Standing
+
+STATE = "allowance"
+"""Where a request's `Allowance` lies in its state, for whoever writes the answer's head."""
+
+
+def spend(limits: Limits | None, request: Request, principal: Principal) -> None:
+    """Count the request against its key's plan. Raises RateLimited."""
+    if limits is None or principal.key is None:
+        return
+    allowance = limits.spend(principal.key)
+    if allowance is not None:
+        request.scope["state"][STATE] = allowance
+        if allowance.refusal is not None:
+            raise allowance.refusal
+
+
+def headers(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
+    """Both fields (draft-ietf-httpapi-ratelimit-headers-11), a policy for each limit.
+
+    The policy `rate` is a token bucket: `q` is what it holds, `w` the seconds in which it fills up, `r` what is in it,
+    `t` the seconds until it is full, or until there is one again."""
+    policy = ", ".join(f'"{one.name}";q={one.allowed};w={one.window}' for one in standings)
+    now = ", ".join(f'"{one.name}";r={one.left};t={one.resets}' for one in standings)
+    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())]

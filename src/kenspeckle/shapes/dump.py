@@ -1,0 +1,265 @@
+"""Domain objects as the JSON that clients of Rekognition know: its member names, its nesting, nothing else.
+
+Pure functions for every edge; a member that has no value is absent, as Rekognition leaves it out. Numbers are those of
+`kenspeckle.domain`: ratios, percentages, degrees, epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from kenspeckle.domain import (
+    Associated,
+    Box,
+    Collection,
+    Comparison,
+    Deleted,
+    Erased,
+    Face,
+    FaceDetail,
+    FaceMatch,
+    FaceRecord,
+    FaceSearch,
+    ImageSearch,
+    Indexed,
+    Receipt,
+    UnindexedFace,
+    UnsuccessfulFace,
+    User,
+    UserMatch,
+    UserSearch,
+    display_name,
+)
+
+Json: TypeAlias = dict[str, Any]
+
+
+def bounding_box(box: Box) -> Json:
+    return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
+
+
+def face_detail(detail: FaceDetail) -> Json:
+    """FaceDetail with the DEFAULT attributes; also what Rekognition calls ComparedFace."""
+    return {
+        "BoundingBox": bounding_box(detail.box),
+        "Confidence": detail.confidence,
+        "Landmarks": [{"Type": one.kind, "X": one.x, "Y": one.y} for one in detail.landmarks],
+        "Pose": {"Roll": detail.pose.roll, "Yaw": detail.pose.yaw, "Pitch": detail.pose.pitch},
+        "Quality": {"Brightness": detail.quality.brightness, "Sharpness": detail.quality.sharpness},
+    }
+
+
+def face(one: Face) -> Json:
+    answer: Json = {
+        "FaceId": one.face_id,
+        "BoundingBox": bounding_box(one.box),
+        "ImageId": one.image_id,
+        "Confidence": one.confidence,
+        "IndexFacesModelVersion": one.index_model,
+    }
+    if one.external_image_id is not None:
+        answer["ExternalImageId"] = one.external_image_id
+    if one.user_id is not None:
+        answer["UserId"] = one.user_id
+    return answer
+
+
+def face_record(record: FaceRecord) -> Json:
+    return {"Face": face(record.face), "FaceDetail": face_detail(record.detail)}
+
+
+def unindexed_face(one: UnindexedFace) -> Json:
+    return {"Reasons": [str(reason) for reason in one.reasons], "FaceDetail": face_detail(one.detail)}
+
+
+def unsearched_face(one: UnindexedFace) -> Json:
+    """UnsearchedFace; its member really is called FaceDetails."""
+    return {"FaceDetails": face_detail(one.detail), "Reasons": [str(reason) for reason in one.reasons]}
+
+
+def index_faces(answer: Indexed) -> Json:
+    """IndexFacesResponse."""
+    return {
+        "FaceRecords": [face_record(record) for record in answer.records],
+        "UnindexedFaces": [unindexed_face(one) for one in answer.unindexed],
+        "FaceModelVersion": answer.model,
+    }
+
+
+def face_matches(matches: Iterable[FaceMatch]) -> list[Json]:
+    return [{"Similarity": one.similarity, "Face": face(one.face)} for one in matches]
+
+
+def search_faces_by_image(search: FaceSearch, model: str) -> Json:
+    """SearchFacesByImageResponse of one searched face."""
+    return {
+        "SearchedFaceBoundingBox": bounding_box(search.detail.box),
+        "SearchedFaceConfidence": search.detail.confidence,
+        "FaceMatches": face_matches(search.matches),
+        "FaceModelVersion": model,
+    }
+
+
+def largest_search(answer: ImageSearch) -> Json:
+    """SearchFacesByImageResponse of the largest face of the photograph."""
+    return search_faces_by_image(answer.searches[0], answer.model)
+
+
+def search_faces(face_id: str, matches: Iterable[FaceMatch], model: str) -> Json:
+    """SearchFacesResponse."""
+    return {"SearchedFaceId": face_id, "FaceMatches": face_matches(matches), "FaceModelVersion": model}
+
+
+def detect_faces(details: Iterable[FaceDetail]) -> Json:
+    """DetectFacesResponse."""
+    return {"FaceDetails": [face_detail(detail) for detail in details]}
+
+
+def compare_faces(answer: Comparison) -> Json:
+    """CompareFacesResponse."""
+    return {
+        "SourceImageFace": {
+            "BoundingBox": bounding_box(answer.source.box),
+            "Confidence": answer.source.confidence,
+        },
+        "FaceMatches": [
+            {"Similarity": similarity, "Face": face_detail(detail)} for detail, similarity in answer.matches
+        ],
+        "UnmatchedFaces": [face_detail(detail) for detail in answer.unmatched],
+    }
+
+
+def list_faces(faces: Iterable[Face], cursor: str | None, model: str) -> Json:
+    """ListFacesResponse."""
+    answer: Json = {"Faces": [face(one) for one in faces], "FaceModelVersion": model}
+    if cursor is not None:
+        answer["NextToken"] = cursor
+    return answer
+
+
+def delete_faces(answer: Deleted) -> Json:
+    """DeleteFacesResponse."""
+    return {
+        "DeletedFaces": list(answer.deleted),
+        "UnsuccessfulFaceDeletions": _unsuccessful(answer.unsuccessful),
+    }
+
+
+def receipt(one: Receipt) -> Json:
+    """A receipt of erasure, as `kenspeckle receipts verify` takes it."""
+    return {"receipt": dict(one.content), "public_key": one.public_key, "signature": one.signature}
+
+
+def erased(answer: Erased) -> Json:
+    """What was erased, in the shape of DeleteFacesResponse with the receipt."""
+    return with_receipt({"DeletedFaces": list(answer.face_ids), "UnsuccessfulFaceDeletions": []}, answer.receipt)
+
+
+def with_receipt(shape: Json, one: Receipt | None) -> Json:
+    """An answer with its receipt, where there is one."""
+    return shape if one is None else {**shape, "Receipt": receipt(one)}
+
+
+def collection(one: Collection, arn: str, model: str) -> Json:
+    """DescribeCollectionResponse, with the name, tags, pack and revision that Rekognition's lacks."""
+    return {
+        "CollectionId": one.collection_id,
+        "CollectionARN": arn,
+        "FaceCount": one.face_count,
+        "UserCount": one.user_count,
+        "FaceModelVersion": model,
+        "CreationTimestamp": one.created_at,
+        "Pack": one.pack,
+        "Revision": one.revision,
+        "Tags": dict(one.tags),
+        "RetentionDays": one.retention_days,
+    }
+
+
+def user_description(one: User) -> Json:
+    """A user with what ListUsers leaves out."""
+    return {**user(one), "FaceCount": one.face_count, "CreationTimestamp": one.created_at}
+
+
+def user(one: User) -> Json:
+    """User as ListUsers names it, and MatchedUser."""
+    return {"UserId": one.user_id, "UserStatus": one.status}
+
+
+def list_users(users: Iterable[User], cursor: str | None) -> Json:
+    """ListUsersResponse."""
+    answer: Json = {"Users": [user(one) for one in users]}
+    if cursor is not None:
+        answer["NextToken"] = cursor
+    return answer
+
+
+def user_matches(matches: Iterable[UserMatch]) -> list[Json]:
+    return [{"Similarity": one.similarity, "User": user(one.user)} for one in matches]
+
+
+def search_users(
+    matches: Iterable[UserMatch], model: str, *, face_id: str | None = None, user_id: str | None = None
+) -> Json:
+    """SearchUsersResponse, of a search by a stored face or by a user."""
+    answer: Json = {"UserMatches": user_matches(matches), "FaceModelVersion": model}
+    if face_id is not None:
+        answer["SearchedFace"] = {"FaceId": face_id}
+    if user_id is not None:
+        answer["SearchedUser"] = {"UserId": user_id}
+    return answer
+
+
+def search_users_by_image(answer: UserSearch) -> Json:
+    """SearchUsersByImageResponse."""
+    shape: Json = {
+        "UserMatches": user_matches(answer.matches),
+        "FaceModelVersion": answer.model,
+        "UnsearchedFaces": [unsearched_face(one) for one in answer.unsearched],
+    }
+    if answer.detail is not None:
+        shape["SearchedFace"] = {"FaceDetail": face_detail(answer.detail)}
+    return shape
+
+
+def associate_faces(answer: Associated) -> Json:
+    """AssociateFacesResponse."""
+    return {
+        "AssociatedFaces": [{"FaceId": face_id} for face_id in answer.associated],
+        "UnsuccessfulFaceAssociations": _unsuccessful(answer.unsuccessful),
+        "UserStatus": answer.status,
+    }
+
+
+def disassociate_faces(answer: Associated) -> Json:
+    """DisassociateFacesResponse."""
+    return {
+        "DisassociatedFaces": [{"FaceId": face_id} for face_id in answer.associated],
+        "UnsuccessfulFaceDisassociations": _unsuccessful(answer.unsuccessful),
+        "UserStatus": answer.status,
+    }
+
+
+def _unsuccessful(ones: Sequence[UnsuccessfulFace]) -> list[Json]:
+    answer: list[Json] = []
+    for one in ones:
+        shape: Json = {"FaceId": one.face_id, "Reasons": list(one.reasons)}
+        if one.user_id is not None:
+            shape["UserId"] = one.user_id
+        if one.confidence is not None:
+            shape["Confidence"] = one.confidence
+        answer.append(shape)
+    return answer
+
+
+def searched(answer: ImageSearch, every: bool) -> dict[str, Any]:
+    """The answer of a search as `/v1/search` gives it."""
+    used = answer.searches if every else answer.searches[:1]
+    best_first = sorted((match for one in used for match in one.matches), key=lambda match: -match.similarity)
+    names = [display_name(one.face.external_image_id) for one in best_first if one.face.external_image_id]
+    shape: dict[str, Any] = {"faces": largest_search(answer), "matchedFaces": list(dict.fromkeys(names))}
+    if every:
+        shape["searches"] = [search_faces_by_image(one, answer.model) for one in answer.searches]
+        shape["unsearched"] = [unsearched_face(one) for one in answer.unsearched]
+    return shape

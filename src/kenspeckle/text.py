@@ -1,0 +1,13 @@
+"""Text for people: counts in words, and what is safe on a terminal."""
+
+from __future__ import annotations
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 face`, `1,234 faces`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Text that is safe on a terminal: control characters and undecodable bytes of file names are escaped."""
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)

@@ -1,0 +1,1 @@
+"""Access: keys, authentication, authorization, plans and rate limits."""

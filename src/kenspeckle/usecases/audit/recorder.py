@@ -1,0 +1,189 @@
+"""Records accesses: a row is on disk when `record` returns, and requests at the same time share one commit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from kenspeckle.domain.audit import AuditEntry, AuditHead, AuditRow, chained, is_sealed, sealed
+from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
+from kenspeckle.ports import Trail
+from kenspeckle.usecases.audit import actor as actor_
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+"""Rows of one commit."""
+
+MOST_LATE = 10_000
+"""Rows that are kept in memory while they can't be written, where the operator allows that."""
+
+_NO_RECORD = "The audit trail can't be written, and nothing is answered without its record."
+
+BEGUN = "AuditBegun"
+SEAL_BROKEN = "AuditSealBroken"
+CUT_BACK = "AuditCutBack"
+LOST = "AuditLost"
+TRIMMED = "AuditTrimmed"
+ALARMS = frozenset({SEAL_BROKEN, CUT_BACK, LOST})
+"""Rows that say that something was done to the trail, or that it has a gap."""
+
+
+class _Ticket:
+    """An entry that waits for its commit."""
+
+    __slots__ = ("done", "entry", "error", "row")
+
+    def __init__(self, entry: AuditEntry) -> None:
+        self.entry = entry
+        self.row: AuditRow | None = None
+        self.error: KenspeckleError | None = None
+        self.done = False
+
+
+class Recorder:
+    """Writes the audit trail of one process; others may write at the same time.
+
+    `key` seals (`audit.PURPOSE`). With `required`, what can't be recorded fails; without, rows wait in memory for a
+    disk that takes them."""
+
+    def __init__(
+        self, trail: Trail, key: bytes, *, required: bool = True, now: Callable[[], float] = time.time
+    ) -> None:
+        self.trail = trail
+        self.key = key
+        self._required = required
+        self.now = now
+        self._waiting: deque[_Ticket] = deque()
+        self._late: deque[AuditEntry] = deque()
+        self._lost = 0
+        self._turn = threading.Lock()
+        self._last: AuditHead | None = None
+
+    def begin(self) -> None:
+        """Make the first row of a trail that has none."""
+        if not self.trail.audit_head().begun:
+            with self._turn:
+                self._commit([])
+
+    def entry(
+        self,
+        operation: str,
+        collection_id: str | None = None,
+        *,
+        outcome: str = "ok",
+        face_ids: Sequence[str] = (),
+        face_count: int | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> AuditEntry:
+        """An entry of now, by whom the context says."""
+        actor = actor_.current()
+        return AuditEntry(
+            at=self.now(),
+            operation=operation,
+            outcome=outcome,
+            who=actor.key,
+            name=actor.name,
+            request_id=actor.request_id,
+            address=actor.address,
+            collection_id=collection_id,
+            face_ids=face_ids,
+            face_count=len(face_ids) if face_count is None else face_count,
+            facts=facts or {},
+        )
+
+    def record(self, entry: AuditEntry) -> AuditRow | None:
+        """Returns the row, which is on disk; None where it waits in memory. Raises StorageFull, StorageUnavailable.
+
+        Whoever comes first commits, at once and in its own thread; who comes meanwhile waits for that commit and then
+        finds that another has committed its row with all the others, or does so itself. An idle service needs no
+        switch of threads, a busy one few commits."""
+        ticket = _Ticket(entry)
+        self._waiting.append(ticket)
+        while not ticket.done:
+            with self._turn:
+                if not ticket.done:
+                    self._commit([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.row
+
+    def close(self) -> None:
+        """Try once more to write what waits in memory."""
+        with self._turn:
+            if self._late or self._lost:
+                self._commit([])
+            if self._late:
+                log.error("%d rows of the audit trail could not be written and are lost", len(self._late))
+
+    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+        made: list[AuditRow] = []
+        late = list(self._late)
+        head = self._last
+
+        def link(present: AuditHead) -> tuple[Sequence[AuditRow], AuditHead]:
+            nonlocal head
+            entries = [*self._alarms(present), *late, *(one.entry for one in tickets)]
+            made.clear()
+            head = present
+            for entry in entries:
+                row = chained(entry, head, self.key)
+                made.append(row)
+                head = AuditHead(row.number, row.hash, head.floor, head.floor_hash)
+            head = sealed(head, self.key)
+            return made, head
+
+        try:
+            self.trail.append_audit(link)
+        except KenspeckleError as error:
+            self._failed(tickets, error)
+        except BaseException:
+            self._failed(tickets, StorageUnavailable("The audit trail can't be written; the server's log says why."))
+            raise
+        else:
+            self._last, self._lost = head, 0
+            self._late.clear()
+            for ticket, row in zip(tickets, made[len(made) - len(tickets) :], strict=True):
+                ticket.row = row
+        finally:
+            for ticket in tickets:
+                ticket.done = True
+
+    def _failed(self, tickets: Sequence[_Ticket], error: KenspeckleError) -> None:
+        log.error("the audit trail can't be written: %s", error.message)
+        if not self._required:
+            self._late.extend(one.entry for one in tickets)
+            while len(self._late) > MOST_LATE:
+                self._late.popleft()
+                self._lost += 1
+            return
+        for ticket in tickets:
+            if isinstance(error, StorageFull):
+                ticket.error = StorageFull(f"{_NO_RECORD} The disk is full: make room and ask again.")
+            else:
+                ticket.error = StorageUnavailable(f"{_NO_RECORD} {error.message}", retry_after=error.retry_after)
+
+    def _alarms(self, present: AuditHead) -> list[AuditEntry]:
+        """What was done to the trail since this process wrote last, so that the trail itself says so for good."""
+        found = []
+        last = self._last
+        facts: dict[str, object] = {"number": present.number, "hash": present.hash.hex()}
+        if not present.begun and present.number == 0 and last is None:
+            return [self._noted(BEGUN)]
+        if (last is None or present != last) and not is_sealed(present, self.key):
+            log.error("the end of the audit trail was changed, or sealed under another master key")
+            found.append(self._noted(SEAL_BROKEN, facts))
+        if last is not None and (
+            present.number < last.number or (present.number == last.number and present.hash != last.hash)
+        ):
+            log.error("the audit trail was cut back or changed: it had row %d", last.number)
+            found.append(self._noted(CUT_BACK, facts | {"had": last.number, "had_hash": last.hash.hex()}))
+        if self._lost:
+            found.append(self._noted(LOST, {"rows": self._lost}))
+        return found
+
+    def _noted(self, operation: str, facts: Mapping[str, object] | None = None) -> AuditEntry:
+        return AuditEntry(self.now(), operation, "ok", actor_.SERVICE, facts=facts or {})

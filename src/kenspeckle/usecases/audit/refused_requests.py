@@ -1,0 +1,106 @@
+"""Refused requests in the audit trail, few rows however many there are: a flood must not fill the disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kenspeckle.domain.audit import AuditEntry
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases.audit.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+SECONDS = 1.0
+"""Refusals of one kind in so long are one row with a count."""
+
+FLOOD_SECONDS = 60.0
+"""The same once there were more kinds than `MOST_KINDS`."""
+
+MOST_KINDS = 10
+"""Rows of one span; whatever else is refused in it is one more. So a flood writes 16,000 rows a day at most."""
+
+REFUSED = "RequestRefused"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What makes two refusals alike."""
+
+    route: str
+    code: str
+    who: str
+    address: str
+
+
+class Refusals:
+    """Takes refusals from any thread, the event loop's too, and never waits. Its thread starts with the first one."""
+
+    def __init__(self, recorder: Recorder, now: Callable[[], float] = time.time) -> None:
+        self._recorder = recorder
+        self._now = now
+        self._lock = threading.Lock()
+        self._counts: dict[_Kind, tuple[AuditEntry, int]] = {}
+        self._others = 0
+        self._some = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note(self, route: str, code: str, *, key_id: str, name: str, request_id: str, address: str) -> None:
+        """A request was refused. Only the first of each kind is kept, the others are counted."""
+        kind = _Kind(route, code, key_id, address)
+        with self._lock:
+            if self._closing.is_set():
+                return
+            known = self._counts.get(kind)
+            if known is not None:
+                self._counts[kind] = (known[0], known[1] + 1)
+            elif len(self._counts) < MOST_KINDS:
+                entry = AuditEntry(
+                    self._now(), REFUSED, code, key_id, name, request_id, address, facts={"route": route}
+                )
+                self._counts[kind] = (entry, 1)
+            else:
+                self._others += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="refusals")
+                self._thread.start()
+        self._some.set()
+
+    def close(self) -> None:
+        """Write what was counted and end the thread."""
+        with self._lock:
+            self._closing.set()
+            thread = self._thread
+        self._some.set()
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        span = SECONDS
+        while not self._closing.is_set():
+            self._some.wait()
+            self._closing.wait(span)
+            self._some.clear()
+            span = FLOOD_SECONDS if self._write() else SECONDS
+        self._write()
+
+    def _write(self) -> bool:
+        """Whether there were more kinds than have a row of their own."""
+        with self._lock:
+            counts, others = self._counts, self._others
+            self._counts, self._others = {}, 0
+        entries = [replace(entry, facts={**entry.facts, "count": count}) for entry, count in counts.values()]
+        if others:
+            facts = {"route": "others", "count": others}
+            entries.append(AuditEntry(self._now(), REFUSED, "others", "nobody", facts=facts))
+        try:
+            for entry in entries:
+                self._recorder.record(entry)
+        except KenspeckleError as error:
+            # They were refused all the same; the trail says so again once there is room.
+            log.error("%d refused requests are not in the audit trail: %s", len(entries), error.message)
+        return others > 0

@@ -1,0 +1,1 @@
+"""Backup, restore, and encryption of a data folder in place."""

@@ -1,0 +1,1 @@
+"""Recognition: collections, enrolment, search, users, erasure."""

@@ -1,0 +1,217 @@
+"""Enrolment: a photograph's faces into a collection; and what is stored: faces, photographs, thumbnails."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace, validation
+from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
+from kenspeckle.ports import NewFace, Photo, Staged
+from kenspeckle.usecases.recognition.collections import remove_images
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.quality_bars import screen
+
+log = logging.getLogger(__name__)
+
+
+class Enrolment:
+    """The storing half of `ports.Recognizer`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._stagers = ThreadPoolExecutor(parts.gate.workers, thread_name_prefix="stage")
+
+    def close(self) -> None:
+        """Wait for photographs that are being written."""
+        self._stagers.shutdown()
+
+    def index_faces(
+        self,
+        collection_id: str,
+        image: bytes,
+        external_image_id: str | None = None,
+        *,
+        key: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        max_faces: int | None = None,
+        quality: QualityFilter | None = None,
+    ) -> Indexed:
+        """Store every face that passes the bar, at most `max_faces`. A photograph without one stores nothing.
+
+        The same photograph under the same identity again writes nothing and returns the faces it has; but where the
+        store has lost or damaged it, it is put back.
+        Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
+        """
+        parts = self.parts
+        if external_image_id is not None:
+            validation.external_image_id(external_image_id)
+        kept_metadata = validation.metadata(metadata or {})
+        most = validation.count(max_faces or parts.settings.max_faces, validation.MAX_MATCHES, "max_faces")
+        parts.bound_collection(validation.collection_id(collection_id))
+        photo = parts.engine.open(image)
+        digest = hashlib.sha256(image).hexdigest()
+        model = parts.engine.pack.version
+        known = parts.catalog.find_indexed(collection_id, digest, external_image_id)
+        if known is not None and known[1]:
+            self._mend(known[0], image)
+            return Indexed(known[0].image_id, known[1], (), model, created=False)
+
+        # The disk works while the cores do; the bytes move into their place only after the commit.
+        stage = parts.photographs.stage
+        writing = self._stagers.submit(stage, collection_id, digest, image) if parts.settings.keep_images else None
+        try:
+            faces, unindexed = self._analyse(photo, quality or parts.settings.quality_filter, most)
+            stored_as, staged = writing.result() if writing else (None, None)
+        except BaseException:
+            _discard(writing)
+            raise
+        image_id = str(uuid.uuid4())
+        record = Image(
+            image_id=image_id,
+            collection_id=collection_id,
+            # Not its digest, which tells whoever reads the database and has the photograph that it is stored.
+            key=key or external_image_id or image_id,
+            digest=digest,
+            media_type=photo.media_type,
+            size=len(image),
+            width=photo.width,
+            height=photo.height,
+            created_at=parts.now(),
+            kept=staged is not None,
+            metadata=kept_metadata,
+        )
+        if not faces:
+            _discard(writing)
+            return Indexed(record.image_id, (), unindexed, model, created=True)
+        return self._store(record, external_image_id, faces, unindexed, staged, stored_as)
+
+    def _mend(self, known: Image, data: bytes) -> None:
+        """Put back a photograph that the store should have: whoever sends it again has its bytes."""
+        parts = self.parts
+        if not known.kept or self._is_stored(known):
+            return
+        name = parts.photographs.name(known.collection_id, known.digest)
+        with parts.digests.hold([name]):
+            # Unless its publication was under way, or it was deleted meanwhile.
+            if not self._is_stored(known) and parts.catalog.digests([name]):
+                log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
+                parts.photographs.stage(known.collection_id, known.digest, data)[1].publish()
+
+    def _is_stored(self, image: Image) -> bool:
+        try:
+            self.parts.photographs.get(image.collection_id, image.digest)
+        except (ImageNotFound, StorageUnavailable):
+            return False
+        return True
+
+    def _analyse(
+        self, photo: Photo, quality: QualityFilter, most: int
+    ) -> tuple[list[NewFace], tuple[UnindexedFace, ...]]:
+        parts = self.parts
+        with parts.gate.turn():
+            with parts.timed("detect"):
+                kept, unindexed = screen(parts.engine.detect(photo), quality, min(most, validation.MAX_FACES_AN_IMAGE))
+            with parts.timed("embed"):
+                templates = parts.engine.embed(photo, kept)
+            thumbnails = [
+                None if parts.settings.keep_images else parts.engine.thumbnail(photo, detail.box) for detail in kept
+            ]
+        faces = [
+            NewFace(str(uuid.uuid4()), detail, template, thumbnail)
+            for detail, template, thumbnail in zip(kept, templates, thumbnails, strict=True)
+        ]
+        return faces, tuple(unindexed)
+
+    def _store(
+        self,
+        record: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        unindexed: tuple[UnindexedFace, ...],
+        staged: Staged | None,
+        stored_as: str | None,
+    ) -> Indexed:
+        parts = self.parts
+        try:
+            with parts.timed("store"), parts.digests.hold([stored_as] if stored_as else []):
+                letters = parts.announcer.indexed(record, external_image_id, faces)
+                stored, records, created = parts.catalog.add_faces(
+                    record, external_image_id, faces, parts.engine.pack.version, letters, stored_as=stored_as
+                )
+                if staged is not None:
+                    _publish(staged)
+        except KenspeckleError:
+            if staged is not None:
+                staged.discard()
+            raise
+        if letters:
+            parts.announcer.nudge()
+        return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
+
+    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+        """Raises CollectionNotFound, FaceNotFound."""
+        return self.parts.catalog.face(validation.collection_id(collection_id), validation.face_id(face_id))[0]
+
+    def list_faces(
+        self,
+        collection_id: str,
+        limit: int = 100,
+        cursor: str | None = None,
+        *,
+        user_id: str | None = None,
+        face_ids: Sequence[str] | None = None,
+        external_image_id: str | None = None,
+    ) -> Page[Face]:
+        """Faces in the order they were stored, filtered. Raises CollectionNotFound, UserNotFound, InvalidCursor."""
+        return self.parts.catalog.faces(
+            validation.collection_id(collection_id),
+            validation.count(limit, validation.MAX_PAGE, "limit"),
+            cursor,
+            user_id=user_id,
+            face_ids=validation.face_ids(face_ids) if face_ids else None,
+            external_image_id=external_image_id,
+        )
+
+    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+        """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
+        ids = validation.face_ids(face_ids)
+        tell = self.parts.announcer.deleted(validation.collection_id(collection_id))
+        deleted, digests = self.parts.catalog.delete_faces(collection_id, ids, tell)
+        remove_images(self.parts, digests)
+        complete = self.parts.scrubber.scrub(self.parts.catalog) if deleted.deleted else True
+        return replace(deleted, images=digests, complete=complete)
+
+    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
+        """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
+        record = self.parts.catalog.image(validation.collection_id(collection_id), key)
+        return record, self.parts.photographs.get(collection_id, record.digest)
+
+    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
+        """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
+        parts = self.parts
+        kept = parts.catalog.thumbnail(validation.collection_id(collection_id), validation.face_id(face_id))
+        if kept is not None:
+            return kept
+        record, _ = parts.catalog.face(collection_id, face_id)
+        digest = parts.catalog.image_of(collection_id, record.face.image_id).digest
+        photo = parts.engine.open(parts.photographs.get(collection_id, digest))
+        with parts.gate.turn():
+            return parts.engine.thumbnail(photo, record.detail.box)
+
+
+def _publish(staged: Staged) -> None:
+    """The faces are stored and the photograph is on disk: failing now would be a lie. The next start moves it."""
+    try:
+        staged.publish()
+    except KenspeckleError:
+        log.exception("a photograph could not be moved into its place; the next start will do it")
+
+
+def _discard(writing: Future[tuple[str, Staged]] | None) -> None:
+    if writing is not None and writing.exception() is None:
+        writing.result()[1].discard()

@@ -1,0 +1,129 @@
+"""Erasure: everything of an image, an identity, a user or a collection, and of faces that are too old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kenspeckle.domain import Collection, Erased, Erasure, validation
+from kenspeckle.errors import ImageNotFound, InvalidValue
+from kenspeckle.usecases.recognition.collections import erase_collection, remove_images
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.users import combined
+
+DAY = 86_400.0
+BATCH = 4096
+"""Faces of one transaction."""
+
+AGE_BATCH = 100
+"""Faces that age takes at once: others need not wait, and a row of the audit trail names them all."""
+
+LISTED = 10_000
+"""Faces and images that an answer names; it counts all."""
+
+WORKED_OFF = 500
+
+
+class Erasing:
+    """The erasing part of `ports.Recognizer`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+        """As `ports.Recognizer.erase`. An identity without faces is fine; raises ImageNotFound, UserNotFound,
+        CollectionNotFound, InvalidValue."""
+        validation.collection_id(collection_id)
+        catalog = self.parts.catalog
+        if what is Erasure.COLLECTION:
+            return self._collection(collection_id)
+        if what is Erasure.USER:
+            return self._erase(collection_id, None, validation.user_id(name))
+        if what is Erasure.IDENTITY:
+            identity = validation.external_image_id(name)
+            return self._erase(
+                collection_id,
+                lambda: [
+                    face.face_id for face in catalog.faces(collection_id, BATCH, None, external_image_id=identity).items
+                ],
+            )
+        if what is Erasure.IMAGE:
+            erased = self._erase(collection_id, lambda: catalog.faces_of_key(collection_id, name, BATCH))
+            if not erased.face_count:
+                raise ImageNotFound(f"No photograph is stored under the key '{name[:255]}'.", field="key")
+            return erased
+        if what is Erasure.AGE:
+            before = self.parts.now() - validation.retention_days(int(name)) * DAY
+            return self._erase(collection_id, lambda: catalog.aged(collection_id, before, AGE_BATCH), once=True)
+        raise InvalidValue("Faces are deleted by delete_faces.", field="what")
+
+    def retain(self, collection_id: str, days: int | None) -> Collection:
+        """Raises CollectionNotFound, InvalidValue."""
+        validation.collection_id(collection_id)
+        self.parts.catalog.set_retention(collection_id, None if days is None else validation.retention_days(days))
+        return self.parts.catalog.collection(collection_id)
+
+    def work_off(self) -> None:
+        """Remove photographs whose last face went and whose bytes a crash has left."""
+        while some := self.parts.catalog.removals(WORKED_OFF):
+            remove_images(self.parts, some)
+
+    def _erase(
+        self,
+        collection_id: str,
+        some: Callable[[], Sequence[str]] | None,
+        user_id: str | None = None,
+        *,
+        once: bool = False,
+    ) -> Erased:
+        """Erase what `some` names until it names nothing more (or `once`), or a user with its faces."""
+        faces: list[str] = []
+        users: dict[str, None] = {}
+        images: list[str] = []
+        while True:
+            ids = some() if some is not None else ()
+            if user_id is None and not ids:
+                break
+            tell = self.parts.announcer.deleted(collection_id)
+            gone = self.parts.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
+            remove_images(self.parts, gone.digests)
+            faces += gone.face_ids
+            images += gone.digests
+            users |= dict.fromkeys(gone.users)
+            if once or user_id is not None:
+                break
+        complete = self.parts.scrubber.scrub(self.parts.catalog) if faces or users else True
+        return _erased(faces, images, users, complete)
+
+    def _collection(self, collection_id: str) -> Erased:
+        parts = self.parts
+        counted = parts.catalog.collection(collection_id)
+        faces: list[str] = []
+        cursor: str | None = None
+        while len(faces) < LISTED:
+            page = parts.catalog.faces(collection_id, BATCH, cursor)
+            faces += [face.face_id for face in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        images, complete = erase_collection(parts, collection_id)
+        erased = _erased(faces, images, (), complete)
+        return Erased(
+            erased.face_ids,
+            erased.images,
+            complete=complete,
+            face_count=max(counted.face_count, len(faces)),
+            image_count=len(images),
+        )
+
+
+def _erased(
+    faces: Sequence[str], images: Sequence[str], users: Sequence[str] | dict[str, None], complete: bool
+) -> Erased:
+    return Erased(
+        tuple(faces[:LISTED]),
+        tuple(images[:LISTED]),
+        tuple(users),
+        complete,
+        face_count=len(faces),
+        image_count=len(images),
+    )

@@ -1,0 +1,101 @@
+"""Housekeeping of a running service: faces that are too old, rows of the audit trail too, and what could not wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Protocol
+
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Catalog
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.audit import actor, verification
+from kenspeckle.usecases.audit.recognizer import Audited
+from kenspeckle.usecases.recognition.retention import Retention
+from kenspeckle.usecases.recognition.scrubber import Scrubber
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 3600.0
+PENDING_SECONDS = 5.0
+"""How soon it is tried again to have the database's side files forget what was deleted."""
+
+
+class Kept(Protocol):
+    """What is looked after besides faces; `usecases.parts.Parts` is one."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def scrubber(self) -> Scrubber: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+class Housekeeping:
+    """One thread, from `start` to `close`. `now` is the clock, `ticks` one that is never set."""
+
+    def __init__(
+        self,
+        recognizer: Audited,
+        parts: Kept,
+        work_off: Callable[[], None],
+        *,
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._recognizer = recognizer
+        self._parts = parts
+        self._work_off = work_off
+        self._now = now
+        self._ticks = ticks
+        self._retention = Retention(recognizer, now=now, ticks=ticks)
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin with a round at once."""
+        self._thread = threading.Thread(target=self._run, name="housekeeping")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the batch at hand and end the thread."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def round(self) -> None:
+        """Everything once, in the name of the service; the caller's own name in the audit trail stays as it is."""
+        copy_context().run(self._round)
+
+    def _round(self) -> None:
+        actor.acting(actor.Who(actor.SERVICE))
+        recorder = self._recognizer.recorder
+        for work in (
+            self._work_off,
+            lambda: self._retention.round(self._closing.is_set),
+            lambda: self._parts.catalog.scrub(thorough=True),
+            lambda: verification.trim(recorder, self._parts.settings.audit_days, self._now()),
+            # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
+            lambda: log.info("audit trail", extra={"anchor": verification.anchor_of(recorder.trail.audit_head())}),
+        ):
+            try:
+                work()
+            except KenspeckleError as error:
+                log.error("housekeeping: %s", error.message)
+
+    def _run(self) -> None:
+        due = self._ticks()
+        while not self._closing.is_set():
+            if self._ticks() >= due:
+                due = self._ticks() + EVERY_SECONDS
+                try:
+                    self.round()
+                except Exception:
+                    log.exception("housekeeping failed; it tries again in an hour")
+            if self._parts.scrubber.pending:
+                self._parts.scrubber.scrub(self._parts.catalog)
+            self._closing.wait(min(PENDING_SECONDS, max(0.0, due - self._ticks())))

@@ -1,0 +1,64 @@
+"""The embedded recognizer: all use cases as one `ports.Recognizer`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases.recognition.collections import Collections
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.enrolment import Enrolment
+from kenspeckle.usecases.recognition.erasure import Erasing
+from kenspeckle.usecases.recognition.search import Recognition
+from kenspeckle.usecases.recognition.users import Users
+
+log = logging.getLogger(__name__)
+
+
+class LocalRecognizer(Collections, Enrolment, Recognition, Users, Erasing):
+    """Implements `ports.Recognizer` over engine, index, catalog and images."""
+
+    def __init__(self, parts: Parts) -> None:
+        Collections.__init__(self, parts)
+        Enrolment.__init__(self, parts)
+
+    def start(self) -> None:
+        """Mend what a crash left half done; make sure the default collection is there."""
+        self.parts.images.recover(self.parts.catalog.digests)
+        try:
+            self.work_off()
+        except KenspeckleError as error:
+            # A service starts where nothing can be written, too; housekeeping tries again.
+            log.error("photographs that were to be removed are still there: %s", error.message)
+        self.ensure_default_collection()
+
+    def info(self) -> Mapping[str, object]:
+        """Configuration and counts, JSON-ready; never a secret."""
+        settings, pack = self.parts.settings, self.parts.engine.pack
+        return {
+            "recognizer": "local",
+            "pack": {
+                "name": pack.name,
+                "version": pack.version,
+                "contract": pack.contract,
+                "dimension": pack.dimension,
+                "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
+            },
+            "collection": settings.collection,
+            "face_match_threshold": settings.face_match_threshold,
+            "max_faces": settings.max_faces,
+            "quality_filter": settings.quality_filter.value,
+            "keep_images": settings.keep_images,
+            "limits": {
+                "max_image_bytes": settings.max_image_bytes,
+                "max_image_pixels": settings.max_image_pixels,
+                "workers": settings.workers,
+                "queue": settings.queue,
+            },
+            "counts": dict(self.parts.catalog.counts()),
+        }
+
+    def ready(self) -> None:
+        """Raises StorageUnavailable where the catalog does not answer."""
+        self.parts.catalog.revision(self.parts.settings.collection)

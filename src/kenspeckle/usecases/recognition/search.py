@@ -1,0 +1,154 @@
+"""Recognition: who is in a photograph (1:N), whether two photographs show one person (1:1), which faces there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kenspeckle.domain import (
+    Comparison,
+    FaceDetail,
+    FaceMatch,
+    FaceSearch,
+    ImageSearch,
+    QualityFilter,
+    Reason,
+    UnindexedFace,
+    Vector,
+    validation,
+)
+from kenspeckle.errors import NoFace
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.quality_bars import screen
+
+
+class Recognition:
+    """The searching half of `ports.Recognizer`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def detect_faces(self, image: bytes) -> tuple[FaceDetail, ...]:
+        """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
+        photo = self.parts.engine.open(image)
+        with self.parts.gate.turn(), self.parts.timed("detect"):
+            return self.parts.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
+
+    def search_faces(
+        self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
+    ) -> tuple[FaceMatch, ...]:
+        """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
+        least, most = self._bounds(threshold, max_faces)
+        self.parts.bound_collection(validation.collection_id(collection_id))
+        _, template = self.parts.catalog.face(collection_id, validation.face_id(face_id))
+        matches = self._matches(collection_id, template, least, most + 1)
+        return tuple(match for match in matches if match.face.face_id != face_id)[:most]
+
+    def search_image(
+        self,
+        collection_id: str,
+        image: bytes,
+        *,
+        threshold: float | None = None,
+        max_faces: int | None = None,
+        quality: QualityFilter = QualityFilter.NONE,
+        every_face: bool = False,
+    ) -> ImageSearch:
+        """Stored faces like the photograph's largest, or, with `every_face`, like each of them.
+
+        Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded.
+        """
+        least, most = self._bounds(threshold, max_faces)
+        self.parts.bound_collection(validation.collection_id(collection_id))
+        details, templates, unsearched = probe(self.parts, image, quality, every_face)
+        searches = tuple(
+            FaceSearch(detail, self._matches(collection_id, template, least, most))
+            for detail, template in zip(details, templates, strict=True)
+        )
+        self.parts.announcer.matched(collection_id, searches)
+        return ImageSearch(searches, unsearched, self.parts.engine.pack.version)
+
+    def compare_faces(
+        self,
+        source: bytes,
+        target: bytes,
+        *,
+        threshold: float | None = None,
+        quality: QualityFilter = QualityFilter.NONE,
+    ) -> Comparison:
+        """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
+        least, _ = self._bounds(threshold, None)
+        engine = self.parts.engine
+        target_photo = engine.open(target)
+        details, templates, _ = probe(self.parts, source, quality, every_face=False)
+        with self.parts.gate.turn():
+            with self.parts.timed("detect"):
+                seen = engine.detect(target_photo)
+                faces, _ = screen(seen, quality, validation.MAX_FACES_AN_IMAGE)
+            if not seen:
+                raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
+            with self.parts.timed("embed"):
+                others = engine.embed(target_photo, faces)
+        calibration = engine.pack.calibration
+        scored = [
+            (face, calibration.similarity(float(np.linalg.norm(templates[0] - other))))
+            for face, other in zip(faces, others, strict=True)
+        ]
+        scored.sort(key=lambda pair: -pair[1])
+        return Comparison(
+            source=details[0],
+            matches=tuple(pair for pair in scored if pair[1] >= least),
+            unmatched=tuple(face for face, similarity in scored if similarity < least),
+        )
+
+    def _bounds(self, threshold: float | None, max_faces: int | None) -> tuple[float, int]:
+        settings = self.parts.settings
+        least = settings.face_match_threshold if threshold is None else threshold
+        most = settings.max_faces if max_faces is None else max_faces
+        return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")
+
+    def _matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[FaceMatch, ...]:
+        calibration = self.parts.engine.pack.calibration
+        with self.parts.timed("search"):
+            found = self.parts.index.search(collection_id, "face", template, most, calibration.distance(least))
+        return tuple(
+            FaceMatch(stored.face, calibration.similarity(distance)) for stored, distance in found if stored.face
+        )
+
+
+def probe(
+    parts: Parts, image: bytes, quality: QualityFilter, every_face: bool
+) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
+    """As `look`, but raises NoFace where no face passes the bar."""
+    # Without a bar the largest face is the probe whatever the others are, and a faster pass finds it.
+    alone = not every_face and quality is QualityFilter.NONE
+    searched, templates, unsearched = look(parts, image, quality, every_face=every_face, largest_only=alone)
+    if searched:
+        return searched, templates, unsearched
+    if not unsearched:
+        raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
+    reasons = sorted({reason.value for face in unsearched for reason in face.reasons})
+    raise NoFace(
+        f"No face in the image passes the quality bar ({', '.join(reasons)}). Send a better one or lower the bar.",
+        field="image",
+    )
+
+
+def look(
+    parts: Parts, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
+) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
+    """Faces of a search photograph and their templates, largest first; and the faces not searched, with reasons.
+
+    Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
+    Raises the errors of `Engine.open` and `Engine.detect`."""
+    photo = parts.engine.open(image)
+    with parts.gate.turn():
+        with parts.timed("detect"):
+            details = parts.engine.detect(photo, largest_only=largest_only)
+            kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
+        searched = kept if every_face else kept[:1]
+        with parts.timed("embed"):
+            templates = parts.engine.embed(photo, searched) if searched else []
+    others = tuple(UnindexedFace(detail, (Reason.FACE_NOT_LARGEST,)) for detail in kept[len(searched) :])
+    return searched, templates, tuple(refused) + others

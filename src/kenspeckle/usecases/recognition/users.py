@@ -1,0 +1,255 @@
+"""Users: several faces of one person under one id, with one template that stands for them all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from kenspeckle.domain import (
+    Associated,
+    Page,
+    QualityFilter,
+    UnsuccessfulFace,
+    User,
+    UserMatch,
+    UserSearch,
+    Vector,
+    validation,
+)
+from kenspeckle.errors import TEMPLATES_DIFFER, FaceNotFound, IdempotencyMismatch, InvalidValue, StorageUnavailable
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.search import look
+
+FACE_NOT_FOUND = "FACE_NOT_FOUND"
+OTHER_USER = "ASSOCIATED_TO_A_DIFFERENT_USER"
+LOW_CONFIDENCE = "LOW_MATCH_CONFIDENCE"
+MAX_USERS = 500
+
+
+class Users:
+    """The user half of `ports.Recognizer`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
+        """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
+        user = User(validation.user_id(user_id), validation.collection_id(collection_id), "CREATED", self.parts.now())
+        self._once("CreateUser", token, [collection_id, user_id], lambda: self.parts.catalog.create_user(user))
+
+    def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
+        """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
+        validation.collection_id(collection_id)
+        self._once(
+            "DeleteUser",
+            token,
+            [collection_id, user_id],
+            lambda: self.parts.catalog.delete_user(collection_id, validation.user_id(user_id)),
+        )
+        self.parts.scrubber.scrub(self.parts.catalog)
+
+    def get_user(self, collection_id: str, user_id: str) -> User:
+        """Raises CollectionNotFound, UserNotFound."""
+        return self.parts.catalog.user(validation.collection_id(collection_id), validation.user_id(user_id))[0]
+
+    def list_users(self, collection_id: str, limit: int = 100, cursor: str | None = None) -> Page[User]:
+        """Raises CollectionNotFound, InvalidCursor."""
+        most = validation.count(limit, MAX_USERS, "limit")
+        return self.parts.catalog.users(validation.collection_id(collection_id), most, cursor)
+
+    def associate_faces(
+        self,
+        collection_id: str,
+        user_id: str,
+        face_ids: Sequence[str],
+        *,
+        threshold: float = 75.0,
+        token: str | None = None,
+    ) -> Associated:
+        """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
+
+        Faces that are the user's already are left out of the answer, as at Amazon. Raises CollectionNotFound,
+        UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
+        ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
+        least = validation.threshold(threshold, "user_match_threshold")
+
+        def associate() -> Associated:
+            self.parts.bound_collection(validation.collection_id(collection_id))
+            user, _ = self.parts.catalog.user(collection_id, validation.user_id(user_id))
+            members = dict(self.parts.catalog.user_templates(collection_id, user_id))
+            known = set(members)
+            refused = [
+                refusal for face_id in ids if (refusal := self._refusal(user, face_id, members, least)) is not None
+            ]
+            new = [face_id for face_id in members if face_id not in known]
+            if new:
+                template = combined(list(members.values()))
+                self.parts.catalog.link_faces(
+                    collection_id, user_id, new, template, validation.MAX_FACES_A_USER, among=list(known)
+                )
+            return Associated(tuple(new), tuple(refused), _status(members))
+
+        answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
+        return _associated(answer)
+
+    def _refusal(self, user: User, face_id: str, members: dict[str, Vector], least: float) -> UnsuccessfulFace | None:
+        """Adds the face to `members`, or says why it can't be the user's."""
+        if face_id in members:
+            return None
+        try:
+            record, template = self.parts.catalog.face(user.collection_id, face_id)
+        except FaceNotFound:
+            return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
+        if record.face.user_id not in (None, user.user_id):
+            return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=record.face.user_id)
+        if members:
+            together = combined(list(members.values()))
+            if together.shape != template.shape:
+                raise StorageUnavailable(TEMPLATES_DIFFER)
+            distance = float(np.linalg.norm(template - together))
+            similarity = self.parts.engine.pack.calibration.similarity(distance)
+            if similarity < least:
+                return UnsuccessfulFace(face_id, (LOW_CONFIDENCE,), confidence=similarity)
+        members[face_id] = template
+        return None
+
+    def disassociate_faces(
+        self, collection_id: str, user_id: str, face_ids: Sequence[str], *, token: str | None = None
+    ) -> Associated:
+        """Take faces from the user; they stay in the collection. Faces that are nobody's are left out of the answer.
+
+        Raises CollectionNotFound, UserNotFound, Conflict."""
+        ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
+
+        def disassociate() -> Associated:
+            self.parts.catalog.user(validation.collection_id(collection_id), validation.user_id(user_id))
+            members = dict(self.parts.catalog.user_templates(collection_id, user_id))
+            gone = [face_id for face_id in ids if face_id in members]
+            rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
+            if gone:
+                template = combined(list(rest.values())) if rest else None
+                self.parts.catalog.unlink_faces(collection_id, user_id, gone, template, among=list(members))
+            strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
+            return Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
+
+        return _associated(self._once("DisassociateFaces", token, [collection_id, user_id, sorted(ids)], disassociate))
+
+    def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulFace | None:
+        """Why a face that is not this user's can't be taken from it; None where it is nobody's."""
+        try:
+            owner = self.parts.catalog.face(collection_id, face_id)[0].face.user_id
+        except FaceNotFound:
+            return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
+        return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
+
+    def search_users(
+        self,
+        collection_id: str,
+        *,
+        user_id: str | None = None,
+        face_id: str | None = None,
+        threshold: float | None = None,
+        max_users: int | None = None,
+    ) -> tuple[UserMatch, ...]:
+        """Users like a stored user (who is not among them) or a stored face. Exactly one of the two ids.
+
+        Raises CollectionNotFound, UserNotFound, FaceNotFound, InvalidValue."""
+        if (user_id is None) == (face_id is None):
+            raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
+        least, most = self._user_bounds(threshold, max_users)
+        self.parts.bound_collection(validation.collection_id(collection_id))
+        if face_id is not None:
+            template: Vector | None = self.parts.catalog.face(collection_id, validation.face_id(face_id))[1]
+        else:
+            template = self.parts.catalog.user(collection_id, validation.user_id(user_id or ""))[1]
+        if template is None:
+            return ()
+        matches = self._user_matches(collection_id, template, least, most + 1)
+        return tuple(match for match in matches if match.user.user_id != user_id)[:most]
+
+    def search_users_by_image(
+        self,
+        collection_id: str,
+        image: bytes,
+        *,
+        threshold: float | None = None,
+        max_users: int | None = None,
+        quality: QualityFilter = QualityFilter.NONE,
+    ) -> UserSearch:
+        """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
+        least, most = self._user_bounds(threshold, max_users)
+        self.parts.bound_collection(validation.collection_id(collection_id))
+        model = self.parts.engine.pack.version
+        details, templates, unsearched = look(self.parts, image, quality, every_face=False, largest_only=False)
+        if not details:
+            return UserSearch(None, (), unsearched, model)
+        return UserSearch(details[0], self._user_matches(collection_id, templates[0], least, most), unsearched, model)
+
+    def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
+        settings = self.parts.settings
+        least = settings.face_match_threshold if threshold is None else threshold
+        most = min(settings.max_faces, MAX_USERS) if max_users is None else max_users
+        return validation.threshold(least, "user_match_threshold"), validation.count(most, MAX_USERS, "max_users")
+
+    def _user_matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
+        calibration = self.parts.engine.pack.calibration
+        with self.parts.timed("search"):
+            found = self.parts.index.search(collection_id, "user", template, most, calibration.distance(least))
+        return tuple(
+            UserMatch(stored.user, calibration.similarity(distance)) for stored, distance in found if stored.user
+        )
+
+    def _once(self, operation: str, token: str | None, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
+        """Do it, or return the answer that the same token was given before, as JSON-ready data. Of two requests with
+        a token at once one waits for the other's answer."""
+        if token is None:
+            return _plain(act())
+        with self.parts.tokens.hold([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
+            return self._first(operation, token, parameters, act)
+
+    def _first(self, operation: str, token: str, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
+        fingerprint = hashlib.sha256(orjson.dumps(parameters)).hexdigest()
+        now = self.parts.now()
+        earlier = self.parts.catalog.recall(operation, token, now)
+        if earlier is not None:
+            if earlier[0] != fingerprint:
+                raise IdempotencyMismatch(
+                    "A request with this token was made with other parameters; use a new token.", field="token"
+                )
+            return orjson.loads(earlier[1])
+        answer = _plain(act())
+        self.parts.catalog.remember(operation, token, fingerprint, orjson.dumps(answer).decode(), now)
+        return answer
+
+
+def combined(templates: Sequence[Vector]) -> Vector:
+    """One template for several of a person, shape (dimension,): their mean, at their mean length.
+
+    The plain mean is shorter than its members and so nearer to everyone; at their length, distances to strangers stay
+    what the calibration was measured on. Raises StorageUnavailable where they differ in length."""
+    if len({template.shape for template in templates}) > 1:
+        raise StorageUnavailable(TEMPLATES_DIFFER)
+    mean = np.mean(np.stack(templates), axis=0)
+    length = float(np.mean([np.linalg.norm(template) for template in templates]))
+    norm = float(np.linalg.norm(mean))
+    return np.asarray(mean * (length / norm) if norm > 0 else mean, dtype=np.float32)
+
+
+def _status(members: object) -> str:
+    return "ACTIVE" if members else "CREATED"
+
+
+def _plain(answer: object) -> Any:
+    return orjson.loads(orjson.dumps(answer))
+
+
+def _associated(answer: dict[str, Any]) -> Associated:
+    refused = tuple(
+        UnsuccessfulFace(one["face_id"], tuple(one["reasons"]), one["user_id"], one["confidence"])
+        for one in answer["unsuccessful"]
+    )
+    return Associated(tuple(answer["associated"]), refused, answer["status"])

@@ -1,0 +1,306 @@
+"""Import: an export, or templates that another program made, into a collection. Doing it again adds nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from kenspeckle.domain import (
+    Box,
+    Collection,
+    FaceDetail,
+    FaceRecord,
+    Image,
+    PackInfo,
+    Pose,
+    Quality,
+    User,
+    Vector,
+    validation,
+)
+from kenspeckle.errors import (
+    CollectionNotFound,
+    Conflict,
+    FaceNotFound,
+    InvalidValue,
+    KenspeckleError,
+    PackMismatch,
+    UnsupportedImage,
+)
+from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, Photo, Staged
+from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.usecases.recognition.originals import Photographs
+from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.transfer import export_format
+from kenspeckle.usecases.transfer.reader import ExportFile
+
+log = logging.getLogger(__name__)
+
+NO_PHOTOGRAPH: Final = "application/octet-stream"
+"""Media type of the image of a face that came as a template alone."""
+
+_ENCODING: Final = b"kenspeckle: an encoding without a photograph\0"
+_NOWHERE: Final = FaceDetail(Box(0.0, 0.0, 0.0, 0.0), 100.0, (), Pose(0.0, 0.0, 0.0), Quality(0.0, 0.0))
+"""What is known of a face of which there is only the template: that somebody took it for one."""
+
+_SAME_BOX: Final = 0.01
+"""Faces of one photograph whose boxes differ by less, in parts of its size, are one face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where faces go. `pack` is that of new collections; `open_photo` judges a photograph by its header; `begun` is
+    told the collection before anything is stored in it."""
+
+    catalog: Catalog
+    images: Images
+    pack: PackInfo
+    open_photo: Callable[[bytes], Photo]
+    keep_images: bool
+    begun: Callable[[str], None]
+    now: Callable[[], float] = time.time
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did. `present` were there already; `without_photograph` came with none, or with one that can't be
+    used; `unlinked` are faces that belong to another user here, or that their user has no room for."""
+
+    collection: str
+    faces: int = 0
+    present: int = 0
+    without_photograph: int = 0
+    users: int = 0
+    unlinked: int = 0
+
+
+@dataclass(slots=True)
+class _Users:
+    """Users of the export, and the faces that are to be theirs."""
+
+    created: dict[str, float] = field(default_factory=dict)
+    faces: dict[str, list[str]] = field(default_factory=dict)
+
+
+def import_export(target: Target, source: ExportFile, collection_id: str | None, told: Told) -> Imported:
+    """Every face, photograph and user of an export. Raises InvalidValue for a bad export (before anything is written),
+    PackMismatch, Conflict, StorageFull, StorageUnavailable."""
+    header = source.verify(lambda done, total: told("verify", done, total))
+    name = validation.collection_id(collection_id or header.collection)
+    _collection(target, name, header)
+    done, users, read = Imported(name), _Users(), 0
+    for group in _photographs(source, name, header.dimension, users):
+        _store(target, source, group, users, done)
+        read += len(group)
+        told("faces", read, header.faces)
+    for number, user_id in enumerate(dict.fromkeys([*users.created, *users.faces]), 1):
+        _user(target, name, user_id, users, done)
+        told("users", number, header.users)
+    return done
+
+
+def import_encodings(
+    target: Target, collection_id: str, encodings: Sequence[tuple[str, Vector]], told: Told
+) -> Imported:
+    """Templates (identity, (dimension,) float32) that come without photographs: each is a face whose image is its own
+    numbers' digest, not kept. Raises InvalidValue naming the first that is no template, StorageFull."""
+    dimension = target.pack.dimension
+    for number, (identity, template) in enumerate(encodings, 1):
+        validation.external_image_id(identity)
+        if template.shape != (dimension,) or not np.isfinite(template).all() or not template.any():
+            raise InvalidValue(f"Encoding {number}, of {identity}, is not {dimension} finite numbers.")
+    _collection(target, collection_id, None)
+    done = Imported(collection_id)
+    for number, (identity, template) in enumerate(encodings, 1):
+        raw = np.ascontiguousarray(template, "<f4").tobytes()
+        image = Image(
+            image_id=str(uuid.uuid4()),
+            collection_id=collection_id,
+            key=identity,
+            digest=hashlib.sha256(_ENCODING + raw).hexdigest(),
+            media_type=NO_PHOTOGRAPH,
+            size=len(raw),
+            width=0,
+            height=0,
+            created_at=target.now(),
+            kept=False,
+        )
+        face = NewFace(str(uuid.uuid4()), _NOWHERE, template)
+        known = target.catalog.find_indexed(collection_id, image.digest, identity)
+        if known is None and target.catalog.add_faces(image, identity, [face], target.pack.version)[2]:
+            done.faces += 1
+            done.without_photograph += 1
+        else:
+            done.present += 1
+        told("faces", number, len(encodings))
+    return done
+
+
+def _collection(target: Target, name: str, header: export_format.Header | None) -> None:
+    """See that the collection is there and its templates are comparable with those that come. Raises PackMismatch."""
+    try:
+        found = target.catalog.collection(name)
+        pack, contract = found.pack, found.contract
+    except CollectionNotFound:
+        found, pack, contract = None, target.pack.name, target.pack.contract
+    came = (target.pack.name, target.pack.contract) if header is None else (header.pack, header.contract)
+    if came[1] != contract:
+        raise PackMismatch(
+            f"What is to be imported holds templates of the pack '{came[0]}' (contract {came[1][:12]}), not comparable "
+            f"with those of '{pack}' (contract {contract[:12]}) in collection '{name}'. Import into a collection of "
+            "that pack, or index the photographs anew.",
+            field="collection",
+        )
+    if header is not None and contract == target.pack.contract and header.dimension != target.pack.dimension:
+        raise InvalidValue(
+            f"The export says that its templates have {header.dimension} components; those of its pack have "
+            f"{target.pack.dimension}."
+        )
+    target.begun(name)
+    if found is None:
+        tags, days = (header.tags, header.retention_days) if header else ({}, None)
+        target.catalog.create_collection(Collection(name, pack, contract, target.now(), tags=tags, retention_days=days))
+
+
+def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -> Iterator[list[DumpedFace]]:
+    """Faces of one photograph at a time; users are noted on the way."""
+    group: list[DumpedFace] = []
+    for number, line in source.entries():
+        if line["kind"] == "user":
+            one = export_format.user(line, number)
+            users.created[one.user_id] = one.created_at
+            continue
+        face = export_format.face(line, number, name, dimension)
+        if group and export_format.photograph_of(group[0]) != export_format.photograph_of(face):
+            yield group
+            group = []
+        group.append(face)
+    if group:
+        yield group
+
+
+def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], users: _Users, done: Imported) -> None:
+    first = group[0]
+    identity, name = first.record.face.external_image_id, first.image.collection_id
+    known = target.catalog.find_indexed(name, first.image.digest, identity)
+    if known is None or not known[1]:
+        image, photograph = _image(target, source, first.image)
+        name_there, staged = photograph or (None, None)
+        faces = [
+            NewFace(
+                one.record.face.face_id, one.record.detail, one.template, None if staged else _thumbnail(target, one)
+            )
+            for one in group
+        ]
+        try:
+            _, records, created = target.catalog.add_faces(
+                image, identity, faces, first.record.face.index_model, stored_as=name_there
+            )
+        except KenspeckleError as error:
+            if staged is not None:
+                staged.discard()
+            if isinstance(error, Conflict):
+                raise Conflict(
+                    f"Face {first.record.face.face_id} is in '{name}' already, with another photograph or name."
+                ) from error
+            raise
+        if staged is not None:
+            _publish(staged)
+        known = (image, records)
+        if created:
+            done.faces += len(group)
+            done.without_photograph += 0 if staged else len(group)
+        else:
+            done.present += len(group)
+    else:
+        done.present += len(group)
+    for one in group:
+        if one.record.face.user_id is not None:
+            here = _same(known[1], one.record)
+            users.faces.setdefault(one.record.face.user_id, []).append(here)
+
+
+def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tuple[str, Staged] | None]:
+    """The image with what its bytes say of themselves, and its name, staged; not kept where no bytes can be used."""
+    data = source.photograph(image.digest) if image.kept and target.keep_images else None
+    photo = _opened(target, data) if data is not None else None
+    if data is None or photo is None:
+        return replace(image, kept=False), None
+    facts = replace(
+        image, kept=True, size=len(data), media_type=photo.media_type, width=photo.width, height=photo.height
+    )
+    photographs = Photographs(target.images, target.catalog)
+    return facts, photographs.stage(image.collection_id, image.digest, data)
+
+
+def _thumbnail(target: Target, face: DumpedFace) -> bytes | None:
+    if face.thumbnail is None:
+        return None
+    photo = _opened(target, face.thumbnail)
+    return face.thumbnail if photo is not None and photo.media_type == "image/jpeg" else None
+
+
+def _opened(target: Target, data: bytes) -> Photo | None:
+    try:
+        return target.open_photo(data)
+    except KenspeckleError as error:
+        if not isinstance(error, UnsupportedImage):
+            log.warning("an imported photograph is left out: %s", error.message)
+        return None
+
+
+def _publish(staged: Staged) -> None:
+    # The faces are stored and the photograph is on disk; what can't be moved now, the next start moves.
+    try:
+        staged.publish()
+    except KenspeckleError:
+        log.exception("a photograph could not be moved into its place; the next start will do it")
+
+
+def _same(here: Iterable[FaceRecord], wanted: FaceRecord) -> str:
+    """The id under which a face of the export is stored here: its own, or that of the face with the same box, where
+    the photograph was indexed here by itself."""
+    stored = list(here)
+    if any(one.face.face_id == wanted.face.face_id for one in stored):
+        return wanted.face.face_id
+
+    def apart(one: FaceRecord) -> float:
+        mine, other = one.face.box, wanted.face.box
+        pairs = ((mine.left, other.left), (mine.top, other.top), (mine.width, other.width), (mine.height, other.height))
+        return max(abs(a - b) for a, b in pairs)
+
+    nearest = min(stored, key=apart, default=None)
+    return nearest.face.face_id if nearest is not None and apart(nearest) < _SAME_BOX else wanted.face.face_id
+
+
+def _user(target: Target, name: str, user_id: str, users: _Users, done: Imported) -> None:
+    created_at = users.created.get(user_id, target.now())
+    try:
+        target.catalog.create_user(User(user_id, name, "CREATED", created_at))
+        done.users += 1
+    except Conflict:
+        pass  # it is there
+    members = dict(target.catalog.user_templates(name, user_id))
+    new: dict[str, Vector] = {}
+    for face_id in users.faces.get(user_id, ()):
+        if face_id in members:
+            continue
+        try:
+            record, template = target.catalog.face(name, face_id)
+        except FaceNotFound:
+            done.unlinked += 1
+            continue
+        if record.face.user_id is None and len(members) + len(new) < validation.MAX_FACES_A_USER:
+            new[face_id] = template
+        else:
+            done.unlinked += 1
+    if new:
+        together = combined([*members.values(), *new.values()])
+        target.catalog.link_faces(name, user_id, list(new), together, validation.MAX_FACES_A_USER, among=list(members))

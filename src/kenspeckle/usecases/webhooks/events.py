@@ -1,0 +1,135 @@
+"""What endpoints are told: letters made of what was indexed, matched and deleted. Never pixels, never templates."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, Letter, Webhook, display_name
+from kenspeckle.ports import NewFace, Tell, Webhooks
+from kenspeckle.usecases.audit import actor
+
+TRUST_SECONDS = 0.5
+"""So long it is believed which endpoints there are."""
+
+MOST_FACES = 100
+"""Faces that one message names; there is a count of all. Of deletions, several messages name all."""
+
+
+class Announcer:
+    """Makes letters for whoever wants them. Without a `store` nobody does."""
+
+    def __init__(
+        self,
+        store: Webhooks | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._ticks = ticks
+        self._known: tuple[Webhook, ...] = ()
+        self._until = 0.0
+        self.nudge: Callable[[], None] = lambda: None
+        """Called once letters are on disk, for a courier of this process."""
+
+    def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[Letter]:
+        """For `Catalog.add_faces`."""
+        if not (listeners := self._listeners(Event.INDEXED, image.collection_id)):
+            return []
+        named = [one.face_id for one in faces[:MOST_FACES]]
+        data = {
+            "external_image_id": identity,
+            "name": display_name(identity) if identity else None,
+            "image_id": image.image_id,
+            "face_count": len(faces),
+            "face_ids": named,
+        }
+        return self._letters(listeners, Event.INDEXED, image.collection_id, data, named)
+
+    def matched(self, collection_id: str, searches: Sequence[FaceSearch]) -> None:
+        """Put letters for a search by photograph that found somebody into the outbox."""
+        if not (listeners := self._listeners(Event.MATCHED, collection_id)) or self._store is None:
+            return
+        found = [(number, one) for number, search in enumerate(searches) for one in search.matches]
+        if not found:
+            return
+        found.sort(key=lambda pair: -pair[1].similarity)
+        best = found[:MOST_FACES]
+        matches = [_match(number, one) for number, one in best]
+        data = {"searched_faces": len(searches), "match_count": len(found), "matches": matches}
+        named = [one.face.face_id for _, one in best]
+        self._store.post(self._letters(listeners, Event.MATCHED, collection_id, data, named))
+        self.nudge()
+
+    def deleted(self, collection_id: str) -> Tell | None:
+        """For what deletes faces of the collection; None where nobody wants to know."""
+        if not (listeners := self._listeners(Event.DELETED, collection_id)):
+            return None
+
+        def tell(face_ids: Sequence[str]) -> list[Letter]:
+            return [
+                letter
+                for start in range(0, len(face_ids), MOST_FACES)
+                for letter in self._deleted(listeners, collection_id, face_ids[start : start + MOST_FACES])
+            ]
+
+        return tell
+
+    def collection_deleted(self, collection_id: str) -> list[Letter]:
+        """For `Catalog.delete_collection`."""
+        listeners = self._listeners(Event.DELETED, collection_id)
+        return self._deleted(listeners, collection_id, None) if listeners else []
+
+    def test(self, webhook: Webhook) -> Letter:
+        """A letter that says nothing, to see whether one arrives."""
+        data = {"description": "A message to see whether messages arrive. Nothing has happened."}
+        return self._letters([webhook], Event.TEST, "", data, ())[0]
+
+    def _deleted(
+        self, listeners: Sequence[Webhook], collection_id: str, face_ids: Sequence[str] | None
+    ) -> list[Letter]:
+        data = {"whole_collection": face_ids is None, "face_ids": list(face_ids or ())}
+        # Whom these letters tell of is gone already; they go when they have arrived.
+        return self._letters(listeners, Event.DELETED, collection_id, data, ())
+
+    def _listeners(self, event: Event, collection_id: str) -> list[Webhook]:
+        if self._store is None:
+            return []
+        if (ticks := self._ticks()) >= self._until:
+            self._known, self._until = self._store.webhooks(), ticks + TRUST_SECONDS
+        return [one for one in self._known if one.wants(event, collection_id)]
+
+    def _letters(
+        self,
+        listeners: Sequence[Webhook],
+        event: Event,
+        collection_id: str,
+        data: dict[str, Any],
+        face_ids: Sequence[str],
+    ) -> list[Letter]:
+        now = self._now()
+        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        about = {"collection": collection_id or None, "request_id": actor.current().request_id or None}
+        body = {"type": event.value, "timestamp": moment, "data": {**about, **data}}
+        payload, message_id = orjson.dumps(body).decode(), f"msg_{secrets.token_urlsafe(16)}"
+        return [
+            Letter(one.webhook_id, message_id, event, collection_id, payload, tuple(face_ids), now) for one in listeners
+        ]
+
+
+def _match(number: int, match: FaceMatch) -> dict[str, Any]:
+    face = match.face
+    return {
+        "face_id": face.face_id,
+        "external_image_id": face.external_image_id,
+        "name": display_name(face.external_image_id) if face.external_image_id else None,
+        "similarity": round(float(match.similarity), 2),
+        "searched_face": number,
+    }

@@ -1,0 +1,57 @@
+"""Looks names up within a deadline, which the system's own look-up can't be told."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import threading
+from contextlib import suppress
+from typing import TypeAlias
+
+from kenspeckle.webhook_transport.allowlist import Address
+
+_Answer: TypeAlias = "asyncio.Future[tuple[Address, ...]]"
+
+
+class Names:
+    """One for each event loop. `seconds` are the longest wait for one look-up.
+
+    A name server that is away holds a thread for as long as the system likes. So each look-up has a thread that nobody
+    has to wait for, neither the loop when it ends nor the process; and as one name has one at a time, there are never
+    more than names."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._under_way: dict[tuple[str, int], _Answer] = {}
+
+    async def addresses(self, host: str, port: int) -> tuple[Address, ...]:
+        """All addresses of the name, each once; none where it leads nowhere. Raises TimeoutError."""
+        answer = self._under_way.get((host, port)) or self._ask(host, port)
+        async with asyncio.timeout(self._seconds):
+            return await asyncio.shield(answer)
+
+    def _ask(self, host: str, port: int) -> _Answer:
+        loop = asyncio.get_running_loop()
+        answer: _Answer = loop.create_future()
+
+        def told(found: tuple[Address, ...]) -> None:
+            del self._under_way[host, port]
+            answer.set_result(found)
+
+        def ask() -> None:
+            found = _found(host, port)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(told, found)
+
+        threading.Thread(target=ask, name="webhook-name", daemon=True).start()
+        self._under_way[host, port] = answer
+        return answer
+
+
+def _found(host: str, port: int) -> tuple[Address, ...]:
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found))
+    except (OSError, ValueError):  # a name that can't be encoded is a ValueError
+        return ()

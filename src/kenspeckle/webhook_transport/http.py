@@ -1,0 +1,161 @@
+"""Implements `ports.Carrier` with httpcore: no redirects, proxies or cookies, and only addresses that were checked."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from kenspeckle.domain import Sent
+from kenspeckle.webhook_transport.allowlist import Reach
+from kenspeckle.webhook_transport.dns import Names
+
+MOST_ANSWER = 16 * 1024
+"""Bytes of an answer that are read, so that the connection can be used again; nothing in it matters to us."""
+IDLE_SECONDS = 30.0
+
+ADDRESS_SECONDS = 4.0
+"""Longest wait for one of several addresses of a name."""
+NAME_SHARE = 2 / 3
+"""Of a message's time for looking up the name: a second name server is asked in it, and some is left to send."""
+
+
+class Refused(Exception):
+    """The address may not be reached."""
+
+
+class Carrier:
+    """`seconds` are all that a message may take: name, connection, request and answer."""
+
+    def __init__(self, reach: Reach, seconds: float, software: str) -> None:
+        self._seconds = seconds
+        self._software = software
+        names = Names(NAME_SHARE * seconds)
+        self._pools = {
+            scheme: httpcore.AsyncConnectionPool(
+                ssl_context=httpx.create_ssl_context(trust_env=True) if scheme == "https" else None,
+                max_connections=None,  # who sends bounds that; one that waited for another's would not be independent
+                max_keepalive_connections=20,
+                keepalive_expiry=IDLE_SECONDS,
+                network_backend=_Checked(reach, names, tls=scheme == "https"),
+            )
+            for scheme in ("https", "http")
+        }
+
+    async def carry(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
+        """As `ports.Carrier.carry`."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self._seconds):
+                status, retry_after = await self._post(url, headers, body)
+        except TimeoutError:
+            return self._failed(begun, f"No answer within {self._seconds:g} s.")
+        except Refused as error:
+            return self._failed(begun, f"Not sent: {error}.")
+        except (OSError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            return self._failed(begun, _said(error))
+        seconds = time.monotonic() - begun
+        if 200 <= status < 300:
+            return Sent(status, "", seconds)
+        note = " Redirects are not followed: give the address that it leads to." if 300 <= status < 400 else ""
+        return Sent(status, f"It answered {status}.{note}", seconds, retry_after)
+
+    async def close(self) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, float | None]:
+        sent = {"user-agent": self._software, "content-type": "application/json", **headers}
+        pool = self._pools["https" if url.lower().startswith("https:") else "http"]
+        async with pool.stream("POST", url, headers=list(sent.items()), content=body) as answer:
+            read = 0
+            async for chunk in answer.aiter_stream():
+                read += len(chunk)
+                if read > MOST_ANSWER:
+                    break  # leaving the block closes the connection
+            return answer.status, _retry_after(answer.headers)
+
+    def _failed(self, begun: float, error: str) -> Sent:
+        return Sent(None, error, time.monotonic() - begun)
+
+
+class _Checked(httpcore.AsyncNetworkBackend):
+    """Resolves a name once, checks every address, and connects to one that was checked: a name that leads elsewhere a
+    moment later (DNS rebinding) leads nowhere."""
+
+    def __init__(self, reach: Reach, names: Names, *, tls: bool) -> None:
+        self._reach = reach
+        self._names = names
+        self._tls = tls
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            addresses = await self._names.addresses(host, port)
+        except TimeoutError:
+            raise Refused(f"no name server said in time where '{host[:80]}' leads") from None
+        # One address that may not be reached spoils the name: an honest one has no use for it.
+        for address in addresses:
+            why = self._reach.refusal(host, address, tls=self._tls)
+            if why is not None:
+                raise Refused(why)
+        failure: Exception = Refused(f"the name '{host[:80]}' leads nowhere")
+        for place, address in enumerate(addresses, 1):
+            # One that answers nothing must leave time for the next; the last may use what is left.
+            patience = timeout if place == len(addresses) else ADDRESS_SECONDS
+            try:
+                return await self._inner.connect_tcp(str(address), port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        raise Refused("sockets of this machine are not reached")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
+    """Seconds that the answer asks to wait, of a number or a date."""
+    for name, value in headers:
+        if name.lower() == b"retry-after":
+            text = value.decode("ascii", "replace").strip()
+            if text.isdigit():
+                return float(text[:9])
+            try:
+                return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+            except (ValueError, OverflowError):
+                return None
+    return None
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, in words of ours: what the other side sent stays out of the log."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"Its certificate is not trusted ({cause.verify_message})."
+        if isinstance(cause, ssl.SSLError):
+            return "TLS failed."
+        if isinstance(cause, ConnectionRefusedError):
+            return "Nobody listens there (connection refused)."
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpcore.ConnectError):
+        return "No connection."
+    if isinstance(error, httpcore.ProtocolError):
+        return "Its answer is no HTTP, or it hung up."
+    return "The connection broke."

@@ -1,0 +1,176 @@
+"""The client of the REST API: shapes there and back, and what becomes of bad answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from kenspeckle import errors
+from kenspeckle.client import http as remote_
+from kenspeckle.client import shapes as back
+from kenspeckle.client.errors import CommandFailed, ServerGone
+from kenspeckle.client.http import Remote
+from kenspeckle.domain import (
+    Associated,
+    Box,
+    Comparison,
+    Deleted,
+    Face,
+    FaceDetail,
+    FaceMatch,
+    FaceRecord,
+    FaceSearch,
+    ImageSearch,
+    Indexed,
+    Landmark,
+    Pose,
+    Quality,
+    Reason,
+    UnindexedFace,
+    UnsuccessfulFace,
+    User,
+    UserMatch,
+    UserSearch,
+)
+from kenspeckle.shapes import dump
+from kenspeckle.shapes.dump import searched
+
+DETAIL = FaceDetail(Box(0.1, 0.2, 0.3, 0.4), 98.5, (Landmark("nose", 0.2, 0.4),), Pose(1, -2, 3), Quality(70, 80))
+BARE = FaceDetail(DETAIL.box, DETAIL.confidence, (), Pose(0, 0, 0), Quality(0, 0))
+FACE = Face("f1", "i1", "c", "ada.jpg", DETAIL.box, 98.5, "1", 0.0, "ada")
+LEFT_OUT = UnindexedFace(DETAIL, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
+
+
+def test_every_answer_survives_the_way_over_the_wire() -> None:
+    indexed = Indexed("i1", (FaceRecord(FACE, DETAIL),), (LEFT_OUT,), "1", True)
+    assert back.indexed_of(dump.index_faces(indexed), "c") == indexed
+    search = ImageSearch((FaceSearch(BARE, (FaceMatch(FACE, 91.5),)), FaceSearch(BARE, ())), (LEFT_OUT,), "1")
+    assert back.search_of(searched(search, every=True), "c") == search
+    one = back.search_of(searched(search, every=False), "c")
+    assert one == ImageSearch(search.searches[:1], (), "1")
+    comparison = Comparison(BARE, ((DETAIL, 88.0),), (DETAIL,))
+    assert back.comparison_of(dump.compare_faces(comparison)) == comparison
+    deleted = Deleted(("f1",), (UnsuccessfulFace("f2", ("FACE_NOT_FOUND",)),))
+    assert back.deleted_of(dump.delete_faces(deleted)) == deleted
+    associated = Associated(("f1",), (UnsuccessfulFace("f2", ("LOW_MATCH_CONFIDENCE",), "bob", 12.0),), "ACTIVE")
+    assert back.associated_of(dump.associate_faces(associated)) == associated
+    assert back.associated_of(dump.disassociate_faces(associated)) == associated
+    user = User("ada", "c", "ACTIVE", 0.0)
+    for detail in (DETAIL, None):
+        by_image = UserSearch(detail, (UserMatch(user, 90.0),), (LEFT_OUT,), "1")
+        assert back.user_search_of(dump.search_users_by_image(by_image), "c") == by_image
+
+
+Script = list[tuple[int, dict[str, str], bytes]]
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[str, Script]]:
+    """A server that gives the answers of a script, one a request; and its address."""
+    script: Script = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = script.pop(0)
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", script
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _problem(code: str, detail: str = "Said by the server.") -> bytes:
+    return json.dumps({"code": code, "detail": detail, "field": "x", "request_id": "r-1"}).encode()
+
+
+def test_an_error_of_the_server_is_the_same_error_here(scripted: tuple[str, Script]) -> None:
+    url, script = scripted
+    for kind in (errors.CollectionNotFound, errors.Unauthenticated, errors.PackMismatch, errors.StorageFull):
+        script.append((400, {}, _problem(kind.code)))
+        with Remote(url) as remote, pytest.raises(kind, match="Said by the server"):
+            remote.describe_collection("c")
+
+
+@pytest.mark.parametrize("key", ["ksp_secret\r", "ksp_secret\n", "ksp_секрет", "ksp_secret\x00"])
+def test_a_key_that_can_not_be_sent_is_not_shown(scripted: tuple[str, Script], key: str) -> None:
+    """As a file with the line ends of another system gives it: what refuses the header would print it."""
+    url, _ = scripted
+    with pytest.raises(CommandFailed) as refused, Remote(url, key) as remote:
+        remote.describe_collection("c")
+    assert "line ends" in refused.value.hint
+    assert key[4:8] not in refused.value.message + refused.value.hint
+
+
+def test_a_password_in_the_address_is_not_shown() -> None:
+    with pytest.raises(ServerGone) as gone, Remote("http://ada:secret@127.0.0.1:9/x/") as remote:
+        remote.describe_collection("c")
+    assert "http://127.0.0.1:9/x." in gone.value.message
+
+
+def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
+    url, script = scripted
+    page = json.dumps({"Collections": [], "NextToken": None}).encode()
+    script += [(503, {"retry-after": "0.1"}, _problem("overloaded")), (429, {"retry-after": "0"}, b"")]
+    script += [(503, {"retry-after": "nan"}, b""), (200, {}, page)]
+    with Remote(url) as remote:
+        assert remote.list_collections().items == ()
+    assert script == []
+
+
+def test_patience_ends(scripted: tuple[str, Script], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, script = scripted
+    monkeypatch.setattr(remote_, "ATTEMPTS", 2)
+    script += [(503, {"retry-after": "0"}, _problem("overloaded"))] * 2
+    with Remote(url) as remote, pytest.raises(errors.Overloaded):
+        remote.list_collections()
+
+
+def test_nobody_waits_for_tomorrows_quota(scripted: tuple[str, Script]) -> None:
+    url, script = scripted
+    script += [(429, {"retry-after": "43200"}, _problem("rate_limited"))]
+    with Remote(url) as remote, pytest.raises(errors.RateLimited):
+        remote.list_collections()
+
+
+def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, Script]) -> None:
+    url, script = scripted
+    script += [(502, {}, b"<h1>Bad gateway</h1>"), (200, {}, b"<h1>Hello</h1>"), (500, {}, _problem("internal_error"))]
+    with Remote(url) as remote:
+        with pytest.raises(CommandFailed, match="502"):
+            remote.list_collections()
+        with pytest.raises(CommandFailed, match="no JSON"):
+            remote.list_collections()
+        with pytest.raises(CommandFailed) as failed:
+            remote.list_collections()
+    assert "r-1" in failed.value.hint
+
+
+def test_nobody_there(unused_port: int) -> None:
+    with Remote(f"http://127.0.0.1:{unused_port}") as remote, pytest.raises(ServerGone, match="No server answers"):
+        remote.list_collections()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://", "nonsense"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(CommandFailed, match="no address"):
+        Remote(url)
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_would_be_another_path_is_never_sent(name: str) -> None:
+    with Remote("http://127.0.0.1:9") as remote, pytest.raises(errors.InvalidValue):
+        remote.describe_collection(name)

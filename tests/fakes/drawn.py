@@ -1,0 +1,102 @@
+"""Photographs that are JSON, and an engine that reads them: unit tests of the use cases draw what they need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
+from kenspeckle.errors import UnsupportedImage
+from kenspeckle.ports import Catalog, Photo, Stored
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.recognition.admission import Gate
+from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.local import LocalRecognizer
+from tests.fakes import FakeCatalog, FakeImages
+
+CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
+KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
+
+
+def drawing(*people: float, size: float = 0.4, note: str = "") -> bytes:
+    """A photograph of some people. Those whose numbers are near look alike; each face is smaller than the last."""
+    return json.dumps({"people": people, "size": size, "note": note}).encode()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    people: tuple[float, ...]
+    size: float
+    width: int = 1000
+    height: int = 1000
+    media_type: str = "image/png"
+
+
+class DrawnEngine:
+    """Implements `ports.Engine` over drawings."""
+
+    def __init__(self, contract: str = "drawn") -> None:
+        self.pack = PackInfo("drawn", contract, 2, CALIBRATION, "drawn-1")
+
+    def open(self, data: bytes) -> Photo:
+        try:
+            content = json.loads(data)
+        except ValueError as error:
+            raise UnsupportedImage("This is no drawing.") from error
+        return Drawing(tuple(content["people"]), content["size"])
+
+    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
+        assert isinstance(photo, Drawing)
+        return tuple(_face(person, photo.size * 0.9**place) for place, person in enumerate(photo.people))
+
+    def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
+        return [np.array([face.pose.roll, 1.0], np.float32) for face in faces]
+
+    def thumbnail(self, photo: Photo, box: Box) -> bytes:
+        return f"thumbnail {box.width:.3f}".encode()
+
+
+def _face(person: float, size: float) -> FaceDetail:
+    """The person's number travels as the roll, from which `embed` makes the template."""
+    landmarks = tuple(Landmark(kind, 0.5, 0.5) for kind in KINDS)
+    return FaceDetail(Box(0.1, 0.1, size, size), 99.0, landmarks, Pose(person, 0.0, 0.0), Quality(80.0, 80.0))
+
+
+class BruteIndex:
+    """Implements `ports.Index` by looking at every template of the catalog at every search."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+        _, batches = self._catalog.snapshot(collection_id, kind)
+        rows = [row for batch, _ in batches for row in batch]
+        found = [
+            (one, float(np.linalg.norm(one.template - probe)))
+            for one in self._catalog.stored(collection_id, kind, rows)
+        ]
+        return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: pair[1])[:k]
+
+    def forget(self, collection_id: str) -> None:
+        """Nothing is held."""
+
+
+def recognizer(**settings: Any) -> LocalRecognizer:
+    """All use cases over fakes, with the default collection created."""
+    chosen = Settings(**settings)
+    catalog = FakeCatalog()
+    parts = Parts(
+        engine=DrawnEngine(),
+        catalog=catalog,
+        index=BruteIndex(catalog),
+        images=FakeImages(),
+        gate=Gate(2, 8, 5),
+        settings=chosen,
+    )
+    made = LocalRecognizer(parts)
+    made.start()
+    return made

@@ -1,0 +1,107 @@
+"""Finding photographs and making identities of their names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.domain.validation import external_image_id
+from kenspeckle.intake.bulk import told_apart
+from kenspeckle.intake.files import Photograph, Search, find, read, safe_name
+
+
+def _found(*paths: Path, by: str = "file") -> tuple[list[str], Search]:
+    search = Search()
+    return [photograph.identity for photograph in find(paths, by, search)], search
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("ada-king.jpg", "ada-king.jpg"),
+        ("Ada King.jpg", "Ada_King.jpg"),
+        ("Zoë Brontë (2).jpeg", "Zoe_Bronte_2_.jpeg"),
+        ("Zoe\u0308.jpg", "Zoe.jpg"),
+        ("Łukasz Groß.jpg", "Lukasz_Gross.jpg"),
+        ("Søren.jpg", "Soren.jpg"),
+        ("李小龙.jpg", "7d70ebd4.jpg"),
+        (os.fsdecode(b"caf\xe9.jpg"), "caf-c588637f.jpg"),
+    ],
+)
+def test_names_are_made_safe_the_same_way_every_time(name: str, identity: str) -> None:
+    assert safe_name(name) == identity
+
+
+@given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=300))
+def test_every_name_becomes_an_identity_that_the_service_takes(name: str) -> None:
+    assert external_image_id(safe_name(name))
+
+
+def test_different_letters_never_become_one_identity_unnoticed() -> None:
+    names = ["李小龙.jpg", "成龙.jpg", os.fsdecode(b"\xff.jpg"), os.fsdecode(b"\xfe.jpg"), "a" * 300, "a" * 299 + "b"]
+    assert len({safe_name(name) for name in names}) == len(names)
+
+
+def test_folders_are_searched_for_photographs_only(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "deep/er/c.webp", ".git/d.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found, search = _found(tmp_path)
+    assert found == ["a.png", "b.JPG", "c.webp"]
+    assert search.ignored == 2
+    assert _found(tmp_path, by="folder")[0][-1] == "er"
+
+
+def test_a_file_given_by_name_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "portrait").touch()
+    assert _found(tmp_path / "portrait", tmp_path / "portrait")[0] == ["portrait"]
+
+
+def test_loops_of_links_end_and_links_to_folders_are_followed(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "linked.jpg").touch()
+    (inside / "own.jpg").touch()
+    (inside / "loop").symlink_to(inside)
+    (inside / "up").symlink_to(tmp_path)
+    (inside / "elsewhere").symlink_to(outside)
+    (inside / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    found, search = _found(inside)
+    assert sorted(found) == ["linked.jpg", "own.jpg"]
+    assert [path.name for path, _ in search.missing] == ["broken.jpg"]
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    found, search = _found(tmp_path / "nothing.jpg")
+    assert found == []
+    assert search.missing == [(tmp_path / "nothing.jpg", "No such file or folder")]
+
+
+def test_two_names_that_would_become_one_are_told_apart(tmp_path: Path) -> None:
+    names = [("x", "Zoë.jpg"), ("x", "Zoe.jpg"), ("x", "Ada King.jpg"), ("x", "Ada_King.jpg"), ("y", "Ada King.jpg")]
+    good, skipped, shared = told_apart(Photograph(tmp_path / folder / name, name) for folder, name in names)
+    assert [photograph.original for photograph in good] == ["Zoë.jpg", "Ada King.jpg", "Ada_King.jpg", "Ada King.jpg"]
+    assert [outcome.photograph.original for outcome in skipped] == ["Zoe.jpg"]
+    assert "rename" in skipped[0].reason
+    assert shared == 1
+
+
+def test_what_can_not_be_read_is_said_in_words(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    (tmp_path / "large").write_bytes(b"12345")
+    for name, words in (
+        ("pipe", "no regular file"),
+        ("empty", "is empty"),
+        ("large", "more than 4 bytes"),
+        ("absent", "does not exist"),
+        (".", "is a folder"),
+    ):
+        with pytest.raises(CommandFailed, match=words):
+            read(tmp_path / name, 4)

@@ -1,0 +1,111 @@
+"""The parts of the drop folder by themselves: when a file is whole, how long is waited, what is remembered."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent
+
+from kenspeckle.client.errors import CommandFailed, ServerGone
+from kenspeckle.intake.watch import results
+from kenspeckle.intake.watch.arrivals import Arrivals, Facts
+from kenspeckle.intake.watch.ledger import Ledger
+from kenspeckle.intake.watch.worker import Waits
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def names(arrivals: Arrivals) -> list[str]:
+    return [path.name for path, _ in arrivals.ready()]
+
+
+def test_a_file_is_whole_when_it_was_closed_or_stays_as_it_is(tmp_path: Path) -> None:
+    clock = Clock()
+    arrivals = Arrivals(tmp_path, 2.0, clock=clock)
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"1")
+    arrivals.on_any_event(FileCreatedEvent(str(file)))
+    clock.now += 1.9
+    assert names(arrivals) == []
+    file.write_bytes(b"12")
+    clock.now += 0.2
+    assert names(arrivals) == []  # it changed: its time begins anew
+    clock.now += 2.0
+    assert names(arrivals) == ["a.jpg"]
+    assert names(arrivals) == []
+    arrivals.on_any_event(FileClosedEvent(str(file)))
+    assert names(arrivals) == ["a.jpg"]
+    arrivals.on_any_event(FileMovedEvent(str(tmp_path / ".part"), str(file)))
+    assert names(arrivals) == ["a.jpg"]
+    for name in (".hidden.jpg", "~a.jpg", "a.txt", ".deep/a.jpg", "gone.jpg"):
+        arrivals.on_any_event(FileClosedEvent(str(tmp_path / name)))
+    assert names(arrivals) == []
+    assert arrivals.waiting == 0
+
+
+def test_a_folder_that_is_away_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Arrivals(tmp_path / "absent", 0).scan()
+
+
+def test_waits_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            return self.is_set()
+
+    said: list[str] = []
+    stop, gone = Stop(), ServerGone("No server answers.")
+    waits = Waits(stop, said.append)
+    assert all(waits.pause(attempt, gone) for attempt in range(10))
+    for attempt, one in enumerate(waited):
+        assert 0.8 * min(60, 2**attempt) <= one <= 1.2 * min(60, 2**attempt)
+    assert len(said) == 1
+    waits.passed()
+    waits.passed()
+    assert len(said) == 2
+    stop.set()
+    assert not waits.pause(0, gone)
+    patient = Waits(Stop(), said.append, 30.0)
+    assert [patient.pause(attempt, gone) for attempt in range(5)] == [True] * 5
+    with pytest.raises(ServerGone):
+        patient.pause(5, gone)
+
+
+def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
+    file, facts = tmp_path / "ledger.db", Facts(1, 2, 3)
+    odd = Path("\udcff.jpg")
+    with Ledger(file, "search") as ledger:
+        assert not ledger.knows(odd, facts)
+        ledger.record(odd, facts, "digest", "", "matched")
+        assert ledger.named("Ada", "Ada") == ledger.named("Ada", "Ädä") == "Ada"
+        with pytest.raises(CommandFailed, match="Another"):
+            Ledger(file, "index")
+    with Ledger(file, "search") as ledger:
+        assert ledger.knows(odd, Facts(9, 2, 3))
+        assert not ledger.knows(odd, Facts(1, 2, 4))
+        assert ledger.done("digest", "") == (odd, "matched")
+    with Ledger(file, "index") as ledger:
+        assert ledger.done("digest", "") is None
+
+
+def test_results_replace_links_and_never_follow_them(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    photograph = tmp_path / "a.jpg"
+    results.place(photograph).symlink_to(secret)
+    assert results.read(photograph) is None
+    results.write(photograph, {"status": "matched"})
+    assert secret.read_text() == "mine"
+    assert results.read(photograph) == {"status": "matched"}
+    assert not results.place(photograph).is_symlink()
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []

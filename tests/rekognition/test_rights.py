@@ -1,0 +1,67 @@
+"""Every operation with a key of every scope, for a collection that is granted and for one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kenspeckle.domain import Scope
+from kenspeckle.rekognition.operations import OPERATIONS
+from kenspeckle.usecases.access.credentials import Created
+from tests.rekognition.requests import valid
+from tests.rekognition.served import Served
+from tests.rekognition.signing import request_of, send, sign
+
+NEEDED = {
+    Scope.ADMIN: {"CreateCollection", "DeleteCollection", "TagResource", "UntagResource"},
+    Scope.READ: {"DescribeCollection", "ListCollections", "ListTagsForResource", "ListFaces", "ListUsers"},
+    Scope.INDEX: {"IndexFaces", "CreateUser", "AssociateFaces", "DisassociateFaces"},
+    Scope.DELETE: {"DeleteFaces", "DeleteUser"},
+    Scope.SEARCH: {
+        "SearchFaces",
+        "SearchFacesByImage",
+        "DetectFaces",
+        "CompareFaces",
+        "SearchUsers",
+        "SearchUsersByImage",
+    },
+}
+"""Written down once more, so that a right that slips is noticed."""
+
+ABOUT_NO_COLLECTION = {"ListCollections", "DetectFaces", "CompareFaces"}
+
+
+def test_the_table_names_every_operation() -> None:
+    assert set().union(*NEEDED.values()) == set(OPERATIONS) == set(valid("any"))
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_each_operation_with_this_scope(locked_server: Served, fresh: Callable[[], str], scope: Scope) -> None:
+    granted, other = fresh(), fresh()
+    key = locked_server.access.create(f"only {scope}", [scope], [granted], aws=True)
+    for name in OPERATIONS:
+        may = name in NEEDED[scope] or scope is Scope.ADMIN
+        assert passes(locked_server, key, name, granted) == may, (name, "granted collection")
+        elsewhere = may and name in ABOUT_NO_COLLECTION
+        assert passes(locked_server, key, name, other) == elsewhere, (name, "other collection")
+
+
+def passes(server: Served, key: Created, name: str, collection: str) -> bool:
+    answer = send(sign(request_of(server, name, valid(collection)[name]), key))[1]
+    return answer.get("__type") != "AccessDeniedException"
+
+
+def test_a_list_shows_what_the_key_is_granted(locked_server: Served, admin: Created, fresh: Callable[[], str]) -> None:
+    one, other = fresh(), fresh()
+    for name in (one, other):
+        locked_server.client(admin).create_collection(CollectionId=name)
+    key = locked_server.access.create("reader of one", ["read"], [one], aws=True)
+    assert locked_server.client(key).list_collections()["CollectionIds"] == [one]
+
+
+def test_a_refusal_names_the_right_that_is_missing(locked_server: Served) -> None:
+    key = locked_server.access.create("reader", ["read"], aws=True)
+    client = locked_server.client(key)
+    with pytest.raises(client.exceptions.AccessDeniedException, match="no scope 'admin'"):
+        client.create_collection(CollectionId="mine")
