@@ -28,7 +28,9 @@ def test_the_kept_document_is_the_served_one(http: httpx.Client) -> None:
     made = json.loads(dump_openapi.text())
     for one in (made, KEPT):
         one["info"]["version"] = ""
-    assert made == KEPT, "the API changed; if that is meant, run: python -m kenspeckle.api.describe > docs/openapi.json"
+    assert made == KEPT, (
+        "the API changed; if that is meant, run: python -m kenspeckle.api.dump_openapi > docs/openapi.json"
+    )
     served = http.get("/openapi.json").json()
     admins = ("/v1/keys", "/v1/audit", "/v1/webhooks")
     own = {path: methods for path, methods in KEPT["paths"].items() if not path.startswith(admins)}

@@ -22,7 +22,7 @@ from tests.aws.amazon import Amazon
 EMBEDDED = ("faiss", "numpy", "onnx", "onnxruntime", "PIL", "pi_heif", "sqlalchemy", "alembic", "typer")
 _IMPORT = """
 import json, sys
-from kenspeckle import managed
+from kenspeckle.compose import managed
 from kenspeckle.settings import Settings
 settings = Settings(dynamodb_table="faces", images_url="s3://photographs", master_key="00" * 32)
 assert managed.gateway(settings).app

@@ -58,7 +58,8 @@ def test_a_killed_process_leaves_what_the_next_one_finishes(aws: Amazon, grace: 
     name = aws.collection()
     code = (
         "import os, signal, sys\n"
-        "from kenspeckle import managed, settings\n"
+        "from kenspeckle import settings\n"
+        "from kenspeckle.compose import managed\n"
         "recognizer = managed.recognizer(settings.load())\n"
         "events = recognizer.parts.amazon.client('dynamodb').meta.events\n"
         "events.register('before-send', lambda **_: os.kill(os.getpid(), signal.SIGKILL))\n"

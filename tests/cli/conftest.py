@@ -18,6 +18,9 @@ from kenspeckle.cli.failures import DEBUG
 from kenspeckle.cli.launch import Launched, launched
 from kenspeckle.models import registry
 from kenspeckle.settings import load
+from tests.vision.conftest import models_dir, pack
+
+__all__ = ["models_dir", "pack"]
 
 
 @dataclass(frozen=True)

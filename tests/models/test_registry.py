@@ -37,10 +37,10 @@ def small_pack(index: Index) -> registry.Pack:
 
 PROGRAM = """
 import pathlib, pickle, sys
-from kenspeckle.vision import packs
+from kenspeckle.models import registry
 pack = pickle.loads(bytes.fromhex(sys.argv[2]))
-packs.PACKS[pack.name] = pack
-packs.pull(pathlib.Path(sys.argv[1]), pack.name, lambda *step: print(*step, flush=True))
+registry.PACKS[pack.name] = pack
+registry.pull(pathlib.Path(sys.argv[1]), pack.name, lambda *step: print(*step, flush=True))
 """
 
 

@@ -28,7 +28,9 @@ def test_the_table_of_operations() -> None:
 
 
 def test_every_error_code_is_told() -> None:
-    source = "".join(path.read_text("utf-8") for path in Path(__file__).parents[2].glob("src/kenspeckle/rekognition/*.py"))
+    source = "".join(
+        path.read_text("utf-8") for path in Path(__file__).parents[2].glob("src/kenspeckle/rekognition/*.py")
+    )
     codes = set(re.findall(r'"(\w+Exception|InternalServerError)"', source))
     assert len(codes) > 20
     assert not {code for code in codes if code not in PAGE}

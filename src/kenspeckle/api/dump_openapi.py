@@ -1,4 +1,4 @@
-"""The OpenAPI document without a service behind it: `python -m kenspeckle.api.describe > docs/openapi.json`."""
+"""The OpenAPI document without a service behind it: `python -m kenspeckle.api.dump_openapi > docs/openapi.json`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The managed profile put together without anything of the embedded one: what a function on AWS Lambda imports.
 
-    from kenspeckle import managed, settings
+    from kenspeckle import settings
+    from kenspeckle.compose import managed
 
     service = managed.gateway(settings.load())         # once, at the cold start; nothing is asked of AWS yet
     service.app                                        # ASGI: the REST API, behind API Gateway
@@ -9,12 +10,13 @@
 
 Settings: RECOGNIZER=rekognition, DYNAMODB_TABLE, IMAGES_URL=s3://bucket/prefix, COLLECTION, and MASTER_KEY where
 receipts of erasure are to be signed. API Gateway checks keys and plans, so the application trusts whoever hands it a
-request: put `api.gateway.principal(key_id)` into the ASGI scope under `api.gateway.PRINCIPAL`; without it every request
-is 401. The audit trail goes to the log (`aws.trail`). `index_faces` may be called any number of times, at once too, for
-the same photograph: it is indexed once. What it raises with `retry_after` set is worth another try, the rest is not.
+request: put `api.gateway_auth.principal(key_id)` into the ASGI scope under `api.gateway_auth.PRINCIPAL`; without it
+every request is 401. The audit trail goes to the log (`aws.log_trail`). `index_faces` may be called any number of
+times, at once too, for the same photograph: it is indexed once. What it raises with `retry_after` set is worth another
+try, the rest is not.
 
 A server (`kenspeckle serve`) with the same recognizer has keys, plans, audit trail and the wire edge besides:
-`kenspeckle.main.build`. docs/managed.md has the whole story.
+`kenspeckle.compose.embedded.build`. docs/managed.md has the whole story.
 """
 
 from __future__ import annotations

@@ -1,0 +1,7 @@
+"""The pack and the sample photographs, as the tests of the engine have them."""
+
+from __future__ import annotations
+
+from tests.vision.conftest import models_dir, pack, samples
+
+__all__ = ["models_dir", "pack", "samples"]
