@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from kenspeckle.cli.launch import launched, stop
-from kenspeckle.cli.serve import address
+from kenspeckle.cli.serve import address, bound
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.models.registry import Samples
 from tests.cli.conftest import Command
@@ -163,6 +163,49 @@ def test_an_address_that_can_be_clicked() -> None:
         assert address(one, "0.0.0.0") == f"http://127.0.0.1:{port}"
         assert address(one, "::1") == f"http://[::1]:{port}"
         assert address(one, "localhost") == f"http://localhost:{port}"
+
+
+@pytest.mark.parametrize("how", ["<&- >&- 2>&-", ">/dev/full"])
+def test_standard_streams_that_can_not_be_used_are_not_needed(tmp_path: Path, how: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"KENSPECKLE_DATA_DIR": str(tmp_path / "data")}
+    command = f'exec "{sys.executable}" -m kenspeckle serve --port {port} {how}'
+    process = subprocess.Popen(["bash", "-c", command], env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        url, end = f"http://127.0.0.1:{port}/readyz", time.monotonic() + 30
+        while not _is_ready(url):
+            assert process.poll() is None, "it ended"
+            assert time.monotonic() < end, "it never was ready"
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        stop(process)
+    assert b"Kenspeckle listens" not in (tmp_path / "data" / "kenspeckle.db").read_bytes()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_localhost_is_both_families(tmp_path: Path) -> None:
+    with launched(tmp_path, "--host", "localhost") as server:
+        port = urlsplit(server.url).port
+        for address in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{address}:{port}/healthz", trust_env=False).status_code == 200
+
+
+def test_a_port_that_one_family_has_is_in_use() -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        taken.listen()
+        with pytest.raises(CommandFailed, match="is in use"):
+            bound("localhost", taken.getsockname()[1])
 
 
 def test_a_server_with_a_key_asks_for_it(command: Command, tmp_path: Path, samples: Samples) -> None:

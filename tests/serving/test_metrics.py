@@ -220,10 +220,20 @@ def test_a_signal_drains_first() -> None:
         assert server.client.get("/readyz").json()["code"] == "shutting_down"
 
 
-def test_load_balancers_may_ask_with_head(http: httpx.Client) -> None:
-    for path in ("/healthz", "/readyz"):
-        answer = http.head(path)
-        assert (answer.status_code, answer.content) == (200, b"")
+def test_head_is_answered_wherever_get_is(server: Running) -> None:
+    http = server.client
+    gets = {route.path for route in server.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
+    assert {"/healthz", "/readyz", "/v1/info", "/v1/collections", "/v1/images/{key:path}"} <= gets
+    for path in sorted(gets):
+        filled = re.sub(r"\{[^}]+\}", "0a1b2c3d-0000-4000-8000-000000000000", path)
+        got, head = http.get(filled), http.head(filled)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"]
+        if path not in ("/metrics", "/v1/info"):  # Whose numbers go on.
+            assert abs(int(head.headers["content-length"]) - len(got.content)) < 40, path
+    assert http.head("/v1/search").status_code == 405
+    line = 'kenspeckle_requests_total{method="HEAD",route="/v1/info",status="200"}'
+    assert _number(server, line) >= 1
 
 
 def test_calls_that_find_no_thread_are_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

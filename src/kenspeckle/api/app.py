@@ -24,7 +24,7 @@ from kenspeckle.api.routes import add_routes
 from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
 from kenspeckle.serving import problems
-from kenspeckle.serving.envelope import REFUSED, Envelope, Life
+from kenspeckle.serving.envelope import METHOD, REFUSED, Envelope, Life
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
@@ -133,7 +133,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         detail = f"There is no route {request.url.path[:100]!r}; /docs lists all of them."
     elif error.status_code == 405:
         headers["allow"] = ", ".join(_methods(request))
-        detail = f"This route does not know {request.method[:20]}; it knows {headers['allow']}."
+        detail = f"This route does not know {request.scope['state'][METHOD][:20]}; it knows {headers['allow']}."
     elif error.status_code == 408:
         detail = error.detail
     return _sent(request, problems.of_http(error.status_code, detail, headers))
@@ -145,6 +145,8 @@ def _methods(request: Request) -> list[str]:
     for route in request.app.router.routes:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= set(route.methods or ())
+    if "GET" in found:
+        found.add("HEAD")
     return sorted(found)
 
 

@@ -180,11 +180,6 @@ def add_routes(app: FastAPI, edge: Edge) -> None:
                 responses={**_success(entry, shown.get(name)), **refusals(_codes(name, entry))},
                 openapi_extra={"requestBody": _BODIES[name]} if name in _BODIES else None,
             )
-    for name in ("healthz", "readyz"):
-        # Load balancers ask with HEAD.
-        app.add_api_route(
-            TABLE[name].path, _handler(handlers, name), methods=["HEAD"], name=name, include_in_schema=False
-        )
 
 
 def _handler(handlers: tuple[object, ...], name: str) -> Callable[..., Awaitable[Response]]:

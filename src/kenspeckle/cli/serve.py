@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import sys
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from kenspeckle.settings import Settings
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
+
+TRIES = 10
+"""Free ports that are tried until one is free for IPv4 and IPv6."""
 
 
 @reported(FAILED)
@@ -55,7 +60,7 @@ def serve(
     )
     for one in STOPPED_BY:
         signal.signal(one, _leave)
-    listener = bound(settings.host, settings.port)
+    listeners = bound(settings.host, settings.port)
     try:
         from kenspeckle.serving import logs
         from kenspeckle.serving.tls import certificate
@@ -67,40 +72,78 @@ def serve(
 
         service = build(settings)
         try:
-            _run(service, settings, listener, tls)
+            _run(service, settings, listeners, tls)
         finally:
             service.close()
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, before the slow part of starting. Raises CommandFailed with what to do."""
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets bound to the host's addresses of both families, on one port, before the slow part of starting.
+
+    Raises CommandFailed with what to do."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        families = _addresses(host, port)
     except OSError as error:
         raise CommandFailed(f"'{host}' is no address of this machine.", "Use 127.0.0.1 or 0.0.0.0.") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        if error.errno in (98, 48):  # EADDRINUSE of Linux and macOS
-            raise CommandFailed(
-                f"Port {port} of {host} is in use.",
-                f"Stop what uses it, or choose another: --port {port + 1 if port < 65535 else 0}.",
-            ) from error
-        raise CommandFailed(f"Can't listen on {host}, port {port}: {error.strerror}.") from error
-    return listener
+    for _ in range(TRIES):
+        try:
+            return _bound(families, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise CommandFailed(f"Can't listen on {host}, port {port}: {error.strerror}.") from error
+            if port:
+                break
+            # The port that was free for one family is taken in the other.
+    raise CommandFailed(
+        f"Port {port} of {host} is in use.",
+        f"Stop what uses it, or choose another: --port {port + 1 if port < 65535 else 0}.",
+    )
 
 
-def _run(service: Front, settings: Settings, listener: socket.socket, tls: Certificate | None) -> None:
+def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
+    if host.lower() == "localhost":
+        # Whatever the machine's table of hosts says: clients try both.
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list[socket.socket]:
+    """Raises OSError where an address is in use, or none can be had."""
+    made: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, address in addresses:
+        try:
+            listener = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # A machine without IPv6.
+            missing = error
+            continue
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6 and len(addresses) > 1:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((address, made[0].getsockname()[1] if made else port))
+            made.append(listener)
+        except OSError as error:
+            listener.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                missing = error
+                continue
+            for one in made:
+                one.close()
+            raise
+    if not made:
+        raise missing or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    return made
+
+
+def _run(service: Front, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
     from kenspeckle.serving import server as server_
 
-    url = address(listener, settings.host, "http" if tls is None else "https")
+    url = address(listeners[0], settings.host, "http" if tls is None else "https")
 
     class Announcing(server_.Server):
         """Says where it listens as soon as it does."""
@@ -108,17 +151,28 @@ def _run(service: Front, settings: Settings, listener: socket.socket, tls: Certi
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                sys.stdout.write(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
-                sys.stdout.flush()
+                announce(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
 
     server = Announcing(server_.config(service.app, settings, tls))
     # uvicorn takes these over while it runs. Before, a signal must not be lost; and afterwards, when uvicorn raises it
     # again, it must not interrupt our closing.
     for one in STOPPED_BY:
         signal.signal(one, server.handle_exit)
-    server.run(sockets=[listener])
+    server.run(sockets=listeners)
     if not server.started:
         raise CommandFailed("The service did not start.", "The log above says why.")
+
+
+def announce(line: str) -> None:
+    """On standard output, where that can be written; the service needs it for nothing else."""
+    try:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    except OSError:
+        # What is left in its buffer would fail again at the end, and with it the exit code.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def address(listener: socket.socket, host: str, scheme: str = "http") -> str:

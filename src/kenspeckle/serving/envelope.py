@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REFUSED = "refused"
 """Where a request's state has the code for which it was not let in, if so."""
 
+METHOD = "method"
+"""Where a request's state has the method that was asked for; HEAD is answered by the routes of GET."""
+
 CLIENT_GONE = 499
 """Status of the log and the metrics for a client that left before its answer; nobody receives it."""
 
@@ -58,7 +61,11 @@ class Envelope:
             return
         begun = time.perf_counter()
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state[METHOD] = request_id, scope["method"]
+        if scope["method"] == "HEAD":
+            # Whatever GET answers, without the body, which servers leave out.
+            scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
         actor.arrived(request_id, _address(scope))
         status = 0
@@ -68,6 +75,8 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
+            elif state[METHOD] == "HEAD":
+                message["body"] = b""
             try:
                 await send(message)
             except (OSError, RuntimeError) as error:
@@ -93,14 +102,14 @@ class Envelope:
             self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        route = route_of(scope)
-        self.metrics.request(scope["method"], route, status, seconds)
+        route, method = route_of(scope), scope["state"][METHOD]
+        self.metrics.request(method, route, status, seconds)
         principal = scope["state"].get("principal")
         key = getattr(principal, "key", None)
         refused = scope["state"].get(REFUSED)
         if refused is not None and self.refusals is not None:
             self.refusals.note(
-                f"{scope['method']} {route}",
+                f"{method} {route}",
                 refused,
                 key_id=key.key_id if key is not None else actor.NOBODY,
                 name=key.name if key is not None else "",
@@ -111,7 +120,7 @@ class Envelope:
             "request",
             extra={
                 "request_id": request_id,
-                "method": scope["method"],
+                "method": method,
                 "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 2),
