@@ -8,6 +8,7 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ from starlette.requests import Request
 from kenspeckle.rekognition.operations import OPERATIONS, Service
 from kenspeckle.rekognition.protocol import Edge
 from kenspeckle.serving.threads import Threads
+from kenspeckle.usecases.access.credentials import Created
 from tests.rekognition.conforming import MODEL
 from tests.rekognition.portraits import portrait
 from tests.rekognition.served import Served
-from tests.rekognition.signing import deliver, request_of, send
+from tests.rekognition.signing import deliver, request_of, send, sign
 
 
 @pytest.mark.parametrize("name", sorted(set(MODEL.operations) - set(OPERATIONS)))
@@ -117,6 +119,21 @@ def test_a_full_queue_is_throttling_that_boto3_retries(open_server: Served) -> N
         for place in places:
             place.__exit__(None, None, None)
         assert asked.result(20)["ResponseMetadata"]["RetryAttempts"] >= 1
+
+
+def test_bodies_of_who_has_not_proved_to_hold_the_secret_hold_no_place(locked_server: Served, admin: Created) -> None:
+    gate = locked_server.recognizer.parts.gate
+    host, _, port = locked_server.url.removeprefix("http://").partition(":")
+    asked = request_of(locked_server, "DetectFaces", {"Image": {"Bytes": "aaaa"}})
+    head = sign(asked, admin).headers
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    with ExitStack() as stack:
+        for _ in range(2 * (gate.workers + gate.queue)):
+            slow = stack.enter_context(socket.create_connection((host, int(port))))
+            slow.sendall(f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}Content-Length: 99999\r\n\r\n".encode())
+        client = locked_server.client(admin)
+        assert client.detect_faces(Image={"Bytes": portrait(0.5)})["FaceDetails"]
+        assert gate.admitted == 0
 
 
 def test_what_nobody_foresaw_is_logged_and_not_told(

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -95,6 +96,16 @@ def test_a_client_that_drips_is_cut(server: Server, monkeypatch: pytest.MonkeyPa
     assert b'"code":"request_timeout"' in received
     assert b"too slowly: 2 bytes" in received
     _until(lambda: server.gate.admitted == 0)
+
+
+def test_bodies_that_come_slowly_hold_no_place(server: Server) -> None:
+    head = b"PUT /v1/search HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n\xff\xd8"
+    with ExitStack() as stack:
+        for _ in range(2 * (server.gate.workers + server.gate.queue)):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.sendall(head)
+        assert server.client.put("/v1/search", content=photograph("a")).status_code == 200
+        assert server.gate.admitted == 0
 
 
 def test_a_head_that_does_not_come(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +13,8 @@ from starlette.responses import Response
 
 from kenspeckle.domain import Principal
 from kenspeckle.ports import Recognizer
+from kenspeckle.serving import bodies
+from kenspeckle.serving.bodies import Body
 from kenspeckle.serving.envelope import Life
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.serving.threads import Threads
@@ -37,6 +40,21 @@ class Edge:
     limits: Limits | None = None
     face_models: Mapping[str, str] = field(default_factory=dict)
     """Version of the face model by name of the pack."""
+
+    async def photograph(self, request: Request) -> Body:
+        """The photograph that the request brings. It is refused before its body is read where it would find no place at
+        the gate, and holds none while the body comes: a slow one keeps nobody out. Then `admitted` is to be called."""
+        self.gate.check()
+        return await bodies.photograph(request, self.settings.max_image_bytes)
+
+    async def pair(self, request: Request) -> tuple[Body, Body]:
+        """As `photograph`, of a form with two."""
+        self.gate.check()
+        return await bodies.pair(request, self.settings.max_image_bytes)
+
+    def admitted(self, request: Request) -> AbstractContextManager[None]:
+        """A place at the gate for a photograph that was read. Raises Overloaded."""
+        return self.gate.admit(checked=True)
 
     def arn(self, collection_id: str) -> str:
         settings = self.settings

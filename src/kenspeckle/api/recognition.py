@@ -32,7 +32,7 @@ FaceId = Annotated[str, Path(description="FaceId, as indexing answered it.", jso
 
 
 class Recognition:
-    """Each photograph holds a place of the gate from before its body is read until it is answered."""
+    """Each photograph holds a place of the gate from when its body is read until it is answered."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
@@ -48,8 +48,8 @@ class Recognition:
         edge = self.edge
         name = _file_name(filename)
         metadata = _metadata(request)
-        with edge.gate.admit():
-            body = await bodies.photograph(request, edge.settings.max_image_bytes)
+        body = await edge.photograph(request)
+        with edge.admitted(request):
             done = await edge.threads.call(
                 lambda: edge.recognizer.index_faces(
                     request.state.collection,
@@ -73,8 +73,8 @@ class Recognition:
         best first: identities without file ending, `-` and `_` as spaces.
         """
         edge = self.edge
-        with edge.gate.admit():
-            body = await bodies.photograph(request, edge.settings.max_image_bytes)
+        body = await edge.photograph(request)
+        with edge.admitted(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.search_image(
                     request.state.collection,
@@ -94,8 +94,8 @@ class Recognition:
         The body is the photograph, raw or as base64 text. A photograph without a face answers an empty list.
         """
         edge = self.edge
-        with edge.gate.admit():
-            body = await bodies.photograph(request, edge.settings.max_image_bytes)
+        body = await edge.photograph(request)
+        with edge.admitted(request):
             found = await edge.threads.call(lambda: edge.recognizer.detect_faces(body.image()))
         return answer(dump.detect_faces(found))
 
@@ -105,8 +105,8 @@ class Recognition:
         The body is a form (multipart/form-data) with the photographs `source` and `target`.
         """
         edge = self.edge
-        with edge.gate.admit():
-            source, target = await bodies.pair(request, edge.settings.max_image_bytes)
+        source, target = await edge.pair(request)
+        with edge.admitted(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.compare_faces(
                     source.image(), target.image(), threshold=query.threshold, quality=query.quality

@@ -134,8 +134,8 @@ class Users:
 
         The body is the photograph, raw or as base64 text. A photograph without a face answers no matches."""
         edge = self.edge
-        with edge.gate.admit():
-            body = await bodies.photograph(request, edge.settings.max_image_bytes)
+        body = await edge.photograph(request)
+        with edge.admitted(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.search_users_by_image(
                     request.state.collection,

@@ -1,6 +1,6 @@
 """`POST /`: one request of an AWS SDK, from the socket to the answer.
 
-target -> caller -> place at the gate -> body -> (in a thread) signature -> JSON -> model -> right -> core -> JSON
+target -> caller -> body -> (in a thread) signature -> JSON -> model -> right -> place at the gate -> core -> JSON
 """
 
 from __future__ import annotations
@@ -153,10 +153,13 @@ class Edge:
             name = self._named(signed)
             claim = await self._claim(signed, request.client.host if request.client else None)
             asked = Asked(name, _offered(name), signed, claim, request.scope.setdefault("state", {}))
-            with self._gate.admit() if asked.operation.images else nullcontext():
-                data = await self._read(body, asked.operation)
-                answer: bytes = await self._call(self._work, asked, data)
-                return answer
+            if asked.operation.images:
+                # Refused without its body where it would find no place. It takes none before its signature is checked,
+                # for which the body is needed.
+                self._gate.check()
+            data = await self._read(body, asked.operation)
+            answer: bytes = await self._call(self._work, asked, data)
+            return answer
         except KenspeckleError as error:
             raise error_table.refusal(error, self._model, name, {}) from error
         except (Refusal, ClientGone):
@@ -217,7 +220,8 @@ class Edge:
         try:
             request = self._validators[asked.name](self._parsed(asked, data))
             authorize(principal, asked.operation, self._service.collection_of(request))
-            answer = asked.operation.run(replace(self._service, principal=principal), request)
+            with self._gate.admit(checked=True) if asked.operation.images else nullcontext():
+                answer = asked.operation.run(replace(self._service, principal=principal), request)
             return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
         except KenspeckleError as error:
             raise error_table.refusal(error, self._model, asked.name, request) from error

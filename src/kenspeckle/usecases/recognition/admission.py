@@ -28,7 +28,8 @@ class Gate:
     """Admits `workers + queue` photographs, `reduced` under a load that is too much; `workers` of them are analysed at
     the same time.
 
-    Edges call `admit` before they read a body; use cases call `turn` around the engine and nothing else, so that no
+    Edges call `check` before they read a body, and `admit` when they have it: bodies may come slowly, and none holds a
+    place meanwhile. Use cases call `turn` around the engine and nothing else, so that no
     core idles while another request waits for a disk.
     """
 
@@ -51,16 +52,21 @@ class Gate:
         self._finished = 0
         self._shedding = False
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Hold a place; never blocks. Raises Overloaded where none is free, ShuttingDown after `close`."""
+    def check(self) -> None:
+        """Raises what `admit` would raise now; takes nothing."""
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; send the request again.", retry_after=RETRY_AFTER)
-            self._judge()
-            if self._admitted >= (self.reduced if self._shedding else self.workers + self.queue):
-                self._refused += 1
-                raise _overloaded()
+            self._find_room()
+
+    @contextmanager
+    def admit(self, *, checked: bool = False) -> Iterator[None]:
+        """Hold a place; never blocks. Raises Overloaded where none is free; ShuttingDown after `close`, but for a
+        request that was `checked` before and so was taken."""
+        if not checked:
+            self.check()
+        with self._lock:
+            self._find_room()
             self._admitted += 1
         try:
             yield
@@ -68,6 +74,13 @@ class Gate:
             with self._lock:
                 self._admitted -= 1
                 self._finished += 1
+
+    def _find_room(self) -> None:
+        """Raises Overloaded where none is."""
+        self._judge()
+        if self._admitted >= (self.reduced if self._shedding else self.workers + self.queue):
+            self._refused += 1
+            raise _overloaded()
 
     def _judge(self) -> None:
         """At the end of a window, see whether the queue is of use."""
