@@ -14,7 +14,6 @@ from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
 from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, Key, display_name, validation
 from kenspeckle.errors import InvalidValue
-from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
 from kenspeckle.usecases.access.credentials import moment, scope_names
 
