@@ -11,9 +11,8 @@ from starlette.responses import Response
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery, ReceiptQuery
 from kenspeckle.api.recognition import FaceId
-from kenspeckle.api.rights import granted
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
-from kenspeckle.domain import Collection, Erasure, validation
+from kenspeckle.domain import Collection, Erasure, Scope, validation
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
 from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
@@ -39,7 +38,7 @@ class Collections:
         """All collections. A key of single collections is shown those; its pages may be shorter than asked for."""
         recognizer = self.edge.recognizer
         page = await self.edge.threads.call(recognizer.list_collections, query.limit, query.cursor)
-        shown = [one for one in page.items if granted(request.state.principal, one.collection_id)]
+        shown = [one for one in page.items if request.state.principal.may(Scope.READ, one.collection_id)]
         content: dump.Json = {
             "CollectionIds": [one.collection_id for one in shown],
             "FaceModelVersions": [self.edge.face_model(one.pack) for one in shown],

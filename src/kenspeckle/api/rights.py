@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -16,28 +14,9 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from kenspeckle.api.edge import Edge
-from kenspeckle.domain import Principal, Scope, validation
-from kenspeckle.errors import Forbidden, InvalidValue
-from kenspeckle.serving import rate_limit_headers
-from kenspeckle.usecases.access.authorization import require
-from kenspeckle.usecases.audit import actor
-
-
-class Of(Enum):
-    """What a scope has to be granted for."""
-
-    COLLECTION = "the collection that the request names, or the default one"
-    SERVICE = "the service as a whole: a key of single collections is not enough"
-    ANYTHING = "any collection: the route touches none, or shows only those that are granted"
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """A key with this scope is needed; no scope: any key will do."""
-
-    scope: Scope | None
-    of: Of = Of.COLLECTION
-
+from kenspeckle.domain import Of, Right, Scope, validation
+from kenspeckle.errors import InvalidValue
+from kenspeckle.usecases.access.authorization import decide
 
 OPEN = None
 """The route is for everybody, by name."""
@@ -101,13 +80,15 @@ def guarded(edge: Edge) -> type[APIRoute]:
             endpoint: Callable[..., Awaitable[Response]] = self.endpoint
 
             async def handle(request: Request) -> Response:
-                if right is not None:
-                    _check_scope(await identify(edge, request), right)
-                sent = _query(request, known)
-                collection = _collection(edge, request, sent)
-                if right is not None:
-                    _check(request.state.principal, right, collection)
-                request.state.collection = collection
+                sent: dict[str, str] = {}
+
+                def collection() -> str:
+                    sent.update(_query(request, known))
+                    return _collection(edge, request, sent)
+
+                request.state.collection = (
+                    collection() if right is OPEN else await decided(edge, request, right, collection)
+                )
                 query = (
                     {"query": model.model_validate(sent)} if model is not None and (sent or not without) else without
                 )
@@ -126,42 +107,20 @@ def _plain(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     return app
 
 
-async def identify(edge: Edge, request: Request) -> Principal:
-    """Who asks, noted in the request's state, and counted against the plan. Raises Unauthenticated, RateLimited."""
+async def decided(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
+    """Who asks, by the request's head, and whether they may; as `authorization.decide`. Raises Unauthenticated too."""
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
-    request.state.principal = principal
-    actor.identified(principal)
-    rate_limit_headers.spend(edge.limits, request, principal)
-    return principal
+    return decide(principal, right, collection, state=request.scope["state"], limits=edge.limits)
 
 
 def admin_only(edge: Edge) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """A dependency for routers of others: nothing in them is reached without the scope admin for the whole service."""
 
     async def admin(request: Request) -> None:
-        require(await identify(edge, request), Scope.ADMIN, None)
+        await decided(edge, request, Right(Scope.ADMIN, Of.SERVICE), lambda: None)
 
     return admin
-
-
-def granted(principal: Principal, collection_id: str) -> bool:
-    """Whether the key is for this collection at all."""
-    return principal.key is None or not principal.key.collections or collection_id in principal.key.collections
-
-
-def _check_scope(principal: Principal, right: Right) -> None:
-    """Before anything of the query is read: who lacks the scope learns nothing of what the route takes."""
-    key = principal.key
-    if key is None or right.scope is None:
-        return
-    if right.scope not in key.scopes and Scope.ADMIN not in key.scopes:
-        raise Forbidden(f"The key '{key.name}' has no scope '{right.scope}', which this route needs.")
-
-
-def _check(principal: Principal, right: Right, collection_id: str) -> None:
-    if right.scope is not None and right.of is not Of.ANYTHING:
-        require(principal, right.scope, collection_id if right.of is Of.COLLECTION else None)
 
 
 def _collection(edge: Edge, request: Request, sent: Mapping[str, str]) -> str:

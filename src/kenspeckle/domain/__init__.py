@@ -7,7 +7,7 @@ Times are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from kenspeckle.domain.access import Key, Period, Plan, Principal, Scope
+from kenspeckle.domain.access import Key, Of, Period, Plan, Principal, Right, Scope
 from kenspeckle.domain.answers import (
     Associated,
     Comparison,
@@ -62,6 +62,7 @@ __all__ = [
     "Key",
     "Landmark",
     "Letter",
+    "Of",
     "PackInfo",
     "Page",
     "Period",
@@ -72,6 +73,7 @@ __all__ = [
     "QualityFilter",
     "Reason",
     "Receipt",
+    "Right",
     "Scope",
     "Secrets",
     "Sent",

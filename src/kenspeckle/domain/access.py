@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class Scope(StrEnum):
@@ -14,6 +14,22 @@ class Scope(StrEnum):
     READ = "read"
     DELETE = "delete"
     ADMIN = "admin"
+
+
+class Of(Enum):
+    """What a scope has to be granted for."""
+
+    COLLECTION = "the collection that the request names, or the default one"
+    SERVICE = "the service as a whole: a key of single collections is not enough"
+    ANYTHING = "any collection: the operation touches none, or shows only those that are granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What an operation needs: a key with this scope; no scope: any key will do."""
+
+    scope: Scope | None
+    of: Of = Of.COLLECTION
 
 
 class Period(StrEnum):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Scope, UnindexedFace
+from kenspeckle.domain import Collection, Of, Principal, QualityFilter, Reason, Right, Scope, UnindexedFace
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import images as images_
@@ -254,33 +254,31 @@ def _quality(request: Request, default: QualityFilter) -> QualityFilter:
 class Operation:
     """An operation of the model that is offered, with the right that it needs. `images` says that it takes any."""
 
-    scope: Scope
+    right: Right
     run: Callable[[Service, Request], Json]
     images: bool = False
-    anywhere: bool = False
-    """A key for single collections may use it: it reads no collection, or shows only those that are granted."""
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "CreateCollection": Operation(Scope.ADMIN, create_collection),
-    "DescribeCollection": Operation(Scope.READ, describe_collection),
-    "ListCollections": Operation(Scope.READ, list_collections, anywhere=True),
-    "DeleteCollection": Operation(Scope.ADMIN, delete_collection),
-    "TagResource": Operation(Scope.ADMIN, tag_resource),
-    "UntagResource": Operation(Scope.ADMIN, untag_resource),
-    "ListTagsForResource": Operation(Scope.READ, list_tags_for_resource),
-    "IndexFaces": Operation(Scope.INDEX, index_faces, images=True),
-    "ListFaces": Operation(Scope.READ, list_faces),
-    "DeleteFaces": Operation(Scope.DELETE, delete_faces),
-    "SearchFaces": Operation(Scope.SEARCH, search_faces),
-    "SearchFacesByImage": Operation(Scope.SEARCH, search_faces_by_image, images=True),
-    "DetectFaces": Operation(Scope.SEARCH, detect_faces, images=True, anywhere=True),
-    "CompareFaces": Operation(Scope.SEARCH, compare_faces, images=True, anywhere=True),
-    "CreateUser": Operation(Scope.INDEX, create_user),
-    "DeleteUser": Operation(Scope.DELETE, delete_user),
-    "ListUsers": Operation(Scope.READ, list_users),
-    "AssociateFaces": Operation(Scope.INDEX, associate_faces),
-    "DisassociateFaces": Operation(Scope.INDEX, disassociate_faces),
-    "SearchUsers": Operation(Scope.SEARCH, search_users),
-    "SearchUsersByImage": Operation(Scope.SEARCH, search_users_by_image, images=True),
+    "CreateCollection": Operation(Right(Scope.ADMIN), create_collection),
+    "DescribeCollection": Operation(Right(Scope.READ), describe_collection),
+    "ListCollections": Operation(Right(Scope.READ, Of.ANYTHING), list_collections),
+    "DeleteCollection": Operation(Right(Scope.ADMIN), delete_collection),
+    "TagResource": Operation(Right(Scope.ADMIN), tag_resource),
+    "UntagResource": Operation(Right(Scope.ADMIN), untag_resource),
+    "ListTagsForResource": Operation(Right(Scope.READ), list_tags_for_resource),
+    "IndexFaces": Operation(Right(Scope.INDEX), index_faces, images=True),
+    "ListFaces": Operation(Right(Scope.READ), list_faces),
+    "DeleteFaces": Operation(Right(Scope.DELETE), delete_faces),
+    "SearchFaces": Operation(Right(Scope.SEARCH), search_faces),
+    "SearchFacesByImage": Operation(Right(Scope.SEARCH), search_faces_by_image, images=True),
+    "DetectFaces": Operation(Right(Scope.SEARCH, Of.ANYTHING), detect_faces, images=True),
+    "CompareFaces": Operation(Right(Scope.SEARCH, Of.ANYTHING), compare_faces, images=True),
+    "CreateUser": Operation(Right(Scope.INDEX), create_user),
+    "DeleteUser": Operation(Right(Scope.DELETE), delete_user),
+    "ListUsers": Operation(Right(Scope.READ), list_users),
+    "AssociateFaces": Operation(Right(Scope.INDEX), associate_faces),
+    "DisassociateFaces": Operation(Right(Scope.INDEX), disassociate_faces),
+    "SearchUsers": Operation(Right(Scope.SEARCH), search_users),
+    "SearchUsersByImage": Operation(Right(Scope.SEARCH), search_users_by_image, images=True),
 }

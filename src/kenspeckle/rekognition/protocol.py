@@ -29,11 +29,10 @@ from kenspeckle.rekognition.errors import Refusal, serialization
 from kenspeckle.rekognition.images import Places
 from kenspeckle.rekognition.operations import OPERATIONS, Operation, Service
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.access.authorization import require
-from kenspeckle.usecases.access.keys import Access
-from kenspeckle.usecases.access.loopback import is_loopback_address
+from kenspeckle.usecases.access.authentication import Authentication
+from kenspeckle.usecases.access.authorization import decide
+from kenspeckle.usecases.access.open_server import FAR, OPEN, is_near
 from kenspeckle.usecases.access.rate_limits import Limits
-from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.recognition.admission import Gate
 
 MEDIA_TYPE = "application/x-amz-json-1.1"
@@ -85,7 +84,7 @@ class Asked:
 
 def routes(
     recognizer: Recognizer,
-    access: Access,
+    access: Authentication,
     places: Places,
     settings: Settings,
     *,
@@ -117,7 +116,7 @@ class Edge:
     """Everything that stays the same from request to request."""
 
     def __init__(
-        self, service: Service, access: Access, gate: Gate, call: Call, clock: Callable[[], float] = time.time
+        self, service: Service, access: Authentication, gate: Gate, call: Call, clock: Callable[[], float] = time.time
     ) -> None:
         self._service = service
         self._access = access
@@ -151,7 +150,7 @@ class Edge:
         try:
             signed = _signed(request)
             name = self._named(signed)
-            claim = await self._claim(signed, request.client.host if request.client else None)
+            claim = await self._claim(signed, request)
             asked = Asked(name, _offered(name), signed, claim, request.scope.setdefault("state", {}))
             if asked.operation.images:
                 # Refused without its body where it would find no place. It takes none before its signature is checked,
@@ -177,11 +176,15 @@ class Edge:
             raise Refusal("UnknownOperationException", f"The operation '{target[:120]}' is not one of Rekognition's.")
         return name
 
-    async def _claim(self, signed: Signed, client_host: str | None) -> Claim | None:
+    async def _claim(self, signed: Signed, request: Request) -> Claim | None:
         """Who claims to ask. Refuses, before the body is read, whoever can't be right whatever the body is."""
-        if self._access.open if self._access.open_is_known else await self._call(lambda: self._access.open):
-            if client_host is not None and not is_loopback_address(client_host):
-                raise Refusal("AccessDeniedException", "Without a key this service answers its own machine only.")
+        is_open = request.scope.get("state", {}).get(OPEN)
+        if is_open is None:
+            known = self._access.open_is_known
+            is_open = self._access.open if known else await self._call(lambda: self._access.open)
+        if is_open:
+            if not is_near(request.client.host if request.client else None):
+                raise Refusal("AccessDeniedException", FAR)
             return None
         claim = credential_scope.read(signed)
         if claim is None:
@@ -213,28 +216,20 @@ class Edge:
     def _work(self, asked: Asked, data: bytes) -> bytes:
         """What costs time, in one thread: from the signature to the answer's JSON."""
         principal, data = self._verified(asked, data)
-        asked.state["principal"] = principal
-        actor.identified(principal)
-        self._count(asked, principal)
         request: Mapping[str, Any] = {}
-        try:
+
+        def collection() -> str | None:
+            nonlocal request
             request = self._validators[asked.name](self._parsed(asked, data))
-            authorize(principal, asked.operation, self._service.collection_of(request))
+            return self._service.collection_of(request)
+
+        try:
+            decide(principal, asked.operation.right, collection, state=asked.state, limits=self.limits)
             with self._gate.admit(checked=True) if asked.operation.images else nullcontext():
                 answer = asked.operation.run(replace(self._service, principal=principal), request)
             return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
         except KenspeckleError as error:
             raise error_table.refusal(error, self._model, asked.name, request) from error
-
-    def _count(self, asked: Asked, principal: Principal) -> None:
-        """Against the plan of the key, which only a right signature proves. Raises RateLimited as AWS does."""
-        if self.limits is None or principal.key is None:
-            return
-        allowance = self.limits.spend(principal.key)
-        if allowance is not None:
-            asked.state["allowance"] = allowance
-            if allowance.refusal is not None:
-                raise error_table.refusal(allowance.refusal, self._model, asked.name, {})
 
     def _verified(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
         """Who asks, by a signature that is right, and the body without its chunks."""
@@ -260,13 +255,6 @@ class Edge:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
             raise serialization("The request's body is not valid JSON.") from None
-
-
-def authorize(principal: Principal, operation: Operation, collection_id: str | None) -> None:
-    """Raises Forbidden unless the principal's key grants the operation on the collection."""
-    if operation.anywhere and principal.key is not None and principal.key.collections:
-        collection_id = min(principal.key.collections)
-    require(principal, operation.scope, collection_id)
 
 
 def refused(refusal: Refusal, request_id: str) -> Response:

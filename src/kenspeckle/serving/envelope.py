@@ -14,6 +14,7 @@ from kenspeckle.errors import ShuttingDown
 from kenspeckle.serving import logs, problems, rate_limit_headers
 from kenspeckle.serving.bodies import ClientGone
 from kenspeckle.serving.metrics import Metrics
+from kenspeckle.usecases.access.authorization import ALLOWANCE, PRINCIPAL
 from kenspeckle.usecases.audit import actor
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Envelope:
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["state"][METHOD]
         self.metrics.request(method, route, status, seconds)
-        principal = scope["state"].get("principal")
+        principal = scope["state"].get(PRINCIPAL)
         key = getattr(principal, "key", None)
         refused = scope["state"].get(REFUSED)
         if refused is not None and self.refusals is not None:
@@ -172,7 +173,7 @@ def _complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope)
     headers.append((b"x-request-id", request_id.encode("latin-1")))
     if scope.get("scheme") == "https":
         headers.append(_HTTPS_ONLY)
-    allowance = scope["state"].get(rate_limit_headers.STATE)
+    allowance = scope["state"].get(ALLOWANCE)
     if allowance is not None:
         headers += rate_limit_headers.headers(allowance.standings)
     return headers

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kenspeckle.errors import Forbidden, KenspeckleError
 from kenspeckle.serving import problems
 from kenspeckle.serving.envelope import REFUSED
-from kenspeckle.usecases.access.keys import Access
-from kenspeckle.usecases.access.open_server import _is_near, foreign
+from kenspeckle.usecases.access.authentication import Authentication
+from kenspeckle.usecases.access.open_server import FAR, OPEN, foreign, is_near
 
-_FAR = "Without a key this service answers its own machine only."
-
-
-_OWN_KEY = "With a key (`kenspeckle keys create NAME`) this is allowed."
+OWN_KEY = "With a key (`kenspeckle keys create NAME`) this is allowed."
 
 
 class LocalOnly:
@@ -25,30 +24,31 @@ class LocalOnly:
     Belongs inside the middleware that hands out request ids.
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Authentication) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and await self._open():
+        if scope["type"] == "http" and await self._open(scope.setdefault("state", {})):
             peer = scope.get("client")
-            reason = None if _is_near(peer[0] if peer else None) else _FAR
+            reason = None if is_near(peer[0] if peer else None) else FAR
             reason = reason or foreign(scope["headers"], scope.get("scheme", "http"), scope["method"])
             if reason is not None:
                 await _refuse(scope, receive, send, reason)
                 return
         await self._app(scope, receive, send)
 
-    async def _open(self) -> bool:
-        if self._access.open_is_known:
-            return self._access.open
+    async def _open(self, state: dict[str, Any]) -> bool:
+        """Whether the server is open, noted in the request's state for whoever decides on access."""
+        known = self._access.open_is_known
         try:
-            return await run_in_threadpool(lambda: self._access.open)
+            state[OPEN] = self._access.open if known else await run_in_threadpool(lambda: self._access.open)
         except KenspeckleError:
             return True  # The catalog does not answer: look closely, and let the request meet the error itself.
+        return bool(state[OPEN])
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    error = Forbidden(f"{reason} {_OWN_KEY}")
+    error = Forbidden(f"{reason} {OWN_KEY}")
     scope.setdefault("state", {})[REFUSED] = error.code
     await problems.unseen(error, scope)(scope, receive, send)

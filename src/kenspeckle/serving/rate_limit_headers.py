@@ -5,26 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-
-from kenspeckle.domain import Principal
-
 if TYPE_CHECKING:
-    from kenspeckle.usecases.access.rate_limits import Limits, Standing
-
-STATE = "allowance"
-"""Where a request's `Allowance` lies in its state, for whoever writes the answer's head."""
-
-
-def spend(limits: Limits | None, request: Request, principal: Principal) -> None:
-    """Count the request against its key's plan. Raises RateLimited."""
-    if limits is None or principal.key is None:
-        return
-    allowance = limits.spend(principal.key)
-    if allowance is not None:
-        request.scope["state"][STATE] = allowance
-        if allowance.refusal is not None:
-            raise allowance.refusal
+    from kenspeckle.usecases.access.rate_limits import Standing
 
 
 def headers(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:

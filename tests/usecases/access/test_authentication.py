@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.domain import Key, Principal, Scope
+from kenspeckle.domain import Principal
 from kenspeckle.encryption.master_key import MasterKey
-from kenspeckle.errors import Forbidden, Unauthenticated
-from kenspeckle.usecases.access import keys as access_
-from kenspeckle.usecases.access.authorization import require
-from kenspeckle.usecases.access.keys import TRUST_SECONDS, Access
+from kenspeckle.errors import Unauthenticated
+from kenspeckle.usecases.access import authentication
+from kenspeckle.usecases.access.authentication import TRUST_SECONDS
+from kenspeckle.usecases.access.keys import Access
 from tests.fakes.memory_keys import MemoryKeys
 from tests.usecases.access.conftest import NOW, Time
 
@@ -143,7 +143,7 @@ def test_checking_a_known_key_takes_less_than_a_tenth_of_a_millisecond(access: A
 
 
 def test_the_memory_of_keys_is_bounded(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_, "_REMEMBERED", 3)
+    monkeypatch.setattr(authentication, "_REMEMBERED", 3)
     made = [access.create(f"key {number}", aws=True) for number in range(10)]
     for created in made + made:
         assert access.authenticate(created.api_key).key == created.key
@@ -161,32 +161,3 @@ def test_a_pair_that_does_not_work_has_no_secret(access: Access, clock: Time, en
         clock.now += 11
     asked = "KSPA" + "A" * 16 if end == "unknown" else created.key.key_id
     assert access.aws_secret(asked) is None
-
-
-def _principal(scopes: set[Scope], collections: set[str]) -> Principal:
-    return Principal(Key("key-1", "desk", "api", frozenset(scopes), frozenset(collections), NOW))
-
-
-@pytest.mark.parametrize(
-    ("scopes", "collections", "scope", "collection", "message"),
-    [
-        ({Scope.READ}, set(), Scope.INDEX, "a", "no scope 'index'; it has: read"),
-        ({Scope.READ, Scope.DELETE}, set(), Scope.ADMIN, None, "no scope 'admin'; it has: read, delete"),
-        ({Scope.READ}, {"a"}, Scope.READ, "b", "not granted the collection 'b'"),
-        ({Scope.ADMIN}, {"a"}, Scope.ADMIN, None, "single collections only"),
-        ({Scope.ADMIN}, {"a"}, Scope.READ, "b", "not granted the collection 'b'"),
-    ],
-)
-def test_a_missing_right_is_named(
-    scopes: set[Scope], collections: set[str], scope: Scope, collection: str | None, message: str
-) -> None:
-    with pytest.raises(Forbidden, match=message):
-        require(_principal(scopes, collections), scope, collection)
-
-
-def test_granted_rights_pass() -> None:
-    require(Principal(None), Scope.ADMIN, None)
-    require(_principal({Scope.READ}, set()), Scope.READ, None)
-    require(_principal({Scope.READ}, {"a"}), Scope.READ, "a")
-    for scope in Scope:
-        require(_principal({Scope.ADMIN}, set()), scope, "a")

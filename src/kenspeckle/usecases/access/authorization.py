@@ -1,21 +1,69 @@
-"""Whether a principal may do what it asks for."""
+"""Authorization: the one decision of every edge, whether a principal may do what its request asks for."""
 
 from __future__ import annotations
 
-from kenspeckle.domain import Principal, Scope
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from kenspeckle.domain import Key, Of, Principal, Right, Scope
 from kenspeckle.errors import Forbidden
 from kenspeckle.usecases.access import credentials
+from kenspeckle.usecases.access.rate_limits import Limits
+from kenspeckle.usecases.audit import actor
+
+PRINCIPAL = "principal"
+"""Where a request's state has who asks, for the log and the handlers."""
+
+ALLOWANCE = "allowance"
+"""Where a request's state has what is left of its key's plan, for whoever writes the answer's head."""
 
 
-def require(principal: Principal, scope: Scope, collection_id: str | None) -> None:
-    """Raises Forbidden, saying which right is missing, unless the scope is granted for the collection (None: for the
-    service as a whole)."""
-    key = principal.key
-    if key is None or principal.may(scope, collection_id):
-        return
+def decide(
+    principal: Principal,
+    right: Right,
+    collection: Callable[[], str | None],
+    *,
+    state: MutableMapping[str, Any],
+    limits: Limits | None = None,
+) -> str | None:
+    """Let the request of `principal` pass, or raise; the answer is the collection that it is about.
+
+    In this order: the plan of the key, its scopes, and only then the request's own words: `collection` reads from them
+    which collection they name (None: the service as a whole), so that who lacks the scope learns nothing of what the
+    operation takes. `state` is the request's own, where the principal and its allowance are put.
+
+    Raises RateLimited, Forbidden, and what `collection` does.
+    """
+    state[PRINCIPAL] = principal
+    actor.identified(principal)
+    if principal.key is not None:
+        if limits is not None:
+            _count(limits, principal.key, state)
+        if right.scope is not None:
+            _require_scope(principal.key, right.scope)
+    named = collection()
+    if principal.key is not None and right.scope is not None and right.of is not Of.ANYTHING:
+        _require_grant(principal.key, named if right.of is Of.COLLECTION else None)
+    return named
+
+
+def _count(limits: Limits, key: Key, state: MutableMapping[str, Any]) -> None:
+    allowance = limits.spend(key)
+    if allowance is not None:
+        state[ALLOWANCE] = allowance
+        if allowance.refusal is not None:
+            raise allowance.refusal
+
+
+def _require_scope(key: Key, scope: Scope) -> None:
     if scope not in key.scopes and Scope.ADMIN not in key.scopes:
         has = ", ".join(credentials.scope_names(key))
         raise Forbidden(f"The key '{key.name}' has no scope '{scope}'; it has: {has}.")
+
+
+def _require_grant(key: Key, collection_id: str | None) -> None:
+    if not key.collections or collection_id in key.collections:
+        return
     if collection_id is None:
         raise Forbidden(f"The key '{key.name}' is granted single collections only; this needs a key for all of them.")
     raise Forbidden(f"The key '{key.name}' is not granted the collection '{collection_id[:255]}'.", field="collection")

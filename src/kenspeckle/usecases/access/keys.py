@@ -1,34 +1,23 @@
-"""Who may do what: makes, checks, rotates and revokes keys, and holds the rule of the open loopback server."""
+"""Keys: makes, lists, limits, rotates and revokes them."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
-from kenspeckle.domain import Key, Period, Plan, Principal, Scope
-from kenspeckle.errors import Conflict, KeyNotFound, SettingError, Unauthenticated
+from kenspeckle.domain import Key, Period, Plan, Scope
+from kenspeckle.errors import Conflict, KeyNotFound, SettingError
 from kenspeckle.ports import Keys, Sealer, Usage
 from kenspeckle.usecases.access import credentials, plans
+from kenspeckle.usecases.access.authentication import Authentication
 from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, Created
-from kenspeckle.usecases.access.last_uses import LastUses
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-TRUST_SECONDS = 0.5
-"""How long a key read from the catalog is believed: so late, at most, does a revocation by another process bite."""
 
-_REMEMBERED = 4096
-
-
-class Access:
-    """Keys of one instance. `loopback` says that the server listens on loopback only, so that it may be open.
-
-    Safe to call from many threads. `clock` gives seconds since the epoch; `ticks` a clock that is never set.
-    """
+class Access(Authentication):
+    """Keys of one instance, checked and managed. Parameters as `Authentication`; `usage` counts what keys have used."""
 
     def __init__(
         self,
@@ -40,54 +29,8 @@ class Access:
         ticks: Callable[[], float] = time.monotonic,
         usage: Usage | None = None,
     ) -> None:
-        self._keys = keys
-        self._sealer = sealer
-        self._clock = clock
-        self._ticks = ticks
+        super().__init__(keys, sealer, clock, loopback=loopback, ticks=ticks)
         self._usage = usage
-        self._may_open = loopback
-        self.on_read: Callable[[Key], None] | None = None
-        """Told of each key as it is read from the catalog, in the thread that reads."""
-        self._locked = not loopback
-        self._empty_until = float("-inf")
-        self._by_digest: dict[str, tuple[float, Key]] = {}
-        self._pairs: dict[str, tuple[float, Key, str]] = {}
-        self._last_uses = LastUses(keys, clock)
-
-    # -- the open server ---------------------------------------------------------------------------------------
-
-    @property
-    def open(self) -> bool:
-        """Whether requests need no key: loopback, and no key was ever created.
-
-        A key that expires or is revoked does not open the service again. Reads the catalog at most twice a second,
-        and never again once a key was seen.
-        """
-        if self._locked:
-            return False
-        now = self._ticks()
-        if now >= self._empty_until:
-            if self._keys.keys():
-                self._locked = True
-                return False
-            self._empty_until = now + TRUST_SECONDS
-        return True
-
-    @property
-    def open_is_known(self) -> bool:
-        """Whether `open` answers without reading the catalog."""
-        return self._locked or self._ticks() < self._empty_until
-
-    def is_known(self, api_key: str | None) -> bool:
-        """Whether `authenticate` answers without reading the catalog. Where not, an event loop uses a thread."""
-        if not self._locked:
-            return self._ticks() < self._empty_until
-        if not api_key or not credentials.well_formed(api_key):
-            return True
-        held = self._by_digest.get(credentials.digest_of(api_key))
-        return held is not None and self._ticks() - held[0] < TRUST_SECONDS
-
-    # -- managing keys -----------------------------------------------------------------------------------------
 
     def create(
         self,
@@ -119,7 +62,7 @@ class Access:
         api_key = credentials.new_api_key()
         sealed = self._sealer.seal(secret.encode("ascii"), key.key_id) if secret is not None else None
         self._keys.add_key(key, digest=credentials.digest_of(api_key), sealed=sealed)
-        self._locked = True
+        self.lock()
         log.info("key created", extra={"key": key.key_id, "scopes": credentials.scope_names(key)})
         return Created(key, api_key, access_key_id, secret)
 
@@ -138,8 +81,7 @@ class Access:
         """Make a key worthless, here at once and in other processes within half a second. Raises KeyNotFound."""
         self.show(key_id)
         revoked = self._keys.revoke_key(key_id, self._clock())
-        self._by_digest.clear()
-        self._pairs.clear()
+        self.forget()
         log.info("key revoked", extra={"key": key_id})
         return revoked
 
@@ -172,8 +114,7 @@ class Access:
         """Give a key other limits, as `plans.changed` reads them. It holds here at once, in other processes within half
         a second. Raises KeyNotFound, InvalidValue."""
         key = self._keys.limit_key(key_id, plans.changed(self.show(key_id).plan, rate, burst, quota))
-        self._by_digest.clear()
-        self._pairs.clear()
+        self.forget()
         log.info("key limited", extra={"key": key_id, **plans.described(key.plan, None)})
         return key
 
@@ -216,81 +157,4 @@ class Access:
                 log.info("another process has just added the admin key")
         elif known.revoked_at is not None:
             log.warning("KENSPECKLE_ADMIN_KEY names a key that was revoked; it stays revoked")
-        self._locked = True
-
-    # -- checking keys -----------------------------------------------------------------------------------------
-
-    def authenticate(self, api_key: str | None) -> Principal:
-        """Who holds this key. None is let through on an open server only.
-
-        Looks at a digest in memory, and at the catalog where that is older than half a second. Raises Unauthenticated.
-        """
-        if self.open:
-            return Principal(None)
-        if not api_key:
-            raise Unauthenticated(
-                "A key is needed: send it in the header x-api-key. Whoever runs this service makes one with "
-                "`kenspeckle keys create NAME`."
-            )
-        key = self._find(api_key) if credentials.well_formed(api_key) else None
-        if key is None:
-            raise Unauthenticated("This key is unknown. Check that all of it is sent in the header x-api-key.")
-        state = credentials.state(key, self._clock())
-        if state == "expired":
-            raise Unauthenticated(
-                f"The key '{key.name}' expired at {credentials.moment(key.expires_at)}; ask for another."
-            )
-        if state == "revoked":
-            raise Unauthenticated(f"The key '{key.name}' was revoked; ask for another.")
-        self.used(key)
-        return Principal(key)
-
-    def aws_secret(self, access_key_id: str) -> tuple[Key, str] | None:
-        """The key and the secret to verify a signature with; None where the id is unknown, revoked or expired.
-
-        Once the signature holds, call `used(key)`. Raises StorageUnavailable where the secret can't be decrypted.
-        """
-        held = self._pairs.get(access_key_id)
-        now = self._ticks()
-        if held is None or now - held[0] >= TRUST_SECONDS:
-            found = self._keys.key_with_secret(access_key_id) if len(access_key_id) <= 128 else None
-            if found is None:
-                self._pairs.pop(access_key_id, None)
-                return None
-            key, sealed = found
-            if self.on_read is not None:
-                self.on_read(key)
-            held = (now, key, self._sealer.unseal(sealed, key.key_id).decode("ascii"))
-            _remember(self._pairs, access_key_id, held)
-        _, key, secret = held
-        return (key, secret) if credentials.state(key, self._clock()) == "active" else None
-
-    def _find(self, api_key: str) -> Key | None:
-        # Timing tells nothing: what is compared is a digest, which a guesser can't steer, of 256 random bits.
-        digest = credentials.digest_of(api_key)
-        held = self._by_digest.get(digest)
-        now = self._ticks()
-        if held is not None and now - held[0] < TRUST_SECONDS:
-            return held[1]
-        key = self._keys.key_by_digest(digest)
-        if key is None:
-            self._by_digest.pop(digest, None)
-            return None
-        if self.on_read is not None:
-            self.on_read(key)
-        _remember(self._by_digest, digest, (now, key))
-        return key
-
-    def used(self, key: Key) -> None:
-        """Note the use of a key that `aws_secret` gave; it is written later, by a thread of its own."""
-        self._last_uses.note(key)
-
-    def close(self) -> None:
-        """Write down what is still to be written; later uses are not recorded."""
-        self._last_uses.close()
-
-
-def _remember(held: dict[str, T], name: str, what: T) -> None:
-    if len(held) >= _REMEMBERED:
-        held.clear()
-    held[name] = what
+        self.lock()

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 
 from kenspeckle.usecases.access.loopback import is_loopback_address
 
+FAR = "Without a key this service answers its own machine only."
+
+OPEN = "open"
+"""Where a request's state has whether the server is open, asked once for all of a request."""
+
 _PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 
 
@@ -38,7 +43,7 @@ def foreign(headers: Iterable[tuple[bytes, bytes]], scheme: str, method: str) ->
     return None
 
 
-def _is_near(peer: str | None) -> bool:
+def is_near(peer: str | None) -> bool:
     """Whether the other end of the socket is on this machine; a Unix socket has no address and is."""
     return peer is None or is_loopback_address(peer)
 
