@@ -1,5 +1,14 @@
 """Kenspeckle: face recognition as a REST API, on your own machine."""
 
+import os
+import sys
 from importlib.metadata import version
 
 __version__ = version("kenspeckle")
+
+# No dependency reports to its maker. Each reads its switch when it is imported, so it has to be set before that; this
+# file comes first in every way of starting (service, command, worker, Lambda), and child processes inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray
+# OpenVINO has no such variable: it goes without where its telemetry package can't be imported.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
