@@ -96,6 +96,12 @@ class Settings:
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
     workers: int = _doc("Photographs analysed at once.", factory=_cores)
+    connections: int = _doc(
+        "Connections at once. Where one too many comes, that on which nothing happens for longest makes room.", 1024
+    )
+    connections_per_host: int = _doc(
+        "Connections at once of one address (of IPv6: of one /64 network), but for TRUSTED_PROXIES.", 256
+    )
     queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
     wait_seconds: float = _doc("Longest wait for a worker before 503.", 30.0)
     tls_cert: str = _doc("PEM file of the certificate chain to serve TLS with; read again when it is renewed.", "")
@@ -160,6 +166,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_image_bytes": (1, 1 << 30),
     "max_image_pixels": (6400, 1 << 30),
     "workers": (1, 1024),
+    "connections": (1, 1_000_000),
+    "connections_per_host": (1, 1_000_000),
     "queue": (0, 100_000),
     "audit_days": (0, 36_500),
     "wait_seconds": (0, 3600),

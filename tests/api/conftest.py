@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,14 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 
 from kenspeckle.api.app import create_app
 from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Unauthenticated
-from kenspeckle.serving.http_protocol import Connection
+from kenspeckle.serving import server as server_
+from kenspeckle.serving.flow import Bounds
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
 from tests.api.fake import FakeRecognizer
@@ -67,7 +66,9 @@ def drained(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def running(settings: Settings | None = None, gate: Gate | None = None, **more: Any) -> Iterator[Server]:
+def running(
+    settings: Settings | None = None, gate: Gate | None = None, bounds: Bounds | None = None, **more: Any
+) -> Iterator[Server]:
     """Serve a fresh application until the block ends."""
     settings = settings or replace(Settings(), max_image_bytes=LIMIT)
     gate = gate or Gate(2, 4, 1.0)
@@ -82,11 +83,8 @@ def running(settings: Settings | None = None, gate: Gate | None = None, **more: 
     app = create_app(recognizer=recognizer, settings=settings, gate=gate, authenticate=authenticate, **more)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, loop="uvloop", http=Connection, timeout_graceful_shutdown=5
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+    server = server_.Server(server_.config(app, replace(settings, drain_seconds=5.0), bounds=bounds))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     port = listener.getsockname()[1]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from kenspeckle.serving import bodies
-from kenspeckle.serving import http_protocol as connection_
-from tests.api.conftest import LIMIT, Server, drained
+from kenspeckle.serving.flow import Bounds
+from tests.api.conftest import LIMIT, Server, drained, running
 from tests.api.fake import photograph
 
 
@@ -108,12 +108,12 @@ def test_bodies_that_come_slowly_hold_no_place(server: Server) -> None:
         assert server.gate.admitted == 0
 
 
-def test_a_head_that_does_not_come(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_, "HEAD_SECONDS", 0.2)
-    for begun in (b"", b"PUT /v1/search HTTP/1.1\r\nhost: x\r\nx-a: "):
-        received = server.send(begun)
-        assert received.startswith(b"HTTP/1.1 408 ")
-        assert b"new connection" in received
+def test_a_head_that_does_not_come() -> None:
+    with running(bounds=Bounds(head_seconds=0.2)) as server:
+        for begun in (b"", b"PUT /v1/search HTTP/1.1\r\nhost: x\r\nx-a: "):
+            received = server.send(begun)
+            assert received.startswith(b"HTTP/1.1 408 ")
+            assert b"new connection" in received
 
 
 @pytest.mark.parametrize("step", [1000, 150_000])
@@ -134,10 +134,12 @@ def test_heads_and_bodies_that_come_in_one_piece(server: Server) -> None:
     assert received.count(b"HTTP/1.1 200 ") == 3
 
 
-def test_a_refused_body_is_let_pass_to_a_point(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_, "UNREAD_BYTES", 1_000_000)
+def test_a_refused_body_is_let_pass_to_a_point() -> None:
     head = b"PUT /v1/search HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 100000000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with (
+        running(bounds=Bounds(unread_bytes=1_000_000)) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection,
+    ):
         connection.sendall(head)
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
         assert _sent(connection, bytes(1_000_000), 100) < 100

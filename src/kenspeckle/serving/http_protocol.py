@@ -1,23 +1,41 @@
-"""One HTTP connection, as uvicorn speaks it, with the bounds it lacks: time and size of a head, bytes nobody reads."""
+"""One HTTP/1.1 connection: httptools parses, uvicorn calls the application; the bounds that both lack are here."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
+from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from kenspeckle.serving import problems
+from kenspeckle.serving.connections import Entry
+from kenspeckle.serving.flow import Bounds, Flow, Outgoing
 
-HEAD_SECONDS = 20.0
-"""Time for the head of a connection's first request; for later ones uvicorn's keep-alive time holds."""
-HEAD_BYTES = 64 * 1024
-"""Bytes of a request's line and headers. Metadata takes 2 KiB of it, other clients' cookies the rest."""
-UNREAD_BYTES = 64 * 1024 * 1024
-"""Bytes of a refused body that are let pass, so that a client which only reads when all is sent gets its answer."""
+log = logging.getLogger(__name__)
+
+
+class _Part(Enum):
+    """What of a message comes next."""
+
+    NOTHING = 0
+    HEAD = 1
+    BODY = 2
+
+
+class _Wait(Enum):
+    """What a connection waits for on which no request is worked on."""
+
+    IDLE = 0
+    HEAD = 1
+    UNREAD = 2
+
 
 _BROKEN = (
     "The bytes on this connection are no HTTP request. Either the request's head is malformed, or more bytes came than "
@@ -25,78 +43,306 @@ _BROKEN = (
 )
 
 
+class _Refused(Exception):
+    """Ends the parsing from inside of a callback."""
+
+
 class Connection(HttpToolsProtocol):
-    """Give this class to uvicorn as `http`."""
+    """Give this class to uvicorn as `http`. `Config.bounds` of the configuration, where there are any, are its own."""
+
+    entry: Entry | None = None
+    """Its place among all connections; the listener sets it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._heads = 0
-        self._head_bytes = 0
-        self._in_head = True
-        self._unread_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._bounds: Bounds = getattr(self.config, "bounds", None) or Bounds()
+        self._current: RequestResponseCycle | None = None
+        self._part = _Part.NOTHING
+        self._asked = False
+        self._offered = False
+        self._deaf = False
+        self._progress = False
+        self._quiet = self._size = self._fields = self._unread = 0
+        self._refusal = (400, _BROKEN)
+        self._wait: _Wait | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._sent = 0
+
+    # -- the connection ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_too_slow)
+        self._real = transport
+        self._outgoing = Outgoing(transport, self._finish)
+        self.transport = self._outgoing
+        self.flow = self._flow = Flow(transport)
+        if self.entry is not None:
+            self.entry.close = transport.abort
+        self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        for timer in (self._timer, self._sending):
+            if timer is not None:
+                timer.cancel()
+        self._outgoing.finished = True
+        for cycle in (self._current, *(queued for queued, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
+        if self.entry is not None:
+            self.entry.leave()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        if self._is_busy():
+            self._last().keep_alive = False
+        else:
+            self._real.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_sending()
+
+    # -- what comes --------------------------------------------------------------------------------------------
+
     def data_received(self, data: bytes) -> None:
-        heads, in_head = self._heads, self._in_head
-        super().data_received(data)
-        # Only a piece that neither began nor ended outside of a head is surely all head.
-        self._head_bytes = self._head_bytes + len(data) if in_head and self._in_head and heads == self._heads else 0
-        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(431, f"The request's head is larger than {HEAD_BYTES} bytes; send fewer or shorter headers.")
+        if self._deaf:
+            self._pass(len(data))
+            return
+        self._progress = False
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._broken()
+            return
+        self._quiet = 0 if self._progress else self._quiet + len(data)
+        if self._quiet > self._bounds.head_bytes:
+            self._refusal = self._too_large()
+            self._broken()
+        self._settle()
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = self._without_offer() + data[offer.args[0] :]
+            else:
+                return
+
+    def _without_offer(self) -> bytes:
+        """The head again, without its offer of another protocol, which is to be ignored (RFC 9110, 7.8). The parser
+        would take the body for that protocol, so another one begins anew."""
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
+        for name, value in self.headers:
+            if name != b"upgrade":
+                head += [name, b": ", value, b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self._offered = False
+        return b"".join((*head, b"\r\n"))
+
+    def on_message_begin(self) -> None:
+        self._part = _Part.HEAD
+        self._asked = True
+        self._size = self._fields = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url), 0)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4, 1)
+        if self._part is _Part.HEAD:  # Trailers are nobody's: they must not become headers.
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._heads += 1
-        self._in_head = False
-        self._unread_bytes = 0
-        self._stop_timer()
+        self._progress = True
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refusal = (400, "This is no proxy: the method CONNECT is not taken.")
+                raise _Refused
+            self._offered = True
+            return
+        if len(self.pipeline) >= self._bounds.pipelined:
+            self._last().keep_alive = False
+            self._deaf = True
+            raise _Refused
+        self._part = _Part.BODY
+        self._size = self._fields = self._unread = 0
         super().on_headers_complete()
+        if self.pipeline:
+            self._flow.hold()
 
     def on_body(self, body: bytes) -> None:
-        if self.cycle is not None and self.cycle.response_complete:
-            self._unread_bytes += len(body)
-            if self._unread_bytes > UNREAD_BYTES:
-                self.transport.close()
-        super().on_body(body)
+        self._progress = True
+        if self.cycle.response_complete:
+            self._pass(len(body))
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        if self._offered:
+            return
+        self._progress = True
+        self._part = _Part.NOTHING
         super().on_message_complete()
+        if not self.parser.should_keep_alive():
+            self._deaf = True
+        if self._outgoing.finished:
+            self._real.close()
 
-    def send_400_response(self, msg: str) -> None:
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if not cycle.body and not cycle.more_body:
-                # A whole request was taken and is being worked on: it gets its answer, what follows gets none.
-                cycle.keep_alive = False
-                return
+    def _count(self, size: int, fields: int) -> None:
+        self._size += size
+        self._fields += fields
+        if self._size > self._bounds.head_bytes or self._fields > self._bounds.fields:
+            self._refusal = self._too_large()
+            raise _Refused
+
+    def _pass(self, size: int) -> None:
+        """Bytes that nobody reads."""
+        self._unread += size
+        if self._unread > self._bounds.unread_bytes:
+            self._real.abort()
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._current = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._current is not None:
+            self._current.body = bytearray()
+        self._watch_sending()
+        if self._outgoing.is_closing():
+            return
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        if not self.pipeline:
+            self._flow.release()
+        self._settle()
+
+    def _is_busy(self) -> bool:
+        cycle = self._current
+        return cycle is not None and not cycle.response_complete and not cycle.disconnected
+
+    def _last(self) -> RequestResponseCycle:
+        """The newest request that was taken, while one is worked on."""
+        assert self._current is not None
+        return self.pipeline[0][0] if self.pipeline else self._current
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _broken(self) -> None:
+        """What came is not to be parsed any further."""
+        if self._deaf:
+            self._settle()
+            return
+        self._deaf = True
+        last = self.cycle
+        if last is not None and not last.response_complete and (last.body or last.more_body):
             # Its body was not read yet, so nothing was done: the reader learns that there is no such request.
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self._refuse(400, _BROKEN)
+            last.disconnected = True
+            last.message_event.set()
+            if self.pipeline:
+                self.pipeline.popleft()
+        if self._is_busy():
+            # Whole requests that are worked on get their answers, what follows gets none.
+            self._last().keep_alive = False
+        else:
+            self._refuse(*self._refusal)
+            self._finish()
 
     def _refuse(self, status: int, detail: str) -> None:
+        cycle = self._current
+        half_answered = cycle is not None and cycle.response_started and not cycle.response_complete
+        if half_answered or self._outgoing.is_closing():
+            return
         problem = problems.of_http(status, detail)
         body = orjson.dumps(problem.body(str(uuid.uuid4())))
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._outgoing.write(head.encode() + body)
 
-    def _head_too_slow(self) -> None:
-        if not self.transport.is_closing():
-            self._refuse(408, f"No request came within {HEAD_SECONDS:.0f} s; send it again on a new connection.")
+    def _finish(self) -> None:
+        """Close once what is sent has gone out and what the client still sends has passed."""
+        if self._outgoing.finished:
+            return
+        self._outgoing.finished = True
+        if self._part is _Part.NOTHING and not self._deaf:
+            self._real.close()
+        else:
+            if self._real.can_write_eof():
+                self._real.write_eof()
+            self._flow.release()
+        self._watch_sending()
+        self._settle()
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Give what the connection waits for now its time. While a request is worked on there is none: whoever reads
+        its body looks after that."""
+        wait = self._waits_for()
+        if self.entry is not None:
+            self.entry.busy = wait is None
+        if wait is self._wait:
+            return
+        self._wait = wait
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if wait is not None:
+            if self.entry is not None:
+                self.entry.since = self.loop.time()
+            bounds = self._bounds
+            seconds = (bounds.idle_seconds, bounds.head_seconds, bounds.unread_seconds)[wait.value]
+            self._timer = self.loop.call_later(seconds, self._expired, wait)
+
+    def _waits_for(self) -> _Wait | None:
+        if self._outgoing.finished:
+            return _Wait.UNREAD
+        if self._is_busy():
+            return None
+        if self._part is _Part.BODY or self._deaf:
+            return _Wait.UNREAD
+        return _Wait.HEAD if self._part is _Part.HEAD or not self._asked else _Wait.IDLE
+
+    def _expired(self, wait: _Wait) -> None:
+        self._timer = None
+        if wait is _Wait.HEAD:
+            self._refuse(408, f"No request came within {self._bounds.head_seconds:.0f} s; send it on a new connection.")
+        self._outgoing.finished = True
+        self._real.close()
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        waiting = self._real.get_write_buffer_size()
+        if waiting and self._sending is None:
+            self._sent = self._outgoing.written - waiting
+            self._sending = self.loop.call_later(self._bounds.send_seconds, self._look_at_sending)
+
+    def _look_at_sending(self) -> None:
+        self._sending = None
+        waiting = self._real.get_write_buffer_size()
+        taken = self._outgoing.written - waiting - self._sent
+        if waiting and taken < self._bounds.send_pace * self._bounds.send_seconds:
+            log.info("an answer was not read", extra={"client": self.client and self.client[0], "bytes": waiting})
+            self._real.abort()
+        else:
+            self._watch_sending()
+
+    def _too_large(self) -> tuple[int, str]:
+        bounds = self._bounds
+        return (
+            431,
+            f"The request's head or trailers have more than {bounds.head_bytes} bytes or {bounds.fields} fields; send "
+            "fewer or shorter ones.",
+        )

@@ -12,6 +12,22 @@ def trusted(trusted_proxies: str) -> list[str]:
     return [_checked(one.strip()) for one in trusted_proxies.split(",") if one.strip()]
 
 
+class Proxies:
+    """The proxies of the setting, as a set of addresses. `listed` is as `trusted` gives it. Raises SettingError."""
+
+    def __init__(self, trusted_proxies: str) -> None:
+        self.listed = trusted(trusted_proxies)
+        self._networks = [ipaddress.ip_network(one) for one in self.listed]
+
+    def __contains__(self, host: object) -> bool:
+        try:
+            address = ipaddress.ip_address(str(host).partition("%")[0])
+        except ValueError:
+            return False
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return any((mapped or address) in one for one in self._networks)
+
+
 def _checked(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import socket
 import time
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from kenspeckle.serving.connections import Connections
+from kenspeckle.serving.descriptors import affordable
+from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.http_protocol import Connection
-from kenspeckle.serving.proxies import trusted
+from kenspeckle.serving.listener import Listener
+from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import LOOK_SECONDS, Certificate
 from kenspeckle.settings import Settings
 
-KEEP_ALIVE_SECONDS = 75
-"""Idle connections stay open longer than the 60 s of usual load balancers, so that these close them, not we."""
 
-
-def config(app: FastAPI, settings: Settings, tls: Certificate | None = None) -> Config:
+def config(app: FastAPI, settings: Settings, tls: Certificate | None = None, bounds: Bounds | None = None) -> Config:
     """Configuration of a server for an application that `create_app` made. Logs are ours: see `logs.configure`.
 
     Raises SettingError for a list of proxies that can't be used."""
-    proxies = trusted(settings.trusted_proxies)
+    proxies = Proxies(settings.trusted_proxies)
     made = Config(
         app,
         loop="uvloop",
@@ -31,27 +35,42 @@ def config(app: FastAPI, settings: Settings, tls: Certificate | None = None) -> 
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
-        ssl_context_factory=(lambda *_: tls.context) if tls is not None else None,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        proxy_headers=bool(proxies.listed),
+        forwarded_allow_ips=proxies.listed,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
     )
     made.certificate = tls
+    made.bounds = bounds or Bounds()
+    made.connections = Connections(affordable(settings.connections), settings.connections_per_host, proxies)
     return made
 
 
 class Config(uvicorn.Config):
-    """uvicorn's configuration, and the certificate that its context belongs to."""
+    """uvicorn's configuration, and what is ours."""
 
     certificate: Certificate | None = None
+    bounds: Bounds
+    connections: Connections
 
 
 class Server(uvicorn.Server):
-    """Tells the application to take nothing new as soon as a signal asks the server to stop, and sees when its
-    certificate is renewed."""
+    """Takes connections by our listeners, tells the application to take nothing new as soon as a signal asks the server
+    to stop, and sees when its certificate is renewed."""
 
     _looked = 0.0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """`sockets` are bound, and not listening yet."""
+        await super().startup(sockets=[])
+        configuration = cast(Config, self.config)
+        tls = configuration.certificate
+        context = tls.context if tls is not None else None
+        listeners = [Listener(one, self._connection, configuration.connections, context) for one in sockets or ()]
+        # Of a server uvicorn asks no more than a Listener has.
+        self.servers = cast(list[asyncio.base_events.Server], listeners)
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()

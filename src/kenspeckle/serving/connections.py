@@ -1,0 +1,128 @@
+"""All connections of the server, by host: how many there may be, and which makes room for another."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+TELL_SECONDS = 60.0
+"""How often it is logged that connections make room for others, or are refused."""
+
+
+class Hosts(Protocol):
+    """A set of addresses."""
+
+    def __contains__(self, host: object, /) -> bool: ...
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One connection. `close` ends it at once; `since` is when it began to wait for its client, unless it is `busy`."""
+
+    connections: Connections
+    host: str
+    close: Callable[[], None]
+    since: float
+    busy: bool = False
+
+    def leave(self) -> None:
+        """The connection is no more; told twice it's the same."""
+        self.connections.leave(self)
+
+
+class Connections:
+    """At most `most`, and `most_per_host` of one host, an IPv6 network of 64 bits being one; hosts in `exempt` may have
+    as many as there are.
+
+    Where one too many comes, that which waits longest for its client makes room, of the host that has too many: so
+    connections on which nothing happens keep nobody out. Where all are worked on, the new one is refused.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        most_per_host: int,
+        exempt: Hosts = frozenset(),
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.most = most
+        self.most_per_host = most_per_host
+        self._exempt = exempt
+        self._now = now
+        self._hosts: dict[str, dict[Entry, None]] = {}
+        self._count = 0
+        self._told = float("-inf")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def enter(self, address: str, close: Callable[[], None]) -> Entry | None:
+        """A place for a connection from this address; None where there is none."""
+        host = of_one_host(address)
+        mine: Collection[Entry] = self._hosts.get(host, ())
+        if len(mine) >= self.most_per_host and address not in self._exempt:
+            self._tell(
+                "too many connections from one address",
+                client=address,
+                setting="CONNECTIONS_PER_HOST, or TRUSTED_PROXIES where it is a proxy",
+                most=self.most_per_host,
+            )
+            if not self._evict(mine):
+                return None
+        elif self._count >= self.most:
+            self._tell("too many connections", client=address, setting="CONNECTIONS", most=self.most)
+            if not self.make_room():
+                return None
+        entry = Entry(self, host, close, self._now())
+        self._hosts.setdefault(host, {})[entry] = None
+        self._count += 1
+        return entry
+
+    def leave(self, entry: Entry) -> None:
+        """Give the place of a connection back, once."""
+        mine = self._hosts.get(entry.host)
+        if mine is None or entry not in mine:
+            return
+        del mine[entry]
+        self._count -= 1
+        if not mine:
+            del self._hosts[entry.host]
+
+    def make_room(self) -> bool:
+        """End one connection of the host that has most, trusted ones last. False where all are worked on."""
+        by_number = sorted(self._hosts.items(), key=lambda one: (one[0] in self._exempt, -len(one[1])))
+        return any(self._evict(mine) for _, mine in by_number)
+
+    def _evict(self, entries: Iterable[Entry]) -> bool:
+        victim = min((one for one in entries if not one.busy), key=lambda one: one.since, default=None)
+        if victim is None:
+            return False
+        self.leave(victim)
+        victim.close()
+        return True
+
+    def _tell(self, message: str, **extra: object) -> None:
+        now = self._now()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            log.warning(message, extra=extra)
+
+
+def of_one_host(address: str) -> str:
+    """What stands for the host of an address: IPv4 as it is, also where mapped into IPv6; of IPv6 the network."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

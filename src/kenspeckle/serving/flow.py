@@ -1,0 +1,74 @@
+"""What one connection may cost, and the ways in and out of it that uvicorn's requests are given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one connection may cost, in seconds, bytes and counts."""
+
+    head_seconds: float = 20.0
+    """For a head, from its first byte; of a connection's first request, from the connection."""
+    idle_seconds: float = 75.0
+    """Between two requests: longer than the 60 s of usual load balancers, so that these close, not we."""
+    head_bytes: int = 64 * 1024
+    """Of a request's line and headers; of trailers; of anything else that is neither head nor body. Metadata takes
+    2 KiB of it, other clients' cookies the rest."""
+    fields: int = 256
+    """Header lines of a head, and of trailers."""
+    pipelined: int = 16
+    """Requests that wait behind the one under way. What follows them is not answered: its client sends it again."""
+    unread_seconds: float = 30.0
+    unread_bytes: int = 64 * 1024 * 1024
+    """Of a body that goes on after its answer. It is let pass, so that a client which only reads when all is sent gets
+    its answer."""
+    send_seconds: float = 12.0
+    """How often it is seen whether a client takes its answer."""
+    send_pace: float = 16 * 1024
+    """Bytes a second below which a client does not."""
+
+
+class Flow(FlowControl):
+    """As uvicorn's, but an application that asks for its body doesn't bring in more requests."""
+
+    held = False
+
+    def hold(self) -> None:
+        """Read nothing more until `release`."""
+        self.held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
+class Outgoing(asyncio.Transport):
+    """The transport as requests get it: it counts what is sent, and closes when the client's body has passed."""
+
+    def __init__(self, transport: asyncio.Transport, finish: Callable[[], None]) -> None:
+        super().__init__()
+        self._transport = transport
+        self._finish = finish
+        self.written = 0
+        self.finished = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(data)
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self.finished or self._transport.is_closing()
+
+    def close(self) -> None:
+        self._finish()

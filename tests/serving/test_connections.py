@@ -1,0 +1,167 @@
+"""How many connections there may be, of whom, and which makes room for another."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import resource
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.serving import descriptors
+from kenspeckle.serving.connections import Connections, Entry, of_one_host
+from kenspeckle.serving.proxies import Proxies
+from kenspeckle.serving.tls import certificate
+from tests.fakes.certificates import pair
+from tests.serving.echo import echoing, received, trusting
+from tests.serving.test_http_protocol import GET, statuses
+
+
+class Door:
+    """Connections that remember who was shut out."""
+
+    def __init__(self, most: int, most_per_host: int, exempt: str = "") -> None:
+        self.time = 0.0
+        self.all = Connections(most, most_per_host, Proxies(exempt), now=lambda: self.time)
+        self.closed: list[str] = []
+
+    def enter(self, host: str, name: str = "") -> Entry | None:
+        self.time += 1
+        return self.all.enter(host, self._close(name or host))
+
+    def _close(self, name: str) -> Callable[[], None]:
+        return lambda: self.closed.append(name)
+
+
+def test_the_one_that_waits_longest_makes_room() -> None:
+    door = Door(10, 3)
+    first, second, third = (door.enter("192.0.2.1", name) for name in ("first", "second", "third"))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    first.busy = True
+    door.enter("192.0.2.2", "other")
+    assert door.enter("192.0.2.1", "fourth") is not None
+    assert door.closed == ["second"]
+    assert len(door.all) == 4
+    second.leave()  # As its protocol says when it is lost.
+    assert len(door.all) == 4
+
+
+def test_where_all_are_worked_on_the_new_one_is_refused() -> None:
+    door = Door(10, 2)
+    for _ in range(2):
+        entry = door.enter("192.0.2.1")
+        assert entry is not None
+        entry.busy = True
+    assert door.enter("192.0.2.1") is None
+    assert door.enter("192.0.2.2") is not None
+
+
+def test_of_all_the_host_with_most_makes_room() -> None:
+    door = Door(6, 5, "198.51.100.0/24")
+    for number in range(3):
+        door.enter("192.0.2.1", f"greedy {number}")
+    for _ in range(3):
+        door.enter("192.0.2.2")
+    door.enter("192.0.2.2")
+    assert door.enter("192.0.2.3") is not None
+    assert len(door.all) == 6
+    assert all(name != "192.0.2.3" for name in door.closed)
+
+
+def test_trusted_proxies_may_have_any_number() -> None:
+    door = Door(100, 2, "198.51.100.0/24")
+    assert all(door.enter("198.51.100.7") for _ in range(50))
+    assert door.closed == []
+
+
+def test_a_host_of_ipv6_is_its_network() -> None:
+    assert of_one_host("2001:db8:1:2:3:4:5:6") == of_one_host("2001:db8:1:2::1")
+    assert of_one_host("2001:db8:1:2::1") != of_one_host("2001:db8:1:3::1")
+    assert of_one_host("::ffff:192.0.2.1") == of_one_host("192.0.2.1")
+    assert of_one_host("fe80::1%eth0") == of_one_host("fe80::2")
+    assert of_one_host("") == ""
+
+
+def test_connections_on_which_nothing_happens_keep_nobody_out() -> None:
+    with echoing(connections=20, connections_per_host=20) as echo:
+        held = []
+        for _ in range(60):
+            one = echo.connect()
+            one.sendall(GET)
+            one.recv(4096)
+            one.sendall(b"GET / HT")
+            held.append(one)
+        assert len(echo.config.connections) <= 20
+        assert statuses(echo.exchange(GET)) == [200]
+        for one in held:
+            one.close()
+
+
+def test_silence_before_tls_is_bounded(tmp_path: Path) -> None:
+    made = pair(tmp_path, "server")
+    tls = certificate(str(made.certificate), str(made.key))
+    assert tls is not None
+    with echoing(tls=tls, connections_per_host=20) as echo:
+        silent = [echo.connect() for _ in range(50)]
+        assert len(echo.config.connections) <= 20
+        with trusting(tls).wrap_socket(echo.connect()) as connection:
+            connection.sendall(GET)
+            assert statuses(connection.recv(4096)) == [200]
+            connection.sendall(b"GET / HT")
+            assert statuses(received(connection)) == [408]
+        for one in silent:
+            one.close()
+        echo.until(lambda: not echo.config.connections)
+
+
+def test_a_handshake_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pair(tmp_path, "server")
+    tls = certificate(str(made.certificate), str(made.key))
+    monkeypatch.setattr("kenspeckle.serving.listener.HANDSHAKE_SECONDS", 0.3)
+    with echoing(tls=tls) as echo, echo.connect() as silent, echo.connect() as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        begun = time.monotonic()
+        assert received(silent) == received(half) == b""
+        assert time.monotonic() - begun < 3
+
+
+def test_descriptors_that_are_used_up_are_logged_and_given_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with echoing() as echo, caplog.at_level(logging.ERROR):
+        waiting = [echo.connect() for _ in range(3)]
+        echo.until(lambda: len(echo.config.connections) == 3)
+        used_up = [0]
+        accept = socket.socket.accept
+
+        def none_left(self: socket.socket) -> object:
+            if used_up[0] < 2:
+                used_up[0] += 1
+                raise OSError(errno.EMFILE, "Too many open files")
+            return accept(self)
+
+        monkeypatch.setattr(socket.socket, "accept", none_left)
+        assert statuses(echo.exchange(GET)) == [200]
+        assert used_up == [2]
+        assert sum("no descriptor is left" in one.getMessage() for one in caplog.records) == 1
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "found"), [(4096, 4096, 1000), (512, 4096, 1000), (512, 512, 256), (64, 64, 32)]
+)
+def test_connections_are_as_many_as_there_are_descriptors_for(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, found: int
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert descriptors.affordable(1000) == found
+    assert asked == ([(min(1000 + descriptors.OTHERS, hard), hard)] if soft < 1000 else [])

@@ -1,0 +1,166 @@
+"""What one connection may cost: heads, bodies, trailers, pipelining, offers of other protocols, unread answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.serving.echo import LARGE, QUICK, Echo, echoing, received
+
+GET = b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = b"POST /one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+INNER = b"GET /inner HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def _echo() -> Iterator[Echo]:
+    with echoing() as echo:
+        yield echo
+
+
+@pytest.fixture
+def echo(_echo: Echo) -> Iterator[Echo]:
+    _echo.seen.clear()
+    yield _echo
+    _echo.until(lambda: not _echo.config.connections)
+
+
+def statuses(data: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
+
+
+def answers(data: bytes) -> list[dict[str, object]]:
+    return [json.loads(one) for one in re.findall(rb"\{[^{}]*\}", data)]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_an_offer_of_another_protocol_costs_no_body(echo: Echo, framing: str, pause: float) -> None:
+    length = b"Content-Length: %d\r\n" % len(INNER)
+    head = (
+        b"POST /one HTTP/1.1\r\nHost: a\r\n"
+        + H2C
+        + (length if framing == "length" else b"Transfer-Encoding: chunked\r\n")
+    )
+    body = INNER if framing == "length" else b"%x\r\n%b\r\n0\r\nX-Trailer: y\r\n\r\n" % (len(INNER), INNER)
+    got = echo.exchange(head + b"\r\n", pause, body + GET.replace(b"/one", b"/two"))
+    assert [(one["path"], one["size"]) for one in answers(got)] == [("/one", len(INNER)), ("/two", 0)]
+    assert ("GET", "/inner") not in echo.seen
+
+
+def test_an_offer_without_a_body_is_ignored_too(echo: Echo) -> None:
+    assert statuses(echo.exchange(GET[:-2] + H2C + b"\r\n" + GET)) == [200, 200]
+
+
+def test_a_proxy_is_asked_for_in_vain(echo: Echo) -> None:
+    assert statuses(echo.exchange(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n" + INNER)) == [400]
+    assert echo.seen == []
+
+
+def test_trailers_are_bounded_and_become_no_headers(echo: Echo) -> None:
+    (one,) = answers(echo.exchange(CHUNKED + b"5\r\nhello\r\n0\r\nX-Api-Key: y\r\n\r\n"))
+    assert one["size"] == 5
+    assert "x-api-key" not in one["headers"]
+    for endless in (b"X-A: y\r\n" * 10_000, b"X-A: " + b"y" * 100_000):
+        assert statuses(echo.exchange(CHUNKED + b"0\r\n", *[endless] * 5)) in ([431], [])
+
+
+def test_fields_of_a_head_are_counted(echo: Echo) -> None:
+    few, many = b"X: y\r\n" * 200, b"X: y\r\n" * 300
+    assert statuses(echo.exchange(GET[:-2] + few + b"\r\n")) == [200]
+    assert statuses(echo.exchange(GET[:-2] + many + b"\r\n")) == [431]
+
+
+def test_requests_wait_behind_one_to_a_point(echo: Echo) -> None:
+    most = QUICK.pipelined + 1
+    assert statuses(echo.exchange(GET * most)) == [200] * most
+    got = echo.exchange(GET * 50_000)
+    assert statuses(got) == [200] * most
+    assert b"connection: close" in got
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (b"", [408]),
+        (b"GET / HT", [408]),
+        (GET + b"GET / HT", [200, 408]),
+        (GET, [200]),
+        (GET + b"\r\n", [200]),
+        (CHUNKED + b"0\r\nX-Half: tr", [408]),
+        (CHUNKED.replace(b"/one", b"/refuse") + b"0\r\nX-Half: tr", [401]),
+        (b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nx", [401]),
+        (b"POST /refuse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99\r\n\r\nx", [401]),
+    ],
+)
+def test_whatever_does_not_go_on_is_ended(echo: Echo, what: bytes, told: list[int]) -> None:
+    begun = time.monotonic()
+    assert statuses(echo.exchange(what)) == told
+    assert time.monotonic() - begun < 2
+
+
+def test_dripping_does_not_put_off_the_end(echo: Echo) -> None:
+    begun = time.monotonic()
+    drip: list[bytes | float] = [b"x: y\r\n", 0.1]
+    assert statuses(echo.exchange(GET, b"GET / HTTP/1.1\r\n", *drip * 20)) in ([200, 408], [200])
+    refused = b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n"
+    assert statuses(echo.exchange(refused, *drip * 20)) == [401]
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/one"])
+def test_answers_that_nobody_reads_are_dropped(echo: Echo, path: bytes) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(0.5)
+        connection.connect(("127.0.0.1", echo.port))
+        try:
+            for _ in range(400 if path == b"/one" else 1):
+                connection.sendall(GET.replace(b"/one", path) * 16)
+        except OSError:
+            pass
+        echo.until(lambda: not echo.config.connections)
+
+
+def test_an_answer_that_is_read_slowly_arrives(echo: Echo) -> None:
+    with echo.connect() as connection:
+        connection.sendall(GET.replace(b"/one", b"/large"))
+        begun, got = time.monotonic(), 0
+        while got < LARGE:
+            data = connection.recv(100_000)
+            assert data, f"cut after {got} bytes"
+            got += len(data)
+            time.sleep(0.02)
+        assert time.monotonic() - begun > 2 * QUICK.send_seconds
+
+
+def test_a_refused_body_passes_so_that_its_answer_arrives() -> None:
+    with echoing(replace(QUICK, unread_seconds=5.0, unread_bytes=3_000_000)) as echo:
+        for close in (b"", b"Connection: close\r\n"):
+            head = b"POST /refuse HTTP/1.1\r\nHost: a\r\n" + close + b"Content-Length: %d\r\n\r\n"
+            with echo.connect() as connection:
+                connection.sendall(head % 2_000_000)
+                connection.sendall(bytes(2_000_000))
+                assert statuses(received(connection)) == [401]
+            with echo.connect() as connection:
+                connection.sendall(head % 90_000_000)
+                with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                    connection.sendall(bytes(90_000_000))
+
+
+def test_what_is_answered_last_is_waited_for_at_the_end() -> None:
+    with echoing() as echo, echo.connect() as connection:
+        connection.sendall(GET.replace(b"/one", b"/large"))
+        echo.until(lambda: bool(echo.seen))
+        idle = echo.connect()
+        echo.server.should_exit = True
+        data = received(connection)
+        assert len(data) > LARGE
+        idle.close()
