@@ -82,6 +82,12 @@ class ImageNotFound(NotFound):
     code = "image_not_found"
 
 
+class IdentityNotFound(NotFound):
+    """No face has this ExternalImageId."""
+
+    code = "identity_not_found"
+
+
 class KeyNotFound(NotFound):
     code = "key_not_found"
 

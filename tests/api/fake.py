@@ -34,6 +34,7 @@ from kenspeckle.domain import (
 from kenspeckle.errors import (
     AlreadyExists,
     FaceNotFound,
+    IdentityNotFound,
     ImageNotFound,
     KenspeckleError,
     NoFace,
@@ -227,6 +228,8 @@ class FakeRecognizer(FakeUsers):
         gone = [one for one, record in faces.items() if wanted(record.face)]
         if what is Erasure.IMAGE and not gone:
             raise ImageNotFound("No photograph is kept under this name.", field="key")
+        if what is Erasure.IDENTITY and not gone:
+            raise IdentityNotFound(f"No face has the identity '{name}'.", field="external_image_id")
         if what is Erasure.USER:
             self.delete_user(collection_id, name)
         for one in gone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import time
 import uuid
@@ -157,6 +158,8 @@ def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: byte
     assert recognizer.get_user(name, "user-g").face_count == 0
     with pytest.raises(errors.ImageNotFound):
         recognizer.erase(name, Erasure.IMAGE, "g")
+    with pytest.raises(errors.IdentityNotFound):
+        recognizer.erase(name, Erasure.IDENTITY, "g")
 
 
 def test_age_erases_what_is_old(aws: Amazon, grace: bytes, eileen: bytes) -> None:
@@ -202,6 +205,8 @@ def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:
     other = aws.collection()
     with pytest.raises(errors.InvalidCursor):
         recognizer.list_faces(other, 2, cursor)
+    with pytest.raises(errors.InvalidCursor):
+        recognizer.list_faces(name, 2, base64.urlsafe_b64encode(b"[" * 3000).decode())
 
 
 def test_amazons_protocol_over_amazon(aws: Amazon, tmp_path: Path, grace: bytes, eileen: bytes) -> None:

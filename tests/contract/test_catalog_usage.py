@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace as replace_
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from kenspeckle.catalog import schema
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite import engine
 from kenspeckle.domain import Key, Period, Plan, Scope
-from kenspeckle.errors import KeyNotFound
+from kenspeckle.errors import Conflict, KeyNotFound
 from kenspeckle.ports import Used
 
 DAY = 1_772_582_400
@@ -65,11 +67,43 @@ def test_earlier_periods_go_when_a_new_one_begins(catalog: SqlCatalog) -> None:
     assert set(catalog.all_used()) == {Used("one", Period.DAY, DAY + 86400, 1), Used("other", Period.DAY, DAY, 1)}
 
 
-def test_a_key_takes_over_what_another_used(catalog: SqlCatalog) -> None:
+def test_a_key_takes_over_what_another_used_and_still_uses(catalog: SqlCatalog) -> None:
     catalog.count("a", [Used("one", Period.DAY, DAY, 3)])
     catalog.count("b", [Used("one", Period.DAY, DAY, 4)])
-    catalog.carry("one", "other")
-    assert catalog.used("other", Period.DAY, DAY, beside="a") == 7
+    old = catalog.replace_key("one", key("two", Plan()), 5.0, digest="3" * 64)
+    assert (old.key_id, old.revoked_at) == ("one", 5.0)
+    assert catalog.used("two", Period.DAY, DAY, beside="a") == 7
+    # A process that had not written yet when the key was replaced.
+    catalog.count("b", [Used("one", Period.DAY, DAY, 9)])
+    catalog.count("a", [Used("two", Period.DAY, DAY, 1)])
+    assert catalog.used("two", Period.DAY, DAY, beside="a") == 12
+    catalog.replace_key("two", key("three", Plan()), 6.0, digest="4" * 64)
+    assert catalog.used("three", Period.DAY, DAY, beside="a") == 13
+    assert {one.key_id: one.used for one in catalog.all_used()} == {"one": 12, "two": 13, "three": 13}
+
+
+def test_a_key_is_replaced_once_by_however_many_processes(catalog: SqlCatalog, tmp_path: Path) -> None:
+    other = SqlCatalog.open(f"sqlite:///{tmp_path / 'kenspeckle.db'}")
+
+    def replace(number: int) -> str:
+        try:
+            new = key(f"new-{number}", Plan())
+            (catalog, other)[number % 2].replace_key("one", new, 5.0, digest=f"{number + 10:064}")
+        except Conflict:
+            return "conflict"
+        return "won"
+
+    with closing(other), ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(replace, range(20)))
+    assert sorted(outcomes) == ["conflict"] * 19 + ["won"]
+    left = catalog.keys()
+    assert [one.revoked_at for one in left] == [5.0, None, None]
+    with pytest.raises(KeyNotFound):
+        catalog.replace_key("none", key("x", Plan()), 5.0)
+    expired = replace_(key("expired", Plan()), expires_at=4.0)
+    catalog.add_key(expired, digest="5" * 64)
+    with pytest.raises(Conflict):
+        catalog.replace_key("expired", key("y", Plan()), 5.0, digest="6" * 64)
 
 
 def test_keys_of_the_first_schema_stay_without_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

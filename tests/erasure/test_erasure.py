@@ -24,7 +24,7 @@ from kenspeckle.cli.launch import launched
 from kenspeckle.compose.embedded import Service, build
 from kenspeckle.domain import Erasure
 from kenspeckle.domain.audit import described
-from kenspeckle.errors import ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
+from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
 from kenspeckle.images.folder import PRESENCE, FolderImages
 from kenspeckle.ports import AuditQuery
 from kenspeckle.shapes.dump import receipt as shape
@@ -133,7 +133,11 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     held = Held(tmp_path / "data")
     try:
         recognizer = held.service.recognizer
-        assert recognizer.erase(HOME, Erasure.IDENTITY, "nobody").face_count == 0
+        with pytest.raises(IdentityNotFound, match="No face has the identity 'nobody'"):
+            recognizer.erase(HOME, Erasure.IDENTITY, "nobody")
+        row = held.service.catalog.find_audit(AuditQuery(), 1)[0]
+        assert (row.operation, row.outcome) == ("EraseIdentity", "identity_not_found")
+        assert recognizer.erase(HOME, Erasure.AGE, "1").receipt is None
         with pytest.raises(ImageNotFound):
             recognizer.erase(HOME, Erasure.IMAGE, "nothing.jpg")
         with pytest.raises(UserNotFound):
@@ -316,6 +320,9 @@ def test_over_http(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
     image = http.delete("/v1/images/a")
     assert content(image)["erased"] == "image"
     assert http.delete("/v1/images/a").status_code == 404
+    nobody = http.delete(f"{place}/faces?external_image_id=B")
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "identity_not_found")
+    assert "Receipt" not in nobody.json()
     face = stored("b", 2)
     assert content(http.delete(f"{place}/faces/{face}"))["faces"] == [face]
     face = stored("c", 3)
@@ -339,6 +346,23 @@ def test_over_http(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
 
 def run(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
+
+
+def test_a_name_that_is_not_there_has_no_receipt_and_names_the_near_ones(
+    running: tuple[httpx.Client, Path], tmp_path: Path
+) -> None:
+    http, folder = running
+    http.put("/v1/index/amy", content=variation(20))
+    file = tmp_path / "receipt.json"
+    for place in (["--url", str(http.base_url)], ["--data-dir", str(folder)]):
+        done = run("erase", "--identity", "Amy", "--yes", "--receipt", str(file), *place)
+        assert done.exit_code == 1, done.output
+        assert "No face has the identity 'Amy'." in done.output
+        assert "Near it: amy." in done.output
+        assert not file.exists()
+    unlike = run("erase", "--identity", "Zoe-Zimmermann", "--yes", "--url", str(http.base_url))
+    assert (unlike.exit_code, "Near it" in unlike.output) == (1, False)
+    assert http.delete(f"/v1/collections/{HOME}/faces?external_image_id=amy").status_code == 200
 
 
 def _full(_: int) -> None:

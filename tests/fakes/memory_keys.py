@@ -44,6 +44,14 @@ class MemoryKeys:
         self.rows[key_id] = (replace(key, revoked_at=key.revoked_at or now), digest, sealed)
         return self.rows[key_id][0]
 
+    def replace_key(
+        self, key_id: str, by: Key, now: float, *, digest: str | None = None, sealed: bytes | None = None
+    ) -> Key:
+        if self.rows[key_id][0].revoked_at is not None:
+            raise Conflict("not active")
+        self.add_key(by, digest=digest, sealed=sealed)
+        return self.revoke_key(key_id, now)
+
     def limit_key(self, key_id: str, plan: Plan) -> Key:
         if key_id not in self.rows:
             raise KeyNotFound("none")

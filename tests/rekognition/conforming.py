@@ -44,7 +44,8 @@ def check(operation: str, status: int, content: bytes) -> None:
     if status == 200:
         conforms(MODEL.operations[operation]["output"]["shape"], answer, operation)
         return
-    assert set(answer) == {"__type", "Message"}, answer
+    assert set(answer) == {"__type", "Code", "Logref", "Message"}, answer
+    assert answer["Code"] == answer["__type"]
     assert answer["__type"] in MODEL.errors(operation) | COMMON_ERRORS, answer
     assert status == (500 if MODEL.is_fault(answer["__type"]) else 400), (status, answer)
     assert answer["Message"]

@@ -67,13 +67,13 @@ def test_attributes_are_the_default_ones_whatever_is_asked(client: Any) -> None:
     for attributes in (["DEFAULT"], ["ALL"], ["ALL", "DEFAULT"], ["FACE_OCCLUDED", "AGE_RANGE"], []):
         details = client.detect_faces(Image={"Bytes": portrait(0.5)}, Attributes=attributes)["FaceDetails"]
         assert set(details[0]) == default
-        assert {one["Type"] for one in details[0]["Landmarks"]} == {
+        assert [one["Type"] for one in details[0]["Landmarks"]] == [
             "eyeLeft",
             "eyeRight",
-            "nose",
             "mouthLeft",
             "mouthRight",
-        }
+            "nose",
+        ]
 
 
 def test_jpeg_and_png_pass_and_nothing_else(client: Any) -> None:
@@ -96,8 +96,14 @@ def test_five_mebibytes_and_one_byte(client: Any, gallery: str) -> None:
     most = portrait(0.5).ljust(5_242_880, b" ")
     assert client.detect_faces(Image={"Bytes": most})["FaceDetails"]
     for beyond in (1, 2_000_000, 10_000_000):
-        with pytest.raises(client.exceptions.ImageTooLargeException):
+        with pytest.raises(client.exceptions.ClientError) as refused:
             client.index_faces(CollectionId=gallery, Image={"Bytes": most + b" " * beyond})
+        error = refused.value.response["Error"]
+        assert error["Code"] == "ValidationException"
+        # Programs match Amazon's words, up to the size.
+        assert error["Message"].startswith("1 validation error detected: Value ")
+        rule = " at 'image.bytes' failed to satisfy constraint: Member must have length less than or equal to 5242880"
+        assert error["Message"].endswith(rule)
     assert client.describe_collection(CollectionId=gallery)["FaceCount"] == 0
 
 

@@ -69,11 +69,17 @@ def test_an_empty_body_is_an_empty_request(open_server: Served) -> None:
 
 def test_bodies_are_bounded_and_read_past(open_server: Served) -> None:
     huge = b'{"CollectionId":"' + b"a" * (2 * 1024 * 1024) + b'"}'
-    status, answer, _ = send(request_of(open_server, "CreateCollection", huge))
+    status, answer, headers = send(request_of(open_server, "CreateCollection", huge))
     assert (status, answer["__type"]) == (413, "RequestEntityTooLargeException")
+    assert answer["Code"] == answer["__type"]
+    assert answer["Logref"] == headers["x-amzn-requestid"]
     image = b'{"Image":{"Bytes":"' + b"a" * (17 * 1024 * 1024) + b'"}}'
     status, answer, _ = send(request_of(open_server, "DetectFaces", image))
-    assert (status, answer["__type"]) == (400, "ImageTooLargeException")
+    assert (status, answer["__type"]) == (400, "ValidationException")
+    assert answer["Message"] == (
+        "1 validation error detected: Value at 'image.bytes' failed to satisfy constraint: "
+        "Member must have length less than or equal to 5242880"
+    )
 
 
 def test_more_values_than_any_request_has(open_server: Served) -> None:

@@ -118,7 +118,13 @@ def test_an_image_of_five_mebibytes_passes_and_one_byte_more_does_not() -> None:
     assert len(check(body)["Image"]["Bytes"]) == most
     for beyond in (1, 2, 3):
         text = base64.b64encode(b"\0" * (most + beyond)).decode()
-        assert refused("DetectFaces", {"Image": {"Bytes": text}}).code == "ImageTooLargeException"
+        answer = refused("DetectFaces", {"Image": {"Bytes": text}})
+        shown = f"java.nio.HeapByteBuffer[pos=0 lim={most + beyond} cap={most + beyond}]"
+        assert (answer.code, answer.message) == (
+            "ValidationException",
+            f"1 validation error detected: Value '{shown}' at 'image.bytes' "
+            "failed to satisfy constraint: Member must have length less than or equal to 5242880",
+        )
 
 
 def test_long_values_are_not_repeated_whole() -> None:

@@ -60,6 +60,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "face_not_found": ("There is no such face in this collection.", "face_id"),
     "user_not_found": ("There is no such user in this collection.", "user_id"),
     "webhook_not_found": ("There is no webhook 'hook-4xk2mwq7c3ta'.", "webhook_id"),
+    "identity_not_found": ("No face has the identity 'Keanu'.", "external_image_id"),
     "image_not_found": ("No photograph is kept under this name.", "key"),
     "already_exists": ("The collection id: visitors already exists.", "collection"),
     "conflict": ("The face belongs to a user. Take it from the user first, or delete the user.", "face_id"),

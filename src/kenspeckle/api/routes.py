@@ -82,7 +82,7 @@ TABLE: dict[str, Entry] = {
     "describe_collection": Entry(("GET",), _C, "collections", schemas.Collection, _HERE),
     "delete_collection": Entry(("DELETE",), _C, "collections", schemas.DeletedFaces, _HERE, 200, also=(204,)),
     "list_faces": Entry(("GET",), _C + "/faces", "faces", schemas.FaceList, (*_HERE, "user_not_found", *_LISTED)),
-    "delete_identity": Entry(("DELETE",), _C + "/faces", "faces", schemas.DeletedFaces, _HERE),
+    "delete_identity": Entry(("DELETE",), _C + "/faces", "faces", schemas.DeletedFaces, (*_HERE, "identity_not_found")),
     "delete_faces": Entry(("POST",), _C + "/faces/delete", "faces", schemas.DeletedFaces, _HERE),
     "get_face": Entry(("GET",), _C + "/faces/{face_id}", "faces", schemas.FaceRecord, (*_HERE, "face_not_found")),
     "delete_face": Entry(

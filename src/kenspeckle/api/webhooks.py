@@ -3,7 +3,6 @@ admin."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -130,13 +129,15 @@ def _sending(routes: APIRouter, endpoints: Endpoints) -> None:
         response_model=shapes.DeliveryAnswer,
         operation_id="test_webhook",
         responses=_said(
-            {**shapes.DELIVERY, "event": "webhook.test", "collection": None}, *_COMMON, "webhook_not_found"
+            {**shapes.DELIVERY, "event": "webhook.test", "collection": None},
+            *_COMMON,
+            "webhook_not_found",
+            "overloaded",
         ),
     )
     async def test_webhook(webhook_id: _Id) -> Response:
         """Send one message now and wait for what comes of it: 200 whether it arrived or not; `state` tells."""
-        sent = await run_in_threadpool(lambda: asyncio.run(endpoints.test(webhook_id)))
-        return answer(views.delivery(sent))
+        return answer(views.delivery(await endpoints.test(webhook_id)))
 
     @routes.get(
         "/{webhook_id}/deliveries",

@@ -10,7 +10,15 @@ from kenspeckle.aws import rows
 from kenspeckle.aws.context import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
 from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page, validation
-from kenspeckle.errors import Conflict, FaceNotFound, ImageNotFound, InvalidCursor, InvalidValue, UserNotFound
+from kenspeckle.errors import (
+    Conflict,
+    FaceNotFound,
+    IdentityNotFound,
+    ImageNotFound,
+    InvalidCursor,
+    InvalidValue,
+    UserNotFound,
+)
 
 DAY = 86_400.0
 BATCH = 1000
@@ -79,7 +87,7 @@ class Gallery:
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
         """As `ports.Recognizer.erase`. Backups are not part of the service, and the table's point-in-time recovery is
-        one. Raises ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
+        one. Raises IdentityNotFound, ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
         validation.collection_id(collection_id)
         if what is Erasure.COLLECTION:
             return _erased(self.removal.collection(collection_id))
@@ -87,7 +95,11 @@ class Gallery:
         if what is Erasure.USER:
             return self._user(collection_id, validation.user_id(name))
         if what is Erasure.IDENTITY:
-            return self._named(collection_id, rows.named_by_identity(collection_id, validation.external_image_id(name)))
+            identity = validation.external_image_id(name)
+            erased = self._named(collection_id, rows.named_by_identity(collection_id, identity))
+            if not erased.face_count:
+                raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
+            return erased
         if what is Erasure.IMAGE:
             erased = self._named(collection_id, rows.named_by_key(collection_id, name))
             if not erased.face_count:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from kenspeckle.aws.clients import Amazon
 from kenspeckle.aws.failures import BUSY_SECONDS, Refused, code_of
@@ -198,13 +199,13 @@ def _having(name: str, value: Any) -> dict[str, Any]:
 
 def _closed(place: Mapping[str, Any]) -> str:
     """Where a page ended, as a cursor."""
-    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode()
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode()
 
 
 def _opened(cursor: str, hash_name: str, value: str) -> dict[str, str]:
     """Where a page ended. Raises InvalidCursor for what is no end of a page of this list."""
     try:
-        place = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+        place = orjson.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
         if set(place) == {KEY, hash_name, "Order"} and place[hash_name] == value:
             found = {name: str(one) for name, one in place.items()}
             if all(found.values()):

@@ -44,23 +44,9 @@ class Keys(Part):
     """`ports.Keys`. Keys that are revoked or expired are returned like others: who asks has to look."""
 
     def add_key(self, key: Key, *, digest: str | None = None, sealed: bytes | None = None) -> None:
-        values = {
-            "key_id": key.key_id,
-            "name": key.name,
-            "kind": key.kind,
-            "scopes": orjson.dumps(sorted(key.scopes)).decode(),
-            "collections": orjson.dumps(sorted(key.collections)).decode(),
-            "created_at": key.created_at,
-            "expires_at": key.expires_at,
-            "revoked_at": key.revoked_at,
-            "last_used_at": key.last_used_at,
-            "digest": digest,
-            "sealed": sealed,
-            **_columns(key.plan),
-        }
         try:
             with self.database.write() as connection:
-                connection.execute(insert(keys), values)
+                connection.execute(insert(keys), _values(key, digest, sealed))
         except Conflict as error:
             raise Conflict("A key with this id or secret exists.", field="key_id") from error
 
@@ -84,6 +70,21 @@ class Keys(Part):
             found = connection.execute(_BY_ID, {"key_id": key_id}).first()
         if found is None:
             raise KeyNotFound(f"There is no key '{key_id}'.", field="key_id")
+        return _key(found)
+
+    def replace_key(
+        self, key_id: str, by: Key, now: float, *, digest: str | None = None, sealed: bytes | None = None
+    ) -> Key:
+        usable = (keys.c.revoked_at.is_(None), or_(keys.c.expires_at.is_(None), keys.c.expires_at > now))
+        with self.database.write() as connection:
+            # The one that finds it usable is the one that makes it unusable.
+            ended = connection.execute(update(keys).where(keys.c.key_id == key_id, *usable).values(revoked_at=now))
+            found = connection.execute(_BY_ID, {"key_id": key_id}).first()
+            if found is None:
+                raise KeyNotFound(f"There is no key '{key_id}'.", field="key_id")
+            if not ended.rowcount:
+                raise Conflict(f"The key '{found.name}' is not active any more; list the keys.", field="key_id")
+            connection.execute(insert(keys), {**_values(by, digest, sealed), "replaces": key_id})
         return _key(found)
 
     def touch_key(self, key_id: str, now: float) -> None:
@@ -120,6 +121,23 @@ def _key(columns: Sequence[Any]) -> Key:
         last_used_at,
         Plan(rate, burst, quota, Period(period) if period is not None else None),
     )
+
+
+def _values(key: Key, digest: str | None, sealed: bytes | None) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "name": key.name,
+        "kind": key.kind,
+        "scopes": orjson.dumps(sorted(key.scopes)).decode(),
+        "collections": orjson.dumps(sorted(key.collections)).decode(),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+        "digest": digest,
+        "sealed": sealed,
+        **_columns(key.plan),
+    }
 
 
 def _columns(plan: Plan) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Qual
 from kenspeckle.encryption.cipher import Content
 from kenspeckle.errors import StorageUnavailable
 
+_FORMER_VERSIONS = {"1": "6.0"}
+"""Versions of packs as earlier releases stored them, and what the same packs are called now."""
+
 P = TypeVar("P", str, bytes)
 T = TypeVar("T")
 
@@ -55,6 +58,7 @@ def face(collection_id: str, columns: Sequence[Any]) -> Face:
     """The face of a row that begins with the columns FACE."""
     _, face_id, left, top, width, height, confidence, image_id, identity, model, created_at, user_id = columns[:12]
     box = Box(left, top, width, height)
+    model = _FORMER_VERSIONS.get(model, model)
     return Face(face_id, image_id, collection_id, identity or None, box, confidence, model, created_at, user_id)
 
 

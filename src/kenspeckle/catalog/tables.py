@@ -190,6 +190,7 @@ keys = Table(
     Column("burst", BigInteger),
     Column("quota", BigInteger, comment="requests a period, null for any"),
     Column("period", String(8), comment="day, week or month"),
+    Column("replaces", String(255), comment="id of the key that it was rotated from"),
     sqlite_autoincrement=True,
 )
 

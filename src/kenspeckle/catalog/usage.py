@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import CTE, Select, bindparam, delete, func, insert, or_, select, update
 
 from kenspeckle.catalog.base import Part
-from kenspeckle.catalog.tables import usage
+from kenspeckle.catalog.tables import keys, usage
 from kenspeckle.domain import Period
 from kenspeckle.ports import Used
 
-_CARRIED = "carried"
-"""The writer of what a key took over from the one that it replaced."""
 
-_OTHERS = select(func.coalesce(func.sum(usage.c.used), 0)).where(
-    usage.c.key_id == bindparam("of_key"),
-    usage.c.period == bindparam("of_period"),
-    usage.c.began == bindparam("since"),
-    usage.c.writer != bindparam("beside"),
+def _line(first: Select[Any]) -> CTE:
+    """Keys with all that they replaced, one after the other: `key_id` and each `member`, itself the first.
+
+    Summed when it is asked for, so that what another process still writes for a replaced key counts too."""
+    line = first.add_columns(keys.c.key_id.label("member"), keys.c.replaces).cte("line", recursive=True)
+    before = select(line.c.key_id, keys.c.key_id, keys.c.replaces).where(keys.c.key_id == line.c.replaces)
+    return line.union(before)
+
+
+_LINE_OF_ONE = _line(select(keys.c.key_id).where(keys.c.key_id == bindparam("of_key")))
+_OTHERS = (
+    select(func.coalesce(func.sum(usage.c.used), 0))
+    .join(_LINE_OF_ONE, _LINE_OF_ONE.c.member == usage.c.key_id)
+    .where(
+        usage.c.period == bindparam("of_period"),
+        usage.c.began == bindparam("since"),
+        or_(usage.c.writer != bindparam("beside"), usage.c.key_id != bindparam("of_key")),
+    )
 )
-_SUMS = select(usage.c.key_id, usage.c.period, usage.c.began, func.sum(usage.c.used)).group_by(
-    usage.c.key_id, usage.c.period, usage.c.began
+_LINES = _line(select(keys.c.key_id))
+_SUMS = (
+    select(_LINES.c.key_id, usage.c.period, usage.c.began, func.sum(usage.c.used))
+    .join(_LINES, _LINES.c.member == usage.c.key_id)
+    .group_by(_LINES.c.key_id, usage.c.period, usage.c.began)
 )
 _OWN = (
     usage.c.key_id == bindparam("of_key"),
@@ -51,13 +66,3 @@ class Usage(Part):
                     connection.execute(earlier.where(usage.c.period == one.period.value))
                     values = {"key_id": one.key_id, "period": one.period.value, "began": one.began, "writer": writer}
                     connection.execute(insert(usage), values | {"used": one.used})
-
-    def carry(self, key_id: str, to: str) -> None:
-        sums = select(literal(to), usage.c.period, usage.c.began, literal(_CARRIED), func.sum(usage.c.used))
-        with self.database.write() as connection:
-            connection.execute(
-                insert(usage).from_select(
-                    ["key_id", "period", "began", "writer", "used"],
-                    sums.where(usage.c.key_id == key_id).group_by(usage.c.period, usage.c.began),
-                )
-            )

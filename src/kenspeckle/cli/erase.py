@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +14,15 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.text import plural
 
 if TYPE_CHECKING:
+    from kenspeckle.client.http import Remote
     from kenspeckle.domain import Erasure
+    from kenspeckle.ports import Recognizer
+
+PAGE = 4096
+MOST_PAGES = 25
+"""Pages of faces that are looked through for a name like the one that is not there."""
+
+SUGGESTED = 3
 
 
 @reported(FAILED)
@@ -41,15 +49,16 @@ def erase(
 ) -> None:
     """Erase faces with all that was made of them: templates, thumbnails, photographs, and the bytes in the database.
 
-    There is no way back, but for backups, which have to be erased too. Exit code 1 if it failed, or if a reader still
-    needed older states of the database; the service then finishes by itself.
+    There is no way back, but for backups, which have to be erased too. Exit code 1 if it failed, if nothing was
+    there to erase (then there is no receipt), or if a reader still needed older states of the database; the service
+    then finishes by itself.
     """
     import orjson
 
     from kenspeckle.atomic_file import whole_file
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
-    from kenspeckle.errors import KenspeckleError
+    from kenspeckle.errors import IdentityNotFound, KenspeckleError
     from kenspeckle.shapes import dump
 
     what, name = _chosen(identity, user, image, everything)
@@ -61,7 +70,10 @@ def erase(
         ):
             if not yes:
                 _confirm(what, name, target.collection or "the default collection")
-            done = target.recognizer.erase(target.collection, what, name)
+            try:
+                done = target.recognizer.erase(target.collection, what, name)
+            except IdentityNotFound as error:
+                raise CommandFailed(error.message, _near(target.recognizer, target.collection, name)) from error
             document = dump.receipt(done.receipt) if done.receipt is not None else {}
             if file is not None:
                 file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -79,6 +91,38 @@ def erase(
     if not done.complete:
         output.remark("A reader still needs older states of the database; they go once it is done.", "yellow")
         raise typer.Exit(NEGATIVE)
+
+
+def _near(recognizer: Recognizer | Remote, collection: str, name: str) -> str:
+    """A hint that names identities which may be meant; asked for like any list, so that a key which may not read
+    learns none."""
+    from difflib import get_close_matches
+
+    from kenspeckle.errors import Forbidden
+
+    stems: dict[str, list[str]] = {}
+    cursor: str | None = None
+    try:
+        for _ in range(MOST_PAGES):
+            page = recognizer.list_faces(collection, PAGE, cursor)
+            for identity in dict.fromkeys(one.external_image_id for one in page.items if one.external_image_id):
+                same = stems.setdefault(_stem(identity), [])
+                if identity not in same:
+                    same.append(identity)
+            cursor = page.cursor
+            if cursor is None:
+                break
+    except Forbidden:
+        return ""
+    near = [one for stem in get_close_matches(_stem(name), stems, n=SUGGESTED) for one in stems[stem]][:SUGGESTED]
+    if not near:
+        return "`kenspeckle faces list` shows the identities that exist."
+    return f"Near it: {', '.join(near)}. Capitals and the extension belong to the name."
+
+
+def _stem(identity: str) -> str:
+    """What people take for the name: without capitals, extension and kind of space."""
+    return PurePosixPath(identity).stem.casefold().replace("_", "-")
 
 
 def _confirm(what: Erasure, name: str, collection: str) -> None:

@@ -41,3 +41,4 @@ class PackInfo:
     dimension: int
     calibration: Calibration
     version: str
+    """FaceModelVersion of answers: a number of 6 or more."""

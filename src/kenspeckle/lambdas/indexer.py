@@ -64,11 +64,14 @@ class Inbox:
         return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
 
     def _done(self, message: Message, remaining: Callable[[], float]) -> bool:
-        """Whether all of the message is done. One failure keeps no other object from being tried."""
+        """Whether all of the message is done. One failure keeps no other object, or message, from being tried."""
         try:
             arrivals = message.arrivals()
         except InvalidValue as error:
             log.error("a message that can't be read", extra={"message_id": message.message_id, "reason": error.message})
+            return False
+        except Exception:
+            log.exception("a message that can't be read", extra={"message_id": message.message_id})
             return False
         actor.acting(actor.Who(actor.SERVICE, "inbox", message.message_id))
         done = True

@@ -54,6 +54,7 @@ class Pack:
 
     name: str
     version: str
+    """FaceModelVersion of answers: a number of 6 or more, as programs written for Amazon Rekognition compare it."""
     detector: Part
     embedder: Part
     texts: tuple[Part, ...]
@@ -133,7 +134,7 @@ _MODELS = "face_recognition_models-0.3.0"
 
 CENTERFACE_DLIB = Pack(
     name="centerface-dlib",
-    version="1",
+    version="6.0",
     detector=Part(
         file="detector.onnx",
         what="detector CenterFace: boxes and five landmarks",

@@ -27,6 +27,14 @@ class Keys(Protocol):
         """Raises KeyNotFound."""
         ...
 
+    def replace_key(
+        self, key_id: str, by: Key, now: float, *, digest: str | None = None, sealed: bytes | None = None
+    ) -> Key:
+        """Revoke the key and add `by` in its place, both or neither; the revoked key. What was used of its quota counts
+        against the new one too. Raises KeyNotFound, and Conflict where it is revoked or expired: of any number at once,
+        in any number of processes, one wins."""
+        ...
+
     def touch_key(self, key_id: str, now: float) -> None:
         """Record the last use."""
         ...
@@ -55,19 +63,15 @@ class Usage(Protocol):
     writes totals, so that writing again what may have been written already never counts twice."""
 
     def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
-        """What all other writers than `beside` have counted."""
+        """What all other writers than `beside` have counted, and what any writer has of keys that this one replaced."""
         ...
 
     def all_used(self) -> Sequence[Used]:
-        """Sums over all writers, of periods that are kept."""
+        """Sums over all writers, of periods that are kept; keys with what the keys they replaced have used."""
         ...
 
     def count(self, writer: str, counts: Iterable[Used]) -> None:
         """Set what this writer has counted. Earlier periods of these keys are forgotten."""
-        ...
-
-    def carry(self, key_id: str, to: str) -> None:
-        """Let the key `to` begin with what `key_id` has used."""
         ...
 
 

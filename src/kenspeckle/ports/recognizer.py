@@ -70,7 +70,10 @@ class Recognizer(Protocol):
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
         """Everything of the image key, identity or user `name`, or of the whole collection; with AGE a batch of the
-        faces older than `name` days. When it returns, no file of the service holds any of it."""
+        faces older than `name` days. When it returns, no file of the service holds any of it.
+
+        What is named and not there raises IdentityNotFound, ImageNotFound, UserNotFound or CollectionNotFound: nothing
+        was erased, so nothing is attested."""
         ...
 
     def retain(self, collection_id: str, days: int | None) -> Collection:

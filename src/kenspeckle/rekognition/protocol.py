@@ -156,7 +156,7 @@ class Edge:
                 # Refused without its body where it would find no place. It takes none before its signature is checked,
                 # for which the body is needed.
                 self._gate.check()
-            data = await self._read(body, asked.operation)
+            data = await self._read(body, name, asked.operation)
             answer: bytes = await self._call(self._work, asked, data)
             return answer
         except KenspeckleError as error:
@@ -203,14 +203,12 @@ class Edge:
             raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
         return found
 
-    async def _read(self, body: Body, operation: Operation) -> bytes:
+    async def _read(self, body: Body, name: str, operation: Operation) -> bytes:
         try:
             return await body.read(MOST_WITH_IMAGES if operation.images else MOST_WITHOUT)
         except Refusal as refusal:
             if operation.images and refusal.status == 413:
-                raise Refusal(
-                    "ImageTooLargeException", "Image size is too large: send at most 5242880 bytes."
-                ) from None
+                raise validate.too_large(self._model, name) from None
             raise
 
     def _work(self, asked: Asked, data: bytes) -> bytes:
@@ -262,8 +260,8 @@ def refused(refusal: Refusal, request_id: str) -> Response:
     headers = {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after)))
-    content = orjson.dumps({"__type": refusal.code, "Message": _printable(refusal.message)})
-    return _response(content, request_id, refusal.status, headers)
+    said = {"__type": refusal.code, "Code": refusal.code, "Logref": request_id, "Message": _printable(refusal.message)}
+    return _response(orjson.dumps(said), request_id, refusal.status, headers)
 
 
 def _printable(text: str) -> str:

@@ -30,6 +30,7 @@ STATUSES: dict[type[errors.KenspeckleError], int] = {
     errors.FaceNotFound: 404,
     errors.UserNotFound: 404,
     errors.ImageNotFound: 404,
+    errors.IdentityNotFound: 404,
     errors.KeyNotFound: 404,
     errors.WebhookNotFound: 404,
     errors.AlreadyExists: 409,
@@ -65,6 +66,7 @@ TITLES: dict[str, str] = {
     "face_not_found": "No such face",
     "user_not_found": "No such user",
     "image_not_found": "No such image",
+    "identity_not_found": "No such identity",
     "key_not_found": "No such key",
     "webhook_not_found": "No such webhook",
     "already_exists": "It exists already",
@@ -104,6 +106,7 @@ REMEDIES: dict[str, str] = {
     "collection_not_found": "Create it, or mind the spelling.",
     "face_not_found": "Mind the id and the collection; or it was deleted.",
     "user_not_found": "Create it, or mind the spelling.",
+    "identity_not_found": "List the faces: capitals, spaces and the extension belong to the name.",
     "image_not_found": "Mind the name: nothing was indexed under it, or originals are not kept.",
     "key_not_found": "List the keys.",
     "webhook_not_found": "List the webhooks.",
@@ -207,8 +210,9 @@ def unseen(error: errors.KenspeckleError, scope: Scope) -> Response:
     if scope["method"] != "POST" or scope["path"] != "/":
         return problem.response(request_id)
     busy = isinstance(error, errors.Overloaded)
+    code = "ThrottlingException" if busy else "AccessDeniedException"
     return Response(
-        orjson.dumps({"__type": "ThrottlingException" if busy else "AccessDeniedException", "Message": error.message}),
+        orjson.dumps({"__type": code, "Code": code, "Logref": request_id, "Message": error.message}),
         status_code=500 if busy else 400,
         media_type=AMAZON_TYPE,
         headers={**(problem.headers or {}), "x-amzn-RequestId": request_id},

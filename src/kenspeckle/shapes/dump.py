@@ -23,6 +23,7 @@ from kenspeckle.domain import (
     FaceSearch,
     ImageSearch,
     Indexed,
+    Landmark,
     Receipt,
     UnindexedFace,
     UnsuccessfulFace,
@@ -34,6 +35,9 @@ from kenspeckle.domain import (
 
 Json: TypeAlias = dict[str, Any]
 
+LANDMARKS = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
+"""The order of Amazon's answers; programs take them by place."""
+
 
 def bounding_box(box: Box) -> Json:
     return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
@@ -44,10 +48,14 @@ def face_detail(detail: FaceDetail) -> Json:
     return {
         "BoundingBox": bounding_box(detail.box),
         "Confidence": detail.confidence,
-        "Landmarks": [{"Type": one.kind, "X": one.x, "Y": one.y} for one in detail.landmarks],
+        "Landmarks": [{"Type": one.kind, "X": one.x, "Y": one.y} for one in sorted(detail.landmarks, key=_place)],
         "Pose": {"Roll": detail.pose.roll, "Yaw": detail.pose.yaw, "Pitch": detail.pose.pitch},
         "Quality": {"Brightness": detail.quality.brightness, "Sharpness": detail.quality.sharpness},
     }
+
+
+def _place(one: Landmark) -> int:
+    return LANDMARKS.index(one.kind) if one.kind in LANDMARKS else len(LANDMARKS)
 
 
 def face(one: Face) -> Json:

@@ -16,6 +16,14 @@ from tests.aws.lambdas import shapes
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
+def test_nested_json_is_its_own_messages_failure(body: str) -> None:
+    bad, good = messages(shapes.sqs({"bad": body, "good": shapes.notification([shapes.s3_record("photos", "a")])}))
+    with pytest.raises(InvalidValue, match="no JSON"):
+        bad.arrivals()
+    assert good.arrivals() == (Arrival("photos", "a", None),)
+
+
 @given(st.lists(st.tuples(KEYS, st.none() | st.text(min_size=1, max_size=8)), min_size=1, max_size=5))
 def test_keys_come_out_as_they_were_put(objects: list[tuple[str, str | None]]) -> None:
     records = [shapes.s3_record("photos", key, version) for key, version in objects]

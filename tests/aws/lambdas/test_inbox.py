@@ -92,6 +92,7 @@ def test_what_fails_is_named_and_keeps_nothing_else_from_being_done(
         "elsewhere": shapes.notification([_put(aws, "kept/a.jpg", grace)]),
         "no bucket": shapes.notification([shapes.s3_record("not-ours", f"{place}/a.jpg")]),
         "no JSON": "{",
+        "nested JSON": '{"Records":' + "[" * 100_000,
         "test": shapes.s3_test(BUCKET),
         "folder": shapes.notification([_put(aws, f"{place}/", b"")]),
         "removed": shapes.notification([shapes.s3_record(BUCKET, f"{place}/a.jpg", name="ObjectRemoved:Delete")]),

@@ -47,6 +47,12 @@ class AuditedAccess(Access):
         self._record("RevokeKey", revoked)
         return revoked
 
+    def rotate(self, key_id: str) -> Created:
+        made = super().rotate(key_id)
+        self._record("CreateKey", made.key)
+        self._record("RevokeKey", self.show(key_id))
+        return made
+
     def limit(
         self, key_id: str, rate: float | str | None = None, burst: int | None = None, quota: str | None = None
     ) -> Key:

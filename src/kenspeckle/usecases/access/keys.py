@@ -47,6 +47,23 @@ class Access(Authentication):
 
         Raises InvalidValue; SettingError and StorageUnavailable where the master key can't be used.
         """
+        made, digest, sealed = self._made(name, scopes, collections, aws=aws, expires_at=expires_at, plan=plan)
+        self._keys.add_key(made.key, digest=digest, sealed=sealed)
+        self.lock()
+        log.info("key created", extra={"key": made.key.key_id, "scopes": credentials.scope_names(made.key)})
+        return made
+
+    def _made(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        collections: Iterable[str],
+        *,
+        aws: bool,
+        expires_at: float | None,
+        plan: Plan | None,
+    ) -> tuple[Created, str, bytes | None]:
+        """A key that is not stored yet, with the digest of its API key and the sealed secret of its pair."""
         access_key_id, secret = credentials.new_pair() if aws else (None, None)
         granted = credentials.checked_scopes(scopes)
         key = Key(
@@ -61,10 +78,7 @@ class Access(Authentication):
         )
         api_key = credentials.new_api_key()
         sealed = self._sealer.seal(secret.encode("ascii"), key.key_id) if secret is not None else None
-        self._keys.add_key(key, digest=credentials.digest_of(api_key), sealed=sealed)
-        self.lock()
-        log.info("key created", extra={"key": key.key_id, "scopes": credentials.scope_names(key)})
-        return Created(key, api_key, access_key_id, secret)
+        return Created(key, api_key, access_key_id, secret), credentials.digest_of(api_key), sealed
 
     def list(self) -> tuple[Key, ...]:
         """All keys that were ever created, oldest first."""
@@ -88,14 +102,14 @@ class Access(Authentication):
     def rotate(self, key_id: str) -> Created:
         """A new key with the same name, grants, expiry and plan, and what was used of it; the old one is revoked.
 
-        Raises KeyNotFound; Conflict where the old one is revoked or expired already.
+        Raises KeyNotFound; Conflict where the old one is revoked or expired already. Of several at once one wins, in
+        whatever process: the catalog decides.
         """
         old = self.show(key_id)
         state = credentials.state(old, self._clock())
         if state != "active":
             raise Conflict(f"The key '{old.name}' is {state}; create a new one instead.", field="id")
-        # In this order a crash between the two leaves two working keys, never none.
-        created = self.create(
+        made, digest, sealed = self._made(
             old.name,
             old.scopes,
             old.collections,
@@ -103,10 +117,10 @@ class Access(Authentication):
             expires_at=old.expires_at,
             plan=old.plan,
         )
-        if self._usage is not None:
-            self._usage.carry(key_id, created.key.key_id)
-        self.revoke(key_id)
-        return created
+        self._keys.replace_key(key_id, made.key, self._clock(), digest=digest, sealed=sealed)
+        self.forget()
+        log.info("key rotated", extra={"key": key_id, "new_key": made.key.key_id})
+        return made
 
     def limit(
         self, key_id: str, rate: float | str | None = None, burst: int | None = None, quota: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kenspeckle.domain import Collection, Erased, Erasure, validation
-from kenspeckle.errors import ImageNotFound, InvalidValue
+from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue
 from kenspeckle.usecases.recognition.collections import erase_collection, remove_images
 from kenspeckle.usecases.recognition.context import Parts
 from kenspeckle.usecases.recognition.users import combined
@@ -30,8 +30,8 @@ class Erasing:
         self.parts = parts
 
     def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
-        """As `ports.Recognizer.erase`. An identity without faces is fine; raises ImageNotFound, UserNotFound,
-        CollectionNotFound, InvalidValue."""
+        """As `ports.Recognizer.erase`. Raises IdentityNotFound, ImageNotFound, UserNotFound, CollectionNotFound,
+        InvalidValue."""
         validation.collection_id(collection_id)
         catalog = self.parts.catalog
         if what is Erasure.COLLECTION:
@@ -40,12 +40,15 @@ class Erasing:
             return self._erase(collection_id, None, validation.user_id(name))
         if what is Erasure.IDENTITY:
             identity = validation.external_image_id(name)
-            return self._erase(
+            erased = self._erase(
                 collection_id,
                 lambda: [
                     face.face_id for face in catalog.faces(collection_id, BATCH, None, external_image_id=identity).items
                 ],
             )
+            if not erased.face_count:
+                raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
+            return erased
         if what is Erasure.IMAGE:
             erased = self._erase(collection_id, lambda: catalog.faces_of_key(collection_id, name, BATCH))
             if not erased.face_count:

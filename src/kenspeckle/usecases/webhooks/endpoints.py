@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Page, Secrets, Webhook, validation
-from kenspeckle.errors import Conflict, InvalidValue
+from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Letter, Page, Secrets, Sent, Webhook, validation
+from kenspeckle.errors import Conflict, InvalidValue, Overloaded
 from kenspeckle.ports import Carrier, Sealer, Webhooks
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.webhooks import signing
@@ -25,6 +26,9 @@ LONGEST_DESCRIPTION = 256
 KEEP_SECONDS = 86_400.0
 """So long the old secret signs too, unless it is said otherwise."""
 LONGEST_KEEP = 30 * 86_400.0
+
+MOST_TESTS = 16
+"""Tests under way at once, each of which may take as long as a message does."""
 
 _LETTERS = string.ascii_lowercase + "234567"
 
@@ -48,6 +52,7 @@ class Endpoints:
         self._check_url = check_url
         self._carrier = carrier
         self._now = now
+        self._tests = 0
 
     def create(
         self, url: str, events: Iterable[str] = (), collections: Iterable[str] = (), description: str = ""
@@ -132,18 +137,31 @@ class Endpoints:
         return webhook
 
     async def test(self, webhook_id: str) -> Delivery:
-        """Send one message now, to a disabled endpoint too, and tell how that went; it is not sent again.
+        """Send one message now, to a disabled endpoint too, and tell how that went; it is not sent again. Holds no
+        thread while it waits for the endpoint.
 
-        Raises WebhookNotFound."""
+        Raises WebhookNotFound, and Overloaded where MOST_TESTS are under way."""
+        if self._tests >= MOST_TESTS:
+            raise Overloaded(f"{MOST_TESTS} tests of webhooks are under way; try again.", retry_after=1.0)
+        self._tests += 1
+        try:
+            webhook, letter, headers = await asyncio.to_thread(self._test_message, webhook_id)
+            carrier = await asyncio.to_thread(self._carrier)
+            try:
+                sent = await carrier.carry(webhook.url, headers, letter.payload.encode())
+            finally:
+                await carrier.close()
+            return await asyncio.to_thread(self._tested, webhook, letter, sent)
+        finally:
+            self._tests -= 1
+
+    def _test_message(self, webhook_id: str) -> tuple[Webhook, Letter, Mapping[str, str]]:
         webhook, held = self.store.webhook(webhook_id)
         letter, now = Announcer(self.store, now=self._now).test(webhook), self._now()
-        body = letter.payload.encode()
-        headers = signing.headers(letter.message_id, now, body, self.keys(webhook, held, now))
-        carrier = self._carrier()
-        try:
-            sent = await carrier.carry(webhook.url, headers, body)
-        finally:
-            await carrier.close()
+        keys = self.keys(webhook, held, now)
+        return webhook, letter, signing.headers(letter.message_id, now, letter.payload.encode(), keys)
+
+    def _tested(self, webhook: Webhook, letter: Letter, sent: Sent) -> Delivery:
         delivery = self.store.log_delivery(letter, sent, self._now())
         self._record("TestWebhook", webhook, arrived=sent.arrived)
         return delivery

@@ -110,6 +110,8 @@ class AuditedGallery(Recording):
             most=MOST_DELETED,
             worth=lambda erased: what is not Erasure.AGE or erased.face_count > 0,
         )
+        if what is Erasure.AGE and not erased.face_count:
+            return erased
         return replace(erased, receipt=self._receipt(what, name, collection_id, erased, row))
 
     def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
