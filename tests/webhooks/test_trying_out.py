@@ -12,13 +12,7 @@ from fastapi import FastAPI
 from kenspeckle.api import webhooks
 from kenspeckle.errors import Overloaded
 from kenspeckle.usecases.webhooks import endpoints
-from tests.webhooks.conftest import Post, Receiver
-
-
-async def _received(receiver: Receiver, path: str, count: int) -> None:
-    async with asyncio.timeout(10):
-        while len(receiver.of(path)) < count:
-            await asyncio.sleep(0.01)
+from tests.webhooks.conftest import Post, Receiver, until
 
 
 def test_a_test_that_hangs_holds_no_thread(post: Post, receiver: Receiver) -> None:
@@ -30,7 +24,7 @@ def test_a_test_that_hangs_holds_no_thread(post: Post, receiver: Receiver) -> No
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             asked = asyncio.create_task(http.post(f"/v1/webhooks/{hook.webhook_id}/test"))
-            await _received(receiver, "/hang", 1)
+            await asyncio.to_thread(until, lambda: receiver.of("/hang"))
             assert not asked.done()
             assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
             answer = await asked
