@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import uvicorn
 from botocore.config import Config
 from starlette.applications import Starlette
 
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import BucketNotAllowed, ImageTooLarge
 from kenspeckle.rekognition.protocol import routes
+from kenspeckle.serving.server import Server, config
 from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.credentials import Created
@@ -119,10 +119,10 @@ def served(
 
 @contextmanager
 def running(app: Any) -> Iterator[str]:
-    """The app behind uvicorn on a free port of 127.0.0.1; yields its URL."""
+    """The app behind our server on a free port of 127.0.0.1; yields its URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        server = Server(config(app, Settings()))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         until = time.monotonic() + 20

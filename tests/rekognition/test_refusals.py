@@ -99,7 +99,7 @@ def test_a_client_that_stops_half_way_harms_nobody(open_server: Served) -> None:
 
 
 def test_a_slow_client_is_cut(open_server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kenspeckle.rekognition.bodies.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("kenspeckle.serving.bodies.GRACE_SECONDS", 0.1)
     where = open_server.url.removeprefix("http://")
     connection = http.client.HTTPConnection(where, timeout=20)
     connection.putrequest("POST", "/")

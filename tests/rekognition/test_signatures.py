@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -228,6 +229,22 @@ def test_unsigned_payload_when_the_client_says_so(locked_server: Served, admin: 
 
     Unsigned(credentials(admin), "rekognition", REGION).add_auth(request)
     assert send(request)[0] == 200
+
+
+def test_who_can_not_be_right_whatever_comes_is_refused_before_the_body(locked_server: Served) -> None:
+    fresh = locked_server.access.create("fresh", aws=True)
+    for header, waits in (("UNSIGNED-PAYLOAD", False), ("a" * 64, True)):
+        request = request_of(locked_server, "ListCollections", {}, {"X-Amz-Content-SHA256": header})
+        forged = Created(fresh.key, fresh.api_key, fresh.access_key_id, "not the secret")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in sign(request, forged).headers.items())
+        host, port = locked_server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=0.5) as connection:
+            connection.sendall(f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}Content-Length: 50\r\n\r\n".encode())
+            if waits:  # For a body whose digest might make it right.
+                with pytest.raises(TimeoutError):
+                    connection.recv(1)
+            else:
+                assert b"InvalidSignatureException" in connection.recv(4096)
 
 
 def test_the_last_use_of_a_key_is_recorded(locked_server: Served) -> None:

@@ -153,3 +153,14 @@ def _sent(connection: socket.socket, piece: bytes, times: int) -> int:
         except (BrokenPipeError, ConnectionResetError):
             return done
     return times
+
+
+def test_fields_of_a_forms_parts_are_bounded(server: Server) -> None:
+    part = (
+        b'--x\r\ncontent-disposition: form-data; name="source"\r\n' + b"a: b\r\n" * 20_000 + b"\r\nhello\r\n--x--\r\n"
+    )
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = server.client.post("/v1/compare", content=part, headers=kind)
+    assert answer.status_code == 422
+    long = part.replace(b"a: b\r\n" * 20_000, b"a: " + b"b" * 100_000 + b"\r\n")
+    assert server.client.post("/v1/compare", content=long, headers=kind).status_code == 422

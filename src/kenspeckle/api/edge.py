@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +15,7 @@ from kenspeckle.domain import Principal
 from kenspeckle.ports import Recognizer
 from kenspeckle.serving import bodies
 from kenspeckle.serving.bodies import Body
+from kenspeckle.serving.budget import BODIES
 from kenspeckle.serving.envelope import Life
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.serving.threads import Threads
@@ -52,9 +53,13 @@ class Edge:
         self.gate.check()
         return await bodies.pair(request, self.settings.max_image_bytes)
 
-    def admitted(self, request: Request) -> AbstractContextManager[None]:
+    @contextmanager
+    def admitted(self, request: Request) -> Iterator[None]:
         """A place at the gate for a photograph that was read. Raises Overloaded."""
-        return self.gate.admit(checked=True)
+        with self.gate.admit(checked=True):
+            # From here on the gate bounds what lies in memory.
+            request.scope["state"][BODIES].give_back()
+            yield
 
     def arn(self, collection_id: str) -> str:
         settings = self.settings

@@ -23,11 +23,13 @@ from kenspeckle.domain import Key, Principal
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import aws_chunked, credential_scope, error_table, presigned, service_model, sigv4, validate
-from kenspeckle.rekognition.bodies import Body, ClientGone
 from kenspeckle.rekognition.credential_scope import Claim, Signed
 from kenspeckle.rekognition.errors import Refusal, serialization
 from kenspeckle.rekognition.images import Places
 from kenspeckle.rekognition.operations import OPERATIONS, Operation, Service
+from kenspeckle.serving.bodies import ClientGone, TooLong, TooSlow, received
+from kenspeckle.serving.budget import BODIES
+from kenspeckle.serving.connections import of_one_host
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.authentication import Authentication
 from kenspeckle.usecases.access.authorization import decide
@@ -59,7 +61,7 @@ NOT_LET_IN = frozenset(
 """Refusals of who asks, which the audit trail has too."""
 
 MOST_TRUSTED = 4096
-"""Access key ids that are remembered for having signed rightly."""
+"""Access key ids, each with the host it came from, that are remembered for having signed rightly."""
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class Asked:
     claim: Claim | None
     state: dict[str, Any]
     """The request's own, shared with the middleware around it."""
+    host: str
+    """Where it comes from."""
 
 
 def routes(
@@ -125,38 +129,38 @@ class Edge:
         self._clock = clock
         self.limits: Limits | None = None
         self._model = service_model.load()
-        self._trusted: set[str] = set()
+        self._trusted: set[tuple[str, str]] = set()
         self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
 
     async def answer(self, request: Request) -> Response:
         """Answers every request that comes, failed ones in AWS's form."""
         request_id = str(request.scope.get("state", {}).get("request_id") or uuid.uuid4())
-        body = Body(request.receive)
         try:
-            try:
-                return _response(await self._answer(request, body), request_id)
-            except Refusal as refusal:
-                if refusal.code in NOT_LET_IN:
-                    request.scope.setdefault("state", {})["refused"] = refusal.code
-                if refusal.code == "InternalServerError":
-                    log.error("the request failed", exc_info=refusal)
-                await body.drain()
-                return refused(refusal, request_id)
+            return _response(await self._answer(request), request_id)
+        except Refusal as refusal:
+            if refusal.code in NOT_LET_IN:
+                request.scope.setdefault("state", {})["refused"] = refusal.code
+            if refusal.code == "InternalServerError":
+                log.error("the request failed", exc_info=refusal)
+            return refused(refusal, request_id)
         except ClientGone:
             return Response(status_code=400)
 
-    async def _answer(self, request: Request, body: Body) -> bytes:
+    async def _answer(self, request: Request) -> bytes:
         name = ""
         try:
             signed = _signed(request)
             name = self._named(signed)
-            claim = await self._claim(signed, request)
-            asked = Asked(name, _offered(name), signed, claim, request.scope.setdefault("state", {}))
+            claim, is_proved = await self._claim(signed, request)
+            state = request.scope.setdefault("state", {})
+            if BODIES in state:
+                state[BODIES].known = is_proved
+            asked = Asked(name, _offered(name), signed, claim, state, _host(request))
             if asked.operation.images:
                 # Refused without its body where it would find no place. It takes none before its signature is checked,
                 # for which the body is needed.
                 self._gate.check()
-            data = await self._read(body, name, asked.operation)
+            data = await self._read(request, asked)
             answer: bytes = await self._call(self._work, asked, data)
             return answer
         except KenspeckleError as error:
@@ -176,8 +180,12 @@ class Edge:
             raise Refusal("UnknownOperationException", f"The operation '{target[:120]}' is not one of Rekognition's.")
         return name
 
-    async def _claim(self, signed: Signed, request: Request) -> Claim | None:
-        """Who claims to ask. Refuses, before the body is read, whoever can't be right whatever the body is."""
+    async def _claim(self, signed: Signed, request: Request) -> tuple[Claim | None, bool]:
+        """Who claims to ask, and whether that is proved. Refuses, before the body is read, whoever can't be right
+        whatever the body is.
+
+        The signature of most SDKs can't be checked without the body. Until it is, little may lie in memory of who has
+        never signed rightly from there: an access key id is no secret."""
         is_open = request.scope.get("state", {}).get(OPEN)
         if is_open is None:
             known = self._access.open_is_known
@@ -185,35 +193,46 @@ class Edge:
         if is_open:
             if not is_near(request.client.host if request.client else None):
                 raise Refusal("AccessDeniedException", FAR)
-            return None
+            return None, True
         claim = credential_scope.read(signed)
         if claim is None:
             raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
         credential_scope.check(claim, region=self._service.region, service=service_model.SERVICE, now=self._clock())
         # A second way into a thread costs more than all else here; who signed rightly before is spared it.
-        if claim.access_key_id not in self._trusted:
-            await self._call(self._secret, claim)
-        return claim
+        if (claim.access_key_id, _host(request)) in self._trusted:
+            return claim, True
+        return claim, await self._call(self._is_head_signed, signed, claim)
+
+    def _is_head_signed(self, signed: Signed, claim: Claim) -> bool:
+        _, secret = self._secret(claim)
+        return sigv4.verify_head(signed, claim, secret)
 
     def _secret(self, claim: Claim) -> tuple[Key, str]:
         """The key and its secret; what decides, also for those who signed rightly before."""
         found = self._access.aws_secret(claim.access_key_id)
         if found is None:
-            self._trusted.discard(claim.access_key_id)
             raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
         return found
 
-    async def _read(self, body: Body, name: str, operation: Operation) -> bytes:
+    async def _read(self, request: Request, asked: Asked) -> bytes:
+        most = MOST_WITH_IMAGES if asked.operation.images else MOST_WITHOUT
         try:
-            return await body.read(MOST_WITH_IMAGES if operation.images else MOST_WITHOUT)
-        except Refusal as refusal:
-            if operation.images and refusal.status == 413:
-                raise validate.too_large(self._model, name) from None
-            raise
+            return await received(request.receive, most, asked.state.get(BODIES))
+        except TooLong:
+            if asked.operation.images:
+                raise validate.too_large(self._model, asked.name) from None
+            raise Refusal(
+                "RequestEntityTooLargeException", f"The request is larger than {most} bytes; send less.", 413
+            ) from None
+        except TooSlow:
+            raise Refusal("RequestTimeoutException", "The request came too slowly; send it again.", 408) from None
 
     def _work(self, asked: Asked, data: bytes) -> bytes:
         """What costs time, in one thread: from the signature to the answer's JSON."""
         principal, data = self._verified(asked, data)
+        if BODIES in asked.state:
+            # From here on its key's plan and the gate bound what lies in memory.
+            asked.state[BODIES].give_back()
         request: Mapping[str, Any] = {}
 
         def collection() -> str | None:
@@ -239,7 +258,7 @@ class Edge:
             self._access.used(key)
             if len(self._trusted) >= MOST_TRUSTED:
                 self._trusted.clear()
-            self._trusted.add(claim.access_key_id)
+            self._trusted.add((claim.access_key_id, asked.host))
         if signed.header("x-amz-content-sha256") == credential_scope.STREAMING:
             data = aws_chunked.decode(signed, data, signer)
         return Principal(key), data
@@ -267,6 +286,10 @@ def refused(refusal: Refusal, request_id: str) -> Response:
 def _printable(text: str) -> str:
     """The text without what a client's odd bytes left in it, which JSON can't carry."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _host(request: Request) -> str:
+    return of_one_host(request.client.host) if request.client else ""
 
 
 def _offered(name: str) -> Operation:

@@ -25,17 +25,29 @@ def verify(request: Signed, claim: Claim, body: bytes, secret: str) -> None:
     """Whether the signature is that of the secret over this request and body. Raises InvalidSignatureException.
 
     With a chunked payload this is the seed signature; `chunks.decode` checks those of the chunks."""
-    if claim.payload == UNSIGNED or claim.payload == STREAMING:
-        payload = claim.payload
-    else:
-        payload = hashlib.sha256(body).hexdigest()
-    expected = signature(signing_key(secret, claim), string_to_sign(claim, canonical_request(request, claim, payload)))
-    if not hmac.compare_digest(expected, claim.signature):
+    needs_body = claim.payload not in (UNSIGNED, STREAMING)
+    if not _matches(request, claim, hashlib.sha256(body).hexdigest() if needs_body else claim.payload or "", secret):
         raise Refusal(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.",
         )
+
+
+def verify_head(request: Signed, claim: Claim, secret: str) -> bool:
+    """Whether the signature is right as far as it can be said without the body: by the digest that the request declares
+    of it. False where none is declared; `verify` is to follow in any case.
+
+    Raises InvalidSignatureException where no body could make it right."""
+    if claim.payload in (UNSIGNED, STREAMING):
+        verify(request, claim, b"", secret)
+        return True
+    return claim.payload is not None and _matches(request, claim, claim.payload, secret)
+
+
+def _matches(request: Signed, claim: Claim, payload: str, secret: str) -> bool:
+    expected = signature(signing_key(secret, claim), string_to_sign(claim, canonical_request(request, claim, payload)))
+    return hmac.compare_digest(expected, claim.signature)
 
 
 def canonical_request(request: Signed, claim: Claim, payload: str) -> str:

@@ -13,8 +13,11 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
+from starlette.types import Receive
 
 from kenspeckle.errors import ImageTooLarge, InvalidValue, UnsupportedImage
+from kenspeckle.serving.budget import BODIES, Share
+from kenspeckle.usecases.access.authorization import PRINCIPAL
 
 GRACE_SECONDS = 10.0
 """Time to send a body, to which each received byte adds 1 / SLOWEST."""
@@ -34,6 +37,14 @@ M = TypeVar("M", bound=BaseModel)
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete; there is nobody to answer."""
+
+
+class TooLong(Exception):
+    """The body has more bytes than the request may have."""
+
+
+class TooSlow(Exception):
+    """The body came more slowly than SLOWEST; says so to the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,22 @@ async def read(request: Request, most: int, image_limit: int | None) -> bytes:
     declared = headers.get("content-length")
     if declared is not None and (not declared.isdecimal() or len(declared) > 20 or int(declared) > most):
         raise _refusal(image_limit, most)
+    state = request.scope["state"]
+    share = state.get(BODIES)
+    if share is not None:
+        share.known = PRINCIPAL in state
+    try:
+        return await received(request.receive, most, share)
+    except TooLong:
+        raise _refusal(image_limit, most) from None
+    except TooSlow as error:
+        raise HTTPException(408, str(error), headers={"connection": "close"}) from None
+
+
+async def received(receive: Receive, most: int, share: Share | None = None) -> bytes:
+    """The whole body, counted while it comes; of the budget for bodies it takes what it has received.
+
+    Raises ClientGone, TooLong beyond `most` bytes, TooSlow, and Overloaded where the budget has no more."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     chunks: list[bytes] = []
@@ -114,22 +141,22 @@ async def read(request: Request, most: int, image_limit: int | None) -> bytes:
     try:
         async with asyncio.timeout(GRACE_SECONDS) as deadline:
             while True:
-                message = await request.receive()
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > most:
-                    raise _refusal(image_limit, most)
+                    raise TooLong
+                if share is not None:
+                    share.take(len(chunk))
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     break
                 deadline.reschedule(begun + GRACE_SECONDS + size / SLOWEST)
     except TimeoutError:
-        raise HTTPException(
-            408,
-            f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once.",
-            headers={"connection": "close"},
+        raise TooSlow(
+            f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once."
         ) from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

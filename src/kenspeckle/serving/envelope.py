@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kenspeckle.errors import ShuttingDown
+from kenspeckle.errors import Overloaded, ShuttingDown
 from kenspeckle.serving import logs, problems, rate_limit_headers
+from kenspeckle.serving.answers import Answer
 from kenspeckle.serving.bodies import ClientGone
+from kenspeckle.serving.budget import BODIES, MIB, Budget
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.usecases.access.authorization import ALLOWANCE, PRINCIPAL
 from kenspeckle.usecases.audit import actor
@@ -25,6 +27,9 @@ REFUSED = "refused"
 
 METHOD = "method"
 """Where a request's state has the method that was asked for; HEAD is answered by the routes of GET."""
+
+ANSWERS = 64 * MIB
+"""Bytes of large answers that one client may have on their way."""
 
 CLIENT_GONE = 499
 """Status of the log and the metrics for a client that left before its answer; nobody receives it."""
@@ -55,6 +60,8 @@ class Envelope:
         self.refusals = refusals
         self.metrics = metrics
         self.life = life
+        self.bodies = Budget()
+        self.answers = Budget(known=ANSWERS, unknown=ANSWERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,22 +76,22 @@ class Envelope:
             scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
         actor.arrived(request_id, _address(scope))
-        status = 0
+        status, refused = 0, False
+        state[BODIES], unread = self.bodies.share(_address(scope)), self.answers.share(_address(scope))
+        answer = Answer(send, unread, without_body=state[METHOD] == "HEAD")
 
         async def deliver(message: Message) -> None:
-            nonlocal status
+            nonlocal status, refused
+            if refused:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
-            elif state[METHOD] == "HEAD":
-                message["body"] = b""
             try:
-                await send(message)
-            except (OSError, RuntimeError) as error:
-                if isinstance(error, RuntimeError) and "closed" not in str(error):
-                    raise
-                # An OSError as ASGI has it, or uvloop's own word for a connection that its client has closed.
-                raise ClientGone from error
+                await answer(message)
+            except Overloaded as error:
+                await problems.unseen(error, scope)(scope, receive, deliver)
+                refused = True
 
         self.metrics.in_flight.inc()
         try:
@@ -99,6 +106,8 @@ class Envelope:
             if status == 0:
                 await problems.internal().response(request_id)(scope, receive, deliver)
         finally:
+            state[BODIES].give_back()
+            unread.give_back()
             self.metrics.in_flight.dec()
             self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
 
