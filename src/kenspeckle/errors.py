@@ -96,6 +96,15 @@ class WebhookNotFound(NotFound):
     code = "webhook_not_found"
 
 
+class JobNotFound(NotFound):
+    code = "job_not_found"
+
+    @classmethod
+    def named(cls, job_id: str) -> JobNotFound:
+        """The same for a job that is not there and one that its key may not see."""
+        return cls(f"There is no job '{job_id[:80]}'. `kenspeckle jobs list` names those there are.", field="job_id")
+
+
 class AlreadyExists(KenspeckleError):
     """A collection of that name exists."""
 

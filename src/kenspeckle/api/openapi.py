@@ -59,6 +59,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "collection_not_found": ("The collection id: visitors does not exist.", "collection"),
     "face_not_found": ("There is no such face in this collection.", "face_id"),
     "user_not_found": ("There is no such user in this collection.", "user_id"),
+    "job_not_found": ("There is no job 'job-5f1d0c9a7e2b4c68'.", "job_id"),
     "webhook_not_found": ("There is no webhook 'hook-4xk2mwq7c3ta'.", "webhook_id"),
     "identity_not_found": ("No face has the identity 'Keanu'.", "external_image_id"),
     "image_not_found": ("No photograph is kept under this name.", "key"),

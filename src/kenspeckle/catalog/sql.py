@@ -1,4 +1,4 @@
-"""The catalog: `ports.Catalog`, `Keys`, `Usage`, `Trail` and `Webhooks` over one SQL database, made of its parts."""
+"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs` over one SQL database."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kenspeckle.catalog.collections import Galleries
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
+from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
@@ -35,7 +36,9 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-class SqlCatalog(Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox):
+class SqlCatalog(
+    Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox, Jobs
+):
     """Safe for many threads and for several processes on one database."""
 
     @classmethod

@@ -289,3 +289,27 @@ delivery_faces = Table(
     Column("face_id", String(64), primary_key=True),
     Index("delivery_faces_by_face", "face_id"),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _numbered(),
+    Column("job_id", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("collection_id", String(255), comment="null: of the service as a whole"),
+    Column("created_at", Double, nullable=False),
+    Column("parameters", Text, nullable=False, comment="JSON"),
+    Column("state", String(16), nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("result", Text, comment="JSON"),
+    Column("finished_at", Double),
+    Column("cancelling", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", String(64), nullable=False, comment="the process that works on it"),
+    Column("lease_until", Double, nullable=False, comment="from when on another may take it over"),
+    Index("jobs_due", "state", "row"),
+    Index("jobs_by_collection", "collection_id", "row"),
+    sqlite_autoincrement=True,
+)

@@ -34,11 +34,13 @@ from kenspeckle.domain.detection import (
 )
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, T, User, display_name
+from kenspeckle.domain.jobs import UNFINISHED, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
     "EVENTS",
+    "UNFINISHED",
     "Associated",
     "Box",
     "Calibration",
@@ -59,6 +61,10 @@ __all__ = [
     "Image",
     "ImageSearch",
     "Indexed",
+    "Job",
+    "JobKind",
+    "JobLost",
+    "JobState",
     "Key",
     "Landmark",
     "Letter",

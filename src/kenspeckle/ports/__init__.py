@@ -10,6 +10,7 @@ from kenspeckle.ports.catalog import Catalog, Change, Gone, NewFace, Stored
 from kenspeckle.ports.engine import Engine, Photo
 from kenspeckle.ports.images import Images, Staged
 from kenspeckle.ports.index import Index
+from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, Seat, Seats
 from kenspeckle.ports.recognizer import Recognizer
@@ -34,6 +35,7 @@ __all__ = [
     "Gone",
     "Images",
     "Index",
+    "Jobs",
     "Keyring",
     "Keys",
     "NewFace",

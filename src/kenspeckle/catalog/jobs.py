@@ -1,0 +1,171 @@
+"""Jobs: rows that any process takes on under a lease, which another takes over when it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from kenspeckle.catalog.base import Part
+from kenspeckle.catalog.tables import jobs
+from kenspeckle.domain import UNFINISHED, Job, JobKind, JobLost, JobState, Page
+from kenspeckle.errors import Conflict, JobNotFound
+
+_JOB = select(
+    jobs.c.row,
+    jobs.c.job_id,
+    jobs.c.kind,
+    jobs.c.collection_id,
+    jobs.c.created_at,
+    jobs.c.parameters,
+    jobs.c.state,
+    jobs.c.done,
+    jobs.c.total,
+    jobs.c.error,
+    jobs.c.result,
+    jobs.c.finished_at,
+    jobs.c.cancelling,
+    jobs.c.attempts,
+)
+_UNFINISHED = jobs.c.state.in_([one.value for one in UNFINISHED])
+_RUNNING = jobs.c.state == JobState.RUNNING.value
+
+
+class Jobs(Part):
+    """Implements `ports.Jobs`."""
+
+    def add_job(self, job: Job) -> None:
+        same = and_(_UNFINISHED, jobs.c.kind == job.kind.value, jobs.c.collection_id == job.collection_id)
+        with self.database.write() as connection:
+            other = connection.execute(select(jobs.c.job_id).where(same)).scalar()
+            if other is not None:
+                of = "" if job.collection_id is None else f" of collection '{job.collection_id}'"
+                raise Conflict(
+                    f"Job {other} ({job.kind.value}{of}) is not finished; wait for it or cancel it.", field="job"
+                )
+            connection.execute(
+                insert(jobs),
+                {
+                    "job_id": job.job_id,
+                    "kind": job.kind.value,
+                    "collection_id": job.collection_id,
+                    "created_at": job.created_at,
+                    "parameters": orjson.dumps(job.parameters).decode(),
+                    "state": job.state.value,
+                    "done": job.done,
+                    "total": job.total,
+                    "error": job.error,
+                    "cancelling": False,
+                    "attempts": 0,
+                    "owner": "",
+                    "lease_until": 0.0,
+                },
+            )
+
+    def job(self, job_id: str) -> Job:
+        with self.database.read() as connection:
+            return _one(connection, job_id)
+
+    def jobs(
+        self, collections: Sequence[str] | None, state: JobState | None, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        bound = ("jobs", None if collections is None else sorted(collections), state)
+        before = self.cursors.read(cursor, *bound)
+        statement = _JOB.order_by(jobs.c.row.desc()).limit(limit + 1)
+        if before:
+            statement = statement.where(jobs.c.row < before)
+        if collections is not None:
+            statement = statement.where(jobs.c.collection_id.in_(collections))
+        if state is not None:
+            statement = statement.where(jobs.c.state == state.value)
+        with self.database.read() as connection:
+            found = connection.execute(statement).all()
+        return self.page(found, limit, _job, bound)
+
+    def take_job(self, kinds: Sequence[JobKind], owner: str, now: float, until: float, horizon: float) -> Job | None:
+        ended = or_(jobs.c.lease_until <= now, jobs.c.lease_until > horizon)
+        free = or_(jobs.c.state == JobState.QUEUED.value, and_(_RUNNING, ended))
+        due = select(jobs.c.row).where(jobs.c.kind.in_([one.value for one in kinds]), free)
+        with self.database.read() as connection:  # most of the time there is none, and a look takes no lock
+            if connection.execute(due.limit(1)).first() is None:
+                return None
+        with self.database.write() as connection:
+            row = connection.execute(due.order_by(jobs.c.row).limit(1).with_for_update(skip_locked=True)).scalar()
+            if row is None:
+                return None
+            mine = {"state": JobState.RUNNING.value, "owner": owner, "lease_until": until}
+            connection.execute(update(jobs).where(jobs.c.row == row).values(**mine, attempts=jobs.c.attempts + 1))
+            return _job(connection.execute(_JOB.where(jobs.c.row == row)).one())
+
+    def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
+        with self.database.write() as connection:
+            self._mine(connection, job_id, owner, {"lease_until": until, "done": done, "total": total})
+            return not connection.execute(select(jobs.c.cancelling).where(jobs.c.job_id == job_id)).scalar_one()
+
+    def finish_job(
+        self, job_id: str, owner: str, state: JobState, now: float, error: str, result: Mapping[str, object] | None
+    ) -> None:
+        values = {
+            "state": state.value,
+            "finished_at": now,
+            "error": error,
+            "result": None if result is None else orjson.dumps(result).decode(),
+            "lease_until": 0.0,
+        }
+        with self.database.write() as connection:
+            self._mine(connection, job_id, owner, values)
+
+    def release_job(self, job_id: str, owner: str) -> None:
+        given = {"state": JobState.QUEUED.value, "owner": "", "lease_until": 0.0}
+        with self.database.write() as connection:
+            connection.execute(update(jobs).where(_owned(job_id, owner)).values(**given))
+
+    def cancel_job(self, job_id: str, now: float) -> Job:
+        with self.database.write() as connection:
+            found = _one(connection, job_id)
+            if found.state is JobState.QUEUED:
+                ended = {"state": JobState.CANCELLED.value, "finished_at": now}
+                connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**ended))
+            elif found.state is JobState.RUNNING:
+                connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cancelling=True))
+            return _one(connection, job_id)
+
+    def trim_jobs(self, before: float) -> int:
+        with self.database.write() as connection:
+            return connection.execute(delete(jobs).where(jobs.c.finished_at < before)).rowcount
+
+    def _mine(self, connection: Connection, job_id: str, owner: str, values: dict[str, Any]) -> None:
+        if not connection.execute(update(jobs).where(_owned(job_id, owner)).values(**values)).rowcount:
+            raise JobLost(f"Job {job_id} was taken over by another process.")
+
+
+def _owned(job_id: str, owner: str) -> Any:
+    return and_(jobs.c.job_id == job_id, jobs.c.owner == owner, _RUNNING)
+
+
+def _one(connection: Connection, job_id: str) -> Job:
+    found = connection.execute(_JOB.where(jobs.c.job_id == job_id)).first()
+    if found is None:
+        raise JobNotFound.named(job_id)
+    return _job(found)
+
+
+def _job(columns: Any) -> Job:
+    result = columns.result
+    return Job(
+        job_id=columns.job_id,
+        kind=JobKind(columns.kind),
+        collection_id=columns.collection_id,
+        created_at=columns.created_at,
+        parameters=orjson.loads(columns.parameters),
+        state=JobState(columns.state),
+        done=columns.done,
+        total=columns.total,
+        error=columns.error,
+        result=None if result is None else orjson.loads(result),
+        finished_at=columns.finished_at,
+        cancelling=bool(columns.cancelling),
+        attempts=columns.attempts,
+    )

@@ -1,0 +1,61 @@
+"""Long work: what it is, how far it has come, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    UPGRADE = "upgrade"
+    GROUPS = "groups"
+    INDEX = "index"
+    VIDEO = "video"
+    SYNC = "sync"
+    PURGE = "purge"
+    COPY = "copy"
+    CALIBRATE = "calibrate"
+
+
+class JobState(StrEnum):
+    """A job ends as `succeeded`, `failed` or `cancelled`, and stays so."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of long work. `collection_id` is None where it concerns the service as a whole.
+
+    `parameters` say what is asked for and `result` what came of it, both JSON-ready. `done` of `total` steps are done;
+    a `total` of 0 is not known yet. `cancelling` says that somebody has asked to end it while it runs. Times are epoch
+    seconds. `attempts` counts how often it was taken on: more than once where a process died over it.
+    """
+
+    job_id: str
+    kind: JobKind
+    collection_id: str | None
+    created_at: float
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    state: JobState = JobState.QUEUED
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    result: Mapping[str, object] | None = None
+    finished_at: float | None = None
+    cancelling: bool = False
+    attempts: int = 0
+
+
+class JobLost(Exception):
+    """A job that this process worked on was taken over by another, whose work counts. It never reaches an edge."""
