@@ -8,7 +8,7 @@ output "url" {
 }
 
 output "api_key" {
-  description = "Name and id of the API key. Its value: see `how_to_call`."
+  description = "Name and id of the API key, null with `authorization = \"IAM\"`. Its value: see `how_to_call`."
   value       = module.api.key
 }
 
@@ -29,7 +29,7 @@ output "table" {
 
 output "dashboard" {
   description = "Where requests, errors and faces can be seen."
-  value       = "https://${var.aws_region}.console.aws.amazon.com/cloudwatch/home#dashboards:name=${module.monitoring.dashboard}"
+  value       = module.monitoring.dashboard
 }
 
 output "failed_events" {
@@ -37,13 +37,27 @@ output "failed_events" {
   value       = module.functions.queues.failed
 }
 
+output "invoke_arn" {
+  description = "What a policy of IAM allows execute-api:Invoke on, for those who may call the API with `authorization = \"IAM\"`."
+  value       = "${module.api.rest_api.arn}/*"
+}
+
 output "how_to_call" {
   description = "The first calls, to be pasted into a shell."
-  value       = <<-EOT
-    KEY=$(aws apigateway get-api-key --region ${var.aws_region} --api-key ${module.api.key.id} --include-value --query value --output text)
-    curl -H "x-api-key: $KEY" ${local.url}/v1/info
-    curl -H "x-api-key: $KEY" -T Grace-Hopper.jpg ${local.url}/v1/index/Grace-Hopper.jpg
-    curl -H "x-api-key: $KEY" --data-binary @who-is-this.jpg ${local.url}/v1/search
-    aws s3 cp Grace-Hopper.jpg s3://${module.storage.bucket.name}/incoming/
-  EOT
+  value = join("\n", concat(
+    var.authorization == "IAM" ? [
+      "eval \"$(aws configure export-credentials --format env)\"",
+      "set -- --aws-sigv4 aws:amz:${var.aws_region}:execute-api --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \"x-amz-security-token: $AWS_SESSION_TOKEN\"",
+      ] : [
+      "KEY=$(aws apigateway get-api-key --region ${var.aws_region} --api-key ${module.api.key.id} --include-value --query value --output text)",
+      "set -- -H \"x-api-key: $KEY\"",
+    ],
+    [
+      "curl \"$@\" ${local.url}/v1/info",
+      "curl \"$@\" -T Grace-Hopper.jpg ${local.url}/v1/index/Grace-Hopper.jpg",
+      "curl \"$@\" --data-binary @who-is-this.jpg ${local.url}/v1/search",
+      "aws s3 cp Grace-Hopper.jpg s3://${module.storage.bucket.name}/incoming/",
+      "",
+    ],
+  ))
 }

@@ -1,10 +1,10 @@
 terraform {
-  required_version = ">= 1.10"
+  required_version = ">= 1.11"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.25"
+      version = "~> 6.66"
     }
   }
 
@@ -20,6 +20,14 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = merge({ application = var.shared_resource_name }, var.tags)
+    tags = local.tags
   }
+}
+
+# For what clients set tags of.
+provider "aws" {
+  alias = "untagged"
+
+  region              = var.aws_region
+  allowed_account_ids = [var.account_id]
 }

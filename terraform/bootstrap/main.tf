@@ -2,12 +2,12 @@
 # folder itself stays here, in terraform.tfstate.
 
 terraform {
-  required_version = ">= 1.10"
+  required_version = ">= 1.11"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.25"
+      version = "~> 6.66"
     }
   }
 }

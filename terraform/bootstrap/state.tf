@@ -93,7 +93,7 @@ resource "aws_s3_bucket_policy" "state" {
 }
 
 resource "aws_dynamodb_table" "lock" {
-  #checkov:skip=CKV_AWS_119:Encrypted with the key that AWS keeps for DynamoDB; it holds the name of a lock.
+  #checkov:skip=CKV_AWS_119:Encrypted with DynamoDB's own key; it holds the name of a lock.
   #checkov:skip=CKV_AWS_28:There is nothing to bring back in a table of locks.
   #checkov:skip=CKV2_AWS_16:On demand already, which needs no autoscaling.
   count = var.lock_table ? 1 : 0
@@ -108,7 +108,4 @@ resource "aws_dynamodb_table" "lock" {
     type = "S"
   }
 
-  server_side_encryption {
-    enabled = true
-  }
 }

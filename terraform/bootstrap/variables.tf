@@ -9,7 +9,7 @@ variable "account_id" {
 }
 
 variable "aws_region" {
-  description = "Region of the bucket of states."
+  description = "Region of the bucket of states and of the role for logs: the one that ../ is set up in."
   type        = string
 
   validation {
@@ -27,10 +27,21 @@ variable "shared_resource_name" {
     condition     = can(regex("^[a-z][a-z0-9-]{1,28}[a-z0-9]$", var.shared_resource_name))
     error_message = "shared_resource_name: 3 to 30 lower-case letters, digits and hyphens, a letter first, no hyphen last."
   }
+
+  validation {
+    condition     = !can(regex("^(xn--|sthree-|amzn-s3-demo-)", var.shared_resource_name))
+    error_message = "shared_resource_name: S3 keeps names that begin with xn--, sthree- or amzn-s3-demo- to itself; begin it otherwise."
+  }
+}
+
+variable "api_gateway_logs" {
+  description = "Give API Gateway its role for logs. AWS has one for account and region together: false where it is set already (`aws apigateway get-account`)."
+  type        = bool
+  default     = true
 }
 
 variable "lock_table" {
-  description = "Make the DynamoDB table by which Terraform before 1.10 locks. Not needed: the bucket locks by itself."
+  description = "Make a DynamoDB table for locks too, as Terraform before 1.11 needs it. Not needed: the bucket locks by itself."
   type        = bool
   default     = false
 }

@@ -167,6 +167,39 @@ def test_a_transaction_that_collides_is_tried_again(aws: Amazon, grace: bytes, m
         watched.recognizer.index_faces(aws.collection(), grace, "grace")
 
 
+def test_a_single_write_that_meets_a_transaction_is_tried_again(aws: Amazon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws.recognizer.parts.table, "_pause", lambda _: None)
+    watched, name = Watched(aws.recognizer), aws.collection()
+    for operation, write in (
+        ("dynamodb.PutItem", lambda: watched.recognizer.create_user(name, "ada")),
+        ("dynamodb.UpdateItem", lambda: watched.recognizer.retain(name, 7)),
+        ("dynamodb.DeleteItem", lambda: watched.recognizer.delete_user(name, "ada")),
+    ):
+        watched.calls = []
+        with watched.answering(operation, "TransactionConflictException", "a transaction is on the item", times=2):
+            write()
+        assert watched.calls == [operation] * 2
+    assert watched.recognizer.describe_collection(name).retention_days == 7
+    with (
+        watched.answering("dynamodb.UpdateItem", "TransactionConflictException", "a transaction is on the item"),
+        pytest.raises(errors.Overloaded),
+    ):
+        watched.recognizer.retain(name, 8)
+
+
+def test_a_role_that_may_not_delete_collections_deletes_nothing(aws: Amazon, grace: bytes) -> None:
+    watched, name = Watched(aws.recognizer), aws.collection()
+    watched.recognizer.index_faces(name, grace, "grace")
+    with (
+        watched.answering("rekognition.DeleteCollection", "AccessDeniedException", SECRET),
+        pytest.raises(errors.NotOffered) as caught,
+    ):
+        watched.recognizer.delete_collection(name)
+    assert "delete_collections" in caught.value.message
+    assert SECRET not in caught.value.message
+    assert len(watched.recognizer.list_faces(name).items) == 1
+
+
 def test_nobody_answers(
     aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -89,6 +89,15 @@ def plain(body: Tree) -> Tree:
     return {name: value for name, value in body.items() if not name.startswith("__")}
 
 
+def written_out(body: Tree) -> Tree:
+    """The body with its `dynamic` blocks as the blocks that they make."""
+    made = {name: value for name, value in body.items() if name != "dynamic"}
+    for one in body.get("dynamic", ()):
+        for name, block in plain(one).items():
+            made[literal(name)] = [*made.get(literal(name), []), *block["content"]]
+    return made
+
+
 def _module(folder: Path) -> Module:
     files = sorted(folder.glob("*.tf"))
     blocks = tuple(block for file in files for block in _blocks(file))

@@ -2,8 +2,8 @@
 
     python -m tests.terraform.schema
 
-HashiCorp publishes the schema of its AWS provider as the generated classes of the npm package `@cdktf/provider-aws`
-(37 MB, 2,200 modules). Names and types are read from there for the few types in use and kept in the form that
+CDK Terrain publishes the schema of HashiCorp's AWS provider as the generated classes of the npm package
+`@cdktn/provider-aws` (46 MB). Names and types are read from there for the few types in use and kept in the form that
 `terraform providers schema -json` prints, so that the tests need neither npm nor the provider.
 """
 
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-PACKAGE = "@cdktf/provider-aws@21.22.1"
+PACKAGE = "@cdktn/provider-aws@25.7.0"
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("schema.json")
 
@@ -64,7 +64,7 @@ _GETTER = re.compile(
     r"// (\w+) - computed: true, optional: false.*\n\s+get \w+\(\) \{\n\s+return this\.get(\w+)Attribute"
 )
 _MEMBER = re.compile(
-    r"// (\w+) - computed: true, optional: false.*\n\s+this\._\w+ = new ([\w.]+)\(this, \"\w+\"(?:, (true|false))?"
+    r"// (\w+) - computed: true, optional: false.*\n\s+(?:this\.)?_\w+ = new ([\w.]+)\(this, \"\w+\"(?:, (true|false))?"
 )
 
 
@@ -74,12 +74,12 @@ class Module:
     def __init__(self, script: str, types: str) -> None:
         self.script = script
         self.interfaces = dict(_INTERFACE.findall(types))
-        self.config = re.search(r"interface (\w+) extends cdktf.TerraformMetaArguments", types)[1]  # type: ignore[index]
+        self.config = re.search(r"interface (\w+) extends cdktn.TerraformMetaArguments", types)[1]  # type: ignore[index]
 
     def resource(self) -> Tree:
         """The block of the resource itself."""
         block = self._block(self._between("    synthesizeHclAttributes()", "\n    }\n"), self.config)
-        name = re.search(r"class (\w+) extends cdktf.Terraform(?:Resource|DataSource)", self.script)[1]  # type: ignore[index]
+        name = re.search(r"class (\w+) extends cdktn.Terraform(?:Resource|DataSource)", self.script)[1]  # type: ignore[index]
         for key, attribute in self._computed(f"class {name} extends").items():
             block["attributes"].setdefault(key, attribute)
         return block
@@ -140,8 +140,8 @@ class Module:
         return found
 
     def _member(self, kind: str, wraps_set: str) -> Any:
-        if kind.startswith("cdktf."):
-            return _getter(kind.removeprefix("cdktf."))
+        if kind.startswith("cdktn."):
+            return _getter(kind.removeprefix("cdktn."))
         inner = self._computed(f"class {kind.removesuffix('List')}OutputReference extends")
         return [
             "set" if wraps_set == "true" else "list",

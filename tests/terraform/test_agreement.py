@@ -15,7 +15,7 @@ from kenspeckle.aws import rows
 from kenspeckle.lambdas import indexer
 from kenspeckle.serving import problems
 from kenspeckle.settings import PREFIX, Settings
-from tests.terraform.configuration import ROOT, literal, modules
+from tests.terraform.configuration import ROOT, literal, modules, plain
 
 API, FUNCTIONS, STORAGE = (modules()[ROOT / "modules" / name] for name in ("api", "functions", "storage"))
 
@@ -39,16 +39,18 @@ def test_the_table_is_the_one_that_rows_are_written_for() -> None:
     attributes = {literal(one["name"]): literal(one["type"]) for one in table["attribute"]}
     assert attributes == {one["AttributeName"]: one["AttributeType"] for one in wanted["AttributeDefinitions"]}
     assert [
-        tuple(literal(one[key]) for key in ("name", "hash_key", "range_key", "projection_type"))
+        {
+            "IndexName": literal(one["name"]),
+            "KeySchema": [
+                {"AttributeName": literal(key["attribute_name"]), "KeyType": literal(key["key_type"])}
+                for key in one["key_schema"]
+            ],
+            "Projection": {"ProjectionType": literal(one["projection_type"])},
+        }
         for one in table["global_secondary_index"]
-    ] == [
-        (
-            one["IndexName"],
-            *(key["AttributeName"] for key in one["KeySchema"]),
-            one["Projection"]["ProjectionType"],
-        )
-        for one in wanted["GlobalSecondaryIndexes"]
-    ]
+    ] == wanted["GlobalSecondaryIndexes"]
+    told = STORAGE.of("output")["table"].body["value"]["indexes"]
+    assert [literal(name) for name in told] == [one["IndexName"] for one in wanted["GlobalSecondaryIndexes"]]
 
 
 def test_every_route_of_v1_reaches_the_function() -> None:
@@ -65,11 +67,10 @@ def test_every_route_of_v1_reaches_the_function() -> None:
         "search": "search",
         "others": "{proxy+}",
     }
-    methods: dict[str, set[str]] = {}
-    for route in API.locals["routes"].values():
-        name = literal(route["resource"]).split(".")[1]
-        methods.setdefault(name, set()).add(literal(route["method"]))
+    methods = _methods("asked")
     assert methods == {"index": {"PUT"}, "search": {"POST", "PUT"}, "others": {"ANY"}}
+    assert _methods("preflights") == {name: {"OPTIONS"} for name in methods}
+    assert {literal(part).split(".")[1] for part in API.locals["parts"]} == set(parts)
     for entry in TABLE.values():
         if entry.path.startswith("/v1/index/"):
             assert set(entry.methods) <= methods["index"]
@@ -77,12 +78,34 @@ def test_every_route_of_v1_reaches_the_function() -> None:
             assert set(entry.methods) <= methods["search"]
 
 
-@pytest.mark.parametrize("kind", API.locals["refusals"])
+def _methods(routes: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for route in plain(API.locals[routes]).values():
+        name = literal(route["resource"]).split(".")[1]
+        found.setdefault(name, set()).add(literal(route["method"]))
+    return found
+
+
+REFUSALS: dict[str, Any] = {
+    **{kind: one for kind, one in plain(API.locals["refusals"]).items() if isinstance(one, dict)},
+    "MISSING_AUTHENTICATION_TOKEN": API.locals["no_route"],
+    "MISSING_AUTHENTICATION_TOKEN with IAM": API.locals["unsigned"],
+}
+
+
+def test_every_refusal_is_looked_at() -> None:
+    chosen = [kind for kind, one in plain(API.locals["refusals"]).items() if not isinstance(one, dict)]
+    assert chosen == ["MISSING_AUTHENTICATION_TOKEN"]
+    assert set(REFUSALS) > {"THROTTLED", "ACCESS_DENIED", "INVALID_SIGNATURE", "EXPIRED_TOKEN"}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
 def test_what_the_gateway_refuses_is_said_as_the_service_does(kind: str) -> None:
-    refusal: dict[str, Any] = API.locals["refusals"][kind]
+    refusal: dict[str, Any] = REFUSALS[kind]
     code = literal(refusal["code"])
     assert problems.TITLES[code] == literal(refusal["title"])
-    assert literal(refusal["detail"]).endswith(".")
+    detail = literal(refusal["detail"]).replace("${local.too_large}", literal(API.locals["too_large"]))
+    assert detail.endswith((".", "local.too_large}"))
     if refusal["status"] is None or str(refusal["status"]) == "null":
         assert kind.startswith("DEFAULT_")
         return

@@ -13,7 +13,7 @@ from botocore.session import Session
 
 import kenspeckle
 from kenspeckle.aws import actions
-from tests.terraform.configuration import ROOT, Block, literal, modules
+from tests.terraform.configuration import ROOT, Block, literal, modules, written_out
 
 FUNCTIONS = modules()[ROOT / "modules" / "functions"]
 POLICIES = [
@@ -43,14 +43,13 @@ NO_RESOURCE = {
 
 
 def _statements(policy: Block) -> list[dict[str, Any]]:
-    found = policy.body["statement"]
     return [
         {
             **one,
             "actions": [literal(action) for action in one["actions"]],
             "effect": literal(one.get("effect", "Allow")),
         }
-        for one in found
+        for one in written_out(policy.body)["statement"]
     ]
 
 
@@ -134,6 +133,14 @@ def test_no_policy_of_somebody_else_is_attached() -> None:
             "aws_iam_user",
             "aws_iam_access_key",
         }
+
+
+def test_collections_are_deleted_only_where_the_operator_said_so() -> None:
+    for statement in _statements(_policy("api")):
+        by_switch = "${statement.value}" in str(statement["resources"])
+        assert ("rekognition:DeleteCollection" in statement["actions"]) is by_switch
+    (block,) = _policy("api").body["dynamic"]
+    assert "var.delete_collections" in str(block['"statement"']["for_each"])
 
 
 def test_each_role_is_one_functions() -> None:

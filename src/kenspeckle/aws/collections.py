@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from kenspeckle.aws import rows
 from kenspeckle.aws.context import Parts
 from kenspeckle.aws.failures import Refused
-from kenspeckle.aws.removal import Removal
+from kenspeckle.aws.removal import DENIED, Removal
 from kenspeckle.domain import Collection, Page, validation
 from kenspeckle.errors import AlreadyExists, CollectionNotFound, QuotaExceeded
 
 DESCRIBED_AT_ONCE = 8
-DENIED = "AccessDeniedException"
 MOST_LISTED = 100
 """Collections of a page: each takes calls of its own to be described."""
 
@@ -83,7 +82,7 @@ class Collections:
             return None
 
     def delete_collection(self, collection_id: str) -> None:
-        """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
+        """Faces, users, tags and photographs go with it. Raises CollectionNotFound, NotOffered."""
         self.removal.collection(validation.collection_id(collection_id))
 
     def tags(self, collection_id: str) -> Mapping[str, str]:

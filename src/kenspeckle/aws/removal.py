@@ -5,6 +5,7 @@ Rows of the table go last: until then they say what is still to be removed, and 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,10 +13,15 @@ from typing import Any
 
 from kenspeckle.aws import rows
 from kenspeckle.aws.context import Parts
+from kenspeckle.aws.failures import Refused
 from kenspeckle.aws.table import TRIES, WRITTEN_AT_ONCE, Changed
 from kenspeckle.domain import Deleted, UnsuccessfulFace
-from kenspeckle.errors import CollectionNotFound, Conflict, UserNotFound
+from kenspeckle.errors import CollectionNotFound, Conflict, NotOffered, UserNotFound
 from kenspeckle.shapes import load
+
+log = logging.getLogger(__name__)
+
+DENIED = "AccessDeniedException"
 
 NOT_FOUND = "FACE_NOT_FOUND"
 OF_A_USER = "ASSOCIATED_TO_AN_EXISTING_USER"
@@ -118,12 +124,19 @@ class Removal:
         self._photograph(photograph[rows.KEY], faces)
 
     def collection(self, collection_id: str) -> Removed:
-        """Everything. Raises CollectionNotFound where neither Rekognition nor the table knows anything of it."""
+        """Everything. Raises CollectionNotFound where neither Rekognition nor the table knows anything of it, and
+        NotOffered where this service's role may not delete it; then nothing was removed."""
         absent: CollectionNotFound | None = None
         try:
-            self._parts.amazon.rekognition("delete_collection", CollectionId=collection_id)
+            self._parts.amazon.rekognition("delete_collection", expected=(DENIED,), CollectionId=collection_id)
         except CollectionNotFound as error:
             absent = error
+        except Refused as refused:
+            log.error("Amazon Rekognition refuses to delete a collection: %s", refused.response)
+            raise NotOffered(
+                "This service's role may not delete this collection: the operator has not allowed it (on AWS with "
+                "Terraform: collections and delete_collections). Delete its faces one by one."
+            ) from refused
         removed = self.sweep(collection_id)
         if absent is not None and not removed.faces and not removed.images:
             raise absent

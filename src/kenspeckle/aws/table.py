@@ -24,6 +24,8 @@ WRITTEN_AT_ONCE = 100
 
 TRIES = 5
 COLLISION = "TransactionCanceledException"
+CONFLICT = "TransactionConflictException"
+"""Of a single write: a transaction is at the same row at this moment. botocore does not try again."""
 UNMET = "ConditionalCheckFailed"
 
 
@@ -132,11 +134,17 @@ class Table:
 
     def save(self, item: Item) -> None:
         """Write a single row."""
-        self._amazon.dynamodb("put_item", TableName=self.name, Item=packed(item))
+        self._alone(
+            lambda: self._amazon.dynamodb("put_item", expected=(CONFLICT,), TableName=self.name, Item=packed(item))
+        )
 
     def delete(self, key: str) -> None:
         """Remove a single row, if it is there."""
-        self._amazon.dynamodb("delete_item", TableName=self.name, Key=packed({KEY: key}))
+        self._alone(
+            lambda: self._amazon.dynamodb(
+                "delete_item", expected=(CONFLICT,), TableName=self.name, Key=packed({KEY: key})
+            )
+        )
 
     def mark(self, key: str, name: str, value: Any, *, having: tuple[str, Any] | None = None) -> None:
         """Set or, with None, remove an attribute of a row, which is made where it is not there.
@@ -156,16 +164,31 @@ class Table:
         if values:
             parameters["ExpressionAttributeValues"] = values
         try:
-            self._amazon.dynamodb(
-                "update_item",
-                expected=("ConditionalCheckFailedException",),
-                TableName=self.name,
-                Key=packed({KEY: key}),
-                ExpressionAttributeNames=names,
-                **parameters,
+            self._alone(
+                lambda: self._amazon.dynamodb(
+                    "update_item",
+                    expected=("ConditionalCheckFailedException", CONFLICT),
+                    TableName=self.name,
+                    Key=packed({KEY: key}),
+                    ExpressionAttributeNames=names,
+                    **parameters,
+                )
             )
         except Refused as refused:
             raise Changed(code_of(refused.response)) from refused
+
+    def _alone(self, write: Callable[[], Any]) -> None:
+        """A write of one row, outside of any transaction; tried again while a transaction is at the row."""
+        for attempt in range(TRIES):
+            try:
+                write()
+            except Refused as refused:
+                if refused.code != CONFLICT:
+                    raise
+                self._wait(attempt)
+            else:
+                return
+        raise _busy()
 
     def _page(self, index: str, hash_name: str, value: str, limit: int, cursor: str | None, order: str) -> Page[str]:
         begins = " AND begins_with(#order, :order)" if order else ""

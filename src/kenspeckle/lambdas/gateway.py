@@ -5,6 +5,8 @@ Payloads of REST APIs (version 1, as the demo's) and of HTTP APIs (version 2) ar
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from typing import Any
 
@@ -19,7 +21,10 @@ from kenspeckle.serving import problems
 log = logging.getLogger("kenspeckle.gateway")
 
 MOST_ANSWERED = 6 * 1024 * 1024 - 16 * 1024
-"""Bytes of an answer, base64 and all, that Lambda still passes on; some less than its 6 MB, for what it adds."""
+"""Bytes of an answer, as the JSON that Lambda is handed, that it still passes on; some less than its 6 MB, for what it
+adds."""
+LONGEST_ESCAPE = 12
+"""Bytes that a character takes at most in JSON: two escapes, of one beyond the basic plane."""
 TEXT = ["text/", "application/json", problems.MEDIA_TYPE]
 """Answers that are sent as text; all others as base64, which API Gateway decodes."""
 EVENT = "aws.event"
@@ -38,21 +43,30 @@ class Gateway:
         except Exception:
             log.exception("an event that is none of API Gateway, or unexpected")
             return _problem(problems.internal(), request_id(event))
-        if len(made["body"]) > MOST_ANSWERED:
+        made = _told(made)
+        if _size(made) > MOST_ANSWERED:
             error = NotOffered("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.")
             return _problem(problems.of_error(error), made.get("headers", {}).get("x-request-id", request_id(event)))
         return made
 
 
 def checked(event: Any) -> str | None:
-    """The public id of the key (never the key), or `sub` of the JWT; None where there is neither."""
+    """The public id of the key (never the key), `sub` of the JWT or the ARN of the identity of IAM that signed the
+    request; None where there is none of them. API Gateway fills in what it has checked itself, and nothing else."""
     context = _context(event)
-    identity, authorizer = context.get("identity"), context.get("authorizer")
-    key = identity.get("apiKeyId") if isinstance(identity, dict) else None
-    jwt = authorizer.get("jwt") if isinstance(authorizer, dict) else None
-    claims = jwt.get("claims") if isinstance(jwt, dict) else None
-    subject = claims.get("sub") if isinstance(claims, dict) else None
-    return next((str(one) for one in (key, subject) if one), None)
+    found = (
+        _member(context, "identity", "apiKeyId"),
+        _member(context, "authorizer", "jwt", "claims", "sub"),
+        _member(context, "identity", "userArn"),
+        _member(context, "authorizer", "iam", "userArn"),
+    )
+    return next((str(one) for one in found if one), None)
+
+
+def _member(tree: Any, *names: str) -> Any:
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
 
 
 def request_id(event: Any) -> str:
@@ -66,19 +80,44 @@ def _context(event: Any) -> dict[str, Any]:
 
 
 def _without_stage(event: Any) -> Any:
-    """HTTP APIs begin the path with the stage's name, unless it is $default; REST APIs do not."""
+    """HTTP APIs begin the path with the stage's name under the name that AWS gives them, unless it is $default; under a
+    domain of one's own they do not, and REST APIs never do."""
     context = _context(event)
-    stage, http = context.get("stage"), context.get("http")
+    stage, http, host = context.get("stage"), context.get("http"), context.get("domainName")
     if not isinstance(http, dict) or stage in (None, "$default"):
         return event
-    bare = str(http.get("path", "")).removeprefix(f"/{stage}")
-    return {**event, "requestContext": {**context, "http": {**http, "path": bare or "/"}}}
+    if isinstance(host, str) and not host.startswith(f"{context.get('apiId')}."):
+        return event
+    path = str(http.get("path", ""))
+    if path != f"/{stage}" and not path.startswith(f"/{stage}/"):
+        return event
+    bare = path.removeprefix(f"/{stage}") or "/"
+    return {**event, "requestContext": {**context, "http": {**http, "path": bare}}}
+
+
+def _told(made: dict[str, Any]) -> dict[str, Any]:
+    """The answer as clients of the gateway need it: a problem has no `type`, for /docs is not among the routes here.
+    Text that JSON would escape beyond what Lambda passes on goes as base64, a third longer whatever is in it."""
+    if str(made.get("headers", {}).get("content-type", "")).startswith(problems.MEDIA_TYPE):
+        problem = {name: value for name, value in orjson.loads(made["body"]).items() if name != "type"}
+        return {**made, "body": orjson.dumps(problem).decode()}
+    if made["isBase64Encoded"] or _size(made) <= MOST_ANSWERED:
+        return made
+    return {**made, "body": base64.b64encode(made["body"].encode()).decode(), "isBase64Encoded": True}
+
+
+def _size(made: dict[str, Any]) -> int:
+    """Bytes of the answer as JSON, at most: whether Lambda's runtime escapes what is not ASCII depends on its
+    version."""
+    if len(made["body"]) * LONGEST_ESCAPE < MOST_ANSWERED:
+        return 0
+    return len(json.dumps(made))
 
 
 def _problem(problem: problems.Problem, known_as: str) -> dict[str, Any]:
     headers = {"content-type": problems.MEDIA_TYPE, "x-request-id": known_as, "cache-control": "no-store"}
     body = orjson.dumps(problem.body(known_as)).decode()
-    return {"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False}
+    return _told({"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False})
 
 
 class _Bridge:

@@ -1,12 +1,30 @@
 # The REST API: which routes there are, and that the function answers them. What it answers is the function's affair.
 
 locals {
-  routes = {
-    index    = { resource = aws_api_gateway_resource.index.id, method = "PUT", parameters = { "method.request.path.filename" = true } }
-    search   = { resource = aws_api_gateway_resource.search.id, method = "POST", parameters = {} }
-    search_2 = { resource = aws_api_gateway_resource.search.id, method = "PUT", parameters = {} }
-    others   = { resource = aws_api_gateway_resource.others.id, method = "ANY", parameters = { "method.request.path.proxy" = true } }
+  routes = merge(local.asked, length(var.cors_origins) > 0 ? local.preflights : {})
+
+  asked = {
+    index    = { resource = aws_api_gateway_resource.index.id, method = "PUT", parameters = { "method.request.path.filename" = true }, open = false }
+    search   = { resource = aws_api_gateway_resource.search.id, method = "POST", parameters = {}, open = false }
+    search_2 = { resource = aws_api_gateway_resource.search.id, method = "PUT", parameters = {}, open = false }
+    others   = { resource = aws_api_gateway_resource.others.id, method = "ANY", parameters = { "method.request.path.proxy" = true }, open = false }
   }
+
+  # What a browser asks before it sends the key (CORS): without one, so it must not need one. The function answers from its setting.
+  preflights = {
+    index_preflight  = { resource = aws_api_gateway_resource.index.id, method = "OPTIONS", parameters = { "method.request.path.filename" = true }, open = true }
+    search_preflight = { resource = aws_api_gateway_resource.search.id, method = "OPTIONS", parameters = {}, open = true }
+    others_preflight = { resource = aws_api_gateway_resource.others.id, method = "OPTIONS", parameters = { "method.request.path.proxy" = true }, open = true }
+  }
+
+  # All that a path is made of.
+  parts = [
+    aws_api_gateway_resource.v1.path_part,
+    aws_api_gateway_resource.index_folder.path_part,
+    aws_api_gateway_resource.index.path_part,
+    aws_api_gateway_resource.search.path_part,
+    aws_api_gateway_resource.others.path_part,
+  ]
 }
 
 resource "aws_api_gateway_rest_api" "this" {
@@ -15,8 +33,13 @@ resource "aws_api_gateway_rest_api" "this" {
   binary_media_types           = ["*/*"] # Photographs come under any name; a thumbnail goes out as it is.
   disable_execute_api_endpoint = var.own_domain
 
+  # TLS 1.2 and 1.3 with forward secrecy; without it the name that AWS gives takes TLS 1.0.
+  security_policy      = "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"
+  endpoint_access_mode = "BASIC"
+
   endpoint_configuration {
-    types = ["REGIONAL"]
+    types           = ["REGIONAL"]
+    ip_address_type = "dualstack"
   }
 
   lifecycle {
@@ -67,8 +90,8 @@ resource "aws_api_gateway_method" "this" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = each.value.resource
   http_method          = each.value.method
-  authorization        = "NONE"
-  api_key_required     = true
+  authorization        = !each.value.open && var.iam ? "AWS_IAM" : "NONE"
+  api_key_required     = !each.value.open && !var.iam
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_parameters   = each.value.parameters
 }

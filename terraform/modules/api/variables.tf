@@ -18,9 +18,14 @@ variable "log_days" {
   type        = number
 }
 
-variable "log_role" {
-  description = "Set the role by which API Gateway writes logs in this account and region."
+variable "iam" {
+  description = "Requests are signed by identities of IAM, instead of coming with an API key."
   type        = bool
+}
+
+variable "cors_origins" {
+  description = "Origins whose pages may call the API."
+  type        = list(string)
 }
 
 variable "waf" {

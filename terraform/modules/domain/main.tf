@@ -42,7 +42,8 @@ resource "aws_api_gateway_domain_name" "this" {
   security_policy          = "TLS_1_2"
 
   endpoint_configuration {
-    types = ["REGIONAL"]
+    types           = ["REGIONAL"]
+    ip_address_type = "dualstack" # Without it the AAAA record leads nowhere.
   }
 }
 

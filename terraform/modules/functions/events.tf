@@ -3,7 +3,7 @@
 resource "aws_sqs_queue" "events" {
   name                       = "${var.name}-events"
   visibility_timeout_seconds = 6 * local.functions.inbox.timeout # As AWS advises, so that none is delivered twice while it is at work.
-  message_retention_seconds  = 4 * 24 * 3600
+  message_retention_seconds  = 14 * 24 * 3600
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
@@ -13,7 +13,10 @@ resource "aws_sqs_queue" "events" {
 }
 
 resource "aws_sqs_queue" "failed" {
-  name                      = "${var.name}-events-failed"
+  name = "${var.name}-events-failed"
+
+  # As long as SQS can, counted from when the photograph came: so the alarm is on while the photograph lies in incoming/
+  # (var.incoming_days, less than this).
   message_retention_seconds = 14 * 24 * 3600
   sqs_managed_sse_enabled   = true
 }

@@ -2,7 +2,10 @@
 # `housekeeper` erases what is too old and what was left half done.
 
 locals {
+  # What is wired here comes last: var.settings can't point a function at another table.
   environment = merge(
+    { for name, value in var.settings : "KENSPECKLE_${name}" => value },
+    length(var.cors_origins) > 0 ? { KENSPECKLE_CORS_ORIGINS = join(",", var.cors_origins) } : {},
     {
       KENSPECKLE_RECOGNIZER     = "rekognition"
       KENSPECKLE_COLLECTION     = var.collection.id
@@ -12,11 +15,16 @@ locals {
       KENSPECKLE_AWS_ACCOUNT_ID = var.account_id
       KENSPECKLE_DATA_DIR       = "/tmp/kenspeckle" # The one folder that a function may write to; nothing lasts there.
     },
-    { for name, value in var.settings : "KENSPECKLE_${name}" => value },
   )
 
-  # What the zip is for, as `make lambda` wrote beside it.
-  built = jsondecode(file(replace(var.package, "/[.]zip$/", ".json")))
+  # What the zip is for, as `make lambda` wrote beside it. Nothing where it is not there, for `destroy` needs no zip.
+  built = try(
+    jsondecode(file(replace(var.package, "/[.]zip$/", ".json"))),
+    { runtime = "", architecture = "", sha256 = "" },
+  )
+
+  # Those that Lambda keeps up for years; deploy/lambda_zip.py has the dates.
+  runtimes = ["python3.12", "python3.13", "python3.14"]
 
   # API Gateway waits 29 seconds at most. A gigabyte is for the share of a core that comes with it.
   functions = {
@@ -70,4 +78,26 @@ resource "aws_lambda_function" "this" {
   }
 
   depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.package) && local.built.sha256 != ""
+      error_message = "package: there is no zip ${var.package} with its .json beside it. `make lambda` builds both."
+    }
+
+    precondition {
+      condition     = !fileexists(var.package) || local.built.sha256 == "" || try(filebase64sha256(var.package), "") == local.built.sha256
+      error_message = "package: the .json beside ${var.package} describes another zip. Build both again with `make lambda`."
+    }
+
+    precondition {
+      condition     = local.built.runtime == "" || contains(local.runtimes, local.built.runtime)
+      error_message = "package: the zip is for ${local.built.runtime}, which Lambda gives up soon or has not. `make lambda` builds for ${reverse(local.runtimes)[0]}."
+    }
+
+    precondition {
+      condition     = local.built.architecture == "" || contains(var.architecture == "" ? ["x86_64", "arm64"] : [var.architecture], local.built.architecture)
+      error_message = "package: the zip is for ${local.built.architecture} and not for ${coalesce(var.architecture, "x86_64 or arm64")}. Build it with `make lambda LAMBDA_ARCH=${coalesce(var.architecture, "x86_64")}`."
+    }
+  }
 }

@@ -32,7 +32,6 @@ data "aws_iam_policy_document" "api" {
     actions = [
       "rekognition:AssociateFaces",
       "rekognition:CreateUser",
-      "rekognition:DeleteCollection",
       "rekognition:DeleteFaces",
       "rekognition:DeleteUser",
       "rekognition:DescribeCollection",
@@ -49,6 +48,17 @@ data "aws_iam_policy_document" "api" {
       "rekognition:UntagResource",
     ]
     resources = local.collections
+  }
+
+  # With faces, users and tags; only where the operator has said so, for Rekognition has no backup.
+  dynamic "statement" {
+    for_each = var.delete_collections ? [local.collections] : []
+
+    content {
+      sid       = "DeleteCollections"
+      actions   = ["rekognition:DeleteCollection"]
+      resources = statement.value
+    }
   }
 
   # These concern no collection or none yet: IAM knows no resource for them.

@@ -18,6 +18,11 @@ variable "package" {
   type        = string
 }
 
+variable "architecture" {
+  description = "Processor that the zip has to be for; empty: either."
+  type        = string
+}
+
 variable "bucket" {
   description = "The bucket of photographs."
   type        = object({ name = string, arn = string })
@@ -45,6 +50,16 @@ variable "log_days" {
 
 variable "collections" {
   description = "Patterns of the ids of collections that the functions may use."
+  type        = list(string)
+}
+
+variable "delete_collections" {
+  description = "The API may delete these collections."
+  type        = bool
+}
+
+variable "cors_origins" {
+  description = "Origins whose pages may call the API."
   type        = list(string)
 }
 

@@ -5,6 +5,14 @@ locals {
 
   by_api = { ApiName = var.api.name, Stage = var.api.stage }
 
+  # The metric of throttling is DynamoDB's by table and, apart from that, by index; ThrottledRequests would ask for an operation too.
+  throttled = merge([for what in ["Read", "Write"] : merge(
+    { "table-${lower(what)}s-throttled" = { metric = "${what}ThrottleEvents", dimensions = { TableName = var.table.name } } },
+    { for index in var.table.indexes : "table-${index}-${lower(what)}s-throttled" => {
+      metric = "${what}ThrottleEvents", dimensions = { TableName = var.table.name, GlobalSecondaryIndexName = index }
+    } },
+  )]...)
+
   alarms = merge(
     {
       "api-errors" = {
@@ -15,19 +23,23 @@ locals {
         namespace = "AWS/ApiGateway", metric = "Latency", dimensions = local.by_api, statistic = "p99", threshold = 10000
         says      = "One request in a hundred takes longer than ten seconds. Look for throttling by Rekognition."
       }
+      "concurrency" = {
+        namespace = "AWS/Lambda", metric = "ConcurrentExecutions", dimensions = {}, statistic = "Maximum", threshold = max(1, floor(var.concurrency * 0.8))
+        says      = "Lambda runs four fifths of the ${var.concurrency} at once that this account has in this region (lambda_concurrency). Beyond them requests are refused, below the rate that the API takes: ask AWS for more. docs/aws.md says how."
+      }
       "events-failed" = {
         namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.queues.failed }, statistic = "Maximum", threshold = 1
-        says      = "A photograph in the bucket could not be indexed for good. docs/aws.md says how to look at it and send it again."
+        says      = "A photograph in the bucket could not be indexed for good, and lies in incoming/. docs/aws.md says how to look at it and send it again."
       }
       "events-late" = {
         namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = var.queues.events }, statistic = "Maximum", threshold = 3600
         says      = "A photograph in the bucket waits to be indexed for more than an hour."
       }
-      "table-throttled" = {
-        namespace = "AWS/DynamoDB", metric = "ThrottledRequests", dimensions = { TableName = var.table }, statistic = "Sum", threshold = 1
-        says      = "DynamoDB refused requests of the table of faces, which an on-demand table does only when its load doubles quickly."
-      }
     },
+    { for name, one in local.throttled : name => {
+      namespace = "AWS/DynamoDB", metric = one.metric, dimensions = one.dimensions, statistic = "Sum", threshold = 1
+      says      = "DynamoDB refused requests of the table of faces or an index of it, which an on-demand table does only when its load doubles quickly."
+    } },
     { for operation in local.operations : "${operation}-throttled" => {
       namespace = "AWS/Rekognition", metric = "ThrottledCount", dimensions = { Operation = operation }, statistic = "Sum", threshold = 10
       says      = "Rekognition refuses ${operation}: the account's rate is spent. Ask AWS for a higher quota or lower the API's."
@@ -38,7 +50,7 @@ locals {
     } },
     { for role, name in var.functions : "${role}-throttled" => {
       namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }, statistic = "Sum", threshold = 1
-      says      = "The ${role} function could not start: the account's concurrency is spent."
+      says      = "The ${role} function could not start: the account's concurrency is spent. Ask AWS for more; docs/aws.md says how."
     } },
   )
 }
@@ -73,6 +85,24 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   period              = 300
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
+  alarm_actions       = aws_sns_topic.alarms[*].arn
+  ok_actions          = aws_sns_topic.alarms[*].arn
+}
+
+# Lambda counts invocations where there are any, and so not at all where there are none: what is missing is the alarm. It is on in the
+# first hour too, before the first round.
+resource "aws_cloudwatch_metric_alarm" "idle" {
+  alarm_name          = "${var.name}-housekeeper-idle"
+  alarm_description   = "The housekeeper has not run for three hours: faces that are too old are not erased. Look whether its rule in EventBridge is enabled."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Invocations"
+  dimensions          = { FunctionName = var.functions.housekeeper }
+  statistic           = "Sum"
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  period              = 3600
+  evaluation_periods  = 3
+  treat_missing_data  = "breaching"
   alarm_actions       = aws_sns_topic.alarms[*].arn
   ok_actions          = aws_sns_topic.alarms[*].arn
 }

@@ -40,14 +40,24 @@ locals {
     {
       title = "Table of faces: units read and written", stat = "Sum"
       metrics = [
-        ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", var.table],
-        ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", var.table],
+        ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", var.table.name],
+        ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", var.table.name],
       ]
     },
   ]
 }
 
+data "aws_partition" "current" {}
 data "aws_region" "current" {}
+
+locals {
+  # Where each part of AWS has its console; Rekognition is not in China's.
+  consoles = {
+    aws        = "console.aws.amazon.com"
+    aws-cn     = "console.amazonaws.cn"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+  }
+}
 
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name

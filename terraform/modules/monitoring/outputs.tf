@@ -1,4 +1,7 @@
 output "dashboard" {
-  description = "Name of the dashboard."
-  value       = aws_cloudwatch_dashboard.this.dashboard_name
+  description = "Address of the dashboard."
+  value = join("", [
+    "https://${lookup(local.consoles, data.aws_partition.current.partition, local.consoles.aws)}/cloudwatch/home",
+    "?region=${data.aws_region.current.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.this.dashboard_name}",
+  ])
 }

@@ -19,8 +19,13 @@ variable "queues" {
 }
 
 variable "table" {
-  description = "Name of the table of faces."
-  type        = string
+  description = "Names of the table of faces and of its indexes."
+  type        = object({ name = string, indexes = list(string) })
+}
+
+variable "concurrency" {
+  description = "Executions at once that Lambda has for all functions of the account and region."
+  type        = number
 }
 
 variable "email" {

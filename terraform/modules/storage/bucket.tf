@@ -65,6 +65,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "photographs" {
     }
   }
 
+  # What could not be indexed is somebody's photograph too: it goes before the message that says so does (14 days, events.tf).
+  rule {
+    id     = "left-in-incoming"
+    status = "Enabled"
+
+    filter {
+      prefix = "incoming/"
+    }
+
+    expiration {
+      days = var.incoming_days
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.photographs]
 }
 

@@ -7,6 +7,10 @@ output "bucket" {
 }
 
 output "table" {
-  description = "Name and ARN of the table of faces."
-  value       = { name = aws_dynamodb_table.faces.name, arn = aws_dynamodb_table.faces.arn }
+  description = "Name, ARN and indexes of the table of faces."
+  value = {
+    name    = aws_dynamodb_table.faces.name
+    arn     = aws_dynamodb_table.faces.arn
+    indexes = ["ByCollection", "ByName"]
+  }
 }

@@ -1,7 +1,7 @@
 # Faces and their photographs, users and settings of collections: what src/kenspeckle/aws/rows.py writes.
 
 resource "aws_dynamodb_table" "faces" {
-  #checkov:skip=CKV_AWS_119:Encrypted with the key that AWS keeps for DynamoDB in this account; one's own is a dollar a month and a way to lose every face.
+  #checkov:skip=CKV_AWS_119:Encrypted with DynamoDB's own key; one in KMS costs each request, and is a way to lose every face.
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "FaceId"
@@ -30,23 +30,40 @@ resource "aws_dynamodb_table" "faces" {
   # Both hold keys only: rows are read by their own key.
   global_secondary_index {
     name            = "ByCollection"
-    hash_key        = "CollectionId"
-    range_key       = "Order"
     projection_type = "KEYS_ONLY"
+
+    key_schema {
+      attribute_name = "CollectionId"
+      key_type       = "HASH"
+    }
+
+    key_schema {
+      attribute_name = "Order"
+      key_type       = "RANGE"
+    }
   }
 
   global_secondary_index {
     name            = "ByName"
-    hash_key        = "Name"
-    range_key       = "Order"
     projection_type = "KEYS_ONLY"
+
+    key_schema {
+      attribute_name = "Name"
+      key_type       = "HASH"
+    }
+
+    key_schema {
+      attribute_name = "Order"
+      key_type       = "RANGE"
+    }
   }
 
   point_in_time_recovery {
     enabled = true
   }
 
+  # Encrypted all the same, with a key of DynamoDB's own, which is free; `true` would mean the account's, which bills each request.
   server_side_encryption {
-    enabled = true
+    enabled = false
   }
 }

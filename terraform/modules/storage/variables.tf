@@ -13,6 +13,11 @@ variable "version_days" {
   type        = number
 }
 
+variable "incoming_days" {
+  description = "Days that photographs stay in incoming/ where they can't be indexed."
+  type        = number
+}
+
 variable "force_destroy" {
   description = "Let destroy delete photographs and faces."
   type        = bool

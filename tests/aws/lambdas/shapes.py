@@ -28,9 +28,11 @@ def rest(
     key_id: str | None = KEY_ID,
     binary: bool = True,
     request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    arn: str | None = None,
 ) -> Json:
     """What a REST API sends to a function (Lambda proxy integration, payload version 1.0). `target` is path and query
-    as a client writes them. With the binary media type */* every body comes as base64, without as text."""
+    as a client writes them. With the binary media type */* every body comes as base64, without as text. `arn` is the
+    identity of IAM that has signed the request, where the method asks for one."""
     url = urlsplit(target)
     query = parse_qs(url.query, keep_blank_values=True)
     sent = {
@@ -57,7 +59,7 @@ def rest(
         "sourceIp": "198.51.100.7",
         "user": None,
         "userAgent": "curl/8.9.1",
-        "userArn": None,
+        "userArn": arn,
     }
     if key_id:
         identity |= {"apiKey": "the key itself, which API Gateway passes on", "apiKeyId": key_id}
@@ -101,16 +103,18 @@ def http(
     *,
     subject: str | None = "ada",
     stage: str = "$default",
+    domain: str = "",
 ) -> Json:
-    """What an HTTP API sends (payload version 2.0), with a JWT authorizer before it."""
+    """What an HTTP API sends (payload version 2.0), with a JWT authorizer before it. Under a `domain` of one's own,
+    which leads to a stage, its name is not in the path."""
     url = urlsplit(target)
-    path = url.path if stage == "$default" else f"/{stage}{url.path}"
+    path = url.path if stage == "$default" or domain else f"/{stage}{url.path}"
     text, is_base64 = _body(body, True)
     context: Json = {
         "accountId": "123456789012",
         "apiId": "abcdef1234",
-        "domainName": HOST,
-        "domainPrefix": "abcdef1234",
+        "domainName": domain or HOST,
+        "domainPrefix": (domain or HOST).partition(".")[0],
         "http": {
             "method": method,
             "path": path,

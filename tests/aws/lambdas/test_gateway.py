@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kenspeckle.api.app import create_app
 from kenspeckle.api.gateway_auth import authenticate
+from kenspeckle.compose import managed
 from kenspeckle.lambdas import gateway
 from kenspeckle.lambdas.gateway import Gateway
 from kenspeckle.settings import Settings
@@ -96,6 +97,14 @@ def test_a_stage_in_the_path_of_an_http_api_is_taken_off(ask: Ask) -> None:
     assert ask(shapes.http("GET", "/v1/info?surplus=1", stage="live"))["statusCode"] == 422
 
 
+@pytest.mark.parametrize("stage", ["v1", "v", "info"])
+def test_a_stage_that_is_called_like_a_part_of_paths_cuts_none(ask: Ask, stage: str) -> None:
+    assert ask(shapes.http("GET", "/v1/info", stage=stage))["statusCode"] == 200
+    assert ask(shapes.http("GET", "/v1/info", stage=stage, domain="faces.example.org"))["statusCode"] == 200
+    unknown = ask(shapes.http("GET", "/info", stage=stage, domain="faces.example.org"))
+    assert (unknown["statusCode"], _json(unknown)["code"]) == (404, "not_found")
+
+
 def test_pictures_go_out_as_base64_and_problems_as_text(ask: Ask, recognizer: FakeRecognizer) -> None:
     stored = _json(ask(shapes.rest("PUT", "/v1/index/shown.jpg", PHOTOGRAPH)))
     face = stored["FaceRecords"][0]["Face"]["FaceId"]
@@ -138,12 +147,70 @@ def test_events_of_others_are_answered_with_a_problem(ask: Ask, event: Any) -> N
     assert (answer["statusCode"], _json(answer)["code"]) == (500, "internal_error")
 
 
+@pytest.mark.parametrize("text", ['"', "\\", "\n", "\0", "é", "😀"])
+def test_what_json_makes_longer_is_counted_as_it_is_sent(text: str) -> None:
+    """Lambda is handed JSON: 6.2 million quotes are as many characters and twice the bytes."""
+    wanted = (text * 6_200_000)[: 6_200_000 // len(text.encode())]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": wanted.encode()})
+
+    answer = Gateway(app).answer(shapes.rest("GET", "/v1/faces"), None)
+    assert len(json.dumps(answer)) < 6 * 1024 * 1024
+    assert answer["statusCode"] == 501
+
+
+@pytest.mark.parametrize("text", ['"', "é", "😀"])
+def test_text_that_is_short_enough_only_as_base64_goes_so(text: str) -> None:
+    """Four megabytes of it would be 8 to 12 with JSON's escapes."""
+    wanted = text * (4_000_000 // len(text.encode()))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": wanted.encode()})
+
+    answer = Gateway(app).answer(shapes.rest("GET", "/v1/faces"), None)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
+    assert base64.b64decode(answer["body"]).decode() == wanted
+    assert len(json.dumps(answer)) < 6 * 1024 * 1024
+
+
+def test_problems_point_at_no_page_that_the_gateway_lacks(ask: Ask) -> None:
+    for event in (shapes.rest("GET", "/v1/nowhere"), shapes.rest("GET", "/v1/info", key_id=None), None):
+        assert set(_json(ask(event))) == {"title", "status", "code", "detail", "request_id"}
+
+
+def test_an_identity_of_iam_is_who_asks(ask: Ask) -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/desk/ada"
+    event = shapes.rest("GET", "/v1/collections", key_id=None, arn=arn)
+    assert gateway.checked(event) == arn
+    assert ask(event)["statusCode"] == 200
+    assert gateway.checked({"requestContext": {"authorizer": {"iam": {"userArn": arn}}}}) == arn
+    assert gateway.checked(shapes.rest("GET", "/", headers={"x-amz-user-arn": arn}, key_id=None)) is None
+
+
+def test_a_page_of_another_site_asks_before_it_has_a_key() -> None:
+    """A browser's preflight comes without a key, so without a principal, and is answered by the setting."""
+    settings = Settings(dynamodb_table="faces", images_url="s3://b/images", cors_origins="https://app.example.org")
+    app = managed.gateway(settings).app
+    asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "PUT"}
+    asked["Access-Control-Request-Headers"] = "x-api-key"
+    answer = Gateway(app).answer(shapes.rest("OPTIONS", "/v1/index/a.jpg", headers=asked, key_id=None), None)
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["access-control-allow-origin"] == "https://app.example.org"
+    assert answer["headers"]["access-control-allow-headers"] == "x-api-key"
+    foreign = asked | {"Origin": "https://evil.example.org"}
+    answer = Gateway(app).answer(shapes.rest("OPTIONS", "/v1/index/a.jpg", headers=foreign, key_id=None), None)
+    assert "access-control-allow-origin" not in answer["headers"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 99999) | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),
     max_leaves=4,
 )
-PLACES = [(name,) for name in shapes.rest("GET", "/")]
+PLACES: list[tuple[str, ...]] = [(name,) for name in shapes.rest("GET", "/")]
 PLACES += [("requestContext", name) for name in shapes.rest("GET", "/")["requestContext"]]
 PLACES += [("headers", name) for name in ("Host", "X-Forwarded-Port", "X-Forwarded-Proto", "x-api-key")]
 
