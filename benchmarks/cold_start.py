@@ -13,6 +13,7 @@ import base64
 import json
 import logging
 import os
+import runpy
 import shutil
 import statistics
 import subprocess
@@ -118,8 +119,9 @@ def _run(tree: Path, case: str, variables: Mapping[str, str], core: int) -> dict
 def _zips(folder: Path) -> tuple[Path, Path]:
     """The zip unpacked, and once more without compiled modules."""
     archive = folder / "kenspeckle-lambda.zip"
-    words = [sys.executable, str(ROOT / "deploy" / "lambda_zip.py"), "--output", str(archive)]
-    subprocess.run(words, check=True, stdout=sys.stderr)
+    builder = runpy.run_path(str(ROOT / "deploy" / "lambda_zip.py"))
+    # For this interpreter, whatever Lambda's newest is.
+    builder["build"](archive, f"{sys.version_info.major}.{sys.version_info.minor}", "x86_64")
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder / "whole")
     shutil.copytree(folder / "whole", folder / "bare", ignore=shutil.ignore_patterns("__pycache__"))

@@ -4,9 +4,10 @@ In it are the package without the embedded engine and, from the wheels that cons
 recognizer needs; of Pillow, which cuts faces out, no codec but JPEG's and PNG's. Beside it a JSON file says which
 runtime and processor it is for, and its digest as AWS writes it.
 
-Modules are compiled here, by an interpreter of the version that will run them: a function can't write to its own
-folder, so without that each cold start would compile everything anew, which takes longer than all the rest of it.
-Compiled files are of the kind that is valid by what is in it (PEP 552), not by the time of its source.
+It is for the newest Python that Lambda has, whichever runs this: wheels are chosen by platform. Modules are compiled
+by an interpreter of the version that will run them, where this machine has one: a function can't write to its own
+folder, so without that each cold start compiles everything anew, which takes longer than all the rest of it. Compiled
+files are of the kind that is valid by what is in it (PEP 552), not by the time of its source.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from datetime import date, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +47,7 @@ REQUIREMENTS = (
 )
 """What the functions import, but for what these bring along. Botocore is in Lambda's runtime too, in a version that
 changes without notice."""
-ENGINE = ("cli", "console", "index", "vision", "watch", "wire")
+ENGINE = ("cli", "client", "console", "doctor", "index", "intake", "models", "rekognition", "vision")
 """Sub-packages that the managed recognizer does without."""
 CUTTING = ("__init__.py", "cutter.py", "decode.py", "heif.py")
 """What it takes of `vision`, to cut faces out of photographs."""
@@ -57,6 +59,11 @@ _DESCRIPTIONS = ("service-2.json.gz", "service-2.sdk-extras.json", "endpoint-rul
 
 GLIBC = {"3.11": 26, "3.12": 34, "3.13": 34, "3.14": 34}
 """Minor version of the C library in each of Lambda's runtimes (Amazon Linux 2; 2023)."""
+ENDS = {"3.11": "2026-06-30", "3.12": "2028-10-31", "3.13": "2029-06-30", "3.14": "2029-06-30"}
+"""When AWS gives up each runtime, by its table "Lambda runtimes"; 3.11's Amazon Linux 2 ended then."""
+NEAR = timedelta(days=180)
+"""A runtime that ends sooner is refused. terraform/ has those that are left (modules/functions/main.tf)."""
+NEWEST = max(GLIBC, key=lambda one: int(one.partition(".")[2]))
 NEWEST_GLIBC = 28
 """Of wheels that are taken where there are none for the runtime's own: of those, only what it can load may be left."""
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
@@ -112,18 +119,38 @@ def fetch(tree: Path, python: str, architecture: str) -> None:
 
 
 def _compile(tree: Path, python: str) -> None:
-    words = [_interpreter(python), "-S", "-c", _COMPILE, str(tree), PLACE]
-    # The order of sets is in compiled files; it follows from the seed.
-    subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+    """Compile for that version, where this machine has it."""
+    found = interpreter(python)
+    if found is not None:
+        # The order of sets is in compiled files; it follows from the seed.
+        words = [found, "-S", "-c", _COMPILE, str(tree), PLACE]
+        subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
 
 
-def _interpreter(python: str) -> str:
+def interpreter(python: str) -> str | None:
+    """An interpreter of that version: this one, one on the path, or one that uv has."""
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    found = shutil.which(f"python{python}")
-    if found is None:
-        raise SystemExit(f"python{python} is needed to compile for it, and is not on this machine.")
-    return found
+    for words in ([f"python{python}"], ["uv", "run", "--no-project", "--offline", "--python", python, "python"]):
+        asked = [*words, "-c", "import sys; print(sys.version_info[:2], sys.executable)"]
+        try:  # A name on the path may be no more than a shim.
+            told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        version, _, path = told.strip().partition(") ")
+        if version == f"({python.replace('.', ', ')}":
+            return path
+    return None
+
+
+def lasts(python: str, today: date) -> None:
+    """Raises SystemExit for a runtime that Lambda has not, or gives up soon."""
+    if python not in GLIBC:
+        raise SystemExit(f"Lambda has no runtime python{python}; choose one with --python: {', '.join(GLIBC)}")
+    if today + NEAR > date.fromisoformat(ENDS[python]):
+        raise SystemExit(
+            f"AWS gives up the runtime python{python} on {ENDS[python]}: build for python{NEWEST}, as without --python."
+        )
 
 
 def _install(tree: Path, python: str, architecture: str) -> None:
@@ -213,16 +240,21 @@ def _write(tree: Path, output: Path) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Builds the zip of the Lambda functions.")
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     parser.add_argument(
-        "--python", default=here, help="the runtime's version (default: this interpreter's, %(default)s)"
+        "--python", default=NEWEST, help="the runtime's version (default: Lambda's newest, %(default)s)"
     )
     parser.add_argument("--architecture", default="x86_64", choices=ARCHITECTURES, help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: dist/kenspeckle-lambda.zip")
     chosen = parser.parse_args()
+    lasts(chosen.python, date.today())
     described = build(chosen.output, chosen.python, chosen.architecture)
     size = chosen.output.stat().st_size / 1e6
     sys.stdout.write(f"{chosen.output}: {size:.1f} MB for {described['runtime']} on {described['architecture']}\n")
+    if interpreter(chosen.python) is None:
+        sys.stdout.write(
+            f"Nothing in it is compiled, for python{chosen.python} is not on this machine (`uv python install "
+            f"{chosen.python}` brings it): it works, and each cold start takes half a second longer.\n"
+        )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ PRICES = {
 }
 """US dollars, list prices of us-east-1 above every free tier."""
 
-ALARMS = 13
+ALARMS = 20
 POLLS = 650_000
 """Asks of the queue in a month, which go on when nothing is there."""
 PHOTOGRAPH_GB, ROW_KB = 500e-6, 2

@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import fields
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from kenspeckle.api.routes import TABLE
 from kenspeckle.aws import rows
 from kenspeckle.lambdas import indexer
 from kenspeckle.serving import problems
 from kenspeckle.settings import PREFIX, Settings
+from tests.aws.lambdas import runtime
 from tests.terraform.configuration import ROOT, literal, modules, plain
 
 API, FUNCTIONS, STORAGE = (modules()[ROOT / "modules" / name] for name in ("api", "functions", "storage"))
@@ -117,6 +120,47 @@ def test_what_the_gateway_refuses_is_said_as_the_service_does(kind: str) -> None
 def test_handlers_are_there(function: str) -> None:
     place, _, name = literal(FUNCTIONS.locals["functions"][function]["handler"]).rpartition(".")
     assert callable(getattr(importlib.import_module(place), name))
+
+
+def test_runtimes_are_those_that_the_zip_is_built_for() -> None:
+    builder = runtime.builder()
+    taken = [literal(one).removeprefix("python") for one in FUNCTIONS.locals["runtimes"]]
+    assert taken[-1] == builder.NEWEST
+    for python in builder.GLIBC:
+        if python in taken:
+            builder.lasts(python, date(2026, 11, 30))
+        else:
+            with pytest.raises(SystemExit):
+                builder.lasts(python, date(2026, 11, 30))
+
+
+def test_settings_that_are_wired_are_refused() -> None:
+    """Those that functions are given from what was made, whoever adds one."""
+    wired = set(re.findall(rf"\b{PREFIX}([A-Z_]+)\s+=", FUNCTIONS.text))
+    text = (ROOT / "variables.tf").read_text("utf-8")
+    (reserved,) = re.findall(r"setintersection\(keys\(var\.settings\), \[(.*?)\]\)", text, re.DOTALL)
+    assert set(re.findall(r'"([A-Z_]+)"', reserved)) == wired
+
+
+def test_regions_are_those_that_have_rekognition() -> None:
+    text = (ROOT / "variables.tf").read_text("utf-8")
+    (listed,) = re.findall(r"contains\(\[(.*?)\], var\.aws_region\)", text, re.DOTALL)
+    session = Session()
+    known = {region for part in ("aws", "aws-us-gov") for region in session.get_available_regions("rekognition", part)}
+    assert set(re.findall(r'"([a-z0-9-]+)"', listed)) == known
+
+
+def test_what_lies_in_the_inbox_goes_before_the_message_that_tells_of_it() -> None:
+    """The alarm is on while the message is in the queue: 14 days from when the photograph came, S3's day rounded up."""
+    queues = {name: one.body for (kind, name), one in FUNCTIONS.typed("resource").items() if kind == "aws_sqs_queue"}
+    days = {str(one["message_retention_seconds"]) for one in queues.values()}
+    assert days == {"${14 * 24 * 3600}"}
+    text = (ROOT / "variables.tf").read_text("utf-8")
+    assert "var.incoming_days <= 13 &&" in text
+    rules = STORAGE.typed("resource")[("aws_s3_bucket_lifecycle_configuration", "photographs")].body["rule"]
+    (rule,) = (one for one in rules if literal(one["id"]) == "left-in-incoming")
+    assert literal(rule["filter"][0]["prefix"]) == indexer.PREFIX
+    assert rule["expiration"][0]["days"] == "${var.incoming_days}"
 
 
 def test_the_inbox_is_where_the_bucket_tells_of() -> None:

