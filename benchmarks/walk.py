@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,8 +33,8 @@ REPEATS = 3
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """`modules` are distinct; `switches` are calls and returns that go from one module to another, of which
-    `packages` also go to another package; `depth` counts frames of ours on one stack."""
+    """`modules` are distinct; `switches` are calls from one module of ours into another, of which `packages` are
+    also into another package; `depth` counts frames of ours on one stack."""
 
     modules: int
     switches: int
@@ -43,55 +43,48 @@ class Walk:
 
 
 class Trace:
-    """What threads do from here on, until the block ends."""
+    """What threads do while it is `on`. Made before the service is, so that it is told by every thread."""
 
     def __init__(self) -> None:
-        self._steps: dict[int, list[str]] = {}
-        self._depth = 0
-
-    @contextmanager
-    def on(self) -> Any:
-        threading.setprofile_all_threads(self._note) if hasattr(threading, "setprofile_all_threads") else None
+        self._lock = threading.Lock()
+        self._recording = False
+        self._modules: set[str] = set()
+        self._switches = self._packages = self._depth = 0
         threading.setprofile(self._note)
         sys.setprofile(self._note)
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Record what happens in the block, and nothing before it."""
+        self._modules, self._switches, self._packages, self._depth = set(), 0, 0, 0
+        self._recording = True
         try:
-            yield self
+            yield
         finally:
-            sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # documented: None switches it off
+            self._recording = False
 
     def _note(self, frame: FrameType, event: str, _: object) -> None:
-        if event not in ("call", "return"):
+        if not self._recording or event != "call" or not frame.f_code.co_filename.startswith(ROOT):
             return
-        name = frame.f_code.co_filename
-        if not name.startswith(ROOT):
-            return
-        steps = self._steps.setdefault(threading.get_ident(), [])
-        back: FrameType | None = frame
-        if event == "return":
-            back = frame.f_back
-            while back is not None and not back.f_code.co_filename.startswith(ROOT):
-                back = back.f_back
-            if back is None:
-                return
-        steps.append(back.f_code.co_filename if back is not None else name)
-        if event == "call":
-            depth = 0
-            above: FrameType | None = frame
-            while above is not None:
-                depth += above.f_code.co_filename.startswith(ROOT)
-                above = above.f_back
-            self._depth = max(self._depth, depth)
+        stack = list(_ours(frame))
+        with self._lock:
+            self._modules.add(stack[0])
+            self._depth = max(self._depth, len(stack))
+            if len(stack) > 1:
+                self._switches += stack[0] != stack[1]
+                self._packages += _package(stack[0]) != _package(stack[1])
 
     def walk(self) -> Walk:
-        modules: set[str] = set()
-        switches = packages = 0
-        for steps in self._steps.values():
-            modules.update(steps)
-            for before, after in zip(steps, steps[1:], strict=False):
-                switches += before != after
-                packages += _package(before) != _package(after)
-        return Walk(len(modules), switches, packages, self._depth)
+        """Of what was recorded last."""
+        return Walk(len(self._modules), self._switches, self._packages, self._depth)
+
+
+def _ours(frame: FrameType | None) -> Iterator[str]:
+    """Files of our frames of a stack, innermost first."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(ROOT):
+            yield frame.f_code.co_filename
+        frame = frame.f_back
 
 
 def _package(file: str) -> str:
@@ -108,16 +101,17 @@ def _build(settings: Any) -> Any:
 
 def measured() -> dict[str, Walk]:
     """By name of the request; the shortest of some runs, without what only a first request does."""
+    trace = Trace()
     photograph = (load().models_dir / "samples" / "grace_hopper.jpg").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         service = _build(load({"data_dir": Path(folder)}))
         try:
-            return asyncio.run(_all(service.app, photograph))
+            return asyncio.run(_all(service.app, photograph, trace))
         finally:
             service.close()
 
 
-async def _all(app: Any, photograph: bytes) -> dict[str, Walk]:
+async def _all(app: Any, photograph: bytes, trace: Trace) -> dict[str, Walk]:
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
 
@@ -152,7 +146,6 @@ async def _all(app: Any, photograph: bytes) -> dict[str, Walk]:
             (await send()).raise_for_status()
             walks = []
             for _ in range(REPEATS):
-                trace = Trace()
                 with trace.on():
                     answer = await send()
                 answer.raise_for_status()
