@@ -21,8 +21,6 @@ from kenspeckle.serving.tls import Certificate
 from kenspeckle.settings import Settings
 
 QUICK = Bounds(head_seconds=0.4, idle_seconds=0.8, unread_seconds=0.5, send_seconds=0.3)
-BODY_SECONDS = 0.5
-"""How long the application waits for the next part of a body."""
 LARGE = 4_000_000
 
 
@@ -34,6 +32,8 @@ class Echo:
     server: Server
     port: int = 0
     seen: list[tuple[str, str]] = field(default_factory=list)
+    paths: dict[int, list[str]] = field(default_factory=dict)
+    """What came on the connection from a port."""
 
     def connect(self, timeout: float = 5.0) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
@@ -70,10 +70,13 @@ def received(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def echoing(bounds: Bounds = QUICK, tls: Certificate | None = None, **settings: Any) -> Iterator[Echo]:
+def echoing(
+    bounds: Bounds = QUICK, tls: Certificate | None = None, body_seconds: float = 0.5, **settings: Any
+) -> Iterator[Echo]:
     """The server, until the block ends. `/large` answers LARGE bytes, `/refuse` 401 without reading the body, anything
-    else what it was: method, path, length and digest of the body."""
+    else what it was: method, path, length and digest of the body, for whose next part it waits `body_seconds`."""
     seen: list[tuple[str, str]] = []
+    paths: dict[int, list[str]] = {}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -82,6 +85,7 @@ def echoing(bounds: Bounds = QUICK, tls: Certificate | None = None, **settings: 
             await send({"type": "lifespan.shutdown.complete"})
             return
         seen.append((scope["method"], scope["path"]))
+        paths.setdefault(scope["client"][1], []).append(scope["path"])
         if scope["path"] == "/refuse":
             await _answer(send, 401, b"no")
             return
@@ -89,7 +93,7 @@ def echoing(bounds: Bounds = QUICK, tls: Certificate | None = None, **settings: 
         size, more = 0, True
         while more:
             try:
-                message = await asyncio.wait_for(receive(), BODY_SECONDS)
+                message = await asyncio.wait_for(receive(), body_seconds)
             except TimeoutError:
                 await _answer(send, 408, b"slow", close=True)
                 return
@@ -109,7 +113,7 @@ def echoing(bounds: Bounds = QUICK, tls: Certificate | None = None, **settings: 
     port = listener.getsockname()[1]
     chosen = config(app, replace(Settings(), drain_seconds=2.0, **settings), tls, bounds=bounds)
     server = Server(chosen)
-    echo = Echo(chosen, server, port, seen)
+    echo = Echo(chosen, server, port, seen, paths)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     echo.until(lambda: server.started)
