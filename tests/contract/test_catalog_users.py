@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from kenspeckle.errors import Conflict, KeyNotFound, QuotaExceeded, UserNotFound
+from kenspeckle.errors import CollectionNotFound, Conflict, KeyNotFound, QuotaExceeded, UserNotFound
+from kenspeckle.ports import Answered
 from tests.catalogs import Whole, gallery, key, person, stored_face, template
 
 
@@ -105,14 +107,53 @@ def test_deleting_a_user_frees_its_faces(people: Whole) -> None:
 
 
 def test_answers_are_remembered_for_eight_hours(catalog: Whole) -> None:
+    catalog.create_collection(gallery())
     assert catalog.recall("CreateUser", "token", 0.0) is None
-    catalog.remember("CreateUser", "token", "print", '{"a": 1}', 1000.0)
-    catalog.remember("CreateUser", "token", "other", "{}", 1001.0)
+    catalog.remember("people", Answered("CreateUser", "token", "print", '{"a": 1}', 1000.0))
+    with pytest.raises(Conflict):
+        catalog.remember("people", Answered("CreateUser", "token", "other", "{}", 1001.0))
     assert catalog.recall("CreateUser", "token", 1000.0 + 8 * 3600 - 1) == ("print", '{"a": 1}')
     assert catalog.recall("DeleteUser", "token", 1001.0) is None
     assert catalog.recall("CreateUser", "token", 1000.0 + 8 * 3600) is None
-    catalog.remember("CreateUser", "token", "other", "{}", 1000.0 + 8 * 3600)
+    catalog.remember("people", Answered("CreateUser", "token", "other", "{}", 1000.0 + 8 * 3600))
     assert catalog.recall("CreateUser", "token", 1000.0 + 8 * 3600) == ("other", "{}")
+    with pytest.raises(CollectionNotFound):
+        catalog.remember("others", Answered("CreateUser", "second", "print", "{}", 1000.0))
+
+
+def test_what_a_call_does_and_its_answer_are_there_together_or_not_at_all(people: Whole) -> None:
+    def answered(operation: str) -> Answered:
+        return Answered(operation, "token", "print", "{}", 1000.0)
+
+    acts: dict[str, Callable[[Answered], object]] = {
+        "CreateUser": lambda one: people.create_user(person("clara"), answered=one),
+        "AssociateFaces": lambda one: people.link_faces("people", "clara", ["face-1"], template(1), 100, answered=one),
+        "DisassociateFaces": lambda one: people.unlink_faces("people", "clara", ["face-1"], None, answered=one),
+        "DeleteUser": lambda one: people.delete_user("people", "clara", answered=one),
+    }
+    for operation, act in acts.items():
+        people.remember("people", answered(f"{operation}, before"))
+        revision = people.revision("people")
+        with pytest.raises(Conflict):
+            act(answered(f"{operation}, before"))
+        assert people.revision("people") == revision
+        act(answered(operation))
+        assert people.recall(operation, "token", 1001.0) == ("print", "{}")
+        with pytest.raises((Conflict, UserNotFound)):
+            act(answered(f"{operation}, again"))
+        if operation != "AssociateFaces":  # which may be said again
+            assert people.recall(f"{operation}, again", "token", 1001.0) is None
+
+
+def test_answers_go_with_their_collection(people: Whole) -> None:
+    people.create_collection(gallery("others"))
+    people.create_user(person("clara"), answered=Answered("CreateUser", "one", "print", "{}", 1000.0))
+    people.remember("others", Answered("CreateUser", "two", "print", "{}", 1000.0))
+    people.delete_collection("people")
+    people.create_collection(gallery())
+    assert people.recall("CreateUser", "one", 1001.0) is None
+    assert people.recall("CreateUser", "two", 1001.0) == ("print", "{}")
+    people.create_user(person("clara"), answered=Answered("CreateUser", "one", "print", "{}", 1000.0))
 
 
 def test_keys_are_found_by_their_secret_and_by_id(catalog: Whole) -> None:

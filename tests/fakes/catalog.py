@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from tests.fakes.collections import Collections
 from tests.fakes.faces import Faces
@@ -12,8 +14,6 @@ from tests.fakes.keys import FakeKeys
 from tests.fakes.photographs import Photographs
 from tests.fakes.users import Users
 
-TOKEN_SECONDS = 8 * 3600
-
 
 class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following):
     """`ports.Catalog` in memory: the same answers, errors, revisions and row numbers as the SQL catalog."""
@@ -21,17 +21,21 @@ class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following):
     def __init__(self, log_limit: int = 100_000) -> None:
         FakeKeys.__init__(self)
         Galleries.__init__(self, log_limit)
-        self._tokens: dict[tuple[str, str], tuple[str, str, float]] = {}
+        self._names: set[str] = set()
+        self._free = threading.Condition()
 
-    def remember(self, scope: str, token: str, fingerprint: str, answer: str, now: float) -> None:
-        with self._lock:
-            if self.recall(scope, token, now) is None:
-                self._tokens[scope, token] = (fingerprint, answer, now)
-
-    def recall(self, scope: str, token: str, now: float) -> tuple[str, str] | None:
-        with self._lock:
-            fingerprint, answer, at = self._tokens.get((scope, token), ("", "", float("-inf")))
-            return (fingerprint, answer) if at > now - TOKEN_SECONDS else None
+    @contextmanager
+    def lock(self, names: Iterable[str]) -> Iterator[None]:
+        wanted = set(names)
+        with self._free:
+            self._free.wait_for(lambda: not wanted & self._names)
+            self._names |= wanted
+        try:
+            yield
+        finally:
+            with self._free:
+                self._names -= wanted
+                self._free.notify_all()
 
     def counts(self) -> Mapping[str, int]:
         with self._lock:

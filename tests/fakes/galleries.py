@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from kenspeckle.domain import Collection, Face, FaceRecord, Image, Letter, Page, User, Vector
 from kenspeckle.errors import CollectionNotFound, Conflict, FaceNotFound, ImageNotFound, InvalidCursor, UserNotFound
-from kenspeckle.ports import NewFace
+from kenspeckle.ports import Answered, NewFace
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class Gallery:
     faces: dict[int, StoredFace] = field(default_factory=dict)
     users: dict[int, StoredUser] = field(default_factory=dict)
     log: list[tuple[int, str, int]] = field(default_factory=list)
+    answers: dict[tuple[str, str], Answered] = field(default_factory=dict)
 
 
 class Galleries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kenspeckle.errors import ImageNotFound
+from kenspeckle.ports import Lock
 
 
 class FakeImages:
@@ -16,7 +17,7 @@ class FakeImages:
     def stage(self, digest: str, data: bytes) -> FakeStaged:
         return FakeStaged(self._held, digest, data)
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
         """Memory has no crashes."""
 
     def put(self, digest: str, data: bytes) -> None:

@@ -7,24 +7,49 @@ from dataclasses import replace
 
 from kenspeckle.domain import Page, User, Vector
 from kenspeckle.errors import Conflict, QuotaExceeded
-from tests.fakes.galleries import Galleries, StoredUser
+from kenspeckle.ports import Answered
+from tests.fakes.galleries import Galleries, Gallery, StoredUser
+
+TOKEN_SECONDS = 8 * 3600
 
 
 class Users(Galleries):
     """Users and the faces that are theirs."""
 
-    def create_user(self, user: User) -> None:
+    def remember(self, collection_id: str, answered: Answered) -> None:
+        with self._lock:
+            self._kept(self._gallery(collection_id), answered)
+
+    def recall(self, operation: str, token: str, now: float) -> tuple[str, str] | None:
+        with self._lock:
+            for gallery in self._galleries.values():
+                one = gallery.answers.get((operation, token))
+                if one is not None and one.now > now - TOKEN_SECONDS:
+                    return (one.fingerprint, one.answer)
+            return None
+
+    def _kept(self, gallery: Gallery, answered: Answered | None) -> None:
+        """Raises Conflict before anything is changed, where the token has an answer."""
+        if answered is None:
+            return
+        if self.recall(answered.operation, answered.token, answered.now) is not None:
+            raise Conflict("This token has an answer.")
+        gallery.answers[answered.operation, answered.token] = answered
+
+    def create_user(self, user: User, *, answered: Answered | None = None) -> None:
         with self._lock:
             gallery = self._gallery(user.collection_id)
             if any(stored.user.user_id == user.user_id for stored in gallery.users.values()):
                 raise Conflict(f"A user '{user.user_id}' exists.", field="user_id")
+            self._kept(gallery, answered)
             gallery.users[self._next("user")] = StoredUser(replace(user, face_count=0))
             self._wrote(gallery)
 
-    def delete_user(self, collection_id: str, user_id: str) -> None:
+    def delete_user(self, collection_id: str, user_id: str, *, answered: Answered | None = None) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
             row = self._user_row(gallery, user_id)
+            self._kept(gallery, answered)
             for stored in gallery.faces.values():
                 stored.user = None if stored.user == row else stored.user
             had = gallery.users.pop(row).template is not None
@@ -58,6 +83,7 @@ class Users(Galleries):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
@@ -71,6 +97,7 @@ class Users(Galleries):
             members.update(rows[face_id] for face_id in face_ids)
             if len(members) > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
+            self._kept(gallery, answered)
             self._set_members(gallery, user, members, template)
 
     def unlink_faces(
@@ -81,6 +108,7 @@ class Users(Galleries):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
@@ -90,4 +118,5 @@ class Users(Galleries):
             leaving = {row for row in members if gallery.faces[row].new.face_id in face_ids}
             if len(leaving) < len(set(face_ids)) or (members == leaving) != (template is None):
                 raise Conflict("The user's faces changed meanwhile; ask again.", field="face_ids")
+            self._kept(gallery, answered)
             self._set_members(gallery, user, members - leaving, template)

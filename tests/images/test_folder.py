@@ -15,6 +15,7 @@ from kenspeckle.errors import SettingError, StorageFull, StorageUnavailable
 from kenspeckle.images.bucket import BucketImages
 from kenspeckle.images.folder import OLD_SECONDS, PRESENCE, FolderImages
 from kenspeckle.images.store import open_images
+from kenspeckle.ports import unlocked
 
 PHOTO = bytes(range(256)) * 800
 DIGEST = hashlib.sha256(PHOTO).hexdigest()
@@ -42,7 +43,7 @@ def path_of(images: FolderImages) -> Path:
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
-    open_images((tmp_path / "later").as_uri()).recover(everything)
+    open_images((tmp_path / "later").as_uri()).recover(everything, unlocked)
     assert not list(tmp_path.iterdir())
 
 
@@ -97,7 +98,7 @@ def test_without_hard_links_it_is(images: FolderImages, monkeypatch: pytest.Monk
 
 def test_leftovers_of_a_killed_process_are_swept_at_the_next_start(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
-    images.recover(nothing)
+    images.recover(nothing, unlocked)
     assert files(images.root) == []
 
 
@@ -106,25 +107,29 @@ def test_leftovers_beside_a_living_process_are_swept_once_they_are_old(images: F
     other = FolderImages(images.root)
     other.stage(DIGEST, PHOTO)
     (images.root / "staged" / "notes.txt").write_text("not ours")
-    images.recover(nothing)
+    images.recover(nothing, unlocked)
     assert len(files(images.root)) == 3
     for path in (images.root / "staged").iterdir():
         os.utime(path, (path.stat().st_mtime - OLD_SECONDS - 5,) * 2)
-    images.recover(nothing)
+    images.recover(nothing, unlocked)
     assert files(images.root) == [Path("staged/notes.txt")]
 
 
 def test_half_a_photograph_is_never_published(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
     next(path for path in (images.root / "staged").iterdir() if path.name != PRESENCE).write_bytes(PHOTO[:1000])
-    images.recover(everything)
+    images.recover(everything, unlocked)
     assert files(images.root) == []
 
 
 def test_a_folder_out_of_reach(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     images = FolderImages(tmp_path / "file" / "images")
-    for act in (lambda: images.put(DIGEST, PHOTO), lambda: images.get(DIGEST), lambda: images.recover(nothing)):
+    for act in (
+        lambda: images.put(DIGEST, PHOTO),
+        lambda: images.get(DIGEST),
+        lambda: images.recover(nothing, unlocked),
+    ):
         with pytest.raises(StorageUnavailable, match="owner, modes") as caught:
             act()
         assert str(tmp_path) not in caught.value.message

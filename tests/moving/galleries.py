@@ -132,7 +132,7 @@ def shown(data_dir: Path, collection_id: str = PEOPLE) -> dict[str, object]:
     with opened(data_dir) as folder:
         catalog = folder.catalog
         assert folder.catalog.collection(collection_id).contract == PACK.contract
-        folder.images.recover(catalog.digests)
+        folder.images.recover(catalog.digests, catalog.lock)
         found: dict[str, object] = {}
         cursor = None
         while True:

@@ -54,7 +54,9 @@ def test_what_is_restored_is_what_was_backed_up(command: Command, data: Path, tm
     assert done.json["counts"] == made.json["counts"]
     assert shown(tmp_path / "new") == before
     assert shown(data) == before
-    names = {one.name for one in (tmp_path / "new").iterdir()} - {"kenspeckle.db-wal", "kenspeckle.db-shm"}
+    names = {one.name for one in (tmp_path / "new").iterdir()} - {
+        f"kenspeckle.db-{one}" for one in ("wal", "shm", "locks")
+    }
     assert names == {"kenspeckle.db", "images", "master.key", "master.key.lock"}
 
 

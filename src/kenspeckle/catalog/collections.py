@@ -24,6 +24,7 @@ from kenspeckle.catalog.tables import (
     thumbnails,
     users,
 )
+from kenspeckle.catalog.tokens import forget_answers
 from kenspeckle.domain import Collection, Letter, Page
 from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
 
@@ -141,6 +142,7 @@ class Galleries(Part):
             above = held.revision + 1
             floor = case((service.c.floor < above, above), else_=service.c.floor)
             connection.execute(update(service).values(floor=floor))
+            forget_answers(connection, held.row)
             forget_collection(connection, collection_id)
             post(connection, letters)
         self.ring.forget(held.row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProx
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from kenspeckle.errors import Conflict, KenspeckleError, StorageUnavailable
+from kenspeckle.ports import Lock
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ class Database:
     """One database: short transactions from many threads at once.
 
     `writer` is the same engine with transactions that may write; `turn` is entered for the length of each of those;
-    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`;
-    `begin` begins a transaction that may write.
+    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`; `lock`
+    holds names for the length of a block, against all processes; `begin` begins a transaction that may write.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Database:
         driver_error: type[Exception],
         explain: Explain,
         forget: Forget,
+        lock: Lock,
         begin: str = "BEGIN",
     ) -> None:
         self._engine = engine
@@ -51,6 +53,7 @@ class Database:
         self._foreign = (SQLAlchemyError, driver_error, UnicodeDecodeError)
         self._explain = explain
         self._forget = forget
+        self._lock = lock
         self._begin = begin
 
     @contextmanager
@@ -102,6 +105,10 @@ class Database:
                 return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
             finally:
                 connection.close()
+
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """As `ports.Catalog.lock`."""
+        return self._lock(names)
 
     def scrub(self, *, thorough: bool) -> bool:
         """As `ports.Catalog.scrub`."""

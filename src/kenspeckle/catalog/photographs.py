@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
@@ -68,6 +69,9 @@ class Photographs(Part):
 
     def open_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
         return self.content(collection_id).open_photograph(digest, data)
+
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        return self.database.lock(names)
 
     def digests(self, among: Iterable[str]) -> set[str]:
         with self.database.read() as connection:

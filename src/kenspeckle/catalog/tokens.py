@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
 from kenspeckle.catalog.base import Part
+from kenspeckle.catalog.changes import hold
 from kenspeckle.catalog.tables import tokens
+from kenspeckle.ports import Answered
 
 SECONDS = 8 * 3600.0
 """How long Amazon Rekognition remembers a ClientRequestToken."""
 
 _ANSWER = select(tokens.c.fingerprint, tokens.c.answer).where(
-    tokens.c.scope == bindparam("of_scope"),
+    tokens.c.scope == bindparam("of_operation"),
     tokens.c.token == bindparam("of_token"),
     tokens.c.created_at > bindparam("since"),
+)
+_EXPIRED = delete(tokens).where(tokens.c.created_at <= bindparam("since"))
+# Of those that an older version kept nobody knows the collection: they go with the first one that is deleted.
+_OF_COLLECTION = delete(tokens).where(
+    or_(tokens.c.collection_row == bindparam("collection_row"), tokens.c.collection_row.is_(None))
 )
 
 
 class Tokens(Part):
     """Answers of idempotent calls."""
 
-    def remember(self, scope: str, token: str, fingerprint: str, answer: str, now: float) -> None:
-        since = now - SECONDS
+    def remember(self, collection_id: str, answered: Answered) -> None:
         with self.database.write() as connection:
-            connection.execute(delete(tokens).where(tokens.c.created_at <= since))
-            earlier = connection.execute(_ANSWER, {"of_scope": scope, "of_token": token, "since": since}).first()
-            if earlier is None:
-                values = {
-                    "scope": scope,
-                    "token": token,
-                    "fingerprint": fingerprint,
-                    "answer": answer,
-                    "created_at": now,
-                }
-                connection.execute(insert(tokens), values)
+            keep_answer(connection, hold(connection, collection_id).row, answered)
 
-    def recall(self, scope: str, token: str, now: float) -> tuple[str, str] | None:
-        parameters = {"of_scope": scope, "of_token": token, "since": now - SECONDS}
+    def recall(self, operation: str, token: str, now: float) -> tuple[str, str] | None:
+        parameters = {"of_operation": operation, "of_token": token, "since": now - SECONDS}
         with self.database.read() as connection:
             found = connection.execute(_ANSWER, parameters).first()
         return None if found is None else (found.fingerprint, found.answer)
+
+
+def keep_answer(connection: Connection, collection_row: int, answered: Answered | None) -> None:
+    """In the transaction of what a call does: its answer, where it has a token. Another answer that is there under the
+    token undoes all of it (Conflict)."""
+    if answered is None:
+        return
+    connection.execute(_EXPIRED, {"since": answered.now - SECONDS})
+    values = {
+        "scope": answered.operation,
+        "token": answered.token,
+        "fingerprint": answered.fingerprint,
+        "answer": answered.answer,
+        "created_at": answered.now,
+        "collection_row": collection_row,
+    }
+    connection.execute(insert(tokens), values)
+
+
+def forget_answers(connection: Connection, collection_row: int) -> None:
+    """In the transaction that deletes a collection: a namesake is asked anew."""
+    connection.execute(_OF_COLLECTION, {"collection_row": collection_row})

@@ -11,9 +11,11 @@ from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
 from kenspeckle.catalog.changes import hold, record
 from kenspeckle.catalog.tables import faces, users
+from kenspeckle.catalog.tokens import keep_answer
 from kenspeckle.domain import Page, User, Vector
 from kenspeckle.encryption.cipher import FACE, USER, Content
 from kenspeckle.errors import Conflict, QuotaExceeded
+from kenspeckle.ports import Answered
 
 _USER = select(*rows.USER, users.c.template).where(users.c.collection_row == bindparam("collection_row"))
 _ONE = _USER.where(users.c.user_id == bindparam("user_id"))
@@ -29,7 +31,7 @@ _CHANGED = "The user's faces changed meanwhile; look and ask again."
 class Users(Part):
     """Users, the faces that are theirs, and one template for each."""
 
-    def create_user(self, user: User) -> None:
+    def create_user(self, user: User, *, answered: Answered | None = None) -> None:
         with self.database.write() as connection:
             held = hold(connection, user.collection_id)
             if connection.execute(_ONE, {"collection_row": held.row, "user_id": user.user_id}).first() is not None:
@@ -43,8 +45,9 @@ class Users(Part):
             }
             connection.execute(insert(users), values)
             record(connection, held, self.log_limit, users=1)
+            keep_answer(connection, held.row, answered)
 
-    def delete_user(self, collection_id: str, user_id: str) -> None:
+    def delete_user(self, collection_id: str, user_id: str, *, answered: Answered | None = None) -> None:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             found = _user(connection, held.row, user_id)
@@ -52,6 +55,7 @@ class Users(Part):
             connection.execute(delete(users).where(users.c.row == found.row))
             changed = [] if found.template is None else [("user", found.row)]
             record(connection, held, self.log_limit, changed, users=-1)
+            keep_answer(connection, held.row, answered)
 
     def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
         with self.database.read() as connection:
@@ -89,6 +93,7 @@ class Users(Part):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
@@ -107,6 +112,7 @@ class Users(Part):
             _give(connection, new, user.row)
             set_template(connection, user, count, template, self.ring.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
+            keep_answer(connection, held.row, answered)
 
     def unlink_faces(
         self,
@@ -116,6 +122,7 @@ class Users(Part):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
@@ -131,6 +138,7 @@ class Users(Part):
             _give(connection, leaving, None)
             set_template(connection, user, count, template, self.ring.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
+            keep_answer(connection, held.row, answered)
 
 
 def _user(connection: Connection, collection_row: int, user_id: str) -> Any:

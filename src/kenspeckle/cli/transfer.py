@@ -193,7 +193,7 @@ def _source(catalog: SqlCatalog, settings: Settings) -> Source:
     return Source(
         SqlDumps(catalog.database, catalog.ring),
         Photographs(open_images(settings.images), catalog),
-        catalog.digests,
+        catalog,
         lambda pack: registry.get(pack).dimension,
         software(),
     )

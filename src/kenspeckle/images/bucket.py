@@ -12,6 +12,7 @@ from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.images import digests, s3
 from kenspeckle.images.folder import OLD_SECONDS
 from kenspeckle.images.urls import BucketUrl
+from kenspeckle.ports.images import Lock
 
 
 class BucketImages:
@@ -44,14 +45,13 @@ class BucketImages:
         for digest in filter(digests.is_digest, wanted):
             self._remove(self._key(digest))
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
-        found = list(self._staged())
-        wanted = referenced({digest for digest, _, _ in found}) if found else set()
-        for digest, key, modified in found:
-            if digest in wanted and not self._there(self._key(digest)) and self._whole(digest, key):
-                _Staged(self._client, self._bucket, key, self._key(digest)).publish()
-            elif alone or modified < time.time() - OLD_SECONDS:
-                self._remove(key)
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
+        for digest, key, modified in list(self._staged()):
+            with lock([digest]):
+                if referenced([digest]) and not self._there(self._key(digest)) and self._whole(digest, key):
+                    _Staged(self._client, self._bucket, key, self._key(digest)).publish()
+                elif alone or modified < time.time() - OLD_SECONDS:
+                    self._remove(key)
 
     @property
     def _staging(self) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kenspeckle.errors import ImageNotFound, StorageFull, StorageUnavailable
 from kenspeckle.images import digests
+from kenspeckle.ports.images import Lock
 
 OLD_SECONDS = 3600.0
 """Staged bytes that nothing refers to may belong to another process at work; after this long they do not."""
@@ -100,18 +101,17 @@ class FolderImages:
                     path.unlink()
         _sync_folder(self._staging)
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
         with _disk_errors():
             try:
                 names = sorted(entry.name for entry in os.scandir(self._staging))
             except FileNotFoundError:
                 return
             old = math.inf if alone else time.time() - (0 if self._alone() else OLD_SECONDS)
-            found = [(digest, self._staging / name) for name in names if (digest := digests.of_staged(name))]
-            wanted = referenced({digest for digest, _ in found})
-            for digest, path in found:
-                with suppress(FileNotFoundError):
-                    self._mend(digest, path, wanted=digest in wanted, old=old)
+            for name in names:
+                if digest := digests.of_staged(name):
+                    with lock([digest]), suppress(FileNotFoundError):
+                        self._mend(digest, self._staging / name, wanted=bool(referenced([digest])), old=old)
 
     def _mend(self, digest: str, path: Path, *, wanted: bool, old: float) -> None:
         target = self.root / digests.place(digest)

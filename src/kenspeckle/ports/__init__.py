@@ -6,9 +6,9 @@ Everything is synchronous and may be called from many threads at once.
 
 from __future__ import annotations
 
-from kenspeckle.ports.catalog import Catalog, Change, Gone, NewFace, Stored
+from kenspeckle.ports.catalog import Answered, Catalog, Change, Gone, NewFace, Stored
 from kenspeckle.ports.engine import Engine, Photo
-from kenspeckle.ports.images import Images, Staged
+from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
@@ -19,6 +19,7 @@ from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage,
 from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
 
 __all__ = [
+    "Answered",
     "AuditQuery",
     "Carrier",
     "Catalog",
@@ -38,6 +39,7 @@ __all__ = [
     "Jobs",
     "Keyring",
     "Keys",
+    "Lock",
     "NewFace",
     "Pending",
     "Photo",
@@ -54,4 +56,5 @@ __all__ = [
     "Used",
     "Vault",
     "Webhooks",
+    "unlocked",
 ]

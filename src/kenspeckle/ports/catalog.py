@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +52,18 @@ class Gone:
     face_ids: tuple[str, ...]
     users: tuple[str, ...]
     digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer of a call with a request token, kept in the transaction of what the call does, so that there is never
+    one without the other. `fingerprint` tells its parameters, `answer` is JSON, `now` the time."""
+
+    operation: str
+    token: str
+    fingerprint: str
+    answer: str
+    now: float
 
 
 class Catalog(Vault, Protocol):
@@ -159,11 +172,11 @@ class Catalog(Vault, Protocol):
         states: ask again later. `thorough` looks everywhere, not only where this process knows of changes."""
         ...
 
-    def create_user(self, user: User) -> None:
-        """Raises Conflict where it exists, CollectionNotFound."""
+    def create_user(self, user: User, *, answered: Answered | None = None) -> None:
+        """Raises Conflict where it exists, CollectionNotFound. `answered`, here and below: see `remember`."""
         ...
 
-    def delete_user(self, collection_id: str, user_id: str) -> None: ...
+    def delete_user(self, collection_id: str, user_id: str, *, answered: Answered | None = None) -> None: ...
     def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
         """The user and its template, None as long as no face belongs to it."""
         ...
@@ -182,6 +195,7 @@ class Catalog(Vault, Protocol):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         """Make the faces the user's and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
         where a face meanwhile belongs to another user or is gone. `among` are the faces that the user had when the
@@ -196,15 +210,17 @@ class Catalog(Vault, Protocol):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         """Raises Conflict where the user's faces changed meanwhile; `among` as for `link_faces`."""
         ...
 
-    def remember(self, scope: str, token: str, fingerprint: str, answer: str, now: float) -> None:
-        """Keep the answer of an idempotent call."""
+    def remember(self, collection_id: str, answered: Answered) -> None:
+        """Keep the answer of a call that changed nothing; it goes with the collection. Raises Conflict where the token
+        has one, CollectionNotFound."""
         ...
 
-    def recall(self, scope: str, token: str, now: float) -> tuple[str, str] | None:
+    def recall(self, operation: str, token: str, now: float) -> tuple[str, str] | None:
         """(fingerprint, answer) of an earlier call under this token, None where there was none in the last 8 hours."""
         ...
 
@@ -216,6 +232,14 @@ class Catalog(Vault, Protocol):
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
         """What was kept with the face. Raises FaceNotFound."""
+        ...
+
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """Hold locks of these names (64 hexadecimal digits) against all others, threads and processes alike, that hold
+        one of them on this catalog. They end with the block, or with the process however it ends. Not reentrant.
+
+        A name of the image store is held by whoever decides by the catalog that its bytes go or come, until they have
+        gone or come. Raises StorageUnavailable where it takes too long."""
         ...
 
     def digests(self, among: Iterable[str]) -> set[str]:

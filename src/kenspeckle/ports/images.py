@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
+
+Lock = Callable[[Iterable[str]], AbstractContextManager[None]]
+"""Holds names of the image store for the length of a block, as `Catalog.lock`."""
+
+
+def unlocked(names: Iterable[str]) -> AbstractContextManager[None]:
+    """The `Lock` of who is alone at work."""
+    return nullcontext()
 
 
 class Staged(Protocol):
@@ -26,9 +35,10 @@ class Images(Protocol):
         """On disk when it returns. Raises StorageFull, StorageUnavailable."""
         ...
 
-    def recover(self, referenced: Callable[[Iterable[str]], set[str]], *, alone: bool = False) -> None:
+    def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
         """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old, or at
-        once where the caller knows that it is `alone` at work."""
+        once where the caller knows that it is `alone` at work. `lock` is the catalog's (`unlocked` for who is alone):
+        each is held while it is decided on."""
         ...
 
     def put(self, digest: str, data: bytes) -> None:

@@ -53,6 +53,10 @@ class Copies(Protocol):
         """As `Catalog.digests`, of the catalog as it is now."""
         ...
 
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """As `Catalog.lock`."""
+        ...
+
 
 class Seat(Protocol):
     """The place of the catalog's database, held against all other processes where a sound database is there."""
@@ -92,6 +96,10 @@ class Seats(Protocol):
 
     def digests(self, among: Iterable[str]) -> set[str]:
         """As `Catalog.digests`, of what is in the place now."""
+        ...
+
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """As `Catalog.lock`, of what is in the place now."""
         ...
 
 

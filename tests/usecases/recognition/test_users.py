@@ -11,6 +11,7 @@ import pytest
 
 from kenspeckle.domain import UnsuccessfulFace, User
 from kenspeckle.errors import Conflict, IdempotencyMismatch, InvalidValue, UserNotFound
+from kenspeckle.ports import Answered
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.users import combined
 from tests.fakes.drawn import drawing, recognizer
@@ -107,9 +108,9 @@ def test_a_token_sent_several_times_at_once_acts_once(
 ) -> None:
     create = service.parts.catalog.create_user
 
-    def slowly(user: User) -> None:
+    def slowly(user: User, *, answered: Answered | None = None) -> None:
         time.sleep(0.05)
-        create(user)
+        create(user, answered=answered)
 
     monkeypatch.setattr(service.parts.catalog, "create_user", slowly)
     with ThreadPoolExecutor(4) as pool:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from kenspeckle.catalog.base import chunks
 from kenspeckle.catalog.maintenance import backup_keys
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite import engine, residue
+from kenspeckle.catalog.sqlite.locks import NameLocks
 from kenspeckle.errors import Conflict, KenspeckleError, NotOffered, StorageFull, StorageUnavailable
 from kenspeckle.ports import CopyFacts, Keyring
 
@@ -106,6 +107,9 @@ class SqliteCopies:
                 found.update(digest for (digest,) in rows)
         return found
 
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        return NameLocks(self._path, engine.BUSY_SECONDS).hold(names)
+
 
 class SqliteSeats:
     """Implements `ports.Seats` for one database file."""
@@ -151,6 +155,9 @@ class SqliteSeats:
 
     def digests(self, among: Iterable[str]) -> set[str]:
         return SqliteCopies(self._path).referenced(among)
+
+    def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        return SqliteCopies(self._path).lock(names)
 
 
 class SqliteSeat:

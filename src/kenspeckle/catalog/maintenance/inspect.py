@@ -118,7 +118,7 @@ class Look:
         )
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         database = Database(
-            engine, engine, _no_turn, sqlite3.Error, lambda error: engine_.explained(error, path), _no_scrub
+            engine, engine, _no_turn, sqlite3.Error, lambda error: engine_.explained(error, path), _no_scrub, _no_lock
         )
         self.catalog = SqlCatalog(database, Cursors(bytes(32)), LOG_LIMIT, Ring(database, master))
 
@@ -229,6 +229,10 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 
 def _no_turn() -> AbstractContextManager[None]:
+    raise StorageUnavailable(_LOOKING)
+
+
+def _no_lock(names: Iterable[str]) -> AbstractContextManager[None]:
     raise StorageUnavailable(_LOOKING)
 
 

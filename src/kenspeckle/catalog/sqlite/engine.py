@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from kenspeckle.catalog.database import COLLIDES, Database
+from kenspeckle.catalog.sqlite.locks import NameLocks
 from kenspeckle.catalog.sqlite.scrub import Scrub
 from kenspeckle.errors import Conflict, KenspeckleError, SettingError, StorageFull, StorageUnavailable
 
@@ -101,6 +102,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
         sqlite3.Error,
         explain,
         Scrub(path, turn),
+        NameLocks(path, BUSY_SECONDS).hold,
         "BEGIN IMMEDIATE",
     )
     _make_file(path)

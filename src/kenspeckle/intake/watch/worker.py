@@ -37,7 +37,7 @@ from kenspeckle.intake.files import same_person
 from kenspeckle.intake.watch import results
 from kenspeckle.intake.watch.arrivals import Facts, open_plainly
 from kenspeckle.intake.watch.ledger import Ledger
-from kenspeckle.usecases.recognition.locks import DigestLocks
+from kenspeckle.intake.watch.locks import DigestLocks
 
 PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerGone)
 """Troubles that are not the photograph's and may pass: it waits, and nothing is lost."""

@@ -92,7 +92,7 @@ def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts
     if still:
         # One whose faces were committed a moment ago, or just before a crash, is staged and not yet in its place.
         source.pause(PAUSE_SECONDS)
-        source.images.recover(source.copies.referenced)
+        source.images.recover(source.copies.referenced, source.copies.lock)
         missing = [digest for digest in still if not _add(source.images, writer, digest, tally)]
         missing = _still_needed(source, missing)
     if missing and tally.photographs == 0:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
-from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage
+from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage, unlocked
 from kenspeckle.usecases.backup.backup import Told
 
 _AT_ONCE: Final = 16
@@ -35,7 +35,7 @@ class Converted:
 
 def convert(catalog: Converting, images: Images, *, encrypt: bool, told: Told) -> Converted:
     """Have every collection encrypted, or none. Raises StorageFull, StorageUnavailable: run it again then."""
-    images.recover(catalog.digests, alone=True)
+    images.recover(catalog.digests, unlocked, alone=True)
     _work_off(catalog, images)
     pending = catalog.pending(encrypt=encrypt)
     done = Converted(tuple(one.collection_id for one in pending))

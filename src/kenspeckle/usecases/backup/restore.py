@@ -167,7 +167,7 @@ def _restore(
         count = len(target.seats.digests(digest for one in archive.members() if (digest := one.digest)))
     # From here on the new service is there; the rest, a start would do.
     told("finish", 0, 1)
-    target.images.recover(target.seats.digests)
+    target.images.recover(target.seats.digests, target.seats.lock)
     if aside is not None and target.shelf is not None:
         target.shelf.sweep(target.seats.digests)
     told("finish", 1, 1)

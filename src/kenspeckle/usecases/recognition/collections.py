@@ -8,7 +8,8 @@ from kenspeckle.domain import Collection, Page, validation
 from kenspeckle.errors import AlreadyExists
 from kenspeckle.usecases.recognition.context import Parts
 
-REMOVED_AT_ONCE = 1000
+REMOVED_AT_ONCE = 250
+"""Photographs whose names are held at once, so that nobody waits long who stores one of them."""
 
 
 class Collections:
@@ -76,7 +77,7 @@ def remove_images(parts: Parts, digests: Sequence[str]) -> None:
     what is still to be removed."""
     for start in range(0, len(digests), REMOVED_AT_ONCE):
         some = digests[start : start + REMOVED_AT_ONCE]
-        with parts.digests.hold(some):
+        with parts.catalog.lock(some):
             wanted = parts.catalog.digests(some)
             parts.images.delete([digest for digest in some if digest not in wanted])
             parts.catalog.removed(some)

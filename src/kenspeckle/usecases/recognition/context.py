@@ -12,7 +12,6 @@ from kenspeckle.errors import PackMismatch
 from kenspeckle.ports import Catalog, Engine, Images, Index
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.locks import DigestLocks
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.scrubber import Scrubber
 from kenspeckle.usecases.webhooks.events import Announcer
@@ -34,8 +33,6 @@ class Parts:
     settings: Settings
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
-    digests: DigestLocks = field(default_factory=DigestLocks)
-    tokens: DigestLocks = field(default_factory=DigestLocks)
     scrubber: Scrubber = field(default_factory=Scrubber)
     announcer: Announcer = field(default_factory=Announcer)
 

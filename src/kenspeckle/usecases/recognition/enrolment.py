@@ -96,7 +96,7 @@ class Enrolment:
         if not known.kept or self._is_stored(known):
             return
         name = parts.photographs.name(known.collection_id, known.digest)
-        with parts.digests.hold([name]):
+        with parts.catalog.lock([name]):
             # Unless its publication was under way, or it was deleted meanwhile.
             if not self._is_stored(known) and parts.catalog.digests([name]):
                 log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
@@ -138,7 +138,7 @@ class Enrolment:
     ) -> Indexed:
         parts = self.parts
         try:
-            with parts.timed("store"), parts.digests.hold([stored_as] if stored_as else []):
+            with parts.timed("store"), parts.catalog.lock([stored_as] if stored_as else []):
                 letters = parts.announcer.indexed(record, external_image_id, faces)
                 stored, records, created = parts.catalog.add_faces(
                     record, external_image_id, faces, parts.engine.pack.version, letters, stored_as=stored_as

@@ -25,7 +25,7 @@ class LocalRecognizer(Collections, Enrolment, Recognition, Users, Erasing):
 
     def start(self) -> None:
         """Mend what a crash left half done; make sure the default collection is there."""
-        self.parts.images.recover(self.parts.catalog.digests)
+        self.parts.images.recover(self.parts.catalog.digests, self.parts.catalog.lock)
         try:
             self.work_off()
         except KenspeckleError as error:

@@ -21,6 +21,7 @@ from kenspeckle.domain import (
     validation,
 )
 from kenspeckle.errors import TEMPLATES_DIFFER, FaceNotFound, IdempotencyMismatch, InvalidValue, StorageUnavailable
+from kenspeckle.ports import Answered
 from kenspeckle.usecases.recognition.context import Parts
 from kenspeckle.usecases.recognition.search import look
 
@@ -28,6 +29,9 @@ FACE_NOT_FOUND = "FACE_NOT_FOUND"
 OTHER_USER = "ASSOCIATED_TO_A_DIFFERENT_USER"
 LOW_CONFIDENCE = "LOW_MATCH_CONFIDENCE"
 MAX_USERS = 500
+
+Keep = Callable[[object], Answered | None]
+"""Makes of an answer what the catalog keeps of it; None where the call has no token."""
 
 
 class Users:
@@ -39,7 +43,10 @@ class Users:
     def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
         user = User(validation.user_id(user_id), validation.collection_id(collection_id), "CREATED", self.parts.now())
-        self._once("CreateUser", token, [collection_id, user_id], lambda: self.parts.catalog.create_user(user))
+        parameters = [collection_id, user_id]
+        self._once(
+            "CreateUser", token, parameters, lambda keep: self.parts.catalog.create_user(user, answered=keep(None))
+        )
 
     def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
         """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
@@ -48,7 +55,9 @@ class Users:
             "DeleteUser",
             token,
             [collection_id, user_id],
-            lambda: self.parts.catalog.delete_user(collection_id, validation.user_id(user_id)),
+            lambda keep: self.parts.catalog.delete_user(
+                collection_id, validation.user_id(user_id), answered=keep(None)
+            ),
         )
         self.parts.scrubber.scrub(self.parts.catalog)
 
@@ -77,7 +86,7 @@ class Users:
         ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
         least = validation.threshold(threshold, "user_match_threshold")
 
-        def associate() -> Associated:
+        def associate(keep: Keep) -> Associated:
             self.parts.bound_collection(validation.collection_id(collection_id))
             user, _ = self.parts.catalog.user(collection_id, validation.user_id(user_id))
             members = dict(self.parts.catalog.user_templates(collection_id, user_id))
@@ -86,12 +95,16 @@ class Users:
                 refusal for face_id in ids if (refusal := self._refusal(user, face_id, members, least)) is not None
             ]
             new = [face_id for face_id in members if face_id not in known]
+            answer = Associated(tuple(new), tuple(refused), _status(members))
+            answered = keep(answer)
             if new:
-                template = combined(list(members.values()))
+                template, most = combined(list(members.values())), validation.MAX_FACES_A_USER
                 self.parts.catalog.link_faces(
-                    collection_id, user_id, new, template, validation.MAX_FACES_A_USER, among=list(known)
+                    collection_id, user_id, new, template, most, among=list(known), answered=answered
                 )
-            return Associated(tuple(new), tuple(refused), _status(members))
+            elif answered is not None:
+                self.parts.catalog.remember(collection_id, answered)
+            return answer
 
         answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
         return _associated(answer)
@@ -125,16 +138,22 @@ class Users:
         Raises CollectionNotFound, UserNotFound, Conflict."""
         ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
 
-        def disassociate() -> Associated:
+        def disassociate(keep: Keep) -> Associated:
             self.parts.catalog.user(validation.collection_id(collection_id), validation.user_id(user_id))
             members = dict(self.parts.catalog.user_templates(collection_id, user_id))
             gone = [face_id for face_id in ids if face_id in members]
             rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
+            strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
+            answer = Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
+            answered = keep(answer)
             if gone:
                 template = combined(list(rest.values())) if rest else None
-                self.parts.catalog.unlink_faces(collection_id, user_id, gone, template, among=list(members))
-            strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
-            return Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
+                self.parts.catalog.unlink_faces(
+                    collection_id, user_id, gone, template, among=list(members), answered=answered
+                )
+            elif answered is not None:
+                self.parts.catalog.remember(collection_id, answered)
+            return answer
 
         return _associated(self._once("DisassociateFaces", token, [collection_id, user_id, sorted(ids)], disassociate))
 
@@ -203,15 +222,16 @@ class Users:
             UserMatch(stored.user, calibration.similarity(distance)) for stored, distance in found if stored.user
         )
 
-    def _once(self, operation: str, token: str | None, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
-        """Do it, or return the answer that the same token was given before, as JSON-ready data. Of two requests with
-        a token at once one waits for the other's answer."""
+    def _once(self, operation: str, token: str | None, parameters: Sequence[object], act: Callable[[Keep], Any]) -> Any:
+        """Do it, or return the answer that the same token was given before, as JSON-ready data. `act` has the catalog
+        keep, with what it does, what its argument makes of the answer. Of two requests with a token at once, wherever
+        they are served, one waits for the other's answer."""
         if token is None:
-            return _plain(act())
-        with self.parts.tokens.hold([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
+            return _plain(act(lambda _: None))
+        with self.parts.catalog.lock([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
             return self._first(operation, token, parameters, act)
 
-    def _first(self, operation: str, token: str, parameters: Sequence[object], act: Callable[[], Any]) -> Any:
+    def _first(self, operation: str, token: str, parameters: Sequence[object], act: Callable[[Keep], Any]) -> Any:
         fingerprint = hashlib.sha256(orjson.dumps(parameters)).hexdigest()
         now = self.parts.now()
         earlier = self.parts.catalog.recall(operation, token, now)
@@ -221,9 +241,7 @@ class Users:
                     "A request with this token was made with other parameters; use a new token.", field="token"
                 )
             return orjson.loads(earlier[1])
-        answer = _plain(act())
-        self.parts.catalog.remember(operation, token, fingerprint, orjson.dumps(answer).decode(), now)
-        return answer
+        return _plain(act(lambda answer: Answered(operation, token, fingerprint, orjson.dumps(answer).decode(), now)))
 
 
 def combined(templates: Sequence[Vector]) -> Vector:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
-from kenspeckle.ports import Dump, Dumps
+from kenspeckle.ports import Catalog, Dump, Dumps
 from kenspeckle.usecases.archive.archive_format import FACES, photograph
 from kenspeckle.usecases.archive.writer import Writer
 from kenspeckle.usecases.backup.backup import PAUSE_SECONDS, Told
@@ -21,12 +21,11 @@ from kenspeckle.usecases.transfer import export_format
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where collections are read from. `referenced` is `Catalog.digests`; `dimension(pack)` is the length of a pack's
-    templates."""
+    """Where collections are read from. `dimension(pack)` is the length of a pack's templates."""
 
     dumps: Dumps
     photographs: Photographs
-    referenced: Callable[[Iterable[str]], set[str]]
+    catalog: Catalog
     dimension: Callable[[str], int]
     software: str
     pause: Callable[[float], None] = time.sleep
@@ -120,7 +119,7 @@ def _look_again(source: Source, collection_id: str, writer: Writer, done: Export
     absent, done.missing = _needed(source, collection_id, done.missing), []
     if absent:
         source.pause(PAUSE_SECONDS)
-        source.photographs.images.recover(source.referenced)
+        source.photographs.images.recover(source.catalog.digests, source.catalog.lock)
         for digest in absent:
             _photograph(source.photographs, collection_id, writer, digest, done)
         done.missing = _needed(source, collection_id, done.missing)
@@ -128,7 +127,7 @@ def _look_again(source: Source, collection_id: str, writer: Writer, done: Export
 
 def _needed(source: Source, collection_id: str, digests: Iterable[str]) -> list[str]:
     names = {source.photographs.name(collection_id, digest): digest for digest in digests}
-    return sorted(names[name] for name in source.referenced(names))
+    return sorted(names[name] for name in source.catalog.digests(names))
 
 
 class _Lines:

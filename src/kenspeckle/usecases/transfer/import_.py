@@ -200,9 +200,12 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
             for one in group
         ]
         try:
-            _, records, created = target.catalog.add_faces(
-                image, identity, faces, first.record.face.index_model, stored_as=name_there
-            )
+            with target.catalog.lock([name_there] if name_there else []):
+                _, records, created = target.catalog.add_faces(
+                    image, identity, faces, first.record.face.index_model, stored_as=name_there
+                )
+                if staged is not None:
+                    _publish(staged)
         except KenspeckleError as error:
             if staged is not None:
                 staged.discard()
@@ -211,8 +214,6 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
                     f"Face {first.record.face.face_id} is in '{name}' already, with another photograph or name."
                 ) from error
             raise
-        if staged is not None:
-            _publish(staged)
         known = (image, records)
         if created:
             done.faces += len(group)

@@ -1,4 +1,4 @@
-"""Locks by names in the image store: storing a photograph and removing it with its last face must not overlap."""
+"""Locks by digest: of two files with the same photograph one waits for the other's result."""
 
 from __future__ import annotations
 
