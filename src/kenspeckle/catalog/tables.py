@@ -168,7 +168,7 @@ tokens = Table(
     Column("fingerprint", String(255), nullable=False),
     Column("answer", Text, nullable=False),
     Column("created_at", Double, nullable=False),
-    Column("collection_row", _Row, comment="number of the collection; null: kept before version 0007"),
+    Column("collection_row", _Row, comment="number of the collection; null: kept before version 0008"),
     Index("tokens_by_age", "created_at"),
     Index("tokens_by_collection", "collection_row"),
 )

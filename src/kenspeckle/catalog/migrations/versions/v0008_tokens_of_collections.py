@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -18,7 +18,7 @@ def upgrade() -> None:
             "collection_row",
             ROW,
             nullable=True,
-            comment="number of the collection; null: kept before version 0007",
+            comment="number of the collection; null: kept before version 0008",
         ),
     )
     op.create_index("tokens_by_collection", "tokens", ["collection_row"])
