@@ -53,7 +53,7 @@ pictures: setup ## draw the pictures of the documentation; needs node and a Chro
 	$(BIN)/python -m docs.illustrate
 
 check-terraform: .venv-terraform/.ready ## the real Terraform formats, validates, applies and destroys terraform/, before no AWS
-	.venv-terraform/bin/python -m pytest -q tests/terraform/real/validate.py
+	.venv-terraform/bin/python -m pytest -q -p tests.terraform.real.terraform $(addprefix tests/terraform/real/,inputs.py validate.py monitoring.py installations.py)
 
 scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment takes half a gigabyte
 	.venv-checkov/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download

@@ -5,7 +5,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch; it holds addresses and ids of keys, no names and no bodies.
+  #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch; it holds addresses, ids of keys and ARNs of callers, no paths and no bodies.
   #checkov:skip=CKV_AWS_338:Addresses are personal data: how long they are kept is the operator's decision, var.log_days.
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_days

@@ -31,6 +31,11 @@ ADDRESS = "registry.terraform.io/hashicorp/aws"
 
 Tree = dict[str, Any]
 _NESTING = {"single": 1, "list": 2, "set": 3}
+_TAKEN = {
+    "aws_api_gateway_method": {"authorization": ["NONE", "CUSTOM", "AWS_IAM", "COGNITO_USER_POOLS"]},
+    "aws_lambda_function": {"runtime": [f"python3.{minor}" for minor in range(8, 15)]},
+}
+"""What the real provider lets through of an argument, before it asks AWS."""
 _UNKNOWN = msgpack.ExtType(0, b"\0")
 _PROVIDER = {
     "attributes": {
@@ -93,7 +98,13 @@ class Provider(service.ProviderServicer):
         return messages.ConfigureProvider.Response()
 
     def ValidateResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return messages.ValidateResourceConfig.Response()
+        given = _tree(request.config)
+        wrong = [
+            f"expected {name} to be one of {values}, got {given[name]}"
+            for name, values in _TAKEN.get(request.type_name, {}).items()
+            if isinstance(given[name], str) and given[name] not in values
+        ]
+        return messages.ValidateResourceConfig.Response(diagnostics=[_error(Refused(one)) for one in wrong])
 
     def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         return messages.ValidateDataResourceConfig.Response()
