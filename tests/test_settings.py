@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kenspeckle import settings
 from kenspeckle.domain import QualityFilter
 from kenspeckle.errors import SettingError
 from kenspeckle.settings import Settings, load
@@ -71,3 +72,46 @@ def test_a_data_folder_whose_database_would_lie_elsewhere_is_refused() -> None:
         with pytest.raises(SettingError, match=r"--data-dir: .*has a '\?'"):
             load({"data_dir": name}, environ={})
     assert load({"data_dir": "people #1 %3F"}, environ={}).catalog.endswith("people #1 %3F/kenspeckle.db")
+
+
+def test_misspelt_names_are_told_with_the_nearest(tmp_path: Path) -> None:
+    environ = {"KENSPECKLE_MAX_FACE": "3", "KENSPECKLE_XYZZY": "1", "KENSPECKLE_URL": "http://a", "PATH": "/bin"}
+    found = settings.unknown(environ)
+    assert found == {"KENSPECKLE_MAX_FACE": "KENSPECKLE_MAX_FACES", "KENSPECKLE_XYZZY": ""}
+    first, second = settings.told(found)
+    assert "did you mean KENSPECKLE_MAX_FACES?" in first
+    assert "KENSPECKLE_XYZZY is no setting" in second
+
+
+INJECTED = {
+    "KENSPECKLE_PORT": "tcp://10.96.0.12:8080",
+    "KENSPECKLE_SERVICE_HOST": "10.96.0.12",
+    "KENSPECKLE_SERVICE_PORT": "8080",
+    "KENSPECKLE_SERVICE_PORT_HTTP": "8080",
+    "KENSPECKLE_PORT_8080_TCP": "tcp://10.96.0.12:8080",
+    "KENSPECKLE_PORT_8080_TCP_ADDR": "10.96.0.12",
+    "KENSPECKLE_PORT_8080_TCP_PORT": "8080",
+    "KENSPECKLE_PORT_8080_TCP_PROTO": "tcp",
+}
+
+
+def test_what_kubernetes_injects_for_a_service_of_our_name_disturbs_nothing(tmp_path: Path) -> None:
+    assert settings.load(environ=INJECTED, file=tmp_path / "none").port == 8080
+    assert settings.unknown(INJECTED) == {}
+    with pytest.raises(SettingError, match="KENSPECKLE_PORT"):
+        settings.load(environ={"KENSPECKLE_PORT": "tcp"}, file=tmp_path / "none")
+
+
+def test_packs_are_found_where_they_were_pulled_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path / "own"))
+    monkeypatch.setattr("platformdirs.site_data_dir", lambda *_, **__: str(tmp_path / "common"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    own, common = tmp_path / "own" / "models", tmp_path / "common" / "models"
+    assert settings.Settings().models_dir == own
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert settings.Settings().models_dir == common
+    common.mkdir(parents=True)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert settings.Settings().models_dir == common
+    own.mkdir(parents=True)
+    assert settings.Settings().models_dir == own

@@ -6,7 +6,9 @@ line of the file. A bad value is a `SettingError` that names the source it came 
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +22,13 @@ from kenspeckle.errors import SettingError
 
 FILE = "kenspeckle.toml"
 PREFIX = "KENSPECKLE_"
+
+OTHERS = frozenset({"CONFIG", "URL", "API_KEY", "DEBUG", "SOAK", "SOAK_MINUTES", "SOAK_KILLS", "SOAK_DIR", "KILLS"})
+"""Variables with our prefix that are no settings: of the command line, and of the tests."""
+
+# What Kubernetes puts into every container's environment for a Service that is named kenspeckle.
+_INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+_INJECTED_URL = re.compile(r"(tcp|udp|sctp)://.*")
 
 
 def _doc(text: str, default: Any = None, factory: Callable[[], Any] | None = None, *, secret: bool = False) -> Any:
@@ -36,7 +45,13 @@ def _data_dir() -> Path:
 
 
 def _models_dir() -> Path:
-    return Path(platformdirs.user_cache_dir("kenspeckle", appauthor=False)) / "models"
+    """Where packs were pulled to before; else where a service finds what root pulls, or the user's own folder."""
+    own = Path(platformdirs.user_cache_dir("kenspeckle", appauthor=False)) / "models"
+    common = Path(platformdirs.site_data_dir("kenspeckle", appauthor=False)) / "models"
+    for folder in (own, common):
+        if os.access(folder, os.R_OK | os.X_OK):
+            return folder
+    return common if os.geteuid() == 0 else own
 
 
 def _cores() -> int:
@@ -55,7 +70,11 @@ class Settings:
     catalog_url: str = _doc("SQLAlchemy URL of the catalog; empty: SQLite in DATA_DIR.", "", secret=True)
     images_url: str = _doc("Where photographs lie: file:///folder or s3://bucket/prefix; empty: DATA_DIR/images.", "")
     keep_images: bool = _doc("Keep the photographs that were indexed; if not, only face thumbnails are kept.", True)
-    models_dir: Path = _doc("Folder of model packs.", factory=_models_dir)
+    models_dir: Path = _doc(
+        "Folder of model packs. Unless set, where packs lie already: the user's cache folder, or one for all users, "
+        "where root puts them.",
+        factory=_models_dir,
+    )
     pack: str = _doc("Model pack that new collections are bound to.", "centerface-dlib")
     collection: str = _doc("Collection that is used where a request names none; exists from the start.", "kenspeckle")
     max_faces: int = _doc(
@@ -131,6 +150,7 @@ class Settings:
     webhook_log_days: int = _doc("Days that messages of webhooks and what became of them are kept.", 30)
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
+    log_format: str = _doc("text, json, or auto: text on a terminal, JSON elsewhere.", "auto")
 
     @property
     def catalog(self) -> str:
@@ -180,6 +200,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "recognizer": ("local", "rekognition"),
     "detection_attributes": ("DEFAULT", "ALL"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": ("auto", "text", "json"),
 }
 
 
@@ -203,12 +224,40 @@ def load(
             values[name] = _parse(name, names[name], value, f"{path}, line '{name}'")
     for name, kind in names.items():
         variable = PREFIX + name.upper()
-        if environ.get(variable, "") != "":
+        if environ.get(variable, "") != "" and not _injected(name.upper(), environ[variable]):
             values[name] = _parse(name, kind, environ[variable], f"environment variable {variable}")
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = _parse(name, names[name], value, f"option --{name.replace('_', '-')}")
     return Settings(**values)
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables of the environment with our prefix that are no settings, each with the nearest setting or "". Those
+    that Kubernetes makes for a Service named kenspeckle are not among them."""
+    environ = os.environ if environ is None else environ
+    names = [one.name.upper() for one in fields(Settings)]
+    found: dict[str, str] = {}
+    for variable, value in sorted(environ.items()):
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in OTHERS or name in names or _injected(name, value):
+            continue
+        near = difflib.get_close_matches(name, names, n=1)
+        found[variable] = PREFIX + near[0] if near else ""
+    return found
+
+
+def told(unknown: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that `unknown` has found."""
+    return [
+        f"{variable} is no setting and is not used" + (f"; did you mean {near}?" if near else ".")
+        for variable, near in unknown.items()
+    ]
+
+
+def _injected(name: str, value: str) -> bool:
+    """Whether Kubernetes has set this. PORT is a setting too: theirs is a URL."""
+    return bool(_INJECTED_URL.fullmatch(value)) if name == "PORT" else bool(_INJECTED.fullmatch(name))
 
 
 def _read(path: Path) -> dict[str, Any]:

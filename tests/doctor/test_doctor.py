@@ -355,3 +355,11 @@ def test_a_check_that_breaks_off_stops_no_other(doctor: Doctor, data: Path, monk
     report = doctor(data)
     assert "never seen before" in report.the("not_examined")["what"]
     assert report.states["network"] == "note"
+
+
+def test_misspelt_settings(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KENSPECKLE_MAX_FACE", "3")
+    monkeypatch.setenv("KENSPECKLE_SERVICE_HOST", "10.0.0.1")
+    report = doctor(data)
+    assert "KENSPECKLE_MAX_FACES" in report.the("setting_unknown")["what"]
+    assert report.code == 1

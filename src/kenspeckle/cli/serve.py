@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import kenspeckle
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.client.errors import CommandFailed
 
@@ -65,7 +66,13 @@ def serve(
         from kenspeckle.serving import logs
         from kenspeckle.serving.tls import certificate
 
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, form=settings.log_format)
+        for sentence in settings_.told(settings_.unknown()):
+            logs.log.warning(sentence)
+        logs.log.info(
+            "Kenspeckle starts",
+            extra={"version": kenspeckle.__version__, "pack": settings.pack, "data_dir": str(settings.data_dir)},
+        )
         tls = certificate(settings.tls_cert, settings.tls_key)
 
         from kenspeckle.compose.embedded import build

@@ -13,6 +13,7 @@ import typer
 
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.client.errors import CommandFailed
 
 _SECRET_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+@")
 
@@ -20,6 +21,9 @@ _SECRET_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+@")
 @reported(FAILED)
 def settings(
     json: options.Json = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 where the environment has KENSPECKLE_ names that are none.")
+    ] = False,
     config: Annotated[Path | None, typer.Option("--config", help="Read this file instead of kenspeckle.toml.")] = None,
 ) -> None:
     """Show every setting with its value and its source: default, file or environment."""
@@ -49,6 +53,11 @@ def settings(
             ("setting", "value", "source", "about"),
             [(row["variable"], str(row["value"]), row["source"], row["about"]) for row in rows],
         )
+    sentences = settings_.told(settings_.unknown())
+    if sentences and strict:
+        raise CommandFailed(" ".join(sentences), "Correct or unset it.")
+    for sentence in sentences:
+        typer.echo(sentence, err=True)
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -38,6 +38,14 @@ def check(patient: Patient, found: Examined) -> None:
         return
     owner = _user(state.st_uid)
     _modes(folder, state, owner, found)
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        found.fault(
+            "folder_read_only",
+            f"{folder} lies on a file system that is mounted read-only.",
+            _OURS,
+            "Mount it writable, or name another folder by KENSPECKLE_DATA_DIR.",
+        )
+        return
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         found.fault(
             "folder_no_access",

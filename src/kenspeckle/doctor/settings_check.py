@@ -17,7 +17,7 @@ from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.client_buckets import Places
 from kenspeckle.images.urls import parse
 from kenspeckle.serving import cors, proxies, tls
-from kenspeckle.settings import Settings
+from kenspeckle.settings import Settings, told, unknown
 from kenspeckle.text import plural
 from kenspeckle.usecases.access import credentials
 
@@ -32,6 +32,7 @@ def check(patient: Patient, found: Examined) -> None:
     for use in _uses(settings):
         with found.guarded("setting_unusable", "", _NO_START, _SETTINGS):
             use()
+    _names(found)
     _keys(settings, found)
     _places(settings, found)
     _work(settings, found)
@@ -50,6 +51,11 @@ def _uses(settings: Settings) -> tuple[Callable[[], object], ...]:
         lambda: parse(settings.images, "IMAGES_URL"),
         lambda: validation.collection_id(settings.collection),
     )
+
+
+def _names(found: Examined) -> None:
+    for sentence in told(unknown()):
+        found.fault("setting_unknown", sentence, "What was meant by it does not hold.", "Correct or unset it")
 
 
 def _keys(settings: Settings, found: Examined) -> None:

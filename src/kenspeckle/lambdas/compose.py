@@ -15,7 +15,7 @@ SERVICES = ("rekognition", "dynamodb", "s3")
 def service() -> managed.Gateway:
     """The managed service, on Lambda with its clients of AWS. Raises SettingError."""
     chosen = settings.load({"recognizer": "rekognition"})
-    logs.configure(chosen.log_level)
+    logs.configure(chosen.log_level, form="json")
     # Its line for each request has the path, and so the name of whom a photograph shows.
     logging.getLogger("mangum.http").setLevel(logging.WARNING)
     made = managed.gateway(chosen)

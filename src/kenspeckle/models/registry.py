@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -215,9 +217,26 @@ def find(models_dir: Path, name: str) -> InstalledPack:
     folder = models_dir / name
     for file, problem in check(models_dir, name).items():
         if problem:
-            what = f"{folder / file} {problem}" if folder.exists() else f"it is not in {models_dir}"
-            raise ModelMissing(f"Model pack '{name}' is missing: {what}. Run `kenspeckle models pull {name}`.")
+            raise ModelMissing(_missing(models_dir, name, file, problem))
     return InstalledPack(pack, folder, folder / pack.detector.file, folder / pack.embedder.file)
+
+
+def _missing(models_dir: Path, name: str, file: str, problem: str) -> str:
+    """Why the pack can't be used and what to do, for the user that this process runs as."""
+    folder = models_dir / name
+    try:
+        there = folder.exists()
+        reachable = os.access(folder if there else models_dir, os.R_OK | os.X_OK) or not models_dir.exists()
+    except OSError:
+        reachable = False
+    if not reachable:
+        user = getpass.getuser() if os.geteuid() else "root"
+        return (
+            f"Model pack '{name}' can't be read: the user {user} may not enter {folder}. Put packs where the service "
+            "may read them, and name that folder by KENSPECKLE_MODELS_DIR."
+        )
+    what = f"{folder / file} {problem}" if there else f"it is not in {models_dir} (KENSPECKLE_MODELS_DIR)"
+    return f"Model pack '{name}' is missing: {what}. Run `kenspeckle models pull {name}`."
 
 
 def check(models_dir: Path, name: str) -> dict[str, str]:

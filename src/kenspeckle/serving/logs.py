@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line, one line a request, each with the request id. Never pixels or vectors."""
+"""Structured logs: one JSON object a line, or text on a terminal; one line a request, each with the request id.
+
+Never pixels or vectors.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ from typing import TextIO
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from kenspeckle.text import printable
+
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that this code works for; empty outside of one."""
 
+log = logging.getLogger("kenspeckle")
 access = logging.getLogger("kenspeckle.access")
 errors = logging.getLogger("kenspeckle.errors")
 
@@ -24,11 +30,32 @@ class _WithRequestId(logging.Filter):
         return True
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send the service's and uvicorn's log records to `stream` (standard error) as JSON lines; again replaces."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+"""Attributes that every record has; the others are facts."""
+
+
+class _TextFormatter(logging.Formatter):
+    """A line for people: time, level, message, and the facts that the JSON line would have. What a client or a file
+    name brought is escaped, so that it can't control the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = self.formatTime(record, "%H:%M:%S")
+        facts = {name: value for name, value in vars(record).items() if name not in _OWN and value is not None}
+        told = "".join(f"  {name}={value}" for name, value in facts.items())
+        line = printable(f"{at} {record.levelname:7} {record.getMessage()}{told}")
+        return line if record.exc_info is None else f"{line}\n{printable(self.formatException(record.exc_info))}"
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None, *, form: str = "auto") -> None:
+    """Send the service's and uvicorn's log records to `stream` (standard error); again replaces. `form` is `json`,
+    `text`, or `auto`: text on a terminal, JSON elsewhere."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    as_text = form == "text" or (form == "auto" and stream.isatty())
     handler.setFormatter(
-        OrjsonFormatter(
+        _TextFormatter()
+        if as_text
+        else OrjsonFormatter(
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",

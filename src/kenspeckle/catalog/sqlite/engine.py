@@ -45,6 +45,7 @@ FULL = "The disk of the catalog is full: nothing was stored. Make room and ask a
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
 NO_ACCESS = "The catalog's database file can't be opened or written; check its path, owner and modes."
+"""What a request is told, which does not learn the path; a start names it, see `_no_access`."""
 BROKEN_DISK = "The disk of the catalog reports an error; see the system's log before anything is written to it."
 
 _MEANING = {
@@ -112,8 +113,20 @@ def database(url: URL, *, alone: bool = False) -> Database:
     except StorageUnavailable as error:
         if alone and error.message == BUSY:
             raise Conflict(IN_USE) from error
+        if error.message == NO_ACCESS:
+            raise _no_access(path, error) from error
         raise
     return made
+
+
+def _no_access(path: Path, error: Exception) -> StorageUnavailable:
+    """For who starts the service or a command."""
+    reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    return StorageUnavailable(
+        f"The catalog's database file {path} can't be opened or written{reason}; check its path, owner and modes, "
+        "and whether the file system is mounted read-only. KENSPECKLE_DATA_DIR and KENSPECKLE_CATALOG_URL say where "
+        "it lies."
+    )
 
 
 def _connected_alone(connection: Any, _record: object) -> None:
@@ -144,7 +157,7 @@ def _make_file(path: Path) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             _sync_folder(path.parent)
     except OSError as error:
-        raise StorageUnavailable(NO_ACCESS) from error
+        raise _no_access(path, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

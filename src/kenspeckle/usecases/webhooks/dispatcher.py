@@ -178,7 +178,7 @@ class Courier:
         self.tell(state.value)
         if not self._store.settle(claimed, sent, now, state, now + (pause or 0.0)):
             return
-        log.info(
+        log.warning(
             "webhook not delivered",
             extra={
                 "webhook": webhook.webhook_id,
