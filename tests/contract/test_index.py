@@ -1,4 +1,4 @@
-"""What the index that follows finds, over each catalog: always what the catalog has, whoever wrote it."""
+"""The contract of `ports.Index`, over each catalog: always what the catalog has, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from kenspeckle.domain import Vector
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.index import exact, follow
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.ports import Catalog, Stored
+from kenspeckle.ports import Catalog, Index, Stored
 from tests.catalogs import DIMENSION, Whole, gallery, person, stored_face, template
 from tests.fakes import FakeCatalog
+from tests.fakes.drawn import BruteIndex
 
 FAR = float("inf")
 
@@ -45,8 +46,14 @@ def people(catalog: Whole) -> Whole:
     return catalog
 
 
+@pytest.fixture(params=["following", "fake"])
+def index(request: pytest.FixtureRequest, people: Whole, indexes: Callable[[Catalog], FollowingIndex]) -> Index:
+    """Whatever implements the port."""
+    return indexes(people) if request.param == "following" else BruteIndex(people)
+
+
 @pytest.fixture
-def index(people: Whole, indexes: Callable[[Catalog], FollowingIndex]) -> FollowingIndex:
+def following(people: Whole, indexes: Callable[[Catalog], FollowingIndex]) -> FollowingIndex:
     return indexes(people)
 
 
@@ -72,7 +79,7 @@ def brute(held: dict[str, Vector], probe: Vector, k: int, within: float) -> list
     return sorted((name for name in held if distances[name] <= within), key=distances.__getitem__)[:k]
 
 
-def test_finds_the_nearest_first(people: Whole, index: FollowingIndex) -> None:
+def test_finds_the_nearest_first(people: Whole, index: Index) -> None:
     for number in range(30):
         stored_face(people, number)
     probe = template(3) + np.float32(0.01)
@@ -84,12 +91,12 @@ def test_finds_the_nearest_first(people: Whole, index: FollowingIndex) -> None:
     assert distance == pytest.approx(float(np.linalg.norm(template(3) - probe)), rel=1e-6)
 
 
-def test_an_empty_collection(people: Whole, index: FollowingIndex) -> None:
+def test_an_empty_collection(people: Whole, index: Index) -> None:
     assert index.search("people", "face", template(1), 10, FAR) == []
     assert index.search("people", "user", template(1), 10, FAR) == []
 
 
-def test_follows_every_write(people: Whole, index: FollowingIndex) -> None:
+def test_follows_every_write(people: Whole, index: Index) -> None:
     for number in range(5):
         stored_face(people, number)
         assert names(index.search("people", "face", template(number), 1, FAR)) == [f"face-{number}"]
@@ -99,7 +106,7 @@ def test_follows_every_write(people: Whole, index: FollowingIndex) -> None:
     assert len(index.search("people", "face", template(2), 10, FAR)) == 4
 
 
-def test_users_have_an_index_of_their_own(people: Whole, index: FollowingIndex) -> None:
+def test_users_have_an_index_of_their_own(people: Whole, index: Index) -> None:
     for number in range(3):
         stored_face(people, number)
     people.create_user(person("ann"))
@@ -116,25 +123,40 @@ def test_users_have_an_index_of_their_own(people: Whole, index: FollowingIndex) 
     assert index.search("people", "user", template(77), 10, FAR) == []
 
 
-def test_a_collection_that_is_not_there(people: Whole, index: FollowingIndex) -> None:
+def test_is_brought_up_to_date_before_it_is_searched(people: Whole, index: Index) -> None:
+    for number in range(3):
+        stored_face(people, number)
+    assert index.revision("people", "face") is None
+    assert index.load("people", "face") == 3
+    assert index.load("people", "user") == 0
+    assert index.revision("people", "face") in (None, people.revision("people"))
+    stored_face(people, 3)
+    assert index.load("people", "face") == 4
+    with pytest.raises(CollectionNotFound):
+        index.load("strangers", "face")
+    index.forget("people")
+    assert index.revision("people", "face") is None
+
+
+def test_a_collection_that_is_not_there(people: Whole, index: Index) -> None:
     with pytest.raises(CollectionNotFound):
         index.search("strangers", "face", template(1), 10, FAR)
 
 
-def test_a_deleted_collection_is_forgotten(people: Whole, index: FollowingIndex) -> None:
+def test_a_deleted_collection_is_forgotten(people: Whole, following: FollowingIndex) -> None:
     stored_face(people, 1)
-    index.search("people", "face", template(1), 10, FAR)
-    index.search("people", "user", template(1), 10, FAR)
-    assert len(index._galleries) == 2
+    following.search("people", "face", template(1), 10, FAR)
+    following.search("people", "user", template(1), 10, FAR)
+    assert len(following._galleries) == 2
     people.delete_collection("people")
     with pytest.raises(CollectionNotFound):
-        index.search("people", "face", template(1), 10, FAR)
-    assert not index._galleries
-    index.forget("people")
+        following.search("people", "face", template(1), 10, FAR)
+    assert not following._galleries
+    following.forget("people")
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_collection_made_anew(people: Whole, index: FollowingIndex, told: bool) -> None:
+def test_a_collection_made_anew(people: Whole, index: Index, told: bool) -> None:
     for number in range(3):
         stored_face(people, number)
     index.search("people", "face", template(1), 10, FAR)
@@ -161,10 +183,10 @@ def test_reads_anew_where_the_log_no_longer_reaches(
     assert sorted(names(index.search("people", "face", template(0), 50, FAR))) == sorted(every_face(catalog))
 
 
-def test_templates_of_another_dimension(people: Whole, index: FollowingIndex) -> None:
+def test_templates_of_another_dimension(people: Whole, following: FollowingIndex) -> None:
     stored_face(people, 1)
     with pytest.raises(PackMismatch):
-        index.search("people", "face", np.zeros(DIMENSION + 1, np.float32), 10, FAR)
+        following.search("people", "face", np.zeros(DIMENSION + 1, np.float32), 10, FAR)
     with pytest.raises(PackMismatch):
         FollowingIndex(people, DIMENSION * 2).search("people", "face", np.zeros(2 * DIMENSION, np.float32), 10, FAR)
 
@@ -217,7 +239,7 @@ def test_any_history(
             assert names(index.search("people", "user", probe, 3, FAR)) == brute(users, probe, 3, FAR)
 
 
-def test_threads_always_find_what_was_there_before_they_asked(people: Whole, index: FollowingIndex) -> None:
+def test_threads_always_find_what_was_there_before_they_asked(people: Whole, following: FollowingIndex) -> None:
     for number in range(40):
         stored_face(people, number)
     stop, wrong = threading.Event(), list[object]()
@@ -227,7 +249,7 @@ def test_threads_always_find_what_was_there_before_they_asked(people: Whole, ind
         while not stop.is_set():
             number = int(rng.integers(20))
             try:
-                found = index.search("people", "face", template(number), 1, 0.01)
+                found = following.search("people", "face", template(number), 1, 0.01)
                 if names(found) != [f"face-{number}"]:
                     wrong.append((number, names(found)))
             except Exception as error:
@@ -238,10 +260,10 @@ def test_threads_always_find_what_was_there_before_they_asked(people: Whole, ind
         thread.start()
     for number in range(100, 140):
         stored_face(people, number)
-        if names(index.search("people", "face", template(number), 1, 0.01)) != [f"face-{number}"]:
+        if names(following.search("people", "face", template(number), 1, 0.01)) != [f"face-{number}"]:
             wrong.append(f"{number} was not found")
         people.delete_faces("people", [f"face-{number - 80}", f"face-{number}"])
-        if index.search("people", "face", template(number), 1, 0.01):
+        if following.search("people", "face", template(number), 1, 0.01):
             wrong.append(f"{number} was found")
     stop.set()
     for thread in threads:
@@ -250,7 +272,7 @@ def test_threads_always_find_what_was_there_before_they_asked(people: Whole, ind
 
 
 def test_no_thread_finds_nothing_while_another_reads_anew(
-    people: Whole, index: FollowingIndex, monkeypatch: pytest.MonkeyPatch
+    people: Whole, following: FollowingIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(30):
         stored_face(people, number)
@@ -260,7 +282,7 @@ def test_no_thread_finds_nothing_while_another_reads_anew(
 
     def ask() -> None:
         while not stop.is_set():
-            if len(index.search("people", "face", template(1), 30, FAR)) != 30:
+            if len(following.search("people", "face", template(1), 30, FAR)) != 30:
                 wrong.append("some were missing")
 
     threads = [threading.Thread(target=ask) for _ in range(3)]

@@ -79,10 +79,19 @@ class BruteIndex:
             (one, float(np.linalg.norm(one.template - probe)))
             for one in self._catalog.stored(collection_id, kind, rows)
         ]
-        return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: pair[1])[:k]
+        return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: (pair[1], pair[0].row))[:k]
+
+    def load(self, collection_id: str, kind: str) -> int:
+        return sum(len(rows) for rows, _ in self._catalog.snapshot(collection_id, kind)[1])
+
+    def revision(self, collection_id: str, kind: str) -> int | None:
+        """Nothing is held."""
 
     def forget(self, collection_id: str) -> None:
         """Nothing is held."""
+
+    def close(self) -> None:
+        """There are no threads."""
 
 
 def recognizer(**settings: Any) -> LocalRecognizer:

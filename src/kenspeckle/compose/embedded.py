@@ -16,9 +16,9 @@ from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.images.client_buckets import Places
 from kenspeckle.images.store import open_images
-from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.index.store import open_index
 from kenspeckle.models import registry
-from kenspeckle.ports import Images, Recognizer
+from kenspeckle.ports import Images, Index, Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import is_loopback, require_key_for
@@ -150,7 +150,7 @@ class Service(Front):
     """The embedded profile."""
 
     local: LocalRecognizer
-    index: FollowingIndex
+    index: Index
     images: Images
 
     @cached_property
@@ -206,7 +206,7 @@ def _embedded(settings: Settings) -> Service:
     pack = registry.find(settings.models_dir, settings.pack)
     with _guarded(settings) as guard:
         engine = Engine(pack, settings)
-        index = FollowingIndex(guard.catalog, engine.pack.dimension)
+        index = open_index(guard.catalog, engine.pack.dimension)
         images = open_images(settings.images)
         local = LocalRecognizer(
             Parts(

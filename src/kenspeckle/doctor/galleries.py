@@ -13,7 +13,7 @@ from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Patient
 from kenspeckle.errors import KenspeckleError, PackMismatch, SettingError
-from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.index.store import open_index
 from kenspeckle.models import registry
 from kenspeckle.text import plural
 
@@ -150,7 +150,7 @@ def _lost(patient: Patient, gallery: Gallery, dimension: int) -> tuple[list[str]
     name, total = gallery.collection_id, gallery.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if patient.thorough else SAMPLE))
     lost, asked = [], 0
-    with closing(FollowingIndex(patient.catalog.catalog, dimension)) as index:
+    with closing(open_index(patient.catalog.catalog, dimension)) as index:
         for number, (face_id, template) in enumerate(patient.catalog.templates(name, "face")):
             if number % stride or not _right(template, dimension):
                 continue

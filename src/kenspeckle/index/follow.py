@@ -79,12 +79,17 @@ class FollowingIndex:
                 del self._galleries[key]
 
     def load(self, collection_id: str, kind: str) -> int:
-        """Bring a gallery up to date before anyone searches it; returns how many templates it has. Raises
-        CollectionNotFound, PackMismatch."""
+        """As `ports.Index.load`. Raises PackMismatch as `search`."""
         return len(self._ready(collection_id, kind).index)
 
+    def revision(self, collection_id: str, kind: str) -> int | None:
+        """As `ports.Index.revision`."""
+        with self._lock:
+            gallery = self._galleries.get((collection_id, kind))
+        return None if gallery is None else gallery.revision
+
     def close(self) -> None:
-        """End the threads. A search after this raises RuntimeError."""
+        """As `ports.Index.close`: end the threads. A search after this raises RuntimeError."""
         self._scanners.close()
 
     def _search(

@@ -16,6 +16,19 @@ class Index(Protocol):
         first, with exact float32 distances, at the collection's newest revision. Raises CollectionNotFound."""
         ...
 
+    def load(self, collection_id: str, kind: str) -> int:
+        """Bring what is held of a collection up to date before anyone searches it; how many templates it has. Raises
+        CollectionNotFound."""
+        ...
+
+    def revision(self, collection_id: str, kind: str) -> int | None:
+        """The collection's revision that is held now; None where nothing is."""
+        ...
+
     def forget(self, collection_id: str) -> None:
         """Drop what is held for a collection that was deleted."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and connections; nothing is searched after this."""
         ...
