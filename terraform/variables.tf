@@ -232,7 +232,7 @@ variable "incoming_days" {
 }
 
 variable "force_destroy" {
-  description = "Let `terraform destroy` delete photographs and faces with everything else. Set it, apply, then destroy."
+  description = "Let `terraform destroy` delete photographs and faces with everything else. Set it, apply (-target=module.storage is enough), then destroy."
   type        = bool
   default     = false
 }

@@ -17,10 +17,10 @@ locals {
     },
   )
 
-  # What the zip is for, as `make lambda` wrote beside it. Nothing where it is not there, for `destroy` needs no zip.
+  # What the zip is for, as `make lambda` wrote beside it. `destroy` needs no zip, but the provider looks at the arguments then too.
   built = try(
     jsondecode(file(replace(var.package, "/[.]zip$/", ".json"))),
-    { runtime = "", architecture = "", sha256 = "" },
+    { runtime = local.runtimes[0], architecture = "x86_64", sha256 = "" },
   )
 
   # Those that Lambda keeps up for years; deploy/lambda_zip.py has the dates.
@@ -91,12 +91,12 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = local.built.runtime == "" || contains(local.runtimes, local.built.runtime)
+      condition     = local.built.sha256 == "" || contains(local.runtimes, local.built.runtime)
       error_message = "package: the zip is for ${local.built.runtime}, which Lambda gives up soon or has not. `make lambda` builds for ${reverse(local.runtimes)[0]}."
     }
 
     precondition {
-      condition     = local.built.architecture == "" || contains(var.architecture == "" ? ["x86_64", "arm64"] : [var.architecture], local.built.architecture)
+      condition     = local.built.sha256 == "" || contains(var.architecture == "" ? ["x86_64", "arm64"] : [var.architecture], local.built.architecture)
       error_message = "package: the zip is for ${local.built.architecture} and not for ${coalesce(var.architecture, "x86_64 or arm64")}. Build it with `make lambda LAMBDA_ARCH=${coalesce(var.architecture, "x86_64")}`."
     }
   }

@@ -15,11 +15,11 @@ locals {
 
   alarms = merge(
     {
-      "api-errors" = {
+      "gateway-errors" = {
         namespace = "AWS/ApiGateway", metric = "5XXError", dimensions = local.by_api, statistic = "Sum", threshold = 5
         says      = "The API answered 5xx five times in five minutes. Look into the log of the api function."
       }
-      "api-slow" = {
+      "gateway-slow" = {
         namespace = "AWS/ApiGateway", metric = "Latency", dimensions = local.by_api, statistic = "p99", threshold = 10000
         says      = "One request in a hundred takes longer than ten seconds. Look for throttling by Rekognition."
       }

@@ -34,6 +34,7 @@ METRICS = {
 def test_alarms_watch_metrics_that_are_there(made: Terraform) -> None:
     alarms = made.account.of("aws_cloudwatch_metric_alarm")
     assert len(alarms) == costs.ALARMS
+    assert "5XXError" in {one["metric_name"] for one in alarms}, "two alarms of one name are one"
     for one in alarms:
         assert set(one["dimensions"] or {}) in METRICS[one["namespace"], one["metric_name"]], one["alarm_name"]
     watched = {(one["metric_name"], (one["dimensions"] or {}).get("GlobalSecondaryIndexName")) for one in alarms}

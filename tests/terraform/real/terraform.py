@@ -63,9 +63,9 @@ class Terraform:
         """The values of the next commands."""
         (self.folder / "terraform.tfvars.json").write_text(json.dumps(REQUIRED | values), "utf-8")
 
-    def apply(self, **values: Any) -> str:
+    def apply(self, *words: str, **values: Any) -> str:
         self.given(**values)
-        return self("apply", "-auto-approve", "-input=false", "-no-color")
+        return self("apply", "-auto-approve", "-input=false", "-no-color", *words)
 
     def destroy(self) -> None:
         self("destroy", "-auto-approve", "-input=false", "-no-color")
