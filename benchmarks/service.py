@@ -25,6 +25,7 @@ from kenspeckle import settings as settings_
 from kenspeckle.cli.launch import Launched, launched
 from kenspeckle.compose.embedded import build
 from kenspeckle.domain import Box, FaceDetail, Image, Pose, Quality
+from kenspeckle.domain import operations as ops
 from kenspeckle.ports import Engine, NewFace
 
 CLIENTS = 4
@@ -188,7 +189,7 @@ def _fill(data_dir: Path, faces: int) -> None:
     settings = settings_.load({"data_dir": data_dir}, environ=models())
     service = build(settings)
     try:
-        pack = service.recognizer.describe_collection(settings.collection)
+        pack = service.recognizer.handle(ops.DescribeCollection(collection_id=settings.collection))
         random = np.random.default_rng(7)
         detail = FaceDetail(Box(0.4, 0.3, 0.2, 0.3), 99.0, (), Pose(0, 0, 0), Quality(80, 80))
         for number in range(faces // FACES_AN_IMAGE):

@@ -26,6 +26,7 @@ from botocore.credentials import Credentials
 
 from kenspeckle import settings as settings_
 from kenspeckle.domain import Box, Face, FaceDetail, FaceMatch, FaceSearch, ImageSearch, Landmark, Plan, Pose, Quality
+from kenspeckle.domain import operations as ops
 
 BYTES = 200_000
 LIMIT_MS = 1.5
@@ -96,7 +97,7 @@ def _idle(rounds: int) -> dict[str, Any]:
             "signed SearchFacesByImage, 200 kB, a recognizer that answers at once",
             rounds,
             client.search,
-            lambda: recognizer.search_image(COLLECTION, photograph),
+            lambda: recognizer.handle(ops.SearchImage(collection_id=COLLECTION, image=photograph)),
         )
 
 
@@ -107,7 +108,7 @@ def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
     padded = photograph.ljust(BYTES, b"\0")
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
         with closing(build(settings_.load({"data_dir": Path(there)}))) as remote:
-            remote.recognizer.index_faces(COLLECTION, padded)
+            remote.recognizer.handle(ops.IndexFaces(collection_id=COLLECTION, image=padded))
             made = remote.access.create("benchmark", aws=True, plan=Plan())
         key = {"access_key_id": made.access_key_id or "", "secret_access_key": made.secret_access_key or ""}
         with (
@@ -115,12 +116,12 @@ def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
             launched(Path(there)) as server,
             closing(Client(server.url, key, padded)) as client,
         ):
-            local.recognizer.index_faces(COLLECTION, padded)
+            local.recognizer.handle(ops.IndexFaces(collection_id=COLLECTION, image=padded))
             return _row(
                 "signed SearchFacesByImage, 200 kB, the real recognizer",
                 rounds,
                 client.search,
-                lambda: local.recognizer.search_image(COLLECTION, padded),
+                lambda: local.recognizer.handle(ops.SearchImage(collection_id=COLLECTION, image=padded)),
             )
 
 

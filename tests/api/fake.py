@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kenspeckle.domain import (
@@ -23,7 +23,6 @@ from kenspeckle.domain import (
     ImageSearch,
     Indexed,
     Page,
-    QualityFilter,
     Reason,
     Receipt,
     UnindexedFace,
@@ -31,6 +30,8 @@ from kenspeckle.domain import (
     User,
     validation,
 )
+from kenspeckle.domain import operations as ops
+from kenspeckle.domain.operations import A
 from kenspeckle.errors import (
     AlreadyExists,
     FaceNotFound,
@@ -55,98 +56,120 @@ class FakeRecognizer(FakeUsers):
         self.hold: threading.Event | None = None
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def index_faces(
-        self,
-        collection_id: str,
-        image: bytes,
-        external_image_id: str | None = None,
-        *,
-        key: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter | None = None,
-    ) -> Indexed:
-        self._note("index_faces", max_faces=max_faces, quality=quality, metadata=metadata)
-        faces = self._faces(collection_id)
-        seen = self._look(image)
-        digest = hashlib.sha256(image).hexdigest()
-        image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, digest + str(external_image_id)))
+    def handle(self, operation: ops.Operation[A]) -> A:
+        return ops.answered(self.handlers(), operation)
+
+    def handlers(self) -> ops.Handlers:
+        return dict(
+            [
+                *self.of_users(),
+                ops.CompareFaces.by(self.compare_faces),
+                ops.CreateCollection.by(self.create_collection),
+                ops.DeleteCollection.by(self.delete_collection),
+                ops.DeleteFaces.by(self.delete_faces),
+                ops.DescribeCollection.by(self.describe_collection),
+                ops.DetectFaces.by(self.detect_faces),
+                ops.GetFace.by(self.get_face),
+                ops.GetImage.by(self.get_image),
+                ops.GetThumbnail.by(self.get_thumbnail),
+                ops.IndexFaces.by(self.index_faces),
+                ops.ListCollections.by(self.list_collections),
+                ops.ListFaces.by(self.list_faces),
+                ops.ListTags.by(self.list_tags),
+                ops.RetainCollection.by(self.retain_collection),
+                ops.SearchFaces.by(self.search_faces),
+                ops.SearchImage.by(self.search_image),
+                ops.TagCollection.by(self.tag_collection),
+                ops.UntagCollection.by(self.untag_collection),
+                ops.EraseImage.by(self.erase),
+                ops.EraseIdentity.by(self.erase),
+                ops.EraseUser.by(self.erase),
+                ops.EraseCollection.by(self.erase),
+            ]
+        )
+
+    def index_faces(self, operation: ops.IndexFaces) -> Indexed:
+        self._note("index_faces", max_faces=operation.max_faces, quality=operation.quality, metadata=operation.metadata)
+        faces = self._faces(operation.collection_id)
+        seen = self._look(operation.image)
+        digest = hashlib.sha256(operation.image).hexdigest()
+        image_id = str(uuid.uuid5(uuid.NAMESPACE_URL, digest + str(operation.external_image_id)))
         known = tuple(one for one in faces.values() if one.face.image_id == image_id)
         if known:
             return Indexed(image_id, known, (), MODEL, False)
         records = []
         for _ in seen:
             face = Face(
-                str(uuid.uuid4()), image_id, collection_id, external_image_id, DETAIL.box, 99.5, MODEL, 1700000000.0
+                str(uuid.uuid4()),
+                image_id,
+                operation.collection_id,
+                operation.external_image_id,
+                DETAIL.box,
+                99.5,
+                MODEL,
+                1700000000.0,
             )
             records.append(FaceRecord(face, DETAIL))
             faces[face.face_id] = records[-1]
         stored = Image(
             image_id,
-            collection_id,
-            key or digest,
+            operation.collection_id,
+            operation.key or digest,
             digest,
             "image/jpeg",
-            len(image),
+            len(operation.image),
             100,
             100,
             1.7e9,
             True,
-            metadata or {},
+            operation.metadata,
         )
-        self.images[collection_id, stored.key] = (stored, image)
+        self.images[operation.collection_id, stored.key] = (stored, operation.image)
         return Indexed(image_id, tuple(records), (UnindexedFace(SMALL, (Reason.LOW_SHARPNESS,)),), MODEL, True)
 
-    def search_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-        every_face: bool = False,
-    ) -> ImageSearch:
-        self._note("search_image", threshold=threshold, max_faces=max_faces, quality=quality, every_face=every_face)
-        faces = self._faces(collection_id)
-        seen = self._look(image)
+    def search_image(self, operation: ops.SearchImage) -> ImageSearch:
+        self._note(
+            "search_image",
+            threshold=operation.threshold,
+            max_faces=operation.max_faces,
+            quality=operation.quality,
+            every_face=operation.every_face,
+        )
+        faces = self._faces(operation.collection_id)
+        seen = self._look(operation.image)
         if not seen:
             raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
         searches = []
-        for who in seen if every_face else seen[:1]:
+        for who in seen if operation.every_face else seen[:1]:
             matches = [FaceMatch(one.face, 99.0) for one in faces.values() if who in (one.face.external_image_id or "")]
-            searches.append(FaceSearch(DETAIL, tuple(matches[: max_faces or 10])))
+            searches.append(FaceSearch(DETAIL, tuple(matches[: operation.max_faces or 10])))
         others = tuple(UnindexedFace(SMALL, (Reason.FACE_NOT_LARGEST,)) for _ in seen[len(searches) :])
         return ImageSearch(tuple(searches), others, MODEL)
 
-    def detect_faces(self, image: bytes) -> tuple[FaceDetail, ...]:
+    def detect_faces(self, operation: ops.DetectFaces) -> tuple[FaceDetail, ...]:
         self._note("detect_faces")
-        return tuple(DETAIL for _ in self._look(image))
+        return tuple(DETAIL for _ in self._look(operation.image))
 
-    def compare_faces(
-        self,
-        source: bytes,
-        target: bytes,
-        *,
-        threshold: float | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> Comparison:
-        self._note("compare_faces", threshold=threshold, quality=quality)
-        wanted, there = self._look(source), self._look(target)
+    def compare_faces(self, operation: ops.CompareFaces) -> Comparison:
+        self._note("compare_faces", threshold=operation.threshold, quality=operation.quality)
+        wanted, there = self._look(operation.source), self._look(operation.target)
         if not wanted:
             raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
         same = tuple((DETAIL, 98.0) for who in there if who == wanted[0])
         return Comparison(DETAIL, same, tuple(DETAIL for who in there if who != wanted[0]))
 
-    def create_collection(self, collection_id: str, tags: Mapping[str, str] | None = None) -> Collection:
-        validation.collection_id(collection_id)
-        if collection_id in self.records:
-            raise AlreadyExists(f"The collection id: {collection_id} already exists.", field="collection")
-        self.records[collection_id], self.people[collection_id] = {}, {}
-        self.tagged[collection_id] = validation.tags(tags or {})
-        return self.describe_collection(collection_id)
+    def create_collection(self, operation: ops.CreateCollection) -> Collection:
+        validation.collection_id(operation.collection_id)
+        if operation.collection_id in self.records:
+            raise AlreadyExists(f"The collection id: {operation.collection_id} already exists.", field="collection")
+        self.records[operation.collection_id], self.people[operation.collection_id] = {}, {}
+        self.tagged[operation.collection_id] = validation.tags(operation.tags)
+        return self._described(operation.collection_id)
 
-    def describe_collection(self, collection_id: str) -> Collection:
+    def describe_collection(self, operation: ops.DescribeCollection) -> Collection:
+        return self._described(operation.collection_id)
+
+    def _described(self, collection_id: str) -> Collection:
         faces = self._faces(collection_id)
         tags = self.tagged.get(collection_id, {})
         return Collection(
@@ -161,50 +184,47 @@ class FakeRecognizer(FakeUsers):
             self.retention.get(collection_id),
         )
 
-    def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
-        return page([self.describe_collection(name) for name in sorted(self.records)], limit, cursor)
+    def list_collections(self, operation: ops.ListCollections) -> Page[Collection]:
+        return page([self._described(name) for name in sorted(self.records)], operation.limit, operation.cursor)
 
-    def delete_collection(self, collection_id: str) -> None:
-        self._faces(collection_id)
-        del self.records[collection_id], self.people[collection_id]
+    def delete_collection(self, operation: ops.DeleteCollection) -> None:
+        self._faces(operation.collection_id)
+        del self.records[operation.collection_id], self.people[operation.collection_id]
 
-    def tags(self, collection_id: str) -> Mapping[str, str]:
-        return self.tagged.get(collection_id, {})
+    def list_tags(self, operation: ops.ListTags) -> Mapping[str, str]:
+        return self.tagged.get(operation.collection_id, {})
 
-    def tag(self, collection_id: str, tags: Mapping[str, str]) -> None:
-        self.tagged[collection_id] = {**self.tags(collection_id), **tags}
+    def tag_collection(self, operation: ops.TagCollection) -> None:
+        self.tagged[operation.collection_id] = {**self.tagged.get(operation.collection_id, {}), **operation.tags}
 
-    def untag(self, collection_id: str, keys: Sequence[str]) -> None:
-        self.tagged[collection_id] = {k: v for k, v in self.tags(collection_id).items() if k not in keys}
+    def untag_collection(self, operation: ops.UntagCollection) -> None:
+        self.tagged[operation.collection_id] = {
+            k: v for k, v in self.tagged.get(operation.collection_id, {}).items() if k not in operation.keys
+        }
 
-    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+    def get_face(self, operation: ops.GetFace) -> FaceRecord:
+        return self._face(operation.collection_id, operation.face_id)
+
+    def _face(self, collection_id: str, face_id: str) -> FaceRecord:
         validation.face_id(face_id)
         try:
             return self._faces(collection_id)[face_id]
         except KeyError:
             raise FaceNotFound("faceId was not found in the collection.", field="face_id") from None
 
-    def list_faces(
-        self,
-        collection_id: str,
-        limit: int = 100,
-        cursor: str | None = None,
-        *,
-        user_id: str | None = None,
-        face_ids: Sequence[str] | None = None,
-        external_image_id: str | None = None,
-    ) -> Page[Face]:
+    def list_faces(self, operation: ops.ListFaces) -> Page[Face]:
         found = [
             one.face
-            for one in self._faces(collection_id).values()
-            if user_id in (None, one.face.user_id) and external_image_id in (None, one.face.external_image_id)
+            for one in self._faces(operation.collection_id).values()
+            if operation.user_id in (None, one.face.user_id)
+            and operation.external_image_id in (None, one.face.external_image_id)
         ]
-        return page(found, limit, cursor)
+        return page(found, operation.limit, operation.cursor)
 
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
-        faces = self._faces(collection_id)
+    def delete_faces(self, operation: ops.DeleteFaces) -> Deleted:
+        faces = self._faces(operation.collection_id)
         gone, stayed = [], []
-        for face_id in validation.face_ids(face_ids):
+        for face_id in validation.face_ids(operation.face_ids):
             if face_id not in faces:
                 stayed.append(UnsuccessfulFace(face_id, ("FACE_NOT_FOUND",)))
             elif faces[face_id].face.user_id:
@@ -216,52 +236,51 @@ class FakeRecognizer(FakeUsers):
                 gone.append(face_id)
         return Deleted(tuple(gone), tuple(stayed))
 
-    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
+    def erase(self, operation: ops.Erase) -> Erased:
+        collection_id, what, name = operation.collection_id, operation.what, operation.name
         self._note("erase", what=what)
         faces = self._faces(collection_id)
-        wanted = {
+        chosen: Callable[[Face], bool] = {
             Erasure.IDENTITY: lambda face: face.external_image_id == name,
             Erasure.IMAGE: lambda face: face.external_image_id == name,
             Erasure.USER: lambda face: face.user_id == name,
             Erasure.COLLECTION: lambda face: True,
         }[what]
-        gone = [one for one, record in faces.items() if wanted(record.face)]
+        gone = [one for one, record in faces.items() if chosen(record.face)]
         if what is Erasure.IMAGE and not gone:
             raise ImageNotFound("No photograph is kept under this name.", field="key")
         if what is Erasure.IDENTITY and not gone:
             raise IdentityNotFound(f"No face has the identity '{name}'.", field="external_image_id")
         if what is Erasure.USER:
-            self.delete_user(collection_id, name)
+            self.delete_user(ops.DeleteUser(collection_id=collection_id, user_id=name))
         for one in gone:
             del faces[one]
         if what is Erasure.COLLECTION:
-            self.delete_collection(collection_id)
+            self.delete_collection(ops.DeleteCollection(collection_id=collection_id))
         receipt = Receipt({"erased": what.value, "faces": list(gone)}, "key", "signature")
         return Erased(tuple(gone), face_count=len(gone), receipt=receipt)
 
-    def retain(self, collection_id: str, days: int | None) -> Collection:
-        self.retention[collection_id] = days
-        return self.describe_collection(collection_id)
+    def retain_collection(self, operation: ops.RetainCollection) -> Collection:
+        self.retention[operation.collection_id] = operation.days
+        return self._described(operation.collection_id)
 
-    def search_faces(
-        self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
-    ) -> tuple[FaceMatch, ...]:
-        probe = self.get_face(collection_id, face_id)
+    def search_faces(self, operation: ops.SearchFaces) -> tuple[FaceMatch, ...]:
+        probe = self._face(operation.collection_id, operation.face_id)
         return tuple(
             FaceMatch(one.face, 97.0)
-            for one in self._faces(collection_id).values()
+            for one in self._faces(operation.collection_id).values()
             if one is not probe and one.face.external_image_id == probe.face.external_image_id
         )
 
-    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
-        self._faces(collection_id)
+    def get_image(self, operation: ops.GetImage) -> tuple[Image, bytes]:
+        self._faces(operation.collection_id)
         try:
-            return self.images[collection_id, key]
+            return self.images[operation.collection_id, operation.key]
         except KeyError:
             raise ImageNotFound("No photograph is kept under this name.", field="key") from None
 
-    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
-        self.get_face(collection_id, face_id)
+    def get_thumbnail(self, operation: ops.GetThumbnail) -> bytes:
+        self._face(operation.collection_id, operation.face_id)
         return b"\xff\xd8thumbnail"
 
     def info(self) -> Mapping[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,6 @@ from kenspeckle.domain import (
     Page,
     Pose,
     Quality,
-    QualityFilter,
     Reason,
     UnindexedFace,
     UnsuccessfulFace,
@@ -24,6 +22,7 @@ from kenspeckle.domain import (
     UserSearch,
     validation,
 )
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import CollectionNotFound, Conflict, UnsupportedImage, UserNotFound
 
 MODEL = "fake-1"
@@ -43,83 +42,80 @@ class FakeUsers:
     records: dict[str, dict[str, FaceRecord]]
     people: dict[str, dict[str, User]]
 
-    def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
-        self._faces(collection_id)
-        if validation.user_id(user_id) in self.people[collection_id]:
+    def of_users(self) -> list[tuple[Any, Any]]:
+        return [
+            ops.AssociateFaces.by(self.associate_faces),
+            ops.CreateUser.by(self.create_user),
+            ops.DeleteUser.by(self.delete_user),
+            ops.DisassociateFaces.by(self.disassociate_faces),
+            ops.GetUser.by(self.get_user),
+            ops.ListUsers.by(self.list_users),
+            ops.SearchUsers.by(self.search_users),
+            ops.SearchUsersByImage.by(self.search_users_by_image),
+        ]
+
+    def create_user(self, operation: ops.CreateUser) -> None:
+        self._faces(operation.collection_id)
+        if validation.user_id(operation.user_id) in self.people[operation.collection_id]:
             raise Conflict("The user exists.", field="user_id")
-        self.people[collection_id][user_id] = User(user_id, collection_id, "CREATED", 1.7e9)
+        self.people[operation.collection_id][operation.user_id] = User(
+            operation.user_id, operation.collection_id, "CREATED", 1.7e9
+        )
 
-    def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
-        self.get_user(collection_id, user_id)
-        del self.people[collection_id][user_id]
+    def delete_user(self, operation: ops.DeleteUser) -> None:
+        self._user(operation.collection_id, operation.user_id)
+        del self.people[operation.collection_id][operation.user_id]
 
-    def get_user(self, collection_id: str, user_id: str) -> User:
+    def get_user(self, operation: ops.GetUser) -> User:
+        return self._user(operation.collection_id, operation.user_id)
+
+    def _user(self, collection_id: str, user_id: str) -> User:
         self._faces(collection_id)
         try:
             return self.people[collection_id][validation.user_id(user_id)]
         except KeyError:
             raise UserNotFound("There is no such user.", field="user_id") from None
 
-    def list_users(self, collection_id: str, limit: int = 100, cursor: str | None = None) -> Page[User]:
-        self._faces(collection_id)
-        return page(list(self.people[collection_id].values()), limit, cursor)
+    def list_users(self, operation: ops.ListUsers) -> Page[User]:
+        self._faces(operation.collection_id)
+        return page(list(self.people[operation.collection_id].values()), operation.limit, operation.cursor)
 
-    def associate_faces(
-        self,
-        collection_id: str,
-        user_id: str,
-        face_ids: Sequence[str],
-        *,
-        threshold: float = 75.0,
-        token: str | None = None,
-    ) -> Associated:
-        user = self.get_user(collection_id, user_id)
-        faces = self._faces(collection_id)
-        done = [one for one in face_ids if one in faces]
+    def associate_faces(self, operation: ops.AssociateFaces) -> Associated:
+        user = self._user(operation.collection_id, operation.user_id)
+        faces = self._faces(operation.collection_id)
+        done = [one for one in operation.face_ids if one in faces]
         for one in done:
-            faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=user_id))
-        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in faces)
-        self.people[collection_id][user_id] = replace(user, status="ACTIVE", face_count=user.face_count + len(done))
+            faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=operation.user_id))
+        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in operation.face_ids if one not in faces)
+        self.people[operation.collection_id][operation.user_id] = replace(
+            user, status="ACTIVE", face_count=user.face_count + len(done)
+        )
         return Associated(tuple(done), refused, "ACTIVE")
 
-    def disassociate_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], *, token: str | None = None
-    ) -> Associated:
-        self.get_user(collection_id, user_id)
-        faces = self._faces(collection_id)
-        done = [one for one in face_ids if one in faces and faces[one].face.user_id == user_id]
+    def disassociate_faces(self, operation: ops.DisassociateFaces) -> Associated:
+        self._user(operation.collection_id, operation.user_id)
+        faces = self._faces(operation.collection_id)
+        done = [one for one in operation.face_ids if one in faces and faces[one].face.user_id == operation.user_id]
         for one in done:
             faces[one] = replace(faces[one], face=replace(faces[one].face, user_id=None))
-        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in face_ids if one not in done)
+        refused = tuple(UnsuccessfulFace(one, ("FACE_NOT_FOUND",)) for one in operation.face_ids if one not in done)
         return Associated(tuple(done), refused, "ACTIVE")
 
-    def search_users(
-        self,
-        collection_id: str,
-        *,
-        user_id: str | None = None,
-        face_id: str | None = None,
-        threshold: float | None = None,
-        max_users: int | None = None,
-    ) -> tuple[UserMatch, ...]:
-        if user_id is not None:
-            self.get_user(collection_id, user_id)
-        return tuple(UserMatch(one, 96.0) for one in self.people[collection_id].values() if one.user_id != user_id)
+    def search_users(self, operation: ops.SearchUsers) -> tuple[UserMatch, ...]:
+        if operation.user_id is not None:
+            self._user(operation.collection_id, operation.user_id)
+        return tuple(
+            UserMatch(one, 96.0)
+            for one in self.people[operation.collection_id].values()
+            if one.user_id != operation.user_id
+        )
 
-    def search_users_by_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_users: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> UserSearch:
-        self._faces(collection_id)
-        seen = self._look(image)
+    def search_users_by_image(self, operation: ops.SearchUsersByImage) -> UserSearch:
+        self._faces(operation.collection_id)
+        seen = self._look(operation.image)
         if not seen:
             return UserSearch(None, (), (), MODEL)
-        people = tuple(UserMatch(one, 96.0) for one in self.people[collection_id].values())
+        people = tuple(UserMatch(one, 96.0) for one in self.people[operation.collection_id].values())
         return UserSearch(DETAIL, people, (UnindexedFace(SMALL, (Reason.FACE_NOT_LARGEST,)),), MODEL)
 
     def _faces(self, collection_id: str) -> dict[str, FaceRecord]:

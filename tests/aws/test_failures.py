@@ -12,7 +12,7 @@ from kenspeckle import errors
 from kenspeckle.aws import clients
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.compose import managed
-from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.serving.problems import of_error
 from tests.aws.amazon import Amazon
@@ -23,15 +23,15 @@ Verb = Callable[[ManagedRecognizer, bytes], Any]
 
 
 def _search(recognizer: ManagedRecognizer, image: bytes) -> Any:
-    return recognizer.search_image("kenspeckle", image)
+    return recognizer.handle(ops.SearchImage(collection_id="kenspeckle", image=image))
 
 
 def _index(recognizer: ManagedRecognizer, image: bytes) -> Any:
-    return recognizer.index_faces("kenspeckle", image, "someone")
+    return recognizer.handle(ops.IndexFaces(collection_id="kenspeckle", image=image, external_image_id="someone"))
 
 
 def _compare(recognizer: ManagedRecognizer, image: bytes) -> Any:
-    return recognizer.compare_faces(image, image)
+    return recognizer.handle(ops.CompareFaces(source=image, target=image))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_an_error_is_translated(
     status: int,
 ) -> None:
     watched = Watched(aws.recognizer)
-    aws.recognizer.index_faces("kenspeckle", grace, "known")
+    aws.recognizer.handle(ops.IndexFaces(collection_id="kenspeckle", image=grace, external_image_id="known"))
     with watched.answering(operation, code, message), pytest.raises(KenspeckleError) as caught:
         verb(watched.recognizer, grace)
     assert type(caught.value) is kind
@@ -108,7 +108,7 @@ def test_an_error_is_translated(
     assert message != SECRET or SECRET in caplog.text
     if verb is _index:  # the next one finishes, and leaves nothing for the others
         assert verb(watched.recognizer, grace).records
-        aws.recognizer.erase("kenspeckle", Erasure.IDENTITY, "someone")
+        aws.recognizer.handle(ops.EraseIdentity(collection_id="kenspeckle", external_image_id="someone"))
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_an_error_is_translated(
 )
 def test_a_busy_moment_is_waited_out(aws: Amazon, grace: bytes, operation: str, code: str, status: int) -> None:
     name, watched = aws.collection(), Watched(aws.recognizer)
-    watched.recognizer.index_faces(name, grace, "grace")
+    watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace"))
     with watched.answering(operation, code, "not now", status=status, times=clients.ATTEMPTS - 1):
-        assert len(watched.recognizer.search_image(name, grace).searches[0].matches) == 1
+        assert len(watched.recognizer.handle(ops.SearchImage(collection_id=name, image=grace)).searches[0].matches) == 1
     watched.calls = []
     with (
         watched.answering(operation, code, "not now", status=status),
         pytest.raises(KenspeckleError) as caught,
     ):
-        watched.recognizer.search_image(name, grace)
+        watched.recognizer.handle(ops.SearchImage(collection_id=name, image=grace))
     assert watched.calls.count(operation) == clients.ATTEMPTS
     problem = of_error(caught.value)
     assert problem.status == 503
@@ -146,7 +146,7 @@ def test_waits_are_random_and_grow(aws: Amazon, grace: bytes, monkeypatch: pytes
             watched.answering("rekognition.DetectFaces", "ThrottlingException", "not now", status=500),
             pytest.raises(errors.Overloaded),
         ):
-            watched.recognizer.detect_faces(grace)
+            watched.recognizer.handle(ops.DetectFaces(image=grace))
     assert len(waits) == 4 * (clients.ATTEMPTS - 1)
     assert len(set(waits)) == len(waits)
     for attempt in range(clients.ATTEMPTS - 1):
@@ -158,46 +158,50 @@ def test_a_transaction_that_collides_is_tried_again(aws: Amazon, grace: bytes, m
     monkeypatch.setattr(table, "_pause", lambda _: None)
     watched, name = Watched(aws.recognizer), aws.collection()
     with watched.answering("dynamodb.TransactWriteItems", "TransactionCanceledException", "conflict", times=2):
-        assert watched.recognizer.index_faces(name, grace, "grace").created
+        assert watched.recognizer.handle(
+            ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace")
+        ).created
     assert watched.calls == ["dynamodb.TransactWriteItems"] * 2
     with (
         watched.answering("dynamodb.TransactWriteItems", "TransactionCanceledException", "conflict"),
         pytest.raises(errors.Overloaded),
     ):
-        watched.recognizer.index_faces(aws.collection(), grace, "grace")
+        watched.recognizer.handle(
+            ops.IndexFaces(collection_id=aws.collection(), image=grace, external_image_id="grace")
+        )
 
 
 def test_a_single_write_that_meets_a_transaction_is_tried_again(aws: Amazon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws.recognizer.parts.table, "_pause", lambda _: None)
     watched, name = Watched(aws.recognizer), aws.collection()
     for operation, write in (
-        ("dynamodb.PutItem", lambda: watched.recognizer.create_user(name, "ada")),
-        ("dynamodb.UpdateItem", lambda: watched.recognizer.retain(name, 7)),
-        ("dynamodb.DeleteItem", lambda: watched.recognizer.delete_user(name, "ada")),
+        ("dynamodb.PutItem", lambda: watched.recognizer.handle(ops.CreateUser(collection_id=name, user_id="ada"))),
+        ("dynamodb.UpdateItem", lambda: watched.recognizer.handle(ops.RetainCollection(collection_id=name, days=7))),
+        ("dynamodb.DeleteItem", lambda: watched.recognizer.handle(ops.DeleteUser(collection_id=name, user_id="ada"))),
     ):
         watched.calls = []
         with watched.answering(operation, "TransactionConflictException", "a transaction is on the item", times=2):
             write()
         assert watched.calls == [operation] * 2
-    assert watched.recognizer.describe_collection(name).retention_days == 7
+    assert watched.recognizer.handle(ops.DescribeCollection(collection_id=name)).retention_days == 7
     with (
         watched.answering("dynamodb.UpdateItem", "TransactionConflictException", "a transaction is on the item"),
         pytest.raises(errors.Overloaded),
     ):
-        watched.recognizer.retain(name, 8)
+        watched.recognizer.handle(ops.RetainCollection(collection_id=name, days=8))
 
 
 def test_a_role_that_may_not_delete_collections_deletes_nothing(aws: Amazon, grace: bytes) -> None:
     watched, name = Watched(aws.recognizer), aws.collection()
-    watched.recognizer.index_faces(name, grace, "grace")
+    watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace"))
     with (
         watched.answering("rekognition.DeleteCollection", "AccessDeniedException", SECRET),
         pytest.raises(errors.NotOffered) as caught,
     ):
-        watched.recognizer.delete_collection(name)
+        watched.recognizer.handle(ops.DeleteCollection(collection_id=name))
     assert "delete_collections" in caught.value.message
     assert SECRET not in caught.value.message
-    assert len(watched.recognizer.list_faces(name).items) == 1
+    assert len(watched.recognizer.handle(ops.ListFaces(collection_id=name)).items) == 1
 
 
 def test_nobody_answers(
@@ -205,7 +209,7 @@ def test_nobody_answers(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", "http://127.0.0.1:9")
     with caplog.at_level(logging.ERROR), pytest.raises(errors.RecognizerUnavailable) as caught:
-        managed.recognizer(aws.settings()).detect_faces(grace)
+        managed.recognizer(aws.settings()).handle(ops.DetectFaces(image=grace))
     assert caught.value.retry_after
     assert "127.0.0.1:9" in caplog.text
 
@@ -214,4 +218,4 @@ def test_no_credentials(aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPat
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(errors.RecognizerUnavailable, match="credentials"):
-        managed.recognizer(aws.settings()).detect_faces(grace)
+        managed.recognizer(aws.settings()).handle(ops.DetectFaces(image=grace))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kenspeckle.aws.rows import schema
+from kenspeckle.domain import operations as ops
 from tests.aws.amazon import TABLE, Amazon
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "managed.md").read_text("utf-8")
@@ -38,7 +39,7 @@ def test_the_table_of_the_page_is_that_of_the_code(aws: Amazon) -> None:
 
 
 def test_photographs_are_found_in_the_table(aws: Amazon, grace: bytes) -> None:
-    aws.recognizer.index_faces(aws.collection(), grace, "ada.jpg")
+    aws.recognizer.handle(ops.IndexFaces(collection_id=aws.collection(), image=grace, external_image_id="ada.jpg"))
     found = [row for row in _run("aws dynamodb scan", TABLE)["Items"] if row["Identity"]["S"] == "ada.jpg"]
     photograph = aws.s3.get_object(Bucket=found[0]["Bucket"]["S"], Key=found[0]["Key"]["S"])
     assert photograph["Body"].read() == grace

@@ -10,7 +10,8 @@ from kenspeckle import errors
 from kenspeckle.aws import rows
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.compose import managed
-from kenspeckle.domain import Erasure, QualityFilter
+from kenspeckle.domain import QualityFilter
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import RecognizerUnavailable, UserNotFound
 from kenspeckle.usecases.recognition.retention import Retention
 from tests.aws.amazon import Amazon
@@ -23,13 +24,13 @@ DAY = 86_400.0
 def test_the_row_of_a_user_goes_also_when_the_request_died_before_it(aws: Amazon, erased: bool) -> None:
     name, watched = aws.collection(), Watched(aws.recognizer)
     service = watched.recognizer
-    service.create_user(name, "grace")
+    service.handle(ops.CreateUser(collection_id=name, user_id="grace"))
 
     def remove() -> None:
         if erased:
-            service.erase(name, Erasure.USER, "grace")
+            service.handle(ops.EraseUser(collection_id=name, user_id="grace"))
         else:
-            service.delete_user(name, "grace")
+            service.handle(ops.DeleteUser(collection_id=name, user_id="grace"))
 
     with watched.dying(4 if erased else 2, answered=False), pytest.raises(Died):
         remove()
@@ -44,9 +45,13 @@ def test_a_list_of_a_users_faces_that_lags_ends_the_erasure(
 ) -> None:
     """Rekognition is eventually consistent: it may list a face that it has just deleted."""
     name, recognizer = aws.collection(), aws.recognizer
-    face = recognizer.index_faces(name, grace, "grace").records[0].face.face_id
-    recognizer.create_user(name, "grace")
-    recognizer.associate_faces(name, "grace", [face])
+    face = (
+        recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace"))
+        .records[0]
+        .face.face_id
+    )
+    recognizer.handle(ops.CreateUser(collection_id=name, user_id="grace"))
+    recognizer.handle(ops.AssociateFaces(collection_id=name, user_id="grace", face_ids=[face]))
     call, listed = recognizer.parts.amazon.rekognition, []
 
     def lagging(operation: str, **parameters: Any) -> Any:
@@ -58,7 +63,7 @@ def test_a_list_of_a_users_faces_that_lags_ends_the_erasure(
         return answer
 
     monkeypatch.setattr(recognizer.parts.amazon, "rekognition", lagging)
-    assert recognizer.erase(name, Erasure.USER, "grace").face_ids == (face,)
+    assert recognizer.handle(ops.EraseUser(collection_id=name, user_id="grace")).face_ids == (face,)
 
 
 def test_who_finds_no_face_leaves_the_photograph_to_who_does(
@@ -76,13 +81,20 @@ def test_who_finds_no_face_leaves_the_photograph_to_who_does(
 
     def late(keys: Any) -> None:
         monkeypatch.setattr(strict.parts.bucket, "remove", remove)
-        other.index_faces(name, grace, "grace", quality=QualityFilter.NONE)
+        other.handle(
+            ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", quality=QualityFilter.NONE)
+        )
         remove(keys)
 
     monkeypatch.setattr(strict.parts.amazon, "rekognition", blind)
     monkeypatch.setattr(strict.parts.bucket, "remove", late)
-    assert strict.index_faces(name, grace, "grace", quality=QualityFilter.HIGH).records == ()
-    assert other.image(name, "grace")[1] == grace
+    assert (
+        strict.handle(
+            ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", quality=QualityFilter.HIGH)
+        ).records
+        == ()
+    )
+    assert other.handle(ops.GetImage(collection_id=name, key="grace"))[1] == grace
 
 
 def test_one_photograph_that_can_not_be_taken_back_keeps_no_other(
@@ -93,7 +105,7 @@ def test_one_photograph_that_can_not_be_taken_back_keeps_no_other(
     for photograph, who in ((grace, "grace"), (eileen, "eileen")):
         before = aws.objects()
         with watched.dying(3, answered=False), pytest.raises(Died):
-            watched.recognizer.index_faces(name, photograph, who)
+            watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=photograph, external_image_id=who))
         left += sorted(aws.objects() - before)
     call, poisoned = aws.recognizer.parts.amazon.rekognition, list[str]()
 

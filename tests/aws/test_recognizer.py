@@ -21,7 +21,7 @@ from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.values import packed, unpacked
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
-from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
 from kenspeckle.vision.decode import Photograph
 from tests.aws.amazon import Amazon
 from tests.aws.watched import Watched
@@ -30,7 +30,7 @@ DAY = 86_400.0
 
 
 def _matched(recognizer: ManagedRecognizer, collection: str, photograph: bytes, **how: Any) -> list[str | None]:
-    matches = recognizer.search_image(collection, photograph, **how).searches[0].matches
+    matches = recognizer.handle(ops.SearchImage(collection_id=collection, image=photograph, **how)).searches[0].matches
     return [one.face.external_image_id for one in matches]
 
 
@@ -40,7 +40,7 @@ def test_faces_that_the_table_does_not_know_are_no_matches_and_take_no_places(
     name, watched = aws.collection(), Watched(aws.recognizer)
     for number in range(3):
         aws.rekognition.index_faces(CollectionId=name, Image={"Bytes": grace}, ExternalImageId=f"strange-{number}")
-    watched.recognizer.index_faces(name, eileen, "eileen")
+    watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=eileen, external_image_id="eileen"))
     with watched.seen() as calls:
         assert _matched(watched.recognizer, name, grace, threshold=0, max_faces=1) == ["eileen"]
     assert calls.count("rekognition.SearchFacesByImage") == 3  # for 1, 2 and 4
@@ -51,21 +51,28 @@ def test_faces_that_the_table_does_not_know_are_no_matches_and_take_no_places(
 
 def test_large_photographs_are_indexed_and_not_searched_with(aws: Amazon, grace: bytes) -> None:
     name, large = aws.collection(), grace + bytes(6_000_000)
-    assert len(aws.recognizer.index_faces(name, large, "grace").records) == 1
+    assert (
+        len(aws.recognizer.handle(ops.IndexFaces(collection_id=name, image=large, external_image_id="grace")).records)
+        == 1
+    )
     with pytest.raises(errors.ImageTooLarge, match="5242880 are the most that can be searched"):
-        aws.recognizer.search_image(name, large)
+        aws.recognizer.handle(ops.SearchImage(collection_id=name, image=large))
     with pytest.raises(errors.ImageTooLarge, match="15728640 are the most that can be indexed"):
-        aws.recognizer.index_faces(name, grace + bytes(16_000_000), "grace")
+        aws.recognizer.handle(
+            ops.IndexFaces(collection_id=name, image=grace + bytes(16_000_000), external_image_id="grace")
+        )
     with pytest.raises(errors.UnsupportedImage, match="JPEG and PNG"):
-        aws.recognizer.search_image(name, b"RIFF\0\0\0\0WEBPVP8 " + bytes(100))
+        aws.recognizer.handle(ops.SearchImage(collection_id=name, image=b"RIFF\0\0\0\0WEBPVP8 " + bytes(100)))
 
 
 def test_a_key_is_as_long_as_one_of_s3(aws: Amazon, grace: bytes) -> None:
     name = aws.collection()
-    aws.recognizer.index_faces(name, grace, "grace", key="k" * 1024)
-    assert aws.recognizer.image(name, "k" * 1024)[0].key == "k" * 1024
+    aws.recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", key="k" * 1024))
+    assert aws.recognizer.handle(ops.GetImage(collection_id=name, key="k" * 1024))[0].key == "k" * 1024
     with pytest.raises(errors.InvalidValue, match="1024 bytes"):
-        aws.recognizer.index_faces(name, grace, "grace", key="k" * 1025)
+        aws.recognizer.handle(
+            ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", key="k" * 1025)
+        )
 
 
 def test_templates_can_not_be_taken_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -79,14 +86,21 @@ def test_templates_can_not_be_taken_out(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_originals_that_are_not_kept(aws: Amazon, grace: bytes) -> None:
     name = aws.collection()
     recognizer = aws.changed(settings=aws.settings(keep_images=False))
-    face = recognizer.index_faces(name, grace, "grace").records[0].face.face_id
-    assert not recognizer.index_faces(name, grace, "grace").created
+    face = (
+        recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace"))
+        .records[0]
+        .face.face_id
+    )
+    assert not recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace")).created
     assert [key for key in aws.objects() if f"in-{name}/" in key] == []
     assert _matched(recognizer, name, grace) == ["grace"]
-    for verb in (lambda: recognizer.image(name, "grace"), lambda: recognizer.thumbnail(name, face)):
+    for verb in (
+        lambda: recognizer.handle(ops.GetImage(collection_id=name, key="grace")),
+        lambda: recognizer.handle(ops.GetThumbnail(collection_id=name, face_id=face)),
+    ):
         with pytest.raises(errors.ImageNotFound):
             verb()
-    assert recognizer.erase(name, Erasure.IMAGE, "grace").face_ids == (face,)
+    assert recognizer.handle(ops.EraseImage(collection_id=name, key="grace")).face_ids == (face,)
 
 
 def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,20 +118,27 @@ def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkey
 
     monkeypatch.setattr(recognizer.parts.amazon, "rekognition", crowded)
     with watched.seen() as calls:
-        assert len(recognizer.index_faces(name, grace, "crowd", max_faces=100).records) == 100
+        assert (
+            len(
+                recognizer.handle(
+                    ops.IndexFaces(collection_id=name, image=grace, external_image_id="crowd", max_faces=100)
+                ).records
+            )
+            == 100
+        )
     assert calls.count("dynamodb.TransactWriteItems") == 2
-    assert len(recognizer.list_faces(name, 4096).items) == 100
-    assert recognizer.erase(name, Erasure.IMAGE, "crowd").face_count == 100
-    assert recognizer.list_faces(name).items == ()
+    assert len(recognizer.handle(ops.ListFaces(collection_id=name, limit=4096)).items) == 100
+    assert recognizer.handle(ops.EraseImage(collection_id=name, key="crowd")).face_count == 100
+    assert recognizer.handle(ops.ListFaces(collection_id=name)).items == ()
 
 
 def test_every_face_of_a_photograph_is_searched(aws: Amazon, grace: bytes, eileen: bytes, both: bytes) -> None:
     """Lying on its side too, as cameras store it."""
     name, watched = aws.collection(), Watched(aws.recognizer)
     for photograph, who in ((grace, "grace"), (eileen, "eileen")):
-        watched.recognizer.index_faces(name, photograph, who)
+        watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=photograph, external_image_id=who))
     with watched.seen() as calls:
-        found = watched.recognizer.search_image(name, both, every_face=True)
+        found = watched.recognizer.handle(ops.SearchImage(collection_id=name, image=both, every_face=True))
     best = {one.matches[0].face.external_image_id for one in found.searches if one.matches}
     assert best == {"grace", "eileen"}
     assert calls.count("rekognition.DetectFaces") == 1
@@ -135,78 +156,92 @@ def test_a_photograph_is_decoded_once_for_all_its_faces(
         made(photo, data, **how)
 
     monkeypatch.setattr(Photograph, "__init__", counted)
-    aws.recognizer.search_image(name, both, every_face=True)
+    aws.recognizer.handle(ops.SearchImage(collection_id=name, image=both, every_face=True))
     assert len(opened) == 1
 
 
 def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: bytes, eileen: bytes) -> None:
     name, recognizer = aws.collection(), aws.recognizer
-    faces = [recognizer.index_faces(name, one, who).records[0].face for one, who in ((grace, "g"), (eileen, "e"))]
+    faces = [
+        recognizer.handle(ops.IndexFaces(collection_id=name, image=one, external_image_id=who)).records[0].face
+        for one, who in ((grace, "g"), (eileen, "e"))
+    ]
     for face in faces:
-        recognizer.create_user(name, f"user-{face.external_image_id}")
-        recognizer.associate_faces(name, f"user-{face.external_image_id}", [face.face_id])
-    assert recognizer.delete_faces(name, [faces[0].face_id]).unsuccessful[0].user_id == "user-g"
+        recognizer.handle(ops.CreateUser(collection_id=name, user_id=f"user-{face.external_image_id}"))
+        recognizer.handle(
+            ops.AssociateFaces(collection_id=name, user_id=f"user-{face.external_image_id}", face_ids=[face.face_id])
+        )
+    assert (
+        recognizer.handle(ops.DeleteFaces(collection_id=name, face_ids=[faces[0].face_id])).unsuccessful[0].user_id
+        == "user-g"
+    )
     # Somebody hid the photograph behind a mark of deletion: it is there all the same.
     (key,) = (key for key in aws.objects() if key == recognizer.parts.table.row(faces[0].face_id)["Key"])
     aws.s3.delete_object(Bucket=recognizer.parts.bucket.name, Key=key)
-    erased = recognizer.erase(name, Erasure.IDENTITY, "g")
+    erased = recognizer.handle(ops.EraseIdentity(collection_id=name, external_image_id="g"))
     assert (erased.face_ids, erased.users, erased.image_count) == ((faces[0].face_id,), ("user-g",), 1)
     assert (key in aws.objects(), erased.complete) == (False, True)
-    assert recognizer.erase(name, Erasure.USER, "user-e").face_ids == (faces[1].face_id,)
+    assert recognizer.handle(ops.EraseUser(collection_id=name, user_id="user-e")).face_ids == (faces[1].face_id,)
     with pytest.raises(errors.UserNotFound):
-        recognizer.get_user(name, "user-e")
-    assert recognizer.get_user(name, "user-g").face_count == 0
+        recognizer.handle(ops.GetUser(collection_id=name, user_id="user-e"))
+    assert recognizer.handle(ops.GetUser(collection_id=name, user_id="user-g")).face_count == 0
     with pytest.raises(errors.ImageNotFound):
-        recognizer.erase(name, Erasure.IMAGE, "g")
+        recognizer.handle(ops.EraseImage(collection_id=name, key="g"))
     with pytest.raises(errors.IdentityNotFound):
-        recognizer.erase(name, Erasure.IDENTITY, "g")
+        recognizer.handle(ops.EraseIdentity(collection_id=name, external_image_id="g"))
 
 
 def test_age_erases_what_is_old(aws: Amazon, grace: bytes, eileen: bytes) -> None:
     name, now = aws.collection(), time.time()
-    aws.changed(now=lambda: now - 10 * DAY).index_faces(name, grace, "old")
-    aws.recognizer.index_faces(name, eileen, "young")
-    assert aws.recognizer.retain(name, 9).retention_days == 9
-    assert aws.recognizer.erase(name, Erasure.AGE, "11").face_count == 0
-    assert aws.recognizer.erase(name, Erasure.AGE, "9").face_count == 1
-    assert [one.external_image_id for one in aws.recognizer.list_faces(name).items] == ["young"]
-    assert aws.recognizer.retain(name, None).retention_days is None
+    aws.changed(now=lambda: now - 10 * DAY).handle(
+        ops.IndexFaces(collection_id=name, image=grace, external_image_id="old")
+    )
+    aws.recognizer.handle(ops.IndexFaces(collection_id=name, image=eileen, external_image_id="young"))
+    assert aws.recognizer.handle(ops.RetainCollection(collection_id=name, days=9)).retention_days == 9
+    assert aws.recognizer.handle(ops.EraseAged(collection_id=name, days=11)).face_count == 0
+    assert aws.recognizer.handle(ops.EraseAged(collection_id=name, days=9)).face_count == 1
+    assert [one.external_image_id for one in aws.recognizer.handle(ops.ListFaces(collection_id=name)).items] == [
+        "young"
+    ]
+    assert aws.recognizer.handle(ops.RetainCollection(collection_id=name, days=None)).retention_days is None
 
 
 def test_a_collection_that_comes_back_is_empty(aws: Amazon, grace: bytes) -> None:
     name, recognizer = aws.collection(), aws.recognizer
-    recognizer.index_faces(name, grace, "grace")
-    recognizer.create_user(name, "grace")
+    recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace"))
+    recognizer.handle(ops.CreateUser(collection_id=name, user_id="grace"))
     aws.rekognition.delete_collection(CollectionId=name)  # by another hand, or a deletion that ended half-way
-    recognizer.create_collection(name)
-    assert recognizer.list_faces(name).items == ()
+    recognizer.handle(ops.CreateCollection(collection_id=name))
+    assert recognizer.handle(ops.ListFaces(collection_id=name)).items == ()
     assert [key for key in aws.objects() if f"in-{name}/" in key] == []
     with pytest.raises(errors.AlreadyExists):
-        recognizer.create_collection(name)
+        recognizer.handle(ops.CreateCollection(collection_id=name))
 
 
 def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:
     name, recognizer = aws.collection(), aws.recognizer
     for number in range(5):
-        recognizer.index_faces(name, grace, f"{number}.jpg")
+        recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id=f"{number}.jpg"))
     found, cursor = [], None
     while True:
-        page = recognizer.list_faces(name, 2, cursor)
+        page = recognizer.handle(ops.ListFaces(collection_id=name, limit=2, cursor=cursor))
         found += [one.external_image_id for one in page.items]
         if page.cursor is None:
             break
         cursor = page.cursor
     assert found == [f"{number}.jpg" for number in range(5)]
-    ids = sorted(one.face_id for one in recognizer.list_faces(name).items)
-    first = recognizer.list_faces(name, 3, face_ids=ids)
-    rest = recognizer.list_faces(name, 3, first.cursor, face_ids=ids)
+    ids = sorted(one.face_id for one in recognizer.handle(ops.ListFaces(collection_id=name)).items)
+    first = recognizer.handle(ops.ListFaces(collection_id=name, limit=3, face_ids=ids))
+    rest = recognizer.handle(ops.ListFaces(collection_id=name, limit=3, cursor=first.cursor, face_ids=ids))
     assert [one.face_id for one in (*first.items, *rest.items)] == ids
     assert rest.cursor is None
     other = aws.collection()
     with pytest.raises(errors.InvalidCursor):
-        recognizer.list_faces(other, 2, cursor)
+        recognizer.handle(ops.ListFaces(collection_id=other, limit=2, cursor=cursor))
     with pytest.raises(errors.InvalidCursor):
-        recognizer.list_faces(name, 2, base64.urlsafe_b64encode(b"[" * 3000).decode())
+        recognizer.handle(
+            ops.ListFaces(collection_id=name, limit=2, cursor=base64.urlsafe_b64encode(b"[" * 3000).decode())
+        )
 
 
 def test_amazons_protocol_over_amazon(aws: Amazon, tmp_path: Path, grace: bytes, eileen: bytes) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from kenspeckle import errors
 from kenspeckle.client import http as remote_
-from kenspeckle.client import shapes as back
 from kenspeckle.client.errors import CommandFailed, ServerGone
 from kenspeckle.client.http import Remote
 from kenspeckle.domain import (
@@ -36,7 +35,8 @@ from kenspeckle.domain import (
     UserMatch,
     UserSearch,
 )
-from kenspeckle.shapes import dump
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump, load
 from kenspeckle.shapes.dump import searched
 
 DETAIL = FaceDetail(Box(0.1, 0.2, 0.3, 0.4), 98.5, (Landmark("nose", 0.2, 0.4),), Pose(1, -2, 3), Quality(70, 80))
@@ -47,22 +47,22 @@ LEFT_OUT = UnindexedFace(DETAIL, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX
 
 def test_every_answer_survives_the_way_over_the_wire() -> None:
     indexed = Indexed("i1", (FaceRecord(FACE, DETAIL),), (LEFT_OUT,), "1", True)
-    assert back.indexed_of(dump.index_faces(indexed), "c") == indexed
+    assert load.indexed(dump.index_faces(indexed), "c") == indexed
     search = ImageSearch((FaceSearch(BARE, (FaceMatch(FACE, 91.5),)), FaceSearch(BARE, ())), (LEFT_OUT,), "1")
-    assert back.search_of(searched(search, every=True), "c") == search
-    one = back.search_of(searched(search, every=False), "c")
+    assert load.image_search(searched(search, every=True), "c") == search
+    one = load.image_search(searched(search, every=False), "c")
     assert one == ImageSearch(search.searches[:1], (), "1")
     comparison = Comparison(BARE, ((DETAIL, 88.0),), (DETAIL,))
-    assert back.comparison_of(dump.compare_faces(comparison)) == comparison
+    assert load.comparison(dump.compare_faces(comparison)) == comparison
     deleted = Deleted(("f1",), (UnsuccessfulFace("f2", ("FACE_NOT_FOUND",)),))
-    assert back.deleted_of(dump.delete_faces(deleted)) == deleted
+    assert load.deleted(dump.delete_faces(deleted)) == deleted
     associated = Associated(("f1",), (UnsuccessfulFace("f2", ("LOW_MATCH_CONFIDENCE",), "bob", 12.0),), "ACTIVE")
-    assert back.associated_of(dump.associate_faces(associated)) == associated
-    assert back.associated_of(dump.disassociate_faces(associated)) == associated
+    assert load.associated(dump.associate_faces(associated)) == associated
+    assert load.associated(dump.disassociate_faces(associated)) == associated
     user = User("ada", "c", "ACTIVE", 0.0)
     for detail in (DETAIL, None):
         by_image = UserSearch(detail, (UserMatch(user, 90.0),), (LEFT_OUT,), "1")
-        assert back.user_search_of(dump.search_users_by_image(by_image), "c") == by_image
+        assert load.user_search(dump.search_users_by_image(by_image), "c") == by_image
 
 
 Script = list[tuple[int, dict[str, str], bytes]]
@@ -102,7 +102,7 @@ def test_an_error_of_the_server_is_the_same_error_here(scripted: tuple[str, Scri
     for kind in (errors.CollectionNotFound, errors.Unauthenticated, errors.PackMismatch, errors.StorageFull):
         script.append((400, {}, _problem(kind.code)))
         with Remote(url) as remote, pytest.raises(kind, match="Said by the server"):
-            remote.describe_collection("c")
+            remote.handle(ops.DescribeCollection(collection_id="c"))
 
 
 @pytest.mark.parametrize("key", ["ksp_secret\r", "ksp_secret\n", "ksp_секрет", "ksp_secret\x00"])
@@ -110,14 +110,14 @@ def test_a_key_that_can_not_be_sent_is_not_shown(scripted: tuple[str, Script], k
     """As a file with the line ends of another system gives it: what refuses the header would print it."""
     url, _ = scripted
     with pytest.raises(CommandFailed) as refused, Remote(url, key) as remote:
-        remote.describe_collection("c")
+        remote.handle(ops.DescribeCollection(collection_id="c"))
     assert "line ends" in refused.value.hint
     assert key[4:8] not in refused.value.message + refused.value.hint
 
 
 def test_a_password_in_the_address_is_not_shown() -> None:
     with pytest.raises(ServerGone) as gone, Remote("http://ada:secret@127.0.0.1:9/x/") as remote:
-        remote.describe_collection("c")
+        remote.handle(ops.DescribeCollection(collection_id="c"))
     assert "http://127.0.0.1:9/x." in gone.value.message
 
 
@@ -127,7 +127,7 @@ def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
     script += [(503, {"retry-after": "0.1"}, _problem("overloaded")), (429, {"retry-after": "0"}, b"")]
     script += [(503, {"retry-after": "nan"}, b""), (200, {}, page)]
     with Remote(url) as remote:
-        assert remote.list_collections().items == ()
+        assert remote.handle(ops.ListCollections()).items == ()
     assert script == []
 
 
@@ -136,14 +136,14 @@ def test_patience_ends(scripted: tuple[str, Script], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(remote_, "ATTEMPTS", 2)
     script += [(503, {"retry-after": "0"}, _problem("overloaded"))] * 2
     with Remote(url) as remote, pytest.raises(errors.Overloaded):
-        remote.list_collections()
+        remote.handle(ops.ListCollections())
 
 
 def test_nobody_waits_for_tomorrows_quota(scripted: tuple[str, Script]) -> None:
     url, script = scripted
     script += [(429, {"retry-after": "43200"}, _problem("rate_limited"))]
     with Remote(url) as remote, pytest.raises(errors.RateLimited):
-        remote.list_collections()
+        remote.handle(ops.ListCollections())
 
 
 def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, Script]) -> None:
@@ -151,17 +151,17 @@ def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, 
     script += [(502, {}, b"<h1>Bad gateway</h1>"), (200, {}, b"<h1>Hello</h1>"), (500, {}, _problem("internal_error"))]
     with Remote(url) as remote:
         with pytest.raises(CommandFailed, match="502"):
-            remote.list_collections()
+            remote.handle(ops.ListCollections())
         with pytest.raises(CommandFailed, match="no JSON"):
-            remote.list_collections()
+            remote.handle(ops.ListCollections())
         with pytest.raises(CommandFailed) as failed:
-            remote.list_collections()
+            remote.handle(ops.ListCollections())
     assert "r-1" in failed.value.hint
 
 
 def test_nobody_there(unused_port: int) -> None:
     with Remote(f"http://127.0.0.1:{unused_port}") as remote, pytest.raises(ServerGone, match="No server answers"):
-        remote.list_collections()
+        remote.handle(ops.ListCollections())
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://", "nonsense"])
@@ -173,4 +173,4 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_would_be_another_path_is_never_sent(name: str) -> None:
     with Remote("http://127.0.0.1:9") as remote, pytest.raises(errors.InvalidValue):
-        remote.describe_collection(name)
+        remote.handle(ops.DescribeCollection(collection_id=name))

@@ -38,8 +38,17 @@ except ImportError:
     from kenspeckle.main import build
 service = build(settings.load({"host": "127.0.0.1"}))
 photograph = Path(sys.argv[1]).read_bytes()
-service.recognizer.index_faces("people", photograph, "Eileen", key="sent/eileen.jpg", metadata={"camera": "\\u00e4"})
-service.recognizer.create_user("people", "with-a-token", "token-of-an-older-version")
+recognizer, key, metadata = service.recognizer, "sent/eileen.jpg", {"camera": "\\u00e4"}
+token = "token-of-an-older-version"
+if hasattr(recognizer, "handle"):
+    from kenspeckle.domain.operations import CreateUser, IndexFaces
+    recognizer.handle(
+        IndexFaces(collection_id="people", image=photograph, external_image_id="Eileen", key=key, metadata=metadata)
+    )
+    recognizer.handle(CreateUser(collection_id="people", user_id="with-a-token", token=token))
+else:
+    recognizer.index_faces("people", photograph, "Eileen", key=key, metadata=metadata)
+    recognizer.create_user("people", "with-a-token", token)
 service.close()
 """
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from kenspeckle import settings
 from kenspeckle.compose.embedded import Service, build
-from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, ImageNotFound, KenspeckleError, SettingError, StorageUnavailable
 from tests.encryption.secrets import JPEG, found, raw
 from tests.s3server import served_s3
@@ -57,18 +57,30 @@ def lived(service: Service) -> tuple[list[str], list[bytes]]:
     images = [variation(number) for number in range(3)]
     faces, secrets = [], list(images) if service.settings.keep_images else []
     for number, image in enumerate(images):
-        record = recognizer.index_faces(HOME, image, f"grace-{number}.jpg").records[0]
-        again = recognizer.index_faces(HOME, image, f"grace-{number}.jpg")
+        record = recognizer.handle(
+            ops.IndexFaces(collection_id=HOME, image=image, external_image_id=f"grace-{number}.jpg")
+        ).records[0]
+        again = recognizer.handle(
+            ops.IndexFaces(collection_id=HOME, image=image, external_image_id=f"grace-{number}.jpg")
+        )
         assert (again.created, again.records[0].face.face_id) == (False, record.face.face_id)
         faces.append(record.face.face_id)
-        secrets += [catalog.face(HOME, faces[-1])[1].tobytes(), recognizer.thumbnail(HOME, faces[-1])]
-    recognizer.create_user(HOME, "grace")
-    assert recognizer.associate_faces(HOME, "grace", faces[:2], threshold=0)
+        secrets += [
+            catalog.face(HOME, faces[-1])[1].tobytes(),
+            recognizer.handle(ops.GetThumbnail(collection_id=HOME, face_id=faces[-1])),
+        ]
+    recognizer.handle(ops.CreateUser(collection_id=HOME, user_id="grace"))
+    assert recognizer.handle(ops.AssociateFaces(collection_id=HOME, user_id="grace", face_ids=faces[:2], threshold=0))
     template = catalog.user(HOME, "grace")[1]
     assert template is not None
     secrets.append(template.tobytes())
-    assert [match.user.user_id for match in recognizer.search_users_by_image(HOME, images[2]).matches] == ["grace"]
-    assert recognizer.erase(HOME, Erasure.IDENTITY, "grace-0.jpg").face_ids == (faces[0],)
+    assert [
+        match.user.user_id
+        for match in recognizer.handle(ops.SearchUsersByImage(collection_id=HOME, image=images[2])).matches
+    ] == ["grace"]
+    assert recognizer.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="grace-0.jpg")).face_ids == (
+        faces[0],
+    )
     return faces[1:], secrets
 
 
@@ -84,15 +96,19 @@ def test_a_whole_life(tmp_path: Path, master: str, keep_images: bool) -> None:
     assert found(secrets, raw(data)) == 0
     with started(data, master_key_file=master, keep_images=keep_images) as service:
         recognizer = service.recognizer
-        matches = recognizer.search_image(HOME, variation(9), threshold=90).searches[0].matches
+        matches = (
+            recognizer.handle(ops.SearchImage(collection_id=HOME, image=variation(9), threshold=90)).searches[0].matches
+        )
         assert sorted(match.face.face_id for match in matches) == sorted(faces)
-        assert recognizer.thumbnail(HOME, faces[0]).startswith(JPEG)
+        assert recognizer.handle(ops.GetThumbnail(collection_id=HOME, face_id=faces[0])).startswith(JPEG)
         if keep_images:
-            assert recognizer.image(HOME, "grace-1.jpg")[1] == variation(1)
-            assert recognizer.image(HOME, "grace-1.jpg")[0].digest not in str(list(data.rglob("*")))
-        recognizer.delete_collection(HOME)
+            assert recognizer.handle(ops.GetImage(collection_id=HOME, key="grace-1.jpg"))[1] == variation(1)
+            assert recognizer.handle(ops.GetImage(collection_id=HOME, key="grace-1.jpg"))[0].digest not in str(
+                list(data.rglob("*"))
+            )
+        recognizer.handle(ops.DeleteCollection(collection_id=HOME))
         with pytest.raises(KenspeckleError):
-            recognizer.image(HOME, "grace-1.jpg")
+            recognizer.handle(ops.GetImage(collection_id=HOME, key="grace-1.jpg"))
     assert not [one for one in (data / "images").rglob("*") if len(one.name) == 64]
 
 
@@ -101,7 +117,7 @@ def test_a_life_in_a_bucket(tmp_path: Path, master: str) -> None:
         bucket = s3.bucket("sealed")
         with started(tmp_path / "data", master_key_file=master, images_url=f"s3://{bucket}/x") as service:
             _, secrets = lived(service)
-            assert service.recognizer.image(HOME, "grace-1.jpg")[1] == variation(1)
+            assert service.recognizer.handle(ops.GetImage(collection_id=HOME, key="grace-1.jpg"))[1] == variation(1)
         objects = [one["Key"] for one in s3.client.list_objects_v2(Bucket=bucket)["Contents"]]
         stored = b"".join(s3.client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in objects)
         assert len(objects) == 2
@@ -111,13 +127,15 @@ def test_a_life_in_a_bucket(tmp_path: Path, master: str) -> None:
 
 def test_two_collections_share_nothing(tmp_path: Path, master: str) -> None:
     with started(tmp_path / "data", master_key_file=master) as service:
-        service.recognizer.create_collection("others")
+        service.recognizer.handle(ops.CreateCollection(collection_id="others"))
         for collection in (HOME, "others"):
-            service.recognizer.index_faces(collection, variation(1), "grace.jpg")
+            service.recognizer.handle(
+                ops.IndexFaces(collection_id=collection, image=variation(1), external_image_id="grace.jpg")
+            )
         names = [one for one in (tmp_path / "data" / "images").rglob("*") if len(one.name) == 64]
         assert len({one.read_bytes() for one in names}) == 2
-        service.recognizer.delete_collection("others")
-        assert service.recognizer.image(HOME, "grace.jpg")[1] == variation(1)
+        service.recognizer.handle(ops.DeleteCollection(collection_id="others"))
+        assert service.recognizer.handle(ops.GetImage(collection_id=HOME, key="grace.jpg"))[1] == variation(1)
 
 
 def test_a_collection_that_is_made_anew_meanwhile(tmp_path: Path, master: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,22 +145,26 @@ def test_a_collection_that_is_made_anew_meanwhile(tmp_path: Path, master: str, m
 
         def late(*given: Any, **more: Any) -> Any:
             monkeypatch.undo()
-            service.recognizer.delete_collection(HOME)
-            service.recognizer.create_collection(HOME)
+            service.recognizer.handle(ops.DeleteCollection(collection_id=HOME))
+            service.recognizer.handle(ops.CreateCollection(collection_id=HOME))
             return add(*given, **more)
 
         monkeypatch.setattr(service.catalog, "add_faces", late)
         with pytest.raises(Conflict, match="made anew meanwhile"):
-            service.recognizer.index_faces(HOME, variation(1), "grace.jpg")
-        assert service.recognizer.index_faces(HOME, variation(1), "grace.jpg").created
-        assert service.recognizer.image(HOME, "grace.jpg")[1] == variation(1)
+            service.recognizer.handle(
+                ops.IndexFaces(collection_id=HOME, image=variation(1), external_image_id="grace.jpg")
+            )
+        assert service.recognizer.handle(
+            ops.IndexFaces(collection_id=HOME, image=variation(1), external_image_id="grace.jpg")
+        ).created
+        assert service.recognizer.handle(ops.GetImage(collection_id=HOME, key="grace.jpg"))[1] == variation(1)
         assert not [one for one in (tmp_path / "data" / "images" / "staged").iterdir() if len(one.name) > 64]
 
 
 def test_the_wrong_master_key(tmp_path: Path, master: str) -> None:
     data = tmp_path / "data"
     with started(data, master_key_file=master) as service:
-        service.recognizer.index_faces(HOME, variation(1), "grace.jpg")
+        service.recognizer.handle(ops.IndexFaces(collection_id=HOME, image=variation(1), external_image_id="grace.jpg"))
     before = raw(data)
     with (
         pytest.raises(StorageUnavailable, match=r"another master key.*KENSPECKLE_MASTER_KEY_FILE"),
@@ -169,7 +191,9 @@ def test_an_altered_catalog_is_an_error_and_never_a_match(tmp_path: Path, master
     data = tmp_path / "data"
     with started(data, master_key_file=master) as service:
         for number in (1, 2):
-            service.recognizer.index_faces(HOME, variation(number), f"grace-{number}.jpg")
+            service.recognizer.handle(
+                ops.IndexFaces(collection_id=HOME, image=variation(number), external_image_id=f"grace-{number}.jpg")
+            )
     original = (data / "kenspeckle.db").read_bytes()
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
         one, other = (blob for (blob,) in connection.execute("SELECT template FROM faces ORDER BY row"))
@@ -180,20 +204,25 @@ def test_an_altered_catalog_is_an_error_and_never_a_match(tmp_path: Path, master
             connection.executemany("UPDATE faces SET template = ? WHERE row = ?", [(first, 1), (second, 2)])
         with started(data, master_key_file=master) as service:
             with pytest.raises(StorageUnavailable, match=r"template of face .* can't be decrypted"):
-                service.recognizer.search_image(HOME, variation(3), threshold=0)
-            assert service.recognizer.image(HOME, "grace-1.jpg")[1] == variation(1)
+                service.recognizer.handle(ops.SearchImage(collection_id=HOME, image=variation(3), threshold=0))
+            assert service.recognizer.handle(ops.GetImage(collection_id=HOME, key="grace-1.jpg"))[1] == variation(1)
 
 
 def test_an_altered_photograph(tmp_path: Path, master: str) -> None:
     data = tmp_path / "data"
     with started(data, master_key_file=master) as service:
         for number in (1, 2):
-            service.recognizer.index_faces(HOME, variation(number), f"grace-{number}.jpg")
+            service.recognizer.handle(
+                ops.IndexFaces(collection_id=HOME, image=variation(number), external_image_id=f"grace-{number}.jpg")
+            )
         first, second = (one for one in (data / "images").rglob("*") if len(one.name) == 64)
         whole = first.read_bytes()
 
         def ask() -> list[bytes]:
-            return [service.recognizer.image(HOME, f"grace-{number}.jpg")[1] for number in (1, 2)]
+            return [
+                service.recognizer.handle(ops.GetImage(collection_id=HOME, key=f"grace-{number}.jpg"))[1]
+                for number in (1, 2)
+            ]
 
         assert ask() == [variation(1), variation(2)]
         changes: tuple[Callable[[], object], ...] = (

@@ -22,7 +22,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
 from kenspeckle.compose.embedded import Service, build
-from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import described
 from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
 from kenspeckle.images.folder import PRESENCE, FolderImages
@@ -62,7 +62,13 @@ class Held:
     def store(self, name: str, number: int, collection: str = HOME) -> str:
         """A face under an identity; its bytes are remembered under the identity."""
         image = variation(number)
-        face = self.service.recognizer.index_faces(collection, image, name).records[0].face.face_id
+        face = (
+            self.service.recognizer.handle(
+                ops.IndexFaces(collection_id=collection, image=image, external_image_id=name)
+            )
+            .records[0]
+            .face.face_id
+        )
         template = self.service.catalog.face(collection, face)[1].tobytes()
         thumbnail = self.service.catalog.thumbnail(collection, face)
         self.secrets.setdefault(name, []).extend([template, *([thumbnail] if thumbnail else [image])])
@@ -85,45 +91,53 @@ def held(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Held]:
 
 def test_nothing_is_left_of_what_is_erased(held: Held) -> None:
     recognizer = held.service.recognizer
-    recognizer.create_collection("others")
+    recognizer.handle(ops.CreateCollection(collection_id="others"))
     faces = {
         name: held.store(name, number) for number, name in enumerate(("face", "image", "identity", "user", "stays"))
     }
     second = held.store("user-2", 10)
     held.store("collection", 11, "others")
-    recognizer.create_user(HOME, "grace")
-    assert recognizer.associate_faces(HOME, "grace", [faces["user"], second, faces["identity"]], threshold=0)
+    recognizer.handle(ops.CreateUser(collection_id=HOME, user_id="grace"))
+    assert recognizer.handle(
+        ops.AssociateFaces(
+            collection_id=HOME, user_id="grace", face_ids=[faces["user"], second, faces["identity"]], threshold=0
+        )
+    )
     template = held.service.catalog.user(HOME, "grace")[1]
     assert template is not None
     held.secrets["template of the user"] = [template.tobytes()]
     everyone = {*held.secrets}
     assert held.kept() == everyone
 
-    done = recognizer.delete_faces(HOME, [faces["face"], faces["user"]])
+    done = recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[faces["face"], faces["user"]]))
     assert (done.deleted, [one.reasons[0] for one in done.unsuccessful]) == (
         (faces["face"],),
         ["ASSOCIATED_TO_AN_EXISTING_USER"],
     )
     assert held.kept() == everyone - {"face"}
 
-    erased = recognizer.erase(HOME, Erasure.IDENTITY, "identity")
+    erased = recognizer.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="identity"))
     assert (erased.face_ids, erased.users, erased.complete) == ((faces["identity"],), ("grace",), True)
     assert held.kept() == everyone - {"face", "identity", "template of the user"}
 
-    erased = recognizer.erase(HOME, Erasure.IMAGE, "image")
+    erased = recognizer.handle(ops.EraseImage(collection_id=HOME, key="image"))
     assert erased.face_ids == (faces["image"],)
     assert held.kept() == {"user", "user-2", "stays", "collection"}
 
-    erased = recognizer.erase(HOME, Erasure.USER, "grace")
+    erased = recognizer.handle(ops.EraseUser(collection_id=HOME, user_id="grace"))
     assert sorted(erased.face_ids) == sorted([faces["user"], second])
     assert held.kept() == {"stays", "collection"}
     with pytest.raises(UserNotFound):
-        recognizer.get_user(HOME, "grace")
+        recognizer.handle(ops.GetUser(collection_id=HOME, user_id="grace"))
 
-    erased = recognizer.erase("others", Erasure.COLLECTION)
+    erased = recognizer.handle(ops.EraseCollection(collection_id="others"))
     assert (erased.face_count, erased.complete) == (1, True)
     assert held.kept() == {"stays"}
-    matches = recognizer.search_image(HOME, variation(3), threshold=0, max_faces=100).searches[0].matches
+    matches = (
+        recognizer.handle(ops.SearchImage(collection_id=HOME, image=variation(3), threshold=0, max_faces=100))
+        .searches[0]
+        .matches
+    )
     assert [match.face.face_id for match in matches] == [faces["stays"]]
     assert {file.name for file in held.folder.glob("images/staged/*")} <= {PRESENCE}
     assert verification.verify(held.service.catalog, held.service.recorder.key).sound
@@ -134,17 +148,17 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     try:
         recognizer = held.service.recognizer
         with pytest.raises(IdentityNotFound, match="No face has the identity 'nobody'"):
-            recognizer.erase(HOME, Erasure.IDENTITY, "nobody")
+            recognizer.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="nobody"))
         row = held.service.catalog.find_audit(AuditQuery(), 1)[0]
         assert (row.operation, row.outcome) == ("EraseIdentity", "identity_not_found")
-        assert recognizer.erase(HOME, Erasure.AGE, "1").receipt is None
+        assert recognizer.handle(ops.EraseAged(collection_id=HOME, days=1)).receipt is None
         with pytest.raises(ImageNotFound):
-            recognizer.erase(HOME, Erasure.IMAGE, "nothing.jpg")
+            recognizer.handle(ops.EraseImage(collection_id=HOME, key="nothing.jpg"))
         with pytest.raises(UserNotFound):
-            recognizer.erase(HOME, Erasure.USER, "nobody")
+            recognizer.handle(ops.EraseUser(collection_id=HOME, user_id="nobody"))
         for days in (0, 36_501):
             with pytest.raises(InvalidValue):
-                recognizer.retain(HOME, days)
+                recognizer.handle(ops.RetainCollection(collection_id=HOME, days=days))
     finally:
         held.service.close()
 
@@ -153,7 +167,7 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
     held = Held(tmp_path / "data")
     try:
         face = held.store("anna", 1)
-        erased = held.service.recognizer.erase(HOME, Erasure.IDENTITY, "anna")
+        erased = held.service.recognizer.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="anna"))
         assert erased.receipt is not None
         document = shape(erased.receipt)
         key = held.service.recognizer.receipts.public_key
@@ -186,7 +200,7 @@ def test_a_crash_before_the_photograph_goes_is_mended(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(FolderImages, "delete", crash)
     with pytest.raises(StorageUnavailable):
-        held.service.recognizer.delete_faces(HOME, [face])
+        held.service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face]))
     held.service.close()
     monkeypatch.undo()
     assert held.kept() == {"anna"}
@@ -203,7 +217,7 @@ def test_a_photograph_that_never_reached_its_place_goes_too(tmp_path: Path, monk
             patch.setattr("kenspeckle.images.folder._Staged._move", lambda self: (_ for _ in ()).throw(OSError(5, "x")))
             face = held.store("anna", 1)
         assert len(list((held.folder / "images" / "staged").glob("*"))) == 2  # it, and the lock of this process
-        held.service.recognizer.delete_faces(HOME, [face])
+        held.service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face]))
         assert held.kept() == set()
     finally:
         held.service.close()
@@ -234,7 +248,7 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
             held.store(f"old-{number}", number)
         later(20)
         held.store("young", 9)
-        assert recognizer.retain(HOME, 30).retention_days == 30
+        assert recognizer.handle(ops.RetainCollection(collection_id=HOME, days=30)).retention_days == 30
         keeper.round()
         assert len(held.kept()) == 6
         now[0] += 1000 * DAY  # a clock that was set wrong erases nothing
@@ -250,7 +264,7 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
             described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="RetentionReceipt"), 10)
         ]
         assert sum(len(receipts.verified(row["facts"], recognizer.receipts.public_key)["faces"]) for row in signed) == 5
-        recognizer.retain(HOME, None)
+        recognizer.handle(ops.RetainCollection(collection_id=HOME, days=None))
         later(100)
         assert held.kept() == {"young"}
     finally:
@@ -261,9 +275,9 @@ def test_a_collection_that_fails_keeps_no_other_from_its_age(tmp_path: Path, mon
     held = Held(tmp_path / "data")
     try:
         recognizer, aged = held.service.recognizer, SqlCatalog.aged
-        recognizer.create_collection("others")
+        recognizer.handle(ops.CreateCollection(collection_id="others"))
         for name in (HOME, "others"):
-            recognizer.retain(name, 1)
+            recognizer.handle(ops.RetainCollection(collection_id=name, days=1))
         held.store("old", 1, "others")
         with held.service.catalog.database.write() as connection:
             connection.exec_driver_sql("UPDATE images SET created_at = 1000")
@@ -283,7 +297,7 @@ def test_a_collection_that_fails_keeps_no_other_from_its_age(tmp_path: Path, mon
 def test_the_service_erases_by_itself_and_ends_its_threads(tmp_path: Path) -> None:
     held = Held(tmp_path / "data")
     held.store("old", 1)
-    held.service.recognizer.retain(HOME, 1)
+    held.service.recognizer.handle(ops.RetainCollection(collection_id=HOME, days=1))
     with held.service.catalog.database.write() as connection:
         connection.exec_driver_sql("UPDATE images SET created_at = 1000")
     held.service.close()

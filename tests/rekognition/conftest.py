@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from kenspeckle.domain import operations as ops
 from kenspeckle.usecases.access.credentials import Created
 from tests.rekognition.served import Served, served
 
@@ -43,5 +44,5 @@ def fresh() -> Callable[[], str]:
 def gallery(open_server: Served, fresh: Callable[[], str]) -> str:
     """An empty collection of the open server."""
     name = fresh()
-    open_server.recognizer.create_collection(name)
+    open_server.recognizer.handle(ops.CreateCollection(collection_id=name))
     return name

@@ -16,6 +16,7 @@ from botocore.model import ServiceModel
 from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
 
+from kenspeckle.domain import operations as ops
 from kenspeckle.rekognition.operations import OPERATIONS
 from tests.rekognition.conforming import check
 from tests.rekognition.drawing_requests import COLLECTIONS, FACES, TOKENS, requests
@@ -31,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("generated")) as one:
         one.buckets.objects["photos", "ada.png", None] = portrait(0.5)
         for name in COLLECTIONS[1:]:
-            one.recognizer.create_collection(name)
+            one.recognizer.handle(ops.CreateCollection(collection_id=name))
         yield one
 
 
@@ -70,7 +71,7 @@ def test_drawn_requests(server: Served, service: ServiceModel) -> None:
         seen[name if answer.status == 200 else parsed["Error"]["Code"]] += 1
         remember(parsed)
         if name == "DeleteCollection" and answer.status == 200:
-            server.recognizer.create_collection(body["CollectionId"])
+            server.recognizer.handle(ops.CreateCollection(collection_id=body["CollectionId"]))
 
     one()
     connection.close()

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from starlette.requests import Request
 
+from kenspeckle.domain import operations as ops
 from kenspeckle.rekognition.operations import OPERATIONS, Service
 from kenspeckle.rekognition.protocol import Edge
 from kenspeckle.serving.threads import Threads
@@ -148,7 +149,7 @@ def test_what_nobody_foresaw_is_logged_and_not_told(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("a secret of the house")
 
-    monkeypatch.setattr(open_server.recognizer, "list_collections", broken)
+    monkeypatch.setitem(open_server.recognizer.handlers, ops.ListCollections, broken)
     with caplog.at_level(logging.ERROR), pytest.raises(ClientError, match="InternalServerError") as error:
         open_server.client().list_collections()
     assert "secret" not in str(error.value)

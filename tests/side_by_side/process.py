@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.ports import Staged
@@ -109,19 +109,29 @@ def act(service: LocalRecognizer, line: dict[str, Any]) -> Any:
         case "start":
             service.start()
         case "index":
-            indexed = service.index_faces(HOME, line["photograph"].encode(), line.get("identity", "ada"))
+            indexed = service.handle(
+                ops.IndexFaces(
+                    collection_id=HOME, image=line["photograph"].encode(), external_image_id=line.get("identity", "ada")
+                )
+            )
             return [one.face.face_id for one in indexed.records]
         case "delete":
-            return list(service.delete_faces(HOME, line["faces"]).deleted)
+            return list(service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=line["faces"])).deleted)
         case "erase":
-            return service.erase(HOME, Erasure.IDENTITY, "ada").face_count
+            return service.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="ada")).face_count
         case "user":
-            service.create_user(HOME, line["user"], line["token"])
+            service.handle(ops.CreateUser(collection_id=HOME, user_id=line["user"], token=line["token"]))
         case "associate":
-            return list(service.associate_faces(HOME, line["user"], line["faces"], token=line["token"]).associated)
+            return list(
+                service.handle(
+                    ops.AssociateFaces(
+                        collection_id=HOME, user_id=line["user"], face_ids=line["faces"], token=line["token"]
+                    )
+                ).associated
+            )
         case "anew":
-            service.delete_collection(HOME)
-            service.create_collection(HOME)
+            service.handle(ops.DeleteCollection(collection_id=HOME))
+            service.handle(ops.CreateCollection(collection_id=HOME))
     return None
 
 

@@ -12,7 +12,8 @@ from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery, ReceiptQuery
 from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
-from kenspeckle.domain import Collection, Erasure, Scope, validation
+from kenspeckle.domain import Collection, Scope, validation
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
 from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
@@ -36,8 +37,7 @@ class Collections:
 
     async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """All collections. A key of single collections is shown those; its pages may be shorter than asked for."""
-        recognizer = self.edge.recognizer
-        page = await self.edge.threads.call(recognizer.list_collections, query.limit, query.cursor)
+        page = await self.edge.handle(ops.ListCollections(limit=query.limit, cursor=query.cursor))
         shown = [one for one in page.items if request.state.principal.may(Scope.READ, one.collection_id)]
         content: dump.Json = {
             "CollectionIds": [one.collection_id for one in shown],
@@ -51,7 +51,7 @@ class Collections:
     async def create_collection(self, request: Request) -> Response:
         """Create a collection; 409 where the name is taken. It belongs to the server's model pack for good."""
         wanted = await bodies.json(request, NewCollection)
-        made = await self.edge.threads.call(self.edge.recognizer.create_collection, wanted.CollectionId, wanted.Tags)
+        made = await self.edge.handle(ops.CreateCollection(collection_id=wanted.CollectionId, tags=wanted.Tags or {}))
         return answer(self._shape(made), 201)
 
     async def ensure_collection(self, request: Request, collection_id: CollectionId) -> Response:
@@ -63,11 +63,11 @@ class Collections:
 
         def ensure() -> tuple[Collection, int]:
             try:
-                found, status = recognizer.create_collection(name), 201
+                found, status = recognizer.handle(ops.CreateCollection(collection_id=name)), 201
             except AlreadyExists:
-                found, status = recognizer.describe_collection(name), 200
+                found, status = recognizer.handle(ops.DescribeCollection(collection_id=name)), 200
             if "RetentionDays" in wanted.model_fields_set and found.retention_days != wanted.RetentionDays:
-                found = recognizer.retain(name, wanted.RetentionDays)
+                found = recognizer.handle(ops.RetainCollection(collection_id=name, days=wanted.RetentionDays))
             return found, status
 
         made, status = await self.edge.threads.call(ensure)
@@ -75,17 +75,17 @@ class Collections:
 
     async def describe_collection(self, request: Request, collection_id: CollectionId) -> Response:
         """A collection with its counts, its pack and its tags."""
-        found = await self.edge.threads.call(self.edge.recognizer.describe_collection, request.state.collection)
+        found = await self.edge.handle(ops.DescribeCollection(collection_id=request.state.collection))
         return answer(self._shape(found))
 
     async def delete_collection(
         self, request: Request, collection_id: CollectionId, query: Annotated[ReceiptQuery, Query()]
     ) -> Response:
         """Delete a collection with all its faces, users and photographs. There is no way back."""
-        recognizer, name = self.edge.recognizer, request.state.collection
+        name = request.state.collection
         if query.receipt:
-            return answer(dump.erased(await self.edge.threads.call(recognizer.erase, name, Erasure.COLLECTION)))
-        await self.edge.threads.call(recognizer.delete_collection, name)
+            return answer(dump.erased(await self.edge.handle(ops.EraseCollection(collection_id=name))))
+        await self.edge.handle(ops.DeleteCollection(collection_id=name))
         return Response(status_code=204)
 
     async def list_faces(
@@ -95,12 +95,14 @@ class Collections:
         recognizer, name = self.edge.recognizer, request.state.collection
 
         def read() -> dump.Json:
-            page = recognizer.list_faces(
-                name,
-                query.limit,
-                query.cursor,
-                user_id=query.user_id,
-                external_image_id=query.external_image_id,
+            page = recognizer.handle(
+                ops.ListFaces(
+                    collection_id=name,
+                    limit=query.limit,
+                    cursor=query.cursor,
+                    user_id=query.user_id,
+                    external_image_id=query.external_image_id,
+                )
             )
             return dump.list_faces(page.items, page.cursor, self._model(name))
 
@@ -108,12 +110,12 @@ class Collections:
 
     async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """A stored face with everything that its photograph told."""
-        record = await self.edge.threads.call(self.edge.recognizer.get_face, request.state.collection, face_id)
+        record = await self.edge.handle(ops.GetFace(collection_id=request.state.collection, face_id=face_id))
         return answer(dump.face_record(record))
 
     async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
-        done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, [face_id])
+        done = await self.edge.handle(ops.DeleteFaces(collection_id=request.state.collection, face_ids=[face_id]))
         for one in done.unsuccessful:
             if NOT_FOUND in one.reasons:
                 raise FaceNotFound(f"There is no face {face_id!r} in this collection.", field="face_id")
@@ -126,15 +128,19 @@ class Collections:
     async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
         """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
         wanted = await bodies.json(request, FaceIds)
-        done = await self.edge.threads.call(self.edge.recognizer.delete_faces, request.state.collection, wanted.FaceIds)
+        done = await self.edge.handle(
+            ops.DeleteFaces(collection_id=request.state.collection, face_ids=wanted.FaceIds),
+        )
         return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
 
     async def delete_identity(
         self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
     ) -> Response:
         """Erase one identity: every face of one ExternalImageId, those of users too, and their photographs."""
-        recognizer, identity = self.edge.recognizer, validation.external_image_id(query.external_image_id)
-        done = await self.edge.threads.call(recognizer.erase, request.state.collection, Erasure.IDENTITY, identity)
+        identity = validation.external_image_id(query.external_image_id)
+        done = await self.edge.handle(
+            ops.EraseIdentity(collection_id=request.state.collection, external_image_id=identity)
+        )
         return answer(dump.erased(done))
 
     async def search_face(
@@ -148,13 +154,19 @@ class Collections:
         recognizer, name = self.edge.recognizer, request.state.collection
 
         def search() -> dump.Json:
-            matches = recognizer.search_faces(name, face_id, threshold=query.threshold, max_faces=query.max_faces)
+            matches = recognizer.handle(
+                ops.SearchFaces(
+                    collection_id=name, face_id=face_id, threshold=query.threshold, max_faces=query.max_faces
+                )
+            )
             return dump.search_faces(face_id, matches, self._model(name))
 
         return answer(await self.edge.threads.call(search))
 
     def _model(self, collection_id: str) -> str:
-        return self.edge.face_model(self.edge.recognizer.describe_collection(collection_id).pack)
+        return self.edge.face_model(
+            self.edge.recognizer.handle(ops.DescribeCollection(collection_id=collection_id)).pack
+        )
 
     def _shape(self, collection: Collection) -> dump.Json:
         return dump.collection(

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.domain import Principal
+from kenspeckle.domain.operations import A, Operation
 from kenspeckle.ports import Recognizer
 from kenspeckle.serving import bodies
 from kenspeckle.serving.bodies import Body
@@ -41,6 +42,10 @@ class Edge:
     limits: Limits | None = None
     face_models: Mapping[str, str] = field(default_factory=dict)
     """Version of the face model by name of the pack."""
+
+    async def handle(self, operation: Operation[A]) -> A:
+        """The recognizer's answer, worked out in a thread."""
+        return await self.threads.call(self.recognizer.handle, operation)
 
     async def photograph(self, request: Request) -> Body:
         """The photograph that the request brings. It is refused before its body is read where it would find no place at

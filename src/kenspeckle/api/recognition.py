@@ -12,7 +12,8 @@ from starlette.responses import Response
 import kenspeckle
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
-from kenspeckle.domain import Erasure, FaceMatch, Image, ImageSearch, Key, display_name, validation
+from kenspeckle.domain import FaceMatch, Image, ImageSearch, Key, display_name, validation
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidValue
 from kenspeckle.shapes import dump
 from kenspeckle.usecases.access.credentials import moment, scope_names
@@ -50,14 +51,16 @@ class Recognition:
         body = await edge.photograph(request)
         with edge.admitted(request):
             done = await edge.threads.call(
-                lambda: edge.recognizer.index_faces(
-                    request.state.collection,
-                    body.image(),
-                    name,
-                    key=name,
-                    metadata=metadata,
-                    max_faces=query.max_faces,
-                    quality=query.quality,
+                lambda: edge.recognizer.handle(
+                    ops.IndexFaces(
+                        collection_id=request.state.collection,
+                        image=body.image(),
+                        external_image_id=name,
+                        key=name,
+                        metadata=metadata,
+                        max_faces=query.max_faces,
+                        quality=query.quality,
+                    )
                 )
             )
         if done.created:
@@ -75,13 +78,15 @@ class Recognition:
         body = await edge.photograph(request)
         with edge.admitted(request):
             found = await edge.threads.call(
-                lambda: edge.recognizer.search_image(
-                    request.state.collection,
-                    body.image(),
-                    threshold=query.threshold,
-                    max_faces=query.max_faces,
-                    quality=query.quality,
-                    every_face=query.all_faces,
+                lambda: edge.recognizer.handle(
+                    ops.SearchImage(
+                        collection_id=request.state.collection,
+                        image=body.image(),
+                        threshold=query.threshold,
+                        max_faces=query.max_faces,
+                        quality=query.quality,
+                        every_face=query.all_faces,
+                    )
                 )
             )
         edge.metrics.faces_searched.inc(len(found.searches))
@@ -95,7 +100,7 @@ class Recognition:
         edge = self.edge
         body = await edge.photograph(request)
         with edge.admitted(request):
-            found = await edge.threads.call(lambda: edge.recognizer.detect_faces(body.image()))
+            found = await edge.threads.call(lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image())))
         return answer(dump.detect_faces(found))
 
     async def compare(self, request: Request, query: Annotated[CompareQuery, Query()]) -> Response:
@@ -107,8 +112,10 @@ class Recognition:
         source, target = await edge.pair(request)
         with edge.admitted(request):
             found = await edge.threads.call(
-                lambda: edge.recognizer.compare_faces(
-                    source.image(), target.image(), threshold=query.threshold, quality=query.quality
+                lambda: edge.recognizer.handle(
+                    ops.CompareFaces(
+                        source=source.image(), target=target.image(), threshold=query.threshold, quality=query.quality
+                    )
                 )
             )
         return answer(dump.compare_faces(found))
@@ -126,9 +133,7 @@ class Recognition:
         query: Annotated[InCollection, Query()],
     ) -> Response:
         """The newest photograph stored under a file name, as it was sent, with its metadata as headers."""
-        image, data = await self.edge.threads.call(
-            self.edge.recognizer.image, request.state.collection, _known_name(key)
-        )
+        image, data = await self.edge.handle(ops.GetImage(collection_id=request.state.collection, key=_known_name(key)))
         return _picture(data, image.media_type, _image_headers(image))
 
     async def delete_image(
@@ -138,15 +143,13 @@ class Recognition:
         query: Annotated[InCollection, Query()],
     ) -> Response:
         """Erase every photograph stored under a file name, with all faces found on them, those of users too."""
-        done = await self.edge.threads.call(
-            self.edge.recognizer.erase, request.state.collection, Erasure.IMAGE, _known_name(key)
-        )
+        done = await self.edge.handle(ops.EraseImage(collection_id=request.state.collection, key=_known_name(key)))
         return answer(dump.erased(done))
 
     async def thumbnail(self, request: Request, face_id: FaceId, query: Annotated[InCollection, Query()]) -> Response:
         """A stored face, cut out of its photograph: a JPEG of at most 256 pixels."""
         with self.edge.gate.admit():
-            data = await self.edge.threads.call(self.edge.recognizer.thumbnail, request.state.collection, face_id)
+            data = await self.edge.handle(ops.GetThumbnail(collection_id=request.state.collection, face_id=face_id))
         return _picture(data, "image/jpeg", {})
 
 

@@ -13,7 +13,8 @@ from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import UserDeletionQuery, UserImageSearchQuery, UserSearchQuery, UsersQuery
 from kenspeckle.api.recognition import FaceId
 from kenspeckle.api.schemas import AssociatedFaceIds, FaceIds
-from kenspeckle.domain import Erasure, User
+from kenspeckle.domain import User
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, FaceNotFound
 from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
@@ -38,8 +39,8 @@ class Users:
         self, request: Request, collection_id: CollectionId, query: Annotated[UsersQuery, Query()]
     ) -> Response:
         """Users of a collection."""
-        page = await self.edge.threads.call(
-            self.edge.recognizer.list_users, request.state.collection, query.limit, query.cursor
+        page = await self.edge.handle(
+            ops.ListUsers(collection_id=request.state.collection, limit=query.limit, cursor=query.cursor),
         )
         return answer(dump.list_users(page.items, page.cursor))
 
@@ -49,17 +50,17 @@ class Users:
 
         def ensure() -> tuple[User, int]:
             try:
-                recognizer.create_user(name, user_id)
+                recognizer.handle(ops.CreateUser(collection_id=name, user_id=user_id))
             except Conflict:
-                return recognizer.get_user(name, user_id), 200
-            return recognizer.get_user(name, user_id), 201
+                return recognizer.handle(ops.GetUser(collection_id=name, user_id=user_id)), 200
+            return recognizer.handle(ops.GetUser(collection_id=name, user_id=user_id)), 201
 
         made, status = await self.edge.threads.call(ensure)
         return answer(dump.user_description(made), status)
 
     async def get_user(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """A user and how many faces it has."""
-        found = await self.edge.threads.call(self.edge.recognizer.get_user, request.state.collection, user_id)
+        found = await self.edge.handle(ops.GetUser(collection_id=request.state.collection, user_id=user_id))
         return answer(dump.user_description(found))
 
     async def delete_user(
@@ -71,29 +72,29 @@ class Users:
     ) -> Response:
         """Delete a user. Its faces stay in the collection, no longer anyone's; with `faces` they are erased too."""
         if query.faces:
-            recognizer, name = self.edge.recognizer, request.state.collection
-            done = await self.edge.threads.call(recognizer.erase, name, Erasure.USER, user_id)
+            done = await self.edge.handle(ops.EraseUser(collection_id=request.state.collection, user_id=user_id))
             return answer(dump.erased(done))
-        await self.edge.threads.call(self.edge.recognizer.delete_user, request.state.collection, user_id)
+        await self.edge.handle(ops.DeleteUser(collection_id=request.state.collection, user_id=user_id))
         return Response(status_code=204)
 
     async def associate_faces(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """Give faces to a user, at most 100 in all. Each must resemble those that it has by UserMatchThreshold."""
         wanted = await bodies.json(request, AssociatedFaceIds)
-        done = await self.edge.threads.call(
-            self.edge.recognizer.associate_faces,
-            request.state.collection,
-            user_id,
-            wanted.FaceIds,
-            threshold=wanted.UserMatchThreshold,
+        done = await self.edge.handle(
+            ops.AssociateFaces(
+                collection_id=request.state.collection,
+                user_id=user_id,
+                face_ids=wanted.FaceIds,
+                threshold=wanted.UserMatchThreshold,
+            ),
         )
         return answer(dump.associate_faces(done))
 
     async def disassociate_faces(self, request: Request, collection_id: CollectionId, user_id: UserId) -> Response:
         """Take faces from a user. They stay in the collection."""
         wanted = await bodies.json(request, FaceIds)
-        done = await self.edge.threads.call(
-            self.edge.recognizer.disassociate_faces, request.state.collection, user_id, wanted.FaceIds
+        done = await self.edge.handle(
+            ops.DisassociateFaces(collection_id=request.state.collection, user_id=user_id, face_ids=wanted.FaceIds),
         )
         return answer(dump.disassociate_faces(done))
 
@@ -101,8 +102,8 @@ class Users:
         self, request: Request, collection_id: CollectionId, user_id: UserId, face_id: FaceId
     ) -> Response:
         """Take one face from a user. It stays in the collection."""
-        done = await self.edge.threads.call(
-            self.edge.recognizer.disassociate_faces, request.state.collection, user_id, [face_id]
+        done = await self.edge.handle(
+            ops.DisassociateFaces(collection_id=request.state.collection, user_id=user_id, face_ids=[face_id]),
         )
         if done.unsuccessful:
             raise FaceNotFound(f"The user {user_id!r} has no face {face_id!r}.", field="face_id")
@@ -119,10 +120,12 @@ class Users:
         recognizer, name = self.edge.recognizer, request.state.collection
 
         def search() -> dump.Json:
-            matches = recognizer.search_users(
-                name, user_id=user_id, threshold=query.threshold, max_users=query.max_users
+            matches = recognizer.handle(
+                ops.SearchUsers(
+                    collection_id=name, user_id=user_id, threshold=query.threshold, max_users=query.max_users
+                )
             )
-            model = self.edge.face_model(recognizer.describe_collection(name).pack)
+            model = self.edge.face_model(recognizer.handle(ops.DescribeCollection(collection_id=name)).pack)
             return dump.search_users(matches, model, user_id=user_id)
 
         return answer(await self.edge.threads.call(search))
@@ -137,12 +140,14 @@ class Users:
         body = await edge.photograph(request)
         with edge.admitted(request):
             found = await edge.threads.call(
-                lambda: edge.recognizer.search_users_by_image(
-                    request.state.collection,
-                    body.image(),
-                    threshold=query.threshold,
-                    max_users=query.max_users,
-                    quality=query.quality,
+                lambda: edge.recognizer.handle(
+                    ops.SearchUsersByImage(
+                        collection_id=request.state.collection,
+                        image=body.image(),
+                        threshold=query.threshold,
+                        max_users=query.max_users,
+                        quality=query.quality,
+                    )
                 )
             )
         edge.metrics.faces_searched.inc(0 if found.detail is None else 1)

@@ -75,7 +75,7 @@ ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "indexer": _ENROL,
     "housekeeper": _KEEP,
 }
-"""Operations by role and service: `api` serves every route, `indexer` does nothing but `index_faces` (which also undoes
+"""Operations by role and service: `api` serves every route, `indexer` does nothing but `IndexFaces` (which also undoes
 what another has done meanwhile), `housekeeper` nothing but `managed.Gateway.housekeep`."""
 
 

@@ -10,6 +10,17 @@ from kenspeckle.aws.context import Parts
 from kenspeckle.aws.failures import Refused
 from kenspeckle.aws.removal import DENIED, Removal
 from kenspeckle.domain import Collection, Page, validation
+from kenspeckle.domain.operations import (
+    CreateCollection,
+    DeleteCollection,
+    DescribeCollection,
+    Handlers,
+    ListCollections,
+    ListTags,
+    RetainCollection,
+    TagCollection,
+    UntagCollection,
+)
 from kenspeckle.errors import AlreadyExists, CollectionNotFound, QuotaExceeded
 
 DESCRIBED_AT_ONCE = 8
@@ -18,37 +29,51 @@ MOST_LISTED = 100
 
 
 class Collections:
-    """The collection part of `ports.Recognizer`."""
+    """What the managed recognizer does with collections and their tags."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, removal: Removal) -> None:
         self.parts = parts
-        self.removal = Removal(parts)
+        self.removal = removal
 
-    def create_collection(self, collection_id: str, tags: Mapping[str, str] | None = None) -> Collection:
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                CreateCollection.by(self.create_collection),
+                DescribeCollection.by(self.describe_collection),
+                ListCollections.by(self.list_collections),
+                DeleteCollection.by(self.delete_collection),
+                RetainCollection.by(self.retain_collection),
+                ListTags.by(self.list_tags),
+                TagCollection.by(self.tag_collection),
+                UntagCollection.by(self.untag_collection),
+            ]
+        )
+
+    def create_collection(self, operation: CreateCollection) -> Collection:
         """Raises AlreadyExists, InvalidValue."""
-        validation.collection_id(collection_id)
-        kept = validation.tags(tags or {})
-        if self.removal.is_left(collection_id):
+        validation.collection_id(operation.collection_id)
+        kept = validation.tags(operation.tags)
+        if self.removal.is_left(operation.collection_id):
             # A collection of this name was deleted, and what could not be removed then must not come back.
             try:
-                self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+                self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
             except CollectionNotFound:
-                self.removal.sweep(collection_id)
+                self.removal.sweep(operation.collection_id)
         self.parts.amazon.rekognition(
-            "create_collection", CollectionId=collection_id, **({"Tags": kept} if kept else {})
+            "create_collection", CollectionId=operation.collection_id, **({"Tags": kept} if kept else {})
         )
-        return self.describe_collection(collection_id)
+        return self._describe(operation.collection_id)
 
-    def ensure_default_collection(self) -> None:
+    def ensure_default(self) -> None:
         """Create the operator's default collection where it is not there yet."""
         try:
-            self.create_collection(self.parts.settings.collection)
+            self.create_collection(CreateCollection(collection_id=self.parts.settings.collection))
         except AlreadyExists:
             return
 
-    def describe_collection(self, collection_id: str) -> Collection:
+    def describe_collection(self, operation: DescribeCollection) -> Collection:
         """Raises CollectionNotFound. Its pack is the version of Rekognition's face model."""
-        return self._describe(validation.collection_id(collection_id))
+        return self._describe(validation.collection_id(operation.collection_id))
 
     def _describe(self, collection_id: str, expected: Sequence[str] = ()) -> Collection:
         answer = self.parts.amazon.rekognition("describe_collection", expected=expected, CollectionId=collection_id)
@@ -66,10 +91,10 @@ class Collections:
             retention_days=known.get("RetentionDays"),
         )
 
-    def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
+    def list_collections(self, operation: ListCollections) -> Page[Collection]:
         """Raises InvalidCursor. A page has at most MOST_LISTED."""
-        most = min(validation.count(limit, validation.MAX_PAGE, "limit"), MOST_LISTED)
-        answer = self.parts.amazon.rekognition("list_collections", MaxResults=most, **_token(cursor))
+        most = min(validation.count(operation.limit, validation.MAX_PAGE, "limit"), MOST_LISTED)
+        answer = self.parts.amazon.rekognition("list_collections", MaxResults=most, **_token(operation.cursor))
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
             found = tuple(several.map(self._described, answer.get("CollectionIds", ())))
         return Page(tuple(one for one in found if one is not None), answer.get("NextToken"))
@@ -81,37 +106,37 @@ class Collections:
         except (CollectionNotFound, Refused):
             return None
 
-    def delete_collection(self, collection_id: str) -> None:
+    def delete_collection(self, operation: DeleteCollection) -> None:
         """Faces, users, tags and photographs go with it. Raises CollectionNotFound, NotOffered."""
-        self.removal.collection(validation.collection_id(collection_id))
+        self.removal.collection(validation.collection_id(operation.collection_id))
 
-    def tags(self, collection_id: str) -> Mapping[str, str]:
+    def list_tags(self, operation: ListTags) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
-        tags = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=self._arn(collection_id))
+        tags = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=self._arn(operation.collection_id))
         return dict(tags.get("Tags", {}))
 
-    def tag(self, collection_id: str, tags: Mapping[str, str]) -> None:
+    def tag_collection(self, operation: TagCollection) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""
-        kept = validation.tags(tags)
-        arn = self._arn(collection_id)
+        kept = validation.tags(operation.tags)
+        arn = self._arn(operation.collection_id)
         present = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=arn).get("Tags", {})
         if len(present | kept) > validation.MAX_TAGS:
             raise QuotaExceeded(f"A collection has at most {validation.MAX_TAGS} tags.", field="tags")
         if kept:
             self.parts.amazon.rekognition("tag_resource", ResourceArn=arn, Tags=kept)
 
-    def untag(self, collection_id: str, keys: Sequence[str]) -> None:
+    def untag_collection(self, operation: UntagCollection) -> None:
         """Absent tags are fine. Raises CollectionNotFound."""
-        arn = self._arn(collection_id)
-        if keys:
-            self.parts.amazon.rekognition("untag_resource", ResourceArn=arn, TagKeys=list(keys))
+        arn = self._arn(operation.collection_id)
+        if operation.keys:
+            self.parts.amazon.rekognition("untag_resource", ResourceArn=arn, TagKeys=list(operation.keys))
 
-    def retain(self, collection_id: str, days: int | None) -> Collection:
+    def retain_collection(self, operation: RetainCollection) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
-        wanted = None if days is None else validation.retention_days(days)
-        self.describe_collection(collection_id)
-        self.parts.table.mark(rows.collection_row(collection_id), "RetentionDays", wanted)
-        return self.describe_collection(collection_id)
+        wanted = None if operation.days is None else validation.retention_days(operation.days)
+        self._describe(validation.collection_id(operation.collection_id))
+        self.parts.table.mark(rows.collection_row(operation.collection_id), "RetentionDays", wanted)
+        return self._describe(operation.collection_id)
 
     def _arn(self, collection_id: str) -> str:
         validation.collection_id(collection_id)

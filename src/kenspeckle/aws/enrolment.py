@@ -22,6 +22,7 @@ from kenspeckle.aws.failures import BUSY_SECONDS
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import WRITTEN_AT_ONCE, Changed
 from kenspeckle.domain import Face, FaceRecord, Image, Indexed, QualityFilter, validation
+from kenspeckle.domain.operations import Handlers, IndexFaces
 from kenspeckle.errors import KenspeckleError, Overloaded
 from kenspeckle.shapes import load
 
@@ -44,51 +45,47 @@ _FINAL = (
 
 
 class Enrolment:
-    """The storing part of `ports.Recognizer`."""
+    """How the managed recognizer stores a photograph's faces."""
 
-    parts: Parts
-    removal: Removal
+    def __init__(self, parts: Parts, removal: Removal) -> None:
+        self.parts = parts
+        self.removal = removal
 
-    def index_faces(
-        self,
-        collection_id: str,
-        image: bytes,
-        external_image_id: str | None = None,
-        *,
-        key: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter | None = None,
-    ) -> Indexed:
-        """As `ports.Recognizer.index_faces`: one write to the bucket, one call of Rekognition, one write to the table.
+    def handlers(self) -> Handlers:
+        return dict([IndexFaces.by(self.index_faces)])
+
+    def index_faces(self, operation: IndexFaces) -> Indexed:
+        """One write to the bucket, one call of Rekognition, one write to the table.
 
         Raises CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable,
         StorageUnavailable."""
         settings = self.parts.settings
-        validation.collection_id(collection_id)
-        if external_image_id is not None:
-            validation.external_image_id(external_image_id)
-        if key is not None and len(key.encode()) > LONGEST_KEY:
+        validation.collection_id(operation.collection_id)
+        if operation.external_image_id is not None:
+            validation.external_image_id(operation.external_image_id)
+        if operation.key is not None and len(operation.key.encode()) > LONGEST_KEY:
             raise errors.InvalidValue(f"A key has at most {LONGEST_KEY} bytes; this one has more.", field="key")
-        kept_metadata = validation.metadata(metadata or {})
-        most = validation.count(max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        media_type, width, height = self.parts.judge(image, most=MOST_NAMED if settings.keep_images else MOST_SENT)
-        digest = hashlib.sha256(image).hexdigest()
+        kept_metadata = validation.metadata(operation.metadata)
+        most = validation.count(operation.max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces")
+        media_type, width, height = self.parts.judge(
+            operation.image, most=MOST_NAMED if settings.keep_images else MOST_SENT
+        )
+        digest = hashlib.sha256(operation.image).hexdigest()
         photograph = Image(
             image_id="",  # Rekognition gives it
-            collection_id=collection_id,
-            key=key or external_image_id or digest,
+            collection_id=operation.collection_id,
+            key=operation.key or operation.external_image_id or digest,
             digest=digest,
             media_type=media_type,
-            size=len(image),
+            size=len(operation.image),
             width=width,
             height=height,
             created_at=self.parts.now(),
             kept=settings.keep_images,
             metadata=kept_metadata,
         )
-        enrol = _Enrol(self.parts, self.removal, photograph, image, external_image_id)
-        return enrol.run(min(most, validation.MAX_FACES_AN_IMAGE), quality or settings.quality_filter)
+        enrol = _Enrol(self.parts, self.removal, photograph, operation.image, operation.external_image_id)
+        return enrol.run(min(most, validation.MAX_FACES_AN_IMAGE), operation.quality or settings.quality_filter)
 
 
 class _Enrol:

@@ -9,16 +9,21 @@ from typing import Any
 from kenspeckle.aws import rows
 from kenspeckle.aws.context import Parts
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
-from kenspeckle.domain import Deleted, Erased, Erasure, Face, FaceRecord, Image, Page, validation
-from kenspeckle.errors import (
-    Conflict,
-    FaceNotFound,
-    IdentityNotFound,
-    ImageNotFound,
-    InvalidCursor,
-    InvalidValue,
-    UserNotFound,
+from kenspeckle.domain import Deleted, Erased, Face, FaceRecord, Image, Page, validation
+from kenspeckle.domain.operations import (
+    DeleteFaces,
+    EraseAged,
+    EraseCollection,
+    EraseIdentity,
+    EraseImage,
+    EraseUser,
+    GetFace,
+    GetImage,
+    GetThumbnail,
+    Handlers,
+    ListFaces,
 )
+from kenspeckle.errors import Conflict, FaceNotFound, IdentityNotFound, ImageNotFound, InvalidCursor, UserNotFound
 
 DAY = 86_400.0
 BATCH = 1000
@@ -32,102 +37,133 @@ TRIES = 3
 
 
 class Gallery:
-    """The keeping part of `ports.Recognizer`."""
+    """What the managed recognizer does with stored faces and photographs. Backups are not part of the service, and the
+    table's point-in-time recovery is one, so erasure leaves it."""
 
-    parts: Parts
-    removal: Removal
+    def __init__(self, parts: Parts, removal: Removal) -> None:
+        self.parts = parts
+        self.removal = removal
 
-    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                GetFace.by(self.get_face),
+                ListFaces.by(self.list_faces),
+                DeleteFaces.by(self.delete_faces),
+                GetImage.by(self.get_image),
+                GetThumbnail.by(self.get_thumbnail),
+                EraseImage.by(self.erase_image),
+                EraseIdentity.by(self.erase_identity),
+                EraseUser.by(self.erase_user),
+                EraseCollection.by(self.erase_collection),
+                EraseAged.by(self.erase_aged),
+            ]
+        )
+
+    def get_face(self, operation: GetFace) -> FaceRecord:
         """Raises CollectionNotFound, FaceNotFound."""
-        row = self._face_row(collection_id, face_id)
-        return rows.record_of(row, self._owners(collection_id, [face_id]).get(face_id))
+        row = self._face_row(operation.collection_id, operation.face_id)
+        return rows.record_of(row, self._owners(operation.collection_id, [operation.face_id]).get(operation.face_id))
 
-    def list_faces(
-        self,
-        collection_id: str,
-        limit: int = 100,
-        cursor: str | None = None,
-        *,
-        user_id: str | None = None,
-        face_ids: Sequence[str] | None = None,
-        external_image_id: str | None = None,
-    ) -> Page[Face]:
+    def list_faces(self, operation: ListFaces) -> Page[Face]:
         """Faces in the order they were stored, filtered; those of a user in Rekognition's order.
 
         Raises CollectionNotFound, UserNotFound, InvalidCursor."""
-        validation.collection_id(collection_id)
-        most = validation.count(limit, validation.MAX_PAGE, "limit")
-        wanted = frozenset(validation.face_ids(face_ids)) if face_ids else None
+        validation.collection_id(operation.collection_id)
+        most = validation.count(operation.limit, validation.MAX_PAGE, "limit")
+        wanted = frozenset(validation.face_ids(operation.face_ids)) if operation.face_ids else None
         table = self.parts.table
-        if user_id is not None:
-            answer = self._rekognitions(collection_id, most, UserId=validation.user_id(user_id), **_token(cursor))
+        if operation.user_id is not None:
+            answer = self._rekognitions(
+                operation.collection_id, most, UserId=validation.user_id(operation.user_id), **_token(operation.cursor)
+            )
             page = Page(tuple(one["FaceId"] for one in answer.get("Faces", ())), answer.get("NextToken"))
         elif wanted is not None:
-            page = _page(sorted(wanted), most, cursor)
-        elif external_image_id is not None:
-            page = table.named(rows.named_by_identity(collection_id, external_image_id), most, cursor)
+            page = _page(sorted(wanted), most, operation.cursor)
+        elif operation.external_image_id is not None:
+            page = table.named(
+                rows.named_by_identity(operation.collection_id, operation.external_image_id), most, operation.cursor
+            )
         else:
-            page = table.in_collection(collection_id, most, cursor, rows.FACE_ORDER)
+            page = table.in_collection(operation.collection_id, most, operation.cursor, rows.FACE_ORDER)
         ids = [one for one in page.items if wanted is None or one in wanted]
-        owners = self._owners(collection_id, ids)
+        owners = self._owners(operation.collection_id, ids)
         found = table.rows(ids)
         faces = [
             rows.face_of(found[one], owners.get(one))
             for one in ids
-            if one in found and found[one]["CollectionId"] == collection_id
+            if one in found and found[one]["CollectionId"] == operation.collection_id
         ]
-        if external_image_id is not None:
-            faces = [one for one in faces if one.external_image_id == external_image_id]
+        if operation.external_image_id is not None:
+            faces = [one for one in faces if one.external_image_id == operation.external_image_id]
         return Page(tuple(faces), page.cursor)
 
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+    def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
-        ids = validation.face_ids(face_ids)
-        return self.removal.faces(validation.collection_id(collection_id), ids).deleted()
+        ids = validation.face_ids(operation.face_ids)
+        return self.removal.faces(validation.collection_id(operation.collection_id), ids).deleted()
 
-    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
-        """As `ports.Recognizer.erase`. Backups are not part of the service, and the table's point-in-time recovery is
-        one. Raises IdentityNotFound, ImageNotFound, UserNotFound, CollectionNotFound, InvalidValue."""
-        validation.collection_id(collection_id)
-        if what is Erasure.COLLECTION:
-            return _erased(self.removal.collection(collection_id))
-        self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
-        if what is Erasure.USER:
-            return self._user(collection_id, validation.user_id(name))
-        if what is Erasure.IDENTITY:
-            identity = validation.external_image_id(name)
-            erased = self._named(collection_id, rows.named_by_identity(collection_id, identity))
-            if not erased.face_count:
-                raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
-            return erased
-        if what is Erasure.IMAGE:
-            erased = self._named(collection_id, rows.named_by_key(collection_id, name))
-            if not erased.face_count:
-                raise ImageNotFound(f"No photograph is stored under the key '{name[:255]}'.", field="key")
-            return erased
-        if what is Erasure.AGE:
-            before = rows.before(self.parts.now() - validation.retention_days(int(name)) * DAY)
-            ids = self.parts.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
-            removed, users = self._whoevers(collection_id, ids)
-            return _erased(removed, users)
-        raise InvalidValue("Faces are deleted by delete_faces.", field="what")
+    def erase_image(self, operation: EraseImage) -> Erased:
+        collection_id = self._present(operation.collection_id)
+        erased = self._named(collection_id, rows.named_by_key(collection_id, operation.key))
+        if not erased.face_count:
+            raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
+        return erased
 
-    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
+    def erase_identity(self, operation: EraseIdentity) -> Erased:
+        collection_id = self._present(operation.collection_id)
+        identity = validation.external_image_id(operation.external_image_id)
+        erased = self._named(collection_id, rows.named_by_identity(collection_id, identity))
+        if not erased.face_count:
+            raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
+        return erased
+
+    def erase_user(self, operation: EraseUser) -> Erased:
+        """The user goes last, so that the same request again finds what is left."""
+        collection_id, user_id = self._present(operation.collection_id), validation.user_id(operation.user_id)
+        everything, seen = Removed(), set[str]()
+        with suppress(UserNotFound):  # `removal.user` says so, once it has looked for what is left of the user here
+            # Rekognition may list for a moment what it has just deleted.
+            while found := [one for one in self._faces_of(collection_id, user_id) if one not in seen]:
+                removed, _ = self._whoevers(collection_id, found)
+                everything.add(removed)
+                seen.update(found)
+        self.removal.user(collection_id, user_id)
+        return _erased(everything, {user_id: None})
+
+    def erase_collection(self, operation: EraseCollection) -> Erased:
+        return _erased(self.removal.collection(validation.collection_id(operation.collection_id)))
+
+    def erase_aged(self, operation: EraseAged) -> Erased:
+        collection_id = self._present(operation.collection_id)
+        before = rows.before(self.parts.now() - validation.retention_days(operation.days) * DAY)
+        ids = self.parts.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
+        removed, users = self._whoevers(collection_id, ids)
+        return _erased(removed, users)
+
+    def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
-        validation.collection_id(collection_id)
-        found = [one for one in self._photographs(rows.named_by_key(collection_id, key)) if "Key" in one]
+        validation.collection_id(operation.collection_id)
+        found = [
+            one for one in self._photographs(rows.named_by_key(operation.collection_id, operation.key)) if "Key" in one
+        ]
         if not found:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
-            raise ImageNotFound(f"No photograph is stored under the key '{key[:255]}'.", field="key")
+            self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
+            raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
         newest = max(found, key=lambda row: float(row["CreatedAt"]))
         return rows.image_of(newest), self.parts.bucket.get(newest["Key"])
 
-    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
+    def get_thumbnail(self, operation: GetThumbnail) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
-        row = self._face_row(collection_id, face_id)
+        row = self._face_row(operation.collection_id, operation.face_id)
         if "Key" not in row:
             raise ImageNotFound("The photograph of this face is not kept.", field="face_id")
         return self.parts.cutter().thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
+
+    def _present(self, collection_id: str) -> str:
+        """The collection, which exists. Raises CollectionNotFound, InvalidValue."""
+        self.parts.amazon.rekognition("describe_collection", CollectionId=validation.collection_id(collection_id))
+        return collection_id
 
     def _face_row(self, collection_id: str, face_id: str) -> Mapping[str, Any]:
         validation.collection_id(collection_id)
@@ -175,18 +211,6 @@ class Gallery:
             everything.add(removed)
             users |= owners
         return _erased(everything, users)
-
-    def _user(self, collection_id: str, user_id: str) -> Erased:
-        """The user goes last, so that the same request again finds what is left."""
-        everything, seen = Removed(), set[str]()
-        with suppress(UserNotFound):  # `removal.user` says so, once it has looked for what is left of the user here
-            # Rekognition may list for a moment what it has just deleted.
-            while found := [one for one in self._faces_of(collection_id, user_id) if one not in seen]:
-                removed, _ = self._whoevers(collection_id, found)
-                everything.add(removed)
-                seen.update(found)
-        self.removal.user(collection_id, user_id)
-        return _erased(everything, {user_id: None})
 
     def _faces_of(self, collection_id: str, user_id: str) -> list[str]:
         answer = self._rekognitions(collection_id, validation.MAX_PAGE, UserId=user_id)

@@ -17,6 +17,7 @@ from kenspeckle.domain import (
     UnindexedFace,
     validation,
 )
+from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
 from kenspeckle.errors import FaceNotFound, NoFace
 from kenspeckle.shapes import load
 
@@ -27,66 +28,68 @@ Ask = Callable[[int], dict[str, Any]]
 
 
 class Recognition:
-    """The searching part of `ports.Recognizer`. Similarities are Rekognition's."""
+    """How the managed recognizer searches, detects and compares. Similarities are Rekognition's."""
 
-    parts: Parts
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
 
-    def detect_faces(self, image: bytes) -> tuple[FaceDetail, ...]:
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                DetectFaces.by(self.detect_faces),
+                SearchFaces.by(self.search_faces),
+                SearchImage.by(self.search_image),
+                CompareFaces.by(self.compare_faces),
+            ]
+        )
+
+    def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
-        self.parts.judge(image)
+        self.parts.judge(operation.image)
         with self.parts.timed("detect"):
-            answer = self.parts.amazon.rekognition("detect_faces", Image={"Bytes": image}, Attributes=["DEFAULT"])
+            answer = self.parts.amazon.rekognition(
+                "detect_faces", Image={"Bytes": operation.image}, Attributes=["DEFAULT"]
+            )
         details = [load.detail(one) for one in answer.get("FaceDetails", ())]
         return tuple(sorted(details, key=lambda one: -one.box.area)[: validation.MAX_FACES_AN_IMAGE])
 
-    def search_faces(
-        self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
-    ) -> tuple[FaceMatch, ...]:
+    def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
-        least, most = self._bounds(threshold, max_faces)
-        validation.collection_id(collection_id)
-        row = self.parts.table.row(validation.face_id(face_id))
-        if row is None or row["CollectionId"] != collection_id:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
-            raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
+        least, most = self._bounds(operation.threshold, operation.max_faces)
+        validation.collection_id(operation.collection_id)
+        row = self.parts.table.row(validation.face_id(operation.face_id))
+        if row is None or row["CollectionId"] != operation.collection_id:
+            self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
+            raise FaceNotFound(f"There is no face '{operation.face_id}' in this collection.", field="face_id")
         return self._matches(
-            collection_id,
+            operation.collection_id,
             lambda count: self.parts.amazon.rekognition(
                 "search_faces",
-                CollectionId=collection_id,
-                FaceId=face_id,
+                CollectionId=operation.collection_id,
+                FaceId=operation.face_id,
                 FaceMatchThreshold=least,
                 MaxFaces=count,
             ),
             most,
         )[1]
 
-    def search_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-        every_face: bool = False,
-    ) -> ImageSearch:
+    def search_image(self, operation: SearchImage) -> ImageSearch:
         """Stored faces like the photograph's largest: one call of Rekognition, one read of the table.
 
         With `every_face`, one more call finds the faces and each has a call of its own. Raises NoFace,
         CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable."""
-        least, most = self._bounds(threshold, max_faces)
-        validation.collection_id(collection_id)
-        self.parts.judge(image)
-        if every_face:
-            return self._every_face(collection_id, image, least, most, quality)
-        answer, matches = self._search(collection_id, image, least, most, quality)
+        least, most = self._bounds(operation.threshold, operation.max_faces)
+        validation.collection_id(operation.collection_id)
+        self.parts.judge(operation.image)
+        if operation.every_face:
+            return self._every_face(operation.collection_id, operation.image, least, most, operation.quality)
+        answer, matches = self._search(operation.collection_id, operation.image, least, most, operation.quality)
         return ImageSearch((FaceSearch(load.searched(answer), matches),), (), str(answer.get("FaceModelVersion", "")))
 
     def _every_face(
         self, collection_id: str, image: bytes, least: float, most: int, quality: QualityFilter
     ) -> ImageSearch:
-        details = self.detect_faces(image)
+        details = self.detect_faces(DetectFaces(image=image))
         if not details:
             raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
         searches, unsearched, model = [], [], ""
@@ -105,25 +108,18 @@ class Recognition:
         unsearched += [UnindexedFace(one, (Reason.EXCEEDS_MAX_FACES,)) for one in details[MOST_SEARCHED:]]
         return ImageSearch(tuple(searches), tuple(unsearched), model)
 
-    def compare_faces(
-        self,
-        source: bytes,
-        target: bytes,
-        *,
-        threshold: float | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> Comparison:
+    def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where the source shows none."""
-        least, _ = self._bounds(threshold, None)
-        for image in (source, target):
+        least, _ = self._bounds(operation.threshold, None)
+        for image in (operation.source, operation.target):
             self.parts.judge(image)
         with self.parts.timed("compare"):
             answer = self.parts.amazon.rekognition(
                 "compare_faces",
-                SourceImage={"Bytes": source},
-                TargetImage={"Bytes": target},
+                SourceImage={"Bytes": operation.source},
+                TargetImage={"Bytes": operation.target},
                 SimilarityThreshold=least,
-                QualityFilter=quality.value,
+                QualityFilter=operation.quality.value,
             )
         return load.comparison(answer)
 

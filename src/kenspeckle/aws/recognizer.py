@@ -5,17 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kenspeckle.aws.collections import Collections
-from kenspeckle.aws.context import MOST_NAMED, MOST_SENT
+from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Parts
 from kenspeckle.aws.enrolment import Enrolment
 from kenspeckle.aws.gallery import Gallery
 from kenspeckle.aws.recognition import Recognition
 from kenspeckle.aws.reconcile import Reconciliation
+from kenspeckle.aws.removal import Removal
 from kenspeckle.aws.rows import collection_row
 from kenspeckle.aws.users import Users
+from kenspeckle.domain.operations import A, Handlers, Operation, answered
 
 
-class ManagedRecognizer(Collections, Enrolment, Gallery, Recognition, Users):
+class ManagedRecognizer:
     """Implements `ports.Recognizer` over Amazon Rekognition, DynamoDB and S3."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.removal = Removal(parts)
+        self._collections = Collections(parts, self.removal)
+        sections = (
+            self._collections,
+            Enrolment(parts, self.removal),
+            Gallery(parts, self.removal),
+            Recognition(parts),
+            Users(parts, self.removal),
+        )
+        self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
+
+    def handle(self, operation: Operation[A]) -> A:
+        return answered(self.handlers, operation)
+
+    def ensure_default_collection(self) -> None:
+        """Create the operator's default collection where it is not there yet."""
+        self._collections.ensure_default()
 
     def info(self) -> Mapping[str, object]:
         """Configuration and the counts of the default collection, JSON-ready; never a secret."""

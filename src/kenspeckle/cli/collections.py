@@ -34,9 +34,10 @@ def list_(
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
-        found = list(all_of(lambda cursor: target.recognizer.list_collections(100, cursor)))
+        found = list(all_of(lambda cursor: target.recognizer.handle(ops.ListCollections(limit=100, cursor=cursor))))
     if json:
         output.emit([shape(one) for one in found])
     elif found:
@@ -58,10 +59,11 @@ def create(
     """Create a collection."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     tags = dict(_tag(one) for one in tag or ())
     with opened(url, api_key, data_dir) as target:
-        made = target.recognizer.create_collection(name, tags)
+        made = target.recognizer.handle(ops.CreateCollection(collection_id=name, tags=tags))
     if json:
         output.emit(shape(made))
     else:
@@ -80,9 +82,10 @@ def show(
     """Show one collection."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
-        found = target.recognizer.describe_collection(name)
+        found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
     if json:
         output.emit(shape(found))
     else:
@@ -101,13 +104,14 @@ def delete(
     """Delete a collection with all its faces, users and photographs."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
-        found = target.recognizer.describe_collection(name)
+        found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
         if not yes:
             what = f"{plural(found.face_count, 'face')} and {plural(found.user_count, 'user')}"
             typer.confirm(f"Delete {name} with {what}?", abort=True)
-        target.recognizer.delete_collection(name)
+        target.recognizer.handle(ops.DeleteCollection(collection_id=name))
     output.say(f"Deleted collection {name}.")
 
 
@@ -124,13 +128,16 @@ def retain(
     """Set how long a collection keeps faces. The service erases older ones within an hour, and at its next start."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     if days != "off" and not (days.isdecimal() and len(days) <= MOST_DIGITS):
         raise CommandFailed(
             f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces for good."
         )
     with opened(url, api_key, data_dir) as target:
-        found = target.recognizer.retain(name, None if days == "off" else int(days))
+        found = target.recognizer.handle(
+            ops.RetainCollection(collection_id=name, days=None if days == "off" else int(days))
+        )
     if json:
         output.emit(shape(found))
     else:

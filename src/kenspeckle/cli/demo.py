@@ -145,7 +145,7 @@ def _index(client: httpx.Client, person: Person) -> Enrolled:
     """Index the person's photograph. Raises CommandFailed where no face was found."""
     from kenspeckle.cli.output import say
     from kenspeckle.cli.variations import opened
-    from kenspeckle.client.shapes import box_of
+    from kenspeckle.shapes.load import box
 
     data = person.photograph.read_bytes()
     answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))
@@ -153,7 +153,7 @@ def _index(client: httpx.Client, person: Person) -> Enrolled:
     if not records:
         raise CommandFailed(f"No face was found on the photograph of {person.name}.")
     say(f"Indexed {person.name} in {took:.0f} ms.")
-    return Enrolled(person, opened(data), box_of(records[0]["Face"]["BoundingBox"]), took)
+    return Enrolled(person, opened(data), box(records[0]["Face"]["BoundingBox"]), took)
 
 
 def _models() -> dict[str, str]:
@@ -167,15 +167,15 @@ def _models() -> dict[str, str]:
 def _search(client: httpx.Client, probe: Probe) -> None:
     """Search every face of the probe and write down what the server says."""
     from kenspeckle.cli.variations import jpeg
-    from kenspeckle.client.shapes import box_of
     from kenspeckle.domain import display_name
+    from kenspeckle.shapes.load import box
 
     data = jpeg(probe.picture)
     answer, probe.milliseconds = _ask(lambda: client.post("/v1/search", params={"all_faces": "true"}, content=data))
     if answer.get("code") == "no_face":
         probe.remark = "no face in it"
     for face in answer.get("searches", []):
-        probe.boxes.append(box_of(face["SearchedFaceBoundingBox"]))
+        probe.boxes.append(box(face["SearchedFaceBoundingBox"]))
         for match in face["FaceMatches"][:1]:
             probe.found.append(display_name(match["Face"]["ExternalImageId"]))
             probe.similarities.append(match["Similarity"])

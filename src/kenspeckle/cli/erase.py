@@ -14,8 +14,8 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.text import plural
 
 if TYPE_CHECKING:
-    from kenspeckle.client.http import Remote
     from kenspeckle.domain import Erasure
+    from kenspeckle.domain.operations import Erase
     from kenspeckle.ports import Recognizer
 
 PAGE = 4096
@@ -71,7 +71,7 @@ def erase(
             if not yes:
                 _confirm(what, name, target.collection or "the default collection")
             try:
-                done = target.recognizer.erase(target.collection, what, name)
+                done = target.recognizer.handle(_operation(what, name, target.collection))
             except IdentityNotFound as error:
                 raise CommandFailed(error.message, _near(target.recognizer, target.collection, name)) from error
             document = dump.receipt(done.receipt) if done.receipt is not None else {}
@@ -93,18 +93,32 @@ def erase(
         raise typer.Exit(NEGATIVE)
 
 
-def _near(recognizer: Recognizer | Remote, collection: str, name: str) -> str:
+def _operation(what: Erasure, name: str, collection: str) -> Erase:
+    from kenspeckle.domain import Erasure
+    from kenspeckle.domain import operations as ops
+
+    if what is Erasure.IDENTITY:
+        return ops.EraseIdentity(collection_id=collection, external_image_id=name)
+    if what is Erasure.USER:
+        return ops.EraseUser(collection_id=collection, user_id=name)
+    if what is Erasure.IMAGE:
+        return ops.EraseImage(collection_id=collection, key=name)
+    return ops.EraseCollection(collection_id=collection)
+
+
+def _near(recognizer: Recognizer, collection: str, name: str) -> str:
     """A hint that names identities which may be meant; asked for like any list, so that a key which may not read
     learns none."""
     from difflib import get_close_matches
 
+    from kenspeckle.domain.operations import ListFaces
     from kenspeckle.errors import Forbidden
 
     stems: dict[str, list[str]] = {}
     cursor: str | None = None
     try:
         for _ in range(MOST_PAGES):
-            page = recognizer.list_faces(collection, PAGE, cursor)
+            page = recognizer.handle(ListFaces(collection_id=collection, limit=PAGE, cursor=cursor))
             for identity in dict.fromkeys(one.external_image_id for one in page.items if one.external_image_id):
                 same = stems.setdefault(_stem(identity), [])
                 if identity not in same:

@@ -36,13 +36,20 @@ def list_(
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
             all_of(
-                lambda cursor: target.recognizer.list_faces(
-                    target.collection, min(limit + 1, 1000), cursor, user_id=user, external_image_id=name
+                lambda cursor: target.recognizer.handle(
+                    ops.ListFaces(
+                        collection_id=target.collection,
+                        limit=min(limit + 1, 1000),
+                        cursor=cursor,
+                        user_id=user,
+                        external_image_id=name,
+                    )
                 ),
                 limit + 1,
             )
@@ -71,10 +78,11 @@ def show(
     """Show one face with what its photograph told of it."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
-        record = target.recognizer.get_face(target.collection, face_id)
+        record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
     if json:
         output.emit(dump.face_record(record))
         return
@@ -109,12 +117,13 @@ def delete(
     """Delete faces; they match no more. A photograph goes with its last face. Exit code 1 if one could not go."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     if not yes:
         typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)
     with opened(url, api_key, data_dir, collection) as target:
-        answer = target.recognizer.delete_faces(target.collection, face_ids)
+        answer = target.recognizer.handle(ops.DeleteFaces(collection_id=target.collection, face_ids=face_ids))
     if json:
         output.emit(dump.delete_faces(answer))
     else:
@@ -137,9 +146,10 @@ def thumbnail(
 ) -> None:
     """Save the face, cut out of its photograph, as JPEG; a new file is readable by its owner only."""
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
-        data = target.recognizer.thumbnail(target.collection, face_id)
+        data = target.recognizer.handle(ops.GetThumbnail(collection_id=target.collection, face_id=face_id))
     if str(picture) == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -37,16 +37,19 @@ def search(
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
     from kenspeckle.domain import display_name
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
         data = read_image(image, target)
-        answer = target.recognizer.search_image(
-            target.collection,
-            data,
-            threshold=threshold,
-            max_faces=max_faces,
-            quality=_quality(quality),
-            every_face=all_faces,
+        answer = target.recognizer.handle(
+            ops.SearchImage(
+                collection_id=target.collection,
+                image=data,
+                threshold=threshold,
+                max_faces=max_faces,
+                quality=_quality(quality),
+                every_face=all_faces,
+            )
         )
     if json:
         output.emit(searched(answer, all_faces))
@@ -95,11 +98,14 @@ def compare(
     """Tell whether the largest face of A is on B. Exit code: 0 it is, 1 it is not, 2 an error."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
-        answer = where.recognizer.compare_faces(first, second, threshold=threshold, quality=_quality(quality))
+        answer = where.recognizer.handle(
+            ops.CompareFaces(source=first, target=second, threshold=threshold, quality=_quality(quality))
+        )
     if json:
         output.emit(dump.compare_faces(answer))
     else:
@@ -129,11 +135,12 @@ def detect(
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as target:
         data = read_image(image, target)
-        details = target.recognizer.detect_faces(data)
+        details = target.recognizer.handle(ops.DetectFaces(image=data))
     if json:
         output.emit(dump.detect_faces(details))
     elif details:

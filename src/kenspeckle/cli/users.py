@@ -30,9 +30,10 @@ def create(
     """Create a user; `associate` gives it faces."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
-        target.recognizer.create_user(target.collection, user_id)
+        target.recognizer.handle(ops.CreateUser(collection_id=target.collection, user_id=user_id))
     output.say(f"Created user {user_id}.")
 
 
@@ -50,11 +51,17 @@ def list_(
     from kenspeckle.cli import output
     from kenspeckle.cli.pages import all_of
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
-            all_of(lambda cursor: target.recognizer.list_users(target.collection, min(limit, 500), cursor), limit)
+            all_of(
+                lambda cursor: target.recognizer.handle(
+                    ops.ListUsers(collection_id=target.collection, limit=min(limit, 500), cursor=cursor)
+                ),
+                limit,
+            )
         )
     if json:
         output.emit([dump.user(one) for one in found])
@@ -77,11 +84,12 @@ def delete(
     """Delete a user; its faces stay."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
 
     if not yes:
         typer.confirm(f"Delete user {user_id}?", abort=True, err=True)
     with opened(url, api_key, data_dir, collection) as target:
-        target.recognizer.delete_user(target.collection, user_id)
+        target.recognizer.handle(ops.DeleteUser(collection_id=target.collection, user_id=user_id))
     output.say(f"Deleted user {user_id}.")
 
 
@@ -100,11 +108,17 @@ def associate(
     """Make faces the user's. Those that don't resemble its others stay out; exit code 1 then."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
-        answer = target.recognizer.associate_faces(
-            target.collection, user_id, face_ids, threshold=75.0 if threshold is None else threshold
+        answer = target.recognizer.handle(
+            ops.AssociateFaces(
+                collection_id=target.collection,
+                user_id=user_id,
+                face_ids=face_ids,
+                threshold=75.0 if threshold is None else threshold,
+            )
         )
     if json:
         output.emit(dump.associate_faces(answer))
@@ -130,10 +144,13 @@ def disassociate(
     """Take faces from the user; they stay in the collection."""
     from kenspeckle.cli import output
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
-        answer = target.recognizer.disassociate_faces(target.collection, user_id, face_ids)
+        answer = target.recognizer.handle(
+            ops.DisassociateFaces(collection_id=target.collection, user_id=user_id, face_ids=face_ids)
+        )
     if json:
         output.emit(dump.disassociate_faces(answer))
     else:
@@ -162,6 +179,7 @@ def search(
     from kenspeckle.cli import output
     from kenspeckle.cli.recognize import read_image
     from kenspeckle.compose.target import opened
+    from kenspeckle.domain import operations as ops
     from kenspeckle.shapes import dump
 
     if sum(one is not None for one in (image, face, user)) != 1:
@@ -170,11 +188,21 @@ def search(
         ask = target.recognizer
         if image is not None:
             data = read_image(image, target)
-            by_image = ask.search_users_by_image(target.collection, data, threshold=threshold, max_users=max_users)
+            by_image = ask.handle(
+                ops.SearchUsersByImage(
+                    collection_id=target.collection, image=data, threshold=threshold, max_users=max_users
+                )
+            )
             matches, shape = by_image.matches, dump.search_users_by_image(by_image)
         else:
-            matches = ask.search_users(
-                target.collection, user_id=user, face_id=face, threshold=threshold, max_users=max_users
+            matches = ask.handle(
+                ops.SearchUsers(
+                    collection_id=target.collection,
+                    user_id=user,
+                    face_id=face,
+                    threshold=threshold,
+                    max_users=max_users,
+                )
             )
             shape = {"UserMatches": dump.user_matches(matches)}
     if json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.webhooks import courier_of, endpoints_of
 from kenspeckle.domain.audit import PURPOSE as AUDIT
+from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.images.client_buckets import Places
@@ -237,7 +238,7 @@ def _managed(settings: Settings) -> ManagedService:
     with _guarded(settings) as guard:
         recognizer = managed.recognizer(settings, observe=guard.stages.observe)
         recognizer.ensure_default_collection()
-        model = recognizer.describe_collection(settings.collection).pack
+        model = recognizer.handle(DescribeCollection(collection_id=settings.collection)).pack
     return ManagedService(guard, guard.around(recognizer), (model, model), recognizer)
 
 

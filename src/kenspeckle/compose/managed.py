@@ -5,13 +5,13 @@
 
     service = managed.gateway(settings.load())         # once, at the cold start; nothing is asked of AWS yet
     service.app                                        # ASGI: the REST API, behind API Gateway
-    service.recognizer.index_faces(collection, photograph, identity, key=name)      # for what lands in a bucket
+    service.recognizer.handle(IndexFaces(collection_id=..., image=...))             # for what lands in a bucket
     service.housekeep()                                # hourly, by a schedule: retention, what was left half done
 
 Settings: RECOGNIZER=rekognition, DYNAMODB_TABLE, IMAGES_URL=s3://bucket/prefix, COLLECTION, and MASTER_KEY where
 receipts of erasure are to be signed. API Gateway checks keys and plans, so the application trusts whoever hands it a
 request: put `api.gateway_auth.principal(key_id)` into the ASGI scope under `api.gateway_auth.PRINCIPAL`; without it
-every request is 401. The audit trail goes to the log (`aws.log_trail`). `index_faces` may be called any number of
+every request is 401. The audit trail goes to the log (`aws.log_trail`). `IndexFaces` may be asked for any number of
 times, at once too, for the same photograph: it is indexed once. What it raises with `retry_after` set is worth another
 try, the rest is not.
 

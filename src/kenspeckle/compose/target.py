@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kenspeckle.client.http import Remote
     from kenspeckle.ports import Recognizer
     from kenspeckle.settings import Settings
 
@@ -21,7 +20,7 @@ _OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
 class Target:
     """An open recognizer. `collection` is what the user named or the default; empty means the server's default."""
 
-    recognizer: Recognizer | Remote
+    recognizer: Recognizer
     collection: str
     settings: Settings
     remote: bool

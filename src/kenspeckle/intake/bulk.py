@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.client.errors import CommandFailed, ServerGone, describe
 from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.errors import (
     CollectionNotFound,
     Forbidden,
@@ -26,7 +27,6 @@ from kenspeckle.errors import (
 from kenspeckle.intake.files import Photograph, read, same_person
 
 if TYPE_CHECKING:
-    from kenspeckle.client.http import Remote
     from kenspeckle.ports import Recognizer
 
 HOPELESS = (
@@ -83,7 +83,7 @@ class Tally:
 class Enrolment:
     """How photographs are indexed: the same for all of a run."""
 
-    recognizer: Recognizer | Remote
+    recognizer: Recognizer
     collection: str
     most_bytes: int
     max_faces: int | None
@@ -95,13 +95,15 @@ class Enrolment:
         identity = photograph.identity
         try:
             data = read(photograph.path, self.most_bytes)
-            answer = self.recognizer.index_faces(
-                self.collection,
-                data,
-                identity,
-                key=identity,
-                max_faces=self.max_faces,
-                quality=self.quality,
+            answer = self.recognizer.handle(
+                IndexFaces(
+                    collection_id=self.collection,
+                    image=data,
+                    external_image_id=identity,
+                    key=identity,
+                    max_faces=self.max_faces,
+                    quality=self.quality,
+                )
             )
         except (*HOPELESS, ServerGone):
             raise

@@ -19,6 +19,7 @@ from typing import Any
 from kenspeckle.aws.clients import Amazon
 from kenspeckle.aws.failures import Refused
 from kenspeckle.domain import validation
+from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.errors import ImageTooLarge, InvalidValue, KenspeckleError, NoFace
 from kenspeckle.lambdas import events
 from kenspeckle.lambdas.events import Arrival, Message
@@ -103,7 +104,9 @@ class Inbox:
         if found is None:
             return "taken before"
         data, metadata, etag = found
-        indexed = self._recognizer.index_faces(collection, data, name, key=name, metadata=metadata)
+        indexed = self._recognizer.handle(
+            IndexFaces(collection_id=collection, image=data, external_image_id=name, key=name, metadata=metadata)
+        )
         if not indexed.records:
             reasons = sorted({reason for face in indexed.unindexed for reason in face.reasons})
             raise NoFace(f"No face was stored ({', '.join(reasons) or 'none was found'}).", field="image")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from kenspeckle.domain import Collection, Of, Principal, QualityFilter, Reason, Right, Scope, UnindexedFace
+from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Right, Scope, UnindexedFace
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import images as images_
@@ -65,7 +66,9 @@ class Service:
 
 
 def create_collection(service: Service, request: Request) -> Json:
-    made = service.recognizer.create_collection(request["CollectionId"], request.get("Tags"))
+    made = service.recognizer.handle(
+        ops.CreateCollection(collection_id=request["CollectionId"], tags=request.get("Tags") or {})
+    )
     return {
         "StatusCode": 200,
         "CollectionArn": service.arn(made.collection_id),
@@ -74,7 +77,7 @@ def create_collection(service: Service, request: Request) -> Json:
 
 
 def describe_collection(service: Service, request: Request) -> Json:
-    found = service.recognizer.describe_collection(request["CollectionId"])
+    found = service.recognizer.handle(ops.DescribeCollection(collection_id=request["CollectionId"]))
     return {
         "FaceCount": found.face_count,
         "UserCount": found.user_count,
@@ -85,7 +88,9 @@ def describe_collection(service: Service, request: Request) -> Json:
 
 
 def list_collections(service: Service, request: Request) -> Json:
-    page = service.recognizer.list_collections(request.get("MaxResults") or PAGE, request.get("NextToken"))
+    page = service.recognizer.handle(
+        ops.ListCollections(limit=request.get("MaxResults") or PAGE, cursor=request.get("NextToken"))
+    )
     shown = [one for one in page.items if service.principal.may(Scope.READ, one.collection_id)]
     answer: Json = {
         "CollectionIds": [one.collection_id for one in shown],
@@ -97,22 +102,26 @@ def list_collections(service: Service, request: Request) -> Json:
 
 
 def delete_collection(service: Service, request: Request) -> Json:
-    service.recognizer.delete_collection(request["CollectionId"])
+    service.recognizer.handle(ops.DeleteCollection(collection_id=request["CollectionId"]))
     return {"StatusCode": 200}
 
 
 def tag_resource(service: Service, request: Request) -> Json:
-    service.recognizer.tag(service.collection_of(request) or "", request["Tags"])
+    service.recognizer.handle(
+        ops.TagCollection(collection_id=service.collection_of(request) or "", tags=request["Tags"])
+    )
     return {}
 
 
 def untag_resource(service: Service, request: Request) -> Json:
-    service.recognizer.untag(service.collection_of(request) or "", request["TagKeys"])
+    service.recognizer.handle(
+        ops.UntagCollection(collection_id=service.collection_of(request) or "", keys=request["TagKeys"])
+    )
     return {}
 
 
 def list_tags_for_resource(service: Service, request: Request) -> Json:
-    return {"Tags": dict(service.recognizer.tags(service.collection_of(request) or ""))}
+    return {"Tags": dict(service.recognizer.handle(ops.ListTags(collection_id=service.collection_of(request) or "")))}
 
 
 # -- faces -------------------------------------------------------------------------------------------------------------
@@ -120,12 +129,14 @@ def list_tags_for_resource(service: Service, request: Request) -> Json:
 
 def index_faces(service: Service, request: Request) -> Json:
     most = min(request.get("MaxFaces", MOST_FACES_INDEXED), MOST_FACES_INDEXED)
-    answer = service.recognizer.index_faces(
-        request["CollectionId"],
-        _photograph(service, request, "Image"),
-        request.get("ExternalImageId"),
-        max_faces=most,
-        quality=_quality(request, QualityFilter.AUTO),
+    answer = service.recognizer.handle(
+        ops.IndexFaces(
+            collection_id=request["CollectionId"],
+            image=_photograph(service, request, "Image"),
+            external_image_id=request.get("ExternalImageId"),
+            max_faces=most,
+            quality=_quality(request, QualityFilter.AUTO),
+        )
     )
     # A photograph that was indexed before has the faces of then, which may be more.
     beyond = tuple(UnindexedFace(one.detail, (Reason.EXCEEDS_MAX_FACES,)) for one in answer.records[most:])
@@ -133,47 +144,64 @@ def index_faces(service: Service, request: Request) -> Json:
 
 
 def list_faces(service: Service, request: Request) -> Json:
-    name, user_id, face_ids = request["CollectionId"], request.get("UserId"), request.get("FaceIds")
-    page = service.recognizer.list_faces(
-        name, request.get("MaxResults") or PAGE, request.get("NextToken"), user_id=user_id, face_ids=face_ids
+    name, user_id, face_ids = request["CollectionId"], request.get("UserId"), request.get("FaceIds") or ()
+    page = service.recognizer.handle(
+        ops.ListFaces(
+            collection_id=name,
+            limit=request.get("MaxResults") or PAGE,
+            cursor=request.get("NextToken"),
+            user_id=user_id,
+            face_ids=face_ids,
+        )
     )
     model = page.items[0].index_model if page.items else service.face_model
     return dump.list_faces(page.items, page.cursor, model)
 
 
 def delete_faces(service: Service, request: Request) -> Json:
-    return dump.delete_faces(service.recognizer.delete_faces(request["CollectionId"], request["FaceIds"]))
+    return dump.delete_faces(
+        service.recognizer.handle(ops.DeleteFaces(collection_id=request["CollectionId"], face_ids=request["FaceIds"]))
+    )
 
 
 def search_faces(service: Service, request: Request) -> Json:
     name, face_id = request["CollectionId"], request["FaceId"]
-    matches = service.recognizer.search_faces(
-        name, face_id, threshold=request.get("FaceMatchThreshold"), max_faces=request.get("MaxFaces")
+    matches = service.recognizer.handle(
+        ops.SearchFaces(
+            collection_id=name,
+            face_id=face_id,
+            threshold=request.get("FaceMatchThreshold"),
+            max_faces=request.get("MaxFaces"),
+        )
     )
     return dump.search_faces(face_id, matches, service.face_model)
 
 
 def search_faces_by_image(service: Service, request: Request) -> Json:
-    answer = service.recognizer.search_image(
-        request["CollectionId"],
-        _photograph(service, request, "Image"),
-        threshold=request.get("FaceMatchThreshold"),
-        max_faces=request.get("MaxFaces"),
-        quality=_quality(request, QualityFilter.NONE),
+    answer = service.recognizer.handle(
+        ops.SearchImage(
+            collection_id=request["CollectionId"],
+            image=_photograph(service, request, "Image"),
+            threshold=request.get("FaceMatchThreshold"),
+            max_faces=request.get("MaxFaces"),
+            quality=_quality(request, QualityFilter.NONE),
+        )
     )
     return dump.largest_search(answer)
 
 
 def detect_faces(service: Service, request: Request) -> Json:
-    return dump.detect_faces(service.recognizer.detect_faces(_photograph(service, request, "Image")))
+    return dump.detect_faces(service.recognizer.handle(ops.DetectFaces(image=_photograph(service, request, "Image"))))
 
 
 def compare_faces(service: Service, request: Request) -> Json:
-    answer = service.recognizer.compare_faces(
-        _photograph(service, request, "SourceImage"),
-        _photograph(service, request, "TargetImage"),
-        threshold=request.get("SimilarityThreshold"),
-        quality=_quality(request, QualityFilter.NONE),
+    answer = service.recognizer.handle(
+        ops.CompareFaces(
+            source=_photograph(service, request, "SourceImage"),
+            target=_photograph(service, request, "TargetImage"),
+            threshold=request.get("SimilarityThreshold"),
+            quality=_quality(request, QualityFilter.NONE),
+        )
     )
     return dump.compare_faces(answer)
 
@@ -182,59 +210,82 @@ def compare_faces(service: Service, request: Request) -> Json:
 
 
 def create_user(service: Service, request: Request) -> Json:
-    service.recognizer.create_user(request["CollectionId"], request["UserId"], request.get("ClientRequestToken"))
+    service.recognizer.handle(
+        ops.CreateUser(
+            collection_id=request["CollectionId"], user_id=request["UserId"], token=request.get("ClientRequestToken")
+        )
+    )
     return {}
 
 
 def delete_user(service: Service, request: Request) -> Json:
-    service.recognizer.delete_user(request["CollectionId"], request["UserId"], request.get("ClientRequestToken"))
+    service.recognizer.handle(
+        ops.DeleteUser(
+            collection_id=request["CollectionId"], user_id=request["UserId"], token=request.get("ClientRequestToken")
+        )
+    )
     return {}
 
 
 def list_users(service: Service, request: Request) -> Json:
-    page = service.recognizer.list_users(
-        request["CollectionId"], request.get("MaxResults", USER_PAGE), request.get("NextToken")
+    page = service.recognizer.handle(
+        ops.ListUsers(
+            collection_id=request["CollectionId"],
+            limit=request.get("MaxResults", USER_PAGE),
+            cursor=request.get("NextToken"),
+        )
     )
     return dump.list_users(page.items, page.cursor)
 
 
 def associate_faces(service: Service, request: Request) -> Json:
-    answer = service.recognizer.associate_faces(
-        request["CollectionId"],
-        request["UserId"],
-        request["FaceIds"],
-        threshold=request.get("UserMatchThreshold", 75.0),
-        token=request.get("ClientRequestToken"),
+    answer = service.recognizer.handle(
+        ops.AssociateFaces(
+            collection_id=request["CollectionId"],
+            user_id=request["UserId"],
+            face_ids=request["FaceIds"],
+            threshold=request.get("UserMatchThreshold", 75.0),
+            token=request.get("ClientRequestToken"),
+        )
     )
     return dump.associate_faces(answer)
 
 
 def disassociate_faces(service: Service, request: Request) -> Json:
-    answer = service.recognizer.disassociate_faces(
-        request["CollectionId"], request["UserId"], request["FaceIds"], token=request.get("ClientRequestToken")
+    answer = service.recognizer.handle(
+        ops.DisassociateFaces(
+            collection_id=request["CollectionId"],
+            user_id=request["UserId"],
+            face_ids=request["FaceIds"],
+            token=request.get("ClientRequestToken"),
+        )
     )
     return dump.disassociate_faces(answer)
 
 
 def search_users(service: Service, request: Request) -> Json:
     name, user_id, face_id = request["CollectionId"], request.get("UserId"), request.get("FaceId")
-    matches = service.recognizer.search_users(
-        name,
-        user_id=user_id,
-        face_id=face_id,
-        threshold=request.get("UserMatchThreshold"),
-        max_users=request.get("MaxUsers"),
+    matches = service.recognizer.handle(
+        ops.SearchUsers(
+            collection_id=name,
+            user_id=user_id,
+            face_id=face_id,
+            threshold=request.get("UserMatchThreshold"),
+            max_users=request.get("MaxUsers"),
+        )
     )
     return dump.search_users(matches, service.face_model, face_id=face_id, user_id=user_id)
 
 
 def search_users_by_image(service: Service, request: Request) -> Json:
-    answer = service.recognizer.search_users_by_image(
-        request["CollectionId"],
-        _photograph(service, request, "Image"),
-        threshold=request.get("UserMatchThreshold"),
-        max_users=request.get("MaxUsers"),
-        quality=_quality(request, QualityFilter.NONE),
+    answer = service.recognizer.handle(
+        ops.SearchUsersByImage(
+            collection_id=request["CollectionId"],
+            image=_photograph(service, request, "Image"),
+            threshold=request.get("UserMatchThreshold"),
+            max_users=request.get("MaxUsers"),
+            quality=_quality(request, QualityFilter.NONE),
+        )
     )
     return dump.search_users_by_image(answer)
 
@@ -260,25 +311,25 @@ class Operation:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "CreateCollection": Operation(Right(Scope.ADMIN), create_collection),
-    "DescribeCollection": Operation(Right(Scope.READ), describe_collection),
-    "ListCollections": Operation(Right(Scope.READ, Of.ANYTHING), list_collections),
-    "DeleteCollection": Operation(Right(Scope.ADMIN), delete_collection),
-    "TagResource": Operation(Right(Scope.ADMIN), tag_resource),
-    "UntagResource": Operation(Right(Scope.ADMIN), untag_resource),
-    "ListTagsForResource": Operation(Right(Scope.READ), list_tags_for_resource),
-    "IndexFaces": Operation(Right(Scope.INDEX), index_faces, images=True),
-    "ListFaces": Operation(Right(Scope.READ), list_faces),
-    "DeleteFaces": Operation(Right(Scope.DELETE), delete_faces),
-    "SearchFaces": Operation(Right(Scope.SEARCH), search_faces),
-    "SearchFacesByImage": Operation(Right(Scope.SEARCH), search_faces_by_image, images=True),
-    "DetectFaces": Operation(Right(Scope.SEARCH, Of.ANYTHING), detect_faces, images=True),
-    "CompareFaces": Operation(Right(Scope.SEARCH, Of.ANYTHING), compare_faces, images=True),
-    "CreateUser": Operation(Right(Scope.INDEX), create_user),
-    "DeleteUser": Operation(Right(Scope.DELETE), delete_user),
-    "ListUsers": Operation(Right(Scope.READ), list_users),
-    "AssociateFaces": Operation(Right(Scope.INDEX), associate_faces),
-    "DisassociateFaces": Operation(Right(Scope.INDEX), disassociate_faces),
-    "SearchUsers": Operation(Right(Scope.SEARCH), search_users),
-    "SearchUsersByImage": Operation(Right(Scope.SEARCH), search_users_by_image, images=True),
+    "CreateCollection": Operation(ops.CreateCollection.right, create_collection),
+    "DescribeCollection": Operation(ops.DescribeCollection.right, describe_collection),
+    "ListCollections": Operation(ops.ListCollections.right, list_collections),
+    "DeleteCollection": Operation(ops.DeleteCollection.right, delete_collection),
+    "TagResource": Operation(ops.TagCollection.right, tag_resource),
+    "UntagResource": Operation(ops.UntagCollection.right, untag_resource),
+    "ListTagsForResource": Operation(ops.ListTags.right, list_tags_for_resource),
+    "IndexFaces": Operation(ops.IndexFaces.right, index_faces, images=True),
+    "ListFaces": Operation(ops.ListFaces.right, list_faces),
+    "DeleteFaces": Operation(ops.DeleteFaces.right, delete_faces),
+    "SearchFaces": Operation(ops.SearchFaces.right, search_faces),
+    "SearchFacesByImage": Operation(ops.SearchImage.right, search_faces_by_image, images=True),
+    "DetectFaces": Operation(ops.DetectFaces.right, detect_faces, images=True),
+    "CompareFaces": Operation(ops.CompareFaces.right, compare_faces, images=True),
+    "CreateUser": Operation(ops.CreateUser.right, create_user),
+    "DeleteUser": Operation(ops.DeleteUser.right, delete_user),
+    "ListUsers": Operation(ops.ListUsers.right, list_users),
+    "AssociateFaces": Operation(ops.AssociateFaces.right, associate_faces),
+    "DisassociateFaces": Operation(ops.DisassociateFaces.right, disassociate_faces),
+    "SearchUsers": Operation(ops.SearchUsers.right, search_users),
+    "SearchUsersByImage": Operation(ops.SearchUsersByImage.right, search_users_by_image, images=True),
 }

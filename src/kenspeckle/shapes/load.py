@@ -1,26 +1,42 @@
-"""Amazon Rekognition's answers as the core's data. Members that it may leave out read as zero or empty."""
+"""The inverse of `dump`: domain objects of the JSON that Amazon Rekognition and the REST API answer.
+
+Members that Amazon may leave out read as zero or empty; an answer without what it is asked for raises KeyError."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
 
 from kenspeckle.domain import (
+    Associated,
     Box,
+    Collection,
     Comparison,
+    Deleted,
+    Erased,
     Face,
     FaceDetail,
+    FaceMatch,
+    FaceRecord,
+    FaceSearch,
+    ImageSearch,
+    Indexed,
     Landmark,
+    Page,
     Pose,
     Quality,
     Reason,
+    Receipt,
     UnindexedFace,
     UnsuccessfulFace,
     User,
     UserMatch,
+    UserSearch,
 )
 
 Json: TypeAlias = Mapping[str, Any]
+T = TypeVar("T")
 
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -57,8 +73,8 @@ def searched(shape: Json) -> FaceDetail:
     )
 
 
-def face(shape: Json, collection_id: str, created_at: float, model: str = "") -> Face:
-    """A Face as Rekognition lists and matches it. `model` is used where the face names none."""
+def face(shape: Json, collection_id: str, created_at: float = 0.0, model: str = "") -> Face:
+    """A Face as it is listed and matched. `model` is used where the face names none."""
     return Face(
         face_id=shape["FaceId"],
         image_id=shape.get("ImageId", ""),
@@ -72,6 +88,14 @@ def face(shape: Json, collection_id: str, created_at: float, model: str = "") ->
     )
 
 
+def face_record(shape: Json, collection_id: str) -> FaceRecord:
+    return FaceRecord(face(shape["Face"], collection_id), detail(shape["FaceDetail"]))
+
+
+def face_matches(shapes: Iterable[Json], collection_id: str) -> tuple[FaceMatch, ...]:
+    return tuple(FaceMatch(face(one["Face"], collection_id), float(one["Similarity"])) for one in shapes)
+
+
 def unindexed(shapes: Iterable[Json]) -> tuple[UnindexedFace, ...]:
     """UnindexedFaces, or UnsearchedFaces, whose member is called FaceDetails."""
     return tuple(
@@ -81,6 +105,25 @@ def unindexed(shapes: Iterable[Json]) -> tuple[UnindexedFace, ...]:
         )
         for one in shapes
     )
+
+
+def indexed(shape: Json, collection_id: str) -> Indexed:
+    """The answer of /v1/index, which does not tell whether this photograph was there already."""
+    records = tuple(face_record(one, collection_id) for one in shape["FaceRecords"])
+    return Indexed(
+        image_id=records[0].face.image_id if records else "",
+        records=records,
+        unindexed=unindexed(shape.get("UnindexedFaces", ())),
+        model=shape.get("FaceModelVersion", ""),
+        created=True,
+    )
+
+
+def image_search(shape: Json, collection_id: str) -> ImageSearch:
+    """The answer of /v1/search, of one face or of all."""
+    searches = shape.get("searches") or [shape["faces"]]
+    found = tuple(FaceSearch(searched(one), face_matches(one["FaceMatches"], collection_id)) for one in searches)
+    return ImageSearch(found, unindexed(shape.get("unsearched", ())), searches[0].get("FaceModelVersion", ""))
 
 
 def comparison(shape: Json) -> Comparison:
@@ -93,14 +136,38 @@ def comparison(shape: Json) -> Comparison:
     )
 
 
+def user(shape: Json, collection_id: str) -> User:
+    """A user as it is listed, matched or described; only a description tells when it was made."""
+    return User(
+        user_id=shape["UserId"],
+        collection_id=collection_id,
+        status=shape.get("UserStatus", "ACTIVE"),
+        created_at=_seconds(shape.get("CreationTimestamp")),
+        face_count=int(shape.get("FaceCount", 0)),
+    )
+
+
 def user_matches(shapes: Iterable[Json], collection_id: str) -> tuple[UserMatch, ...]:
-    """UserMatches; when a user was made is not told by a search."""
-    return tuple(
-        UserMatch(
-            User(one["User"]["UserId"], collection_id, one["User"].get("UserStatus", "ACTIVE"), 0.0),
-            float(one.get("Similarity", 0)),
-        )
-        for one in shapes
+    return tuple(UserMatch(user(one["User"], collection_id), float(one.get("Similarity", 0))) for one in shapes)
+
+
+def user_search(shape: Json, collection_id: str) -> UserSearch:
+    """SearchUsersByImageResponse."""
+    probe = shape.get("SearchedFace", {}).get("FaceDetail")
+    return UserSearch(
+        detail=None if probe is None else detail(probe),
+        matches=user_matches(shape.get("UserMatches", ()), collection_id),
+        unsearched=unindexed(shape.get("UnsearchedFaces", ())),
+        model=str(shape.get("FaceModelVersion", "")),
+    )
+
+
+def associated(shape: Json) -> Associated:
+    """AssociateFacesResponse or DisassociateFacesResponse."""
+    done = shape.get("AssociatedFaces", shape.get("DisassociatedFaces", ()))
+    failed = shape.get("UnsuccessfulFaceAssociations", shape.get("UnsuccessfulFaceDisassociations", ()))
+    return Associated(
+        tuple(one["FaceId"] for one in done), unsuccessful(failed), str(shape.get("UserStatus", "ACTIVE"))
     )
 
 
@@ -110,3 +177,47 @@ def unsuccessful(shapes: Iterable[Json]) -> tuple[UnsuccessfulFace, ...]:
         UnsuccessfulFace(one.get("FaceId", ""), tuple(one.get("Reasons", ())), one.get("UserId"), one.get("Confidence"))
         for one in shapes
     )
+
+
+def deleted(shape: Json) -> Deleted:
+    return Deleted(tuple(shape["DeletedFaces"]), unsuccessful(shape.get("UnsuccessfulFaceDeletions", ())))
+
+
+def erased(shape: Json) -> Erased:
+    """The answer of an erasure with its receipt, which says what the rest of the answer does not."""
+    signed = shape.get("Receipt") or {}
+    content: Json = signed.get("receipt", {})
+    return Erased(
+        tuple(shape["DeletedFaces"]),
+        tuple(content.get("images", ())),
+        tuple(content.get("users", ())),
+        bool(content.get("complete", True)),
+        face_count=int(content.get("face_count", len(shape["DeletedFaces"]))),
+        image_count=int(content.get("image_count", 0)),
+        receipt=Receipt(content, signed["public_key"], signed["signature"]) if signed else None,
+    )
+
+
+def collection(shape: Json) -> Collection:
+    return Collection(
+        collection_id=shape["CollectionId"],
+        pack=shape.get("Pack", ""),
+        contract="",
+        created_at=_seconds(shape.get("CreationTimestamp")),
+        face_count=int(shape.get("FaceCount", 0)),
+        user_count=int(shape.get("UserCount", 0)),
+        tags=dict(shape.get("Tags", {})),
+        retention_days=shape.get("RetentionDays"),
+    )
+
+
+def page(shape: Json, member: str, item: Callable[[Json], T]) -> Page[T]:
+    """Items of the list `member`, with NextToken as the cursor."""
+    return Page(tuple(item(one) for one in shape[member]), shape.get("NextToken"))
+
+
+def _seconds(value: object) -> float:
+    """A time as epoch seconds; 0 where it is not told."""
+    if isinstance(value, int | float):
+        return float(value)
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) and value else 0.0

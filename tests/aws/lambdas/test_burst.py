@@ -20,6 +20,7 @@ import pytest
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Forbidden
 from kenspeckle.images.client_buckets import Places
 from kenspeckle.ports import Photo
@@ -81,7 +82,7 @@ def _transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 def rekognition(aws: Amazon, engine: _Flaky, tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path, engine=engine) as server:
         server.buckets.read = Places.parse(f"{BUCKET}=s3://{BUCKET}").read  # type: ignore[method-assign]
-        server.recognizer.create_collection(GALLERY)
+        server.recognizer.handle(ops.CreateCollection(collection_id=GALLERY))
         yield server
 
 
@@ -151,7 +152,7 @@ def _faces(server: Served) -> dict[str, str]:
     found: dict[str, str] = {}
     cursor = None
     while True:
-        page = server.recognizer.list_faces(GALLERY, 4096, cursor)
+        page = server.recognizer.handle(ops.ListFaces(collection_id=GALLERY, limit=4096, cursor=cursor))
         found |= {one.face_id: one.external_image_id or "" for one in page.items}
         cursor = page.cursor
         if cursor is None:

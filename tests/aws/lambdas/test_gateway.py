@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kenspeckle.api.app import create_app
 from kenspeckle.api.gateway_auth import authenticate
 from kenspeckle.compose import managed
+from kenspeckle.domain import operations as ops
 from kenspeckle.lambdas import gateway
 from kenspeckle.lambdas.gateway import Gateway
 from kenspeckle.settings import Settings
@@ -111,7 +112,9 @@ def test_pictures_go_out_as_base64_and_problems_as_text(ask: Ask, recognizer: Fa
     answer = ask(shapes.rest("GET", f"/v1/faces/{face}/thumbnail"))
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
     assert answer["headers"]["content-type"] == "image/jpeg"
-    assert base64.b64decode(answer["body"]) == recognizer.thumbnail("kenspeckle", face)
+    assert base64.b64decode(answer["body"]) == recognizer.handle(
+        ops.GetThumbnail(collection_id="kenspeckle", face_id=face)
+    )
     missing = ask(shapes.rest("GET", "/v1/nowhere"))
     assert (missing["statusCode"], missing["headers"]["content-type"]) == (404, "application/problem+json")
     assert _json(missing)["code"] == "not_found"

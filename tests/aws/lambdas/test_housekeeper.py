@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from kenspeckle.domain import operations as ops
 from tests.aws.amazon import Amazon
 from tests.aws.lambdas.runtime import Function
 
@@ -13,10 +14,10 @@ EVENT = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event
 
 def test_faces_go_when_their_time_is_over(aws: Amazon, housekeeper: Function, grace: bytes, eileen: bytes) -> None:
     gallery = aws.collection()
-    aws.recognizer.retain(gallery, 2)
+    aws.recognizer.handle(ops.RetainCollection(collection_id=gallery, days=2))
     long_ago = aws.changed(now=lambda: time.time() - 3 * 86_400)
-    long_ago.index_faces(gallery, grace, "grace.jpg")
-    aws.recognizer.index_faces(gallery, eileen, "eileen.png")
+    long_ago.handle(ops.IndexFaces(collection_id=gallery, image=grace, external_image_id="grace.jpg"))
+    aws.recognizer.handle(ops.IndexFaces(collection_id=gallery, image=eileen, external_image_id="eileen.png"))
     assert housekeeper(EVENT) is None
     faces = aws.rekognition.list_faces(CollectionId=gallery)["Faces"]
     assert [one["ExternalImageId"] for one in faces] == ["eileen.png"]

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from kenspeckle.domain import operations as ops
 from tests.aws.amazon import BUCKET, Amazon
 from tests.aws.lambdas import shapes
 from tests.aws.lambdas.queue import Queue, queue
@@ -46,7 +47,7 @@ def test_what_lands_in_the_bucket_is_indexed_and_taken_out(
     assert inbox(event) == {"batchItemFailures": []}
     assert _names(aws, gallery) == ["eileen.png", "grace.jpg"]
     assert _waiting(aws, gallery) == set()
-    photograph, data = aws.recognizer.image(gallery, "grace.jpg")
+    photograph, data = aws.recognizer.handle(ops.GetImage(collection_id=gallery, key="grace.jpg"))
     assert (data, dict(photograph.metadata)) == (grace, {"source": "press"})
     # Delivered again, in another order: nothing is there any more, and nothing is doubled.
     again = shapes.sqs({"m-3": shapes.notification([two, one])})
@@ -72,7 +73,7 @@ def test_a_photograph_that_was_erased_does_not_come_back(
     event = shapes.sqs({"m-1": shapes.notification([_put(aws, f"incoming/{gallery}/grace.jpg", grace)])})
     assert inbox(event) == {"batchItemFailures": []}
     (face,) = aws.rekognition.list_faces(CollectionId=gallery)["Faces"]
-    aws.recognizer.delete_faces(gallery, [face["FaceId"]])
+    aws.recognizer.handle(ops.DeleteFaces(collection_id=gallery, face_ids=[face["FaceId"]]))
     assert inbox(event) == {"batchItemFailures": []}
     assert _names(aws, gallery) == []
     assert [one for one in aws.objects() if gallery in one] == []

@@ -1,8 +1,7 @@
-"""Every method of the recognizer's port writes a row, or is on the list of those that need none."""
+"""Every operation writes a row, or is on the list of those that need none."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +16,6 @@ from kenspeckle.domain import (
     Comparison,
     Deleted,
     Erased,
-    Erasure,
     Face,
     FaceMatch,
     FaceRecord,
@@ -25,18 +23,21 @@ from kenspeckle.domain import (
     ImageSearch,
     Indexed,
     Page,
+    Right,
+    Scope,
     UnsuccessfulFace,
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import described
 from kenspeckle.errors import FaceNotFound, StorageFull
-from kenspeckle.ports import Recognizer
+from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED
 from kenspeckle.usecases.audit.receipts import Receipts
-from kenspeckle.usecases.audit.recognizer import NOT_RECORDED, Audited
-from kenspeckle.usecases.audit.recognizer.recording import MOST_NAMED
+from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder
 from tests.catalogs import detail, gallery, person, photo
+from tests.domain.all_operations import OPERATIONS
 
 KEY = b"k" * 32
 RECEIPTS = Receipts(b"r" * 32)
@@ -47,97 +48,138 @@ MATCHES = (FaceMatch(FACE, 98.0),)
 USERS = (UserMatch(person("anna"), 97.0),)
 UNSUCCESSFUL = (UnsuccessfulFace("face-2", ("FACE_NOT_FOUND",)),)
 
-CALLS: dict[str, tuple[tuple[Any, ...], object, str, list[str], dict[str, object]]] = {
-    "create_collection": (("people",), gallery(), "CreateCollection", [], {}),
-    "delete_collection": (("people",), None, "DeleteCollection", [], {}),
-    "tag": (("people", {"site": "lobby"}), None, "TagResource", [], {"keys": ["site"]}),
-    "untag": (("people", ["site"]), None, "UntagResource", [], {"keys": ["site"]}),
-    "index_faces": (
-        ("people", PIXELS, "anna.jpg"),
+ERASED = Erased(("face-1",), ("digest-1",), ("anna",), face_count=1, image_count=1)
+
+CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]] = [
+    (ops.CreateCollection(collection_id="people"), gallery(), "CreateCollection", [], {}),
+    (ops.DeleteCollection(collection_id="people"), None, "DeleteCollection", [], {}),
+    (ops.TagCollection(collection_id="people", tags={"site": "lobby"}), None, "TagResource", [], {"keys": ["site"]}),
+    (ops.UntagCollection(collection_id="people", keys=["site"]), None, "UntagResource", [], {"keys": ["site"]}),
+    (
+        ops.IndexFaces(collection_id="people", image=PIXELS, external_image_id="anna.jpg"),
         Indexed("image-1", (RECORD,), (), "v1", True),
         "IndexFaces",
         ["face-1"],
         {"identity": "anna.jpg", "image": "image-1", "created": True, "unindexed": 0},
     ),
-    "get_face": (("people", "face-1"), RECORD, "GetFace", ["face-1"], {}),
-    "list_faces": (("people",), Page((FACE,)), "ListFaces", ["face-1"], {}),
-    "delete_faces": (
-        ("people", ["face-1", "face-2"]),
+    (ops.GetFace(collection_id="people", face_id="face-1"), RECORD, "GetFace", ["face-1"], {}),
+    (ops.ListFaces(collection_id="people"), Page((FACE,)), "ListFaces", ["face-1"], {}),
+    (
+        ops.DeleteFaces(collection_id="people", face_ids=["face-1", "face-2"]),
         Deleted(("face-1",), UNSUCCESSFUL, ("digest-1",)),
         "DeleteFaces",
         ["face-1"],
         {"unsuccessful": 1, "images": ["digest-1"]},
     ),
-    "erase": (
-        ("people", Erasure.IDENTITY, "anna.jpg"),
-        Erased(("face-1",), ("digest-1",), ("anna",), face_count=1, image_count=1),
+    (
+        ops.EraseIdentity(collection_id="people", external_image_id="anna.jpg"),
+        ERASED,
         "EraseIdentity",
         ["face-1"],
         {"name": "anna.jpg", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
     ),
-    "retain": (("people", 30), gallery(), "RetainCollection", [], {"days": 30}),
-    "search_faces": (("people", "face-9"), MATCHES, "SearchFaces", ["face-1"], {"face": "face-9"}),
-    "search_image": (
-        ("people", PIXELS),
+    (ops.RetainCollection(collection_id="people", days=30), gallery(), "RetainCollection", [], {"days": 30}),
+    (ops.SearchFaces(collection_id="people", face_id="face-9"), MATCHES, "SearchFaces", ["face-1"], {"face": "face-9"}),
+    (
+        ops.SearchImage(collection_id="people", image=PIXELS),
         ImageSearch((FaceSearch(detail(2), MATCHES),), (), "v1"),
         "SearchFacesByImage",
         ["face-1"],
         {"searched": 1},
     ),
-    "detect_faces": ((PIXELS,), (detail(1),), "DetectFaces", [], {"detected": 1}),
-    "compare_faces": (
-        (PIXELS, PIXELS),
+    (ops.DetectFaces(image=PIXELS), (detail(1),), "DetectFaces", [], {"detected": 1}),
+    (
+        ops.CompareFaces(source=PIXELS, target=PIXELS),
         Comparison(detail(1), ((detail(2), 99.0),), ()),
         "CompareFaces",
         [],
         {"matched": 1, "unmatched": 0},
     ),
-    "create_user": (("people", "anna"), None, "CreateUser", [], {"user": "anna"}),
-    "delete_user": (("people", "anna"), None, "DeleteUser", [], {"user": "anna"}),
-    "get_user": (("people", "anna"), person("anna"), "GetUser", [], {"user": "anna"}),
-    "list_users": (
-        ("people",),
+    (ops.CreateUser(collection_id="people", user_id="anna"), None, "CreateUser", [], {"user": "anna"}),
+    (ops.DeleteUser(collection_id="people", user_id="anna"), None, "DeleteUser", [], {"user": "anna"}),
+    (ops.GetUser(collection_id="people", user_id="anna"), person("anna"), "GetUser", [], {"user": "anna"}),
+    (
+        ops.ListUsers(collection_id="people"),
         Page((person("anna"),)),
         "ListUsers",
         [],
         {"users": ["anna"], "user_count": 1},
     ),
-    "associate_faces": (
-        ("people", "anna", ["face-1", "face-2"]),
+    (
+        ops.AssociateFaces(collection_id="people", user_id="anna", face_ids=["face-1", "face-2"]),
         Associated(("face-1",), UNSUCCESSFUL, "ACTIVE"),
         "AssociateFaces",
         ["face-1"],
         {"user": "anna", "unsuccessful": 1},
     ),
-    "disassociate_faces": (
-        ("people", "anna", ["face-1"]),
+    (
+        ops.DisassociateFaces(collection_id="people", user_id="anna", face_ids=["face-1"]),
         Associated(("face-1",), (), "CREATED"),
         "DisassociateFaces",
         ["face-1"],
         {"user": "anna", "unsuccessful": 0},
     ),
-    "search_users": (("people",), USERS, "SearchUsers", [], {"users": ["anna"], "user_count": 1}),
-    "search_users_by_image": (
-        ("people", PIXELS),
+    (ops.SearchUsers(collection_id="people"), USERS, "SearchUsers", [], {"users": ["anna"], "user_count": 1}),
+    (
+        ops.SearchUsersByImage(collection_id="people", image=PIXELS),
         UserSearch(detail(1), USERS, (), "v1"),
         "SearchUsersByImage",
         [],
         {"users": ["anna"], "user_count": 1},
     ),
-    "image": (("people", "1.jpg"), (photo(1), PIXELS), "GetImage", [], {"key": "1.jpg", "image": "image-1"}),
-    "thumbnail": (("people", "face-1"), PIXELS, "GetThumbnail", ["face-1"], {}),
-}
-METHODS = [name for name, _ in inspect.getmembers(Recognizer, inspect.isfunction) if not name.startswith("_")]
+    (
+        ops.GetImage(collection_id="people", key="1.jpg"),
+        (photo(1), PIXELS),
+        "GetImage",
+        [],
+        {"key": "1.jpg", "image": "image-1"},
+    ),
+    (ops.GetThumbnail(collection_id="people", face_id="face-1"), PIXELS, "GetThumbnail", ["face-1"], {}),
+    (
+        ops.EraseImage(collection_id="people", key="anna.jpg"),
+        ERASED,
+        "EraseImage",
+        ["face-1"],
+        {"name": "anna.jpg", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
+    ),
+    (
+        ops.EraseUser(collection_id="people", user_id="anna.jpg"),
+        ERASED,
+        "EraseUser",
+        ["face-1"],
+        {"name": "anna.jpg", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
+    ),
+    (
+        ops.EraseCollection(collection_id="people"),
+        ERASED,
+        "EraseCollection",
+        ["face-1"],
+        {"name": "", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
+    ),
+    (
+        ops.EraseAged(collection_id="people", days=30),
+        ERASED,
+        "EraseAge",
+        ["face-1"],
+        {"name": "30", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
+    ),
+]
+EACH = pytest.mark.parametrize("call", CALLS, ids=lambda call: type(call[0]).__name__)
 
 
 class Stub:
-    """Answers every method by `act`."""
+    """Answers every operation by `act`."""
 
-    def __init__(self, act: Callable[[str], object]) -> None:
+    def __init__(self, act: Callable[[ops.Operation[Any]], object]) -> None:
         self.act = act
 
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        return lambda *words, **more: self.act(name)
+    def handle(self, operation: ops.Operation[Any]) -> Any:
+        return self.act(operation)
+
+    def info(self) -> dict[str, object]:
+        return {"the": "answer"}
+
+    def ready(self) -> None: ...
 
 
 @pytest.fixture
@@ -148,26 +190,26 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
         yield recorder
 
 
-def audited(recorder: Recorder, act: Callable[[str], object]) -> Audited:
-    inner: Any = Stub(act)
-    return Audited(inner, recorder, RECEIPTS)
+def audited(recorder: Recorder, act: Callable[[ops.Operation[Any]], object]) -> Audited:
+    return Audited(Stub(act), recorder, RECEIPTS)
 
 
 def rows(recorder: Recorder) -> list[dict[str, Any]]:
     return [described(row) for row in recorder.trail.audit_rows(1)]
 
 
-def test_every_method_is_recorded_or_named() -> None:
-    assert set(METHODS) == set(CALLS) | set(NOT_RECORDED)
-    assert not set(CALLS) & set(NOT_RECORDED)
+def test_every_operation_is_recorded_or_named() -> None:
+    assert set(OPERATIONS) == set(RECORDED) | set(NOT_RECORDED)
+    assert not set(RECORDED) & set(NOT_RECORDED)
+    assert {type(call[0]) for call in CALLS} == set(RECORDED)
     assert all(len(reason) > 15 for reason in NOT_RECORDED.values())
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_an_answer_has_its_row(recorder: Recorder, name: str, tmp_path: Path) -> None:
-    arguments, canned, operation, faces, facts = CALLS[name]
+@EACH
+def test_an_answer_has_its_row(recorder: Recorder, call: Any, tmp_path: Path) -> None:
+    asked, canned, name, faces, facts = call
     before = len(rows(recorder))
-    answer = getattr(audited(recorder, lambda _: canned), name)(*arguments)
+    answer = audited(recorder, lambda _: canned).handle(asked)
     if isinstance(answer, Deleted | Erased):
         assert answer.receipt is not None
         assert answer.receipt.content["faces"] == faces
@@ -176,30 +218,52 @@ def test_an_answer_has_its_row(recorder: Recorder, name: str, tmp_path: Path) ->
     made = rows(recorder)
     assert len(made) == before + 1
     row = made[-1]
-    assert (row["operation"], row["outcome"], row["who"]) == (operation, "ok", "cli")
+    assert (row["operation"], row["outcome"], row["who"]) == (name, "ok", "cli")
     assert (row["faces"], row["face_count"], row["facts"]) == (faces, len(faces), facts)
-    assert row["collection"] == (None if name in ("detect_faces", "compare_faces") else "people")
+    assert row["collection"] == (None if isinstance(asked, ops.DetectFaces | ops.CompareFaces) else "people")
     assert PIXELS not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", CALLS)
+@EACH
 @pytest.mark.parametrize(
     ("error", "code"), [(FaceNotFound("no"), "face_not_found"), (ValueError("no"), "internal_error")]
 )
-def test_a_failure_has_its_row(recorder: Recorder, name: str, error: Exception, code: str) -> None:
-    def fail(_: str) -> object:
+def test_a_failure_has_its_row(recorder: Recorder, call: Any, error: Exception, code: str) -> None:
+    def fail(_: object) -> object:
         raise error
 
     with pytest.raises(type(error)):
-        getattr(audited(recorder, fail), name)(*CALLS[name][0])
-    assert [(row["operation"], row["outcome"]) for row in rows(recorder)] == [(CALLS[name][2], code)]
+        audited(recorder, fail).handle(call[0])
+    assert [(row["operation"], row["outcome"]) for row in rows(recorder)] == [(call[2], code)]
 
 
-@pytest.mark.parametrize("name", NOT_RECORDED)
-def test_what_needs_no_row_has_none(recorder: Recorder, name: str) -> None:
-    arguments = ("people",) if name in ("describe_collection", "tags") else ()
-    answer = getattr(audited(recorder, lambda _: {"the": "answer"}), name)(*arguments)
-    assert name == "ready" or answer["the"] == "answer"
+@pytest.mark.parametrize("kind", NOT_RECORDED, ids=lambda kind: kind.__name__)
+def test_what_needs_no_row_has_none(recorder: Recorder, kind: Any) -> None:
+    asked = kind() if kind is ops.ListCollections else kind(collection_id="people")
+    assert audited(recorder, lambda _: {"the": "answer"}).handle(asked)["the"] == "answer"
+    assert rows(recorder) == []
+
+
+def test_what_the_recognizer_says_of_itself_needs_no_row(recorder: Recorder) -> None:
+    one = audited(recorder, lambda _: None)
+    one.ready()
+    told = one.info()
+    assert told["the"] == "answer"
+    assert "public_key" in str(told["receipts"])
+    assert rows(recorder) == []
+
+
+def test_an_operation_without_a_row_is_never_answered(recorder: Recorder) -> None:
+    class Forgotten(ops.InCollection[int]):
+        right = Right(Scope.READ)
+
+    with pytest.raises(KeyError):
+        audited(recorder, lambda _: 1).handle(Forgotten(collection_id="people"))
+
+
+def test_nothing_that_old_needs_neither_row_nor_receipt(recorder: Recorder) -> None:
+    asked = ops.EraseAged(collection_id="people", days=30)
+    assert audited(recorder, lambda _: Erased(())).handle(asked).receipt is None
     assert rows(recorder) == []
 
 
@@ -209,17 +273,17 @@ def test_no_answer_without_its_row(recorder: Recorder, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(SqlCatalog, "append_audit", full)
     with pytest.raises(StorageFull, match="record"):
-        audited(recorder, lambda _: RECORD).get_face("people", "face-1")
+        audited(recorder, lambda _: RECORD).handle(ops.GetFace(collection_id="people", face_id="face-1"))
 
-    def unknown(_: str) -> object:
+    def unknown(_: object) -> object:
         raise FaceNotFound("There is no such face.")
 
     with pytest.raises(FaceNotFound):
-        audited(recorder, unknown).get_face("people", "face-1")
+        audited(recorder, unknown).handle(ops.GetFace(collection_id="people", face_id="face-1"))
 
 
 def test_many_faces_are_a_count(recorder: Recorder) -> None:
     page = Page((FACE,) * 1000)
-    audited(recorder, lambda _: page).list_faces("people", 1000)
+    audited(recorder, lambda _: page).handle(ops.ListFaces(collection_id="people", limit=1000))
     row = rows(recorder)[0]
     assert (len(row["faces"]), row["face_count"]) == (MOST_NAMED, 1000)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kenspeckle.domain import QualityFilter, Reason, UnsuccessfulFace
+from kenspeckle.domain import operations as ops
 from kenspeckle.errors import (
     CollectionNotFound,
     FaceNotFound,
@@ -31,74 +32,86 @@ def service() -> Iterator[LocalRecognizer]:
 
 
 def test_every_face_is_stored_largest_first(service: LocalRecognizer) -> None:
-    indexed = service.index_faces(HOME, drawing(0.0, 1.0), "pair.jpg", metadata={"place": "Leith"})
+    indexed = service.handle(
+        ops.IndexFaces(
+            collection_id=HOME, image=drawing(0.0, 1.0), external_image_id="pair.jpg", metadata={"place": "Leith"}
+        )
+    )
     assert indexed.created
     assert [record.face.external_image_id for record in indexed.records] == ["pair.jpg", "pair.jpg"]
     assert indexed.records[0].face.box.area > indexed.records[1].face.box.area
-    image, data = service.image(HOME, "pair.jpg")
+    image, data = service.handle(ops.GetImage(collection_id=HOME, key="pair.jpg"))
     assert data == drawing(0.0, 1.0)
     assert (image.metadata, image.width) == ({"place": "Leith"}, 1000)
 
 
 def test_a_photograph_without_a_name_is_found_by_its_image_id(service: LocalRecognizer) -> None:
-    first, again = (service.index_faces(HOME, drawing(0.0)) for _ in range(2))
+    first, again = (service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0))) for _ in range(2))
     assert (first.created, again.created, again.image_id) == (True, False, first.image_id)
-    image, data = service.image(HOME, first.image_id)
+    image, data = service.handle(ops.GetImage(collection_id=HOME, key=first.image_id))
     assert (image.key, data) == (first.image_id, drawing(0.0))
     with pytest.raises(ImageNotFound):
-        service.image(HOME, hashlib.sha256(drawing(0.0)).hexdigest())
+        service.handle(ops.GetImage(collection_id=HOME, key=hashlib.sha256(drawing(0.0)).hexdigest()))
 
 
 def test_the_same_again_changes_nothing_and_returns_the_same_faces(service: LocalRecognizer) -> None:
-    first = service.index_faces(HOME, drawing(0.0), "a.jpg")
-    revision = service.describe_collection(HOME).revision
-    again = service.index_faces(HOME, drawing(0.0), "a.jpg")
+    first = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+    revision = service.handle(ops.DescribeCollection(collection_id=HOME)).revision
+    again = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     assert not again.created
     assert again.records == first.records
-    assert service.describe_collection(HOME).revision == revision
+    assert service.handle(ops.DescribeCollection(collection_id=HOME)).revision == revision
 
 
 def test_another_photograph_under_a_taken_name_adds_to_the_identity(service: LocalRecognizer) -> None:
-    service.index_faces(HOME, drawing(0.0), "a.jpg")
-    service.index_faces(HOME, drawing(0.01), "a.jpg")
-    assert len(service.list_faces(HOME, external_image_id="a.jpg").items) == 2
-    assert service.image(HOME, "a.jpg")[1] == drawing(0.01)
+    service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+    service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.01), external_image_id="a.jpg"))
+    assert len(service.handle(ops.ListFaces(collection_id=HOME, external_image_id="a.jpg")).items) == 2
+    assert service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))[1] == drawing(0.01)
 
 
 def test_one_photograph_under_two_names_is_two_faces_and_one_image(service: LocalRecognizer) -> None:
-    service.index_faces(HOME, drawing(0.0), "a.jpg")
-    second = service.index_faces(HOME, drawing(0.0), "b.jpg")
-    assert service.describe_collection(HOME).face_count == 2
-    service.delete_faces(HOME, [second.records[0].face.face_id])
-    assert service.image(HOME, "a.jpg")[1] == drawing(0.0)
+    service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+    second = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="b.jpg"))
+    assert service.handle(ops.DescribeCollection(collection_id=HOME)).face_count == 2
+    service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[second.records[0].face.face_id]))
+    assert service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))[1] == drawing(0.0)
 
 
 def test_the_image_goes_with_its_last_face(service: LocalRecognizer) -> None:
-    indexed = service.index_faces(HOME, drawing(0.0, 1.0), "a.jpg")
+    indexed = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0, 1.0), external_image_id="a.jpg"))
     one, other = (record.face.face_id for record in indexed.records)
-    service.delete_faces(HOME, [one])
+    service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[one]))
     digest = hashlib.sha256(drawing(0.0, 1.0)).hexdigest()
     assert service.parts.images.get(digest)
-    deleted = service.delete_faces(HOME, [other, one])
+    deleted = service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[other, one]))
     assert deleted.deleted == (other,)
     assert deleted.unsuccessful == (UnsuccessfulFace(one, ("FACE_NOT_FOUND",)),)
     with pytest.raises(ImageNotFound):
         service.parts.images.get(digest)
     with pytest.raises(ImageNotFound):
-        service.image(HOME, "a.jpg")
+        service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))
 
 
 def test_without_a_face_nothing_is_stored(service: LocalRecognizer) -> None:
-    indexed = service.index_faces(HOME, drawing(), "empty.jpg")
+    indexed = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(), external_image_id="empty.jpg"))
     assert (indexed.records, indexed.unindexed) == ((), ())
     with pytest.raises(ImageNotFound):
-        service.image(HOME, "empty.jpg")
+        service.handle(ops.GetImage(collection_id=HOME, key="empty.jpg"))
     with pytest.raises(ImageNotFound):
         service.parts.images.get(hashlib.sha256(drawing()).hexdigest())
 
 
 def test_faces_beyond_the_limit_are_named(service: LocalRecognizer) -> None:
-    indexed = service.index_faces(HOME, drawing(0.0, 1.0, 2.0), "three.jpg", max_faces=1, quality=QualityFilter.NONE)
+    indexed = service.handle(
+        ops.IndexFaces(
+            collection_id=HOME,
+            image=drawing(0.0, 1.0, 2.0),
+            external_image_id="three.jpg",
+            max_faces=1,
+            quality=QualityFilter.NONE,
+        )
+    )
     assert len(indexed.records) == 1
     assert [face.reasons for face in indexed.unindexed] == [(Reason.EXCEEDS_MAX_FACES,)] * 2
 
@@ -116,10 +129,10 @@ def test_faces_beyond_the_limit_are_named(service: LocalRecognizer) -> None:
     ],
 )
 def test_what_is_refused_leaves_no_trace(service: LocalRecognizer, arguments: dict, error: type[Exception]) -> None:
-    revision = service.describe_collection(HOME).revision
+    revision = service.handle(ops.DescribeCollection(collection_id=HOME)).revision
     with pytest.raises(error):
-        service.index_faces(**{"collection_id": HOME, "image": drawing(0.0), **arguments})
-    assert service.describe_collection(HOME).revision == revision
+        service.handle(ops.IndexFaces(**{"collection_id": HOME, "image": drawing(0.0), **arguments}))
+    assert service.handle(ops.DescribeCollection(collection_id=HOME)).revision == revision
     with pytest.raises(ImageNotFound):
         service.parts.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
 
@@ -130,8 +143,8 @@ def test_a_full_disk_stores_neither_face_nor_image(service: LocalRecognizer, mon
 
     monkeypatch.setattr(service.parts.images, "stage", full)
     with pytest.raises(StorageFull):
-        service.index_faces(HOME, drawing(0.0), "a.jpg")
-    assert service.describe_collection(HOME).face_count == 0
+        service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+    assert service.handle(ops.DescribeCollection(collection_id=HOME)).face_count == 0
 
 
 def test_a_catalog_that_refuses_leaves_no_image(service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,37 +153,41 @@ def test_a_catalog_that_refuses_leaves_no_image(service: LocalRecognizer, monkey
 
     monkeypatch.setattr(service.parts.catalog, "add_faces", full)
     with pytest.raises(StorageFull):
-        service.index_faces(HOME, drawing(0.0), "a.jpg")
+        service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     with pytest.raises(ImageNotFound):
         service.parts.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
 
 
 def test_originals_that_are_not_kept_leave_a_thumbnail() -> None:
     service = recognizer(keep_images=False)
-    face_id = service.index_faces(HOME, drawing(0.0), "a.jpg").records[0].face.face_id
-    assert service.thumbnail(HOME, face_id) == b"thumbnail 0.400"
+    face_id = (
+        service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+        .records[0]
+        .face.face_id
+    )
+    assert service.handle(ops.GetThumbnail(collection_id=HOME, face_id=face_id)) == b"thumbnail 0.400"
     with pytest.raises(ImageNotFound):
-        service.image(HOME, "a.jpg")
-    service.delete_faces(HOME, [face_id])
+        service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))
+    service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face_id]))
     with pytest.raises(FaceNotFound):
-        service.thumbnail(HOME, face_id)
+        service.handle(ops.GetThumbnail(collection_id=HOME, face_id=face_id))
     service.close()
 
 
 def test_a_collection_of_another_pack_is_refused(service: LocalRecognizer) -> None:
     object.__setattr__(service.parts, "engine", DrawnEngine(contract="another"))
     with pytest.raises(PackMismatch, match="KENSPECKLE_PACK"):
-        service.index_faces(HOME, drawing(0.0), "a.jpg")
+        service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     with pytest.raises(PackMismatch):
-        service.search_image(HOME, drawing(0.0))
+        service.handle(ops.SearchImage(collection_id=HOME, image=drawing(0.0)))
 
 
 def test_deleting_a_collection_takes_its_photographs_but_not_anothers(service: LocalRecognizer) -> None:
-    service.create_collection("other")
-    service.index_faces(HOME, drawing(0.0), "a.jpg")
-    service.index_faces("other", drawing(0.0), "a.jpg")
-    service.index_faces("other", drawing(1.0), "b.jpg")
-    service.delete_collection("other")
-    assert service.image(HOME, "a.jpg")[1] == drawing(0.0)
+    service.handle(ops.CreateCollection(collection_id="other"))
+    service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
+    service.handle(ops.IndexFaces(collection_id="other", image=drawing(0.0), external_image_id="a.jpg"))
+    service.handle(ops.IndexFaces(collection_id="other", image=drawing(1.0), external_image_id="b.jpg"))
+    service.handle(ops.DeleteCollection(collection_id="other"))
+    assert service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))[1] == drawing(0.0)
     with pytest.raises(ImageNotFound):
         service.parts.images.get(hashlib.sha256(drawing(1.0)).hexdigest())

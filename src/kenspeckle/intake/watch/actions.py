@@ -8,6 +8,7 @@ from typing import Literal
 
 from kenspeckle.compose.target import Target
 from kenspeckle.domain import QualityFilter
+from kenspeckle.domain.operations import IndexFaces, SearchImage
 from kenspeckle.intake.files import safe_name
 from kenspeckle.intake.pictures import indexed_picture, search_picture
 from kenspeckle.intake.watch.worker import Answer
@@ -33,8 +34,15 @@ class Indexing:
         return safe_name(original), original
 
     def do(self, data: bytes, identity: str) -> Answer:
-        answer = self.target.recognizer.index_faces(
-            self.target.collection, data, identity, key=identity, max_faces=self.max_faces, quality=self.quality
+        answer = self.target.recognizer.handle(
+            IndexFaces(
+                collection_id=self.target.collection,
+                image=data,
+                external_image_id=identity,
+                key=identity,
+                max_faces=self.max_faces,
+                quality=self.quality,
+            )
         )
         status = NOT_INDEXED if not answer.records else INDEXED if answer.created else PRESENT
         return Answer(status, dump.index_faces(answer), lambda place: indexed_picture(place, data, answer))
@@ -55,13 +63,15 @@ class Searching:
         return "", ""
 
     def do(self, data: bytes, identity: str) -> Answer:
-        answer = self.target.recognizer.search_image(
-            self.target.collection,
-            data,
-            threshold=self.threshold,
-            max_faces=self.max_faces,
-            quality=self.quality,
-            every_face=self.every,
+        answer = self.target.recognizer.handle(
+            SearchImage(
+                collection_id=self.target.collection,
+                image=data,
+                threshold=self.threshold,
+                max_faces=self.max_faces,
+                quality=self.quality,
+                every_face=self.every,
+            )
         )
         status = MATCHED if any(one.matches for one in answer.searches) else UNKNOWN
         return Answer(status, searched(answer, self.every), lambda place: search_picture(place, data, answer))

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kenspeckle.domain import Collection, Page, validation
+from kenspeckle.domain.operations import (
+    CreateCollection,
+    DeleteCollection,
+    DescribeCollection,
+    Handlers,
+    ListCollections,
+    ListTags,
+    RetainCollection,
+    TagCollection,
+    UntagCollection,
+)
 from kenspeckle.errors import AlreadyExists
 from kenspeckle.usecases.recognition.context import Parts
 
@@ -13,55 +24,79 @@ REMOVED_AT_ONCE = 250
 
 
 class Collections:
-    """The collection half of `ports.Recognizer`."""
+    """What a recognizer does with collections, their tags and the age of their faces."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def create_collection(self, collection_id: str, tags: Mapping[str, str] | None = None) -> Collection:
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                CreateCollection.by(self.create_collection),
+                DescribeCollection.by(self.describe_collection),
+                ListCollections.by(self.list_collections),
+                DeleteCollection.by(self.delete_collection),
+                RetainCollection.by(self.retain_collection),
+                ListTags.by(self.list_tags),
+                TagCollection.by(self.tag_collection),
+                UntagCollection.by(self.untag_collection),
+            ]
+        )
+
+    def create_collection(self, operation: CreateCollection) -> Collection:
         """Raises AlreadyExists, InvalidValue. The collection is bound to the engine's pack for good."""
         pack = self.parts.engine.pack
         self.parts.catalog.create_collection(
             Collection(
-                collection_id=validation.collection_id(collection_id),
+                collection_id=validation.collection_id(operation.collection_id),
                 pack=pack.name,
                 contract=pack.contract,
                 created_at=self.parts.now(),
-                tags=validation.tags(tags or {}),
+                tags=validation.tags(operation.tags),
             )
         )
-        return self.parts.catalog.collection(collection_id)
+        return self.parts.catalog.collection(operation.collection_id)
 
-    def ensure_default_collection(self) -> None:
+    def ensure_default(self) -> None:
         """Create the operator's default collection where it is not there yet."""
         try:
-            self.create_collection(self.parts.settings.collection)
+            self.create_collection(CreateCollection(collection_id=self.parts.settings.collection))
         except AlreadyExists:
             return
 
-    def describe_collection(self, collection_id: str) -> Collection:
+    def describe_collection(self, operation: DescribeCollection) -> Collection:
         """Raises CollectionNotFound."""
-        return self.parts.catalog.collection(validation.collection_id(collection_id))
+        return self.parts.catalog.collection(validation.collection_id(operation.collection_id))
 
-    def list_collections(self, limit: int = 100, cursor: str | None = None) -> Page[Collection]:
+    def list_collections(self, operation: ListCollections) -> Page[Collection]:
         """Raises InvalidCursor."""
-        return self.parts.catalog.collections(validation.count(limit, validation.MAX_PAGE, "limit"), cursor)
+        return self.parts.catalog.collections(
+            validation.count(operation.limit, validation.MAX_PAGE, "limit"), operation.cursor
+        )
 
-    def delete_collection(self, collection_id: str) -> None:
+    def delete_collection(self, operation: DeleteCollection) -> None:
         """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
-        erase_collection(self.parts, validation.collection_id(collection_id))
+        erase_collection(self.parts, validation.collection_id(operation.collection_id))
 
-    def tags(self, collection_id: str) -> Mapping[str, str]:
+    def retain_collection(self, operation: RetainCollection) -> Collection:
+        """Raises CollectionNotFound, InvalidValue."""
+        days = None if operation.days is None else validation.retention_days(operation.days)
+        self.parts.catalog.set_retention(validation.collection_id(operation.collection_id), days)
+        return self.parts.catalog.collection(operation.collection_id)
+
+    def list_tags(self, operation: ListTags) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
-        return self.parts.catalog.tags(validation.collection_id(collection_id))
+        return self.parts.catalog.tags(validation.collection_id(operation.collection_id))
 
-    def tag(self, collection_id: str, tags: Mapping[str, str]) -> None:
+    def tag_collection(self, operation: TagCollection) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""
-        self.parts.catalog.set_tags(validation.collection_id(collection_id), validation.tags(tags), validation.MAX_TAGS)
+        self.parts.catalog.set_tags(
+            validation.collection_id(operation.collection_id), validation.tags(operation.tags), validation.MAX_TAGS
+        )
 
-    def untag(self, collection_id: str, keys: Sequence[str]) -> None:
+    def untag_collection(self, operation: UntagCollection) -> None:
         """Absent tags are fine. Raises CollectionNotFound."""
-        self.parts.catalog.remove_tags(validation.collection_id(collection_id), keys)
+        self.parts.catalog.remove_tags(validation.collection_id(operation.collection_id), operation.keys)
 
 
 def erase_collection(parts: Parts, collection_id: str) -> tuple[tuple[str, ...], bool]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace, validation
+from kenspeckle.domain.operations import DeleteFaces, GetFace, GetImage, GetThumbnail, Handlers, IndexFaces, ListFaces
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
@@ -20,27 +21,29 @@ log = logging.getLogger(__name__)
 
 
 class Enrolment:
-    """The storing half of `ports.Recognizer`."""
+    """What a recognizer does with stored faces and photographs."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._stagers = ThreadPoolExecutor(parts.gate.workers, thread_name_prefix="stage")
 
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                IndexFaces.by(self.index_faces),
+                GetFace.by(self.get_face),
+                ListFaces.by(self.list_faces),
+                DeleteFaces.by(self.delete_faces),
+                GetImage.by(self.get_image),
+                GetThumbnail.by(self.get_thumbnail),
+            ]
+        )
+
     def close(self) -> None:
         """Wait for photographs that are being written."""
         self._stagers.shutdown()
 
-    def index_faces(
-        self,
-        collection_id: str,
-        image: bytes,
-        external_image_id: str | None = None,
-        *,
-        key: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter | None = None,
-    ) -> Indexed:
+    def index_faces(self, operation: IndexFaces) -> Indexed:
         """Store every face that passes the bar, at most `max_faces`. A photograph without one stores nothing.
 
         The same photograph under the same identity again writes nothing and returns the faces it has; but where the
@@ -48,24 +51,28 @@ class Enrolment:
         Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
         """
         parts = self.parts
-        if external_image_id is not None:
-            validation.external_image_id(external_image_id)
-        kept_metadata = validation.metadata(metadata or {})
-        most = validation.count(max_faces or parts.settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        parts.bound_collection(validation.collection_id(collection_id))
-        photo = parts.engine.open(image)
-        digest = hashlib.sha256(image).hexdigest()
+        if operation.external_image_id is not None:
+            validation.external_image_id(operation.external_image_id)
+        kept_metadata = validation.metadata(operation.metadata)
+        most = validation.count(operation.max_faces or parts.settings.max_faces, validation.MAX_MATCHES, "max_faces")
+        parts.bound_collection(validation.collection_id(operation.collection_id))
+        photo = parts.engine.open(operation.image)
+        digest = hashlib.sha256(operation.image).hexdigest()
         model = parts.engine.pack.version
-        known = parts.catalog.find_indexed(collection_id, digest, external_image_id)
+        known = parts.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is not None and known[1]:
-            self._mend(known[0], image)
+            self._mend(known[0], operation.image)
             return Indexed(known[0].image_id, known[1], (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
         stage = parts.photographs.stage
-        writing = self._stagers.submit(stage, collection_id, digest, image) if parts.settings.keep_images else None
+        writing = (
+            self._stagers.submit(stage, operation.collection_id, digest, operation.image)
+            if parts.settings.keep_images
+            else None
+        )
         try:
-            faces, unindexed = self._analyse(photo, quality or parts.settings.quality_filter, most)
+            faces, unindexed = self._analyse(photo, operation.quality or parts.settings.quality_filter, most)
             stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
@@ -73,12 +80,12 @@ class Enrolment:
         image_id = str(uuid.uuid4())
         record = Image(
             image_id=image_id,
-            collection_id=collection_id,
+            collection_id=operation.collection_id,
             # Not its digest, which tells whoever reads the database and has the photograph that it is stored.
-            key=key or external_image_id or image_id,
+            key=operation.key or operation.external_image_id or image_id,
             digest=digest,
             media_type=photo.media_type,
-            size=len(image),
+            size=len(operation.image),
             width=photo.width,
             height=photo.height,
             created_at=parts.now(),
@@ -88,7 +95,7 @@ class Enrolment:
         if not faces:
             _discard(writing)
             return Indexed(record.image_id, (), unindexed, model, created=True)
-        return self._store(record, external_image_id, faces, unindexed, staged, stored_as)
+        return self._store(record, operation.external_image_id, faces, unindexed, staged, stored_as)
 
     def _mend(self, known: Image, data: bytes) -> None:
         """Put back a photograph that the store should have: whoever sends it again has its bytes."""
@@ -153,53 +160,48 @@ class Enrolment:
             parts.announcer.nudge()
         return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
 
-    def get_face(self, collection_id: str, face_id: str) -> FaceRecord:
+    def get_face(self, operation: GetFace) -> FaceRecord:
         """Raises CollectionNotFound, FaceNotFound."""
-        return self.parts.catalog.face(validation.collection_id(collection_id), validation.face_id(face_id))[0]
+        return self.parts.catalog.face(
+            validation.collection_id(operation.collection_id), validation.face_id(operation.face_id)
+        )[0]
 
-    def list_faces(
-        self,
-        collection_id: str,
-        limit: int = 100,
-        cursor: str | None = None,
-        *,
-        user_id: str | None = None,
-        face_ids: Sequence[str] | None = None,
-        external_image_id: str | None = None,
-    ) -> Page[Face]:
+    def list_faces(self, operation: ListFaces) -> Page[Face]:
         """Faces in the order they were stored, filtered. Raises CollectionNotFound, UserNotFound, InvalidCursor."""
         return self.parts.catalog.faces(
-            validation.collection_id(collection_id),
-            validation.count(limit, validation.MAX_PAGE, "limit"),
-            cursor,
-            user_id=user_id,
-            face_ids=validation.face_ids(face_ids) if face_ids else None,
-            external_image_id=external_image_id,
+            validation.collection_id(operation.collection_id),
+            validation.count(operation.limit, validation.MAX_PAGE, "limit"),
+            operation.cursor,
+            user_id=operation.user_id,
+            face_ids=validation.face_ids(operation.face_ids) if operation.face_ids else None,
+            external_image_id=operation.external_image_id,
         )
 
-    def delete_faces(self, collection_id: str, face_ids: Sequence[str]) -> Deleted:
+    def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
-        ids = validation.face_ids(face_ids)
-        tell = self.parts.announcer.deleted(validation.collection_id(collection_id))
-        deleted, digests = self.parts.catalog.delete_faces(collection_id, ids, tell)
+        ids = validation.face_ids(operation.face_ids)
+        tell = self.parts.announcer.deleted(validation.collection_id(operation.collection_id))
+        deleted, digests = self.parts.catalog.delete_faces(operation.collection_id, ids, tell)
         remove_images(self.parts, digests)
         complete = self.parts.scrubber.scrub(self.parts.catalog) if deleted.deleted else True
         return replace(deleted, images=digests, complete=complete)
 
-    def image(self, collection_id: str, key: str) -> tuple[Image, bytes]:
+    def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
-        record = self.parts.catalog.image(validation.collection_id(collection_id), key)
-        return record, self.parts.photographs.get(collection_id, record.digest)
+        record = self.parts.catalog.image(validation.collection_id(operation.collection_id), operation.key)
+        return record, self.parts.photographs.get(operation.collection_id, record.digest)
 
-    def thumbnail(self, collection_id: str, face_id: str) -> bytes:
+    def get_thumbnail(self, operation: GetThumbnail) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
         parts = self.parts
-        kept = parts.catalog.thumbnail(validation.collection_id(collection_id), validation.face_id(face_id))
+        kept = parts.catalog.thumbnail(
+            validation.collection_id(operation.collection_id), validation.face_id(operation.face_id)
+        )
         if kept is not None:
             return kept
-        record, _ = parts.catalog.face(collection_id, face_id)
-        digest = parts.catalog.image_of(collection_id, record.face.image_id).digest
-        photo = parts.engine.open(parts.photographs.get(collection_id, digest))
+        record, _ = parts.catalog.face(operation.collection_id, operation.face_id)
+        digest = parts.catalog.image_of(operation.collection_id, record.face.image_id).digest
+        photo = parts.engine.open(parts.photographs.get(operation.collection_id, digest))
         with parts.gate.turn():
             return parts.engine.thumbnail(photo, record.detail.box)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from kenspeckle.domain import Collection, Erased, Erasure, validation
-from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue
+from kenspeckle.domain import Erased, validation
+from kenspeckle.domain.operations import EraseAged, EraseCollection, EraseIdentity, EraseImage, EraseUser, Handlers
+from kenspeckle.errors import IdentityNotFound, ImageNotFound
 from kenspeckle.usecases.recognition.collections import erase_collection, remove_images
 from kenspeckle.usecases.recognition.context import Parts
 from kenspeckle.usecases.recognition.users import combined
@@ -24,46 +26,65 @@ WORKED_OFF = 500
 
 
 class Erasing:
-    """The erasing part of `ports.Recognizer`."""
+    """What a recognizer erases."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def erase(self, collection_id: str, what: Erasure, name: str = "") -> Erased:
-        """As `ports.Recognizer.erase`. Raises IdentityNotFound, ImageNotFound, UserNotFound, CollectionNotFound,
-        InvalidValue."""
-        validation.collection_id(collection_id)
-        catalog = self.parts.catalog
-        if what is Erasure.COLLECTION:
-            return self._collection(collection_id)
-        if what is Erasure.USER:
-            return self._erase(collection_id, None, validation.user_id(name))
-        if what is Erasure.IDENTITY:
-            identity = validation.external_image_id(name)
-            erased = self._erase(
-                collection_id,
-                lambda: [
-                    face.face_id for face in catalog.faces(collection_id, BATCH, None, external_image_id=identity).items
-                ],
-            )
-            if not erased.face_count:
-                raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
-            return erased
-        if what is Erasure.IMAGE:
-            erased = self._erase(collection_id, lambda: catalog.faces_of_key(collection_id, name, BATCH))
-            if not erased.face_count:
-                raise ImageNotFound(f"No photograph is stored under the key '{name[:255]}'.", field="key")
-            return erased
-        if what is Erasure.AGE:
-            before = self.parts.now() - validation.retention_days(int(name)) * DAY
-            return self._erase(collection_id, lambda: catalog.aged(collection_id, before, AGE_BATCH), once=True)
-        raise InvalidValue("Faces are deleted by delete_faces.", field="what")
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                EraseImage.by(self.erase_image),
+                EraseIdentity.by(self.erase_identity),
+                EraseUser.by(self.erase_user),
+                EraseCollection.by(self.erase_collection),
+                EraseAged.by(self.erase_aged),
+            ]
+        )
 
-    def retain(self, collection_id: str, days: int | None) -> Collection:
-        """Raises CollectionNotFound, InvalidValue."""
-        validation.collection_id(collection_id)
-        self.parts.catalog.set_retention(collection_id, None if days is None else validation.retention_days(days))
-        return self.parts.catalog.collection(collection_id)
+    def erase_image(self, operation: EraseImage) -> Erased:
+        catalog, collection_id = self.parts.catalog, validation.collection_id(operation.collection_id)
+        erased = self._erase(collection_id, lambda: catalog.faces_of_key(collection_id, operation.key, BATCH))
+        if not erased.face_count:
+            raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
+        return erased
+
+    def erase_identity(self, operation: EraseIdentity) -> Erased:
+        catalog, collection_id = self.parts.catalog, validation.collection_id(operation.collection_id)
+        identity = validation.external_image_id(operation.external_image_id)
+        erased = self._erase(
+            collection_id,
+            lambda: [
+                face.face_id for face in catalog.faces(collection_id, BATCH, None, external_image_id=identity).items
+            ],
+        )
+        if not erased.face_count:
+            raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
+        return erased
+
+    def erase_user(self, operation: EraseUser) -> Erased:
+        collection_id = validation.collection_id(operation.collection_id)
+        return self._erase(collection_id, None, validation.user_id(operation.user_id))
+
+    def erase_aged(self, operation: EraseAged) -> Erased:
+        collection_id = validation.collection_id(operation.collection_id)
+        before = self.parts.now() - validation.retention_days(operation.days) * DAY
+        return self._erase(collection_id, lambda: self.parts.catalog.aged(collection_id, before, AGE_BATCH), once=True)
+
+    def erase_collection(self, operation: EraseCollection) -> Erased:
+        parts, collection_id = self.parts, validation.collection_id(operation.collection_id)
+        counted = parts.catalog.collection(collection_id)
+        faces: list[str] = []
+        cursor: str | None = None
+        while len(faces) < LISTED:
+            page = parts.catalog.faces(collection_id, BATCH, cursor)
+            faces += [face.face_id for face in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        images, complete = erase_collection(parts, collection_id)
+        erased = _erased(faces, images, (), complete)
+        return replace(erased, face_count=max(counted.face_count, len(faces)))
 
     def work_off(self) -> None:
         """Remove photographs whose last face went and whose bytes a crash has left."""
@@ -96,27 +117,6 @@ class Erasing:
                 break
         complete = self.parts.scrubber.scrub(self.parts.catalog) if faces or users else True
         return _erased(faces, images, users, complete)
-
-    def _collection(self, collection_id: str) -> Erased:
-        parts = self.parts
-        counted = parts.catalog.collection(collection_id)
-        faces: list[str] = []
-        cursor: str | None = None
-        while len(faces) < LISTED:
-            page = parts.catalog.faces(collection_id, BATCH, cursor)
-            faces += [face.face_id for face in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                break
-        images, complete = erase_collection(parts, collection_id)
-        erased = _erased(faces, images, (), complete)
-        return Erased(
-            erased.face_ids,
-            erased.images,
-            complete=complete,
-            face_count=max(counted.face_count, len(faces)),
-            image_count=len(images),
-        )
 
 
 def _erased(

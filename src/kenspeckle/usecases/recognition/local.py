@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.recognition.collections import Collections
 from kenspeckle.usecases.recognition.context import Parts
@@ -16,22 +17,37 @@ from kenspeckle.usecases.recognition.users import Users
 log = logging.getLogger(__name__)
 
 
-class LocalRecognizer(Collections, Enrolment, Recognition, Users, Erasing):
+class LocalRecognizer:
     """Implements `ports.Recognizer` over engine, index, catalog and images."""
 
     def __init__(self, parts: Parts) -> None:
-        Collections.__init__(self, parts)
-        Enrolment.__init__(self, parts)
+        self.parts = parts
+        self._collections = Collections(parts)
+        self._enrolment = Enrolment(parts)
+        self._erasing = Erasing(parts)
+        sections = (self._collections, self._enrolment, self._erasing, Recognition(parts), Users(parts))
+        self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
+
+    def handle(self, operation: Operation[A]) -> A:
+        return answered(self.handlers, operation)
 
     def start(self) -> None:
         """Mend what a crash left half done; make sure the default collection is there."""
         self.parts.images.recover(self.parts.catalog.digests, self.parts.catalog.lock)
         try:
-            self.work_off()
+            self._erasing.work_off()
         except KenspeckleError as error:
             # A service starts where nothing can be written, too; housekeeping tries again.
             log.error("photographs that were to be removed are still there: %s", error.message)
-        self.ensure_default_collection()
+        self._collections.ensure_default()
+
+    def work_off(self) -> None:
+        """Remove photographs whose last face went and whose bytes a crash has left."""
+        self._erasing.work_off()
+
+    def close(self) -> None:
+        """Wait for photographs that are being written."""
+        self._enrolment.close()
 
     def info(self) -> Mapping[str, object]:
         """Configuration and counts, JSON-ready; never a secret."""

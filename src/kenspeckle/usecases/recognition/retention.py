@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from kenspeckle.domain import Erasure
+from kenspeckle.domain.operations import EraseAged, ListCollections
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.shapes import dump
 from kenspeckle.usecases.audit.recognizer import Audited
@@ -44,7 +44,7 @@ class Retention:
             return
         cursor: str | None = None
         while not stopped():
-            page = self._recognizer.list_collections(100, cursor)
+            page = self._recognizer.handle(ListCollections(limit=100, cursor=cursor))
             for one in page.items:
                 if one.retention_days is None:
                     continue
@@ -60,7 +60,7 @@ class Retention:
     def _erase(self, collection_id: str, days: int, stopped: Callable[[], bool]) -> None:
         recorder = self._recognizer.recorder
         while not stopped():
-            erased = self._recognizer.erase(collection_id, Erasure.AGE, str(days))
+            erased = self._recognizer.handle(EraseAged(collection_id=collection_id, days=days))
             if not erased.face_count:
                 return
             if erased.receipt is not None:

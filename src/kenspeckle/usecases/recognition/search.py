@@ -18,74 +18,67 @@ from kenspeckle.domain import (
     Vector,
     validation,
 )
+from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
 from kenspeckle.errors import NoFace
 from kenspeckle.usecases.recognition.context import Parts
 from kenspeckle.usecases.recognition.quality_bars import screen
 
 
 class Recognition:
-    """The searching half of `ports.Recognizer`."""
+    """What a recognizer does with photographs that are not kept: search, detect, compare."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def detect_faces(self, image: bytes) -> tuple[FaceDetail, ...]:
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                DetectFaces.by(self.detect_faces),
+                SearchFaces.by(self.search_faces),
+                SearchImage.by(self.search_image),
+                CompareFaces.by(self.compare_faces),
+            ]
+        )
+
+    def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
-        photo = self.parts.engine.open(image)
+        photo = self.parts.engine.open(operation.image)
         with self.parts.gate.turn(), self.parts.timed("detect"):
             return self.parts.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
 
-    def search_faces(
-        self, collection_id: str, face_id: str, *, threshold: float | None = None, max_faces: int | None = None
-    ) -> tuple[FaceMatch, ...]:
+    def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
-        least, most = self._bounds(threshold, max_faces)
-        self.parts.bound_collection(validation.collection_id(collection_id))
-        _, template = self.parts.catalog.face(collection_id, validation.face_id(face_id))
-        matches = self._matches(collection_id, template, least, most + 1)
-        return tuple(match for match in matches if match.face.face_id != face_id)[:most]
+        least, most = self._bounds(operation.threshold, operation.max_faces)
+        self.parts.bound_collection(validation.collection_id(operation.collection_id))
+        _, template = self.parts.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
+        matches = self._matches(operation.collection_id, template, least, most + 1)
+        return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
 
-    def search_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_faces: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-        every_face: bool = False,
-    ) -> ImageSearch:
+    def search_image(self, operation: SearchImage) -> ImageSearch:
         """Stored faces like the photograph's largest, or, with `every_face`, like each of them.
 
         Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded.
         """
-        least, most = self._bounds(threshold, max_faces)
-        self.parts.bound_collection(validation.collection_id(collection_id))
-        details, templates, unsearched = probe(self.parts, image, quality, every_face)
+        least, most = self._bounds(operation.threshold, operation.max_faces)
+        self.parts.bound_collection(validation.collection_id(operation.collection_id))
+        details, templates, unsearched = probe(self.parts, operation.image, operation.quality, operation.every_face)
         searches = tuple(
-            FaceSearch(detail, self._matches(collection_id, template, least, most))
+            FaceSearch(detail, self._matches(operation.collection_id, template, least, most))
             for detail, template in zip(details, templates, strict=True)
         )
-        self.parts.announcer.matched(collection_id, searches)
+        self.parts.announcer.matched(operation.collection_id, searches)
         return ImageSearch(searches, unsearched, self.parts.engine.pack.version)
 
-    def compare_faces(
-        self,
-        source: bytes,
-        target: bytes,
-        *,
-        threshold: float | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> Comparison:
+    def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
-        least, _ = self._bounds(threshold, None)
+        least, _ = self._bounds(operation.threshold, None)
         engine = self.parts.engine
-        target_photo = engine.open(target)
-        details, templates, _ = probe(self.parts, source, quality, every_face=False)
+        target_photo = engine.open(operation.target)
+        details, templates, _ = probe(self.parts, operation.source, operation.quality, every_face=False)
         with self.parts.gate.turn():
             with self.parts.timed("detect"):
                 seen = engine.detect(target_photo)
-                faces, _ = screen(seen, quality, validation.MAX_FACES_AN_IMAGE)
+                faces, _ = screen(seen, operation.quality, validation.MAX_FACES_AN_IMAGE)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
             with self.parts.timed("embed"):

@@ -12,13 +12,23 @@ import orjson
 from kenspeckle.domain import (
     Associated,
     Page,
-    QualityFilter,
     UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
     Vector,
     validation,
+)
+from kenspeckle.domain.operations import (
+    AssociateFaces,
+    CreateUser,
+    DeleteUser,
+    DisassociateFaces,
+    GetUser,
+    Handlers,
+    ListUsers,
+    SearchUsers,
+    SearchUsersByImage,
 )
 from kenspeckle.errors import TEMPLATES_DIFFER, FaceNotFound, IdempotencyMismatch, InvalidValue, StorageUnavailable
 from kenspeckle.ports import Answered
@@ -35,61 +45,77 @@ Keep = Callable[[object], Answered | None]
 
 
 class Users:
-    """The user half of `ports.Recognizer`."""
+    """What a recognizer does with users."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def create_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
-        """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
-        user = User(validation.user_id(user_id), validation.collection_id(collection_id), "CREATED", self.parts.now())
-        parameters = [collection_id, user_id]
-        self._once(
-            "CreateUser", token, parameters, lambda keep: self.parts.catalog.create_user(user, answered=keep(None))
+    def handlers(self) -> Handlers:
+        return dict(
+            [
+                CreateUser.by(self.create_user),
+                DeleteUser.by(self.delete_user),
+                GetUser.by(self.get_user),
+                ListUsers.by(self.list_users),
+                AssociateFaces.by(self.associate_faces),
+                DisassociateFaces.by(self.disassociate_faces),
+                SearchUsers.by(self.search_users),
+                SearchUsersByImage.by(self.search_users_by_image),
+            ]
         )
 
-    def delete_user(self, collection_id: str, user_id: str, token: str | None = None) -> None:
+    def create_user(self, operation: CreateUser) -> None:
+        """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
+        user = User(
+            validation.user_id(operation.user_id),
+            validation.collection_id(operation.collection_id),
+            "CREATED",
+            self.parts.now(),
+        )
+        parameters = [operation.collection_id, operation.user_id]
+        self._once(
+            "CreateUser",
+            operation.token,
+            parameters,
+            lambda keep: self.parts.catalog.create_user(user, answered=keep(None)),
+        )
+
+    def delete_user(self, operation: DeleteUser) -> None:
         """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
-        validation.collection_id(collection_id)
+        validation.collection_id(operation.collection_id)
         self._once(
             "DeleteUser",
-            token,
-            [collection_id, user_id],
+            operation.token,
+            [operation.collection_id, operation.user_id],
             lambda keep: self.parts.catalog.delete_user(
-                collection_id, validation.user_id(user_id), answered=keep(None)
+                operation.collection_id, validation.user_id(operation.user_id), answered=keep(None)
             ),
         )
         self.parts.scrubber.scrub(self.parts.catalog)
 
-    def get_user(self, collection_id: str, user_id: str) -> User:
+    def get_user(self, operation: GetUser) -> User:
         """Raises CollectionNotFound, UserNotFound."""
-        return self.parts.catalog.user(validation.collection_id(collection_id), validation.user_id(user_id))[0]
+        return self.parts.catalog.user(
+            validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
+        )[0]
 
-    def list_users(self, collection_id: str, limit: int = 100, cursor: str | None = None) -> Page[User]:
+    def list_users(self, operation: ListUsers) -> Page[User]:
         """Raises CollectionNotFound, InvalidCursor."""
-        most = validation.count(limit, MAX_USERS, "limit")
-        return self.parts.catalog.users(validation.collection_id(collection_id), most, cursor)
+        most = validation.count(operation.limit, MAX_USERS, "limit")
+        return self.parts.catalog.users(validation.collection_id(operation.collection_id), most, operation.cursor)
 
-    def associate_faces(
-        self,
-        collection_id: str,
-        user_id: str,
-        face_ids: Sequence[str],
-        *,
-        threshold: float = 75.0,
-        token: str | None = None,
-    ) -> Associated:
+    def associate_faces(self, operation: AssociateFaces) -> Associated:
         """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
 
         Faces that are the user's already are left out of the answer, as at Amazon. Raises CollectionNotFound,
         UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
-        ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
-        least = validation.threshold(threshold, "user_match_threshold")
+        ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
+        least = validation.threshold(operation.threshold, "user_match_threshold")
 
         def associate(keep: Keep) -> Associated:
-            self.parts.bound_collection(validation.collection_id(collection_id))
-            user, _ = self.parts.catalog.user(collection_id, validation.user_id(user_id))
-            members = dict(self.parts.catalog.user_templates(collection_id, user_id))
+            self.parts.bound_collection(validation.collection_id(operation.collection_id))
+            user, _ = self.parts.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
+            members = dict(self.parts.catalog.user_templates(operation.collection_id, operation.user_id))
             known = set(members)
             refused = [
                 refusal for face_id in ids if (refusal := self._refusal(user, face_id, members, least)) is not None
@@ -100,13 +126,24 @@ class Users:
             if new:
                 template, most = combined(list(members.values())), validation.MAX_FACES_A_USER
                 self.parts.catalog.link_faces(
-                    collection_id, user_id, new, template, most, among=list(known), answered=answered
+                    operation.collection_id,
+                    operation.user_id,
+                    new,
+                    template,
+                    most,
+                    among=list(known),
+                    answered=answered,
                 )
             elif answered is not None:
-                self.parts.catalog.remember(collection_id, answered)
+                self.parts.catalog.remember(operation.collection_id, answered)
             return answer
 
-        answer = self._once("AssociateFaces", token, [collection_id, user_id, sorted(ids), least], associate)
+        answer = self._once(
+            "AssociateFaces",
+            operation.token,
+            [operation.collection_id, operation.user_id, sorted(ids), least],
+            associate,
+        )
         return _associated(answer)
 
     def _refusal(self, user: User, face_id: str, members: dict[str, Vector], least: float) -> UnsuccessfulFace | None:
@@ -130,32 +167,39 @@ class Users:
         members[face_id] = template
         return None
 
-    def disassociate_faces(
-        self, collection_id: str, user_id: str, face_ids: Sequence[str], *, token: str | None = None
-    ) -> Associated:
+    def disassociate_faces(self, operation: DisassociateFaces) -> Associated:
         """Take faces from the user; they stay in the collection. Faces that are nobody's are left out of the answer.
 
         Raises CollectionNotFound, UserNotFound, Conflict."""
-        ids = validation.face_ids(face_ids, validation.MAX_FACES_A_USER)
+        ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
 
         def disassociate(keep: Keep) -> Associated:
-            self.parts.catalog.user(validation.collection_id(collection_id), validation.user_id(user_id))
-            members = dict(self.parts.catalog.user_templates(collection_id, user_id))
+            self.parts.catalog.user(
+                validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
+            )
+            members = dict(self.parts.catalog.user_templates(operation.collection_id, operation.user_id))
             gone = [face_id for face_id in ids if face_id in members]
             rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
-            strangers = (self._stranger(collection_id, face_id) for face_id in ids if face_id not in members)
+            strangers = (self._stranger(operation.collection_id, face_id) for face_id in ids if face_id not in members)
             answer = Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
             answered = keep(answer)
             if gone:
                 template = combined(list(rest.values())) if rest else None
                 self.parts.catalog.unlink_faces(
-                    collection_id, user_id, gone, template, among=list(members), answered=answered
+                    operation.collection_id, operation.user_id, gone, template, among=list(members), answered=answered
                 )
             elif answered is not None:
-                self.parts.catalog.remember(collection_id, answered)
+                self.parts.catalog.remember(operation.collection_id, answered)
             return answer
 
-        return _associated(self._once("DisassociateFaces", token, [collection_id, user_id, sorted(ids)], disassociate))
+        return _associated(
+            self._once(
+                "DisassociateFaces",
+                operation.token,
+                [operation.collection_id, operation.user_id, sorted(ids)],
+                disassociate,
+            )
+        )
 
     def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulFace | None:
         """Why a face that is not this user's can't be taken from it; None where it is nobody's."""
@@ -165,48 +209,38 @@ class Users:
             return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
         return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
 
-    def search_users(
-        self,
-        collection_id: str,
-        *,
-        user_id: str | None = None,
-        face_id: str | None = None,
-        threshold: float | None = None,
-        max_users: int | None = None,
-    ) -> tuple[UserMatch, ...]:
+    def search_users(self, operation: SearchUsers) -> tuple[UserMatch, ...]:
         """Users like a stored user (who is not among them) or a stored face. Exactly one of the two ids.
 
         Raises CollectionNotFound, UserNotFound, FaceNotFound, InvalidValue."""
-        if (user_id is None) == (face_id is None):
+        if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
-        least, most = self._user_bounds(threshold, max_users)
-        self.parts.bound_collection(validation.collection_id(collection_id))
-        if face_id is not None:
-            template: Vector | None = self.parts.catalog.face(collection_id, validation.face_id(face_id))[1]
+        least, most = self._user_bounds(operation.threshold, operation.max_users)
+        self.parts.bound_collection(validation.collection_id(operation.collection_id))
+        if operation.face_id is not None:
+            template: Vector | None = self.parts.catalog.face(
+                operation.collection_id, validation.face_id(operation.face_id)
+            )[1]
         else:
-            template = self.parts.catalog.user(collection_id, validation.user_id(user_id or ""))[1]
+            template = self.parts.catalog.user(operation.collection_id, validation.user_id(operation.user_id or ""))[1]
         if template is None:
             return ()
-        matches = self._user_matches(collection_id, template, least, most + 1)
-        return tuple(match for match in matches if match.user.user_id != user_id)[:most]
+        matches = self._user_matches(operation.collection_id, template, least, most + 1)
+        return tuple(match for match in matches if match.user.user_id != operation.user_id)[:most]
 
-    def search_users_by_image(
-        self,
-        collection_id: str,
-        image: bytes,
-        *,
-        threshold: float | None = None,
-        max_users: int | None = None,
-        quality: QualityFilter = QualityFilter.NONE,
-    ) -> UserSearch:
+    def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
-        least, most = self._user_bounds(threshold, max_users)
-        self.parts.bound_collection(validation.collection_id(collection_id))
+        least, most = self._user_bounds(operation.threshold, operation.max_users)
+        self.parts.bound_collection(validation.collection_id(operation.collection_id))
         model = self.parts.engine.pack.version
-        details, templates, unsearched = look(self.parts, image, quality, every_face=False, largest_only=False)
+        details, templates, unsearched = look(
+            self.parts, operation.image, operation.quality, every_face=False, largest_only=False
+        )
         if not details:
             return UserSearch(None, (), unsearched, model)
-        return UserSearch(details[0], self._user_matches(collection_id, templates[0], least, most), unsearched, model)
+        return UserSearch(
+            details[0], self._user_matches(operation.collection_id, templates[0], least, most), unsearched, model
+        )
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.parts.settings

@@ -1,0 +1,227 @@
+"""Which request of the REST API each operation is, and how its answer is read: one row an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kenspeckle.domain import Erased
+from kenspeckle.domain import operations as ops
+from kenspeckle.domain.operations import Kind, Operation
+from kenspeckle.errors import NotOffered
+from kenspeckle.shapes import load
+from kenspeckle.shapes.load import Json
+
+A = TypeVar("A")
+OpT = TypeVar("OpT")
+
+_COLLECTION = "/v1/collections/{collection}"
+_USER = _COLLECTION + "/users/{user_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. `path` has fields of the operation in braces; `{collection}` is its collection, or the server's
+    default one where it names none. `query` are fields sent as parameters, each under its own name or as `name=field`.
+    The body is the photograph in the field `photograph`, those of `photographs`, or `json`. `load` makes the answer of
+    JSON; without it the answer is the body's bytes."""
+
+    method: str
+    path: Callable[[Any], str]
+    load: Callable[[Json, Any], Any] | None
+    query: Sequence[str]
+    photograph: str
+    photographs: Sequence[str]
+    json: Callable[[Any], Json] | None
+    headers: Callable[[Any], Mapping[str, str]]
+
+
+def _row(
+    kind: Kind[OpT, A],
+    method: str,
+    path: str | Callable[[OpT], str],
+    load: Callable[[Json, OpT], A] | None = None,
+    *,
+    query: Sequence[str] = (),
+    photograph: str = "",
+    photographs: Sequence[str] = (),
+    json: Callable[[OpT], Json] | None = None,
+    headers: Callable[[OpT], Mapping[str, str]] = lambda _: {},
+) -> tuple[Any, Request]:
+    request = Request(
+        method=method,
+        path=path if callable(path) else lambda _: path,
+        load=load,
+        query=query,
+        photograph=photograph,
+        photographs=photographs,
+        json=json,
+        headers=headers,
+    )
+    return kind, request
+
+
+def _erasure(
+    kind: Kind[OpT, Erased],
+    path: str,
+    *,
+    query: Sequence[str] = (),
+) -> tuple[Any, Request]:
+    return _row(kind, "DELETE", path, lambda answer, _: load.erased(answer), query=query)
+
+
+def _of_user(op: ops.SearchUsers) -> str:
+    if op.user_id is None:
+        raise NotOffered("The REST API can't search users by a stored face. Search by a photograph or a user.")
+    return _USER + "/search"
+
+
+def _done(_: Json, __: object) -> None:
+    """For routes whose answer says no more than that it is done."""
+
+
+REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
+    [
+        _row(
+            ops.CreateCollection,
+            "POST",
+            "/v1/collections",
+            lambda answer, _: load.collection(answer),
+            json=lambda op: {"CollectionId": op.collection_id, **({"Tags": dict(op.tags)} if op.tags else {})},
+        ),
+        _row(
+            ops.DescribeCollection,
+            "GET",
+            "/v1/collections/{collection_id}",
+            lambda answer, _: load.collection(answer),
+        ),
+        _row(
+            ops.ListCollections,
+            "GET",
+            "/v1/collections",
+            lambda answer, _: load.page(answer, "Collections", load.collection),
+            query=("limit", "cursor"),
+        ),
+        _row(ops.DeleteCollection, "DELETE", "/v1/collections/{collection_id}", _done),
+        _row(
+            ops.RetainCollection,
+            "PUT",
+            "/v1/collections/{collection_id}",
+            lambda answer, _: load.collection(answer),
+            json=lambda op: {"RetentionDays": op.days},
+        ),
+        _row(ops.ListTags, "GET", _COLLECTION, lambda answer, _: answer["Tags"]),
+        _row(
+            ops.IndexFaces,
+            "PUT",
+            "/v1/index/{external_image_id}",
+            lambda answer, op: load.indexed(answer, op.collection_id),
+            query=("collection=collection_id", "max_faces", "quality"),
+            photograph="image",
+            headers=lambda op: {f"x-amz-meta-{name}": value for name, value in op.metadata.items()},
+        ),
+        _row(
+            ops.GetFace,
+            "GET",
+            _COLLECTION + "/faces/{face_id}",
+            lambda answer, op: load.face_record(answer, op.collection_id),
+        ),
+        _row(
+            ops.ListFaces,
+            "GET",
+            _COLLECTION + "/faces",
+            lambda answer, op: load.page(answer, "Faces", lambda one: load.face(one, op.collection_id)),
+            query=("limit", "cursor", "user_id", "external_image_id"),
+        ),
+        _row(
+            ops.DeleteFaces,
+            "POST",
+            _COLLECTION + "/faces/delete",
+            lambda answer, _: load.deleted(answer),
+            json=lambda op: {"FaceIds": list(op.face_ids)},
+        ),
+        _row(ops.GetThumbnail, "GET", "/v1/faces/{face_id}/thumbnail", query=("collection=collection_id",)),
+        _erasure(ops.EraseImage, "/v1/images/{key}", query=("collection=collection_id",)),
+        _erasure(ops.EraseIdentity, _COLLECTION + "/faces", query=("external_image_id",)),
+        _erasure(ops.EraseUser, _USER + "?faces=true"),
+        _erasure(ops.EraseCollection, _COLLECTION + "?receipt=true"),
+        _row(
+            ops.SearchFaces,
+            "POST",
+            _COLLECTION + "/faces/{face_id}/search",
+            lambda answer, op: load.face_matches(answer["FaceMatches"], op.collection_id),
+            query=("threshold", "max_faces"),
+        ),
+        _row(
+            ops.SearchImage,
+            "POST",
+            "/v1/search",
+            lambda answer, op: load.image_search(answer, op.collection_id),
+            query=("collection=collection_id", "threshold", "max_faces", "quality", "all_faces=every_face"),
+            photograph="image",
+        ),
+        _row(
+            ops.DetectFaces,
+            "POST",
+            "/v1/detect",
+            lambda answer, _: tuple(load.detail(one) for one in answer["FaceDetails"]),
+            photograph="image",
+        ),
+        _row(
+            ops.CompareFaces,
+            "POST",
+            "/v1/compare",
+            lambda answer, _: load.comparison(answer),
+            query=("threshold", "quality"),
+            photographs=("source", "target"),
+        ),
+        _row(ops.CreateUser, "PUT", _USER, _done),
+        _row(ops.DeleteUser, "DELETE", _USER, _done),
+        _row(ops.GetUser, "GET", _USER, lambda answer, op: load.user(answer, op.collection_id)),
+        _row(
+            ops.ListUsers,
+            "GET",
+            _COLLECTION + "/users",
+            lambda answer, op: load.page(answer, "Users", lambda one: load.user(one, op.collection_id)),
+            query=("limit", "cursor"),
+        ),
+        _row(
+            ops.AssociateFaces,
+            "POST",
+            _USER + "/faces",
+            lambda answer, _: load.associated(answer),
+            json=lambda op: {"FaceIds": list(op.face_ids), "UserMatchThreshold": op.threshold},
+        ),
+        _row(
+            ops.DisassociateFaces,
+            "POST",
+            _USER + "/faces/delete",
+            lambda answer, _: load.associated(answer),
+            json=lambda op: {"FaceIds": list(op.face_ids)},
+        ),
+        _row(
+            ops.SearchUsers,
+            "POST",
+            _of_user,
+            lambda answer, op: load.user_matches(answer["UserMatches"], op.collection_id),
+            query=("threshold", "max_users"),
+        ),
+        _row(
+            ops.SearchUsersByImage,
+            "POST",
+            _COLLECTION + "/users/search",
+            lambda answer, op: load.user_search(answer, op.collection_id),
+            query=("threshold", "max_users", "quality"),
+            photograph="image",
+        ),
+    ]
+)
+
+NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
+    ops.TagCollection: "The REST API sets tags only when a collection is created.",
+    ops.UntagCollection: "The REST API sets tags only when a collection is created.",
+    ops.GetImage: "The REST API answers a photograph without the row that describes it.",
+    ops.EraseAged: "The service erases faces by age itself; the REST API sets the age.",
+}
+"""Operations that have no route that answers them in full, each with what is said of it."""

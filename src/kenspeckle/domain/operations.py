@@ -1,0 +1,375 @@
+"""What can be asked of a recognizer: each operation a frozen dataclass that names its answer and the right it needs.
+
+Thresholds are similarities, 0..100. None for `threshold`, `max_faces`, `max_users` or `quality` means the operator's
+setting. A `token` makes a repeated request return the first answer (IdempotencyMismatch with other parameters).
+Errors are those of `kenspeckle.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar
+
+from kenspeckle.domain.access import Of, Right, Scope
+from kenspeckle.domain.answers import (
+    Associated,
+    Comparison,
+    Deleted,
+    FaceMatch,
+    ImageSearch,
+    Indexed,
+    UserMatch,
+    UserSearch,
+)
+from kenspeckle.domain.detection import FaceDetail, QualityFilter
+from kenspeckle.domain.erasure import Erased, Erasure
+from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, User
+from kenspeckle.errors import NotOffered
+
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+O_co = TypeVar("O_co", covariant=True)
+A_contra = TypeVar("A_contra", contravariant=True)
+
+_READ = Right(Scope.READ)
+_SEARCH = Right(Scope.SEARCH)
+_INDEX = Right(Scope.INDEX)
+_DELETE = Right(Scope.DELETE)
+_ADMIN = Right(Scope.ADMIN)
+
+
+class Operation(Generic[A_co]):
+    """Something that a recognizer is asked for; the type in brackets is its answer's. `right` is what it takes."""
+
+    __slots__ = ()
+
+    right: ClassVar[Right]
+
+    @classmethod
+    def by(cls, run: Callable[[Self], A_co]) -> tuple[type[Operation[Any]], Callable[[Any], Any]]:
+        """A row of a table of handlers: this operation is done by `run`, which the type checker holds to it."""
+        return cls, run
+
+
+Handlers: TypeAlias = Mapping[type[Operation[Any]], Callable[[Any], Any]]
+"""What does each operation, by its class; made of rows of `Operation.by`."""
+
+
+def answered(handlers: Handlers, operation: Operation[A]) -> A:
+    """What the operation's handler answers. Raises NotOffered where there is none."""
+    run = handlers.get(type(operation))
+    if run is None:
+        raise NotOffered(f"{type(operation).__name__} is not offered here; docs/managed.md says what is offered where.")
+    answer: A = run(operation)
+    return answer
+
+
+class Kind(Protocol[O_co, A_contra]):
+    """A class of operations, for tables whose rows the type checker is to hold to the operation and its answer."""
+
+    def by(self, run: Callable[[O_co], A_contra]) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCollection(Operation[A_co]):
+    """An operation on one collection, for which its right has to be granted."""
+
+    collection_id: str
+
+
+# -- collections -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCollection(InCollection[Collection]):
+    right = _ADMIN
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeCollection(InCollection[Collection]):
+    right = _READ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCollections(Operation[Page[Collection]]):
+    """All of them; an edge shows a key of single collections only those."""
+
+    right = Right(Scope.READ, Of.ANYTHING)
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteCollection(InCollection[None]):
+    right = _ADMIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetainCollection(InCollection[Collection]):
+    """Erase faces once they are so old; None keeps them for good."""
+
+    right = _ADMIN
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListTags(InCollection[Mapping[str, str]]):
+    right = _READ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagCollection(InCollection[None]):
+    right = _ADMIN
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntagCollection(InCollection[None]):
+    right = _ADMIN
+    keys: Sequence[str]
+
+
+# -- faces and photographs ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFaces(InCollection[Indexed]):
+    """Store every face of a photograph that passes the bar, at most `max_faces`. `key` is the photograph's name."""
+
+    right = _INDEX
+    image: bytes = field(repr=False)
+    external_image_id: str | None = None
+    key: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    max_faces: int | None = None
+    quality: QualityFilter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFace(InCollection[FaceRecord]):
+    right = _READ
+    face_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFaces(InCollection[Page[Face]]):
+    right = _READ
+    limit: int = 100
+    cursor: str | None = None
+    user_id: str | None = None
+    face_ids: Sequence[str] = ()
+    external_image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteFaces(InCollection[Deleted]):
+    """Faces of users stay; an erasure takes them too."""
+
+    right = _DELETE
+    face_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetImage(InCollection[tuple[Image, bytes]]):
+    """The newest photograph under this key, as it was sent."""
+
+    right = _READ
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetThumbnail(InCollection[bytes]):
+    """The face cut out of its photograph, as JPEG."""
+
+    right = _READ
+    face_id: str
+
+
+# -- erasure -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erase(InCollection[Erased]):
+    """Faces, those of users too, with all that was made of them. When it is answered, no file of the service holds any
+    of it. What is named and not there raises IdentityNotFound, ImageNotFound, UserNotFound or CollectionNotFound:
+    nothing was erased, so nothing is attested. `name` is what the trail and the receipt call it by."""
+
+    what: ClassVar[Erasure]
+
+    @property
+    def name(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseImage(Erase):
+    """Every photograph under this key."""
+
+    right, what = _DELETE, Erasure.IMAGE
+    key: str
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseIdentity(Erase):
+    right, what = _DELETE, Erasure.IDENTITY
+    external_image_id: str
+
+    @property
+    def name(self) -> str:
+        return self.external_image_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseUser(Erase):
+    """The user too."""
+
+    right, what = _DELETE, Erasure.USER
+    user_id: str
+
+    @property
+    def name(self) -> str:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseCollection(Erase):
+    """The collection too."""
+
+    right, what = _ADMIN, Erasure.COLLECTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseAged(Erase):
+    """A batch of the faces that are older than so many days. The service asks for it itself."""
+
+    right, what = _ADMIN, Erasure.AGE
+    days: int
+
+    @property
+    def name(self) -> str:
+        return str(self.days)
+
+
+# -- recognition -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFaces(InCollection[tuple[FaceMatch, ...]]):
+    """Stored faces like a stored one, which is not among them."""
+
+    right = _SEARCH
+    face_id: str
+    threshold: float | None = None
+    max_faces: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchImage(InCollection[ImageSearch]):
+    """Stored faces like the photograph's largest, or, with `every_face`, like each of them."""
+
+    right = _SEARCH
+    image: bytes = field(repr=False)
+    threshold: float | None = None
+    max_faces: int | None = None
+    quality: QualityFilter = QualityFilter.NONE
+    every_face: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectFaces(Operation[tuple[FaceDetail, ...]]):
+    """At most 100 faces, largest first."""
+
+    right = Right(Scope.SEARCH, Of.ANYTHING)
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareFaces(Operation[Comparison]):
+    """The source's largest face against each of the target."""
+
+    right = Right(Scope.SEARCH, Of.ANYTHING)
+    source: bytes = field(repr=False)
+    target: bytes = field(repr=False)
+    threshold: float | None = None
+    quality: QualityFilter = QualityFilter.NONE
+
+
+# -- users -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUser(InCollection[None]):
+    right = _INDEX
+    user_id: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteUser(InCollection[None]):
+    """The user's faces stay, no longer anyone's."""
+
+    right = _DELETE
+    user_id: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetUser(InCollection[User]):
+    right = _READ
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListUsers(InCollection[Page[User]]):
+    right = _READ
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociateFaces(InCollection[Associated]):
+    """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template."""
+
+    right = _INDEX
+    user_id: str
+    face_ids: Sequence[str]
+    threshold: float = 75.0
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisassociateFaces(InCollection[Associated]):
+    """Take faces from the user; they stay in the collection."""
+
+    right = _INDEX
+    user_id: str
+    face_ids: Sequence[str]
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchUsers(InCollection[tuple[UserMatch, ...]]):
+    """Users like a stored user (who is not among them) or a stored face. Exactly one of the two ids."""
+
+    right = _SEARCH
+    user_id: str | None = None
+    face_id: str | None = None
+    threshold: float | None = None
+    max_users: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchUsersByImage(InCollection[UserSearch]):
+    """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
+
+    right = _SEARCH
+    image: bytes = field(repr=False)
+    threshold: float | None = None
+    max_users: int | None = None
+    quality: QualityFilter = QualityFilter.NONE

@@ -1,0 +1,209 @@
+"""What the audit trail says of each operation: one row an operation, or the reason why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from kenspeckle.domain import Deleted, Erased, Erasure, FaceMatch
+from kenspeckle.domain import operations as ops
+from kenspeckle.domain.operations import Kind, Operation
+
+A = TypeVar("A")
+OpT = TypeVar("OpT")
+EraseT = TypeVar("EraseT", bound=ops.Erase)
+Facts: TypeAlias = Mapping[str, object]
+Erasing: TypeAlias = tuple[Erasure, str, Erased]
+"""What was erased, by which name, and the erasure that a receipt attests."""
+
+MOST_NAMED = 100
+"""Ids and names of one row; there is a count of all."""
+
+MOST_DELETED = 4096
+"""Face ids of the row of a deletion; of any other row MOST_NAMED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How an operation is recorded. Of what is asked: `facts`, and the ids of the faces that are `named` in it, which
+    the row has where the operation fails or `faces` is None. Of its answer: `faces`, at `most` so many, their `count`
+    where the answer does not name all of them, what is `told` besides, and whether it is `worth` a row. `erasure` is
+    what a receipt attests, if anything."""
+
+    name: str
+    facts: Callable[[Any], Facts]
+    named: Callable[[Any], Sequence[str]]
+    faces: Callable[[Any], Sequence[str]] | None
+    count: Callable[[Any], int] | None
+    told: Callable[[Any], Facts]
+    most: int
+    worth: Callable[[Any], bool]
+    erasure: Callable[[Any, Any], Erasing | None] | None
+
+
+def _row(
+    kind: Kind[OpT, A],
+    name: str,
+    facts: Callable[[OpT], Facts] = lambda _: {},
+    *,
+    named: Callable[[OpT], Sequence[str]] = lambda _: (),
+    faces: Callable[[A], Sequence[str]] | None = None,
+    count: Callable[[A], int] | None = None,
+    told: Callable[[A], Facts] = lambda _: {},
+    most: int = MOST_NAMED,
+    worth: Callable[[A], bool] = lambda _: True,
+    erasure: Callable[[OpT, A], Erasing | None] | None = None,
+) -> tuple[Any, Access]:
+    access = Access(
+        name=name,
+        facts=facts,
+        named=named,
+        faces=faces,
+        count=count,
+        told=told,
+        most=most,
+        worth=worth,
+        erasure=erasure,
+    )
+    return kind, access
+
+
+def _erasure(
+    kind: Kind[EraseT, Erased], name: str, worth: Callable[[Erased], bool] = lambda _: True
+) -> tuple[Any, Access]:
+    return _row(
+        kind,
+        name,
+        lambda op: {"name": op.name},
+        faces=lambda erased: erased.face_ids,
+        count=lambda erased: erased.face_count,
+        told=lambda erased: {
+            "images": list(erased.images[:MOST_NAMED]),
+            "image_count": erased.image_count,
+            "users": list(erased.users[:MOST_NAMED]),
+            "complete": erased.complete,
+        },
+        most=MOST_DELETED,
+        worth=worth,
+        erasure=lambda op, erased: (op.what, op.name, erased),
+    )
+
+
+def _deletion(_: ops.DeleteFaces, done: Deleted) -> Erasing | None:
+    if not done.deleted:
+        return None
+    faces, images = len(done.deleted), len(done.images)
+    erased = Erased(done.deleted, done.images, complete=done.complete, face_count=faces, image_count=images)
+    return Erasure.FACES, "", erased
+
+
+def _matched(matches: Sequence[FaceMatch]) -> list[str]:
+    return [one.face.face_id for one in matches]
+
+
+def _users(ids: Sequence[str]) -> Facts:
+    return {"users": list(ids[:MOST_NAMED]), "user_count": len(ids)}
+
+
+def _given(**facts: str | None) -> Facts:
+    """Those of the facts that are."""
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+RECORDED: Mapping[type[Operation[Any]], Access] = dict(
+    [
+        _row(ops.CreateCollection, "CreateCollection"),
+        _row(ops.DeleteCollection, "DeleteCollection"),
+        _row(ops.RetainCollection, "RetainCollection", lambda op: {"days": op.days}),
+        _row(ops.TagCollection, "TagResource", lambda op: {"keys": sorted(op.tags)[:MOST_NAMED]}),
+        _row(ops.UntagCollection, "UntagResource", lambda op: {"keys": sorted(op.keys)[:MOST_NAMED]}),
+        _row(
+            ops.IndexFaces,
+            "IndexFaces",
+            lambda op: {"identity": op.external_image_id},
+            faces=lambda done: [one.face.face_id for one in done.records],
+            told=lambda done: {"image": done.image_id, "created": done.created, "unindexed": len(done.unindexed)},
+        ),
+        _row(ops.GetFace, "GetFace", named=lambda op: [op.face_id]),
+        _row(
+            ops.ListFaces,
+            "ListFaces",
+            lambda op: _given(user=op.user_id, identity=op.external_image_id),
+            faces=lambda page: [one.face_id for one in page.items],
+        ),
+        _row(
+            ops.DeleteFaces,
+            "DeleteFaces",
+            named=lambda op: op.face_ids,
+            faces=lambda done: done.deleted,
+            told=lambda done: {"unsuccessful": len(done.unsuccessful), "images": list(done.images[:MOST_NAMED])},
+            most=MOST_DELETED,
+            erasure=_deletion,
+        ),
+        _row(
+            ops.GetImage,
+            "GetImage",
+            lambda op: {"key": op.key},
+            told=lambda found: {"image": found[0].image_id},
+        ),
+        _row(ops.GetThumbnail, "GetThumbnail", named=lambda op: [op.face_id]),
+        _erasure(ops.EraseImage, "EraseImage"),
+        _erasure(ops.EraseIdentity, "EraseIdentity"),
+        _erasure(ops.EraseUser, "EraseUser"),
+        _erasure(ops.EraseCollection, "EraseCollection"),
+        # Housekeeping asks all the time, and mostly nothing is that old.
+        _erasure(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
+        _row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_matched),
+        _row(
+            ops.SearchImage,
+            "SearchFacesByImage",
+            faces=lambda found: [face_id for one in found.searches for face_id in _matched(one.matches)],
+            told=lambda found: {"searched": len(found.searches)},
+        ),
+        _row(ops.DetectFaces, "DetectFaces", told=lambda found: {"detected": len(found)}),
+        _row(
+            ops.CompareFaces,
+            "CompareFaces",
+            told=lambda found: {"matched": len(found.matches), "unmatched": len(found.unmatched)},
+        ),
+        _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
+        _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),
+        _row(ops.GetUser, "GetUser", lambda op: {"user": op.user_id}),
+        _row(ops.ListUsers, "ListUsers", told=lambda page: _users([one.user_id for one in page.items])),
+        _row(
+            ops.AssociateFaces,
+            "AssociateFaces",
+            lambda op: {"user": op.user_id},
+            named=lambda op: op.face_ids,
+            faces=lambda done: done.associated,
+            told=lambda done: {"unsuccessful": len(done.unsuccessful)},
+        ),
+        _row(
+            ops.DisassociateFaces,
+            "DisassociateFaces",
+            lambda op: {"user": op.user_id},
+            named=lambda op: op.face_ids,
+            faces=lambda done: done.associated,
+            told=lambda done: {"unsuccessful": len(done.unsuccessful)},
+        ),
+        _row(
+            ops.SearchUsers,
+            "SearchUsers",
+            lambda op: _given(user=op.user_id, face=op.face_id),
+            told=lambda found: _users([one.user.user_id for one in found]),
+        ),
+        _row(
+            ops.SearchUsersByImage,
+            "SearchUsersByImage",
+            told=lambda found: _users([one.user.user_id for one in found.matches]),
+        ),
+    ]
+)
+
+NOT_RECORDED: Mapping[type[Operation[Any]], str] = {
+    ops.DescribeCollection: "names and counts of a collection, no data of a person; edges ask it for every answer",
+    ops.ListCollections: "names and counts of collections, no data of a person",
+    ops.ListTags: "labels of a collection, no data of a person",
+}
+"""Operations that are not accesses to biometric data, each with the reason."""

@@ -1,0 +1,97 @@
+"""The recognizer that records: every access to biometric data becomes a row of the audit trail before its answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kenspeckle.domain import Receipt
+from kenspeckle.domain.audit import AuditRow
+from kenspeckle.domain.operations import A, Operation
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Recognizer
+from kenspeckle.usecases.audit import actor
+from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED, Access, Facts
+from kenspeckle.usecases.audit.receipts import ALGORITHM, Receipts
+from kenspeckle.usecases.audit.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+
+class Audited:
+    """Implements `ports.Recognizer` around another. An answer is given once its row is on disk; where the row can't be
+    written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
+
+    def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None) -> None:
+        """Without `receipts`, where there is no key to sign them with, erasure answers without one."""
+        self.inner = inner
+        self.recorder = recorder
+        self.receipts = receipts
+
+    def handle(self, operation: Operation[A]) -> A:
+        if type(operation) in NOT_RECORDED:
+            return self.inner.handle(operation)
+        access = RECORDED[type(operation)]
+        collection_id: str | None = getattr(operation, "collection_id", None)
+        name, facts, named = access.name, access.facts(operation), access.named(operation)
+        try:
+            answer = self.inner.handle(operation)
+        except KenspeckleError as error:
+            self._note_failure(name, collection_id, error.code, named, facts)
+            raise
+        except Exception:
+            self._note_failure(name, collection_id, "internal_error", named, facts)
+            raise
+        if not access.worth(answer):
+            return answer
+        row = self._record(access, collection_id, answer, named, facts)
+        attested: A = self._attested(access, operation, collection_id or "", answer, row)
+        return attested
+
+    def info(self) -> Mapping[str, object]:
+        if self.receipts is None:
+            return self.inner.info()
+        return {**self.inner.info(), "receipts": {"algorithm": ALGORITHM, "public_key": self.receipts.public_key}}
+
+    def ready(self) -> None:
+        self.inner.ready()
+
+    def _record(
+        self, access: Access, collection_id: str | None, answer: object, named: Sequence[str], facts: Facts
+    ) -> AuditRow | None:
+        """The row, with faces of the answer, or those that the operation named where it names none."""
+        ids = named if access.faces is None else access.faces(answer)
+        entry = self.recorder.entry(
+            access.name,
+            collection_id,
+            face_ids=ids[: access.most],
+            face_count=len(ids) if access.count is None else access.count(answer),
+            facts={**facts, **access.told(answer)},
+        )
+        return self.recorder.record(entry)
+
+    def _note_failure(
+        self, name: str, collection_id: str | None, code: str, named: Sequence[str], facts: Facts
+    ) -> None:
+        entry = self.recorder.entry(
+            name, collection_id, outcome=code, face_ids=named[:MOST_NAMED], face_count=len(named), facts=facts
+        )
+        try:
+            self.recorder.record(entry)
+        except KenspeckleError as error:
+            # Nothing was given out; the client is told of its own error rather than of this one.
+            log.error("a failed request (%s) is not in the audit trail: %s", code, error.message)
+
+    def _attested(
+        self, access: Access, operation: object, collection_id: str, answer: Any, row: AuditRow | None
+    ) -> Any:
+        """The answer, with a receipt where it erased something."""
+        erasure = None if access.erasure is None or self.receipts is None else access.erasure(operation, answer)
+        if erasure is None or self.receipts is None:
+            return answer
+        what, name, erased = erasure
+        at = self.recorder.now() if row is None else row.at
+        receipt: Receipt = self.receipts.receipt(what.value, name, collection_id, erased, actor.current(), row, at)
+        return replace(answer, receipt=receipt)
