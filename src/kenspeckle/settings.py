@@ -76,6 +76,12 @@ class Settings:
         factory=_models_dir,
     )
     pack: str = _doc("Model pack that new collections are bound to.", "centerface-dlib")
+    device: str = _doc("What the networks run on: auto, cpu or cuda (docs/models.md).", "auto")
+    precision: str = _doc(
+        "How exactly they compute: auto (bfloat16 where the processor has it and templates stay comparable) or "
+        "float32.",
+        "auto",
+    )
     collection: str = _doc("Collection that is used where a request names none; exists from the start.", "kenspeckle")
     max_faces: int = _doc(
         "Faces that are indexed of one photograph, and matches returned, where a request says nothing.", 10
@@ -199,6 +205,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 _CHOICES: dict[str, tuple[str, ...]] = {
     "recognizer": ("local", "rekognition"),
     "detection_attributes": ("DEFAULT", "ALL"),
+    "device": ("auto", "cpu", "cuda"),
+    "precision": ("auto", "float32"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": ("auto", "text", "json"),
 }

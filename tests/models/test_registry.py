@@ -232,7 +232,7 @@ def test_missing_pack_names_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "other", "../centerface-dlib", "samples"])
 def test_unknown_pack(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingError, match="Packs are: centerface-dlib"):
+    with pytest.raises(SettingError, match="Packs are: sface, centerface-dlib"):
         registry.find(tmp_path, name)
 
 

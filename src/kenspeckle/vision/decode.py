@@ -128,6 +128,8 @@ class Photograph:
         self._full = False
         self.chips: dict[Box, Image.Image] = {}
         """Faces that the engine has cut out already, by their boxes."""
+        self.smoothing = 0.0
+        """Standard deviation in pixels of the Gaussian that its faces were found through; 0: none."""
         if self.media_type == "image/webp":
             max_pixels //= WEBP_COST
             _check_size(*_webp_size(data), max_pixels)  # before the reader allocates its canvas

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
 from kenspeckle.models import registry
@@ -18,8 +19,9 @@ from kenspeckle.vision.align import Aligner, Floats
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
+from kenspeckle.vision.look import Eyes
 from kenspeckle.vision.quality import PoseEstimator, describe
-from kenspeckle.vision.sessions import Activity, Network, share_memory, trim_memory
+from kenspeckle.vision.sessions import Activity, Network, choose, trim_memory
 
 KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -31,16 +33,25 @@ DESCRIBED: Final = 100
 
 
 class Engine:
-    """`ports.Engine` on ONNX Runtime. For many threads at once; a `Photo` belongs to one of them at a time."""
+    """`ports.Engine` by the networks of a pack. For many threads; a `Photo` belongs to one of them at a time."""
 
     def __init__(self, installed: registry.InstalledPack, settings: Settings) -> None:
         """Loads the networks (a tenth of a second). Raises ModelMissing where a file can't be loaded."""
         self._pack = installed.pack.info
         self._settings = settings
-        share_memory()
+        self.runtime = choose(settings.device, settings.precision)
+        self.runtime.prepare()
         self._activity = Activity()
-        self._detector = Network(installed.detector, self._activity)
-        self._embedder = Network(installed.embedder, self._activity)
+        plain = installed.plain_embedder if self.runtime.name == "openvino" else None
+        self._embedder = Network(plain or installed.embedder, self._activity, runtime=self.runtime, embedder=True)
+        self._unit = installed.pack.metric == "cosine"
+        detector = Network(installed.detector, self._activity, runtime=self.runtime)
+        self._looks: tuple[Callable[[Photograph], Faces], Callable[[Photograph], Faces]]
+        if installed.finder is not None:
+            eyes = Eyes(Network(installed.finder, self._activity, runtime=self.runtime), detector)
+            self._looks = eyes.every_face, eyes.largest_face
+        else:
+            self._looks = partial(passes.every_face, network=detector), partial(passes.largest_face, network=detector)
         trim_memory()
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
@@ -61,9 +72,8 @@ class Engine:
 
         Raises DamagedImage, ImageTooLarge (no memory)."""
         own = _own(photo)
-        look = passes.largest_face if largest_only else passes.every_face
         with self._activity.busy():
-            faces = look(own, self._detector)
+            faces = self._looks[largest_only](own)
             faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
             chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
             details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
@@ -78,23 +88,33 @@ class Engine:
             lost = [face for face in faces if face.box not in own.chips]
             for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
                 own.chips[face.box] = chip
-            return [template(own.chips[face.box], self._embedder) for face in faces]
+            return [template(own.chips[face.box], self._embedder, unit=self._unit) for face in faces]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         """The face with some surroundings, upright JPEG of at most 256 pixels. Raises DamagedImage."""
         return cutter.thumbnail(_own(photo), box)
 
     def _chips(self, photo: Photograph, points: Sequence[Floats]) -> list[Image.Image]:
-        """Aligned faces; `points` in pixels of the photograph."""
+        """Aligned faces; `points` in pixels of the photograph.
+
+        Each is cut from the picture that faces are looked for in, or from the finest there is where that has too few
+        pixels for it: what else is asked of the photograph makes no difference to it.
+        """
         if not points:
             return []
         longest = max(photo.width, photo.height)
-        picture = photo.image(min(longest, passes.FULL[0]))
-        detail = min(abs(self._aligner.similarity(one)[0]) for one in points) * max(picture.size) / longest
-        if detail < MIN_DETAIL:
-            picture = photo.image(round(max(picture.size) / max(detail, 1e-3)))
-        scale = np.array([picture.width / photo.width, picture.height / photo.height], np.float32)
-        return [self._aligner.chip(picture, one * scale) for one in points]
+        picture = photo.image(passes.full_side(photo))
+        if photo.smoothing:
+            picture = picture.filter(ImageFilter.GaussianBlur(photo.smoothing))
+        chips: dict[int, Image.Image] = {}
+        for finest in (True,) if photo.smoothing else (False, True):
+            if finest and len(chips) < len(points) and not photo.smoothing:
+                picture = photo.image(longest)
+            scale = np.array([picture.width / photo.width, picture.height / photo.height], np.float32)
+            for at, one in enumerate(points):
+                if at not in chips and (finest or abs(self._aligner.similarity(one * scale)[0]) >= MIN_DETAIL):
+                    chips[at] = self._aligner.chip(picture, one * scale)
+        return [chips[at] for at in range(len(points))]
 
     def _detail(self, photo: Photograph, faces: Faces, at: int, chip: Image.Image) -> FaceDetail:
         left, top, right, bottom = (float(value) for value in faces.boxes[at])

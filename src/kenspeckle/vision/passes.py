@@ -101,11 +101,16 @@ def _source(photo: Photograph) -> Image.Image:
     return photo.image(min(max(photo.width, photo.height), FULL[0]))
 
 
-def _full(source: Image.Image, photo: Photograph, network: Network) -> tuple[Faces, Image.Image]:
-    """What the full pass finds, and the picture that it looked at."""
+def full_side(photo: Photograph) -> int:
+    """Longest side of the full pass over the photograph, in pixels."""
     longest = max(photo.width, photo.height)
     affordable = int(longest * math.sqrt(FULL_PIXELS / (photo.width * photo.height)))
-    wanted = min(longest, affordable, max(FULL[0], min(FULL[1], longest // 2)))
+    return min(longest, affordable, max(FULL[0], min(FULL[1], longest // 2)))
+
+
+def _full(source: Image.Image, photo: Photograph, network: Network) -> tuple[Faces, Image.Image]:
+    """What the full pass finds, and the picture that it looked at."""
+    wanted = full_side(photo)
     picture = source if max(source.size) >= wanted else photo.image(wanted)
     if max(picture.size) > wanted * SLACK:
         picture = _resized(picture, wanted)

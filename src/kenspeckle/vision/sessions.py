@@ -1,26 +1,98 @@
-"""Runs the networks of a pack in ONNX Runtime: on one thread each call, on two while no other call is under way."""
+"""Chooses the runtime of this machine and runs networks in it: on one thread each call, on two while it is alone."""
 
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from kenspeckle import cpu as cpu_
-from kenspeckle.errors import ModelMissing
+from kenspeckle import cpu
+from kenspeckle.errors import SettingError
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Run: TypeAlias = Callable[[Floats], list[Floats]]
 
-ERRORS_ONLY: Final = 3
-"""ONNX Runtime's severity level; its warnings speak of unused weights in the published file."""
+BFLOAT16: Final = {"amx_bf16", "avx512_bf16"}
+"""Flags of /proc/cpuinfo that say that the processor multiplies in bfloat16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What computes. One for all networks of a process (docs/architecture.md has the measurements)."""
+
+    name: str
+    """`onnxruntime` or `openvino`."""
+    cuda: bool = False
+    bfloat16: bool = False
+    """Whether embedders compute in it; detectors never do, so that landmarks are the same on every machine."""
+
+    @property
+    def label(self) -> str:
+        """For people: what computes where, and how exactly."""
+        return f"{self.name} {'cuda' if self.cuda else 'cpu'} {'bfloat16' if self.bfloat16 else 'float32'}"
+
+    def prepare(self) -> None:
+        """Call it before the first network is loaded; calling it again changes nothing."""
+        if self.name == "onnxruntime":
+            from kenspeckle.vision import onnx_runtime
+
+            onnx_runtime.share_memory()
+
+    def load(self, file: Path, threads: int, *, embedder: bool) -> Run:
+        """The network, for calls that take so many threads. Raises ModelMissing."""
+        if self.name == "openvino":
+            from kenspeckle.vision import openvino_runtime
+
+            callers = 1 if threads > 1 else cpu.cores()
+            return openvino_runtime.Session(file, threads, callers, bfloat16=self.bfloat16 and embedder)
+        from kenspeckle.vision import onnx_runtime
+
+        return onnx_runtime.Session(file, threads, cuda=self.cuda)
+
+
+def choose(device: str, precision: str) -> Runtime:
+    """The runtime for DEVICE (`auto`, `cpu`, `cuda`) and PRECISION (`auto`, `float32`).
+
+    A GPU where one can be had, or else OpenVINO in bfloat16 where the processor has that, or else ONNX Runtime.
+    Raises SettingError where `cuda` is asked for and can't be had.
+    """
+    if device != "cpu":
+        from kenspeckle.vision import onnx_runtime
+
+        if onnx_runtime.has_cuda():
+            return Runtime("onnxruntime", cuda=True)
+        if device == "cuda":
+            raise SettingError(
+                "DEVICE=cuda needs ONNX Runtime with CUDA, which is not installed. "
+                "Run: pip uninstall onnxruntime; pip install 'kenspeckle[cuda]'",
+                field="device",
+            )
+    if precision == "auto" and _has_bfloat16():
+        from kenspeckle.vision import openvino_runtime
+
+        if openvino_runtime.is_installed() and openvino_runtime.computes_bfloat16():
+            return Runtime("openvino", bfloat16=True)
+    return Runtime("onnxruntime")
+
+
+def _has_bfloat16(file: Path = Path("/proc/cpuinfo")) -> bool:
+    if platform.machine() != "x86_64":
+        return False
+    try:
+        with file.open() as lines:
+            flags = next((line for line in lines if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return bool(BFLOAT16 & set(flags.split()))
 
 
 class Activity:
@@ -29,7 +101,7 @@ class Activity:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._cores = cpu_.cores()
+        self._cores = cpu.cores()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -46,53 +118,35 @@ class Activity:
         """Whether one photograph at most is under way here, and other threads keep less than all cores busy.
 
         With as many as there are cores beside it, two threads are slower than one; with one fewer, no slower."""
-        return self._cores > 1 and self._count <= 1 and cpu_.running() <= self._cores
+        return self._cores > 1 and self._count <= 1 and cpu.running() <= self._cores
 
 
 class Network:
     """One network with one input; may be called from many threads at once.
 
-    A call has the caller's thread, and one more while it is alone and a second core has time: 1.5 to 1.8 times
-    faster then. Under load the same session would waste a sixth of both cores in waiting, so there is one of each.
+    A call has one thread, and one more while it is alone and a second core has time: 1.5 to 1.8 times faster then.
+    Under load the same session would waste a sixth of both cores in waiting, so there is one of each.
     """
 
-    def __init__(self, file: Path, activity: Activity | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        activity: Activity | None = None,
+        *,
+        runtime: Runtime = Runtime("onnxruntime"),
+        embedder: bool = False,
+    ) -> None:
         """Raises ModelMissing where the file can't be loaded."""
         self._activity = activity
-        self._one = _session(file)
-        self._split = cpu_.split()
-        # 30 MB for the embedder
-        self._two = _session(file, 2, self._split) if activity is not None and cpu_.cores() > 1 else None
-        self._input = self._one.get_inputs()[0].name
+        self._one = runtime.load(file, 1, embedder=embedder)
+        twice = activity is not None and cpu.cores() > 1 and not runtime.cuda
+        self._two = runtime.load(file, 2, embedder=embedder) if twice else None
 
     def __call__(self, pixels: Floats) -> list[Floats]:
         """All outputs, in the order of the file."""
-        alone = self._activity is not None and self._activity.alone
-        outputs: list[Floats]
-        if alone and self._two is not None:
-            with self._split.apart() if self._split is not None else nullcontext():
-                outputs = self._two.run(None, {self._input: pixels})
-        else:
-            outputs = self._one.run(None, {self._input: pixels})
-        return outputs
-
-
-def share_memory() -> None:
-    """Lets all sessions of this process draw on one pool, so that it holds what runs at once and not what ever ran.
-
-    Call it before the first session is made; calling it again changes nothing.
-    """
-    cpu = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    defaults = {
-        "max_mem": 0,
-        "arena_extend_strategy": 0,
-        "initial_chunk_size_bytes": -1,
-        "max_dead_bytes_per_chunk": -1,
-    }
-    with suppress(Exception):  # its own class, where there is a pool already
-        onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg(defaults))
+        if self._two is not None and self._activity is not None and self._activity.alone:
+            return self._two(pixels)
+        return self._one(pixels)
 
 
 def trim_memory() -> None:
@@ -100,21 +154,3 @@ def trim_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
-
-
-def _session(file: Path, threads: int = 1, split: cpu_.Split | None = None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    # A pattern is planned for each input size and never forgotten; sizes vary here.
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    # The second thread waits actively within a call, or waking it would cost the gain, and not a moment longer.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if split is not None:
-        options.add_session_config_entry("session.intra_op_thread_affinities", str(split.helper + 1))  # counts from 1
-    try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own classes, that are not public
-        raise ModelMissing(f"{file} can't be loaded. Run: kenspeckle models pull") from error

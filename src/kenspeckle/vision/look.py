@@ -1,0 +1,188 @@
+"""Sees the faces of a photograph, always the same way: YuNet finds what may be faces, a close look decides.
+
+A *small* pass finds the large faces, a *full* one the others. Whatever is found lying on its side or head calls for
+passes over the turned picture; so does a photograph in which nothing is found. The largest face alone is the first
+of all faces: the full pass is left out only where it could not change which that is, nor anything of it.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from kenspeckle.vision import closeup, yunet
+from kenspeckle.vision.closeup import Seen
+from kenspeckle.vision.decode import Photograph
+from kenspeckle.vision.detect import Faces, Network
+from kenspeckle.vision.passes import SLACK, full_side
+from kenspeckle.vision.quality import noise
+
+SMALL: Final = 256
+"""Longest side of the small pass in pixels."""
+LARGE: Final = 32.0
+"""Side of a face in the small pass, in pixels, from which it is looked for there."""
+CERTAIN: Final = 1.25
+"""Times LARGE from which the largest face of the small pass is the largest of all."""
+
+MAYBE: Final = 0.25
+"""Score of YuNet from which a place is looked at closely. It gives tilted faces little, and CenterFace tells them from
+others: of 108 faces tilted by 45 degrees, 65 score over 0.7 and 100 over this."""
+LIKELY: Final = 0.5
+"""Score from which a place without a clear face is looked at on its side and head too."""
+MOST: Final = 150
+"""Places of a pass that are looked at closely."""
+
+TRUSTED: Final = (0.3, 0.75)
+"""Score of the close look, and its sum with YuNet's, from which a place is a face (docs/accuracy.md)."""
+DOUBTED: Final = (0.5, 1.0)
+"""The same in a photograph that is turned because it shows no face as it lies: most of those have none."""
+TILTED: Final = 50.0
+"""Degrees from which a face calls for a pass over the turned picture."""
+APART: Final = 0.35
+"""Distance of two faces' centres, in units of the larger one's side, under which they are one."""
+
+NOISY: Final = 10.0
+"""Noise (`quality.noise`) from which faces are looked for in averages of 2 x 2 pixels, and cut from a picture that a
+Gaussian of SMOOTHED pixels smoothed: without that, strong noise hides faces and brings strangers together. Of 300
+ordinary photographs the worst has 5; noise of 15 in each colour makes 10."""
+SMOOTHED: Final = 2.0
+
+CONFIDENCE: Final = (0.75, 1.0, 1.3, 1.85), (0.90, 0.97, 0.995, 1.0)
+"""Sum of both scores, and the part of places with that sum that are faces (docs/accuracy.md)."""
+
+LYING: Final = (90, 180, 270)
+"""Degrees clockwise, each of which a face may lie turned by; the picture is turned back by as many."""
+TURNS: Final = (45, 315, *LYING)
+"""The same where nothing was found: a face that is tilted by 45 degrees may be lost too."""
+
+
+class Eyes:
+    """The two detectors; for many threads at once."""
+
+    def __init__(self, finder: Network, detector: Network) -> None:
+        self.finder = finder
+        self.detector = detector
+
+    def every_face(self, photo: Photograph) -> Faces:
+        """All faces, in pixels of the photograph, largest first; `scores` are confidences. Raises DamagedImage."""
+        return self._see(photo, alone=False)
+
+    def largest_face(self, photo: Photograph) -> Faces:
+        """The first of `every_face`, which is found sooner; none where there is none. Raises DamagedImage."""
+        return self._see(photo, alone=True)
+
+    def _see(self, photo: Photograph, *, alone: bool) -> Faces:
+        wanted = full_side(photo)
+        source = photo.image(wanted)
+        if noise(source) > NOISY:
+            photo.smoothing = SMOOTHED
+            source = source.reduce(2)
+        view = _View(source, self)
+        small = _resized(source, SMALL)
+        whole = small is source
+        least = 0.0 if whole else LARGE * source.width / small.width
+        view.search(small, least)
+        largest = max((one.side for one in view.faces), default=0.0)
+        certain = largest >= CERTAIN * least and not whole
+        if not whole and not (alone and certain):
+            full = _resized(source, wanted) if max(source.size) > wanted * SLACK else source
+            view.search(full, 0.0, largest if certain else math.inf)
+        if not view.faces:
+            view.turned(small, 0.0, math.inf, TURNS, DOUBTED)
+        return _faces(view.faces[:1] if alone else view.faces, photo, source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    seen: Seen
+    evidence: float
+
+    @property
+    def side(self) -> float:
+        return self.seen.side
+
+
+class _View:
+    """What was seen in one picture so far, largest first."""
+
+    def __init__(self, source: Image.Image, eyes: Eyes) -> None:
+        self.source = source
+        self.eyes = eyes
+        self.faces: list[_Face] = []
+
+    def search(self, picture: Image.Image, least: float, most: float = math.inf) -> None:
+        """A pass over `picture` for faces with a side of `least` to `most` pixels of the source; and over the turned
+        picture where faces lie on their side or head."""
+        self._pass(picture, least, most, 0)
+        self.turned(picture, least, most, [turn for turn in LYING if any(_lies(one, turn) for one in self.faces)])
+
+    def turned(
+        self, picture: Image.Image, least: float, most: float, turns: Sequence[int], bar: tuple[float, float] = TRUSTED
+    ) -> None:
+        for turn in turns:
+            self._pass(picture, least, most, turn, bar)
+
+    def _pass(
+        self, picture: Image.Image, least: float, most: float, turn: int, bar: tuple[float, float] = TRUSTED
+    ) -> None:
+        upright = picture.rotate(turn, Image.Resampling.BILINEAR, expand=True) if turn else picture
+        found = yunet.find(upright, self.eyes.finder, MAYBE)
+        scale = self.source.width / picture.width
+        for at in range(min(len(found), MOST)):
+            left, top, right, bottom = found.boxes[at].tolist()
+            centre = _turned_back(complex(left + right, top + bottom) / 2, upright, picture, turn) * scale
+            width, height = (right - left) * scale, (bottom - top) * scale
+            side = math.sqrt(width * height)
+            if not least <= side < most or self._known(centre, side):
+                continue
+            score = float(found.scores[at])
+            others = (90.0, -90.0, 180.0) if score >= LIKELY and not turn else ()
+            seen = closeup.closely(
+                self.source, centre, max(width, height), self.eyes.detector, roll=float(turn), others=others
+            )
+            if seen is None or seen.score < bar[0] or seen.score + score < bar[1]:
+                continue
+            if seen.side < most and not self._known(seen.centre, seen.side):
+                self.faces.append(_Face(seen, seen.score + score))
+        self.faces.sort(key=lambda one: -one.side)
+
+    def _known(self, centre: complex, side: float) -> bool:
+        return any(abs(one.seen.centre - centre) < APART * max(one.side, side) for one in self.faces)
+
+
+def _lies(face: _Face, turn: int) -> bool:
+    roll = face.seen.roll
+    return abs(roll) > TILTED and round(roll / 90) * 90 % 360 == turn
+
+
+def _turned_back(place: complex, turned: Image.Image, picture: Image.Image, turn: int) -> complex:
+    """A place in the picture that was turned counter-clockwise about its centre, in the picture as it was."""
+    offset = place - complex(*turned.size) / 2
+    return offset * cmath.rect(1, math.radians(turn)) + complex(*picture.size) / 2
+
+
+def _resized(picture: Image.Image, longest: int) -> Image.Image:
+    scale = longest / max(picture.size)
+    if scale * SLACK >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _faces(found: Sequence[_Face], photo: Photograph, source: Image.Image) -> Faces:
+    """In pixels of the photograph."""
+    if not found:
+        return Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
+    evidence = [one.evidence for one in found]
+    faces = Faces(
+        np.array([one.seen.box for one in found], np.float32),
+        np.interp(evidence, CONFIDENCE[0], CONFIDENCE[1]).astype(np.float32),
+        np.array([one.seen.points for one in found], np.float32),
+    )
+    return faces.moved((photo.width / source.width, photo.height / source.height))
