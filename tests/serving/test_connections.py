@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import resource
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from kenspeckle.serving.connections import Connections, Entry, of_one_host
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import certificate
 from tests.fakes.certificates import pair
-from tests.serving.echo import echoing, received, trusting
+from tests.serving.echo import QUICK, echoing, received, trusting
 from tests.serving.test_http_protocol import GET, statuses
 
 
@@ -134,24 +137,36 @@ def test_a_handshake_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_descriptors_that_are_used_up_are_logged_and_given_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with echoing() as echo, caplog.at_level(logging.ERROR):
+    monkeypatch.setattr(descriptors, "_told", float("-inf"))
+    monkeypatch.setattr("kenspeckle.serving.server.LOOK_SECONDS", 0.05)
+    really, used_up = os.open, [True]
+
+    def none_left(path: str, *others: int) -> int:
+        if path == os.devnull and used_up[0]:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return really(path, *others)
+
+    with echoing(replace(QUICK, head_seconds=20.0)) as echo, caplog.at_level(logging.ERROR):
         waiting = [echo.connect() for _ in range(3)]
         echo.until(lambda: len(echo.config.connections) == 3)
-        used_up = [0]
-        accept = socket.socket.accept
-
-        def none_left(self: socket.socket) -> object:
-            if used_up[0] < 2:
-                used_up[0] += 1
-                raise OSError(errno.EMFILE, "Too many open files")
-            return accept(self)
-
-        monkeypatch.setattr(socket.socket, "accept", none_left)
+        monkeypatch.setattr(os, "open", none_left)
+        echo.until(lambda: len(echo.config.connections) < 2)
+        used_up[0] = False
         assert statuses(echo.exchange(GET)) == [200]
-        assert used_up == [2]
         assert sum("no descriptor is left" in one.getMessage() for one in caplog.records) == 1
         for one in waiting:
             one.close()
+
+
+def test_who_does_not_take_its_answer_makes_room() -> None:
+    with echoing(replace(QUICK, send_seconds=20.0), connections_per_host=4) as echo, ExitStack() as stack:
+        for _ in range(8):
+            unread = stack.enter_context(socket.socket())
+            unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            unread.connect(("127.0.0.1", echo.port))
+            unread.sendall(GET.replace(b"/one", b"/large") * 16)
+            echo.until(lambda: all(not entry.busy for entry in echo.config.connections.entries()))
+        assert statuses(echo.exchange(GET)) == [200]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -21,6 +23,7 @@ class Operations:
         self.app = app
         self._page = b""
         self._json = b""
+        self._making = asyncio.Lock()
 
     async def healthz(self, request: Request) -> Response:
         """Alive: the process answers. Restart it where this fails."""
@@ -38,16 +41,19 @@ class Operations:
 
     async def openapi(self, request: Request) -> Response:
         """This description, as OpenAPI 3.1."""
-        if not self._json:
-            made = await self.edge.threads.call(document, self.app)
-            self._json = orjson.dumps(made)
+        # Nobody needs a key for these: many who ask first at once wait for one to be made, a second of a core each.
+        async with self._making:
+            if not self._json:
+                made = await self.edge.threads.call(document, self.app)
+                self._json = orjson.dumps(made)
         return Response(self._json, media_type="application/json")
 
     async def docs(self, request: Request) -> Response:
         """This description, to read. The page loads nothing from anywhere."""
-        if not self._page:
-            made = await self.edge.threads.call(document, self.app)
-            self._page = (await self.edge.threads.call(docs_page.render, made)).encode()
+        async with self._making:
+            if not self._page:
+                made = await self.edge.threads.call(document, self.app)
+                self._page = (await self.edge.threads.call(docs_page.render, made)).encode()
         return Response(
             self._page,
             media_type="text/html",

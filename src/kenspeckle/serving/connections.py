@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,10 @@ class Connections:
         if not mine:
             del self._hosts[entry.host]
 
+    def entries(self) -> list[Entry]:
+        """All of them."""
+        return [entry for mine in self._hosts.values() for entry in mine]
+
     def make_room(self) -> bool:
         """End one connection of the host that has most, trusted ones last. False where all are worked on."""
         by_number = sorted(self._hosts.items(), key=lambda one: (one[0] in self._exempt, -len(one[1])))
@@ -115,6 +120,7 @@ class Connections:
             log.warning(message, extra=extra)
 
 
+@lru_cache(maxsize=4096)
 def of_one_host(address: str) -> str:
     """What stands for the host of an address: IPv4 as it is, also where mapped into IPv6; of IPv6 the network."""
     try:

@@ -1,14 +1,20 @@
-"""How many connections the system's limit on open files leaves room for."""
+"""Open files of this process: how many connections their limit leaves room for, and whether any is left."""
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import resource
+import time
 
 log = logging.getLogger(__name__)
 
 OTHERS = 256
 """Descriptors for all else: databases of each thread, photographs, webhooks, child processes."""
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE})
+TELL_SECONDS = 60.0
+_told = float("-inf")
 
 
 def affordable(connections: int) -> int:
@@ -31,3 +37,22 @@ def affordable(connections: int) -> int:
         extra={"connections": found, "open_files": soft},
     )
     return found
+
+
+def are_used_up(connections: int) -> bool:
+    """Whether the system gives no descriptor any more, which is logged now and then: a loop's server drops what it
+    can't take, and says nothing."""
+    global _told
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno not in USED_UP:
+            return False
+        if time.monotonic() - _told >= TELL_SECONDS:
+            _told = time.monotonic()
+            log.error(
+                "no descriptor is left for connections; allow the service more open files (ulimit -n, LimitNOFILE)",
+                extra={"error": error.strerror, "connections": connections},
+            )
+        return True
+    return False

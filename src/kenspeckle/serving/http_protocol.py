@@ -15,7 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from kenspeckle.serving import problems
-from kenspeckle.serving.connections import Entry
+from kenspeckle.serving.connections import Connections, Entry
 from kenspeckle.serving.flow import Bounds, Flow, Outgoing
 
 log = logging.getLogger(__name__)
@@ -51,16 +51,16 @@ class Connection(HttpToolsProtocol):
     """Give this class to uvicorn as `http`. `Config.bounds` of the configuration, where there are any, are its own."""
 
     entry: Entry | None = None
-    """Its place among all connections; the listener sets it."""
+    """Its place among all connections, taken when it is made, unless a TlsListener has taken it before."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bounds: Bounds = getattr(self.config, "bounds", None) or Bounds()
         self._current: RequestResponseCycle | None = None
         self._part = _Part.NOTHING
-        self._asked = False
+        self._asked = self._refused = False
         self._offered = False
-        self._deaf = False
+        self._deaf = self._goes_on = False
         self._progress = False
         self._quiet = self._size = self._fields = self._unread = 0
         self._refusal = (400, _BROKEN)
@@ -72,6 +72,14 @@ class Connection(HttpToolsProtocol):
     # -- the connection ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
+        connections: Connections | None = getattr(self.config, "connections", None)
+        if self.entry is None and connections is not None:
+            peer = transport.get_extra_info("peername")
+            self.entry = connections.enter(str(peer[0]) if isinstance(peer, tuple) else "", transport.abort)
+            if self.entry is None:
+                self._refused = True
+                transport.abort()
+                return
         super().connection_made(transport)
         self._real = transport
         self._outgoing = Outgoing(transport, self._finish)
@@ -82,6 +90,8 @@ class Connection(HttpToolsProtocol):
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._refused:
+            return
         for timer in (self._timer, self._sending):
             if timer is not None:
                 timer.cancel()
@@ -104,6 +114,11 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._watch_sending()
+        self._settle()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._settle()
 
     # -- what comes --------------------------------------------------------------------------------------------
 
@@ -168,7 +183,7 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.pipeline) >= self._bounds.pipelined:
             self._last().keep_alive = False
-            self._deaf = True
+            self._deaf = self._goes_on = True
             raise _Refused
         self._part = _Part.BODY
         self._size = self._fields = self._unread = 0
@@ -243,7 +258,7 @@ class Connection(HttpToolsProtocol):
         if self._deaf:
             self._settle()
             return
-        self._deaf = True
+        self._deaf = self._goes_on = True
         last = self.cycle
         if last is not None and not last.response_complete and (last.body or last.more_body):
             # Its body was not read yet, so nothing was done: the reader learns that there is no such request.
@@ -276,7 +291,7 @@ class Connection(HttpToolsProtocol):
         if self._outgoing.finished:
             return
         self._outgoing.finished = True
-        if self._part is _Part.NOTHING and not self._deaf:
+        if self._part is _Part.NOTHING and not self._goes_on:
             self._real.close()
         else:
             if self._real.can_write_eof():
@@ -292,7 +307,11 @@ class Connection(HttpToolsProtocol):
         its body looks after that."""
         wait = self._waits_for()
         if self.entry is not None:
-            self.entry.busy = wait is None
+            # Who does not take its answer waits for nothing of ours.
+            busy = wait is None and not self.flow.write_paused
+            if self.entry.busy and not busy:
+                self.entry.since = self.loop.time()
+            self.entry.busy = busy
         if wait is self._wait:
             return
         self._wait = wait

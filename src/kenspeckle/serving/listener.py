@@ -1,21 +1,17 @@
-"""Takes connections from a listening socket, as many as there may be, with a deadline for TLS."""
+"""Takes connections for TLS: counted before their handshake, for which there is a deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import logging
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from functools import partial
 
+from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections, Entry
 from kenspeckle.serving.http_protocol import Connection
-
-log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 10.0
 """For TLS to be agreed upon."""
@@ -24,19 +20,19 @@ GOODBYE_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 """Before the next try where the system has no descriptor left."""
 BACKLOG = 2048
-_USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TELL_SECONDS = 60.0
+"""Connections that the system keeps until they are taken."""
 
 
-class Listener:
-    """One listening socket at work, with what uvicorn asks of a server."""
+class TlsListener:
+    """One listening socket at work, with what uvicorn asks of a server. A loop's own server tells of no connection
+    before its handshake."""
 
     def __init__(
         self,
         listening: socket.socket,
         make: Callable[[], Connection],
         connections: Connections,
-        tls: ssl.SSLContext | None,
+        tls: ssl.SSLContext,
         *,
         handshake_seconds: float | None = None,
     ) -> None:
@@ -47,7 +43,6 @@ class Listener:
         self._connections = connections
         self._tls = tls
         self._handshake_seconds = handshake_seconds or HANDSHAKE_SECONDS
-        self._told = float("-inf")
         self._beginning: set[asyncio.Task[None]] = set()
         self._task = asyncio.get_running_loop().create_task(self._accept())
 
@@ -67,11 +62,8 @@ class Listener:
             try:
                 accepted, address = await loop.sock_accept(self._listening)
             except OSError as error:
-                if error.errno in _USED_UP:
-                    self._used_up(error)
-                    await asyncio.sleep(PAUSE_SECONDS)
-                # Anything else concerns the one connection, which is gone before it was taken.
-                await asyncio.sleep(0)
+                # Anything but this concerns the one connection, which is gone before it was taken.
+                await asyncio.sleep(PAUSE_SECONDS if error.errno in descriptors.USED_UP else 0)
                 continue
             host = str(address[0]) if isinstance(address, tuple) else ""
             entry = self._connections.enter(host, partial(_hang_up, accepted))
@@ -85,7 +77,7 @@ class Listener:
             await asyncio.sleep(0)
 
     async def _begin(self, accepted: socket.socket, entry: Entry) -> None:
-        """Hand the connection to its protocol, after TLS where there is any."""
+        """Hand the connection to its protocol after the handshake."""
         loop = asyncio.get_running_loop()
 
         def made() -> Connection:
@@ -94,16 +86,13 @@ class Listener:
             return connection
 
         try:
-            if self._tls is None:
-                await loop.connect_accepted_socket(made, accepted)
-            else:
-                await loop.connect_accepted_socket(
-                    made,
-                    accepted,
-                    ssl=self._tls,
-                    ssl_handshake_timeout=self._handshake_seconds,
-                    ssl_shutdown_timeout=GOODBYE_SECONDS,
-                )
+            await loop.connect_accepted_socket(
+                made,
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_seconds,
+                ssl_shutdown_timeout=GOODBYE_SECONDS,
+            )
         except (OSError, ssl.SSLError, ConnectionError, TimeoutError):
             # Who speaks no TLS, leaves or stays silent is nobody to log for each time.
             entry.leave()
@@ -112,16 +101,6 @@ class Listener:
             entry.leave()
             accepted.close()
             raise
-
-    def _used_up(self, error: OSError) -> None:
-        now = time.monotonic()
-        if now - self._told >= _TELL_SECONDS:
-            self._told = now
-            log.error(
-                "no descriptor is left for connections; allow the service more open files (ulimit -n, LimitNOFILE)",
-                extra={"error": error.strerror, "connections": len(self._connections)},
-            )
-        self._connections.make_room()
 
 
 def _hang_up(accepted: socket.socket) -> None:

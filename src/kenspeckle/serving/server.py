@@ -12,11 +12,11 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections
-from kenspeckle.serving.descriptors import affordable
 from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.http_protocol import Connection
-from kenspeckle.serving.listener import Listener
+from kenspeckle.serving.listener import BACKLOG, TlsListener
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import LOOK_SECONDS, Certificate
 from kenspeckle.settings import Settings
@@ -41,7 +41,7 @@ def config(app: FastAPI, settings: Settings, tls: Certificate | None = None, bou
     )
     made.certificate = tls
     made.bounds = bounds or Bounds()
-    made.connections = Connections(affordable(settings.connections), settings.connections_per_host, proxies)
+    made.connections = Connections(descriptors.affordable(settings.connections), settings.connections_per_host, proxies)
     return made
 
 
@@ -54,7 +54,7 @@ class Config(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """Takes connections by our listeners, tells the application to take nothing new as soon as a signal asks the server
+    """Counts its connections, tells the application to take nothing new as soon as a signal asks the server
     to stop, and sees when its certificate is renewed."""
 
     _looked = 0.0
@@ -64,10 +64,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets=[])
         configuration = cast(Config, self.config)
         tls = configuration.certificate
-        context = tls.context if tls is not None else None
-        listeners = [Listener(one, self._connection, configuration.connections, context) for one in sockets or ()]
-        # Of a server uvicorn asks no more than a Listener has.
-        self.servers = cast(list[asyncio.base_events.Server], listeners)
+        made: list[asyncio.base_events.Server | TlsListener] = []
+        for one in sockets or ():
+            if tls is not None:
+                made.append(TlsListener(one, self._connection, configuration.connections, tls.context))
+            else:
+                made.append(await asyncio.get_running_loop().create_server(self._connection, sock=one, backlog=BACKLOG))
+        # Of a server uvicorn asks no more than a TlsListener has.
+        self.servers = cast(list[asyncio.base_events.Server], made)
 
     def _connection(self) -> Connection:
         return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
@@ -75,9 +79,12 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()
         found = self.config.certificate if isinstance(self.config, Config) else None
-        if found is not None and now - self._looked >= LOOK_SECONDS:
+        if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            found.refresh()
+            if found is not None:
+                found.refresh()
+            if isinstance(self.config, Config) and descriptors.are_used_up(len(self.config.connections)):
+                self.config.connections.make_room()
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
