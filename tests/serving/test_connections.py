@@ -91,6 +91,30 @@ def test_a_host_of_ipv6_is_its_network() -> None:
     assert of_one_host("") == ""
 
 
+def test_requests_without_a_key_are_slowed_down_by_host() -> None:
+    door = Door(10, 5, "198.51.100.7")
+    one, other, proxy = door.enter("192.0.2.1"), door.enter("192.0.2.2"), door.enter("198.51.100.7")
+    assert one is not None
+    assert other is not None
+    assert proxy is not None
+    assert [one.delay(10.0) <= 0 for _ in range(31)] == [True] * 30 + [False]
+    assert one.delay() > 0
+    assert other.delay(10.0) <= 0
+    assert [proxy.delay(1.0) for _ in range(50)] == [0.0] * 50
+    door.time += 3
+    assert one.delay(10.0) <= 0
+
+
+def test_a_flood_without_a_key_waits() -> None:
+    with echoing(replace(QUICK, anonymous_rate=2.0, longest_pause=0.2)) as echo:
+        begun = time.monotonic()
+        assert statuses(echo.exchange(GET * 17)) == [200] * 17
+        assert time.monotonic() - begun > 10 * 0.2
+        begun = time.monotonic()
+        assert statuses(echo.exchange(GET)) == [200]
+        assert time.monotonic() - begun > 0.2
+
+
 def test_connections_on_which_nothing_happens_keep_nobody_out() -> None:
     with echoing(connections=20, connections_per_host=20) as echo:
         held = []

@@ -27,7 +27,7 @@ CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 FIRST = int(os.environ.get("KENSPECKLE_HTTP_SEED") or 1)
 COUNT = either(600, 60_000)
 AT_ONCE = 100
-BOUNDS = Bounds(head_seconds=3.0, idle_seconds=0.3, unread_seconds=1.0, send_seconds=1.0)
+BOUNDS = Bounds(head_seconds=3.0, idle_seconds=0.3, unread_seconds=1.0, send_seconds=1.0, anonymous_rate=1e9)
 STOP = ("silence", "cut", "joined", "flipped", "noise", "a body that stops", "a trailer that stops", "HTTP/0.9")
 PATIENCE = 15.0
 """Seconds for a connection to be answered and, where something is amiss, closed."""

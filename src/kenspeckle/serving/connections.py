@@ -12,6 +12,10 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
+BURST_SECONDS = 3.0
+"""As many requests as may come in these a host may send at once."""
+REMEMBERED = 4096
+"""Hosts whose requests are counted; beyond, those go that may send anything again."""
 TELL_SECONDS = 60.0
 """How often it is logged that connections make room for others, or are refused."""
 
@@ -31,10 +35,16 @@ class Entry:
     close: Callable[[], None]
     since: float
     busy: bool = False
+    exempt: bool = False
 
     def leave(self) -> None:
         """The connection is no more; told twice it's the same."""
         self.connections.leave(self)
+
+    def delay(self, rate: float = 0.0) -> float:
+        """Seconds that this host has to wait, which asked for too much without a key. With a rate a request is counted,
+        of which there may be so many a second."""
+        return self.connections.delay(self, rate)
 
 
 class Connections:
@@ -60,6 +70,7 @@ class Connections:
         self._hosts: dict[str, dict[Entry, None]] = {}
         self._count = 0
         self._told = float("-inf")
+        self._full: dict[str, float] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -68,7 +79,8 @@ class Connections:
         """A place for a connection from this address; None where there is none."""
         host = of_one_host(address)
         mine: Collection[Entry] = self._hosts.get(host, ())
-        if len(mine) >= self.most_per_host and address not in self._exempt:
+        exempt = address in self._exempt
+        if len(mine) >= self.most_per_host and not exempt:
             self._tell(
                 "too many connections from one address",
                 client=address,
@@ -81,7 +93,7 @@ class Connections:
             self._tell("too many connections", client=address, setting="CONNECTIONS", most=self.most)
             if not self.make_room():
                 return None
-        entry = Entry(self, host, close, self._now())
+        entry = Entry(self, host, close, self._now(), exempt=exempt)
         self._hosts.setdefault(host, {})[entry] = None
         self._count += 1
         return entry
@@ -95,6 +107,17 @@ class Connections:
         self._count -= 1
         if not mine:
             del self._hosts[entry.host]
+
+    def delay(self, entry: Entry, rate: float) -> float:
+        """As `Entry.delay`: a bucket of BURST_SECONDS for each host, kept as the time when it is full again."""
+        now = self._now()
+        full = max(self._full.get(entry.host, 0.0), now)
+        if rate > 0 and not entry.exempt:
+            if len(self._full) >= REMEMBERED:
+                self._full = {host: time for host, time in self._full.items() if time > now}
+            full += 1 / rate
+            self._full[entry.host] = full
+        return 0.0 if entry.exempt else full - now - BURST_SECONDS
 
     def entries(self) -> list[Entry]:
         """All of them."""

@@ -28,6 +28,10 @@ class Bounds:
     unread_bytes: int = 64 * 1024 * 1024
     """Of a body that goes on after its answer. It is let pass, so that a client which only reads when all is sent gets
     its answer."""
+    anonymous_rate: float = 100.0
+    """Requests a second of one host that no key was found for (also those that need none). More wait, up to"""
+    longest_pause: float = 1.0
+    """each: whoever sends them, and new connections of that host."""
     send_seconds: float = 12.0
     """How often it is seen whether a client takes its answer."""
     send_pace: float = 16 * 1024

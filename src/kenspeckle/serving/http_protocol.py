@@ -15,8 +15,10 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from kenspeckle.serving import problems
+from kenspeckle.serving.budget import BODIES, Share
 from kenspeckle.serving.connections import Connections, Entry
 from kenspeckle.serving.flow import Bounds, Flow, Outgoing
+from kenspeckle.usecases.access.authorization import PRINCIPAL
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._sent = 0
+        self._paused: asyncio.TimerHandle | None = None
 
     # -- the connection ----------------------------------------------------------------------------------------
 
@@ -87,12 +90,13 @@ class Connection(HttpToolsProtocol):
         self.flow = self._flow = Flow(transport)
         if self.entry is not None:
             self.entry.close = transport.abort
+            self._pause(self.entry.delay())
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._refused:
             return
-        for timer in (self._timer, self._sending):
+        for timer in (self._timer, self._sending, self._paused):
             if timer is not None:
                 timer.cancel()
         self._outgoing.finished = True
@@ -235,7 +239,28 @@ class Connection(HttpToolsProtocol):
         self._watch_sending()
         if self._outgoing.is_closing():
             return
-        if self.pipeline:
+        if not (self._is_anonymous() and self.entry and self._pause(self.entry.delay(self._bounds.anonymous_rate))):
+            self._go_on()
+        self._settle()
+
+    def _is_anonymous(self) -> bool:
+        """Whether no key was found for the request that was just answered."""
+        state: dict[str, Any] = self._current.scope.get("state", {}) if self._current is not None else {}
+        share: Share | None = state.get(BODIES)
+        return PRINCIPAL not in state and not (share is not None and share.known)
+
+    def _pause(self, seconds: float) -> bool:
+        """Take nothing for so long, which is how a flood from one host is slowed down. False where that is no time."""
+        if seconds <= 0:
+            return False
+        self._flow.hold()
+        self._paused = self.loop.call_later(min(seconds, self._bounds.longest_pause), self._go_on)
+        return True
+
+    def _go_on(self) -> None:
+        """With what waits, or with what comes."""
+        self._paused = None
+        if self.pipeline and not self._outgoing.is_closing():
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         if not self.pipeline:

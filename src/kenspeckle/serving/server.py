@@ -62,6 +62,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """`sockets` are bound, and not listening yet."""
         await super().startup(sockets=[])
+        self.started = False  # It listens to nothing yet.
         configuration = cast(Config, self.config)
         tls = configuration.certificate
         made: list[asyncio.base_events.Server | TlsListener] = []
@@ -72,6 +73,7 @@ class Server(uvicorn.Server):
                 made.append(await asyncio.get_running_loop().create_server(self._connection, sock=one, backlog=BACKLOG))
         # Of a server uvicorn asks no more than a TlsListener has.
         self.servers = cast(list[asyncio.base_events.Server], made)
+        self.started = True
 
     def _connection(self) -> Connection:
         return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
