@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.domain import display_name
 from kenspeckle.domain.validation import external_image_id
 from kenspeckle.intake.bulk import told_apart
 from kenspeckle.intake.files import Photograph, Search, find, read, safe_name
+from kenspeckle.intake.watch.arrivals import is_photograph
 
 
 def _found(*paths: Path, by: str = "file") -> tuple[list[str], Search]:
@@ -55,6 +57,41 @@ def test_folders_are_searched_for_photographs_only(tmp_path: Path) -> None:
     assert found == ["a.png", "b.JPG", "c.webp"]
     assert search.ignored == 2
     assert _found(tmp_path, by="folder")[0][-1] == "er"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "@eaDir",
+        "#recycle",
+        "$RECYCLE.BIN",
+        "lost+found",
+        ".Trash-1000",
+        "System Volume Information",
+        "@Recycle",
+        "found.000",
+        "__MACOSX",
+        "#snapshot",
+        "RECYCLER",
+        ".@__thumb",
+    ],
+)
+def test_folders_of_systems_are_passed_over(tmp_path: Path, folder: str) -> None:
+    for name in ("Ada/a.jpg", f"Ada/{folder}/a.jpg/THUMB_XL.jpg", f"{folder}/Ada/deleted.jpg", f"{folder} 2/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found, search = _found(tmp_path)
+    assert sorted(found) == (["a.jpg"] if folder.startswith(".") else ["a.jpg", "b.jpg"])
+    assert search.folders == (0 if folder.startswith(".") else 2)
+    assert _found(tmp_path / folder)[0]  # whoever names it means it
+
+
+@pytest.mark.parametrize("name", ["a.HIF", "a.heif", "a.HEIC"])
+def test_every_ending_of_a_format_is_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert _found(tmp_path)[0] == [name]
+    assert is_photograph(name)
+    assert display_name(name) == "A"
 
 
 def test_a_file_given_by_name_is_taken_whatever_it_is_called(tmp_path: Path) -> None:

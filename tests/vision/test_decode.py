@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
-from kenspeckle.vision.decode import MAX_SCANS, WORKING_PIXELS, Photograph
+from kenspeckle.vision.decode import Photograph
+from kenspeckle.vision.pixels import WORKING_PIXELS
 from tests.vision import drawing
 from tests.vision.drawing import BLUE, GREEN, HEIC, RED, encode, exif, quarters, turned
 
@@ -225,13 +226,6 @@ def test_a_truncated_file_is_damaged(kind: str) -> None:
             photograph(data[: int(len(data) * part)]).image(1000)
     with pytest.raises(DamagedImage):
         photograph(HEIC[:500]).image(1000)
-
-
-def test_refuses_a_jpeg_of_endless_scans() -> None:
-    data = encode(quarters(), "JPEG", progressive=True)
-    scan = data[data.rindex(b"\xff\xda") : -2]
-    with pytest.raises(DamagedImage, match="scans"):
-        photograph(data[:-2] + scan * MAX_SCANS + data[-2:])
 
 
 def test_large_pictures_are_reduced_as_soon_as_they_are_decoded() -> None:

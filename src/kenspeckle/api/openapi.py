@@ -24,7 +24,7 @@ curl -X PUT --data-binary @keanu-reeves.jpg http://127.0.0.1:8080/v1/index/keanu
 curl -X PUT --data-binary @party.jpg http://127.0.0.1:8080/v1/search
 ```
 
-Photographs are sent as they are (JPEG, PNG, WebP and others) or as base64 text. Members of answers that Amazon
+Photographs are sent as they are (JPEG, PNG, WebP, AVIF, HEIC) or as base64 text. Members of answers that Amazon
 Rekognition also has carry its names. Similarity and confidence are percentages; boxes and points are ratios of the
 photograph's width and height.
 
@@ -51,10 +51,13 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _SENTENCES: dict[str, tuple[str, str | None]] = {
     "invalid_value": ("threshold must be a number from 0 to 100; '101' is not.", "threshold"),
     "invalid_cursor": ("The cursor was not handed out for this list. Begin without one.", "cursor"),
-    "unsupported_image": ("These bytes are no image that is taken: JPEG, PNG, WebP, GIF, AVIF, HEIC.", "body"),
+    "unsupported_image": (
+        "This is no image, or none of a known format; JPEG, PNG, WebP, AVIF and HEIC are taken.",
+        "body",
+    ),
     "damaged_image": ("The image can't be decoded to its end. Send it again.", "body"),
     "image_too_large": ("The photograph is larger than 15728640 bytes. Send a smaller one.", "body"),
-    "image_too_small": ("The image has fewer than 80 x 80 pixels. Send a larger one.", "body"),
+    "image_too_small": ("The image has 12 x 12 pixels; at least 16 x 16 are needed.", "body"),
     "no_face": ("There are no faces in the image. Should be at least 1.", "image"),
     "collection_not_found": ("The collection id: visitors does not exist.", "collection"),
     "face_not_found": ("There is no such face in this collection.", "face_id"),

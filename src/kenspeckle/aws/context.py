@@ -74,8 +74,8 @@ class Parts:
                 f"The photograph has {len(image)} bytes; {limit} are the most that can be "
                 + ("indexed." if most == MOST_NAMED else "searched with, detected in or compared. Send a smaller one.")
             )
-        kind = formats.media_type(image)
-        if kind is None:
+        kind = formats.sniff(image)
+        if kind not in (formats.JPEG, formats.PNG):
             raise UnsupportedImage(
                 "Amazon Rekognition takes JPEG and PNG; the bytes are neither. Save the photograph as one of them."
             )

@@ -153,6 +153,8 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
     remark(f"{plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
     if tally.unindexed:
         remark(f"{plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
+    if search.folders:
+        remark(f"{plural(search.folders, 'folder')} passed over: a system's own (thumbnails, deleted files).")
     if search.ignored:
         remark(f"{plural(search.ignored, 'file')} passed over: no photograph by name.")
     for path, reason in tally.skipped[:SHOWN]:

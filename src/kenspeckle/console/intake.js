@@ -3,7 +3,7 @@
 import { button, h, icon } from "/console/dom.js";
 import { announce } from "/console/notices.js";
 
-const TAKEN = "image/*,.heic,.heif,.avif";
+const TAKEN = "image/*,.heic,.heif,.hif,.avif";
 
 /**
  * A field that takes one photograph and calls `onphoto(file)`. With `view`, what is dropped or pasted anywhere on the

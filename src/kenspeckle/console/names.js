@@ -5,7 +5,7 @@ const RULES = {
   collection: { most: 255, allowed: /^[a-zA-Z0-9_.-]+$/, marks: "_ . -" },
   user: { most: 128, allowed: /^[a-zA-Z0-9_.\-:]+$/, marks: "_ . - :" },
 };
-const ENDING = /(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|b64|txt)$/i;
+const ENDING = /(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|hif|b64|txt)$/i;
 
 /** Why a name of that kind can't be; null where it can. */
 export function fault(kind, text) {

@@ -90,7 +90,7 @@ class Image:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-_FILE_ENDING = re.compile(r"(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|b64|txt)$", re.IGNORECASE)
+_FILE_ENDING = re.compile(r"(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|hif|b64|txt)$", re.IGNORECASE)
 
 
 def display_name(external_image_id: str) -> str:

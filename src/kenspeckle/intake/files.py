@@ -22,10 +22,18 @@ from pathlib import Path
 from kenspeckle.client.errors import CommandFailed
 
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".bmp", ".gif", ".tif", ".tiff"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif"}
+    | {".tiff"}
 )
 """Endings that are looked for in folders, those that are refused with a reason included. A file given by name is tried
 whatever it is called."""
+
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "@tmp", "@recycle", "@recently-snapshot", "@transcode", "@sharebin", "@__thumb", "#recycle", "#snapshot"}
+    | {"~snapshot", "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"}
+    | {"network trash folder", "temporary items", "thevolumesettingsfolder"}
+)
+_FOUND = re.compile(r"found\.\d{3}")
 
 LONGEST = 255
 _LETTERS = str.maketrans(
@@ -54,14 +62,15 @@ class Search:
     """What `find` came across besides photographs."""
 
     ignored: int = 0
+    folders: int = 0
     missing: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]:
     """Photographs of files and folders, in order, each once; `by` is `file` or `folder`.
 
-    Links to folders are followed, loops are not; names that begin with a dot are passed over in folders. Counts of
-    other files and what can't be read are added to `search`."""
+    Links to folders are followed, loops are not; names that begin with a dot are passed over in folders, and so are
+    folders of systems. Counts of other files and such folders and what can't be read are added to `search`."""
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
@@ -90,7 +99,8 @@ def _walk(root: Path, search: Search) -> Iterator[Path]:
             folders.clear()
             continue
         entered.add((facts.st_dev, facts.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        search.folders += sum(map(is_system_folder, folders))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_system_folder(name))
         for name in sorted(files):
             file = Path(folder, name)
             if name.startswith(".") or file.suffix.lower() not in SUFFIXES:
@@ -99,6 +109,12 @@ def _walk(root: Path, search: Search) -> Iterator[Path]:
                 search.missing.append((file, "Not a regular file, or a link to nothing"))
             else:
                 yield file
+
+
+def is_system_folder(name: str) -> bool:
+    """Whether a NAS or a file system keeps thumbnails, deleted files, snapshots or saved pieces of damage there."""
+    plain = name.casefold()
+    return plain in _SYSTEM_FOLDERS or _FOUND.fullmatch(plain) is not None
 
 
 def safe_name(original: str) -> str:

@@ -20,7 +20,7 @@ class Photo(Protocol):
 
 
 class Engine(Protocol):
-    """Sees faces. Not gated: callers hold a turn of the inference gate."""
+    """Sees faces. Not gated: callers hold a turn of the inference gate, to open a photograph too."""
 
     @property
     def pack(self) -> PackInfo: ...

@@ -42,7 +42,7 @@ def read(image: Mapping[str, Any], places: Places, member: str) -> bytes:
 
 
 def _judge(data: bytes, member: str) -> None:
-    if formats.media_type(data) is None:
+    if formats.sniff(data) not in (formats.JPEG, formats.PNG):
         raise Refusal("InvalidImageFormatException", "Request has invalid image format")
     size = formats.size(data)
     if size is not None and min(size) < SHORTEST_SIDE:

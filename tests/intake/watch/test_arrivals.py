@@ -44,10 +44,16 @@ def test_a_file_is_whole_when_it_was_closed_or_stays_as_it_is(tmp_path: Path) ->
     assert names(arrivals) == ["a.jpg"]
     arrivals.on_any_event(FileMovedEvent(str(tmp_path / ".part"), str(file)))
     assert names(arrivals) == ["a.jpg"]
-    for name in (".hidden.jpg", "~a.jpg", "a.txt", ".deep/a.jpg", "gone.jpg"):
+    for name in (".hidden.jpg", "~a.jpg", "a.txt", ".deep/a.jpg", "gone.jpg", "@eaDir/a.jpg", "b/#Recycle/c/a.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if name != "gone.jpg":
+            (tmp_path / name).touch()
         arrivals.on_any_event(FileClosedEvent(str(tmp_path / name)))
     assert names(arrivals) == []
     assert arrivals.waiting == 0
+    arrivals.scan()
+    clock.now += 2.1
+    assert names(arrivals) == ["a.jpg"]
 
 
 def test_a_folder_that_is_away_is_an_error(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from kenspeckle.intake.files import SUFFIXES
+from kenspeckle.intake.files import SUFFIXES, is_system_folder
 
 EVENTS = (EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED)
 TEMPORARY = (".", "~")
@@ -112,14 +112,18 @@ class Arrivals(FileSystemEventHandler):
 
     def _walk(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):  # links to folders are not followed
-            folders[:] = sorted(one for one in folders if not one.startswith(TEMPORARY))
+            folders[:] = sorted(one for one in folders if not _is_passed_over(one))
             for name in sorted(files):
                 if is_photograph(name):
                     yield Path(folder, name)
 
     def _wanted(self, path: Path) -> bool:
         folders = path.relative_to(self.root).parts[:-1]
-        return is_photograph(path.name) and not any(one.startswith(TEMPORARY) for one in folders)
+        return is_photograph(path.name) and not any(map(_is_passed_over, folders))
+
+
+def _is_passed_over(folder: str) -> bool:
+    return folder.startswith(TEMPORARY) or is_system_folder(folder)
 
 
 def is_photograph(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -56,7 +56,6 @@ class Enrolment:
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or parts.settings.max_faces, validation.MAX_MATCHES, "max_faces")
         parts.bound_collection(validation.collection_id(operation.collection_id))
-        photo = parts.engine.open(operation.image)
         digest = hashlib.sha256(operation.image).hexdigest()
         model = parts.engine.pack.version
         known = parts.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
@@ -65,14 +64,17 @@ class Enrolment:
             return Indexed(known[0].image_id, known[1], (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
-        stage = parts.photographs.stage
-        writing = (
-            self._stagers.submit(stage, operation.collection_id, digest, operation.image)
-            if parts.settings.keep_images
-            else None
-        )
+        writing: Future[tuple[str, Staged]] | None = None
+
+        def opened() -> None:
+            nonlocal writing
+            if parts.settings.keep_images:
+                stage = parts.photographs.stage
+                writing = self._stagers.submit(stage, operation.collection_id, digest, operation.image)
+
+        quality = operation.quality or parts.settings.quality_filter
         try:
-            faces, unindexed = self._analyse(photo, operation.quality or parts.settings.quality_filter, most)
+            photo, faces, unindexed = self._analyse(operation.image, quality, most, opened)
             stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
@@ -117,11 +119,14 @@ class Enrolment:
         return True
 
     def _analyse(
-        self, photo: Photo, quality: QualityFilter, most: int
-    ) -> tuple[list[NewFace], tuple[UnindexedFace, ...]]:
+        self, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
+    ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
+        """The faces to store and those not to; calls `opened` when the bytes are known to be a photograph."""
         parts = self.parts
         with parts.gate.turn():
             with parts.timed("detect"):
+                photo = parts.engine.open(image)
+                opened()
                 kept, unindexed = screen(parts.engine.detect(photo), quality, min(most, validation.MAX_FACES_AN_IMAGE))
             with parts.timed("embed"):
                 templates = parts.engine.embed(photo, kept)
@@ -132,7 +137,7 @@ class Enrolment:
             NewFace(str(uuid.uuid4()), detail, template, thumbnail)
             for detail, template, thumbnail in zip(kept, templates, thumbnails, strict=True)
         ]
-        return faces, tuple(unindexed)
+        return photo, faces, tuple(unindexed)
 
     def _store(
         self,
@@ -201,9 +206,9 @@ class Enrolment:
             return kept
         record, _ = parts.catalog.face(operation.collection_id, operation.face_id)
         digest = parts.catalog.image_of(operation.collection_id, record.face.image_id).digest
-        photo = parts.engine.open(parts.photographs.get(operation.collection_id, digest))
+        data = parts.photographs.get(operation.collection_id, digest)
         with parts.gate.turn():
-            return parts.engine.thumbnail(photo, record.detail.box)
+            return parts.engine.thumbnail(parts.engine.open(data), record.detail.box)
 
 
 def _publish(staged: Staged) -> None:

@@ -42,8 +42,8 @@ class Recognition:
 
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
-        photo = self.parts.engine.open(operation.image)
         with self.parts.gate.turn(), self.parts.timed("detect"):
+            photo = self.parts.engine.open(operation.image)
             return self.parts.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
@@ -73,7 +73,8 @@ class Recognition:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
         least, _ = self._bounds(operation.threshold, None)
         engine = self.parts.engine
-        target_photo = engine.open(operation.target)
+        with self.parts.gate.turn():
+            target_photo = engine.open(operation.target)  # before a network runs on the source
         details, templates, _ = probe(self.parts, operation.source, operation.quality, every_face=False)
         with self.parts.gate.turn():
             with self.parts.timed("detect"):
@@ -135,9 +136,9 @@ def look(
 
     Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
     Raises the errors of `Engine.open` and `Engine.detect`."""
-    photo = parts.engine.open(image)
     with parts.gate.turn():
         with parts.timed("detect"):
+            photo = parts.engine.open(image)
             details = parts.engine.detect(photo, largest_only=largest_only)
             kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
         searched = kept if every_face else kept[:1]
