@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,6 +9,7 @@ import typer.main
 
 from docs.making.tables import MADE, table
 from kenspeckle.cli.app import app
+from kenspeckle.cli.commands import first_sentence
 
 HEAD = """# Commands
 
@@ -40,7 +40,7 @@ def _below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ..
 def page() -> str:
     """The whole page."""
     every = list(commands())
-    index = table(("command", "does"), ((_link(words), _first(command)) for words, command in every))
+    index = table(("command", "does"), ((_link(words), first_sentence(command.help)) for words, command in every))
     return MADE + HEAD + index + "".join(_section(words, command) for words, command in every)
 
 
@@ -48,15 +48,11 @@ def _link(words: tuple[str, ...]) -> str:
     return f"[`{' '.join(words)}`](#{'-'.join(words)})"
 
 
-def _first(command: Any) -> str:
-    return _markdown(command.help).split("\n\n")[0].split(". ")[0].rstrip(".") + "."
-
-
 def _section(words: tuple[str, ...], command: Any) -> str:
     arguments = [one for one in command.params if not _is_option(one)]
     options = [one for one in command.params if _is_option(one) and not one.hidden]
     usage = " ".join([*words, *(["[OPTIONS]"] if options else []), *(_argument(one) for one in arguments)])
-    parts = [f"\n## {' '.join(words)}\n", f"```text\n{usage}\n```\n", _markdown(command.help) + "\n"]
+    parts = [f"\n## {' '.join(words)}\n", f"```text\n{usage}\n```\n", command.help + "\n"]
     if arguments:
         parts.append(table(("argument", "meaning"), ((f"`{_argument(one)}`", one.help) for one in arguments)))
     if options:
@@ -95,7 +91,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _meaning(parameter: Any) -> str:
-    parts = [_markdown(parameter.help or "")]
+    parts = [parameter.help or ""]
     choices = _choices(parameter.type_descriptor.annotation)
     if choices:
         parts.append("One of " + ", ".join(f"`{one}`" for one in choices) + ".")
@@ -107,8 +103,3 @@ def _meaning(parameter: Any) -> str:
     if parameter.envvar:
         parts.append(f"Also as `{parameter.envvar}`.")
     return " ".join(parts)
-
-
-def _markdown(text: str) -> str:
-    """Help text with Rich's marks turned into code."""
-    return re.sub(r"\[(?:bold|cyan|dim)\](.*?)\[/\w*\]", r"`\1`", text.strip())

@@ -2,9 +2,8 @@
 
 import os
 import sys
-from importlib.metadata import version
 
-__version__ = version("kenspeckle")
+__version__ = "0.1.0"
 
 # No dependency reports to its maker. Each reads its switch when it is imported, so it has to be set before that; this
 # file comes first in every way of starting (service, command, worker, Lambda), and child processes inherit it.

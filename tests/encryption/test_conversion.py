@@ -17,7 +17,7 @@ import pytest
 
 from kenspeckle.catalog.maintenance.encrypt import Converter
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.encryption import converted
+from kenspeckle.compose.conversion import converted
 from kenspeckle.domain import Collection, User
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError, StorageUnavailable
@@ -47,6 +47,10 @@ from tests.s3server import served_s3
 NUMBERS = range(12)
 KILLS = int(os.environ.get("KENSPECKLE_SOAK_KILLS") or (200 if os.environ.get("KENSPECKLE_SOAK") else 8))
 THUMBNAIL = b"\xff\xd8\xff\xe0 a thumbnail " * 40
+
+
+def untold(step: str, done: int, total: int) -> None:
+    """Progress that nobody looks at."""
 
 
 def filled(data: Path, numbers: range = NUMBERS) -> Path:
@@ -118,7 +122,7 @@ def test_a_kill_before_the_end_is_recorded_leaves_what_was_begun(
 
     with monkeypatch.context() as cut, suppress(KeyboardInterrupt):
         cut.setattr(Converter, "finish", killed)
-        converted(load({"data_dir": data}))
+        converted(load({"data_dir": data}), untold)
     assert command("encrypt", "--data-dir", data).code == 0
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
         rows = connection.execute("SELECT operation, collection_id FROM audit WHERE operation LIKE 'Encrypt%'")
@@ -210,7 +214,7 @@ def cut_off(data: Path, verb: str, seconds: float) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            converted(settings)
+            converted(settings, untold)
         finally:
             os._exit(0)
     time.sleep(seconds)
@@ -239,7 +243,7 @@ def test_kill_9_anywhere(tmp_path: Path) -> None:
                 with pytest.raises(StorageUnavailable, match=r"`kenspeckle (en|de)crypt` was interrupted"):
                     SqlCatalog.open(f"sqlite:///{data / 'kenspeckle.db'}", encryption=wish)
     assert halfway
-    converted(load({"data_dir": data, "encryption": True}, environ={}))
+    converted(load({"data_dir": data, "encryption": True}, environ={}), untold)
     assert both(data) == before
     assert found([THUMBNAIL, *secrets(range(0, 60, 9))], raw(data)) == 0
     assert PNG not in raw(data)

@@ -1,8 +1,7 @@
-"""The commands of `kenspeckle`, put together."""
+"""The commands of `kenspeckle`: where each lies, and a line of help. None is loaded before it is chosen."""
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import sys
@@ -10,48 +9,135 @@ from typing import Annotated
 
 import typer
 
-from kenspeckle.cli import (
-    audit,
-    backup,
-    collections,
-    demo,
-    doctor,
-    encode,
-    encryption,
-    erase,
-    faces,
-    index,
-    keys,
-    models,
-    receipts,
-    recognize,
-    restore,
-    serve,
-    show_settings,
-    transfer,
-    users,
-    watch,
-    webhooks,
-)
-from kenspeckle.cli.failures import DEBUG, FAILED, show
+from kenspeckle import __version__
+from kenspeckle.cli.commands import WIDTH, Commands, Entry, Root
 
 VERBS = "Recognize"
 MANAGE = "Manage"
+# The line of help is the first sentence of what the command says of itself; a test compares them.
+ENTRIES = (
+    Entry("serve", "kenspeckle.cli.serve:serve", VERBS, "Run the service."),
+    Entry(
+        "index",
+        "kenspeckle.cli.index:index",
+        VERBS,
+        "Index photographs: every face in them is stored with its identity, and can be found from then on.",
+    ),
+    Entry("search", "kenspeckle.cli.recognize:search", VERBS, "Find out who is on a photograph."),
+    Entry("compare", "kenspeckle.cli.recognize:compare", VERBS, "Tell whether the largest face of A is on B."),
+    Entry("detect", "kenspeckle.cli.recognize:detect", VERBS, "Find the faces of a photograph and describe them."),
+    Entry(
+        "watch",
+        "kenspeckle.cli.watch:watch",
+        VERBS,
+        "Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.",
+    ),
+    Entry(
+        "encode",
+        "kenspeckle.cli.encode:encode",
+        VERBS,
+        "Encode an image as base64, in one line, as /v1/index and /v1/search take it with content-type text/plain.",
+    ),
+    Entry(
+        "demo",
+        "kenspeckle.cli.demo:demo",
+        VERBS,
+        "Watch it recognize people: a real server, two photographs indexed, a dozen searched.",
+    ),
+    Entry(
+        "erase",
+        "kenspeckle.cli.erase:erase",
+        MANAGE,
+        "Erase faces with all that was made of them: templates, thumbnails, photographs, and the bytes in "
+        "the database.",
+    ),
+    Entry(
+        "doctor",
+        "kenspeckle.cli.doctor:doctor",
+        MANAGE,
+        "Examine this instance and explain what is wrong and how to mend it.",
+    ),
+    Entry(
+        "settings",
+        "kenspeckle.cli.show_settings:settings",
+        MANAGE,
+        "Show every setting with its value and its source: default, file or environment.",
+    ),
+    Entry(
+        "backup",
+        "kenspeckle.cli.backup:backup",
+        MANAGE,
+        "Back up everything into one file, while the service runs.",
+    ),
+    Entry(
+        "restore",
+        "kenspeckle.cli.restore:restore",
+        MANAGE,
+        "Restore a backup into the local data folder, with the service stopped.",
+    ),
+    Entry(
+        "encrypt",
+        "kenspeckle.cli.encryption:encrypt",
+        MANAGE,
+        "Encrypt all that is in the local data folder, with the service stopped.",
+    ),
+    Entry(
+        "decrypt",
+        "kenspeckle.cli.encryption:decrypt",
+        MANAGE,
+        "Undo `kenspeckle encrypt`, with the service stopped and KENSPECKLE_ENCRYPTION=off.",
+    ),
+    Entry(
+        "export",
+        "kenspeckle.cli.transfer:export",
+        MANAGE,
+        "Write a collection with its templates as lines of JSON, while the service runs.",
+    ),
+    Entry(
+        "import",
+        "kenspeckle.cli.transfer:import_",
+        MANAGE,
+        "Put an export, or encodings made by face_recognition, into a collection, which is made where it is not there.",
+    ),
+    Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: separate galleries of faces."),
+    Entry("faces", "kenspeckle.cli.faces:app", MANAGE, "Faces that are stored in a collection."),
+    Entry("users", "kenspeckle.cli.users:app", MANAGE, "Users: several faces of one person under one id."),
+    Entry("keys", "kenspeckle.cli.keys:app", MANAGE, "Keys of clients."),
+    Entry(
+        "webhooks",
+        "kenspeckle.cli.webhooks:app",
+        MANAGE,
+        "Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.",
+    ),
+    Entry("receipts", "kenspeckle.cli.receipts:app", MANAGE, "Receipts of erasure."),
+    Entry("audit", "kenspeckle.cli.audit:app", MANAGE, "The audit trail: who did what with whose faces."),
+    Entry(
+        "models",
+        "kenspeckle.cli.models:app",
+        MANAGE,
+        "Model packs: the detector and the embedder that the service runs.",
+    ),
+)
 
-app = typer.Typer(
+
+class Kenspeckle(Root):
+    """All of them."""
+
+    entries = ENTRIES
+
+
+app = Commands(
+    "Face recognition on your own machine: index a photograph, search with another.",
     name="kenspeckle",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Kenspeckle,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"kenspeckle {version('kenspeckle')}")
+        typer.echo(f"kenspeckle {__version__}")
         raise typer.Exit
 
 
@@ -62,49 +148,9 @@ def common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Face recognition on your own machine: index a photograph, search with another."""
+    """What is said before any command."""
     if debug:
-        os.environ[DEBUG] = "1"
-
-
-app.command(rich_help_panel=VERBS)(serve.serve)
-app.command(rich_help_panel=VERBS)(index.index)
-app.command(rich_help_panel=VERBS)(recognize.search)
-app.command(rich_help_panel=VERBS)(recognize.compare)
-app.command(rich_help_panel=VERBS)(recognize.detect)
-app.command(rich_help_panel=VERBS)(watch.watch)
-app.command(rich_help_panel=VERBS)(encode.encode)
-app.command(rich_help_panel=VERBS)(demo.demo)
-app.add_typer(collections.app, name="collections", rich_help_panel=MANAGE)
-app.add_typer(faces.app, name="faces", rich_help_panel=MANAGE)
-app.add_typer(users.app, name="users", rich_help_panel=MANAGE)
-app.add_typer(keys.app, name="keys", rich_help_panel=MANAGE)
-app.add_typer(webhooks.app, name="webhooks", rich_help_panel=MANAGE)
-app.command(rich_help_panel=MANAGE)(erase.erase)
-app.add_typer(receipts.app, name="receipts", rich_help_panel=MANAGE)
-app.add_typer(audit.app, name="audit", rich_help_panel=MANAGE)
-app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
-app.command(rich_help_panel=MANAGE)(doctor.doctor)
-app.command(rich_help_panel=MANAGE)(show_settings.settings)
-app.command(rich_help_panel=MANAGE)(backup.backup)
-app.command(rich_help_panel=MANAGE)(restore.restore)
-app.command(rich_help_panel=MANAGE)(encryption.encrypt)
-app.command(rich_help_panel=MANAGE)(encryption.decrypt)
-app.command(rich_help_panel=MANAGE)(transfer.export)
-app.command("import", rich_help_panel=MANAGE)(transfer.import_)
-
-
-def _flow(commands: typer.Typer) -> None:
-    """Have help texts fit any terminal: Typer would keep the lines of our docstrings."""
-    for one in commands.registered_commands:
-        text = inspect.getdoc(one.callback) or ""
-        one.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-    for group in commands.registered_groups:
-        if group.typer_instance is not None:
-            _flow(group.typer_instance)
-
-
-_flow(app)
+        os.environ["KENSPECKLE_DEBUG"] = "1"
 
 
 def run() -> None:
@@ -115,5 +161,7 @@ def run() -> None:
     try:
         app()
     except Exception as error:
+        from kenspeckle.cli.failures import FAILED, show  # late: errors are shown by Rich, which help does without
+
         show(error)
         sys.exit(FAILED)

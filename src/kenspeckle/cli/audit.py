@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.atomic_file import whole_file
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.compose.data_folder import opened
+from kenspeckle.domain.audit import described
+from kenspeckle.ports import AuditQuery
 from kenspeckle.text import plural
+from kenspeckle.usecases.audit import verification
 
 MOST_ROWS = (1 << 63) - 1
 """No database has more, or takes a larger number."""
 
-app = typer.Typer(help="The audit trail: who did what with whose faces.", no_args_is_help=True)
+app = Commands("The audit trail: who did what with whose faces.")
 
 
 @app.command()
@@ -34,11 +42,6 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show the newest rows, newest first. Looking is recorded too."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.data_folder import opened
-    from kenspeckle.domain.audit import described
-    from kenspeckle.ports import AuditQuery
-    from kenspeckle.usecases.audit import verification
 
     query = AuditQuery(verification.moment(since, time.time()) if since else None, key, collection, operation)
     with opened(data_dir, make=False) as instance:
@@ -65,9 +68,6 @@ def verify(
 
     Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what can't be
     found from inside, such as the whole trail having been put back to an older state."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.data_folder import opened
-    from kenspeckle.usecases.audit import verification
 
     with opened(data_dir, make=False) as instance:
         found = verification.verify(instance.catalog, instance.recorder.key, anchor)
@@ -96,14 +96,6 @@ def export(
     data_dir: options.DataDir = None,
 ) -> None:
     """Export rows as lines of JSON, oldest first, with the hashes that chain them. Exporting is recorded too."""
-    import sys
-
-    import orjson
-
-    from kenspeckle.atomic_file import whole_file
-    from kenspeckle.cli import output
-    from kenspeckle.compose.data_folder import opened
-    from kenspeckle.usecases.audit import verification
 
     after = min(after, MOST_ROWS)
     count, last = 0, after
@@ -125,7 +117,6 @@ def export(
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    from kenspeckle.cli import output
 
     shown = [
         (

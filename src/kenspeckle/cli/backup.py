@@ -6,18 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
-from kenspeckle.cli import backup_audit, options
+from kenspeckle import __version__
+from kenspeckle.atomic_file import PARTIAL, sweep, whole_file
+from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.output import emit, remark, say
+from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.encryption.master_key import file_of
+from kenspeckle.settings import Settings, load
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.settings import Settings
-    from kenspeckle.usecases.backup.backup import Backup, Source
+from kenspeckle.usecases.backup import keyring_file as rings
+from kenspeckle.usecases.backup.backup import Backup, Source, back_up
+from kenspeckle.usecases.backup.keyring_file import NAME
 
 
 @reported(FAILED)
@@ -52,7 +57,6 @@ def backup(
     Encrypted collections are encrypted in it, and their keys are in a file of their own, the keyring. There has to be
     one only: what is deleted here is gone from all backups when the next backup replaces it.
     """
-    from kenspeckle.cli.output import emit
 
     settings = settings_of(data_dir)
     source = _source(settings, with_master_key)
@@ -70,10 +74,7 @@ def backup(
 
 def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tuple[Backup, dict[str, Any]]:
     """Write the file and replace the keyring at `place`; what was done, also as JSON."""
-    from kenspeckle.atomic_file import PARTIAL, whole_file
-    from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases.backup import keyring_file as rings
-    from kenspeckle.usecases.backup.backup import back_up
+    from kenspeckle.compose import backups  # late: the catalog's libraries take a second
 
     rings.replaceable(place, source.copies.keyring())  # before an hour of copying
     destroyed, with_master_key = 0, source.master_key is not None
@@ -82,7 +83,7 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
         # Before the file has its name: nothing leaves without its row.
         row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
-        recorded = backup_audit.backed_up(settings, made.counts["faces"], row)
+        recorded = backups.backed_up(settings, made.counts["faces"], row)
         ring = source.copies.keyring()
         if made.encrypted or place.exists():
             destroyed = rings.replaceable(place, ring)
@@ -103,7 +104,6 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
 
 
 def _tell_backup(settings: Settings, made: Backup, facts: dict[str, Any]) -> None:
-    from kenspeckle.cli.output import remark, say
 
     what = f"{counted(made.counts)} and {plural(made.photographs, 'photograph')}"
     say(f"{what} are in {facts['path']} ({facts['bytes'] / 1e6:,.1f} MB).")
@@ -120,7 +120,6 @@ def _tell_backup(settings: Settings, made: Backup, facts: dict[str, Any]) -> Non
 
 
 def _tell_missing(digests: Sequence[str]) -> None:
-    from kenspeckle.cli.output import remark
 
     shown, more = ", ".join(digests[:5]), ", ..." if len(digests) > 5 else ""
     remark(f"{plural(len(digests), 'photograph')} missing or damaged in the store: {shown}{more}", "red")
@@ -139,36 +138,30 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
 
 def beside(path: Path) -> Path:
     """Where the keyring of a backup lies unless it is said otherwise."""
-    from kenspeckle.usecases.backup.keyring_file import NAME
 
     return path.absolute().parent / NAME
 
 
 def source_key(settings: Settings) -> Path:
     """The file of the master key, whether it is there or not."""
-    from kenspeckle.encryption.master_key import file_of
 
     return file_of(settings)
 
 
 def software() -> str:
     """The name and version that backups and exports bear."""
-    from importlib.metadata import version
 
-    return f"kenspeckle {version('kenspeckle')}"
+    return f"kenspeckle {__version__}"
 
 
 def settings_of(data_dir: Path | None) -> Settings:
     """As the environment and the option say. Raises SettingError."""
-    from kenspeckle.settings import load
 
     return load({"data_dir": data_dir})
 
 
 def _source(settings: Settings, with_master_key: bool) -> Source:
-    from kenspeckle.catalog.maintenance.backup import SqliteCopies, file_of
-    from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.backup.backup import Source
+    from kenspeckle.compose import backups  # late, as above
 
     key, has_key = None, source_key(settings).is_file() and not settings.master_key
     if with_master_key:
@@ -180,12 +173,11 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
         if not has_key:
             raise CommandFailed(f"There is no master key at {source_key(settings)}.", "Leave --with-master-key out.")
         key = source_key(settings).read_bytes()
-    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), software(), key, has_key)
+    return backups.source(settings, software(), key, has_key=has_key)
 
 
 def _named(destination: Path) -> Path:
     """The file to write. In a folder, what killed backups have left goes: it has names that no other will have."""
-    from kenspeckle.atomic_file import sweep
 
     if destination.is_dir():
         sweep(destination, "kenspeckle-*.tar")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.pages import all_of
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Collection
+from kenspeckle.domain import operations as ops
 from kenspeckle.text import plural
 
-if TYPE_CHECKING:
-    from kenspeckle.domain import Collection
-
-app = typer.Typer(help="Collections: separate galleries of faces.", no_args_is_help=True)
+app = Commands("Collections: separate galleries of faces.")
 
 MOST_DIGITS = 10
 """More than anyone means by a number of days; what is too long for a number is told as what is none."""
@@ -31,10 +33,6 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List all collections."""
-    from kenspeckle.cli import output
-    from kenspeckle.cli.pages import all_of
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
         found = list(all_of(lambda cursor: target.recognizer.handle(ops.ListCollections(limit=100, cursor=cursor))))
@@ -57,9 +55,6 @@ def create(
     data_dir: options.DataDir = None,
 ) -> None:
     """Create a collection."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     tags = dict(_tag(one) for one in tag or ())
     with opened(url, api_key, data_dir) as target:
@@ -80,9 +75,6 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one collection."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
@@ -102,9 +94,6 @@ def delete(
     data_dir: options.DataDir = None,
 ) -> None:
     """Delete a collection with all its faces, users and photographs."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
@@ -126,9 +115,6 @@ def retain(
     data_dir: options.DataDir = None,
 ) -> None:
     """Set how long a collection keeps faces. The service erases older ones within an hour, and at its next start."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     if days != "off" and not (days.isdecimal() and len(days) <= MOST_DIGITS):
         raise CommandFailed(
@@ -159,7 +145,6 @@ def shape(one: Collection) -> dict[str, Any]:
 
 
 def _table(found: list[Collection]) -> None:
-    from kenspeckle.cli import output
 
     rows = [
         (

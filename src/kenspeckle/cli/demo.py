@@ -14,17 +14,26 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from PIL.Image import Image
+from rich.progress import track
 
+from kenspeckle import settings as settings_
+from kenspeckle.cli import output
+from kenspeckle.cli import output as out_
+from kenspeckle.cli.contact_sheet import Tile, contact_sheet
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.launch import launched
+from kenspeckle.cli.output import err, say
+from kenspeckle.cli.variations import jpeg, opened, side_by_side, variations
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.domain import Box, display_name
+from kenspeckle.models import registry
+from kenspeckle.models.registry import Samples
+from kenspeckle.shapes.load import box
 
 if TYPE_CHECKING:
     import httpx
-    from PIL.Image import Image
 
-    from kenspeckle.cli.contact_sheet import Tile
-    from kenspeckle.domain import Box
-    from kenspeckle.models.registry import Samples
 
 SHEET = "people.jpg"
 
@@ -76,7 +85,6 @@ def demo(
 
     Data goes to a temporary folder, which is removed at the end.
     """
-    from kenspeckle.cli import output as out_
 
     with _stopped_politely(), tempfile.TemporaryDirectory(prefix="kenspeckle-demo-") as folder:
         people, samples = _people()
@@ -97,9 +105,6 @@ def demo(
 
 def _people() -> tuple[list[Person], Samples]:
     """The two people; fetches what `kenspeckle models pull --samples` did not. Raises where the pack is missing."""
-    from kenspeckle import settings as settings_
-    from kenspeckle.cli.output import err
-    from kenspeckle.models import registry
 
     settings = settings_.load()
     registry.find(settings.models_dir, settings.pack)
@@ -114,11 +119,7 @@ def _people() -> tuple[list[Person], Samples]:
 
 def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[list[Enrolled], list[Probe]]:
     """Start a server, index one photograph of each, search all others; what became of it."""
-    import httpx
-
-    from kenspeckle.cli.launch import launched
-    from kenspeckle.cli.output import err, say
-    from kenspeckle.cli.variations import opened, side_by_side, variations
+    import httpx  # late: it takes a quarter of a second, which help need not wait for
 
     start = time.perf_counter()
     with ExitStack() as stack:
@@ -143,9 +144,6 @@ def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[
 
 def _index(client: httpx.Client, person: Person) -> Enrolled:
     """Index the person's photograph. Raises CommandFailed where no face was found."""
-    from kenspeckle.cli.output import say
-    from kenspeckle.cli.variations import opened
-    from kenspeckle.shapes.load import box
 
     data = person.photograph.read_bytes()
     answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))
@@ -158,7 +156,6 @@ def _index(client: httpx.Client, person: Person) -> Enrolled:
 
 def _models() -> dict[str, str]:
     """Where the models lie, and which: all that the server shares with this machine's settings."""
-    from kenspeckle import settings as settings_
 
     settings = settings_.load()
     return {"KENSPECKLE_MODELS_DIR": str(settings.models_dir), "KENSPECKLE_PACK": settings.pack}
@@ -166,9 +163,6 @@ def _models() -> dict[str, str]:
 
 def _search(client: httpx.Client, probe: Probe) -> None:
     """Search every face of the probe and write down what the server says."""
-    from kenspeckle.cli.variations import jpeg
-    from kenspeckle.domain import display_name
-    from kenspeckle.shapes.load import box
 
     data = jpeg(probe.picture)
     answer, probe.milliseconds = _ask(lambda: client.post("/v1/search", params={"all_faces": "true"}, content=data))
@@ -194,15 +188,11 @@ def _ask(request: Callable[[], httpx.Response]) -> tuple[dict[str, Any], float]:
 
 
 def _progress(probes: list[Probe]) -> Iterator[Probe]:
-    from rich.progress import track
-
-    from kenspeckle.cli.output import err
 
     yield from track(probes, "Searching", console=err(), transient=True, disable=not err().is_terminal)
 
 
 def _show(probes: list[Probe]) -> None:
-    from kenspeckle.cli import output
 
     rows = [
         (
@@ -220,7 +210,6 @@ def _show(probes: list[Probe]) -> None:
 
 def _draw(folder: Path, enrolled: list[Enrolled], probes: list[Probe]) -> Path:
     """A row for each person, the indexed photograph first, and one for the rest."""
-    from kenspeckle.cli.contact_sheet import Tile, contact_sheet
 
     tiles = []
     left = list(probes)
@@ -238,7 +227,6 @@ def _draw(folder: Path, enrolled: list[Enrolled], probes: list[Probe]) -> Path:
 
 
 def _tile(probe: Probe) -> Tile:
-    from kenspeckle.cli.contact_sheet import Tile
 
     pairs = zip(probe.found, probe.similarities, strict=True)
     caption = "\n".join(f"{name} {similarity:.1f}" for name, similarity in pairs) or probe.remark or "nobody"
@@ -246,7 +234,6 @@ def _tile(probe: Probe) -> Tile:
 
 
 def _go_on(people: list[Person]) -> None:
-    from kenspeckle.cli.output import say
 
     first = people[0]
     say("")

@@ -7,18 +7,18 @@ import os
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import DEBUG, NEGATIVE, TROUBLE, reported
-from kenspeckle.cli.output import PIPE_WIDTH
-from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.doctor.findings import Examined, Finding
-    from kenspeckle.settings import Settings
+from kenspeckle.cli.output import PIPE_WIDTH, out, say
+from kenspeckle.cli.progress import steps
+from kenspeckle.doctor.findings import Examined, Finding
+from kenspeckle.settings import Settings, load
+from kenspeckle.text import plural, printable
 
 TITLES = {
     "database": "Checking the database",
@@ -63,10 +63,7 @@ def doctor(
     photographs, master key, encryption, audit trail, webhooks, clock and network. Changes nothing, and may run beside
     the service. Exit code: 0 sound, 1 something needs action, 2 it could not begin.
     """
-    from kenspeckle.cli import output
-    from kenspeckle.cli.progress import steps
-    from kenspeckle.doctor.runner import examine
-    from kenspeckle.settings import load
+    from kenspeckle.doctor.runner import examine  # late: it needs the catalog's and the index's libraries
 
     if os.environ.get(DEBUG):
         logging.basicConfig(level=logging.DEBUG)
@@ -94,7 +91,6 @@ def _described(settings: Settings, thorough: bool, seen: Iterable[Examined]) -> 
 
 
 def _show(seen: list[Examined]) -> None:
-    from kenspeckle.cli.output import say
 
     for one in seen:
         mark, style = MARKS[one.state]
@@ -110,10 +106,6 @@ def _show(seen: list[Examined]) -> None:
 
 
 def _line(mark: str, style: str, title: str, summary: str) -> None:
-    from rich.text import Text
-
-    from kenspeckle.cli.output import out
-    from kenspeckle.text import printable
 
     line = Text.assemble((mark, style), (title, "bold"), f"  {printable(summary)}")
     out().print(line, soft_wrap=True)
@@ -121,7 +113,6 @@ def _line(mark: str, style: str, title: str, summary: str) -> None:
 
 def _explain(finding: Finding) -> None:
     """The finding indented under its check, folded to the width of the terminal."""
-    from kenspeckle.cli.output import out, say
 
     width = min(out().width, WIDEST) if out().is_terminal else PIPE_WIDTH
     for text, style, first in (

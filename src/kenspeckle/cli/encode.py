@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.intake.files import read
 
 MOST = 1 << 30
 
@@ -22,7 +23,6 @@ def encode(
     ] = None,
 ) -> None:
     """Encode an image as base64, in one line, as /v1/index and /v1/search take it with content-type text/plain."""
-    from kenspeckle.intake.files import read
 
     text = base64.b64encode(read(source, MOST))
     if destination is None or str(destination) == "-":

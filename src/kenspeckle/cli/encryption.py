@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.output import emit, remark, say
+from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.settings import load
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.settings import Settings
-    from kenspeckle.usecases.backup.encrypt_in_place import Converted
 
 
 @reported(FAILED)
@@ -38,8 +35,8 @@ def decrypt(json: options.Json = False, data_dir: options.DataDir = None) -> Non
 
 
 def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
-    from kenspeckle.cli.output import emit, remark, say
-    from kenspeckle.settings import load
+
+    from kenspeckle.compose.conversion import converted  # late: the catalog's libraries take a second
 
     settings = load({"data_dir": data_dir})
     if settings.encryption != to:
@@ -48,7 +45,9 @@ def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
             f"KENSPECKLE_ENCRYPTION is {now}.",
             f"Set it to {'on' if to else 'off'} where the service gets its settings from, then {then}.",
         )
-    done = converted(settings)
+    titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
+    with steps(**titles) as told:
+        done = converted(settings, told)
     did = "encrypted" if to else "decrypted"
     if json:
         emit(
@@ -66,34 +65,3 @@ def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
         say(f"{plural(len(done.collections), 'collection')} {did}: {photographs}, {plural(done.rows, 'template')}.")
     if done.missing:
         remark(f"{plural(done.missing, 'photograph')} missing in the store, as before.", "yellow")
-
-
-def converted(settings: Settings) -> Converted:
-    """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
-    from kenspeckle.catalog.maintenance.encrypt import Converter
-    from kenspeckle.catalog.sql import SqlCatalog
-    from kenspeckle.cli.progress import steps
-    from kenspeckle.compose.data_folder import recorder_of
-    from kenspeckle.encryption.master_key import MasterKey
-    from kenspeckle.images.store import open_images
-    from kenspeckle.usecases.backup.encrypt_in_place import convert
-
-    to = settings.encryption
-    master = MasterKey.of(settings)
-    titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
-    operation = "EncryptCollection" if to else "DecryptCollection"
-    with closing(Converter.open(settings.catalog, master=master, alone=True)) as alone, steps(**titles) as told:
-        # Cut off after a collection is done and before the end, the trail has this of it.
-        with closing(recorder_of(settings, alone, master)) as recorder:
-            for one in alone.pending(encrypt=to):
-                recorder.record(recorder.entry(f"{operation}Begun", one.collection_id))
-        done = convert(alone, open_images(settings.images), encrypt=to, told=told)
-    # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
-    # for another run would find nothing to do and so nothing to record.
-    with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:
-        with closing(recorder_of(settings, catalog, master)) as recorder:
-            for name in done.collections:
-                recorder.record(recorder.entry(operation, name))
-        if not catalog.scrub(thorough=True):
-            raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
-    return done

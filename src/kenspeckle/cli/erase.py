@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import orjson
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.atomic_file import whole_file
+from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Erasure
+from kenspeckle.domain import operations as ops
+from kenspeckle.domain.operations import Erase, ListFaces
+from kenspeckle.errors import Forbidden, IdentityNotFound, KenspeckleError
+from kenspeckle.ports import Recognizer
+from kenspeckle.shapes import dump
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.domain import Erasure
-    from kenspeckle.domain.operations import Erase
-    from kenspeckle.ports import Recognizer
 
 PAGE = 4096
 MOST_PAGES = 25
@@ -53,13 +58,6 @@ def erase(
     there to erase (then there is no receipt), or if a reader still needed older states of the database; the service
     then finishes by itself.
     """
-    import orjson
-
-    from kenspeckle.atomic_file import whole_file
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.errors import IdentityNotFound, KenspeckleError
-    from kenspeckle.shapes import dump
 
     what, name = _chosen(identity, user, image, everything)
     document: dict[str, Any] = {}
@@ -94,8 +92,6 @@ def erase(
 
 
 def _operation(what: Erasure, name: str, collection: str) -> Erase:
-    from kenspeckle.domain import Erasure
-    from kenspeckle.domain import operations as ops
 
     if what is Erasure.IDENTITY:
         return ops.EraseIdentity(collection_id=collection, external_image_id=name)
@@ -109,10 +105,6 @@ def _operation(what: Erasure, name: str, collection: str) -> Erase:
 def _near(recognizer: Recognizer, collection: str, name: str) -> str:
     """A hint that names identities which may be meant; asked for like any list, so that a key which may not read
     learns none."""
-    from difflib import get_close_matches
-
-    from kenspeckle.domain.operations import ListFaces
-    from kenspeckle.errors import Forbidden
 
     stems: dict[str, list[str]] = {}
     cursor: str | None = None
@@ -145,7 +137,6 @@ def _confirm(what: Erasure, name: str, collection: str) -> None:
 
 
 def _chosen(identity: str | None, user: str | None, image: str | None, everything: bool) -> tuple[Erasure, str]:
-    from kenspeckle.domain import Erasure
 
     named = [
         (kind, name)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.pages import all_of
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Face, display_name
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump
 
-if TYPE_CHECKING:
-    from kenspeckle.domain import Face
-
-app = typer.Typer(help="Faces that are stored in a collection.", no_args_is_help=True)
+app = Commands("Faces that are stored in a collection.")
 
 FaceId = Annotated[str, typer.Argument(metavar="FACE_ID", help="Id of the face.")]
 
@@ -33,11 +36,6 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the faces of a collection."""
-    from kenspeckle.cli import output
-    from kenspeckle.cli.pages import all_of
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
@@ -76,10 +74,6 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one face with what its photograph told of it."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
@@ -115,10 +109,6 @@ def delete(
     data_dir: options.DataDir = None,
 ) -> None:
     """Delete faces; they match no more. A photograph goes with its last face. Exit code 1 if one could not go."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     if not yes:
         typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)
@@ -145,8 +135,6 @@ def thumbnail(
     data_dir: options.DataDir = None,
 ) -> None:
     """Save the face, cut out of its photograph, as JPEG; a new file is readable by its owner only."""
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
         data = target.recognizer.handle(ops.GetThumbnail(collection_id=target.collection, face_id=face_id))
@@ -163,8 +151,6 @@ def _for_its_owner(path: str, flags: int) -> int:
 
 
 def _table(found: list[Face]) -> None:
-    from kenspeckle.cli import output
-    from kenspeckle.domain import display_name
 
     rows = [
         (

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import typer
 
+from kenspeckle.cli.output import err
 from kenspeckle.client.errors import describe
 from kenspeckle.text import printable
 
@@ -42,7 +43,6 @@ def show(error: Exception) -> None:
     if os.environ.get(DEBUG):
         traceback.print_exception(error, file=sys.stderr)
     message, hint = describe(error)
-    from kenspeckle.cli.output import err
 
     err().print(f"Error: {printable(message)}", style="red", markup=False, highlight=False, soft_wrap=True)
     if hint:

@@ -8,19 +8,22 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kenspeckle.cli import options
 from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, told_apart
+from kenspeckle.intake.files import Photograph, Search, find
+from kenspeckle.intake.pictures import indexed_picture
+from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
-
-if TYPE_CHECKING:
-    from kenspeckle.domain import Indexed
-    from kenspeckle.intake.bulk import Enrolment, Outcome, Tally
-    from kenspeckle.intake.files import Photograph, Search
 
 SHOWN = 20
 """Skipped photographs that the summary names one by one."""
@@ -48,15 +51,10 @@ def index(
 ) -> None:
     """Index photographs: every face in them is stored with its identity, and can be found from then on.
 
-    The file name is the identity ([bold]Ada_King.jpg[/]), or the folder's with [bold]--by folder[/]. Characters that
+    The file name is the identity (`Ada_King.jpg`), or the folder's with `--by folder`. Characters that
     an identity can't have become _. Indexing the same again adds nothing. Exit code: 0 all fine, 1 some were skipped,
     2 nothing could be done.
     """
-    from kenspeckle.cli.output import remark
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import QualityFilter
-    from kenspeckle.intake.bulk import Enrolment, Outcome, told_apart
-    from kenspeckle.intake.files import Photograph, Search, find
 
     search = Search()
     good, skipped, shared = told_apart(find(paths, by, search))
@@ -89,10 +87,6 @@ def _run(
     json: bool,
 ) -> int:
     """Index, report, and return the exit code. Whatever ends the run early, what was done is summed up."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from kenspeckle.cli.output import emit, err
-    from kenspeckle.intake.bulk import Tally
 
     tally, total = Tally(), len(good) + len(skipped)
     start = time.monotonic()
@@ -124,7 +118,6 @@ def _run(
 
 
 def _line(outcome: Outcome) -> dict[str, Any]:
-    from kenspeckle.shapes import dump
 
     line: dict[str, Any] = {
         "path": str(outcome.photograph.path),
@@ -139,7 +132,6 @@ def _line(outcome: Outcome) -> dict[str, Any]:
 
 
 def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
-    from kenspeckle.cli.output import remark
 
     done = tally.indexed + tally.present
     parts = [f"{tally.indexed} indexed with {plural(tally.faces, 'face')}"]
@@ -165,7 +157,6 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
 
 def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:
     """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
-    from kenspeckle.intake.pictures import indexed_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str, int] = {}

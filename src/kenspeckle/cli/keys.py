@@ -6,25 +6,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.data_folder import opened
+from kenspeckle.domain import Key
+from kenspeckle.usecases.access import plans
+from kenspeckle.usecases.access.audited_keys import AuditedAccess
+from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, Created, checked_scopes, described, expiry, revealed
+from kenspeckle.usecases.access.keys import Access
 
-if TYPE_CHECKING:
-    from kenspeckle.domain import Key
-    from kenspeckle.usecases.access.credentials import Created
-    from kenspeckle.usecases.access.keys import Access
-
-app = typer.Typer(
-    name="keys",
-    help="Keys of clients. Once the first is made, every request to the service needs one.",
-    no_args_is_help=True,
-)
+app = Commands("Keys of clients. Once the first is made, every request to the service needs one.")
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `kenspeckle keys list` prints it.")]
 Rate = Annotated[
@@ -39,8 +37,6 @@ Quota = Annotated[
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[Access]:
-    from kenspeckle.compose.data_folder import opened
-    from kenspeckle.usecases.access.audited_keys import AuditedAccess
 
     with opened(data_dir) as instance:
         access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
@@ -85,9 +81,6 @@ def create(
     Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
     limits."""
     with reported(FAILED), _opened(data_dir) as access:
-        from kenspeckle.usecases.access import plans
-        from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, expiry
-
         first = access.open
         scopes = checked_scopes(scope or DEFAULT_SCOPES)
         expires_at = expiry(expires, time.time()) if expires is not None else None
@@ -102,8 +95,6 @@ def create(
 def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All keys, oldest first, without their secrets."""
     with reported(FAILED), _opened(data_dir) as access:
-        from kenspeckle.usecases.access.credentials import described
-
         used = access.spent()
         rows = [described(key, time.time(), used) for key in access.list()]
         if as_json:
@@ -156,7 +147,6 @@ def rotate(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> No
 
 
 def _reveal(created: Created, as_json: bool) -> None:
-    from kenspeckle.usecases.access.credentials import revealed
 
     answer = revealed(created)
     if as_json:
@@ -168,7 +158,6 @@ def _reveal(created: Created, as_json: bool) -> None:
 
 
 def _describe(access: Access, key: Key, as_json: bool) -> None:
-    from kenspeckle.usecases.access.credentials import described
 
     answer = described(key, time.time(), access.spent())
     if as_json:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import Json
 from kenspeckle.cli.output import emit, err, remark, say, table
+from kenspeckle.models import registry, samples
+from kenspeckle.models.download import Progress
+from kenspeckle.models.pack import Pack, Part, Text
+from kenspeckle.settings import Settings, load
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from kenspeckle.models.download import Progress
-    from kenspeckle.models.pack import Pack, Part, Text
-    from kenspeckle.settings import Settings
-
-app = typer.Typer(name="models", help="Model packs: the detector and the embedder that the service runs.")
+app = Commands("Model packs: the detector and the embedder that the service runs.")
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Pack; without it, the one that PACK sets.")]
 ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Folder of model packs to use.")]
@@ -35,8 +35,6 @@ TERMS = (
 def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Show the packs, whether each is installed, and licence and source of every file."""
     with reported(FAILED):
-        from kenspeckle.models import registry, samples
-
         settings = _settings(models_dir)
         described = [_described(pack, settings) for pack in registry.PACKS.values()]
         photographs = [_source(part) for part in samples.PARTS]
@@ -70,8 +68,6 @@ def pull(
 
     Run it again after an interruption: what was fetched is kept."""
     with reported(FAILED):
-        from kenspeckle.models import registry
-
         settings = _settings(models_dir)
         with _bars() as progress:
             installed = registry.pull(settings.models_dir, name or settings.pack, progress, places or ())
@@ -85,8 +81,6 @@ def pull(
 def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
     with reported(FAILED):
-        from kenspeckle.models import registry
-
         settings = _settings(models_dir)
         pack = registry.get(name or settings.pack)
         problems = registry.check(settings.models_dir, pack.name)
@@ -105,8 +99,6 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
 def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Print the folder of an installed pack."""
     with reported(FAILED):
-        from kenspeckle.models import registry
-
         settings = _settings(models_dir)
         installed = registry.find(settings.models_dir, name or settings.pack)
         if as_json:
@@ -117,14 +109,11 @@ def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False)
 
 
 def _settings(models_dir: Path | None) -> Settings:
-    from kenspeckle.settings import load
 
     return load({"models_dir": models_dir})
 
 
 def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
-    from kenspeckle.models import registry
-    from kenspeckle.models.pack import Text
 
     problems = registry.check(settings.models_dir, pack.name)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
@@ -177,10 +166,9 @@ def _show(files: list[dict[str, Any]]) -> None:
 @contextmanager
 def _bars() -> Iterator[Progress]:
     """A progress bar for each step on a terminal, one line for each elsewhere."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:
+    with Bars(*columns, console=err(), disable=not err().is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(step: str, done: int, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -42,8 +43,6 @@ def emit(value: Any, *, line: bool = False) -> None:
     try:
         text = orjson.dumps(value, option=option).decode()
     except TypeError:  # a lone surrogate, which orjson refuses and the standard library escapes
-        import json
-
         text = json.dumps(value, indent=2 if option else None)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from kenspeckle.cli.output import err
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.usecases.backup.backup import Told
 
 
 @contextmanager
 def steps(**titles: str) -> Iterator[Told]:
     """What use cases tell their progress to: `told(step, done, total)`. `titles` are the steps as people read them."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:

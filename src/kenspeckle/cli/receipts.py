@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle import settings
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.errors import InvalidValue
 from kenspeckle.text import plural
+from kenspeckle.usecases.audit import receipts
+from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 
-app = typer.Typer(help="Receipts of erasure.", no_args_is_help=True)
+app = Commands("Receipts of erasure.")
 
 
 @app.command()
@@ -31,11 +38,6 @@ def verify(
     data_dir: options.DataDir = None,
 ) -> None:
     """Check that a receipt was signed by the service and not changed since. Exit code 1 if not."""
-    import orjson
-
-    from kenspeckle.cli import output
-    from kenspeckle.errors import InvalidValue
-    from kenspeckle.usecases.audit import receipts
 
     if not file.is_file():
         raise CommandFailed(f"{file} does not exist.", "Name a file that `kenspeckle erase --receipt` wrote.")
@@ -62,15 +64,11 @@ def verify(
 @reported(FAILED)
 def key(data_dir: options.DataDir = None) -> None:
     """Show the public key of the local data folder, in base64."""
-    from kenspeckle.cli import output
 
     output.say(_own_key(data_dir))
 
 
 def _own_key(data_dir: Path | None) -> str:
-    from kenspeckle import settings
-    from kenspeckle.encryption.master_key import MasterKey
-    from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 
     # None is made: a key that has signed nothing would have every receipt look forged.
     master = MasterKey.of(settings.load({"data_dir": data_dir}), create=False)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.index import REMOTE_BYTES
+from kenspeckle.compose.target import Target, opened
+from kenspeckle.domain import FaceDetail, QualityFilter, display_name
+from kenspeckle.domain import operations as ops
+from kenspeckle.intake.files import read
+from kenspeckle.intake.pictures import comparison_picture, detection_picture, search_picture
+from kenspeckle.shapes import dump
 from kenspeckle.shapes.dump import searched
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.compose.target import Target
-    from kenspeckle.domain import FaceDetail, QualityFilter
 
 Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph, or - for standard input.")]
 
@@ -34,10 +37,6 @@ def search(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find out who is on a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import display_name
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
         data = read_image(image, target)
@@ -76,8 +75,6 @@ def search(
         elif not rows:
             output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     if save:
-        from kenspeckle.intake.pictures import search_picture
-
         search_picture(save, data, answer)
     if not any(one.matches for one in answer.searches):
         raise typer.Exit(NEGATIVE)
@@ -96,10 +93,6 @@ def compare(
     data_dir: options.DataDir = None,
 ) -> None:
     """Tell whether the largest face of A is on B. Exit code: 0 it is, 1 it is not, 2 an error."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
@@ -116,8 +109,6 @@ def compare(
             others = f" ({plural(len(answer.unmatched), 'other face')} there)" if answer.unmatched else ""
             output.say(f"No match: the largest face of {source} is not on {target}{others}.")
     if save:
-        from kenspeckle.intake.pictures import comparison_picture
-
         comparison_picture(save, second, answer)
     if not answer.matches:
         raise typer.Exit(NEGATIVE)
@@ -133,10 +124,6 @@ def detect(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir) as target:
         data = read_image(image, target)
@@ -160,8 +147,6 @@ def detect(
     else:
         output.say("No face found.")
     if save:
-        from kenspeckle.intake.pictures import detection_picture
-
         detection_picture(save, data, details)
     if not details:
         raise typer.Exit(NEGATIVE)
@@ -179,13 +164,10 @@ def _place(detail: FaceDetail) -> tuple[str, str, str, str]:
 
 def read_image(path: Path, target: Target) -> bytes:
     """The photograph, as large as the target takes it at most."""
-    from kenspeckle.cli.index import REMOTE_BYTES
-    from kenspeckle.intake.files import read
 
     return read(path, REMOTE_BYTES if target.remote else target.settings.max_image_bytes)
 
 
 def _quality(name: str | None) -> QualityFilter:
-    from kenspeckle.domain import QualityFilter
 
     return QualityFilter(name.upper()) if name else QualityFilter.NONE

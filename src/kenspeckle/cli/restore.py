@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from kenspeckle.cli import backup_audit, options
+from kenspeckle.cli import options
 from kenspeckle.cli.backup import beside, counted, opened_file, settings_of, source_key, stamp
 from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.output import emit, remark, say
+from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.settings import Settings
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.settings import Settings
-    from kenspeckle.usecases.archive.reader import Archive
-    from kenspeckle.usecases.backup.backup import Told
-    from kenspeckle.usecases.backup.restore import Restored, Target
+from kenspeckle.usecases.archive.reader import Archive
+from kenspeckle.usecases.backup import keyring_file as rings
+from kenspeckle.usecases.backup import restore as use
+from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.usecases.backup.restore import Restored
 
 
 @reported(FAILED)
@@ -44,9 +47,6 @@ def restore(
     Every byte is verified before anything is touched. Until all is ready the old service is there, then the new one,
     whatever interrupts it; run it again then.
     """
-    from kenspeckle.cli.output import emit
-    from kenspeckle.cli.progress import steps
-    from kenspeckle.usecases.archive.reader import Archive
 
     settings = None if check else settings_of(data_dir)
     titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
@@ -66,7 +66,6 @@ def restore(
 
 
 def _checked(archive: Archive, told: Told) -> dict[str, Any]:
-    from kenspeckle.usecases.backup import restore as use
 
     manifest = use.check(archive, told).manifest
     return {name: manifest.get(name) for name in use.SHOWN}
@@ -75,13 +74,12 @@ def _checked(archive: Archive, told: Told) -> dict[str, Any]:
 def _restore(
     settings: Settings, archive: Archive, keyring: Path | None, told: Told, *, replace: bool, skip_unreadable: bool
 ) -> Restored:
-    from kenspeckle.usecases.backup import keyring_file as rings
-    from kenspeckle.usecases.backup import restore as use
+
+    from kenspeckle.compose import backups  # late: the catalog's libraries take a second
 
     ring = rings.read(keyring) if keyring is not None else None
-    return use.restore(
-        archive, _target(settings), replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable
-    )
+    target = backups.target(settings, stamp())
+    return use.restore(archive, target, replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable)
 
 
 def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:
@@ -101,7 +99,6 @@ def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str
 
 def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
     """`settings` are None where the backup was only checked."""
-    from kenspeckle.cli.output import remark, say
 
     what = f"{counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
     say(f"{what} {'are whole' if settings is None else 'restored'}.")
@@ -119,35 +116,15 @@ def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
 
 def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
     """In the trail as it is now, with the newest row of the one that it has replaced."""
-    from kenspeckle.catalog.maintenance.backup import file_of
-    from kenspeckle.errors import KenspeckleError
+    from kenspeckle.compose import backups  # late, as above
 
     facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}
     if done.aside is not None:
-        facts["replaced"] = backup_audit.anchor_of(done.aside / file_of(settings.catalog).name)
+        facts["replaced"] = backups.anchor_of(settings, done.aside)
     try:
-        return backup_audit.restored(settings, done.counts["faces"], facts)
+        return backups.restored(settings, done.counts["faces"], facts)
     except KenspeckleError as error:
         raise CommandFailed(
             f"The backup is restored, but that could not be recorded in the audit trail: {error.message}",
             f"What was there before is in {done.aside}." if done.aside else "",
         ) from error
-
-
-def _target(settings: Settings) -> Target:
-    from kenspeckle.catalog.maintenance.backup import SqliteSeats, file_of
-    from kenspeckle.images.restore_set import Shelf
-    from kenspeckle.images.store import open_images
-    from kenspeckle.images.urls import parse
-    from kenspeckle.usecases.backup.restore import Target
-
-    file = file_of(settings.catalog)
-    place = parse(settings.images, "IMAGES_URL")
-    return Target(
-        folder=file.parent,
-        seats=SqliteSeats(file),
-        images=open_images(settings.images),
-        shelf=Shelf(place) if isinstance(place, Path) else None,
-        master_key=source_key(settings),
-        aside=file.parent / f"before-restore-{stamp()}",
-    )

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import kenspeckle
+from kenspeckle import settings as settings_
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.serving import logs
+from kenspeckle.serving.tls import Certificate, certificate
+from kenspeckle.settings import Settings
 
 if TYPE_CHECKING:
     from kenspeckle.compose.embedded import Front
-    from kenspeckle.serving.tls import Certificate
-    from kenspeckle.settings import Settings
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,9 +44,8 @@ def serve(
 ) -> None:
     """Run the service. Ctrl-C or SIGTERM stops it once the requests under way are answered.
 
-    All settings can be given in the environment too; see [bold]kenspeckle settings[/].
+    All settings can be given in the environment too; see `kenspeckle settings`.
     """
-    from kenspeckle import settings as settings_
 
     if config is not None and not config.is_file():
         raise CommandFailed(f"{config} does not exist.", "Name a TOML file with --config, or leave the option out.")
@@ -63,9 +64,6 @@ def serve(
         signal.signal(one, _leave)
     listeners = bound(settings.host, settings.port)
     try:
-        from kenspeckle.serving import logs
-        from kenspeckle.serving.tls import certificate
-
         logs.configure(settings.log_level, form=settings.log_format)
         for sentence in settings_.told(settings_.unknown()):
             logs.log.warning(sentence)
@@ -75,7 +73,7 @@ def serve(
         )
         tls = certificate(settings.tls_cert, settings.tls_key)
 
-        from kenspeckle.compose.embedded import build
+        from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
 
         service = build(settings)
         try:
@@ -148,7 +146,7 @@ def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list
 
 
 def _run(service: Front, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
-    from kenspeckle.serving import server as server_
+    from kenspeckle.serving import server as server_  # late, as `build`
 
     url = address(listeners[0], settings.host, "http" if tls is None else "https")
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle import settings as settings_
+from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.client.errors import CommandFailed
 
@@ -27,8 +28,6 @@ def settings(
     config: Annotated[Path | None, typer.Option("--config", help="Read this file instead of kenspeckle.toml.")] = None,
 ) -> None:
     """Show every setting with its value and its source: default, file or environment."""
-    from kenspeckle import settings as settings_
-    from kenspeckle.cli import output
 
     values = settings_.load(file=config)
     path = config or Path(os.environ.get(settings_.PREFIX + "CONFIG", settings_.FILE))

@@ -7,12 +7,18 @@ from typing import Annotated
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.pages import all_of
+from kenspeckle.cli.recognize import read_image
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump
 from kenspeckle.text import plural
 
-app = typer.Typer(help="Users: several faces of one person under one id.", no_args_is_help=True)
+app = Commands("Users: several faces of one person under one id.")
 
 UserId = Annotated[str, typer.Argument(metavar="USER_ID", help="Id of the user.")]
 FaceIds = Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of faces.")]
@@ -28,9 +34,6 @@ def create(
     data_dir: options.DataDir = None,
 ) -> None:
     """Create a user; `associate` gives it faces."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     with opened(url, api_key, data_dir, collection) as target:
         target.recognizer.handle(ops.CreateUser(collection_id=target.collection, user_id=user_id))
@@ -48,11 +51,6 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the users of a collection."""
-    from kenspeckle.cli import output
-    from kenspeckle.cli.pages import all_of
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         found = list(
@@ -82,9 +80,6 @@ def delete(
     data_dir: options.DataDir = None,
 ) -> None:
     """Delete a user; its faces stay."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
 
     if not yes:
         typer.confirm(f"Delete user {user_id}?", abort=True, err=True)
@@ -106,10 +101,6 @@ def associate(
     data_dir: options.DataDir = None,
 ) -> None:
     """Make faces the user's. Those that don't resemble its others stay out; exit code 1 then."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(
@@ -142,10 +133,6 @@ def disassociate(
     data_dir: options.DataDir = None,
 ) -> None:
     """Take faces from the user; they stay in the collection."""
-    from kenspeckle.cli import output
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(
@@ -176,11 +163,6 @@ def search(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find users that resemble a photograph, a stored face or a user. Exit code: 0 found, 1 none, 2 an error."""
-    from kenspeckle.cli import output
-    from kenspeckle.cli.recognize import read_image
-    from kenspeckle.compose.target import opened
-    from kenspeckle.domain import operations as ops
-    from kenspeckle.shapes import dump
 
     if sum(one is not None for one in (image, face, user)) != 1:
         raise CommandFailed("Name one thing to search with.", "A photograph, --face FACE_ID or --user USER_ID.")

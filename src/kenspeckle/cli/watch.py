@@ -8,19 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from kenspeckle.cli import options
+from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
+from kenspeckle.cli.output import err, remark
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.target import Target, opened
+from kenspeckle.domain import QualityFilter
+from kenspeckle.intake.watch.actions import Indexing, Searching
+from kenspeckle.intake.watch.arrivals import Arrivals
+from kenspeckle.intake.watch.ledger import NAME, Ledger
+from kenspeckle.intake.watch.loop import Run
+from kenspeckle.intake.watch.worker import FAILED, Outcome, Verb, Waits, Work
 from kenspeckle.text import plural
-
-if TYPE_CHECKING:
-    from kenspeckle.compose.target import Target
-    from kenspeckle.intake.watch.loop import Run
-    from kenspeckle.intake.watch.worker import Outcome, Verb
 
 SETTLE_SECONDS = 2.0
 ONCE_PATIENCE = 30.0
@@ -85,18 +89,13 @@ def watch(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Watch a folder: every photograph that lands there is searched (or, with [bold]--index[/], indexed), once.
+    """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.
 
-    Its result lies beside it: [bold]a.jpg[/] has [bold]a.jpg.json[/]. The same photograph again, after a restart too,
+    Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph again, after a restart too,
     is not asked again. A file that is no photograph gets a result that says so and is left alone until it changes.
     When the server is away, it waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a
     file failed; 2 an error.
     """
-    from kenspeckle.compose.target import opened
-    from kenspeckle.intake.watch.arrivals import Arrivals
-    from kenspeckle.intake.watch.ledger import NAME, Ledger
-    from kenspeckle.intake.watch.loop import Run
-    from kenspeckle.intake.watch.worker import FAILED, Waits, Work
 
     root, pictures = _places(folder, save)
     stop, tell = threading.Event(), _Teller(json)
@@ -139,8 +138,6 @@ def _verb(
     max_faces: int | None,
     quality: str | None,
 ) -> Verb:
-    from kenspeckle.domain import QualityFilter
-    from kenspeckle.intake.watch.actions import Indexing, Searching
 
     if index and (all_faces or threshold is not None):
         raise CommandFailed("--all-faces and --threshold are for searching.", "Leave them out with --index.")
@@ -158,7 +155,6 @@ def _job(verb: Verb, target: Target, url: str | None, how: tuple[object, ...]) -
 
 def _bounds(target: Target) -> tuple[int, int]:
     """Most bytes of a photograph, and photographs at once."""
-    from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
 
     if target.remote:
         return REMOTE_BYTES, REMOTE_WORKERS
@@ -194,7 +190,6 @@ class _Teller:
         self._moving = False
 
     def outcome(self, outcome: Outcome) -> None:
-        from kenspeckle.cli import output
 
         self.counts[outcome.status] = self.counts.get(outcome.status, 0) + 1
         path = os.fsencode(outcome.path).decode("utf-8", "surrogateescape")
@@ -208,13 +203,11 @@ class _Teller:
         self._refresh()
 
     def remark(self, text: str) -> None:
-        from kenspeckle.cli import output
 
         output.remark(text, "yellow")
 
     @contextmanager
     def progress(self, run: Run, folder: Path) -> Iterator[None]:
-        from kenspeckle.cli.output import err, remark
 
         remark(f"Watching {folder}. Ctrl-C ends it.")
         if not err().is_terminal:
@@ -228,7 +221,6 @@ class _Teller:
         self._refresh, self._moving = lambda: None, False
 
     def summary(self, run: Run) -> None:
-        from kenspeckle.cli import output
 
         left = f", {run.in_line} left for the next start" if run.in_line else ""
         output.remark(f"{self._summed()}{left}.", "bold")

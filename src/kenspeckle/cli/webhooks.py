@@ -6,25 +6,24 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.options import DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.webhooks import endpoints_of
+from kenspeckle.domain import DeliveryState, Webhook
 from kenspeckle.text import plural
+from kenspeckle.usecases.access.credentials import expiry
+from kenspeckle.usecases.webhooks import views
+from kenspeckle.usecases.webhooks.endpoints import Endpoints
 
-if TYPE_CHECKING:
-    from kenspeckle.domain import Webhook
-    from kenspeckle.usecases.webhooks.endpoints import Endpoints
-
-app = typer.Typer(
-    name="webhooks",
-    help="Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.",
-    no_args_is_help=True,
-)
+app = Commands("Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.")
 
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="Id, as `kenspeckle webhooks list` prints it.")]
 Events = Annotated[
@@ -46,8 +45,6 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 
 @contextmanager
 def _opened(data_dir: Path | None) -> Iterator[Endpoints]:
-    from kenspeckle.compose.data_folder import opened
-    from kenspeckle.compose.webhooks import endpoints_of
 
     with opened(data_dir) as instance:
         yield endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master)
@@ -77,7 +74,6 @@ def create(
 @reported(FAILED)
 def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All endpoints, oldest first, without their secrets."""
-    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
         rows = [views.webhook(one) for one in endpoints.list()]
@@ -153,7 +149,6 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Make a new secret, printed once. Receivers have until the old one ends to take it."""
-    from kenspeckle.usecases.access.credentials import expiry
 
     seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
     with _opened(data_dir) as endpoints:
@@ -173,8 +168,6 @@ def delete(webhook_id: WebhookId, data_dir: DataDir = None) -> None:
 @reported(TROUBLE)
 def try_out(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
-    from kenspeckle.domain import DeliveryState
-    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
         sent = asyncio.run(endpoints.test(webhook_id))
@@ -200,7 +193,6 @@ def log(
     as_json: Json = False,
 ) -> None:
     """What has become of messages to an endpoint, newest first."""
-    from kenspeckle.usecases.webhooks import views
 
     with _opened(data_dir) as endpoints:
         rows = [views.delivery(one) for one in endpoints.deliveries(webhook_id, state, limit).items]
@@ -237,7 +229,6 @@ def retry(
 
 
 def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
-    from kenspeckle.usecases.webhooks import views
 
     answer = {**views.webhook(webhook), "secret": secret}
     if as_json:
@@ -249,7 +240,6 @@ def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
 
 
 def _describe(webhook: Webhook, as_json: bool) -> None:
-    from kenspeckle.usecases.webhooks import views
 
     answer = views.webhook(webhook)
     if as_json:

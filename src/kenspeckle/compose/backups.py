@@ -1,0 +1,87 @@
+"""Backups put together: what one is made of, where a restore puts it, and their rows in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats, file_of
+from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.catalog.schema import VERSIONS
+from kenspeckle.compose.data_folder import opened
+from kenspeckle.domain.audit import PURPOSE, is_sealed
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.encryption.master_key import file_of as key_file
+from kenspeckle.errors import KenspeckleError
+from kenspeckle.images.restore_set import Shelf
+from kenspeckle.images.store import open_images
+from kenspeckle.images.urls import parse
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.audit import verification
+from kenspeckle.usecases.backup.backup import Source
+from kenspeckle.usecases.backup.restore import Target
+
+BACKUP = "BackUp"
+RESTORE = "Restore"
+
+
+def source(settings: Settings, made_by: str, key: bytes | None, *, has_key: bool) -> Source:
+    """The local data folder, to be backed up; `key` is the master key where it goes along. Raises SettingError."""
+    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), made_by, key, has_key)
+
+
+def target(settings: Settings, stamp: str) -> Target:
+    """The local data folder, to be restored; what is there moves to a folder named by `stamp`. Raises SettingError."""
+    file = file_of(settings.catalog)
+    place = parse(settings.images, "IMAGES_URL")
+    return Target(
+        folder=file.parent,
+        seats=SqliteSeats(file),
+        images=open_images(settings.images),
+        shelf=Shelf(place) if isinstance(place, Path) else None,
+        master_key=key_file(settings),
+        aside=file.parent / f"before-restore-{stamp}",
+    )
+
+
+def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
+    """Record a backup in the trail of what was backed up; whether there is one that this program may write to.
+
+    A database of an older schema is left as it is: its backup is for the way back. Raises StorageFull,
+    StorageUnavailable."""
+    with closing(Look(file_of(settings.catalog))) as look:
+        if look.schema() != VERSIONS[-1]:
+            return False
+    _record(settings, BACKUP, face_count, facts)
+    return True
+
+
+def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
+    """Record a restore in the trail of what was restored; whether it could be sealed under the key that is there.
+
+    Under another key than the backup's, the row would look like a forgery. Raises StorageFull, StorageUnavailable."""
+    master = MasterKey.of(settings, create=False)
+    with closing(Look(file_of(settings.catalog), master)) as look:
+        head = look.catalog.audit_head()
+        try:
+            look.catalog.ring.check()
+            if head.begun and not is_sealed(head, master.derive(PURPOSE)):
+                return False
+        except KenspeckleError:
+            return False
+    _record(settings, RESTORE, face_count, facts)
+    return True
+
+
+def anchor_of(settings: Settings, aside: Path) -> str:
+    """The newest row of a trail that a restore has moved aside, as `NUMBER:HASH`; "" where it can't be read."""
+    with suppress(KenspeckleError), closing(Look(aside / file_of(settings.catalog).name)) as look:
+        return verification.anchor_of(look.catalog.audit_head())
+    return ""
+
+
+def _record(settings: Settings, operation: str, face_count: int, facts: Mapping[str, object]) -> None:
+
+    with opened(settings.data_dir) as instance:
+        instance.recorder.record(instance.recorder.entry(operation, face_count=face_count, facts=facts))

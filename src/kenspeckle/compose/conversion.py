@@ -1,0 +1,37 @@
+"""Encrypting or decrypting what a data folder holds already: the parts, and their rows in the audit trail."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from kenspeckle.catalog.maintenance.encrypt import Converter
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.data_folder import recorder_of
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.images.store import open_images
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
+
+
+def converted(settings: Settings, told: Told) -> Converted:
+    """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
+    to = settings.encryption
+    master = MasterKey.of(settings)
+    operation = "EncryptCollection" if to else "DecryptCollection"
+    with closing(Converter.open(settings.catalog, master=master, alone=True)) as alone:
+        # Cut off after a collection is done and before the end, the trail has this of it.
+        with closing(recorder_of(settings, alone, master)) as recorder:
+            for one in alone.pending(encrypt=to):
+                recorder.record(recorder.entry(f"{operation}Begun", one.collection_id))
+        done = convert(alone, open_images(settings.images), encrypt=to, told=told)
+    # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
+    # for another run would find nothing to do and so nothing to record.
+    with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:
+        with closing(recorder_of(settings, catalog, master)) as recorder:
+            for name in done.collections:
+                recorder.record(recorder.entry(operation, name))
+        if not catalog.scrub(thorough=True):
+            raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
+    return done

@@ -1,0 +1,117 @@
+"""Exports and imports put together: the local data folder's parts, and their rows in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kenspeckle.catalog.export import SqlDumps
+from kenspeckle.catalog.maintenance.backup import file_of, see
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.data_folder import recorder_of
+from kenspeckle.domain import Vector
+from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.errors import CollectionNotFound, PackMismatch
+from kenspeckle.images.store import open_images
+from kenspeckle.models import registry
+from kenspeckle.settings import Settings, load
+from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.usecases.recognition.originals import Photographs
+from kenspeckle.usecases.transfer import import_
+from kenspeckle.usecases.transfer.export import Exported, Source
+from kenspeckle.usecases.transfer.export import export as write
+from kenspeckle.usecases.transfer.import_ import Imported, Target
+from kenspeckle.usecases.transfer.reader import ExportFile
+from kenspeckle.vision.decode import Photograph
+
+ENCODER = "dlib_face_recognition_resnet_model_v1.dat"
+"""The network that face_recognition makes its encodings with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """A data folder that collections leave and come to; each transfer is a row of its audit trail."""
+
+    settings: Settings
+    catalog: SqlCatalog
+    master: MasterKey
+
+    def export(self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, told: Told) -> Exported:
+        """Write the collection; with `scratch`, a folder for what waits, its photographs too. Raises
+        CollectionNotFound, StorageFull, StorageUnavailable."""
+        source = Source(
+            SqlDumps(self.catalog.database, self.catalog.ring),
+            Photographs(open_images(self.settings.images), self.catalog),
+            self.catalog,
+            lambda pack: registry.get(pack).dimension,
+            made_by,
+        )
+        done = write(source, collection, file, scratch=scratch, told=told)
+        self._record("ExportCollection", collection, done.faces, {"photographs": done.photographs})
+        return done
+
+    def import_export(self, file: IO[bytes], collection: str | None, told: Told) -> Imported:
+        """Take an export in, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
+        return self._imported(import_.import_export(self._target(), ExportFile(file), collection, told))
+
+    def import_encodings(
+        self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, told: Told
+    ) -> Imported:
+        """Take encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
+        they are read once it is known that the collection takes such. Raises as `import_export`."""
+        name = collection or self.settings.collection
+        target = self._target(for_encodings=name)
+        return self._imported(import_.import_encodings(target, name, read(), told))
+
+    def _imported(self, done: Imported) -> Imported:
+        facts = {"present": done.present, "users": done.users}
+        self._record("ImportCollection", done.collection, done.faces, facts)
+        return done
+
+    def _record(self, operation: str, collection: str, faces: int, facts: Mapping[str, int]) -> None:
+        with closing(recorder_of(self.settings, self.catalog, self.master)) as recorder:
+            recorder.record(recorder.entry(operation, collection, face_count=faces, facts=facts))
+
+    def _target(self, *, for_encodings: str | None = None) -> Target:
+        """Where an import goes; `for_encodings` names a collection that face_recognition's encodings have to suit."""
+        settings, pack = self.settings, registry.get(self.settings.pack)
+        if for_encodings is not None:
+            with suppress(CollectionNotFound):  # then it will be made, of the pack that is set
+                pack = registry.get(self.catalog.collection(for_encodings).pack)
+            if not pack.embedder.member.path.endswith(ENCODER):
+                raise PackMismatch(
+                    f"face_recognition's encodings are templates of dlib's ResNet; the pack '{pack.name}' has another "
+                    "embedder, and they can't be compared. Index the photographs instead.",
+                    field="collection",
+                )
+        most_bytes, most_pixels = settings.max_image_bytes, settings.max_image_pixels
+        return Target(
+            self.catalog,
+            open_images(settings.images),
+            pack.info,
+            lambda data: Photograph(data, max_bytes=most_bytes, max_pixels=most_pixels),
+            settings.keep_images,
+            # Cut off before the end, the trail has this of it.
+            lambda name: self._record("ImportCollectionBegun", name, 0, {}),
+        )
+
+
+@contextmanager
+def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Transfers]:
+    """`make` the catalog where there is none. Raises CommandFailed over Amazon Rekognition, SettingError, StorageFull,
+    StorageUnavailable."""
+    settings = load({"data_dir": data_dir})
+    if settings.recognizer != "local":
+        raise CommandFailed(
+            "Amazon Rekognition neither gives templates out nor takes any.",
+            "Index the photographs anew; docs/managed.md says how to get at them.",
+        )
+    if not make:
+        see(file_of(settings.catalog))
+    master = MasterKey.of(settings)
+    with closing(SqlCatalog.of(settings, master)) as catalog:
+        yield Transfers(settings, catalog, master)
