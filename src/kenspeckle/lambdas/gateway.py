@@ -96,10 +96,11 @@ def _without_stage(event: Any) -> Any:
 
 
 def _told(made: dict[str, Any]) -> dict[str, Any]:
-    """The answer as clients of the gateway need it: a problem has no `type`, for /docs is not among the routes here.
-    Text that JSON would escape beyond what Lambda passes on goes as base64, a third longer whatever is in it."""
+    """The answer as clients of the gateway need it: a problem's `type` points at nothing (RFC 9457, 4.2.1), as /docs is
+    not among the routes here, and text that JSON would escape beyond what Lambda passes on goes as base64, which is a
+    third longer whatever is in it."""
     if str(made.get("headers", {}).get("content-type", "")).startswith(problems.MEDIA_TYPE):
-        problem = {name: value for name, value in orjson.loads(made["body"]).items() if name != "type"}
+        problem = orjson.loads(made["body"]) | {"type": "about:blank"}
         return {**made, "body": orjson.dumps(problem).decode()}
     if made["isBase64Encoded"] or _size(made) <= MOST_ANSWERED:
         return made

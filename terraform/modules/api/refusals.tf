@@ -44,10 +44,11 @@ resource "aws_api_gateway_gateway_response" "this" {
   )
 
   # Not VTL: only $context variables are put in. A status that is not set here stays the gateway's own, and so out of the body.
-  # Nor is there a `type`: it would point at /docs, which the gateway has not.
+  # Elsewhere `type` points at /docs, which the gateway has not.
   response_templates = {
     "application/json" = jsonencode(merge(
       {
+        type       = "about:blank"
         title      = each.value.title
         code       = each.value.code
         detail     = each.value.detail

@@ -181,7 +181,9 @@ def test_text_that_is_short_enough_only_as_base64_goes_so(text: str) -> None:
 
 def test_problems_point_at_no_page_that_the_gateway_lacks(ask: Ask) -> None:
     for event in (shapes.rest("GET", "/v1/nowhere"), shapes.rest("GET", "/v1/info", key_id=None), None):
-        assert set(_json(ask(event))) == {"title", "status", "code", "detail", "request_id"}
+        problem = _json(ask(event))
+        assert set(problem) == {"type", "title", "status", "code", "detail", "request_id"}
+        assert problem["type"] == "about:blank"
 
 
 def test_an_identity_of_iam_is_who_asks(ask: Ask) -> None:
