@@ -42,3 +42,10 @@ def test_tables_compile_for_postgresql(table: Table) -> None:
     assert ("BIGSERIAL" in made) == table.dialect_options["sqlite"]["autoincrement"]
     for index in table.indexes:
         assert str(CreateIndex(index).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+
+
+def test_the_audit_trail_is_guarded_on_every_database_that_is_supported() -> None:
+    first = importlib.import_module("kenspeckle.catalog.migrations.versions.v0003_audit_and_erasure")
+    assert len(first.guards("sqlite")) == 3
+    with pytest.raises(NotImplementedError, match="oracle"):
+        first.guards("oracle")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kenspeckle.domain import Plan
 from kenspeckle.errors import CollectionNotFound, Conflict, KeyNotFound, QuotaExceeded, UserNotFound
 from kenspeckle.ports import Answered
 from tests.catalogs import Whole, gallery, key, person, stored_face, template
@@ -193,3 +194,21 @@ def test_the_last_use_is_known_to_the_minute(catalog: Whole) -> None:
         catalog.touch_key("key-1", now)
         assert catalog.keys()[0].last_used_at == known
     catalog.touch_key("absent", 1.0)
+
+
+def test_a_key_takes_another_plan(catalog: Whole) -> None:
+    catalog.add_key(key(1), digest="d1")
+    plan = Plan(rate=2.0, burst=4)
+    assert catalog.limit_key("key-1", plan).plan == plan
+    assert catalog.keys()[0].plan == plan
+    with pytest.raises(KeyNotFound):
+        catalog.limit_key("key-2", plan)
+
+
+def test_a_key_is_replaced_once(catalog: Whole) -> None:
+    catalog.add_key(key(1), digest="d1")
+    assert catalog.replace_key("key-1", key(2), 50.0, digest="d2").revoked_at == 50.0
+    assert catalog.key_by_digest("d2") == key(2)
+    with pytest.raises(Conflict):
+        catalog.replace_key("key-1", key(3), 60.0, digest="d3")
+    assert [one.key_id for one in catalog.keys()] == ["key-1", "key-2"]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.catalog.sqlite.inspect import Look
 from kenspeckle.compose.data_folder import opened as instance
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command

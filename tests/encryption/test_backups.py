@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.maintenance.backup import SqliteCopies
+from kenspeckle.catalog.sqlite.copies import SqliteCopies
 from kenspeckle.domain import Collection
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.usecases.backup.keyring_file import NAME

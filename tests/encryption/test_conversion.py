@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.maintenance.encrypt import Converter
+from kenspeckle.catalog.encrypt import Converter
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.conversion import converted
 from kenspeckle.domain import Collection, User

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
-from kenspeckle.domain import Key
+from kenspeckle.domain import Key, Plan
 from kenspeckle.errors import Conflict, KeyNotFound
 
 TOUCH_SECONDS = 60
@@ -14,11 +15,12 @@ TOUCH_SECONDS = 60
 class FakeKeys:
     """`ports.Keys` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
         self._keys: dict[str, tuple[Key, str | None, bytes | None]] = {}
 
     def add_key(self, key: Key, *, digest: str | None = None, sealed: bytes | None = None) -> None:
-        if key.key_id in self._keys or (digest and self.key_by_digest(digest)):
+        if key.key_id in self._keys or (digest and any(one == digest for _, one, _ in self._keys.values())):
             raise Conflict("A key with this id or secret exists.")
         self._keys[key.key_id] = (key, digest, sealed)
 
@@ -47,5 +49,24 @@ class FakeKeys:
                 self._keys[key_id] = (replace(key, last_used_at=now), digest, sealed)
 
     def any_key(self) -> bool:
-        now = time.time()
-        return any(key.revoked_at is None and (key.expires_at is None or key.expires_at > now) for key in self.keys())
+        now = self.clock()
+        held = [key for key, _, _ in self._keys.values()]
+        return any(key.revoked_at is None and (key.expires_at is None or key.expires_at > now) for key in held)
+
+    def replace_key(
+        self, key_id: str, by: Key, now: float, *, digest: str | None = None, sealed: bytes | None = None
+    ) -> Key:
+        if key_id not in self._keys:
+            raise KeyNotFound(f"There is no key '{key_id}'.")
+        old = self._keys[key_id][0]
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+            raise Conflict("The key is revoked or expired.")
+        self.add_key(by, digest=digest, sealed=sealed)
+        return self.revoke_key(key_id, now)
+
+    def limit_key(self, key_id: str, plan: Plan) -> Key:
+        if key_id not in self._keys:
+            raise KeyNotFound(f"There is no key '{key_id}'.")
+        key, digest, sealed = self._keys[key_id]
+        self._keys[key_id] = (replace(key, plan=plan), digest, sealed)
+        return self._keys[key_id][0]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteSeats
 from kenspeckle.domain import User
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.usecases.archive.archive_format import MASTER_KEY
@@ -314,7 +314,7 @@ def test_a_backup_made_under_writes_has_all_that_was_acknowledged(
 
 
 def test_writes_do_not_start_the_copy_over(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kenspeckle.catalog.maintenance.backup.STEP_PAGES", 1)
+    monkeypatch.setattr("kenspeckle.catalog.sqlite.copies.STEP_PAGES", 1)
     steps: list[int] = []
     with opened(data) as folder:
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(3600)
 # Imports once and forks a process for each command that it reads, so that a kill costs no start of Python.
 NURSERY = """
 import os, signal, sys
-import kenspeckle.catalog.maintenance.backup, kenspeckle.catalog.export
+import kenspeckle.catalog.sqlite.copies, kenspeckle.catalog.export
 import kenspeckle.vision.decode, kenspeckle.models.registry
 import alembic.command, alembic.config
 import kenspeckle.images.store, kenspeckle.usecases.backup.restore, kenspeckle.usecases.transfer.import_, rich.progress

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteSeats
 from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent, Webhook
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints, signing

@@ -17,7 +17,7 @@ from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.encryption.master_key import file_of
+from kenspeckle.compose.data_folder import key_file
 from kenspeckle.settings import Settings, load
 from kenspeckle.text import plural
 from kenspeckle.usecases.backup import keyring_file as rings
@@ -145,7 +145,7 @@ def beside(path: Path) -> Path:
 def source_key(settings: Settings) -> Path:
     """The file of the master key, whether it is there or not."""
 
-    return file_of(settings)
+    return key_file(settings)
 
 
 def software() -> str:

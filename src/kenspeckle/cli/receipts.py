@@ -13,7 +13,7 @@ from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.encryption.master_key import MasterKey
+from kenspeckle.compose.data_folder import master_key
 from kenspeckle.errors import InvalidValue
 from kenspeckle.text import plural
 from kenspeckle.usecases.audit import receipts
@@ -71,5 +71,5 @@ def key(data_dir: options.DataDir = None) -> None:
 def _own_key(data_dir: Path | None) -> str:
 
     # None is made: a key that has signed nothing would have every receipt look forged.
-    master = MasterKey.of(settings.load({"data_dir": data_dir}), create=False)
+    master = master_key(settings.load({"data_dir": data_dir}), create=False)
     return Receipts(master.derive(PURPOSE)).public_key

@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
-from kenspeckle.catalog.maintenance.backup import SqliteCopies, SqliteSeats, file_of
-from kenspeckle.catalog.maintenance.inspect import Look
-from kenspeckle.catalog.schema import VERSIONS
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import key_file, opened, storage
 from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.encryption.master_key import MasterKey
-from kenspeckle.encryption.master_key import file_of as key_file
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.restore_set import Shelf
 from kenspeckle.images.store import open_images
@@ -27,21 +23,24 @@ RESTORE = "Restore"
 
 
 def source(settings: Settings, made_by: str, key: bytes | None, *, has_key: bool) -> Source:
-    """The local data folder, to be backed up; `key` is the master key where it goes along. Raises SettingError."""
-    return Source(SqliteCopies(file_of(settings.catalog)), open_images(settings.images), made_by, key, has_key)
+    """The local data folder, to be backed up; `key` is the master key where it goes along. Raises SettingError, and
+    NotOffered for a catalog that is no file."""
+    return Source(storage(settings).copies(), open_images(settings.images), made_by, key, has_key)
 
 
 def target(settings: Settings, stamp: str) -> Target:
     """The local data folder, to be restored; what is there moves to a folder named by `stamp`. Raises SettingError."""
-    file = file_of(settings.catalog)
+    here = storage(settings)
+    seats = here.seats()
+    folder = here.file.parent if here.file is not None else settings.data_dir
     place = parse(settings.images, "IMAGES_URL")
     return Target(
-        folder=file.parent,
-        seats=SqliteSeats(file),
+        folder=folder,
+        seats=seats,
         images=open_images(settings.images),
         shelf=Shelf(place) if isinstance(place, Path) else None,
         master_key=key_file(settings),
-        aside=file.parent / f"before-restore-{stamp}",
+        aside=folder / f"before-restore-{stamp}",
     )
 
 
@@ -50,8 +49,8 @@ def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) 
 
     A database of an older schema is left as it is: its backup is for the way back. Raises StorageFull,
     StorageUnavailable."""
-    with closing(Look(file_of(settings.catalog))) as look:
-        if look.schema() != VERSIONS[-1]:
+    with closing(storage(settings).inspect()) as look:
+        if look.schema() != look.known[-1]:
             return False
     _record(settings, BACKUP, face_count, facts)
     return True
@@ -62,10 +61,10 @@ def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -
 
     Under another key than the backup's, the row would look like a forgery. Raises StorageFull, StorageUnavailable."""
     master = MasterKey.of(settings, create=False)
-    with closing(Look(file_of(settings.catalog), master)) as look:
+    with closing(storage(settings).inspect(master)) as look:
         head = look.catalog.audit_head()
         try:
-            look.catalog.ring.check()
+            look.check_key()
             if head.begun and not is_sealed(head, master.derive(PURPOSE)):
                 return False
         except KenspeckleError:
@@ -76,7 +75,7 @@ def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -
 
 def anchor_of(settings: Settings, aside: Path) -> str:
     """The newest row of a trail that a restore has moved aside, as `NUMBER:HASH`; "" where it can't be read."""
-    with suppress(KenspeckleError), closing(Look(aside / file_of(settings.catalog).name)) as look:
+    with suppress(KenspeckleError), closing(storage(settings).beside(aside).inspect()) as look:
         return verification.anchor_of(look.catalog.audit_head())
     return ""
 

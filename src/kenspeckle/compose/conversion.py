@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from kenspeckle.catalog.maintenance.encrypt import Converter
+from kenspeckle.catalog.encrypt import Converter
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import recorder_of

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.encryption.master_key import MasterKey
+    from kenspeckle.ports import Storage, Trail
     from kenspeckle.settings import Settings
     from kenspeckle.usecases.audit.recorder import Recorder
 
@@ -29,14 +30,13 @@ class Instance:
 def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Instance]:
     """`make` the catalog where there is none. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
-    from kenspeckle.catalog.maintenance.backup import file_of, see
-    from kenspeckle.catalog.sql import SqlCatalog
-    from kenspeckle.encryption.master_key import MasterKey
 
     settings = settings_.load({"data_dir": data_dir})
     if not make:
-        see(file_of(settings.catalog))
-    master = MasterKey.of(settings)
+        storage(settings).see()
+    from kenspeckle.catalog.sql import SqlCatalog
+
+    master = master_key(settings)
     # Whatever ENCRYPTION says in this shell: nothing that makes collections comes this way.
     catalog = SqlCatalog.open(settings.catalog, master=master)
     try:
@@ -49,7 +49,28 @@ def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Instance]:
         catalog.close()
 
 
-def recorder_of(settings: Settings, catalog: SqlCatalog, master: MasterKey) -> Recorder:
+def storage(settings: Settings) -> Storage:
+    """Where the catalog lies that settings name. Raises SettingError."""
+    from kenspeckle.catalog.storage import storage_of
+
+    return storage_of(settings.catalog)
+
+
+def key_file(settings: Settings) -> Path:
+    """The file of the master key, whether it is there or not."""
+    from kenspeckle.encryption.master_key import file_of
+
+    return file_of(settings)
+
+
+def master_key(settings: Settings, *, create: bool = True) -> MasterKey:
+    """The master key as settings say; `create` one at the first need. Raises SettingError."""
+    from kenspeckle.encryption.master_key import MasterKey
+
+    return MasterKey.of(settings, create=create)
+
+
+def recorder_of(settings: Settings, catalog: Trail, master: MasterKey) -> Recorder:
     """What records in the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle.domain.audit import PURPOSE
     from kenspeckle.usecases.audit.recorder import Recorder

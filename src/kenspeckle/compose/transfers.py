@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from kenspeckle.catalog.export import SqlDumps
-from kenspeckle.catalog.maintenance.backup import file_of, see
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.data_folder import recorder_of
+from kenspeckle.compose.data_folder import recorder_of, storage
 from kenspeckle.domain import Vector
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import CollectionNotFound, PackMismatch
@@ -111,7 +110,7 @@ def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Transfers]:
             "Index the photographs anew; docs/managed.md says how to get at them.",
         )
     if not make:
-        see(file_of(settings.catalog))
+        storage(settings).see()
     master = MasterKey.of(settings)
     with closing(SqlCatalog.of(settings, master)) as catalog:
         yield Transfers(settings, catalog, master)

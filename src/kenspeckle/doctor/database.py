@@ -5,9 +5,6 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from kenspeckle.catalog.maintenance.backup import file_of
-from kenspeckle.catalog.maintenance.inspect import sqlite_log
-from kenspeckle.catalog.schema import VERSIONS
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import Patient
 from kenspeckle.errors import KenspeckleError
@@ -21,10 +18,9 @@ _ALL = "Collections, faces, users, keys and the audit trail are in it."
 
 
 def check(patient: Patient, found: Examined) -> None:
-    try:
-        file = file_of(patient.settings.catalog)
-    except KenspeckleError as error:
-        found.skip(error.message)
+    file = patient.storage.file
+    if file is None:
+        found.skip("the catalog has no file on this machine; its database has tools of its own")
         return
     if not _there(file, patient, found):
         return
@@ -34,7 +30,7 @@ def check(patient: Patient, found: Examined) -> None:
         return
     _damage(patient, found)
     version = _version(patient, found)
-    log = _log(file, found)
+    log = _log(patient, found)
     how = "every page and index" if patient.thorough else "every page"
     state = "damaged" if any(one.code == "database_damaged" for one in found.findings) else f"sound ({how})"
     size = f"{file.stat().st_size / 1e6:,.1f} MB"
@@ -103,6 +99,7 @@ def _damage(patient: Patient, found: Examined) -> None:
 
 
 def _version(patient: Patient, found: Examined) -> str:
+    known = patient.catalog.known
     try:
         version = patient.catalog.schema()
     except KenspeckleError:
@@ -111,28 +108,25 @@ def _version(patient: Patient, found: Examined) -> str:
         found.fault(
             "database_of_another", "The database is empty or another program's.", _ALL, "Set KENSPECKLE_CATALOG_URL"
         )
-    elif version not in VERSIONS:
+    elif version not in known:
         found.fault(
             "schema_newer",
-            f"A newer Kenspeckle has written the database (schema {version}, this one knows up to {VERSIONS[-1]}).",
+            f"A newer Kenspeckle has written the database (schema {version}, this one knows up to {known[-1]}).",
             "This version does not start with it.",
             "pip install --upgrade kenspeckle; or restore the backup made before the upgrade",
         )
-    elif version != VERSIONS[-1]:
+    elif version != known[-1]:
         found.note(
             "schema_older",
-            f"The database has schema {version}; the next start brings it to {VERSIONS[-1]}.",
+            f"The database has schema {version}; the next start brings it to {known[-1]}.",
             "An older version of the program does not read it then. Checks below may not understand it yet.",
             "kenspeckle backup DEST, before that start",
         )
     return version
 
 
-def _log(file: Path, found: Examined) -> int:
-    try:
-        size = sqlite_log(file).stat().st_size
-    except OSError:
-        return 0
+def _log(patient: Patient, found: Examined) -> int:
+    size = patient.catalog.log_bytes
     if size > LARGE_LOG:
         found.warn(
             "log_large",

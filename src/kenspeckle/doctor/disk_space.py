@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kenspeckle.catalog.maintenance.backup import file_of
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import Patient
 from kenspeckle.errors import KenspeckleError
@@ -47,7 +46,9 @@ def _places(patient: Patient) -> list[tuple[str, Path]]:
     """Folders of this machine that the service writes to."""
     places = [("the data folder", patient.settings.data_dir)]
     try:
-        places.append(("the database", file_of(patient.settings.catalog).parent))
+        file = patient.storage.file
+        if file is not None:
+            places.append(("the database", file.parent))
         images = parse(patient.settings.images, "IMAGES_URL")
     except KenspeckleError:
         return places  # what is wrong with the settings is told there

@@ -40,7 +40,7 @@ def check(patient: Patient, found: Examined) -> None:
     lost = []
     for name in (*now.encrypted, *(name for name, _ in now.halfway)):
         try:
-            catalog.content(name)
+            catalog.photograph_name(name, 64 * "0")  # which takes the key
         except KenspeckleError as error:
             lost.append((name, error.message))
     if lost:

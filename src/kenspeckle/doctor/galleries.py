@@ -8,13 +8,13 @@ from contextlib import closing
 
 import numpy as np
 
-from kenspeckle.catalog.maintenance.inspect import Gallery
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Patient
 from kenspeckle.errors import KenspeckleError, PackMismatch, SettingError
 from kenspeckle.index.store import open_index
 from kenspeckle.models import registry
+from kenspeckle.ports import CollectionFacts
 from kenspeckle.text import plural
 
 NAMED = 5
@@ -35,7 +35,7 @@ def check_collections(patient: Patient, found: Examined) -> None:
     faces = collections = 0
     for name in patient.catalog.names():
         with found.guarded("collection_unreadable", f"'{name}': ", _LOST, RESTORE):
-            gallery = patient.catalog.gallery(name)
+            gallery = patient.catalog.collection(name)
             if gallery is None:
                 continue
             collections += 1
@@ -45,7 +45,7 @@ def check_collections(patient: Patient, found: Examined) -> None:
     found.summary = f"{collections:,} with {plural(faces, 'face')}"
 
 
-def _counters(gallery: Gallery, found: Examined) -> None:
+def _counters(gallery: CollectionFacts, found: Examined) -> None:
     name = gallery.collection_id
     wrong = [
         f"{plural(gallery.counted[what], what.removesuffix('s'))} counted and {gallery.rows[what]:,} there"
@@ -68,7 +68,7 @@ def _counters(gallery: Gallery, found: Examined) -> None:
         )
 
 
-def _pack(gallery: Gallery, patient: Patient, found: Examined) -> None:
+def _pack(gallery: CollectionFacts, patient: Patient, found: Examined) -> None:
     try:
         contract = registry.get(patient.settings.pack).contract
     except SettingError:
@@ -92,7 +92,7 @@ def check_templates(patient: Patient, found: Examined) -> None:
     found.summary = f"{total:,} read"
 
 
-def _templates(gallery: Gallery, kind: str, patient: Patient, found: Examined) -> int:
+def _templates(gallery: CollectionFacts, kind: str, patient: Patient, found: Examined) -> int:
     """How many were read of one kind."""
     dimension, name = _dimension(gallery), gallery.collection_id
     number, bad = 0, list[str]()
@@ -145,7 +145,7 @@ def check_index(patient: Patient, found: Examined) -> None:
     found.summary = f"own templates of {plural(asked, 'face')} searched"
 
 
-def _lost(patient: Patient, gallery: Gallery, dimension: int) -> tuple[list[str], int]:
+def _lost(patient: Patient, gallery: CollectionFacts, dimension: int) -> tuple[list[str], int]:
     """Faces that a search with their own template does not find at once, and how many were asked."""
     name, total = gallery.collection_id, gallery.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if patient.thorough else SAMPLE))
@@ -162,18 +162,18 @@ def _lost(patient: Patient, gallery: Gallery, dimension: int) -> tuple[list[str]
     return lost, asked
 
 
-def _galleries(patient: Patient) -> Iterator[Gallery]:
+def _galleries(patient: Patient) -> Iterator[CollectionFacts]:
     """Collections that can be read at all; what is wrong with others, their own check tells."""
     for name in patient.catalog.names():
         try:
-            gallery = patient.catalog.gallery(name)
+            gallery = patient.catalog.collection(name)
         except KenspeckleError:
             continue
         if gallery is not None:
             yield gallery
 
 
-def _dimension(gallery: Gallery) -> int | None:
+def _dimension(gallery: CollectionFacts) -> int | None:
     """Components of a template of the collection's pack; None where this program does not know the pack."""
     try:
         pack = registry.get(gallery.pack)

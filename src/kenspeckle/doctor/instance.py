@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kenspeckle.catalog.maintenance.inspect import Look
+from kenspeckle.compose import data_folder
 from kenspeckle.encryption.master_key import MasterKey, file_of
+from kenspeckle.ports import Inspection, Storage
 from kenspeckle.settings import Settings
 
 Told = Callable[[str, int, int], None]
@@ -27,14 +28,19 @@ class Patient:
     thorough: bool
     told: Told
     now: Callable[[], float]
-    look: Look | None = None
+    look: Inspection | None = None
 
     @property
-    def catalog(self) -> Look:
+    def catalog(self) -> Inspection:
         """For checks that are run only where the catalog is open."""
         if self.look is None:
             raise LookupError("the catalog is not open")
         return self.look
+
+    @property
+    def storage(self) -> Storage:
+        """Where the catalog lies. Raises SettingError."""
+        return data_folder.storage(self.settings)
 
     @property
     def key_file(self) -> Path:

@@ -7,7 +7,6 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
-from kenspeckle.catalog.maintenance.inspect import Kept
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import SAMPLE, Patient
@@ -17,6 +16,7 @@ from kenspeckle.images.folder import OLD_SECONDS
 from kenspeckle.images.restore_set import Shelf
 from kenspeckle.images.store import open_images
 from kenspeckle.images.urls import parse
+from kenspeckle.ports import KeptPhotograph
 from kenspeckle.text import plural
 
 NAMED = 3
@@ -47,9 +47,9 @@ def check(patient: Patient, found: Examined) -> None:
     found.summary = f"{len(kept):,} kept, the bytes of {read:,} read"
 
 
-def _kept(patient: Patient, found: Examined) -> dict[str, Kept]:
+def _kept(patient: Patient, found: Examined) -> dict[str, KeptPhotograph]:
     """Photographs that the catalog needs, by digest."""
-    kept: dict[str, Kept] = {}
+    kept: dict[str, KeptPhotograph] = {}
     for one in patient.catalog.photographs():
         if digests.is_digest(one.digest):
             kept.setdefault(one.digest, one)
@@ -63,7 +63,7 @@ def _kept(patient: Patient, found: Examined) -> dict[str, Kept]:
     return kept
 
 
-def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examined) -> set[str]:
+def _folder(place: Path, kept: dict[str, KeptPhotograph], patient: Patient, found: Examined) -> set[str]:
     """Compare the folder with the catalog; digests that are missing."""
     there = set(Shelf(place).stored())
     staged = _staged(place)
@@ -104,12 +104,12 @@ def _folder(place: Path, kept: dict[str, Kept], patient: Patient, found: Examine
     return set(absent)
 
 
-def _bytes(patient: Patient, kept: list[Kept], found: Examined) -> int:
+def _bytes(patient: Patient, kept: list[KeptPhotograph], found: Examined) -> int:
     """Read photographs and compare their digests; how many were read."""
     images = open_images(patient.settings.images)
     chosen = kept if patient.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
-    damaged: dict[str, Kept] = {}
-    gone: dict[str, Kept] = {}
+    damaged: dict[str, KeptPhotograph] = {}
+    gone: dict[str, KeptPhotograph] = {}
     read = 0
     for one in chosen:
         try:
@@ -164,7 +164,7 @@ def _age(path: Path) -> float:
         return float("inf")  # gone meanwhile
 
 
-def _several(digests: list[str], kept: dict[str, Kept]) -> str:
+def _several(digests: list[str], kept: dict[str, KeptPhotograph]) -> str:
     """`3 photographs (a.jpg in people, ...) are`."""
     shown = [f"{kept[one].key} in {kept[one].collection_id}" for one in digests[:NAMED] if one in kept]
     named = f" ({', '.join(shown)}{', ...' if len(digests) > NAMED else ''})" if shown else ""

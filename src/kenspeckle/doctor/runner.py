@@ -7,10 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from kenspeckle.catalog.maintenance.backup import file_of
-from kenspeckle.catalog.maintenance.inspect import Look
 from kenspeckle.doctor import (
     clock,
     database,
@@ -29,6 +26,7 @@ from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Patient, Told
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.ports import Inspection
 from kenspeckle.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -83,10 +81,10 @@ def examine(
 def _catalog(patient: Patient) -> Iterable[Examined]:
     """What lies in the database or is compared with it; anew where a service began to write meanwhile."""
     for attempt in range(TRIES):
-        look: Look | None = None
+        look: Inspection | None = None
         with suppress(KenspeckleError, OSError):
-            file = file_of(patient.settings.catalog)
-            look = Look(file, _master(patient)) if readable(file) else None
+            storage = patient.storage
+            look = storage.inspect(_master(patient)) if storage.readable() else None
         try:
             found = [_run(check, replace(patient, look=look)) for check in CATALOG]
         finally:
@@ -133,15 +131,6 @@ def _skipped(check: Check, reason: str) -> Examined:
     found = Examined(check.name, check.title)
     found.skip(reason)
     return found
-
-
-def readable(file: Path) -> bool:
-    """Whether there is a database that this user may open, so that the checks which ask it are worth trying."""
-    try:
-        with file.open("rb") as opened:
-            return opened.read(16) == b"SQLite format 3\0"
-    except OSError:
-        return False
 
 
 _LATER = "Mend what the database check found first, then run `kenspeckle doctor` again."

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from kenspeckle.catalog.maintenance.backup import file_of
-from kenspeckle.compose import managed
+from kenspeckle.compose import data_folder, managed
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Patient
 from kenspeckle.domain import validation
@@ -87,7 +86,9 @@ def _places(settings: Settings, found: Examined) -> None:
     """Buckets that clients may name must not hold the service's own files."""
     own = [settings.data_dir.absolute()]
     try:
-        own.append(file_of(settings.catalog).parent.absolute())
+        file = data_folder.storage(settings).file
+        if file is not None:
+            own.append(file.parent.absolute())
         images = parse(settings.images, "IMAGES_URL")
     except KenspeckleError:
         images = None

@@ -1,6 +1,7 @@
 """The seams of the service: what the core asks of engine, catalog, index and images, and what edges ask of it.
 
-Each port is small and has a fake in `tests/fakes`; one contract suite runs over the fake and the real thing.
+What the core is tested on has a fake in `tests/fakes`: Engine, Catalog (with Vault), Keys, Images, Index and Jobs. A
+suite in `tests/contract` runs over each fake and the real thing alike; `test_ports.py` there names the other ports.
 Everything is synchronous and may be called from many threads at once.
 """
 
@@ -14,6 +15,7 @@ from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, Seat, Seats
 from kenspeckle.ports.recognizer import Recognizer
+from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
 from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
@@ -24,6 +26,7 @@ __all__ = [
     "Carrier",
     "Catalog",
     "Change",
+    "CollectionFacts",
     "Converting",
     "Copies",
     "CopyFacts",
@@ -36,7 +39,9 @@ __all__ = [
     "Gone",
     "Images",
     "Index",
+    "Inspection",
     "Jobs",
+    "KeptPhotograph",
     "Keyring",
     "Keys",
     "Lock",
@@ -48,6 +53,7 @@ __all__ = [
     "Seat",
     "Seats",
     "Staged",
+    "Storage",
     "Stored",
     "StoredImage",
     "Tell",

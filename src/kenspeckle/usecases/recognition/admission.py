@@ -1,4 +1,4 @@
-"""The one place where inference is bounded: so many photographs at once, so many waiting, the rest refused at once.
+"""Bounds inference: so many photographs at once, so many waiting, the rest refused at once.
 
 A queue is for bursts. Under a load that is too much for long it would always be full, and every answer would come as
 late as the queue is long, while not one more is given. So for as long as many are refused the queue is closed, and of

@@ -11,14 +11,11 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import make_url
-
 from kenspeckle.catalog.base import chunks
-from kenspeckle.catalog.maintenance import backup_keys
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.catalog.sqlite import engine, residue
+from kenspeckle.catalog.sqlite import backup_keys, engine, residue
 from kenspeckle.catalog.sqlite.locks import NameLocks
-from kenspeckle.errors import Conflict, KenspeckleError, NotOffered, StorageFull, StorageUnavailable
+from kenspeckle.errors import Conflict, KenspeckleError, StorageFull, StorageUnavailable
 from kenspeckle.ports import CopyFacts, Keyring
 
 STEP_PAGES = 1024
@@ -40,14 +37,6 @@ _ALIVE = "collection_id IS NOT NULL"
 _KEPT = (
     f"SELECT DISTINCT digest FROM images WHERE kept AND collection_row IN (SELECT row FROM collections WHERE {_ALIVE})"
 )
-
-
-def file_of(url: str) -> Path:
-    """The database file of a catalog URL. Raises NotOffered for a catalog that is no file."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise NotOffered("Only a catalog in an SQLite file can be backed up here; use the tools of your database.")
-    return Path(parsed.database)
 
 
 def see(path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,7 +24,7 @@ from kenspeckle.catalog.tables import audit, changes, collections, faces, images
 from kenspeckle.domain import Vector
 from kenspeckle.encryption.cipher import FACE, KINDS, USER
 from kenspeckle.errors import StorageUnavailable
-from kenspeckle.ports import Sealer
+from kenspeckle.ports import CollectionFacts, KeptPhotograph, Sealer
 
 MOST_DAMAGE = 20
 """Damaged places that are named."""
@@ -72,39 +71,15 @@ _NEWEST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Gallery:
-    """A collection as its row says, with what is really there: `rows` counts faces, users and images."""
-
-    collection_id: str
-    pack: str
-    contract: str
-    revision: int
-    counted: dict[str, int]
-    rows: dict[str, int]
-    logged: int
-    """The newest revision in the change log, 0 where the log is empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A photograph that has to be in the image store, with one of the names that it goes by."""
-
-    digest: str
-    key: str
-    collection_id: str
-
-
 class Look:
-    """One database file, opened read-only. `catalog` answers what reads of its port; close it at the end. `master` is
-    needed to read encrypted collections.
+    """Implements `ports.Inspection` of one database file, opened read-only.
 
     A database at rest, without a write-ahead log, is opened as one that nobody writes to: SQLite would make files
     beside it otherwise. Should a service start meanwhile, `disturbed` says so, and what was seen is worth nothing."""
 
     def __init__(self, path: Path, master: Sealer | None = None) -> None:
         self._path = path
-        self._at_rest = not _size(sqlite_log(path))
+        self._at_rest = not _size(_log(path))
         self._seen = _state(path)
         how = "mode=ro&immutable=1" if self._at_rest else "mode=ro"
         name = f"file:{quote(bytes(path.absolute()))}?{how}"
@@ -125,7 +100,18 @@ class Look:
     @property
     def disturbed(self) -> bool:
         """Whether somebody began to write to a database that was opened as one at rest."""
-        return self._at_rest and (_state(self._path) != self._seen or bool(_size(sqlite_log(self._path))))
+        return self._at_rest and (_state(self._path) != self._seen or bool(_size(_log(self._path))))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return schema.VERSIONS
+
+    @property
+    def log_bytes(self) -> int:
+        return _size(_log(self._path))
+
+    def check_key(self) -> None:
+        self.catalog.ring.check()
 
     def close(self) -> None:
         self.catalog.close()
@@ -150,7 +136,7 @@ class Look:
         with self._reading() as connection:
             return list(connection.execute(_NAMES).scalars())
 
-    def gallery(self, collection_id: str) -> Gallery | None:
+    def collection(self, collection_id: str) -> CollectionFacts | None:
         """One collection, its rows counted; None where it was deleted meanwhile."""
         with self._reading() as connection:
             found = connection.execute(_GALLERY, {"collection_id": collection_id}).first()
@@ -160,7 +146,7 @@ class Look:
             here = {"collection_row": row}
             real = {table: int(connection.execute(_ROWS[table], here).scalar_one()) for table in _ROWS}
             logged = int(connection.execute(_LOGGED, here).scalar_one() or 0)
-            return Gallery(name, pack, contract, revision, dict(zip(_ROWS, counted, strict=True)), real, logged)
+            return CollectionFacts(name, pack, contract, revision, dict(zip(_ROWS, counted, strict=True)), real, logged)
 
     def templates(self, collection_id: str, kind: str) -> Iterator[tuple[str, Vector]]:
         """Every face, or user that has faces, and its template as it is stored; decrypted where it is encrypted, empty
@@ -173,14 +159,14 @@ class Look:
                 for _, one, _, packed in found:
                     yield one, _template(content.open(packed, of, one))
 
-    def photographs(self) -> Iterator[Kept]:
+    def photographs(self) -> Iterator[KeptPhotograph]:
         """Every photograph that is kept, as often as it is indexed."""
         after = 0
         with self._reading() as connection:
             while found := connection.execute(_PHOTOGRAPHS, {"after": after}).all():
                 after = found[-1][0]
                 for _, digest, key, collection_id in found:
-                    yield Kept(digest, key, collection_id)
+                    yield KeptPhotograph(digest, key, collection_id)
 
     def removals(self) -> int:
         """Photographs whose last face went and that are still to be removed."""
@@ -208,7 +194,7 @@ def _template(packed: bytes) -> Vector:
         return np.empty(0, np.float32)
 
 
-def sqlite_log(path: Path) -> Path:
+def _log(path: Path) -> Path:
     """The write-ahead log of a database."""
     return path.with_name(path.name + "-wal")
 

@@ -1,1 +1,0 @@
-"""Work on a whole database: backup, inspection, encryption in place."""

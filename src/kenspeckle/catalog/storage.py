@@ -1,0 +1,54 @@
+"""Where the catalog that a URL names lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Never
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from kenspeckle.catalog.sqlite.storage import SqliteStorage
+from kenspeckle.errors import NotOffered, SettingError
+from kenspeckle.ports import Inspection, Sealer, Storage
+
+NO_FILE = "Only a catalog in an SQLite file can be backed up here; use the tools of your database."
+
+
+def storage_of(url: str) -> Storage:
+    """Nothing is opened or made. Raises SettingError for what is no URL of a database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return Elsewhere()
+    return SqliteStorage(Path(parsed.database))
+
+
+class Elsewhere:
+    """Implements `ports.Storage` for a catalog that has no file on this machine."""
+
+    file = None
+
+    def see(self) -> None:
+        """It is there, or opening it says why not."""
+
+    def readable(self) -> bool:
+        return False
+
+    def inspect(self, master: Sealer | None = None) -> Inspection:
+        _not_offered()
+
+    def beside(self, folder: Path) -> Storage:
+        return self
+
+    def copies(self) -> Never:
+        _not_offered()
+
+    def seats(self) -> Never:
+        _not_offered()
+
+
+def _not_offered() -> Never:
+    raise NotOffered(NO_FILE)

@@ -1,0 +1,143 @@
+"""A catalog as a whole, beside what it answers: looked at by the doctor, copied by backup, replaced by restore.
+
+A catalog that has no files on this machine says so: `file` is None, and the rest raises NotOffered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kenspeckle.domain import Vector
+from kenspeckle.ports.catalog import Catalog
+from kenspeckle.ports.keys import Keys, Sealer
+from kenspeckle.ports.moving import Copies, Seats
+from kenspeckle.ports.trail import Trail
+from kenspeckle.ports.vault import Encryption
+from kenspeckle.ports.webhooks import Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionFacts:
+    """A collection as its row says (`counted`), with what is really there: `rows` counts faces, users and images."""
+
+    collection_id: str
+    pack: str
+    contract: str
+    revision: int
+    counted: Mapping[str, int]
+    rows: Mapping[str, int]
+    logged: int
+    """The newest revision in the change log, 0 where the log is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPhotograph:
+    """A photograph that has to be in the image store, with one of the names that it goes by."""
+
+    digest: str
+    key: str
+    collection_id: str
+
+
+class ReadOnly(Catalog, Keys, Trail, Webhooks, Protocol):
+    """All that a catalog answers; what would write raises StorageUnavailable."""
+
+    def encryption(self) -> Encryption:
+        """Which collections are encrypted."""
+        ...
+
+
+class Inspection(Protocol):
+    """A catalog that is looked at and not changed, while a service writes to it and where it is damaged too. Raises
+    StorageUnavailable from any method where what it asks for can't be read."""
+
+    @property
+    def catalog(self) -> ReadOnly: ...
+    @property
+    def known(self) -> Sequence[str]:
+        """Versions of the schema that this program knows, oldest first."""
+        ...
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether somebody began to write to what was opened as at rest: what was seen is worth nothing then."""
+        ...
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of the log of writes that are not yet folded into the database."""
+        ...
+
+    def check_key(self) -> None:
+        """Raises StorageUnavailable where collections' keys are under another master key."""
+        ...
+
+    def damage(self, *, thorough: bool) -> list[str]:
+        """Where the database is damaged, in its own words; `thorough` compares indexes with their tables too."""
+        ...
+
+    def schema(self) -> str:
+        """Version of the schema; "" for a database that is empty or of another program."""
+        ...
+
+    def names(self) -> list[str]:
+        """Ids of all collections."""
+        ...
+
+    def collection(self, collection_id: str) -> CollectionFacts | None:
+        """One collection, its rows counted; None where it was deleted meanwhile."""
+        ...
+
+    def templates(self, collection_id: str, kind: str) -> Iterator[tuple[str, Vector]]:
+        """Every face, or user that has faces, and its template as it is stored; decrypted where it is encrypted, empty
+        where it is none."""
+        ...
+
+    def photographs(self) -> Iterator[KeptPhotograph]:
+        """Every photograph that is kept, as often as it is indexed."""
+        ...
+
+    def removals(self) -> int:
+        """Photographs whose last face went and that are still to be removed."""
+        ...
+
+    def newest(self) -> dict[str, float]:
+        """The latest time that a row of each kind names, where there is any."""
+        ...
+
+    def referenced(self, among: Iterable[str]) -> set[str]:
+        """Those of these digests that belong to a photograph which is kept."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Storage(Protocol):
+    """Where a catalog lies."""
+
+    @property
+    def file(self) -> Path | None:
+        """Its file, whether it is there or not; None where it has none on this machine."""
+        ...
+
+    def see(self) -> None:
+        """Raises StorageUnavailable where there is no catalog, which opening it would make."""
+        ...
+
+    def readable(self) -> bool:
+        """Whether there is something that this user may open and that looks like a catalog."""
+        ...
+
+    def inspect(self, master: Sealer | None = None) -> Inspection:
+        """Look at it; close it at the end. `master` is needed to read encrypted collections."""
+        ...
+
+    def beside(self, folder: Path) -> Storage:
+        """The catalog that a restore has moved aside into this folder."""
+        ...
+
+    def copies(self) -> Copies: ...
+    def seats(self) -> Seats: ...
