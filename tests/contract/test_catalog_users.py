@@ -211,4 +211,5 @@ def test_a_key_is_replaced_once(catalog: Whole) -> None:
     assert catalog.key_by_digest("d2") == key(2)
     with pytest.raises(Conflict):
         catalog.replace_key("key-1", key(3), 60.0, digest="d3")
-    assert [one.key_id for one in catalog.keys()] == ["key-1", "key-2"]
+    held = catalog.keys()
+    assert [one.key_id for one in held] == ["key-1", "key-2"]
