@@ -260,6 +260,12 @@ CLEARING = Folder(
             values={"key": "grace-hopper.jpg", **_IN},
             expect={"its face went too": "pm.expect(answer.DeletedFaces).to.have.lengthOf(1);"},
         ),
+        Step(
+            "index",
+            "Index for the last time",
+            values={"filename": "grace-hopper.jpg", **_IN},
+            photographs={"": GRACE},
+        ),
         Step("delete_identity", values={**_HERE, "external_image_id": "grace-hopper.jpg"}),
         Step("delete_user", values=_USER, status=(200, 204)),
         Step("delete_collection", values={**_HERE, "receipt": "true"}, status=(200, 204)),
