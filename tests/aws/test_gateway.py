@@ -19,7 +19,7 @@ from kenspeckle.errors import SettingError
 from kenspeckle.settings import Settings
 from tests.aws.amazon import Amazon
 
-EMBEDDED = ("faiss", "numpy", "onnx", "onnxruntime", "PIL", "pi_heif", "sqlalchemy", "alembic", "typer")
+EMBEDDED = ("faiss", "numpy", "onnx", "onnxruntime", "PIL", "pi_heif", "sqlalchemy", "alembic", "throttled", "typer")
 _IMPORT = """
 import json, sys
 from kenspeckle.compose import managed

@@ -17,7 +17,7 @@ import pytest
 from tests.aws.lambdas import runtime
 from tests.aws.lambdas.runtime import Function
 
-ENGINE = ("faiss", "numpy", "onnx", "onnxruntime", "pi_heif", "sqlalchemy", "alembic", "typer", "rich")
+ENGINE = ("faiss", "numpy", "onnx", "onnxruntime", "pi_heif", "sqlalchemy", "alembic", "throttled", "typer", "rich")
 
 
 def test_two_builds_are_the_same_bytes(archive: Path, packages: Path, tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kenspeckle.domain import Key, Of, Principal, Right, Scope
 from kenspeckle.errors import Forbidden
 from kenspeckle.usecases.access import credentials
-from kenspeckle.usecases.access.rate_limits import Limits
 from kenspeckle.usecases.audit import actor
+
+if TYPE_CHECKING:
+    # A function on AWS Lambda has no plans, and in its zip is nothing that counts them.
+    from kenspeckle.usecases.access.rate_limits import Limits
 
 PRINCIPAL = "principal"
 """Where a request's state has who asks, for the log and the handlers."""
