@@ -68,7 +68,7 @@ bench: setup ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
 soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py tests/vision/test_head_fuzz.py
 
 audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip-audit

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
 
-from kenspeckle.errors import DamagedImage, ImageTooLarge
+from kenspeckle.errors import DamagedImage, ImageTooLarge, UnsupportedImage
 from kenspeckle.formats import Head
+from kenspeckle.vision import heif_child
 
-CHILD: Final = Path(__file__).with_name("heif_child.py")
+log = logging.getLogger(__name__)
+
+CHILD: Final = Path(heif_child.__file__)
 SECONDS: Final = 60.0
+"""Of waiting; processor time is bounded closer, by the pixels (`heif_child`)."""
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 """Variables that the other process may see; it has no use for the operator's secrets."""
 
@@ -24,18 +31,23 @@ DAMAGED: Final = "The HEIC file is damaged or of a kind that can't be read; send
 def decode(head: Head, most: int) -> Image.Image:
     """RGB as a viewer sees it (libheif applies the container's rotation), reduced to at most `most` pixels.
 
-    Raises DamagedImage, also where the decoder crashed or took too long, and ImageTooLarge (no memory).
+    Raises DamagedImage, also where the decoder crashed or took too long, ImageTooLarge (no memory), and
+    UnsupportedImage where the decoder can't be loaded, which is the operator's to mend and said in the log.
     """
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    command = [sys.executable, "-I", str(CHILD), str(most)]
+    # Isolated: neither the working folder nor a variable decides what is imported.
+    command = [sys.executable, "-I", str(CHILD), str(most), str(head.width * head.height), *_folders()]
     try:
         done = subprocess.run(  # noqa: S603  our own program, no argument of the client's
             command, input=head.picture, capture_output=True, timeout=SECONDS, env=environment, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DamagedImage(DAMAGED) from error
-    if done.returncode == 2:
+    if done.returncode == heif_child.NO_MEMORY:
         raise ImageTooLarge("The image needs more memory than there is to decode; send a smaller one.")
+    if done.returncode == heif_child.NO_DECODER:
+        log.error("HEIC can't be decoded: pi-heif does not load: %s", done.stderr.decode(errors="replace")[:500])
+        raise UnsupportedImage("This server can't decode HEIC at present; send the photograph as a JPEG.")
     line, _, pixels = done.stdout.partition(b"\n")
     if done.returncode or not line:
         raise DamagedImage(DAMAGED)
@@ -43,3 +55,10 @@ def decode(head: Head, most: int) -> Image.Image:
     if whole != [head.width, head.height]:  # the container lies
         raise DamagedImage(DAMAGED)
     return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+
+
+@cache
+def _folders() -> tuple[str, ...]:
+    """Where this process finds the libraries: a user's site folder, `pip install --target`, PYTHONPATH."""
+    specs = (importlib.util.find_spec(name) for name in ("pi_heif", "PIL"))
+    return tuple({str(Path(one.origin).absolute().parents[1]): None for one in specs if one and one.origin})

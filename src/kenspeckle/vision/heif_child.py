@@ -9,17 +9,28 @@ from __future__ import annotations
 import io
 import sys
 
-MEMORY = 3 << 30
-"""Bytes of address space; a picture of 50 million pixels takes about half a gigabyte of memory."""
-SECONDS = 60
-"""Processor time."""
+MEMORY = 96 << 20
+"""Bytes that may be written to, whatever the picture: the interpreter, the libraries and their threads' stacks."""
+MEMORY_PER_PIXEL = 12
+SECONDS = 2
+"""Processor time of a small picture, and with it of one that claims to be small."""
+PIXELS_PER_SECOND = 10_000_000
+
+DONE, DAMAGED, NO_MEMORY, NO_DECODER = 0, 1, 2, 3
 
 
-def main(most: int) -> int:
+def main(most: int, pixels: int, folders: list[str]) -> int:
     """Writes a line of the photograph's width and height and those of the RGB bytes that follow, reduced to at most
-    `most` pixels. Returns 0: done, 1: damaged, 2: no memory."""
-    limit()
-    import pi_heif
+    `most` pixels. Memory and time are bounded by the `pixels` that its container claims; the libraries lie in
+    `folders`, where they are not installed for everybody."""
+    sys.path.extend(folders)
+    limit(pixels)
+    try:
+        import pi_heif
+        from PIL import Image
+    except ImportError as error:
+        sys.stderr.write(str(error))
+        return NO_DECODER
 
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
     try:
@@ -32,28 +43,31 @@ def main(most: int) -> int:
         if factor > 1:
             image = image.reduce(factor)
         if image.mode == "RGBA":
-            from PIL import Image
-
             paper = Image.new("RGB", image.size, "white")
             paper.paste(image, mask=image.getchannel("A"))
             image = paper
-        pixels = image.convert("RGB").tobytes()
+        found = image.convert("RGB").tobytes()
     except MemoryError:
-        return 2
+        return NO_MEMORY
     except Exception:
-        return 1
+        return DAMAGED
     sys.stdout.buffer.write(f"{whole[0]} {whole[1]} {image.width} {image.height}\n".encode())
-    sys.stdout.buffer.write(pixels)
-    return 0
+    sys.stdout.buffer.write(found)
+    return DONE
 
 
-def limit() -> None:
+def limit(pixels: int) -> None:
     """Bounds memory and time, where the system can."""
     try:
         import resource
     except ImportError:  # not a POSIX system
         return
-    for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_CORE, 0)):
+    memory, seconds = MEMORY + MEMORY_PER_PIXEL * pixels, SECONDS + pixels // PIXELS_PER_SECOND
+    for kind, most in (
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+    ):
         try:
             resource.setrlimit(kind, (most, most))
         except (ValueError, OSError):
@@ -61,4 +75,4 @@ def limit() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
