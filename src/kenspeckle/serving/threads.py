@@ -1,4 +1,4 @@
-"""The one place where the REST edge leaves the event loop: a bounded pool of threads for the synchronous core."""
+"""A bounded pool of threads in which both edges call the recognizer; keys, audit, webhooks use the framework's own."""
 
 from __future__ import annotations
 
