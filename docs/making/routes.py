@@ -9,8 +9,8 @@ from typing import Any
 
 from docs.making.tables import MADE, table
 from kenspeckle.api import dump_openapi
-from kenspeckle.api.rights import RIGHTS, Of, Right
-from kenspeckle.domain import Scope
+from kenspeckle.api.routes import GROUPS, entries
+from kenspeckle.domain import Of
 from kenspeckle.serving.problems import MEDIA_TYPE
 
 HEAD = """# Routes
@@ -20,8 +20,6 @@ in [the REST API](api.md); what errors mean, in [error codes](errors.md). Every 
 `GET /docs`.
 
 """
-ADMIN = Right(Scope.ADMIN, Of.SERVICE)
-"""Of the routes that administrators have: keys and the audit trail."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -72,7 +70,7 @@ def _prose(operation: dict[str, Any]) -> Iterator[str]:
 
 
 def _right(operation: dict[str, Any]) -> str:
-    right = RIGHTS.get(operation["operationId"].removesuffix("_put"), ADMIN)
+    right = entries((*GROUPS, *dump_openapi.MORE))[operation["operationId"].removesuffix("_put")].right
     if right is None:
         return "no key"
     if right.scope is None:

@@ -217,7 +217,7 @@ class Asgi:
             settings=Settings(),
             gate=Gate(1, 1, 1.0),
             authenticate=Authenticator(access),
-            admin_routers=[keys_.router(access)],
+            more=[keys_.Keys(access)],
             middleware=[Middleware(LocalOnly, access=access)],
         )
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api.edge import answer
-from kenspeckle.api.rights import RIGHTS, Of, guarded
-from kenspeckle.api.routes import TABLE
+from kenspeckle.api.guard import guarded
+from kenspeckle.api.route import ADMIN, HERE, route
+from kenspeckle.api.routes import GROUPS, entries
 from kenspeckle.api.schemas import FaceIds
-from kenspeckle.domain import Principal, Scope
+from kenspeckle.domain import Of, Principal, Scope
 from kenspeckle.serving import bodies
 from tests.api.conftest import Server, key, running
 from tests.api.fake import photograph
 
 FACE = "00000000-0000-0000-0000-000000000000"
+TABLE = entries()
+RIGHTS = {name: entry.right for name, entry in TABLE.items()}
 CASES = [(name, method) for name, entry in TABLE.items() for method in entry.methods]
 ASKED = [one for one in CASES if RIGHTS[one[0]] is not None]
 
@@ -34,9 +37,17 @@ def _status(server: Server, name: str, method: str, collection: str = "kenspeckl
     return server.client.request(method, path, content=body).status_code
 
 
-def test_the_tables_name_the_same_routes() -> None:
-    assert set(RIGHTS) == set(TABLE)
+def test_few_routes_are_open() -> None:
     assert {name for name, right in RIGHTS.items() if right is None} == {"healthz", "readyz", "openapi", "docs"}
+
+
+def test_a_name_stands_for_one_route() -> None:
+    class Other:
+        @route("GET", "/v1/other", tag="faces", right=ADMIN, codes=HERE)
+        async def search(self, request: Request) -> Response: ...
+
+    with pytest.raises(ValueError, match="search"):
+        entries((*GROUPS, Other))
 
 
 @pytest.mark.parametrize(("name", "method"), CASES)
@@ -92,7 +103,7 @@ def test_who_asks_comes_before_what_is_asked(server: Server) -> None:
     assert server.client.put("/v1/search?threshold=abc", content=b"").status_code == 403
 
 
-def test_a_route_that_the_table_lacks_is_not_built(server: Server) -> None:
+def test_a_route_without_an_entry_is_not_built(server: Server) -> None:
     async def unheard() -> None: ...
 
     app = FastAPI()
@@ -102,19 +113,19 @@ def test_a_route_that_the_table_lacks_is_not_built(server: Server) -> None:
 
 
 def test_every_route_of_the_application_is_guarded_or_named_open(server: Server) -> None:
-    for route in server.app.router.routes:
-        assert isinstance(route, APIRoute)
-        assert type(route).__name__ == "Guarded"
+    for one in server.app.router.routes:
+        assert isinstance(one, APIRoute)
+        assert type(one).__name__ == "Guarded"
 
 
-def test_routers_of_others_are_behind_the_scope_admin() -> None:
-    router = APIRouter()
+def test_routes_of_administrators_are_behind_the_scope_admin() -> None:
+    class More:
+        @route("POST", "/v1/more", tag="faces", right=ADMIN)
+        async def more(self, request: Request) -> Response:
+            """More."""
+            return answer((await bodies.json(request, FaceIds)).FaceIds)
 
-    @router.post("/v1/more")
-    async def more(request: Request) -> Response:
-        return answer((await bodies.json(request, FaceIds)).FaceIds)
-
-    with running(admin_routers=[router]) as server:
+    with running(more=[More()]) as server:
         for who, status in [
             (None, 401),
             (Principal(key(Scope.READ, Scope.INDEX)), 403),

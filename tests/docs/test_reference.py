@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from docs.generate import pages
 
-from kenspeckle.api.routes import TABLE
+from kenspeckle.api.routes import entries
 from kenspeckle.serving import metrics, problems
 from kenspeckle.settings import Settings
 
@@ -30,7 +30,7 @@ def test_the_pages_that_are_made_tell_everything() -> None:
     assert [code for code in problems.TITLES if f"`{code}`" not in told["errors"]] == []
     counted = set(re.findall(r'"(kenspeckle_\w+)"', Path(metrics.__file__).read_text("utf-8")))
     assert [name for name in counted if name not in told["metrics"]] == []
-    routes = [entry.path.replace(":path", "") for entry in TABLE.values()]
+    routes = [entry.path.replace(":path", "") for entry in entries().values()]
     assert [path for path in routes if f" {path}\n" not in told["routes"]] == []
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from kenspeckle.api.routes import TABLE
+from kenspeckle.api.routes import entries
 from kenspeckle.aws import rows
 from kenspeckle.lambdas import indexer
 from kenspeckle.serving import problems
@@ -74,7 +74,7 @@ def test_every_route_of_v1_reaches_the_function() -> None:
     assert methods == {"index": {"PUT"}, "search": {"POST", "PUT"}, "others": {"ANY"}}
     assert _methods("preflights") == {name: {"OPTIONS"} for name in methods}
     assert {literal(part).split(".")[1] for part in API.locals["parts"]} == set(parts)
-    for entry in TABLE.values():
+    for entry in entries().values():
         if entry.path.startswith("/v1/index/"):
             assert set(entry.methods) <= methods["index"]
         elif entry.path == "/v1/search":

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import anyio.to_thread
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from kenspeckle.api import webhooks
+from kenspeckle.api.app import create_app
+from kenspeckle.api.webhooks import Webhooks
+from kenspeckle.domain import Principal
 from kenspeckle.errors import Overloaded
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.webhooks import endpoints
 from tests.webhooks.conftest import Post, Receiver, until
 
 
 def test_a_test_that_hangs_holds_no_thread(post: Post, receiver: Receiver) -> None:
     hook, _ = post.endpoints.create(receiver.url("/hang"))
-    app = FastAPI()
-    app.include_router(webhooks.router(post.endpoints))
+    app = create_app(
+        recognizer=cast(Any, None),
+        settings=Settings(),
+        gate=Gate(1, 0, 1.0),
+        authenticate=lambda _: Principal(),
+        more=[Webhooks(post.endpoints)],
+    )
 
     async def hang() -> tuple[int, str]:
         transport = httpx.ASGITransport(app)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -19,7 +19,6 @@ from starlette.routing import BaseRoute, Match, Route
 import kenspeckle
 from kenspeckle.api import invalid, openapi
 from kenspeckle.api.edge import Authenticate, Edge
-from kenspeckle.api.rights import admin_only
 from kenspeckle.api.routes import add_routes
 from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
@@ -46,17 +45,16 @@ def create_app(
     metrics: Metrics | None = None,
     face_models: Mapping[str, str] | None = None,
     extra_routes: Sequence[BaseRoute] = (),
-    admin_routers: Sequence[APIRouter] = (),
+    more: Sequence[object] = (),
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """The REST edge as an ASGI application.
 
     `limits` hold keys to their plans, `refusals` record who was not let in.
     `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
-    after their own rights; `admin_routers` are put behind the scope admin, and read their bodies with
-    `bodies.json`, so that nobody else's is read. `middleware` runs inside the envelope, so
-    its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and whatever is
-    new get 503, what was taken is finished.
+    after their own rights; `more` are further groups of handlers, such as `api.keys.Keys`. `middleware` runs inside the
+    envelope, so its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and
+    whatever is new get 503, what was taken is finished.
     """
     edge = Edge(
         recognizer=recognizer,
@@ -83,10 +81,8 @@ def create_app(
         exception_handlers=_HANDLERS,
         middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life, refusals=refusals), *middleware],
     )
-    add_routes(app, edge)
+    add_routes(app, edge, more)
     app.router.routes.extend(extra_routes)
-    for router in admin_routers:
-        app.include_router(router, dependencies=[Depends(admin_only(edge))])
     app.state.edge = edge
     app.state.drain = lambda: _drain(edge)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api.edge import answer
-from kenspeckle.api.openapi import refusals
+from kenspeckle.api.route import ADMIN, route
 from kenspeckle.domain.audit import described
 from kenspeckle.ports import AuditQuery
 from kenspeckle.usecases.audit import verification
@@ -63,38 +64,38 @@ class AuditAnswer(BaseModel):
     before: int | None = Field(description="Send this as `before` for older rows; null where there are none.")
 
 
-def router(recorder: Recorder) -> APIRouter:
-    """The route. Whoever mounts it checks the scope `admin` first."""
-    routes = APIRouter(prefix="/v1/audit", tags=["audit"])
+class AuditParameters(BaseModel):
+    since: Annotated[
+        str | None, Field(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)
+    ] = None
+    key: Annotated[str | None, Field(description="Id of a key, or open, cli, nobody.", max_length=255)] = None
+    collection: Annotated[str | None, Field(description="Only this collection.", max_length=255)] = None
+    operation: Annotated[str | None, Field(description="As rows name it: IndexFaces.", max_length=255)] = None
+    before: Annotated[int | None, Field(description="Only rows older than this one.", ge=1, le=1 << 62)] = None
+    limit: Annotated[int, Field(description="Rows at most.", ge=1, le=1000)] = 100
 
-    @routes.get(
-        "",
-        response_model=AuditAnswer,
-        operation_id="show_audit",
-        responses={
-            200: {"content": {"application/json": {"example": {"rows": [_EXAMPLE], "before": None}}}},
-            **refusals(("unauthenticated", "forbidden", "invalid_value", "storage_unavailable")),
-        },
+
+class Audit:
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    @route(
+        "GET",
+        "/v1/audit",
+        tag="audit",
+        right=ADMIN,
+        answer=AuditAnswer,
+        example=lambda: {"rows": [_EXAMPLE], "before": None},
+        recognizes=False,
     )
-    async def show_audit(
-        since: Annotated[
-            str | None, Query(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)
-        ] = None,
-        key: Annotated[str | None, Query(description="Id of a key, or open, cli, nobody.", max_length=255)] = None,
-        collection: Annotated[str | None, Query(description="Only this collection.", max_length=255)] = None,
-        operation: Annotated[str | None, Query(description="As rows name it: IndexFaces.", max_length=255)] = None,
-        before: Annotated[int | None, Query(description="Only rows older than this one.", ge=1, le=1 << 62)] = None,
-        limit: Annotated[int, Query(description="Rows at most.", ge=1, le=1000)] = 100,
-    ) -> Response:
+    async def show_audit(self, request: Request, query: Annotated[AuditParameters, Query()]) -> Response:
         """Rows of the audit trail, newest first. Reading it is recorded too."""
-        begin = verification.moment(since, time.time()) if since is not None else None
-        query = AuditQuery(begin, key, collection, operation, before)
+        begin = verification.moment(query.since, time.time()) if query.since is not None else None
+        asked = AuditQuery(begin, query.key, query.collection, query.operation, query.before)
 
         def read() -> dict[str, Any]:
-            rows = verification.shown(recorder, query, limit)
-            more = rows[-1].number if len(rows) == limit else None
+            rows = verification.shown(self._recorder, asked, query.limit)
+            more = rows[-1].number if len(rows) == query.limit else None
             return {"rows": [described(row) for row in rows], "before": more}
 
         return answer(await run_in_threadpool(read))
-
-    return routes

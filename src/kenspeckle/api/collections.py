@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kenspeckle.api import examples, schemas
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.queries import FaceSearchQuery, FacesQuery, IdentityQuery, PageQuery, ReceiptQuery
-from kenspeckle.api.recognition import FaceId
+from kenspeckle.api.queries import (
+    CollectionId,
+    FaceId,
+    FaceSearchQuery,
+    FacesQuery,
+    IdentityQuery,
+    PageQuery,
+    ReceiptQuery,
+)
+from kenspeckle.api.route import ADMIN, BOUND, HERE, LISTED, JsonBody, route
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
 from kenspeckle.domain import Collection, Scope, validation
 from kenspeckle.domain import operations as ops
@@ -18,14 +27,6 @@ from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
 from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
 
-CollectionId = Annotated[
-    str,
-    Path(
-        description="Name of the collection: 1 to 255 letters, digits, '_', '.' or '-'.",
-        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-]{1,255}$"},
-        examples=["visitors"],
-    ),
-]
 NOT_FOUND = "FACE_NOT_FOUND"
 
 
@@ -35,6 +36,15 @@ class Collections:
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
 
+    @route(
+        "GET",
+        "/v1/collections",
+        tag="collections",
+        right=ops.ListCollections.right,
+        answer=schemas.CollectionList,
+        example=examples.collections,
+        codes=LISTED,
+    )
     async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """All collections. A key of single collections is shown those; its pages may be shorter than asked for."""
         page = await self.edge.handle(ops.ListCollections(limit=query.limit, cursor=query.cursor))
@@ -48,12 +58,34 @@ class Collections:
             content["NextToken"] = page.cursor
         return answer(content)
 
+    @route(
+        "POST",
+        "/v1/collections",
+        tag="collections",
+        right=ADMIN,  # the body names the collection, so the key must be good for all
+        body=JsonBody(NewCollection, {"CollectionId": "visitors", "Tags": {"site": "lobby"}}),
+        answer=schemas.Collection,
+        example=examples.collection,
+        status=201,
+        codes=("already_exists", "storage_full"),
+    )
     async def create_collection(self, request: Request) -> Response:
         """Create a collection; 409 where the name is taken. It belongs to the server's model pack for good."""
         wanted = await bodies.json(request, NewCollection)
         made = await self.edge.handle(ops.CreateCollection(collection_id=wanted.CollectionId, tags=wanted.Tags or {}))
         return answer(self._shape(made), 201)
 
+    @route(
+        "PUT",
+        "/v1/collections/{collection_id}",
+        tag="collections",
+        right=ops.CreateCollection.right,
+        body=JsonBody(CollectionChange, {"RetentionDays": 30}),
+        answer=schemas.Collection,
+        example=examples.collection,
+        also=(201,),
+        codes=("storage_full",),
+    )
     async def ensure_collection(self, request: Request, collection_id: CollectionId) -> Response:
         """Create a collection (201), or find that it exists (200).
 
@@ -73,11 +105,30 @@ class Collections:
         made, status = await self.edge.threads.call(ensure)
         return answer(self._shape(made), status)
 
+    @route(
+        "GET",
+        "/v1/collections/{collection_id}",
+        tag="collections",
+        right=ops.DescribeCollection.right,
+        answer=schemas.Collection,
+        example=examples.collection,
+        codes=HERE,
+    )
     async def describe_collection(self, request: Request, collection_id: CollectionId) -> Response:
         """A collection with its counts, its pack and its tags."""
         found = await self.edge.handle(ops.DescribeCollection(collection_id=request.state.collection))
         return answer(self._shape(found))
 
+    @route(
+        "DELETE",
+        "/v1/collections/{collection_id}",
+        tag="collections",
+        right=ops.DeleteCollection.right,
+        answer=schemas.DeletedFaces,
+        example=examples.deleted,
+        also=(204,),
+        codes=HERE,
+    )
     async def delete_collection(
         self, request: Request, collection_id: CollectionId, query: Annotated[ReceiptQuery, Query()]
     ) -> Response:
@@ -88,6 +139,15 @@ class Collections:
         await self.edge.handle(ops.DeleteCollection(collection_id=name))
         return Response(status_code=204)
 
+    @route(
+        "GET",
+        "/v1/collections/{collection_id}/faces",
+        tag="faces",
+        right=ops.ListFaces.right,
+        answer=schemas.FaceList,
+        example=examples.faces,
+        codes=(*HERE, "user_not_found", *LISTED),
+    )
     async def list_faces(
         self, request: Request, collection_id: CollectionId, query: Annotated[FacesQuery, Query()]
     ) -> Response:
@@ -108,11 +168,66 @@ class Collections:
 
         return answer(await self.edge.threads.call(read))
 
+    @route(
+        "DELETE",
+        "/v1/collections/{collection_id}/faces",
+        tag="faces",
+        right=ops.EraseIdentity.right,
+        answer=schemas.DeletedFaces,
+        example=examples.deleted,
+        codes=(*HERE, "identity_not_found"),
+    )
+    async def delete_identity(
+        self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
+    ) -> Response:
+        """Erase one identity: every face of one ExternalImageId, those of users too, and their photographs."""
+        identity = validation.external_image_id(query.external_image_id)
+        done = await self.edge.handle(
+            ops.EraseIdentity(collection_id=request.state.collection, external_image_id=identity)
+        )
+        return answer(dump.erased(done))
+
+    @route(
+        "POST",
+        "/v1/collections/{collection_id}/faces/delete",
+        tag="faces",
+        right=ops.DeleteFaces.right,
+        body=JsonBody(FaceIds, {"FaceIds": [examples.FACE_ID]}),
+        answer=schemas.DeletedFaces,
+        example=examples.deleted,
+        codes=HERE,
+    )
+    async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
+        """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
+        wanted = await bodies.json(request, FaceIds)
+        done = await self.edge.handle(
+            ops.DeleteFaces(collection_id=request.state.collection, face_ids=wanted.FaceIds),
+        )
+        return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
+
+    @route(
+        "GET",
+        "/v1/collections/{collection_id}/faces/{face_id}",
+        tag="faces",
+        right=ops.GetFace.right,
+        answer=schemas.FaceRecord,
+        example=examples.face,
+        codes=(*HERE, "face_not_found"),
+    )
     async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """A stored face with everything that its photograph told."""
         record = await self.edge.handle(ops.GetFace(collection_id=request.state.collection, face_id=face_id))
         return answer(dump.face_record(record))
 
+    @route(
+        "DELETE",
+        "/v1/collections/{collection_id}/faces/{face_id}",
+        tag="faces",
+        right=ops.DeleteFaces.right,
+        answer=schemas.DeletedFaces,
+        example=examples.deleted,
+        codes=(*HERE, "face_not_found", "conflict"),
+    )
     async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
         done = await self.edge.handle(ops.DeleteFaces(collection_id=request.state.collection, face_ids=[face_id]))
@@ -125,24 +240,15 @@ class Collections:
             )
         return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
 
-    async def delete_faces(self, request: Request, collection_id: CollectionId) -> Response:
-        """Delete up to 4,096 faces by id. The answer names those that stayed, and why."""
-        wanted = await bodies.json(request, FaceIds)
-        done = await self.edge.handle(
-            ops.DeleteFaces(collection_id=request.state.collection, face_ids=wanted.FaceIds),
-        )
-        return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
-
-    async def delete_identity(
-        self, request: Request, collection_id: CollectionId, query: Annotated[IdentityQuery, Query()]
-    ) -> Response:
-        """Erase one identity: every face of one ExternalImageId, those of users too, and their photographs."""
-        identity = validation.external_image_id(query.external_image_id)
-        done = await self.edge.handle(
-            ops.EraseIdentity(collection_id=request.state.collection, external_image_id=identity)
-        )
-        return answer(dump.erased(done))
-
+    @route(
+        "POST",
+        "/v1/collections/{collection_id}/faces/{face_id}/search",
+        tag="faces",
+        right=ops.SearchFaces.right,
+        answer=schemas.SearchFaces,
+        example=examples.face_search,
+        codes=(*BOUND, "face_not_found"),
+    )
     async def search_face(
         self,
         request: Request,

@@ -7,10 +7,16 @@ from typing import Any, cast
 
 import orjson
 
-from kenspeckle.api import audit, keys, openapi, webhooks
+from kenspeckle.api import openapi
 from kenspeckle.api.app import create_app
+from kenspeckle.api.audit import Audit
+from kenspeckle.api.keys import Keys
+from kenspeckle.api.webhooks import Webhooks
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
+
+MORE = (Keys, Audit, Webhooks)
+"""Groups of handlers that a server with keys, an audit trail and webhooks of its own has besides."""
 
 
 def text() -> str:
@@ -21,7 +27,7 @@ def text() -> str:
         settings=Settings(),
         gate=Gate(1, 0, 1.0),
         authenticate=nobody,
-        admin_routers=(keys.router(nobody), audit.router(nobody), webhooks.router(nobody)),
+        more=[group(nobody) for group in MORE],
     )
     return orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 

@@ -72,88 +72,98 @@ _SMALL = FaceDetail(Box(0.81, 0.40, 0.03, 0.05), 84.2, _DETAIL.landmarks, Pose(0
 _UNUSED = UnindexedFace(_SMALL, (Reason.EXTREME_POSE, Reason.SMALL_BOUNDING_BOX))
 _FACE = Face(FACE_ID, IMAGE_ID, "kenspeckle", "keanu-reeves.jpg", _DETAIL.box, 99.87, MODEL, 1767225600.0)
 _MATCH = FaceMatch(_FACE, 99.94)
+_USER = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
 
 
-def answers() -> dict[str, Json]:
-    """One answer for each route that answers JSON, by the route's name."""
-    return {**_recognition(), **_service(), **_collections(), **_faces(), **_users()}
+def index() -> Json:
+    return dump.index_faces(Indexed(IMAGE_ID, (FaceRecord(_FACE, _DETAIL),), (_UNUSED,), MODEL, True))
 
 
-def _recognition() -> dict[str, Json]:
-    search = dump.search_faces_by_image(FaceSearch(_DETAIL, (_MATCH,)), MODEL)
+def search() -> Json:
+    found = dump.search_faces_by_image(FaceSearch(_DETAIL, (_MATCH,)), MODEL)
+    return {"faces": found, "matchedFaces": ["Keanu reeves"]}
+
+
+def detect() -> Json:
+    return dump.detect_faces([_DETAIL])
+
+
+def compare() -> Json:
+    return dump.compare_faces(Comparison(_DETAIL, ((_DETAIL, 99.94),), (_SMALL,)))
+
+
+def info() -> Json:
     return {
-        "index": dump.index_faces(Indexed(IMAGE_ID, (FaceRecord(_FACE, _DETAIL),), (_UNUSED,), MODEL, True)),
-        "search": {"faces": search, "matchedFaces": ["Keanu reeves"]},
-        "detect": dump.detect_faces([_DETAIL]),
-        "compare": dump.compare_faces(Comparison(_DETAIL, ((_DETAIL, 99.94),), (_SMALL,))),
-    }
-
-
-def _service() -> dict[str, Json]:
-    return {
-        "info": {
-            "name": "kenspeckle",
-            "version": "1.0.0",
-            "recognizer": "local",
-            "pack": {"name": "centerface-dlib", "version": MODEL, "dimension": 128},
-            "collection": "kenspeckle",
-            "face_match_threshold": 80.0,
-            "max_faces": 10,
-            "counts": {"collections": 1, "faces": 2, "users": 0, "images": 2},
-            "key": {
-                "id": "key-4xk2mwq7c3ta",
-                "name": "front desk",
-                "scopes": ["search", "read"],
-                "collections": ["visitors"],
-                "expires_at": None,
-            },
+        "name": "kenspeckle",
+        "version": "1.0.0",
+        "recognizer": "local",
+        "pack": {"name": "centerface-dlib", "version": MODEL, "dimension": 128},
+        "collection": "kenspeckle",
+        "face_match_threshold": 80.0,
+        "max_faces": 10,
+        "counts": {"collections": 1, "faces": 2, "users": 0, "images": 2},
+        "key": {
+            "id": "key-4xk2mwq7c3ta",
+            "name": "front desk",
+            "scopes": ["search", "read"],
+            "collections": ["visitors"],
+            "expires_at": None,
         },
-        "healthz": {"status": "alive"},
-        "readyz": {"status": "ready"},
     }
 
 
-def _collections() -> dict[str, Json]:
-    collection = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
-    described = dump.collection(collection, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
-    return {
-        "list_collections": {
-            "CollectionIds": ["visitors"],
-            "FaceModelVersions": [MODEL],
-            "Collections": [described],
-        },
-        "create_collection": described,
-        "ensure_collection": described,
-        "describe_collection": described,
-    }
+def alive() -> Json:
+    return {"status": "alive"}
 
 
-def _faces() -> dict[str, Json]:
-    deleted = dump.with_receipt(dump.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
-    return {
-        "list_faces": dump.list_faces([_FACE], "eyJyb3ciOjF9", MODEL),
-        "get_face": dump.face_record(FaceRecord(_FACE, _DETAIL)),
-        "search_face": dump.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [_MATCH], MODEL),
-        "delete_face": deleted,
-        "delete_faces": deleted,
-        "delete_identity": deleted,
-        "delete_image": deleted,
-        "delete_collection": deleted,
-        "delete_user": deleted,
-    }
+def ready() -> Json:
+    return {"status": "ready"}
 
 
-def _users() -> dict[str, Json]:
-    user = User("keanu", "visitors", "ACTIVE", 1767225600.0, 2)
-    described, match = dump.user_description(user), UserMatch(user, 99.91)
-    taken = dump.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
-    return {
-        "list_users": dump.list_users([user], None),
-        "ensure_user": described,
-        "get_user": described,
-        "associate_faces": dump.associate_faces(Associated((FACE_ID,), (), "ACTIVE")),
-        "disassociate_face": taken,
-        "disassociate_faces": taken,
-        "search_user": dump.search_users([match], MODEL, user_id="reeves"),
-        "search_users_by_image": dump.search_users_by_image(UserSearch(_DETAIL, (match,), (_UNUSED,), MODEL)),
-    }
+def collection() -> Json:
+    one = Collection("visitors", "centerface-dlib", "", 1767225600.0, 3, 2, 1, {"site": "lobby"})
+    return dump.collection(one, "arn:aws:rekognition:us-east-1:000000000000:collection/visitors", MODEL)
+
+
+def collections() -> Json:
+    return {"CollectionIds": ["visitors"], "FaceModelVersions": [MODEL], "Collections": [collection()]}
+
+
+def faces() -> Json:
+    return dump.list_faces([_FACE], "eyJyb3ciOjF9", MODEL)
+
+
+def face() -> Json:
+    return dump.face_record(FaceRecord(_FACE, _DETAIL))
+
+
+def face_search() -> Json:
+    return dump.search_faces("b8f1a3a0-3f43-4c4e-a2b3-0e4d5f6a7b8c", [_MATCH], MODEL)
+
+
+def deleted() -> Json:
+    return dump.with_receipt(dump.delete_faces(Deleted((FACE_ID,))), _RECEIPT)
+
+
+def users() -> Json:
+    return dump.list_users([_USER], None)
+
+
+def user() -> Json:
+    return dump.user_description(_USER)
+
+
+def associated() -> Json:
+    return dump.associate_faces(Associated((FACE_ID,), (), "ACTIVE"))
+
+
+def disassociated() -> Json:
+    return dump.disassociate_faces(Associated((FACE_ID,), (), "ACTIVE"))
+
+
+def user_search() -> Json:
+    return dump.search_users([UserMatch(_USER, 99.91)], MODEL, user_id="reeves")
+
+
+def user_image_search() -> Json:
+    return dump.search_users_by_image(UserSearch(_DETAIL, (UserMatch(_USER, 99.91),), (_UNUSED,), MODEL))

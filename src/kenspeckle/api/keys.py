@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api.edge import answer
-from kenspeckle.api.openapi import json_body, refusals
+from kenspeckle.api.route import ADMIN, JsonBody, route
 from kenspeckle.domain import Key
 from kenspeckle.serving import bodies
 from kenspeckle.usecases.access import plans
@@ -118,84 +119,101 @@ class CreatedKey(BaseModel):
     secret_access_key: str | None = Field(default=None, description="Only with `aws`.")
 
 
-_NEW = json_body(NewKey, {"name": "front desk", "scopes": ["search", "read"], "collections": ["visitors"]})
-_LIMITS = json_body(NewLimits, {"rate": 5, "burst": 10, "quota": "10000/day"})
-_NO_RIGHT = refusals(("unauthenticated", "forbidden"))
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`key_not_found`: No such key"}}
+_CREATED: dict[str, JsonValue] = {
+    "id": "key-4xk2mwq7c3ta",
+    "name": "front desk",
+    "scopes": ["search", "read"],
+    "collections": ["visitors"],
+    "api_key": "ksp_2b7d0d1f3c559b2f6f0e6f",
+}
+_UNKNOWN = ("key_not_found",)
+_BODY = ("request_timeout", "storage_full")
+_route = partial(route, tag="keys", right=ADMIN, recognizes=False)
+_KeyId = Annotated[str, Path(description="Id of the key.")]
 
 
-def router(access: Access) -> APIRouter:
-    """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
-    would have read it before."""
-    routes = APIRouter(prefix="/v1/keys", tags=["keys"])
-    _keys(routes, access)
-    _key(routes, access)
-    return routes
+class Keys:
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
-
-def _keys(routes: APIRouter, access: Access) -> None:
-    @routes.post(
-        "",
-        status_code=201,
-        response_model=CreatedKey,
-        operation_id="create_key",
-        openapi_extra={"requestBody": _NEW},
-        responses={**_NO_RIGHT, **refusals(("invalid_value", "request_timeout", "storage_full"))},
+    @_route(
+        "POST",
+        "/v1/keys",
+        body=JsonBody(NewKey, {"name": "front desk", "scopes": ["search", "read"], "collections": ["visitors"]}),
+        answer=CreatedKey,
+        example=lambda: _CREATED,
+        status=201,
+        codes=_BODY,
     )
-    async def create_key(request: Request) -> Response:
+    async def create_key(self, request: Request) -> Response:
         """Make a key. Its secret is in this answer only."""
         new = await bodies.json(request, NewKey)
         expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
         scopes = checked_scopes(new.scopes)
         plan = plans.changed(plans.initial(scopes), new.rate, new.burst, new.quota)
         created = await run_in_threadpool(
-            access.create, new.name, scopes, new.collections, aws=new.aws, expires_at=expires_at, plan=plan
+            self._access.create, new.name, scopes, new.collections, aws=new.aws, expires_at=expires_at, plan=plan
         )
         return answer(revealed(created), 201)
 
-    @routes.get("", response_model=KeyList, operation_id="list_keys", responses=_NO_RIGHT)
-    async def list_keys() -> Response:
+    @_route(
+        "GET",
+        "/v1/keys",
+        answer=KeyList,
+        example=lambda: {"keys": [_EXAMPLE_KEY]},
+    )
+    async def list_keys(self, request: Request) -> Response:
         """All keys, revoked and expired ones included, oldest first."""
-        found, spent = await run_in_threadpool(lambda: (access.list(), access.spent()))
+        found, spent = await run_in_threadpool(lambda: (self._access.list(), self._access.spent()))
         return answer({"keys": [described(key, time.time(), spent) for key in found]})
 
-
-def _key(routes: APIRouter, access: Access) -> None:
-    async def shown(work: Callable[..., Key], *words: Any) -> Response:
-        key, spent = await run_in_threadpool(lambda: (work(*words), access.spent()))
-        return answer(described(key, time.time(), spent))
-
-    @routes.get("/{key_id}", response_model=KeyAnswer, operation_id="show_key", responses={**_NO_RIGHT, **_UNKNOWN})
-    async def show_key(key_id: str) -> Response:
-        """One key."""
-        return await shown(access.show, key_id)
-
-    @routes.patch(
-        "/{key_id}",
-        response_model=KeyAnswer,
-        operation_id="limit_key",
-        openapi_extra={"requestBody": _LIMITS},
-        responses={**_NO_RIGHT, **_UNKNOWN, **refusals(("invalid_value", "request_timeout", "storage_full"))},
+    @_route(
+        "GET",
+        "/v1/keys/{key_id}",
+        answer=KeyAnswer,
+        example=lambda: _EXAMPLE_KEY,
+        codes=_UNKNOWN,
     )
-    async def limit_key(key_id: str, request: Request) -> Response:
+    async def show_key(self, request: Request, key_id: _KeyId) -> Response:
+        """One key."""
+        return await self._shown(self._access.show, key_id)
+
+    @_route(
+        "PATCH",
+        "/v1/keys/{key_id}",
+        body=JsonBody(NewLimits, {"rate": 5, "burst": 10, "quota": "10000/day"}),
+        answer=KeyAnswer,
+        example=lambda: _EXAMPLE_KEY,
+        codes=(*_UNKNOWN, *_BODY),
+    )
+    async def limit_key(self, request: Request, key_id: _KeyId) -> Response:
         """Change how much a key may ask; all servers on the catalog follow within half a second."""
         new = await bodies.json(request, NewLimits)
-        return await shown(access.limit, key_id, new.rate, new.burst, new.quota)
+        return await self._shown(self._access.limit, key_id, new.rate, new.burst, new.quota)
 
-    @routes.delete(
-        "/{key_id}", response_model=KeyAnswer, operation_id="revoke_key", responses={**_NO_RIGHT, **_UNKNOWN}
+    @_route(
+        "DELETE",
+        "/v1/keys/{key_id}",
+        answer=KeyAnswer,
+        example=lambda: _EXAMPLE_KEY,
+        codes=_UNKNOWN,
     )
-    async def revoke_key(key_id: str) -> Response:
+    async def revoke_key(self, request: Request, key_id: _KeyId) -> Response:
         """Make a key worthless, for good."""
-        return await shown(access.revoke, key_id)
+        return await self._shown(self._access.revoke, key_id)
 
-    @routes.post(
-        "/{key_id}/rotate",
-        status_code=201,
-        response_model=CreatedKey,
-        operation_id="rotate_key",
-        responses={**_NO_RIGHT, **_UNKNOWN, **refusals(("conflict", "storage_full"))},
+    @_route(
+        "POST",
+        "/v1/keys/{key_id}/rotate",
+        answer=CreatedKey,
+        example=lambda: _CREATED,
+        status=201,
+        codes=(*_UNKNOWN, "conflict", "storage_full"),
     )
-    async def rotate_key(key_id: str) -> Response:
+    async def rotate_key(self, request: Request, key_id: _KeyId) -> Response:
         """Replace a key by a new one with the same rights and expiry; the old one is revoked at once."""
-        return answer(revealed(await run_in_threadpool(access.rotate, key_id)), 201)
+        return answer(revealed(await run_in_threadpool(self._access.rotate, key_id)), 201)
+
+    async def _shown(self, work: Callable[..., Key], *words: Any) -> Response:
+        key, spent = await run_in_threadpool(lambda: (work(*words), self._access.spent()))
+        return answer(described(key, time.time(), spent))

@@ -7,11 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 import kenspeckle
 from kenspeckle import errors
-from kenspeckle.api.rights import RIGHTS
+from kenspeckle.api.route import OPEN, entry_of
 from kenspeckle.api.schemas import Problem
 from kenspeckle.serving import problems
 
@@ -63,6 +64,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "face_not_found": ("There is no such face in this collection.", "face_id"),
     "user_not_found": ("There is no such user in this collection.", "user_id"),
     "job_not_found": ("There is no job 'job-5f1d0c9a7e2b4c68'.", "job_id"),
+    "key_not_found": ("There is no key 'key-4xk2mwq7c3ta'.", "key_id"),
     "webhook_not_found": ("There is no webhook 'hook-4xk2mwq7c3ta'.", "webhook_id"),
     "identity_not_found": ("No face has the identity 'Keanu'.", "external_image_id"),
     "image_not_found": ("No photograph is kept under this name.", "key"),
@@ -84,7 +86,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "internal_error": (problems.INTERNAL, None),
 }
 
-PHOTOGRAPH = {
+PHOTOGRAPH_BODY: dict[str, Any] = {
     "required": True,
     "description": "The photograph, raw or as base64 text (also as a data: URL).",
     "content": {
@@ -96,7 +98,7 @@ PHOTOGRAPH = {
         },
     },
 }
-PAIR = {
+PAIR_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "multipart/form-data": {
@@ -180,24 +182,23 @@ def document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     components["headers"] = {"RequestId": _REQUEST_ID}
     shared: dict[str, Any] = {}
+    public = {
+        one.operation_id for one in app.routes if isinstance(one, APIRoute) and entry_of(one.endpoint).right is OPEN
+    }
     for path in made["paths"].values():
         for operation in path.values():
-            _finish(operation, shared)
+            _finish(operation, shared, public=operation["operationId"] in public)
     components["responses"] = dict(sorted(shared.items()))
     app.openapi_schema = made
     return made
 
 
-def _finish(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], shared: dict[str, Any], *, public: bool) -> None:
     """Say which key the operation needs, and move what many operations say alike into `shared`."""
-    name = operation["operationId"].removesuffix("_put")
-    operation["security"] = [] if RIGHTS.get(name, "admin") is None else [{"key": []}]
+    operation["security"] = [] if public else [{"key": []}]
     responses = operation["responses"]
     if operation["security"]:
         responses["429"] = _refusal(429, [errors.RateLimited.code])
-    # Routers of others declare FastAPI's own shape, which our handler of its errors never sends.
-    if "HTTPValidationError" in str(responses.get("422", "")):
-        responses["422"] = _refusal(422, [errors.InvalidValue.code])
     for status, response in responses.items():
         response.setdefault("headers", {})["x-request-id"] = {"$ref": "#/components/headers/RequestId"}
         examples = response.get("content", {}).get(problems.MEDIA_TYPE, {}).get("examples")

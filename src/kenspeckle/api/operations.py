@@ -9,9 +9,11 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kenspeckle.api import docs_page
+from kenspeckle.api import docs_page, examples, schemas
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import document
+from kenspeckle.api.route import OPEN, route
+from kenspeckle.domain import Of, Right, Scope
 from kenspeckle.serving import metrics
 
 
@@ -25,20 +27,32 @@ class Operations:
         self._json = b""
         self._making = asyncio.Lock()
 
+    @route("GET", "/healthz", tag="operations", right=OPEN, answer=schemas.Status, example=examples.alive)
     async def healthz(self, request: Request) -> Response:
         """Alive: the process answers. Restart it where this fails."""
         return answer({"status": "alive"})
 
+    @route(
+        "GET",
+        "/readyz",
+        tag="operations",
+        right=OPEN,
+        answer=schemas.Status,
+        example=examples.ready,
+        codes=("model_missing", "storage_unavailable"),
+    )
     async def readyz(self, request: Request) -> Response:
         """Ready: model loaded, catalog answers, no shutdown under way. Send no traffic where this fails."""
         await self.edge.threads.call(self.edge.recognizer.ready)
         return answer({"status": "ready"})
 
+    @route("GET", "/metrics", tag="operations", right=Right(Scope.READ, Of.SERVICE), media="text/plain")
     async def metrics(self, request: Request) -> Response:
         """Numbers for Prometheus."""
         text = await self.edge.threads.call(self.edge.metrics.text)
         return Response(text, headers={"content-type": metrics.MEDIA_TYPE})
 
+    @route("GET", "/openapi.json", tag="operations", right=OPEN, media="application/json")
     async def openapi(self, request: Request) -> Response:
         """This description, as OpenAPI 3.1."""
         # Nobody needs a key for these: many who ask first at once wait for one to be made, a second of a core each.
@@ -48,6 +62,7 @@ class Operations:
                 self._json = orjson.dumps(made)
         return Response(self._json, media_type="application/json")
 
+    @route("GET", "/docs", tag="operations", right=OPEN, media="text/html")
     async def docs(self, request: Request) -> Response:
         """This description, to read. The page loads nothing from anywhere."""
         async with self._making:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field
 
 from kenspeckle.domain import QualityFilter, validation
@@ -24,6 +25,31 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+CollectionId = Annotated[
+    str,
+    Path(
+        description="Name of the collection: 1 to 255 letters, digits, '_', '.' or '-'.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-]{1,255}$"},
+        examples=["visitors"],
+    ),
+]
+UserId = Annotated[
+    str,
+    Path(
+        description="Name of the user: 1 to 128 letters, digits, '_', '.', '-' or ':'.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-:]{1,128}$"},
+        examples=["keanu"],
+    ),
+]
+FaceId = Annotated[str, Path(description="FaceId, as indexing answered it.", json_schema_extra={"format": "uuid"})]
+FileName = Annotated[
+    str,
+    Path(
+        description="Name of the photograph and identity of its faces: 1 to 255 letters, digits, '_', '.', '-', ':'.",
+        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-:]{1,255}$"},
+        examples=["keanu-reeves.jpg"],
+    ),
+]
 CollectionName = Annotated[
     str | None,
     Field(

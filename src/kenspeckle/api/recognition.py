@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 import kenspeckle
+from kenspeckle.api import examples, schemas
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.queries import CompareQuery, DetectQuery, InCollection, IndexQuery, SearchQuery
-from kenspeckle.domain import FaceMatch, Image, ImageSearch, Key, display_name, validation
+from kenspeckle.api.openapi import PAIR_BODY, PHOTOGRAPH_BODY
+from kenspeckle.api.queries import CompareQuery, DetectQuery, FileName, IndexQuery, SearchQuery
+from kenspeckle.api.route import BOUND, PHOTOGRAPH, route
+from kenspeckle.domain import FaceMatch, ImageSearch, Key, Of, Right, display_name, validation
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidValue
 from kenspeckle.shapes import dump
 from kenspeckle.usecases.access.credentials import moment, scope_names
 
 META = "x-amz-meta-"
-
-FileName = Annotated[
-    str,
-    Path(
-        description="Name of the photograph and identity of its faces: 1 to 255 letters, digits, '_', '.', '-', ':'.",
-        json_schema_extra={"pattern": "^[a-zA-Z0-9_.\\-:]{1,255}$"},
-        examples=["keanu-reeves.jpg"],
-    ),
-]
-FaceId = Annotated[str, Path(description="FaceId, as indexing answered it.", json_schema_extra={"format": "uuid"})]
 
 
 class Recognition:
@@ -37,6 +30,16 @@ class Recognition:
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
 
+    @route(
+        "PUT",
+        "/v1/index/{filename:path}",
+        tag="recognition",
+        right=ops.IndexFaces.right,
+        body=PHOTOGRAPH_BODY,
+        answer=schemas.IndexFaces,
+        example=examples.index,
+        codes=(*PHOTOGRAPH, *BOUND, "storage_full"),
+    )
     async def index(self, request: Request, filename: FileName, query: Annotated[IndexQuery, Query()]) -> Response:
         """Store the faces of a photograph under an identity.
 
@@ -46,7 +49,7 @@ class Recognition:
         A photograph without a face that passes the quality bar answers 200 and stores nothing: see UnindexedFaces.
         """
         edge = self.edge
-        name = _file_name(filename)
+        name = file_name(filename)
         metadata = _metadata(request)
         body = await edge.photograph(request)
         with edge.admitted(request):
@@ -67,6 +70,16 @@ class Recognition:
             edge.metrics.faces_indexed.inc(len(done.records))
         return answer(dump.index_faces(done))
 
+    @route(
+        "POST PUT",
+        "/v1/search",
+        tag="recognition",
+        right=ops.SearchImage.right,
+        body=PHOTOGRAPH_BODY,
+        answer=schemas.Search,
+        example=examples.search,
+        codes=(*PHOTOGRAPH, "no_face", *BOUND),
+    )
     async def search(self, request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
         """Find who is in a photograph.
 
@@ -92,6 +105,16 @@ class Recognition:
         edge.metrics.faces_searched.inc(len(found.searches))
         return answer(_search_answer(found, query.all_faces))
 
+    @route(
+        "POST",
+        "/v1/detect",
+        tag="recognition",
+        right=ops.DetectFaces.right,
+        body=PHOTOGRAPH_BODY,
+        answer=schemas.DetectFaces,
+        example=examples.detect,
+        codes=PHOTOGRAPH,
+    )
     async def detect(self, request: Request, query: Annotated[DetectQuery, Query()]) -> Response:
         """Find the faces of a photograph, largest first; nothing is stored or searched.
 
@@ -103,6 +126,16 @@ class Recognition:
             found = await edge.threads.call(lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image())))
         return answer(dump.detect_faces(found))
 
+    @route(
+        "POST",
+        "/v1/compare",
+        tag="recognition",
+        right=ops.CompareFaces.right,
+        body=PAIR_BODY,
+        answer=schemas.CompareFaces,
+        example=examples.compare,
+        codes=(*PHOTOGRAPH, "no_face"),
+    )
     async def compare(self, request: Request, query: Annotated[CompareQuery, Query()]) -> Response:
         """Compare the largest face of one photograph with each face of another; nothing is stored.
 
@@ -120,37 +153,14 @@ class Recognition:
             )
         return answer(dump.compare_faces(found))
 
+    @route(
+        "GET", "/v1/info", tag="operations", right=Right(None, Of.ANYTHING), answer=schemas.Info, example=examples.info
+    )
     async def info(self, request: Request) -> Response:
         """What this server is: version, model pack, defaults, limits, counts. Never a secret."""
         told = await self.edge.threads.call(self.edge.recognizer.info)
         key = request.state.principal.key
         return answer({"name": "kenspeckle", "version": kenspeckle.__version__, **told, "key": key and _rights(key)})
-
-    async def image(
-        self,
-        request: Request,
-        key: Annotated[str, Path(description="File name under which the photograph was indexed.")],
-        query: Annotated[InCollection, Query()],
-    ) -> Response:
-        """The newest photograph stored under a file name, as it was sent, with its metadata as headers."""
-        image, data = await self.edge.handle(ops.GetImage(collection_id=request.state.collection, key=_known_name(key)))
-        return _picture(data, image.media_type, _image_headers(image))
-
-    async def delete_image(
-        self,
-        request: Request,
-        key: Annotated[str, Path(description="File name under which the photographs were indexed.")],
-        query: Annotated[InCollection, Query()],
-    ) -> Response:
-        """Erase every photograph stored under a file name, with all faces found on them, those of users too."""
-        done = await self.edge.handle(ops.EraseImage(collection_id=request.state.collection, key=_known_name(key)))
-        return answer(dump.erased(done))
-
-    async def thumbnail(self, request: Request, face_id: FaceId, query: Annotated[InCollection, Query()]) -> Response:
-        """A stored face, cut out of its photograph: a JPEG of at most 256 pixels."""
-        with self.edge.gate.admit():
-            data = await self.edge.handle(ops.GetThumbnail(collection_id=request.state.collection, face_id=face_id))
-        return _picture(data, "image/jpeg", {})
 
 
 def matched_names(matches: Iterable[FaceMatch]) -> list[str]:
@@ -185,7 +195,7 @@ def _search_answer(found: ImageSearch, every_face: bool) -> dump.Json:
     return content
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
     try:
         return validation.external_image_id(text)
     except InvalidValue as error:
@@ -197,25 +207,7 @@ def _file_name(text: str) -> str:
         ) from error
 
 
-def _known_name(text: str) -> str:
-    """A key as it can be in the store; other names are not even looked up."""
-    return _file_name(text)
-
-
 def _metadata(request: Request) -> dict[str, str]:
     found = {name.removeprefix(META): value for name, value in request.headers.items() if name.startswith(META)}
     found.pop("", None)
     return validation.metadata(found) if found else found
-
-
-def _image_headers(image: Image) -> dict[str, str]:
-    headers = {"etag": f'"{image.digest}"'}
-    for name, value in image.metadata.items():
-        # What another client stored may hold characters that a header can't.
-        headers[META + name] = "".join(one if one.isprintable() and ord(one) < 256 else "?" for one in value)
-    return headers
-
-
-def _picture(data: bytes, media_type: str, headers: dict[str, str]) -> Response:
-    headers["content-security-policy"] = "default-src 'none'; sandbox"
-    return Response(data, media_type=media_type, headers=headers)

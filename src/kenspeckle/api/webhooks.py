@@ -3,17 +3,18 @@ admin."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import JsonValue
+from fastapi import Path, Query
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api import webhook_schemas as shapes
 from kenspeckle.api.edge import answer
-from kenspeckle.api.openapi import json_body, refusals
+from kenspeckle.api.route import ADMIN, LISTED, JsonBody, route
 from kenspeckle.domain import validation
 from kenspeckle.serving import bodies
 from kenspeckle.usecases.access.credentials import expiry
@@ -21,159 +22,143 @@ from kenspeckle.usecases.webhooks import views
 from kenspeckle.usecases.webhooks.endpoints import KEEP_SECONDS, Endpoints
 
 _Id = Annotated[str, Path(description="Id of the endpoint.", max_length=64)]
-_NEW = json_body(
-    shapes.NewWebhook, {"url": shapes.WEBHOOK["url"], "events": ["faces.matched"], "collections": ["staff"]}
-)
 _WITH_SECRET = {**shapes.WEBHOOK, "secret": shapes.SECRET}
-_CHANGE = json_body(shapes.WebhookChange, {"enabled": True})
-_ROTATION = json_body(shapes.Rotation, {"keep": "24h"})
-_RETRY = json_body(shapes.Retry, {"message_id": shapes.DELIVERY["message_id"]})
-_COMMON = ("unauthenticated", "forbidden", "storage_unavailable")
-_BODY = (*_COMMON, "invalid_value", "request_timeout", "storage_full")
+_BODY = ("request_timeout", "storage_full")
+_UNKNOWN = ("webhook_not_found",)
+_route = partial(route, tag="webhooks", right=ADMIN, recognizes=False)
 
 
-def _said(example: JsonValue, *codes: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    return {status: {"content": {"application/json": {"example": example}}}, **refusals(codes)}
+class DeliveriesQuery(BaseModel):
+    state: Annotated[
+        str | None, Field(description="Only pending, delivered, failed or erased ones.", max_length=16)
+    ] = None
+    limit: Annotated[int, Field(description="Deliveries at most.", ge=1, le=validation.MAX_PAGE)] = 100
+    cursor: Annotated[str | None, Field(description="`cursor` of the page before.", max_length=4096)] = None
 
 
-def router(endpoints: Endpoints) -> APIRouter:
-    """The routes. Whoever mounts them checks the scope `admin` first, which is why the handlers read the body: FastAPI
-    would have read it before."""
-    routes = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
-    _endpoints(routes, endpoints)
-    _endpoint(routes, endpoints)
-    _sending(routes, endpoints)
-    return routes
+class Webhooks:
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
 
-
-def _endpoints(routes: APIRouter, endpoints: Endpoints) -> None:
-    @routes.post(
-        "",
-        status_code=201,
-        response_model=shapes.WebhookWithSecret,
-        operation_id="create_webhook",
-        openapi_extra={"requestBody": _NEW},
-        responses=_said(_WITH_SECRET, *_BODY, "quota_exceeded", status=201),
+    @_route(
+        "POST",
+        "/v1/webhooks",
+        body=JsonBody(
+            shapes.NewWebhook, {"url": shapes.WEBHOOK["url"], "events": ["faces.matched"], "collections": ["staff"]}
+        ),
+        answer=shapes.WebhookWithSecret,
+        example=lambda: _WITH_SECRET,
+        status=201,
+        codes=(*_BODY, "quota_exceeded"),
     )
-    async def create_webhook(request: Request) -> Response:
+    async def create_webhook(self, request: Request) -> Response:
         """Make an endpoint. Its secret is in this answer only."""
         new = await bodies.json(request, shapes.NewWebhook)
-        made, key = await run_in_threadpool(endpoints.create, new.url, new.events, new.collections, new.description)
+        made, key = await run_in_threadpool(
+            self._endpoints.create, new.url, new.events, new.collections, new.description
+        )
         return answer({**views.webhook(made), "secret": key}, 201)
 
-    @routes.get(
-        "",
-        response_model=shapes.WebhookList,
-        operation_id="list_webhooks",
-        responses=_said({"webhooks": [shapes.WEBHOOK]}, *_COMMON),
+    @_route(
+        "GET",
+        "/v1/webhooks",
+        answer=shapes.WebhookList,
+        example=lambda: {"webhooks": [shapes.WEBHOOK]},
     )
-    async def list_webhooks() -> Response:
+    async def list_webhooks(self, request: Request) -> Response:
         """All endpoints, oldest first."""
-        return answer({"webhooks": [views.webhook(one) for one in await run_in_threadpool(endpoints.list)]})
+        return answer({"webhooks": [views.webhook(one) for one in await run_in_threadpool(self._endpoints.list)]})
 
-
-def _endpoint(routes: APIRouter, endpoints: Endpoints) -> None:
-    @routes.get(
-        "/{webhook_id}",
-        response_model=shapes.WebhookAnswer,
-        operation_id="show_webhook",
-        responses=_said(shapes.WEBHOOK, *_COMMON, "webhook_not_found"),
+    @_route(
+        "GET",
+        "/v1/webhooks/{webhook_id}",
+        answer=shapes.WebhookAnswer,
+        example=lambda: shapes.WEBHOOK,
+        codes=_UNKNOWN,
     )
-    async def show_webhook(webhook_id: _Id) -> Response:
+    async def show_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """One endpoint."""
-        return answer(views.webhook(await run_in_threadpool(endpoints.show, webhook_id)))
+        return answer(views.webhook(await run_in_threadpool(self._endpoints.show, webhook_id)))
 
-    @routes.patch(
-        "/{webhook_id}",
-        response_model=shapes.WebhookAnswer,
-        operation_id="change_webhook",
-        openapi_extra={"requestBody": _CHANGE},
-        responses=_said(shapes.WEBHOOK, *_BODY, "webhook_not_found"),
+    @_route(
+        "PATCH",
+        "/v1/webhooks/{webhook_id}",
+        body=JsonBody(shapes.WebhookChange, {"enabled": True}),
+        answer=shapes.WebhookAnswer,
+        example=lambda: shapes.WEBHOOK,
+        codes=(*_BODY, *_UNKNOWN),
     )
-    async def change_webhook(webhook_id: _Id, request: Request) -> Response:
+    async def change_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Change an endpoint, disable it, or enable it again: then what waited for it is sent."""
         new = await bodies.json(request, shapes.WebhookChange)
 
         def change() -> dict[str, object]:
-            return views.webhook(endpoints.change(webhook_id, **new.model_dump()))
+            return views.webhook(self._endpoints.change(webhook_id, **new.model_dump()))
 
         return answer(await run_in_threadpool(change))
 
-    @routes.delete(
-        "/{webhook_id}",
-        response_model=shapes.WebhookAnswer,
-        operation_id="delete_webhook",
-        responses=_said(shapes.WEBHOOK, *_COMMON, "webhook_not_found"),
+    @_route(
+        "DELETE",
+        "/v1/webhooks/{webhook_id}",
+        answer=shapes.WebhookAnswer,
+        example=lambda: shapes.WEBHOOK,
+        codes=_UNKNOWN,
     )
-    async def delete_webhook(webhook_id: _Id) -> Response:
+    async def delete_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Delete an endpoint, with its log and what waits for it; the answer is what it was."""
-        return answer(views.webhook(await run_in_threadpool(endpoints.delete, webhook_id)))
+        return answer(views.webhook(await run_in_threadpool(self._endpoints.delete, webhook_id)))
 
-    @routes.post(
-        "/{webhook_id}/rotate",
-        response_model=shapes.WebhookWithSecret,
-        operation_id="rotate_webhook",
-        openapi_extra={"requestBody": _ROTATION},
-        responses=_said(_WITH_SECRET, *_BODY, "webhook_not_found", "conflict"),
+    @_route(
+        "POST",
+        "/v1/webhooks/{webhook_id}/rotate",
+        body=JsonBody(shapes.Rotation, {"keep": "24h"}),
+        answer=shapes.WebhookWithSecret,
+        example=lambda: _WITH_SECRET,
+        codes=(*_BODY, *_UNKNOWN, "conflict"),
     )
-    async def rotate_webhook(webhook_id: _Id, request: Request) -> Response:
+    async def rotate_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Make a new secret. For a day, or as long as `keep` says, messages are signed with both."""
         keep = kept((await bodies.json(request, shapes.Rotation)).keep)
-        changed, key = await run_in_threadpool(endpoints.rotate, webhook_id, keep)
+        changed, key = await run_in_threadpool(self._endpoints.rotate, webhook_id, keep)
         return answer({**views.webhook(changed), "secret": key})
 
-
-def _sending(routes: APIRouter, endpoints: Endpoints) -> None:
-    @routes.post(
-        "/{webhook_id}/test",
-        response_model=shapes.DeliveryAnswer,
-        operation_id="test_webhook",
-        responses=_said(
-            {**shapes.DELIVERY, "event": "webhook.test", "collection": None},
-            *_COMMON,
-            "webhook_not_found",
-            "overloaded",
-        ),
+    @_route(
+        "POST",
+        "/v1/webhooks/{webhook_id}/test",
+        answer=shapes.DeliveryAnswer,
+        example=lambda: {**shapes.DELIVERY, "event": "webhook.test", "collection": None},
+        codes=_UNKNOWN,
     )
-    async def test_webhook(webhook_id: _Id) -> Response:
+    async def test_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Send one message now and wait for what comes of it: 200 whether it arrived or not; `state` tells."""
-        return answer(views.delivery(await endpoints.test(webhook_id)))
+        return answer(views.delivery(await self._endpoints.test(webhook_id)))
 
-    @routes.get(
-        "/{webhook_id}/deliveries",
-        response_model=shapes.DeliveryList,
-        operation_id="list_deliveries",
-        responses=_said(
-            {"deliveries": [shapes.DELIVERY], "cursor": None},
-            *_COMMON,
-            "invalid_value",
-            "invalid_cursor",
-            "webhook_not_found",
-        ),
+    @_route(
+        "GET",
+        "/v1/webhooks/{webhook_id}/deliveries",
+        answer=shapes.DeliveryList,
+        example=lambda: {"deliveries": [shapes.DELIVERY], "cursor": None},
+        codes=(*LISTED, *_UNKNOWN),
     )
     async def list_deliveries(
-        webhook_id: _Id,
-        state: Annotated[
-            str | None, Query(description="Only pending, delivered, failed or erased ones.", max_length=16)
-        ] = None,
-        limit: Annotated[int, Query(description="Deliveries at most.", ge=1, le=validation.MAX_PAGE)] = 100,
-        cursor: Annotated[str | None, Query(description="`cursor` of the page before.", max_length=4096)] = None,
+        self, request: Request, webhook_id: _Id, query: Annotated[DeliveriesQuery, Query()]
     ) -> Response:
         """What has become of messages to an endpoint, newest first."""
-        page = await run_in_threadpool(endpoints.deliveries, webhook_id, state, limit, cursor)
+        page = await run_in_threadpool(self._endpoints.deliveries, webhook_id, query.state, query.limit, query.cursor)
         return answer({"deliveries": [views.delivery(one) for one in page.items], "cursor": page.cursor})
 
-    @routes.post(
-        "/{webhook_id}/retry",
-        response_model=shapes.Retried,
-        operation_id="retry_webhook",
-        openapi_extra={"requestBody": _RETRY},
-        responses=_said({"messages": 1}, *_BODY, "webhook_not_found", "conflict"),
+    @_route(
+        "POST",
+        "/v1/webhooks/{webhook_id}/retry",
+        body=JsonBody(shapes.Retry, {"message_id": shapes.DELIVERY["message_id"]}),
+        answer=shapes.Retried,
+        example=lambda: {"messages": 1},
+        codes=(*_BODY, *_UNKNOWN, "conflict"),
     )
-    async def retry_webhook(webhook_id: _Id, request: Request) -> Response:
+    async def retry_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Send again what failed for good, or one message; under the ids that they have."""
         asked = await bodies.json(request, shapes.Retry)
-        count = await run_in_threadpool(endpoints.retry, webhook_id, asked.message_id)
+        count = await run_in_threadpool(self._endpoints.retry, webhook_id, asked.message_id)
         return answer({"messages": count})
 
 

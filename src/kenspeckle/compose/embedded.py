@@ -294,7 +294,7 @@ def _app(service: Front) -> FastAPI:
         face_models={model: version},
         refusals=service.refusals,
         extra_routes=console.routes(),
-        admin_routers=(keys.router(access), audit.router(service.recorder), webhooks.router(service.guard.webhooks)),
+        more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
     app.router.routes.extend(

@@ -1,4 +1,4 @@
-"""Which right each route needs: one table, and the guard that no route can be built without."""
+"""The guard that no route can be built without: who asks, whether they may, and which collection it is about."""
 
 from __future__ import annotations
 
@@ -14,54 +14,14 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from kenspeckle.api.edge import Edge
-from kenspeckle.domain import Of, Right, Scope, validation
+from kenspeckle.api.route import OPEN, entry_of
+from kenspeckle.domain import Of, Right, validation
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases.access.authorization import decide
 
-OPEN = None
-"""The route is for everybody, by name."""
-
-RIGHTS: dict[str, Right | None] = {
-    "healthz": OPEN,
-    "readyz": OPEN,
-    "openapi": OPEN,
-    "docs": OPEN,
-    "metrics": Right(Scope.READ, Of.SERVICE),
-    "info": Right(None, Of.ANYTHING),
-    "index": Right(Scope.INDEX),
-    "search": Right(Scope.SEARCH),
-    "detect": Right(Scope.SEARCH, Of.ANYTHING),
-    "compare": Right(Scope.SEARCH, Of.ANYTHING),
-    "image": Right(Scope.READ),
-    "delete_image": Right(Scope.DELETE),
-    "thumbnail": Right(Scope.READ),
-    "list_collections": Right(Scope.READ, Of.ANYTHING),
-    "create_collection": Right(Scope.ADMIN, Of.SERVICE),
-    "ensure_collection": Right(Scope.ADMIN),
-    "describe_collection": Right(Scope.READ),
-    "delete_collection": Right(Scope.ADMIN),
-    "list_faces": Right(Scope.READ),
-    "get_face": Right(Scope.READ),
-    "delete_face": Right(Scope.DELETE),
-    "delete_faces": Right(Scope.DELETE),
-    "delete_identity": Right(Scope.DELETE),
-    "search_face": Right(Scope.SEARCH),
-    "list_users": Right(Scope.READ),
-    "ensure_user": Right(Scope.INDEX),
-    "get_user": Right(Scope.READ),
-    "delete_user": Right(Scope.DELETE),
-    "associate_faces": Right(Scope.INDEX),
-    "disassociate_face": Right(Scope.INDEX),
-    "disassociate_faces": Right(Scope.INDEX),
-    "search_user": Right(Scope.SEARCH),
-    "search_users_by_image": Right(Scope.SEARCH),
-}
-"""By the name of the route. One that is not here can't be built; `POST /v1/collections` names its collection in the
-body, so its key must be good for all."""
-
 
 def guarded(edge: Edge) -> type[APIRoute]:
-    """A route class that asks the table before anything of the request but its head is looked at."""
+    """A route class that asks for the right of its entry before anything of the request but its head is read."""
 
     class Guarded(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -73,7 +33,8 @@ def guarded(edge: Edge) -> type[APIRoute]:
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             # FastAPI reads the signature for the document; to fill it for each request costs it a quarter of what
             # the whole edge may take, and our handlers take strings of the path and one model of the query only.
-            right = RIGHTS[self.name]
+            right = entry_of(self.endpoint).right
+            longest = _longest(self)
             model = _query_model(self)
             known = frozenset(model.model_fields) if model is not None else frozenset()
             without = {} if model is None or _required(model) else {"query": model()}
@@ -82,12 +43,13 @@ def guarded(edge: Edge) -> type[APIRoute]:
             async def handle(request: Request) -> Response:
                 sent: dict[str, str] = {}
 
-                def collection() -> str:
+                def collection() -> str | None:
                     sent.update(_query(request, known))
-                    return _collection(edge, request, sent)
+                    _check_lengths(request, longest)
+                    return _collection(edge, request, sent) if right is not None and right.of is Of.COLLECTION else None
 
                 request.state.collection = (
-                    collection() if right is OPEN else await decided(edge, request, right, collection)
+                    collection() if right is OPEN else await _decided(edge, request, right, collection)
                 )
                 query = (
                     {"query": model.model_validate(sent)} if model is not None and (sent or not without) else without
@@ -107,20 +69,11 @@ def _plain(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     return app
 
 
-async def decided(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
+async def _decided(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
     """Who asks, by the request's head, and whether they may; as `authorization.decide`. Raises Unauthenticated too."""
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
     return decide(principal, right, collection, state=request.scope["state"], limits=edge.limits)
-
-
-def admin_only(edge: Edge) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """A dependency for routers of others: nothing in them is reached without the scope admin for the whole service."""
-
-    async def admin(request: Request) -> None:
-        await decided(edge, request, Right(Scope.ADMIN, Of.SERVICE), lambda: None)
-
-    return admin
 
 
 def _collection(edge: Edge, request: Request, sent: Mapping[str, str]) -> str:
@@ -137,6 +90,23 @@ def _query_model(route: APIRoute) -> type[BaseModel] | None:
             raise TypeError(f"{route.name}: query parameters belong into one model, the parameter 'query'")
         return kind
     return None
+
+
+def _longest(route: APIRoute) -> dict[str, int]:
+    """How long parameters of the path may be, where the handler says so."""
+    found: dict[str, int] = {}
+    for parameter in route.dependant.path_params:
+        for rule in parameter.field_info.metadata:
+            most = getattr(rule, "max_length", None)
+            if most is not None:
+                found[parameter.name] = most
+    return found
+
+
+def _check_lengths(request: Request, longest: Mapping[str, int]) -> None:
+    for name, most in longest.items():
+        if len(request.path_params[name]) > most:
+            raise InvalidValue(f"{name} has at most {most} characters.", field=name)
 
 
 def _required(model: type[BaseModel]) -> bool:
