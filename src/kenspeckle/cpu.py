@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+CGROUPS: Final = Path("/sys/fs/cgroup")
+OWN_CGROUP: Final = Path("/proc/self/cgroup")
+"""Where in the hierarchies this process is: a line `number:controllers:path` for each; version 2 has no controllers."""
 LOAD: Final = Path("/proc/loadavg")
 """Its fourth field counts threads that are running or ready to run."""
 
@@ -45,13 +47,45 @@ def split() -> Split | None:
 
 
 def cores() -> int:
-    """Processor cores that this process may use, a container's quota considered (cgroup v2)."""
+    """Processor cores that this process may use: those it is let onto, and no more than the quota of its cgroup or of
+    one around it comes to (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down; at least 1."""
     found = len(_allowed()) or os.cpu_count() or 1
+    return max(1, min([found, *_quotas()]))
+
+
+def _quotas() -> Iterator[int]:
+    """Whole cores of each quota that holds for this process."""
+    for folder in dict.fromkeys(_cgroups()):
+        try:
+            if (folder / "cpu.max").is_file():
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            if int(quota) > 0:  # -1 is none in version 1, "max" in version 2
+                yield int(quota) // int(period)
+        except (OSError, ValueError, ZeroDivisionError):  # not Linux, no quota, or not ours to read
+            continue
+
+
+def _cgroups() -> Iterator[Path]:
+    """The folders of this process's cgroups and of those around them, outermost first for each hierarchy."""
     try:
-        quota, period = QUOTA.read_text().split()
-        return max(1, min(found, int(quota) // int(period)))
-    except (OSError, ValueError):  # not Linux, or no quota: "max"
-        return found
+        lines = OWN_CGROUP.read_text().splitlines()
+    except (OSError, ValueError):
+        lines = []
+    # In a container the hierarchy begins with its own cgroup, whatever the path says that the host knows it by.
+    for line in ["0::/", "1:cpu:/", *lines]:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        for name in (controllers, "cpu") if controllers else ("",):
+            folder = CGROUPS / name
+            yield folder
+            for part in Path(path).parts[1:]:
+                if part == "..":
+                    break
+                folder /= part
+                yield folder
 
 
 def running() -> int:

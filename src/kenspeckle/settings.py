@@ -17,6 +17,7 @@ from typing import Any
 
 import platformdirs
 
+from kenspeckle import cpu
 from kenspeckle.domain import QualityFilter
 from kenspeckle.errors import SettingError
 
@@ -52,10 +53,6 @@ def _models_dir() -> Path:
         if os.access(folder, os.R_OK | os.X_OK):
             return folder
     return common if os.geteuid() == 0 else own
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class Settings:
     )
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
-    workers: int = _doc("Photographs analysed at once.", factory=_cores)
+    workers: int = _doc("Photographs analysed at once.", factory=cpu.cores)
     connections: int = _doc(
         "Connections at once. Where one too many comes, that on which nothing happens for longest makes room.", 1024
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kenspeckle import cpu
 from kenspeckle.domain import Vector
 from kenspeckle.errors import TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.exact import ExactIndex
@@ -42,7 +42,7 @@ class _Gallery:
 class FollowingIndex:
     """`ports.Index` over `catalog`, for templates of `dimension` components. Galleries are read when first searched.
 
-    A search of a large gallery runs on up to `threads` threads, its own among them; None: as many as there are cores.
+    A search of a large gallery runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
     Searches at the same time share the others. `clock` gives seconds and never goes back."""
 
     def __init__(
@@ -51,7 +51,7 @@ class FollowingIndex:
         self._catalog = catalog
         self._dimension = dimension
         self._clock = clock
-        self._scanners = Scanners(dimension, _cores() if threads is None else threads)
+        self._scanners = Scanners(dimension, cpu.cores() if threads is None else threads)
         self._galleries: dict[tuple[str, str], _Gallery] = {}
         self._lock = threading.Lock()
 
@@ -161,10 +161,6 @@ class FollowingIndex:
         with gallery.lock.writing():
             gallery.index = index
             gallery.revision = revision
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _replay(gallery: _Gallery, kind: str, changes: list[Change], want: int) -> None:
