@@ -25,6 +25,7 @@ from kenspeckle import settings as settings_
 from kenspeckle.api.auth import HEADER, Authenticator
 from kenspeckle.compose.embedded import Front, build
 from kenspeckle.domain import Plan
+from kenspeckle.usecases.access.rate_limits import Limits
 
 LIMIT_MS = 0.5
 PLAN = Plan(rate=1e6, burst=1_000_000)
@@ -53,14 +54,14 @@ def run(rounds: int = 500) -> dict[str, Any]:
 
 def _medians(service: Front, plain: FileIO, rounds: int) -> dict[str, float]:
     made = service.access.create("benchmark", plan=PLAN)
-    authenticator = Authenticator(service.access)
+    authenticator, limits = Authenticator(service.access), Limits(service.catalog)
     sent = Headers({"host": "localhost", HEADER: made.api_key})
     faces = [str(uuid.UUID(int=number)) for number in range(3)]
 
     def check() -> None:
         principal = authenticator.authenticate(sent, "127.0.0.1")
         assert principal.key is not None
-        service.limits.spend(principal.key)
+        limits.spend(principal.key)
 
     def record() -> None:
         service.recorder.record(service.recorder.entry("SearchFacesByImage", "kenspeckle", face_ids=faces))

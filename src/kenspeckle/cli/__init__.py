@@ -1,10 +1,29 @@
-"""The command line: `kenspeckle`. Each command has its module, which is imported when the command is chosen."""
+"""The command line: `kenspeckle`. Each command has its module; heavy imports wait until a command runs."""
 
 from __future__ import annotations
+
+import contextlib
+import os
+import sys
 
 
 def main() -> None:
     """Entry point of the installed command."""
+    _open_standard_streams()
     from kenspeckle.cli.app import run  # late: a module of this package is imported without Typer
 
     run()
+
+
+def _open_standard_streams() -> None:
+    """Services may start without them. What is opened next would get their numbers, and print into a database."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with contextlib.suppress(OSError):
+                # The lowest free number, so this one.
+                os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))

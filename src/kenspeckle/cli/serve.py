@@ -158,7 +158,7 @@ def _run(service: Front, settings: Settings, listeners: list[socket.socket], tls
             if self.started:
                 announce(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
 
-    server = Announcing(server_.config(service.app, settings, tls))
+    server = Announcing(server_.config(service.serve(), settings, tls))
     # uvicorn takes these over while it runs. Before, a signal must not be lost; and afterwards, when uvicorn raises it
     # again, it must not interrupt our closing.
     for one in STOPPED_BY:

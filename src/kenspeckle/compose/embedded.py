@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import courier_of, endpoints_of
 from kenspeckle.domain.audit import PURPOSE as AUDIT
 from kenspeckle.domain.operations import DescribeCollection
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.usecases.access.rate_limits import Limits
-    from kenspeckle.usecases.webhooks.dispatcher import Courier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +57,23 @@ class Guard:
     stages: Stages
     webhooks: Endpoints
     announcer: Announcer
+    runners: Runners
 
     def around(self, recognizer: Recognizer) -> Audited:
         """The recognizer, recorded."""
         return Audited(recognizer, self.recorder, self.receipts)
 
 
-@dataclass(frozen=True)
-class Front(ABC):
+@dataclass(frozen=True, kw_only=True)
+class Front:
     """A service that is ready to serve, without what recognizes. `face_model` is the name of the model in use and its
-    version. `close` finishes what is under way and lets go of the files."""
+    version."""
 
     guard: Guard
     recognizer: Audited
     face_model: tuple[str, str]
+    housekeeping: Housekeeping
+    """What a service does by itself; it runs once the service serves."""
 
     @property
     def settings(self) -> Settings:
@@ -90,63 +91,31 @@ class Front(ABC):
     def access(self) -> AuditedAccess:
         return self.guard.access
 
-    @cached_property
-    def app(self) -> FastAPI:
-        """The REST and wire edges as one ASGI application, made when it is first asked for.
+    def serve(self) -> FastAPI:
+        """Start what runs beside requests, and make the REST and wire edges as one ASGI application. Call it once.
 
         Raises SettingError where `settings.host` can be reached by others and no key exists."""
-        require_key_for(self.settings.host, self.catalog)
-        app = _app(self)
-        self.housekeeping.start()
-        self.guard.announcer.nudge = self.courier.nudge
-        self.courier.tell = app.state.edge.metrics.webhook
-        self.courier.start()
-        return app
-
-    @cached_property
-    def limits(self) -> Limits:
-        """The plans of keys, made for the edges: what works on the data folder has no key."""
+        # Imported here: what works on the data folder has no keys with plans.
         from kenspeckle.usecases.access.rate_limits import Limits
 
-        limits = Limits(self.catalog)
+        require_key_for(self.settings.host, self.catalog)
+        limits, refusals = Limits(self.catalog), Refusals(self.recorder)
+        courier = courier_of(self.settings, self.guard.webhooks)
+        app = _app(self, limits, refusals)
         self.access.on_read = limits.learn
-        return limits
-
-    @cached_property
-    def refusals(self) -> Refusals:
-        """Refused requests, made for the edges."""
-        return Refusals(self.recorder)
-
-    @property
-    @abstractmethod
-    def housekeeping(self) -> Housekeeping:
-        """What a service does by itself, made for one that serves."""
-
-    @cached_property
-    def courier(self) -> Courier:
-        """What carries webhooks out, made for one that serves."""
-        return courier_of(self.settings, self.guard.webhooks)
+        self.guard.announcer.nudge = courier.nudge
+        courier.tell = app.state.edge.metrics.webhook
+        beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, courier)
+        for one in beside:
+            self.guard.runners.start(one)
+        return app
 
     def close(self) -> None:
         """Finish what is under way and let go of the files: close every part, the catalog last."""
-        if "courier" in vars(self):
-            self.courier.close()
-        if "housekeeping" in vars(self):
-            self.housekeeping.close()
-        self.let_go()
-        self.access.close()
-        if "refusals" in vars(self):
-            self.refusals.close()
-        self.recorder.close()
-        if "limits" in vars(self):
-            self.limits.close()
-        self.catalog.close()
-
-    def let_go(self) -> None:  # noqa: B027 - whoever has nothing to close need not say so
-        """Close what recognizes."""
+        self.guard.runners.close()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service(Front):
     """The embedded profile."""
 
@@ -154,24 +123,12 @@ class Service(Front):
     index: Index
     images: Images
 
-    @cached_property
-    def housekeeping(self) -> Housekeeping:
-        return Housekeeping(self.recognizer, self.local.parts, self.local.work_off)
 
-    def let_go(self) -> None:
-        self.local.close()
-        self.index.close()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ManagedService(Front):
     """Amazon Rekognition behind the same edges, keys and audit trail."""
 
     managed: ManagedRecognizer
-
-    @cached_property
-    def housekeeping(self) -> Housekeeping:
-        return Housekeeping(self.recognizer, _Kept(self.catalog, self.settings), self.managed.reconcile)
 
 
 @dataclass(frozen=True)
@@ -207,7 +164,7 @@ def _embedded(settings: Settings) -> Service:
     pack = registry.find(settings.models_dir, settings.pack)
     with _guarded(settings) as guard:
         engine = Engine(pack, settings)
-        index = open_index(guard.catalog, engine.pack.dimension)
+        index = guard.runners.hold(open_index(guard.catalog, engine.pack.dimension))
         images = open_images(settings.images)
         local = LocalRecognizer(
             Parts(
@@ -221,8 +178,17 @@ def _embedded(settings: Settings) -> Service:
                 announcer=guard.announcer,
             )
         )
-        local.start()
-    return Service(guard, guard.around(local), (engine.pack.name, engine.pack.version), local, index, images)
+        guard.runners.start(local)
+        recognizer = guard.around(local)
+    return Service(
+        guard=guard,
+        recognizer=recognizer,
+        face_model=(engine.pack.name, engine.pack.version),
+        housekeeping=Housekeeping(recognizer, local.parts, local.work_off),
+        local=local,
+        index=index,
+        images=images,
+    )
 
 
 def _managed(settings: Settings) -> ManagedService:
@@ -236,21 +202,29 @@ def _managed(settings: Settings) -> ManagedService:
             field="encryption",
         )
     with _guarded(settings) as guard:
-        recognizer = managed.recognizer(settings, observe=guard.stages.observe)
-        recognizer.ensure_default_collection()
-        model = recognizer.handle(DescribeCollection(collection_id=settings.collection)).pack
-    return ManagedService(guard, guard.around(recognizer), (model, model), recognizer)
+        amazon = managed.recognizer(settings, observe=guard.stages.observe)
+        amazon.ensure_default_collection()
+        model = amazon.handle(DescribeCollection(collection_id=settings.collection)).pack
+        recognizer = guard.around(amazon)
+    return ManagedService(
+        guard=guard,
+        recognizer=recognizer,
+        face_model=(model, model),
+        housekeeping=Housekeeping(recognizer, _Kept(guard.catalog, settings), amazon.reconcile),
+        managed=amazon,
+    )
 
 
 @contextmanager
 def _guarded(settings: Settings) -> Iterator[Guard]:
     """The guard of a recognizer that is made in the block; closed where that fails."""
-    master = MasterKey.of(settings)
-    catalog = SqlCatalog.of(settings, master)
+    master, runners = MasterKey.of(settings), Runners()
     try:
-        recorder = Recorder(catalog, master.derive(AUDIT), required=settings.audit_required)
+        catalog = runners.hold(SqlCatalog.of(settings, master))
+        recorder = runners.hold(Recorder(catalog, master.derive(AUDIT), required=settings.audit_required))
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)
+        runners.hold(access)
         access.seed(settings.admin_key)
         yield Guard(
             settings=settings,
@@ -262,13 +236,14 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
             stages=Stages(),
             webhooks=endpoints_of(settings, recorder, catalog, master),
             announcer=Announcer(catalog),
+            runners=runners,
         )
     except BaseException:
-        catalog.close()
+        runners.close()
         raise
 
 
-def _app(service: Front) -> FastAPI:
+def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
@@ -289,10 +264,10 @@ def _app(service: Front) -> FastAPI:
         settings=settings,
         gate=gate,
         authenticate=Authenticator(access),
-        limits=service.limits,
+        limits=limits,
         metrics=metrics,
         face_models={model: version},
-        refusals=service.refusals,
+        refusals=refusals,
         extra_routes=console.routes(),
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
@@ -307,7 +282,7 @@ def _app(service: Front) -> FastAPI:
             call=app.state.edge.threads.call,
             pack=model,
             face_model=version,
-            limits=service.limits,
+            limits=limits,
         )
     )
     return app

@@ -250,6 +250,7 @@ def test_what_can_not_be_recorded_fails_or_waits(catalog: SqlCatalog, monkeypatc
 def test_a_flood_of_refusals_is_few_rows(catalog: SqlCatalog) -> None:
     recorder = Recorder(catalog, KEY)
     refusals = Refusals(recorder)
+    refusals.start()
     for number in range(5000):
         refusals.note(
             "PUT /v1/search",

@@ -69,7 +69,8 @@ class Limits:
 
     `spend` never waits for the catalog: what others have counted comes by `learn`, which whoever reads a key from the
     catalog calls in the same thread, and what we have counted is written by a thread of its own. So processes share a
-    quota within a second and a half. Rates are each process's own. `clock` gives seconds since the epoch.
+    quota within a second and a half. That thread runs from `start` to `close`. Rates are each process's own. `clock`
+    gives seconds since the epoch.
     """
 
     def __init__(self, usage: Usage, clock: Callable[[], float] = time.time) -> None:
@@ -121,6 +122,11 @@ class Limits:
             if count is not None and count.began == began:
                 count.others = others
 
+    def start(self) -> None:
+        """Begin to write what is counted."""
+        self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
+        self._thread.start()
+
     def close(self) -> None:
         """Write down what is still to be written."""
         self._closing.set()
@@ -155,9 +161,6 @@ class Limits:
     def _note(self, count: _Count) -> None:
         self._changed.add(count)
         if not self._wake.is_set():
-            if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
-                self._thread.start()
             self._wake.set()
 
     def _run(self) -> None:

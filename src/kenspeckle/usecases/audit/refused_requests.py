@@ -37,7 +37,7 @@ class _Kind:
 
 
 class Refusals:
-    """Takes refusals from any thread, the event loop's too, and never waits. Its thread starts with the first one."""
+    """Takes refusals from any thread, the event loop's too, and never waits; a thread of its own writes them."""
 
     def __init__(self, recorder: Recorder, now: Callable[[], float] = time.time) -> None:
         self._recorder = recorder
@@ -65,19 +65,20 @@ class Refusals:
                 self._counts[kind] = (entry, 1)
             else:
                 self._others += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="refusals")
-                self._thread.start()
         self._some.set()
+
+    def start(self) -> None:
+        """Begin to write them."""
+        self._thread = threading.Thread(target=self._run, name="refusals")
+        self._thread.start()
 
     def close(self) -> None:
         """Write what was counted and end the thread."""
         with self._lock:
             self._closing.set()
-            thread = self._thread
         self._some.set()
-        if thread is not None:
-            thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         span = SECONDS

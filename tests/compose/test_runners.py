@@ -1,0 +1,82 @@
+"""What is open while a service runs: closed in the reverse order, each whatever becomes of the others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.runners import Runners
+from kenspeckle.settings import load
+
+BESIDE = {"housekeeping", "courier", "quotas", "refusals"}
+
+
+class Noted:
+    """Notes what becomes of it; fails at what it is told to."""
+
+    def __init__(self, name: str, notes: list[str], fails: str = "") -> None:
+        self.name, self.notes, self.fails = name, notes, fails
+
+    def start(self) -> None:
+        self._note("start")
+
+    def close(self) -> None:
+        self._note("close")
+
+    def _note(self, what: str) -> None:
+        self.notes.append(f"{what} {self.name}")
+        if what == self.fails:
+            raise OSError(f"{what} {self.name}")
+
+
+def test_runners_close_in_the_reverse_order() -> None:
+    notes: list[str] = []
+    runners = Runners()
+    runners.hold(Noted("catalog", notes))
+    runners.start(Noted("courier", notes))
+    assert notes == ["start courier"]
+    runners.close()
+    assert notes == ["start courier", "close courier", "close catalog"]
+    runners.close()
+    assert len(notes) == 3
+
+
+def test_an_error_of_one_keeps_no_other_open(caplog: pytest.LogCaptureFixture) -> None:
+    notes: list[str] = []
+    runners = Runners()
+    for name, fails in (("catalog", ""), ("recorder", "close"), ("index", ""), ("courier", "close")):
+        runners.hold(Noted(name, notes, fails))
+    with pytest.raises(OSError, match="close courier"):
+        runners.close()
+    assert [one.getMessage() for one in caplog.records] == ["closing Noted failed: close recorder"]
+    assert notes == ["close courier", "close index", "close recorder", "close catalog"]
+
+
+def test_one_that_fails_to_start_is_closed_too() -> None:
+    notes: list[str] = []
+    runners = Runners()
+    runners.hold(Noted("catalog", notes))
+    with pytest.raises(OSError, match="start courier"):
+        runners.start(Noted("courier", notes, "start"))
+    runners.close()
+    assert notes == ["start courier", "close courier", "close catalog"]
+
+
+def beside() -> set[str]:
+    """Names of threads that work beside requests."""
+    return {thread.name for thread in threading.enumerate()} & BESIDE
+
+
+def test_what_runs_beside_requests_runs_while_a_service_serves(tmp_path: Path) -> None:
+    before = beside()
+    service = build(load({"data_dir": tmp_path, "host": "127.0.0.1"}))
+    assert service.settings.data_dir == tmp_path
+    assert service.housekeeping is service.housekeeping
+    assert beside() == before == set()
+    service.serve()
+    assert beside() == BESIDE
+    service.close()
+    assert beside() == set()
