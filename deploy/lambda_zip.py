@@ -49,7 +49,7 @@ REQUIREMENTS = (
 changes without notice."""
 ENGINE = ("cli", "client", "console", "doctor", "index", "intake", "models", "rekognition", "vision")
 """Sub-packages that the managed recognizer does without."""
-CUTTING = ("__init__.py", "cutter.py", "decode.py", "heif.py")
+CUTTING = ("__init__.py", "cutter.py", "decode.py", "heif.py", "heif_child.py", "pixels.py")
 """What it takes of `vision`, to cut faces out of photographs."""
 SERVICES = ("dynamodb", "rekognition", "s3")
 """Whose descriptions botocore keeps; those of the other 400 services are nine tenths of it."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Final
 
-from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, _webp
+from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from kenspeckle import formats
 from kenspeckle.domain import Box
@@ -146,6 +146,8 @@ def _webp_pixels(picture: bytes) -> Image.Image:
     """As Pillow's plug-in does it, with two copies of the pixels less: it keeps the decoder's and makes one of its own.
 
     Pillow has no public way to that; its version is pinned."""
+    from PIL import _webp  # Not in the zip of AWS Lambda, which takes JPEG and PNG alone.
+
     decoder = _webp.WebPAnimDecoder(picture)
     size, *_, mode = decoder.get_info()
     pixels, _ = decoder.get_next()

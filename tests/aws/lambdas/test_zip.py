@@ -77,6 +77,19 @@ def test_a_library_for_a_newer_c_library_is_refused(tmp_path: Path) -> None:
         runtime.builder()._fits(tmp_path, 26)
 
 
+def test_what_cuts_faces_out_is_in_it(task: Path) -> None:
+    """Imported with the first face that is cut, so no start shows that a module of it is missing."""
+    words = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        f"import sys; sys.path[:0] = [{str(task)!r}]; import kenspeckle.vision.cutter",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_runtime_that_ends_soon_is_refused() -> None:
     builder = runtime.builder()
     builder.lasts("3.13", date(2029, 1, 1))
