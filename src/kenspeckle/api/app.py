@@ -24,7 +24,7 @@ from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
 from kenspeckle.ports import Recognizer
 from kenspeckle.serving import problems
 from kenspeckle.serving.envelope import METHOD, REFUSED, Envelope, Life
-from kenspeckle.serving.metrics import Metrics
+from kenspeckle.serving.metrics import Counted, Metrics
 from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
@@ -56,12 +56,13 @@ def create_app(
     envelope, so its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and
     whatever is new get 503, what was taken is finished.
     """
+    metrics = metrics or Metrics()
     edge = Edge(
-        recognizer=recognizer,
+        recognizer=Counted(recognizer, metrics),
         settings=settings,
         gate=gate,
         threads=Threads(gate.workers + gate.queue),
-        metrics=metrics or Metrics(),
+        metrics=metrics,
         life=Life(),
         authenticate=authenticate,
         limits=limits,

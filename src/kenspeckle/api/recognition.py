@@ -66,8 +66,6 @@ class Recognition:
                     )
                 )
             )
-        if done.created:
-            edge.metrics.faces_indexed.inc(len(done.records))
         return answer(dump.index_faces(done))
 
     @route(
@@ -102,7 +100,6 @@ class Recognition:
                     )
                 )
             )
-        edge.metrics.faces_searched.inc(len(found.searches))
         return answer(_search_answer(found, query.all_faces))
 
     @route(

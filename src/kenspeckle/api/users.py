@@ -83,7 +83,6 @@ class Users:
                     )
                 )
             )
-        edge.metrics.faces_searched.inc(0 if found.detail is None else 1)
         return answer(dump.search_users_by_image(found))
 
     @route(

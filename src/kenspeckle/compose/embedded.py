@@ -274,7 +274,7 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
     )
     app.router.routes.extend(
         protocol.routes(
-            recognizer,
+            app.state.edge.recognizer,
             access,
             Places.parse(settings.s3_buckets),
             settings,

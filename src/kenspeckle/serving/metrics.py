@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from kenspeckle.domain.operations import A, IndexFaces, Kind, Operation, SearchImage, SearchUsersByImage
+from kenspeckle.ports import Recognizer
 from kenspeckle.usecases.recognition.admission import Gate
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -73,6 +76,37 @@ class Metrics:
     def text(self) -> bytes:
         """All numbers in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callable[[Any], None]]:
+    return kind, count
+
+
+class Counted:
+    """Implements `ports.Recognizer` around another: counts what its answers hold, whichever edge asked."""
+
+    def __init__(self, inner: Recognizer, metrics: Metrics) -> None:
+        self._inner = inner
+        self._counts: Mapping[type[Operation[Any]], Callable[[Any], None]] = dict(
+            [
+                _count(IndexFaces, lambda done: metrics.faces_indexed.inc(len(done.records) if done.created else 0)),
+                _count(SearchImage, lambda found: metrics.faces_searched.inc(len(found.searches))),
+                _count(SearchUsersByImage, lambda found: metrics.faces_searched.inc(0 if found.detail is None else 1)),
+            ]
+        )
+
+    def handle(self, operation: Operation[A]) -> A:
+        answer = self._inner.handle(operation)
+        count = self._counts.get(type(operation))
+        if count is not None:
+            count(answer)
+        return answer
+
+    def info(self) -> Mapping[str, object]:
+        return self._inner.info()
+
+    def ready(self) -> None:
+        self._inner.ready()
 
 
 class _GateCollector(Collector):

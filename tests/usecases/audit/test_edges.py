@@ -93,6 +93,27 @@ def test_wire(http: httpx.Client, pair: dict[str, Any]) -> None:
     assert refused(http, "AccessDeniedException")["who"] == pair["id"]
 
 
+def test_faces_are_counted_whichever_edge_asks(http: httpx.Client, pair: dict[str, Any]) -> None:
+    def counted() -> list[float]:
+        numbers = dict(line.rsplit(" ", 1) for line in http.get("/metrics").text.splitlines() if line[0] != "#")
+        return [float(numbers[f"kenspeckle_faces_{what}_total"]) for what in ("indexed", "searched")]
+
+    client = boto3.client(
+        "rekognition",
+        endpoint_url=str(http.base_url),
+        region_name="us-east-1",
+        aws_access_key_id=pair["access_key_id"],
+        aws_secret_access_key=pair["secret_access_key"],
+    )
+    indexed, searched = counted()
+    for _ in range(2):  # the second one finds it stored
+        client.index_faces(CollectionId="kenspeckle", Image={"Bytes": GRACE.read_bytes()}, ExternalImageId="counted")
+    client.search_faces_by_image(CollectionId="kenspeckle", Image={"Bytes": GRACE.read_bytes()})
+    assert counted() == [indexed + 1, searched + 1]
+    http.put("/v1/search", content=GRACE.read_bytes())
+    assert counted() == [indexed + 1, searched + 2]
+
+
 def refused(http: httpx.Client, code: str) -> dict[str, Any]:
     """The row of a refusal, which is written within a second or so."""
     until = time.monotonic() + 10
