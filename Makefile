@@ -6,8 +6,13 @@ READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
+# PATH is the shell's: given to make, it would take every program away from what make runs.
+ifeq ($(origin PATH),command line)
+$(error Name tests with ONLY, as in: make test ONLY=$(PATH))
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test check check-terraform scan-terraform bench soak audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench soak audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +40,16 @@ serve: setup ## run the service on http://127.0.0.1:8080
 browser: setup ## Chromium for the browser tests, where apt-get can install it
 	@sh tests/browser/install.sh
 
-test: setup browser ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q
+test: setup browser ## all tests; ONLY=tests/index those there, ARGS for pytest's options
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q $(ARGS) $(ONLY)
+
+quick: $(READY) ## the tests of what differs from BASE (main), found by its name
+	@found=$$($(BIN)/python -m tests.changed $(or $(BASE),main)) || exit 1; \
+	if [ -z "$$found" ]; then echo "Nothing that was changed has tests of its name."; exit 0; fi; \
+	echo "$$found"; $(BIN)/python -m pytest -q -x $(ARGS) $$found
+
+coverage: setup browser ## all tests, and which lines no test runs: build/coverage/index.html
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q --cov --cov-report=html --cov-report=term:skip-covered $(ARGS) $(ONLY)
 
 check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site
 	$(BIN)/ruff check .
