@@ -10,15 +10,16 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from kenspeckle.atomic_file import whole_file
+from kenspeckle.atomic_file import replace_file, whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import anchors_of, opened
 from kenspeckle.domain.audit import described
 from kenspeckle.ports import AuditQuery
 from kenspeckle.text import plural
 from kenspeckle.usecases.audit import verification
+from kenspeckle.usecases.audit.sealing_key import fits
 
 MOST_ROWS = (1 << 63) - 1
 """No database has more, or takes a larger number."""
@@ -59,18 +60,24 @@ def show(
 def verify(
     anchor: Annotated[
         str | None,
-        typer.Option("--anchor", metavar="NUMBER:HASH", help="A row that was noted elsewhere; it has to be there."),
+        typer.Option(
+            "--anchor",
+            metavar="NUMBER:HASH|FILE",
+            help="A row that was noted elsewhere, or a file of `audit anchor`; it has to be there.",
+        ),
     ] = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Check every row's hash, seal and place. Exit code 1 if any was changed, removed or put in; it is named.
+    """Check every row's hash, seal and place, and that the row is there which the anchor file beside the database
+    names. Exit code 1 if any was changed, removed or put in; it is named.
 
     Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what can't be
     found from inside, such as the whole trail having been put back to an older state."""
-
-    with opened(data_dir, make=False) as instance:
-        found = verification.verify(instance.catalog, instance.recorder.key, anchor)
+    given = _anchor(anchor) if anchor is not None else None
+    with opened(data_dir, make=False, any_key=True) as instance:
+        kept = anchors_of(instance.settings).read()
+        found = verification.verify(instance.catalog, instance.recorder.key, given, kept)
     if json:
         output.emit(found.described())
     else:
@@ -80,9 +87,62 @@ def verify(
             output.say(f"and {found.more:,} more", "red")
         if found.sound:
             output.say(f"{plural(found.rows, 'row')}, all sound.")
+        if found.former:
+            output.say(f"Rows up to {found.former:,} are sealed under a former master key; the chain vouches for them.")
+        if not kept:
+            output.remark(
+                "No anchor file beside the database: a tail that was cut off shows by --anchor only.", "yellow"
+            )
         output.say(f"anchor: {found.anchor}")
     if not found.sound:
         raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+@reported(FAILED)
+def anchor(
+    destination: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; - for standard output.")] = Path(
+        "-"
+    ),
+    data_dir: options.DataDir = None,
+) -> None:
+    """Write the newest row's number and hash, sealed under the master key, for a place where nobody can change them.
+
+    `kenspeckle audit verify --anchor FILE` then finds any row up to it that was changed or cut off since. Recorded."""
+    with opened(data_dir, make=False) as instance:
+        made = verification.anchor(instance.recorder, anchors_of(instance.settings).read())
+    if str(destination) == "-":
+        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.flush()
+        return
+    replace_file(destination, made)
+    output.say(f"Written to {destination}.")
+
+
+@app.command("new-key")
+@reported(FAILED)
+def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
+    """Go on under another master key, where the one that the catalog was written under is lost for good.
+
+    Makes a key where there is none. The rows so far stay, and stay verifiable: by their chain, which a row that says so
+    continues, and by the old key if it is found again. Says what was sealed under it and has to be made anew."""
+    with opened(data_dir, make=False, any_key=True) as instance:
+        if not instance.catalog.audit_head().begun or fits(instance.catalog, instance.recorder.key):
+            output.say("The catalog is written under this master key; there is nothing to do.")
+            return
+        if not yes:
+            typer.confirm("Is the former master key lost for good?", abort=True, err=True)
+        instance.recorder.renew()
+        every = instance.catalog.keys()
+        pairs = [one.key_id for one in every if one.kind == "aws" and one.revoked_at is None]
+        hooks = [one.webhook_id for one in instance.catalog.webhooks()]
+    output.say("The audit trail goes on under this master key. Keep a copy of it in another place.")
+    for what, lost, how in (("AWS pair", pairs, "keys rotate"), ("webhook", hooks, "webhooks rotate")):
+        if lost:
+            output.say(f"The secrets of {plural(len(lost), what)} are lost; `kenspeckle {how}` makes new ones:")
+            for one in lost:
+                output.say(f"  {one}")
+    output.say("Receipts of erasure are signed with another key from now on; keep the old public key for old ones.")
 
 
 @app.command()
@@ -114,6 +174,15 @@ def export(
         output.emit({"path": str(destination), "rows": count, "last": last})
     else:
         output.say(f"{plural(count, 'row')} written to {destination}.")
+
+
+def _anchor(text: str) -> str:
+    """The anchor itself: what was given, or the content of the file of that name."""
+    path = Path(text)
+    if verification.ANCHOR.match(text) or not path.is_file():
+        return text
+    with path.open("rb") as file:
+        return file.read(4096).decode("utf-8", "replace")
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

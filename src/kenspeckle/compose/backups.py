@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
+from kenspeckle.catalog.audit_anchor import FILE as ANCHOR
 from kenspeckle.compose.data_folder import key_file, opened, storage
 from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.encryption.master_key import MasterKey
@@ -40,6 +41,7 @@ def target(settings: Settings, stamp: str) -> Target:
         images=open_images(settings.images),
         shelf=Shelf(place) if isinstance(place, Path) else None,
         master_key=key_file(settings),
+        anchor=settings.data_dir / ANCHOR,
         aside=folder / f"before-restore-{stamp}",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kenspeckle.catalog.audit_anchor import AnchorFile
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.encryption.master_key import MasterKey
     from kenspeckle.ports import Storage, Trail
@@ -27,8 +28,9 @@ class Instance:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Instance]:
-    """`make` the catalog where there is none. Raises SettingError, StorageFull, StorageUnavailable."""
+def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[Instance]:
+    """`make` the catalog where there is none; with `any_key` under whatever master key is here, also where the trail
+    was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
 
     settings = settings_.load({"data_dir": data_dir})
@@ -40,7 +42,7 @@ def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Instance]:
     # Whatever ENCRYPTION says in this shell: nothing that makes collections comes this way.
     catalog = SqlCatalog.open(settings.catalog, master=master)
     try:
-        recorder = recorder_of(settings, catalog, master)
+        recorder = recorder_of(settings, catalog, master, any_key=any_key)
         try:
             yield Instance(settings, catalog, master, recorder)
         finally:
@@ -70,9 +72,18 @@ def master_key(settings: Settings, *, create: bool = True) -> MasterKey:
     return MasterKey.of(settings, create=create)
 
 
-def recorder_of(settings: Settings, catalog: Trail, master: MasterKey) -> Recorder:
+def recorder_of(settings: Settings, catalog: Trail, master: MasterKey, *, any_key: bool = False) -> Recorder:
     """What records in the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle.domain.audit import PURPOSE
     from kenspeckle.usecases.audit.recorder import Recorder
+    from kenspeckle.usecases.audit.sealing_key import sealing_key
 
-    return Recorder(catalog, master.derive(PURPOSE), required=settings.audit_required)
+    key = master.derive(PURPOSE) if any_key else sealing_key(catalog, master)
+    return Recorder(catalog, key, required=settings.audit_required, anchors=anchors_of(settings))
+
+
+def anchors_of(settings: Settings) -> AnchorFile:
+    """The file in which the newest row of the trail is noted."""
+    from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
+
+    return AnchorFile(settings.data_dir / FILE)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import courier_of, endpoints_of
-from kenspeckle.domain.audit import PURPOSE as AUDIT
 from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
@@ -221,7 +221,7 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
     master, runners = MasterKey.of(settings), Runners()
     try:
         catalog = runners.hold(SqlCatalog.of(settings, master))
-        recorder = runners.hold(Recorder(catalog, master.derive(AUDIT), required=settings.audit_required))
+        recorder = runners.hold(recorder_of(settings, catalog, master))
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)
         runners.hold(access)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import Patient
 from kenspeckle.domain.audit import PURPOSE, is_sealed
@@ -46,7 +47,7 @@ def check_key(patient: Patient, found: Examined) -> None:
             "key_of_another",
             "The master key is not the one that the audit trail was sealed under last (or the trail was changed).",
             _NEEDED,
-            _back(patient),
+            _lost(patient),
         )
     _pairs(patient, found)
 
@@ -58,8 +59,8 @@ def _absent(patient: Patient, found: Examined) -> None:
         found.fault(
             "key_missing",
             f"The master key {patient.key_file} is not there, and the catalog was written under one.",
-            f"{_NEEDED} A start would make another one.",
-            _back(patient),
+            f"{_NEEDED} The service does not start without it.",
+            _lost(patient),
         )
     else:
         found.note("key_absent", f"{patient.key_file} is not there.", "The first start makes it.", "kenspeckle serve")
@@ -91,6 +92,10 @@ def _back(patient: Patient) -> str:
     return f"Put the copy that you kept back in its place ({patient.key_file}), chmod 600"
 
 
+def _lost(patient: Patient) -> str:
+    return f"{_back(patient)}; where it is lost for good: kenspeckle audit new-key"
+
+
 def check_trail(patient: Patient, found: Examined) -> None:
     catalog = patient.catalog.catalog
     if not catalog.audit_head().begun and next(iter(catalog.audit_rows()), None) is None:
@@ -103,7 +108,7 @@ def check_trail(patient: Patient, found: Examined) -> None:
         found.skip("seals can't be verified without the master key")
         return
     patient.told("audit", 0, 1)
-    verified = verification.verify(catalog, key)
+    verified = verification.verify(catalog, key, kept=AnchorFile(patient.settings.data_dir / FILE).read())
     patient.told("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(

@@ -71,6 +71,15 @@ class MasterKey:
             return cls(file, create=create, kms=Kms(settings.master_key_kms), adopt=settings.data_dir / FILE)
         return cls(file, settings.master_key, create=create and not settings.master_key_file)
 
+    @property
+    def place(self) -> str:
+        """As `ports.Deriver.place`."""
+        return "KENSPECKLE_MASTER_KEY" if self._given else str(self._file)
+
+    def there(self) -> bool:
+        """As `ports.Deriver.there`."""
+        return bool(self._given) or self._file.exists() or (self._adopt is not None and self._adopt.exists())
+
     def seal(self, secret: bytes, context: str) -> bytes:
         """A version byte, a random nonce of 12 bytes, the ciphertext and its tag of 16 bytes."""
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -16,11 +16,12 @@ from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, Seat, Seats
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
-from kenspeckle.ports.trail import AuditQuery, Trail
+from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
 from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
 
 __all__ = [
+    "Anchors",
     "Answered",
     "AuditQuery",
     "Carrier",

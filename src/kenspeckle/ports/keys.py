@@ -78,6 +78,15 @@ class Usage(Protocol):
 class Deriver(Protocol):
     """Keys for single purposes, made from the instance's master key."""
 
+    @property
+    def place(self) -> str:
+        """Where the master key comes from, for people."""
+        ...
+
+    def there(self) -> bool:
+        """Whether there is a master key, without making one."""
+        ...
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes, always the same for a purpose; of no use to guess another's. Makes the master key where there is
         none yet. Raises SettingError, StorageFull, StorageUnavailable."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kenspeckle.domain.audit import AuditHead, AuditRow
+from kenspeckle.domain.audit_anchor import AuditAnchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,20 @@ class AuditQuery:
     collection_id: str | None = None
     operation: str | None = None
     before: int | None = None
+
+
+class Anchors(Protocol):
+    """Where the newest row of the trail is noted, outside of its table. Raises OSError from `keep`."""
+
+    def read(self) -> Sequence[AuditAnchor]:
+        """Those that are there, the latest first; whoever reads them looks at their seals."""
+        ...
+
+    def keep(self, make: Callable[[Sequence[AuditAnchor]], AuditAnchor | None]) -> None:
+        """Ask `make` for the next one after those that are there, alone among all processes, and keep it."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Trail(Protocol):

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from kenspeckle.domain.audit import AuditEntry, AuditHead, AuditRow, chained, is_sealed, sealed
+from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor
 from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
-from kenspeckle.ports import Trail
+from kenspeckle.ports import Anchors, Trail
 from kenspeckle.usecases.audit import actor as actor_
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ SEAL_BROKEN = "AuditSealBroken"
 CUT_BACK = "AuditCutBack"
 LOST = "AuditLost"
 TRIMMED = "AuditTrimmed"
+NEW_KEY = "AuditNewKey"
 ALARMS = frozenset({SEAL_BROKEN, CUT_BACK, LOST})
 """Rows that say that something was done to the trail, or that it has a gap."""
 
@@ -48,10 +50,17 @@ class Recorder:
     """Writes the audit trail of one process; others may write at the same time.
 
     `key` seals (`audit.PURPOSE`). With `required`, what can't be recorded fails; without, rows wait in memory for a
-    disk that takes them."""
+    disk that takes them. After each commit its newest row is noted in `anchors`; what these name and the trail no
+    longer has is an alarm."""
 
     def __init__(
-        self, trail: Trail, key: bytes, *, required: bool = True, now: Callable[[], float] = time.time
+        self,
+        trail: Trail,
+        key: bytes,
+        *,
+        required: bool = True,
+        now: Callable[[], float] = time.time,
+        anchors: Anchors | None = None,
     ) -> None:
         self.trail = trail
         self.key = key
@@ -62,12 +71,30 @@ class Recorder:
         self._lost = 0
         self._turn = threading.Lock()
         self._last: AuditHead | None = None
+        self._anchors = anchors
+        self._cut: AuditAnchor | None = None
+        self._unanchored = False
+        self._renewing = False
 
     def begin(self) -> None:
-        """Make the first row of a trail that has none."""
-        if not self.trail.audit_head().begun:
-            with self._turn:
+        """Make the first row of a trail that has none; note it where the trail no longer has what its anchor names."""
+        with self._turn:
+            if self._cut_back() or not self.trail.audit_head().begun:
                 self._commit([])
+
+    def renew(self) -> None:
+        """Go on under this key where the trail was sealed under another one: the row that says so names the newest row
+        of before, and so vouches for all of them by their chain."""
+        head = self.trail.audit_head()
+        ticket = _Ticket(self.entry(NEW_KEY, facts={"number": head.number, "hash": head.hash.hex()}))
+        with self._turn:
+            self._renewing = True
+            try:
+                self._commit([ticket])
+            finally:
+                self._renewing = False
+        if ticket.error is not None:
+            raise ticket.error
 
     def entry(
         self,
@@ -118,10 +145,14 @@ class Recorder:
                 self._commit([])
             if self._late:
                 log.error("%d rows of the audit trail could not be written and are lost", len(self._late))
+        if self._anchors is not None:
+            self._anchors.close()
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
         made: list[AuditRow] = []
         late = list(self._late)
+        if self._last is None:
+            self._cut_back()
         head = self._last
 
         def link(present: AuditHead) -> tuple[Sequence[AuditRow], AuditHead]:
@@ -145,6 +176,8 @@ class Recorder:
             raise
         else:
             self._last, self._lost = head, 0
+            if head is not None:
+                self._anchor(head)
             self._late.clear()
             for ticket, row in zip(tickets, made[len(made) - len(tickets) :], strict=True):
                 ticket.row = row
@@ -171,8 +204,10 @@ class Recorder:
         found = []
         last = self._last
         facts: dict[str, object] = {"number": present.number, "hash": present.hash.hex()}
-        if not present.begun and present.number == 0 and last is None:
+        if not present.begun and present.number == 0 and last is None and self._cut is None:
             return [self._noted(BEGUN)]
+        if self._renewing:
+            return []
         if (last is None or present != last) and not is_sealed(present, self.key):
             log.error("the end of the audit trail was changed, or sealed under another master key")
             found.append(self._noted(SEAL_BROKEN, facts))
@@ -181,9 +216,49 @@ class Recorder:
         ):
             log.error("the audit trail was cut back or changed: it had row %d", last.number)
             found.append(self._noted(CUT_BACK, facts | {"had": last.number, "had_hash": last.hash.hex()}))
+        if self._cut is not None:
+            log.error("the audit trail was cut back or changed: its anchor names row %d", self._cut.number)
+            found.append(
+                self._noted(CUT_BACK, facts | {"had": self._cut.number, "had_hash": self._cut.hash.hex()}),
+            )
         if self._lost:
             found.append(self._noted(LOST, {"rows": self._lost}))
         return found
+
+    def _cut_back(self) -> bool:
+        """Whether the trail lacks the row that its anchor names."""
+        if self._anchors is None or self._renewing:
+            return False
+        kept = next((one for one in self._anchors.read() if is_anchor(one, self.key)), None)
+        self._cut = kept if kept is not None and not self._has(kept) else None
+        return self._cut is not None
+
+    def _has(self, anchor: AuditAnchor) -> bool:
+        if anchor.number <= self.trail.audit_head().floor:
+            return True  # age took it
+        row = next(self.trail.audit_rows(anchor.number - 1), None)
+        return row is not None and (row.number, row.hash) == (anchor.number, anchor.hash)
+
+    def _anchor(self, head: AuditHead) -> None:
+        """Note the newest row; another process may have noted a later one meanwhile."""
+        if self._anchors is None:
+            return
+        cut, self._cut = self._cut, None
+
+        def make(there: Sequence[AuditAnchor]) -> AuditAnchor | None:
+            newest = next((one for one in there if is_anchor(one, self.key)), None)
+            if newest is not None and newest.number >= head.number and cut is None:
+                return None
+            return anchored(1 + max((one.counter for one in there), default=0), head, self.key)
+
+        try:
+            self._anchors.keep(make)
+        except OSError as error:
+            if not self._unanchored:
+                log.warning("the newest row of the audit trail could not be noted beside it: %s", error.strerror)
+            self._unanchored = True
+        else:
+            self._unanchored = False
 
     def _noted(self, operation: str, facts: Mapping[str, object] | None = None) -> AuditEntry:
         return AuditEntry(self.now(), operation, "ok", actor_.SERVICE, facts=facts or {})

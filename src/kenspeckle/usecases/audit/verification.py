@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from kenspeckle.domain.audit import AuditHead, AuditRow, described, is_sealed, row_hash, seal_of, sealed
+from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor, read, written
 from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import AuditQuery, Trail
-from kenspeckle.usecases.audit.recorder import ALARMS, TRIMMED, Recorder
+from kenspeckle.usecases.audit.recorder import ALARMS, NEW_KEY, TRIMMED, Recorder
 
 DAY = 86_400.0
 MOST_FINDINGS = 100
 
 SHOWN = "ShowAudit"
 EXPORTED = "ExportAudit"
+ANCHORED = "AnchorAudit"
 
 _AGE = re.compile(r"([0-9]{1,6})([smhdw])\Z")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY}
-_ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})\Z")
+ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class Finding:
 
 @dataclass(slots=True)
 class Verified:
-    """Result of `verify`. `anchor` is the newest row as `NUMBER:HASH`, worth noting where no one can change it."""
+    """Result of `verify`. `anchor` is the newest row as `NUMBER:HASH`, worth noting where no one can change it.
+
+    Rows up to `former` are sealed under a master key that was replaced; the chain vouches for them."""
 
     rows: int = 0
     first: int = 0
     anchor: str = ""
+    former: int = 0
     findings: list[Finding] = field(default_factory=list)
     more: int = 0
     """Findings beyond the first hundred."""
@@ -60,6 +65,7 @@ class Verified:
             "rows": self.rows,
             "first": self.first,
             "anchor": self.anchor,
+            "former_key_through": self.former,
             "findings": [{"number": one.number, "what": one.what} for one in self.findings],
             "more_findings": self.more,
         }
@@ -70,63 +76,132 @@ def anchor_of(head: AuditHead) -> str:
     return f"{head.number}:{head.hash.hex()}"
 
 
-def parsed_anchor(text: str) -> tuple[int, bytes]:
-    """Raises InvalidValue."""
-    found = _ANCHOR.match(text)
+def parsed_anchor(text: str) -> AuditAnchor | tuple[int, bytes]:
+    """A row as it was noted: NUMBER:HASH, or what `kenspeckle audit anchor` wrote. Raises InvalidValue."""
+    document = read(text.encode())
+    if document is not None:
+        return document
+    found = ANCHOR.match(text)
     if found is None:
-        raise InvalidValue("An anchor is NUMBER:HASH, as `kenspeckle audit verify` prints it.", field="anchor")
+        raise InvalidValue(
+            "An anchor is NUMBER:HASH, as `kenspeckle audit verify` prints it, or a file of `kenspeckle audit anchor`.",
+            field="anchor",
+        )
     return int(found[1]), bytes.fromhex(found[2])
 
 
-def verify(trail: Trail, key: bytes, anchor: str | None = None) -> Verified:
+def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[AuditAnchor] = ()) -> Verified:
     """Every row's number, hash and seal, and that the newest is where the head says.
 
     With an `anchor`, that its row is there and unchanged; rows up to it may then be sealed under another master key,
-    for the chain vouches for them. Raises InvalidValue, StorageUnavailable."""
-    known = parsed_anchor(anchor) if anchor is not None else None
+    for the chain vouches for them, as it does for rows before one that names a new key. `kept` are anchors of the file
+    beside the database, whose rows have to be there too. Raises InvalidValue, StorageUnavailable."""
+    given = parsed_anchor(anchor) if anchor is not None else None
+    known = (given.number, given.hash) if isinstance(given, AuditAnchor) else given
     head = trail.audit_head()
     found = Verified(anchor=anchor_of(head))
     if not head.begun:
         found.find(0, "the trail was never begun, or it was wiped")
     elif not is_sealed(head, key):
         found.find(head.number, "the head of the trail is not sealed under this master key: it was changed")
-    last = _rows(found, trail.audit_rows(), head, key, known)
+    noted = next((one for one in kept if is_anchor(one, key)), None)
+    if kept and noted is None:
+        found.find(kept[0].number, "the anchor file beside the database is not sealed under this master key")
+    rows = _Rows(found, head, key, known, None if noted is None else (noted.number, noted.hash))
+    last = rows.read(trail.audit_rows())
     if last.number < head.number:
         found.find(last.number + 1, f"rows {last.number + 1} to {head.number} are missing: the end was cut off")
     elif last.number == head.number and last.hash != head.hash:
         found.find(head.number, "the newest row is not the one that the head names")
     if known is not None and not head.floor < known[0] <= last.number:
         found.find(known[0], "the anchor's row is not there" + (", it was trimmed" if known[0] <= head.floor else ""))
+    if isinstance(given, AuditAnchor) and given.number > found.former and not is_anchor(given, key):
+        found.find(given.number, "the anchor is not sealed under this master key")
+    if noted is not None and noted.number > last.number:
+        found.find(
+            last.number + 1,
+            f"rows {last.number + 1} to {noted.number} are missing, which the anchor file beside the database names: "
+            "the end was cut off",
+        )
     return found
 
 
-def _rows(
-    found: Verified, rows: Iterable[AuditRow], head: AuditHead, key: bytes, known: tuple[int, bytes] | None
-) -> AuditHead:
-    """The last row that is there, as a head."""
-    number, made = head.floor, head.floor_hash
-    for row in rows:
-        found.rows += 1
-        found.first = found.first or row.number
-        if row.number <= head.floor:
-            found.find(row.number, "row that age should have removed: it was put in again")
-            continue
+class _Rows:
+    """Looks at one row after the other. `known` is a row that was noted elsewhere, `noted` one of the anchor file."""
+
+    def __init__(
+        self,
+        found: Verified,
+        head: AuditHead,
+        key: bytes,
+        known: tuple[int, bytes] | None,
+        noted: tuple[int, bytes] | None,
+    ) -> None:
+        self._found = found
+        self._head = head
+        self._key = key
+        self._known = known
+        self._noted = noted
+        self._unsealed: list[int] = []
+        self._more_unsealed = 0
+
+    def read(self, rows: Iterable[AuditRow]) -> AuditHead:
+        """The last row that is there, as a head."""
+        head = self._head
+        number, made = head.floor, head.floor_hash
+        for row in rows:
+            self._found.rows += 1
+            self._found.first = self._found.first or row.number
+            if row.number <= head.floor:
+                self._found.find(row.number, "row that age should have removed: it was put in again")
+                continue
+            linked = self._link(number, made, row)
+            self._look(row, linked, made)
+            # Each row is judged by the hash that the one before claims, so that one change is one finding.
+            number, made = row.number, row.hash
+        for one in self._unsealed:
+            self._found.find(one, "not sealed under this master key: changed or put in by someone who has no key")
+        self._found.more += self._more_unsealed
+        self._found.findings.sort(key=lambda one: one.number)
+        return AuditHead(number, made)
+
+    def _link(self, number: int, made: bytes, row: AuditRow) -> bool:
+        """Whether the row follows the one before."""
         if row.number > number + 1:
             gap = f"row {number + 1} is" if row.number == number + 2 else f"rows {number + 1} to {row.number - 1} are"
-            found.find(number + 1, f"{gap} missing")
-        elif row_hash(made, row) != row.hash:
-            found.find(row.number, "changed: its content does not have its hash")
-        # Each row is judged by the hash that the one before claims, so that one change is one finding.
-        number, made = row.number, row.hash
-        if row.seal != seal_of(key, row.hash) and (known is None or row.number > known[0]):
-            found.find(row.number, "not sealed under this master key: changed or put in by someone who has no key")
-        if row.number > head.number:
+            self._found.find(number + 1, f"{gap} missing")
+            return False
+        if row_hash(made, row) != row.hash:
+            self._found.find(row.number, "changed: its content does not have its hash")
+            return False
+        return True
+
+    def _look(self, row: AuditRow, linked: bool, made: bytes) -> None:
+        found, known, noted = self._found, self._known, self._noted
+        if row.seal != seal_of(self._key, row.hash):
+            if known is None or row.number > known[0]:
+                if len(self._unsealed) < MOST_FINDINGS:
+                    self._unsealed.append(row.number)
+                else:
+                    self._more_unsealed += 1
+        elif row.operation == NEW_KEY and linked and _vouches(row, made):
+            found.former = row.number - 1
+            self._unsealed.clear()
+            self._more_unsealed = 0
+        if row.number > self._head.number:
             found.find(row.number, "beyond the head of the trail: put in by someone else")
         if known is not None and row.number == known[0] and row.hash != known[1]:
             found.find(row.number, "not the row that the anchor names")
+        if noted is not None and row.number == noted[0] and row.hash != noted[1]:
+            found.find(row.number, "not the row that the anchor file beside the database names")
         if row.operation in ALARMS:
             found.find(row.number, f"the service itself noted {row.operation}: {row.facts}")
-    return AuditHead(number, made)
+
+
+def _vouches(row: AuditRow, made: bytes) -> bool:
+    """Whether this row, which says that another master key holds from here, names the one before it."""
+    facts = described(row)["facts"]
+    return isinstance(facts, dict) and (facts.get("number"), facts.get("hash")) == (row.number - 1, made.hex())
 
 
 def moment(text: str, now: float) -> float:
@@ -153,6 +228,15 @@ def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
 def lines(trail: Trail, after: int = 0) -> Iterator[dict[str, Any]]:
     """Every row above the number `after`, for export."""
     return (described(row) for row in trail.audit_rows(after))
+
+
+def anchor(recorder: Recorder, kept: Sequence[AuditAnchor]) -> bytes:
+    """The newest row, that of this very export, as a file that `verify` takes."""
+    row = recorder.record(recorder.entry(ANCHORED))
+    head = recorder.trail.audit_head()
+    if row is not None:
+        head = AuditHead(row.number, row.hash)
+    return written(anchored(1 + max((one.counter for one in kept), default=0), head, recorder.key))
 
 
 def trim(recorder: Recorder, days: int, now: float) -> int:

@@ -63,13 +63,15 @@ class Shelf(Protocol):
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a backup goes. `folder` is that of the catalog; `master_key` the file that a key in the backup becomes;
-    `aside` the name of a folder for what was there; `shelf` None where photographs lie in a bucket."""
+    `anchor` the one that names the newest row of the audit trail that was there; `aside` the name of a folder for what
+    was there; `shelf` None where photographs lie in a bucket."""
 
     folder: Path
     seats: Seats
     images: Images
     shelf: Shelf | None
     master_key: Path
+    anchor: Path
     aside: Path
 
 
@@ -162,6 +164,7 @@ def _restore(
     aside = _keep(target, seat) if seat.taken else None
     if key is not None:
         replace_file(target.master_key, key)
+    target.anchor.unlink(missing_ok=True)  # of the trail that goes; the restored one gets its own
     seat.put(staged)
     if locked:
         count = len(target.seats.digests(digest for one in archive.members() if (digest := one.digest)))
@@ -258,6 +261,8 @@ def _keep(target: Target, seat: Seat) -> Path:
             target.shelf.keep(aside / "images")
         if target.master_key.is_file():
             replace_file(aside / target.master_key.name, target.master_key.read_bytes())
+        if target.anchor.is_file():
+            replace_file(aside / target.anchor.name, target.anchor.read_bytes())
         sync_folder(aside)
         sync_folder(aside.parent)
     except BaseException:
