@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kenspeckle.domain import (
@@ -185,7 +185,8 @@ class FakeRecognizer(FakeUsers):
         )
 
     def list_collections(self, operation: ops.ListCollections) -> Page[Collection]:
-        return page([self._described(name) for name in sorted(self.records)], operation.limit, operation.cursor)
+        names = [name for name in sorted(self.records) if operation.only is None or name in operation.only]
+        return page([self._described(name) for name in names], operation.limit, operation.cursor)
 
     def delete_collection(self, operation: ops.DeleteCollection) -> None:
         self._faces(operation.collection_id)
@@ -283,8 +284,9 @@ class FakeRecognizer(FakeUsers):
         self._face(operation.collection_id, operation.face_id)
         return b"\xff\xd8thumbnail"
 
-    def info(self) -> Mapping[str, object]:
-        return {"recognizer": "fake"}
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
+        counts = {"collections": len([name for name in self.records if only is None or name in only])}
+        return {"recognizer": "fake", "counts": counts}
 
     def ready(self) -> None:
         self._note("ready")

@@ -96,6 +96,20 @@ def test_a_list_shows_only_what_is_granted(server: Server) -> None:
     assert len(answer["FaceModelVersions"]) == 1
 
 
+def test_a_list_tells_nothing_of_what_is_not_granted(server: Server) -> None:
+    for number in range(20):
+        for name in (f"a-{number}", f"mine-{number}"):
+            server.recognizer.records[name], server.recognizer.people[name] = {}, {}
+    server.who[0] = Principal(key(Scope.READ, collections=("mine-3", "mine-7", "gone")))
+    first = server.client.get("/v1/collections?limit=1").json()
+    assert first["CollectionIds"] == ["mine-3"], "no page is empty for what lies between"
+    second = server.client.get("/v1/collections", params={"limit": 1, "cursor": first["NextToken"]}).json()
+    assert (second["CollectionIds"], second.get("NextToken")) == (["mine-7"], None)
+    assert server.client.get("/v1/info").json()["counts"] == {"collections": 2}
+    server.who[0] = Principal(key(Scope.READ))
+    assert server.client.get("/v1/info").json()["counts"]["collections"] > 40
+
+
 def test_who_asks_comes_before_what_is_asked(server: Server) -> None:
     server.who[0] = None
     assert server.client.put("/v1/search?threshold=abc&odd=1", content=b"").status_code == 401

@@ -168,6 +168,20 @@ def test_pages_stay_true_while_others_write(catalog: Whole) -> None:
     assert third.cursor is None
 
 
+def test_a_list_of_some_collections_knows_of_no_others(catalog: Whole) -> None:
+    for number in range(9):
+        catalog.create_collection(gallery(f"g-{number}"))
+    stored_face(catalog, 1, "g-2")
+    stored_face(catalog, 2, "g-8")
+    some = ["g-8", "g-2", "nowhere"]
+    first = catalog.collections(1, None, some)
+    second = catalog.collections(1, first.cursor, some)
+    assert [one.collection_id for one in (*first.items, *second.items)] == ["g-2", "g-8"]
+    assert second.cursor is None
+    assert catalog.counts(["g-2", "nowhere"]) == {"collections": 1, "faces": 1, "users": 0, "images": 1}
+    assert catalog.collections(9, None, []).items == ()
+
+
 def test_a_page_token_is_good_for_its_list_alone(catalog: Whole) -> None:
     for name in ("people", "others"):
         catalog.create_collection(gallery(name))

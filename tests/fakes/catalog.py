@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tests.fakes.collections import Collections
@@ -37,9 +37,9 @@ class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following):
                 self._names -= wanted
                 self._free.notify_all()
 
-    def counts(self) -> Mapping[str, int]:
+    def counts(self, only: Sequence[str] | None = None) -> Mapping[str, int]:
         with self._lock:
-            held = self._galleries.values()
+            held = [one for name, one in self._galleries.items() if only is None or name in only]
             return {
                 "collections": len(held),
                 "faces": sum(len(one.faces) for one in held),

@@ -33,9 +33,10 @@ class Collections(Galleries):
                 tags=dict(gallery.tags),
             )
 
-    def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
+    def collections(self, limit: int, cursor: str | None, only: Sequence[str] | None = None) -> Page[Collection]:
         with self._lock:
-            rows = {self._order[one]: self.collection(one) for one in self._galleries}
+            named = [one for one in self._galleries if only is None or one in only]
+            rows = {self._order[one]: self.collection(one) for one in named}
             return self._page(rows, limit, cursor, "collections")
 
     def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from kenspeckle.api.queries import (
 )
 from kenspeckle.api.route import ADMIN, BOUND, HERE, LISTED, JsonBody, route
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
-from kenspeckle.domain import Collection, Scope, validation
+from kenspeckle.domain import Collection, validation
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
 from kenspeckle.serving import bodies
@@ -46,9 +46,10 @@ class Collections:
         codes=LISTED,
     )
     async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """All collections. A key of single collections is shown those; its pages may be shorter than asked for."""
-        page = await self.edge.handle(ops.ListCollections(limit=query.limit, cursor=query.cursor))
-        shown = [one for one in page.items if request.state.principal.may(Scope.READ, one.collection_id)]
+        """All collections. A key of single collections is shown those."""
+        only = request.state.principal.only
+        page = await self.edge.handle(ops.ListCollections(limit=query.limit, cursor=query.cursor, only=only))
+        shown = page.items
         content: dump.Json = {
             "CollectionIds": [one.collection_id for one in shown],
             "FaceModelVersions": [self.edge.face_model(one.pack) for one in shown],

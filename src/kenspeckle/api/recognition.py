@@ -154,9 +154,11 @@ class Recognition:
         "GET", "/v1/info", tag="operations", right=Right(None, Of.ANYTHING), answer=schemas.Info, example=examples.info
     )
     async def info(self, request: Request) -> Response:
-        """What this server is: version, model pack, defaults, limits, counts. Never a secret."""
-        told = await self.edge.threads.call(self.edge.recognizer.info)
-        key = request.state.principal.key
+        """What this server is: version, model pack, defaults, limits, counts of the collections that the key is for.
+        Never a secret."""
+        principal = request.state.principal
+        told = await self.edge.threads.call(self.edge.recognizer.info, principal.only)
+        key = principal.key
         return answer({"name": "kenspeckle", "version": kenspeckle.__version__, **told, "key": key and _rights(key)})
 
 

@@ -21,7 +21,7 @@ from kenspeckle.domain.operations import (
     TagCollection,
     UntagCollection,
 )
-from kenspeckle.errors import AlreadyExists, CollectionNotFound, QuotaExceeded
+from kenspeckle.errors import AlreadyExists, CollectionNotFound, InvalidCursor, QuotaExceeded
 
 DESCRIBED_AT_ONCE = 8
 MOST_LISTED = 100
@@ -94,10 +94,22 @@ class Collections:
     def list_collections(self, operation: ListCollections) -> Page[Collection]:
         """Raises InvalidCursor. A page has at most MOST_LISTED."""
         most = min(validation.count(operation.limit, validation.MAX_PAGE, "limit"), MOST_LISTED)
+        if operation.only is not None:
+            return self._among(sorted(operation.only), most, operation.cursor)
         answer = self.parts.amazon.rekognition("list_collections", MaxResults=most, **_token(operation.cursor))
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
             found = tuple(several.map(self._described, answer.get("CollectionIds", ())))
         return Page(tuple(one for one in found if one is not None), answer.get("NextToken"))
+
+    def _among(self, names: Sequence[str], most: int, cursor: str | None) -> Page[Collection]:
+        """A page of these; the cursor is how many of them came before."""
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and 0 < int(cursor[:9]) < len(names)):
+            raise InvalidCursor("This cursor was not handed out for this list; begin without one.", field="cursor")
+        begin = int(cursor or 0)
+        end = begin + most
+        with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
+            found = tuple(several.map(self._described, names[begin:end]))
+        return Page(tuple(one for one in found if one is not None), str(end) if end < len(names) else None)
 
     def _described(self, collection_id: str) -> Collection | None:
         """None where it is gone, or another application's, which this service has no right to."""

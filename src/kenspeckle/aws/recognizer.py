@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kenspeckle.aws.collections import Collections
 from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Parts
@@ -39,8 +39,8 @@ class ManagedRecognizer:
         """Create the operator's default collection where it is not there yet."""
         self._collections.ensure_default()
 
-    def info(self) -> Mapping[str, object]:
-        """Configuration and the counts of the default collection, JSON-ready; never a secret."""
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
+        """Configuration and the counts of the default collection, where `only` names it, JSON-ready; never a secret."""
         parts, settings = self.parts, self.parts.settings
         answer = parts.amazon.rekognition("describe_collection", CollectionId=settings.collection)
         return {
@@ -65,7 +65,9 @@ class ManagedRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
-            "counts": {"faces": answer.get("FaceCount", 0), "users": answer.get("UserCount", 0)},
+            "counts": {"faces": answer.get("FaceCount", 0), "users": answer.get("UserCount", 0)}
+            if only is None or settings.collection in only
+            else {},
         }
 
     def ready(self) -> None:

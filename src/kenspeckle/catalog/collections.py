@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, no_collection, referenced
 from kenspeckle.catalog.changes import hold, record
@@ -121,11 +121,11 @@ class Galleries(Part):
             raise no_collection(collection_id)
         return _collection(found[0][:-2], {one[-2]: one[-1] for one in found if one[-2] is not None})
 
-    def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
-        bound = ("collections",)
+    def collections(self, limit: int, cursor: str | None, only: Sequence[str] | None = None) -> Page[Collection]:
+        bound = ("collections", None if only is None else sorted(only))
         after = self.cursors.read(cursor, *bound)
         with self.database.read() as connection:
-            found = connection.execute(_PAGE, {"after": after, "most": limit + 1}).all()
+            found = connection.execute(_among(_PAGE, only), {"after": after, "most": limit + 1}).all()
             tagged = _tags(connection, [one.row for one in found[:limit]])
         return self.page(found, limit, lambda one: _collection(one, tagged.get(one.row, {})), bound)
 
@@ -200,10 +200,14 @@ class Galleries(Part):
             _remove_tags(connection, held.row, keys)
             record(connection, held, self.log_limit)
 
-    def counts(self) -> Mapping[str, int]:
+    def counts(self, only: Sequence[str] | None = None) -> Mapping[str, int]:
         with self.database.read() as connection:
-            found = connection.execute(_COUNTS).one()
+            found = connection.execute(_among(_COUNTS, only)).one()
         return dict(zip(("collections", "faces", "users", "images"), map(int, found), strict=True))
+
+
+def _among(statement: Select[Any], only: Sequence[str] | None) -> Select[Any]:
+    return statement if only is None else statement.where(collections.c.collection_id.in_(sorted(only)))
 
 
 def _collection(found: Any, tagged: Mapping[str, str]) -> Collection:

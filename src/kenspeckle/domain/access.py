@@ -75,6 +75,11 @@ class Principal:
 
     key: Key | None = None
 
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        """The collections that the key is limited to; None for any."""
+        return None if self.key is None or not self.key.collections else tuple(sorted(self.key.collections))
+
     def may(self, scope: Scope, collection_id: str | None) -> bool:
         """Whether the scope is granted for the collection (None: for the service as a whole)."""
         if self.key is None:

@@ -94,11 +94,13 @@ class DescribeCollection(InCollection[Collection]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListCollections(Operation[Page[Collection]]):
-    """All of them; an edge shows a key of single collections only those."""
+    """All of them; with `only` those of these names that there are: whoever is granted single ones learns of no others,
+    nor how many there are."""
 
     right = Right(Scope.READ, Of.ANYTHING)
     limit: int = 100
     cursor: str | None = None
+    only: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from kenspeckle.domain.operations import A, Operation
@@ -15,8 +15,8 @@ class Recognizer(Protocol):
         """Do it. Raises the errors of `kenspeckle.errors`, NotOffered where this recognizer does not do it."""
         ...
 
-    def info(self) -> Mapping[str, object]:
-        """Counts and configuration of the recognizer, JSON-ready; never a secret."""
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
+        """Configuration, and counts, with `only` of the collections of these names; JSON-ready, never a secret."""
         ...
 
     def ready(self) -> None:

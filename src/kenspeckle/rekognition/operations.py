@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Right, Scope, UnindexedFace
+from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Right, UnindexedFace
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
@@ -89,9 +89,11 @@ def describe_collection(service: Service, request: Request) -> Json:
 
 def list_collections(service: Service, request: Request) -> Json:
     page = service.recognizer.handle(
-        ops.ListCollections(limit=request.get("MaxResults") or PAGE, cursor=request.get("NextToken"))
+        ops.ListCollections(
+            limit=request.get("MaxResults") or PAGE, cursor=request.get("NextToken"), only=service.principal.only
+        )
     )
-    shown = [one for one in page.items if service.principal.may(Scope.READ, one.collection_id)]
+    shown = page.items
     answer: Json = {
         "CollectionIds": [one.collection_id for one in shown],
         "FaceModelVersions": [service.face_model_of(one) for one in shown],

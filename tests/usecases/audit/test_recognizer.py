@@ -176,7 +176,7 @@ class Stub:
     def handle(self, operation: ops.Operation[Any]) -> Any:
         return self.act(operation)
 
-    def info(self) -> dict[str, object]:
+    def info(self, only: object = None) -> dict[str, object]:
         return {"the": "answer"}
 
     def ready(self) -> None: ...

@@ -50,10 +50,10 @@ class Audited:
         attested: A = self._attested(access, operation, collection_id or "", answer, row)
         return attested
 
-    def info(self) -> Mapping[str, object]:
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         if self.receipts is None:
-            return self.inner.info()
-        return {**self.inner.info(), "receipts": {"algorithm": ALGORITHM, "public_key": self.receipts.public_key}}
+            return self.inner.info(only)
+        return {**self.inner.info(only), "receipts": {"algorithm": ALGORITHM, "public_key": self.receipts.public_key}}
 
     def ready(self) -> None:
         self.inner.ready()

@@ -71,7 +71,7 @@ class Collections:
     def list_collections(self, operation: ListCollections) -> Page[Collection]:
         """Raises InvalidCursor."""
         return self.parts.catalog.collections(
-            validation.count(operation.limit, validation.MAX_PAGE, "limit"), operation.cursor
+            validation.count(operation.limit, validation.MAX_PAGE, "limit"), operation.cursor, operation.only
         )
 
     def delete_collection(self, operation: DeleteCollection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
@@ -49,8 +49,8 @@ class LocalRecognizer:
         """Wait for photographs that are being written."""
         self._enrolment.close()
 
-    def info(self) -> Mapping[str, object]:
-        """Configuration and counts, JSON-ready; never a secret."""
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
+        """Configuration and counts, with `only` of the collections of these names, JSON-ready; never a secret."""
         settings, pack = self.parts.settings, self.parts.engine.pack
         return {
             "recognizer": "local",
@@ -72,7 +72,7 @@ class LocalRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
-            "counts": dict(self.parts.catalog.counts()),
+            "counts": dict(self.parts.catalog.counts(only)),
         }
 
     def ready(self) -> None:
