@@ -95,7 +95,9 @@ class Settings:
     aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1")
     aws_account_id: str = _doc("Account named in ARNs.", "000000000000")
     s3_buckets: str = _doc(
-        "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos.", ""
+        "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos; "
+        "photos[visitors+staff]=... lets keys that are limited to one of these collections name it too.",
+        "",
     )
     admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "", secret=True)
     encryption: bool = _doc(

@@ -54,6 +54,22 @@ def test_reads_what_lies_in_the_folder(folder: Places) -> None:
     assert folder.names() == ("desk",)
 
 
+def test_a_limited_key_names_the_buckets_of_its_collections(desk: Path) -> None:
+    url = desk.as_uri().replace(",", "%2C")
+    places = Places.parse(f"desk[visitors+staff]={url},every={url}")
+    assert (places.names(), places.for_all_keys_only()) == (("desk", "every"), ("every",))
+    for only in (None, ["visitors"], ["other", "staff"]):
+        assert places.read("desk", "ann.jpg", None, MOST, only) == b"ann"
+    assert places.read("every", "ann.jpg", None, MOST) == b"ann"
+    for bucket, only in (("desk", ["other"]), ("desk", []), ("every", ["visitors"]), ("none", ["visitors"])):
+        with pytest.raises(BucketNotAllowed) as caught:
+            places.read(bucket, "ann.jpg", None, MOST, only)
+        assert caught.value.message == REFUSED
+    for text in ("desk[=file:///x", "desk[]=file:///x", "desk[a b]=file:///x", "[a]=file:///x"):
+        with pytest.raises(SettingError, match="S3_BUCKETS"):
+            Places.parse(text)
+
+
 def test_too_large_in_a_folder(folder: Places) -> None:
     with pytest.raises(ImageTooLarge, match="1000 bytes"):
         folder.read("desk", "more.jpg", None, MOST)

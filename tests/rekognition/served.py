@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,9 +40,14 @@ class Buckets:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str | None], bytes] = {}
+        self.granted: dict[str, set[str]] = {}
 
-    def read(self, bucket: str, name: str, version: str | None, max_bytes: int) -> bytes:
+    def read(
+        self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
+    ) -> bytes:
         data = self.objects.get((bucket, name, version))
+        if only is not None and not self.granted.get(bucket, set()) & set(only):
+            data = None
         if data is None:
             raise BucketNotAllowed(f"There is no object '{name}' in a bucket '{bucket}' here.")
         if len(data) > max_bytes:

@@ -9,6 +9,7 @@ import pytest
 from kenspeckle.domain import Scope
 from kenspeckle.rekognition.operations import OPERATIONS
 from kenspeckle.usecases.access.credentials import Created
+from tests.rekognition.portraits import portrait
 from tests.rekognition.requests import valid
 from tests.rekognition.served import Served
 from tests.rekognition.signing import request_of, send, sign
@@ -58,6 +59,27 @@ def test_a_list_shows_what_the_key_is_granted(locked_server: Served, admin: Crea
         locked_server.client(admin).create_collection(CollectionId=name)
     key = locked_server.access.create("reader of one", ["read"], [one], aws=True)
     assert locked_server.client(key).list_collections()["CollectionIds"] == [one]
+
+
+def test_grants_of_collections_bind_buckets(locked_server: Served, admin: Created, fresh: Callable[[], str]) -> None:
+    one = fresh()
+    locked_server.client(admin).create_collection(CollectionId=one)
+    locked_server.buckets.objects["granted", "ada.png", None] = portrait(0.5)
+    locked_server.buckets.objects["photos", "ada.png", None] = portrait(0.5)
+    locked_server.buckets.granted["granted"] = {one}
+    for collections, bucket, reads in (
+        ([one], "granted", True),
+        ([one], "photos", False),
+        (["another"], "granted", False),
+        ([], "photos", True),
+    ):
+        key = locked_server.access.create("reader", ["search"], collections, aws=True)
+        client, image = locked_server.client(key), {"S3Object": {"Bucket": bucket, "Name": "ada.png"}}
+        if reads:
+            assert client.detect_faces(Image=image)["FaceDetails"]
+        else:
+            with pytest.raises(client.exceptions.InvalidS3ObjectException):
+                client.detect_faces(Image=image)
 
 
 def test_a_refusal_names_the_right_that_is_missing(locked_server: Served) -> None:

@@ -21,7 +21,7 @@ _POSITION_BYTES = 8
 
 class Cursors:
     """Makes and reads page tokens of 52 characters, which tell nothing: positions are numbers of rows in the database,
-    and how many rows there are is none of every reader's business. `key` (32 bytes) is the same in all processes of a service."""
+    and not every reader may know how many there are. `key` (32 bytes) is the same in all processes of a service."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(hashlib.blake2b(key=key, digest_size=32, person=b"cursors 2").digest())

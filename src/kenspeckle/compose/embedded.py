@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.usecases.access.rate_limits import Limits
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +280,7 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
         protocol.routes(
             app.state.edge.recognizer,
             access,
-            Places.parse(settings.s3_buckets),
+            _places(settings, access),
             settings,
             gate=gate,
             call=app.state.edge.threads.call,
@@ -286,3 +290,17 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
         )
     )
     return app
+
+
+def _places(settings: Settings, access: AuditedAccess) -> Places:
+    """The buckets that clients may name. Raises SettingError."""
+    places = Places.parse(settings.s3_buckets)
+    closed = places.for_all_keys_only()
+    if closed and any(key.collections and key.kind == "aws" and key.revoked_at is None for key in access.list()):
+        log.warning(
+            "keys that are limited to collections may not name the buckets %s: write %s[COLLECTION+COLLECTION]=... in "
+            "S3_BUCKETS for those whose keys may",
+            ", ".join(closed),
+            closed[0],
+        )
+    return places

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -16,7 +16,7 @@ from kenspeckle.images.urls import BucketUrl, parse
 REFUSED = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
 """Amazon's words, for all that can't be read: a stranger learns nothing of what is there."""
 
-_NAME = re.compile(r"[0-9A-Za-z._-]{3,255}")
+_NAME = re.compile(r"([0-9A-Za-z._-]{3,255})(?:\[([0-9A-Za-z._+-]{1,4096})\])?")
 _SETTING = "S3_BUCKETS"
 
 
@@ -25,41 +25,58 @@ class _Place(Protocol):
 
 
 class Places:
-    """Buckets by the names that clients use."""
+    """Buckets by the names that clients use; and the collections whose keys may name each, where a key is limited."""
 
-    def __init__(self, places: Mapping[str, _Place]) -> None:
+    def __init__(self, places: Mapping[str, _Place], collections: Mapping[str, frozenset[str]]) -> None:
         self._places = places
+        self._collections = collections
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Places of a setting such as `photos=s3://photos,desk=file:///srv/photos`; a comma in a URL is written %2C.
+        """Places of a setting such as `photos[visitors+staff]=s3://photos,desk=file:///srv/photos`: keys that are
+        limited to collections may name `photos` if one of theirs is `visitors` or `staff`, and never `desk`. A comma in
+        a URL is written %2C.
 
         Raises SettingError."""
         places: dict[str, _Place] = {}
+        collections: dict[str, frozenset[str]] = {}
         for entry in filter(None, (one.strip() for one in text.split(","))):
-            name, equals, url = entry.partition("=")
-            if not equals or not _NAME.fullmatch(name):
+            named, equals, url = entry.partition("=")
+            found = _NAME.fullmatch(named)
+            if not equals or not found:
                 raise SettingError(
-                    f"{_SETTING}: '{entry}' is not name=URL, with a name of 3 to 255 letters, digits, '.', '-' or '_'.",
+                    f"{_SETTING}: '{entry}' is not name=URL or name[collection+collection]=URL, with a name of 3 to "
+                    "255 letters, digits, '.', '-' or '_'.",
                     field=_SETTING.lower(),
                 )
+            name = found[1]
             if name in places:
                 raise SettingError(f"{_SETTING}: '{name}' is there twice.", field=_SETTING.lower())
             place = parse(url, _SETTING)
             places[name] = _Folder(place) if isinstance(place, Path) else _Bucket(place)
-        return cls(places)
+            collections[name] = frozenset(filter(None, (found[2] or "").split("+")))
+        return cls(places, collections)
 
     def names(self) -> tuple[str, ...]:
         """What clients may name."""
         return tuple(self._places)
 
-    def read(self, bucket: str, name: str, version: str | None, max_bytes: int) -> bytes:
-        """The object's bytes, of its newest version unless one is named.
+    def for_all_keys_only(self) -> tuple[str, ...]:
+        """Buckets that no key of single collections may name."""
+        return tuple(name for name, some in self._collections.items() if not some)
+
+    def read(
+        self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
+    ) -> bytes:
+        """The object's bytes, of its newest version unless one is named. `only` are the collections that the key is
+        limited to.
 
         Raises BucketNotAllowed for what isn't there or may not be read, ImageTooLarge beyond `max_bytes` (before it is
         read), StorageUnavailable where S3 does not answer."""
         place = self._places.get(bucket)
         parts = name.split("/")
+        if only is not None and self._collections.get(bucket, frozenset()).isdisjoint(only):
+            raise BucketNotAllowed(REFUSED)
         if place is None or not name or "\0" in name or not parts[0] or ".." in parts or "." in parts:
             raise BucketNotAllowed(REFUSED)
         return place.read(name, version, max_bytes)

@@ -5,7 +5,7 @@ At this edge Amazon's rules hold: JPEG or PNG, at least 80 x 80 pixels, 15 MB at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from kenspeckle import formats
@@ -21,13 +21,19 @@ SHORTEST_SIDE = 80
 class Places(Protocol):
     """Reads objects of the buckets that the operator named, and of no others."""
 
-    def read(self, bucket: str, name: str, version: str | None, max_bytes: int) -> bytes:
-        """Raises BucketNotAllowed, ImageTooLarge, StorageUnavailable."""
+    def read(
+        self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
+    ) -> bytes:
+        """`only` are the collections that the key is limited to, None for any.
+
+        Raises BucketNotAllowed, ImageTooLarge, StorageUnavailable."""
         ...
 
 
-def read(image: Mapping[str, Any], places: Places, member: str) -> bytes:
-    """Bytes of the Image structure under `member`. Raises Refusal, BucketNotAllowed, ImageTooLarge."""
+def read(image: Mapping[str, Any], places: Places, member: str, only: Sequence[str] | None) -> bytes:
+    """Bytes of the Image structure under `member`, for a key that is limited to the collections `only`.
+
+    Raises Refusal, BucketNotAllowed, ImageTooLarge."""
     data = image.get("Bytes")
     named = image.get("S3Object")
     if (data is None) == (named is None):
@@ -36,7 +42,7 @@ def read(image: Mapping[str, Any], places: Places, member: str) -> bytes:
         bucket, name = (named or {}).get("Bucket"), (named or {}).get("Name")
         if bucket is None or name is None:
             raise invalid(f"Request has invalid parameters: {member}.S3Object needs Bucket and Name.")
-        data = places.read(bucket, name, (named or {}).get("Version"), LARGEST_OBJECT)
+        data = places.read(bucket, name, (named or {}).get("Version"), LARGEST_OBJECT, only)
     _judge(data, member)
     return bytes(data)
 

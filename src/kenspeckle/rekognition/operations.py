@@ -293,7 +293,7 @@ def search_users_by_image(service: Service, request: Request) -> Json:
 
 
 def _photograph(service: Service, request: Request, member: str) -> bytes:
-    return images_.read(request[member], service.places, member)
+    return images_.read(request[member], service.places, member, service.principal.only)
 
 
 def _quality(request: Request, default: QualityFilter) -> QualityFilter:
