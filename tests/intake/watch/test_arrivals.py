@@ -12,6 +12,7 @@ from kenspeckle.client.errors import CommandFailed, ServerGone
 from kenspeckle.intake.watch import results
 from kenspeckle.intake.watch.arrivals import Arrivals, Facts
 from kenspeckle.intake.watch.ledger import Ledger
+from kenspeckle.intake.watch.tree import Tree
 from kenspeckle.intake.watch.worker import Waits
 
 
@@ -107,11 +108,52 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
 def test_results_replace_links_and_never_follow_them(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("mine")
-    photograph = tmp_path / "a.jpg"
+    photograph, tree = tmp_path / "a.jpg", Tree(tmp_path)
     results.place(photograph).symlink_to(secret)
-    assert results.read(photograph) is None
-    results.write(photograph, {"status": "matched"})
+    assert results.read(tree, photograph) is None
+    results.write(tree, photograph, {"status": "matched"})
     assert secret.read_text() == "mine"
-    assert results.read(photograph) == {"status": "matched"}
+    assert results.read(tree, photograph) == {"status": "matched"}
     assert not results.place(photograph).is_symlink()
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+def _became_a_link(root: Path, elsewhere: Path) -> Path:
+    """A photograph in a folder that is a link by now; a file of the same state lies where it leads."""
+    (root / "sub").rmdir()
+    (root / "sub").symlink_to(elsewhere)
+    return root / "sub" / "a.jpg"
+
+
+def test_a_folder_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    (root / "sub").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "a.jpg").write_bytes(b"not yours")
+    arrivals, tree = Arrivals(root, 0.0), Tree(root)
+    photograph = _became_a_link(root, elsewhere)
+    arrivals.note(photograph, whole=True)  # as the file system told before
+    assert list(arrivals.ready()) == []
+    with pytest.raises(FileNotFoundError):
+        tree.open(photograph)
+    with pytest.raises(results.InTheWay, match="behind a link"):
+        results.write(tree, photograph, {"status": "matched"})
+    assert results.read(tree, photograph) is None
+    assert [one.name for one in elsewhere.iterdir()] == ["a.jpg"]
+
+
+def test_nor_is_the_whole_folder_if_it_becomes_one(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for one in (root, elsewhere):
+        one.mkdir()
+    (elsewhere / "a.jpg").write_bytes(b"not yours")
+    arrivals = Arrivals(root, 0.0)
+    root.rmdir()
+    root.symlink_to(elsewhere)
+    with pytest.raises(FileNotFoundError):
+        arrivals.scan()
+    arrivals.note(root / "a.jpg", whole=True)
+    assert list(arrivals.ready()) == []
+    chosen = Arrivals(root, 0.0)  # one that is a link from the beginning was meant
+    chosen.scan()
+    assert [path for path, _ in chosen.ready()] == [root / "a.jpg"]

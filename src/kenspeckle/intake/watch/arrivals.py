@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from watchdog.events import (
     EVENT_TYPE_CLOSED,
@@ -26,6 +25,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from kenspeckle.intake.files import SUFFIXES, is_system_folder
+from kenspeckle.intake.watch.tree import Tree
 
 EVENTS = (EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED)
 TEMPORARY = (".", "~")
@@ -58,6 +58,7 @@ class Arrivals(FileSystemEventHandler):
 
     def __init__(self, root: Path, settle: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.root = root
+        self._tree = Tree(root)
         self._settle = settle
         self._clock = clock
         self._candidates: dict[Path, _Candidate] = {}
@@ -80,12 +81,12 @@ class Arrivals(FileSystemEventHandler):
             if whole:
                 self._candidates[path] = _Candidate(None, 0.0)
             elif path not in self._candidates:
-                self._candidates[path] = _Candidate(_facts(path), self._clock() + self._settle)
+                self._candidates[path] = _Candidate(self._facts(path), self._clock() + self._settle)
         self.come.set()
 
     def scan(self) -> None:
         """Look through the whole folder. Raises OSError where the folder itself can't be read."""
-        with os.scandir(self.root):
+        with self._tree.folder(self.root):
             pass
         for path in self._walk():
             self.note(path)
@@ -96,7 +97,7 @@ class Arrivals(FileSystemEventHandler):
         with self._lock:
             due = [(path, one) for path, one in self._candidates.items() if one.due <= now]
         for path, one in due:
-            facts = _facts(path)
+            facts = self._facts(path)
             with self._lock:
                 if facts is not None and one.due > 0.0 and facts != one.facts:
                     one.facts, one.due = facts, now + self._settle
@@ -109,6 +110,15 @@ class Arrivals(FileSystemEventHandler):
     def waiting(self) -> int:
         """Files that were noted and are not whole yet."""
         return len(self._candidates)
+
+    def _facts(self, path: Path) -> Facts | None:
+        """None for what is not there, and for links, what lies behind one, pipes and all else that is no regular
+        file."""
+        try:
+            found = self._tree.stat(path)
+        except OSError:
+            return None
+        return Facts.of(found) if stat.S_ISREG(found.st_mode) else None
 
     def _walk(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):  # links to folders are not followed
@@ -129,25 +139,6 @@ def _is_passed_over(folder: str) -> bool:
 def is_photograph(name: str) -> bool:
     """Whether a file of this name is taken."""
     return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in SUFFIXES
-
-
-def _facts(path: Path) -> Facts | None:
-    """None for what is not there, and for links, pipes and all else that is no regular file."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return Facts.of(found) if stat.S_ISREG(found.st_mode) else None
-
-
-def open_plainly(path: Path) -> IO[bytes]:
-    """Open a file to read, without following a link in its place or waiting for a pipe. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return os.fdopen(descriptor, "rb")
-    except OSError:  # a folder, say; the descriptor is ours still
-        os.close(descriptor)
-        raise
 
 
 def watched(arrivals: Arrivals) -> Callable[[], None]:

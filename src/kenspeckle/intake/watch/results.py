@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from kenspeckle.atomic_file import sync_folder
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.intake.watch.arrivals import open_plainly
+from kenspeckle.intake.watch.tree import Tree
 
 LONGEST = 255
 """Bytes of a file name."""
@@ -55,54 +54,76 @@ def named_after(photograph: Path, ending: str) -> Path:
     return photograph.with_name(os.fsdecode(name) + ending)
 
 
-def write(photograph: Path, result: dict[str, Any]) -> None:
-    """Put the result beside its photograph, on disk with its name. Raises InTheWay, CommandFailed."""
+def write(tree: Tree, photograph: Path, result: dict[str, Any]) -> None:
+    """Put the result beside its photograph, on disk with its name. A link that somebody put in its place is replaced,
+    never followed. Raises InTheWay, CommandFailed."""
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    whole(place(photograph), lambda beside: _create(beside, text), synced=True)
-
-
-def whole(target: Path, fill: Callable[[Path], None], *, synced: bool = False) -> None:
-    """A file that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. With `synced`
-    that name is on disk too, for what is remembered afterwards.
-
-    A link that somebody put in its place is replaced, never followed. Raises InTheWay, CommandFailed."""
-    beside = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{target.suffix}")
-    try:
+    target = place(photograph)
+    with _told(target), tree.folder(target.parent) as folder:
+        beside = _beside(target)
         with suppress(FileNotFoundError):
-            beside.unlink()
-        fill(beside)
-        beside.replace(target)
-        if synced:
-            _sync(target.parent)
+            os.unlink(beside, dir_fd=folder)
+        try:
+            descriptor = os.open(
+                beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+            )
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(beside, dir_fd=folder)
+            raise
+        _sync(folder)
+
+
+def whole(target: Path, fill: Callable[[Path], None]) -> None:
+    """A picture that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. A link that
+    somebody put in its place is replaced, never followed. Raises InTheWay, CommandFailed."""
+    beside = target.with_name(_beside(target))
+    with _told(target):
+        try:
+            with suppress(FileNotFoundError):
+                beside.unlink()
+            fill(beside)
+            beside.replace(target)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         kind = InTheWay if error.errno in _OF_ONE_PLACE else CommandFailed
         raise kind(
             f"{target} can't be written: {error.strerror}.", "Results go beside the photographs; make room for them."
         ) from error
 
 
-def read(photograph: Path) -> dict[str, Any] | None:
+def _beside(target: Path) -> str:
+    """The hidden name until the file is whole."""
+    return f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{target.suffix}"
+
+
+def read(tree: Tree, photograph: Path) -> dict[str, Any] | None:
     """A result that is there; None for whatever is not one of ours."""
     try:
-        with open_plainly(place(photograph)) as file:
+        with tree.open(place(photograph)) as file:
             found = orjson.loads(file.read(MOST_BYTES))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _sync(folder: Path) -> None:
+def _sync(folder: int) -> None:
     try:
-        sync_folder(folder)
+        os.fsync(folder)
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
-
-
-def _create(path: Path, text: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -35,9 +35,10 @@ from kenspeckle.errors import (
 )
 from kenspeckle.intake.files import same_person
 from kenspeckle.intake.watch import results
-from kenspeckle.intake.watch.arrivals import Facts, open_plainly
+from kenspeckle.intake.watch.arrivals import Facts
 from kenspeckle.intake.watch.ledger import Ledger
 from kenspeckle.intake.watch.locks import DigestLocks
+from kenspeckle.intake.watch.tree import Tree
 
 PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerGone)
 """Troubles that are not the photograph's and may pass: it waits, and nothing is lost."""
@@ -128,6 +129,7 @@ class Work:
         self, root: Path, ledger: Ledger, verb: Verb, waits: Waits, most: int, pictures: Path | None = None
     ) -> None:
         self._root = root
+        self._tree = Tree(root)
         self._ledger = ledger
         self._verb = verb
         self._waits = waits
@@ -158,7 +160,7 @@ class Work:
         near = path.relative_to(self._root)
         identity, original = self._verb.identity(path)
         try:
-            data = _read(path, facts, self._most)
+            data = _read(self._tree, path, facts, self._most)
         except CommandFailed as error:
             # Too much to read for a digest; where and what it is stands for it until the file changes.
             digest = hashlib.sha256(os.fsencode(near) + repr(facts).encode()).hexdigest()
@@ -175,7 +177,7 @@ class Work:
             known = self._ledger.done(digest, identity)
             if known is not None:
                 return self._again(path, facts, digest, identity, known)
-            found = results.read(path)
+            found = results.read(self._tree, path)
             if found is not None and found.items() >= self._marks(digest, identity).items():
                 # Killed between the two: the result is there, and it was not remembered.
                 self._ledger.record(near, facts, digest, identity, str(found.get("status")))
@@ -239,7 +241,7 @@ class Work:
 
     def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
         result = self._result(path, digest, identity, answer)
-        results.write(path, result)
+        results.write(self._tree, path, result)
         return result
 
     def _result(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
@@ -257,11 +259,11 @@ class Work:
         return of | {"identity": identity} if identity else of
 
 
-def _read(path: Path, facts: Facts, most: int) -> bytes | None:
+def _read(tree: Tree, path: Path, facts: Facts, most: int) -> bytes | None:
     """The file's bytes, None where it is gone or changes while it is read. Raises CommandFailed where it can't be a
     photograph, OSError where it can't be read."""
     try:
-        with open_plainly(path) as file:
+        with tree.open(path) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
             if facts.size > most:
