@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -221,6 +222,18 @@ def test_collections_by_a_name_that_breaks_the_rule(http: httpx.Client, name: st
         http.post("/v1/collections", json={"CollectionId": name}), 422, "invalid_value", "1 to 255", field="collection"
     )
     _refused(http.put(f"/v1/collections/{name}"), 422, "invalid_value", "1 to 255", field="collection")
+
+
+def test_metadata_that_no_header_can_carry_keeps_no_photograph_back(server: Server, http: httpx.Client) -> None:
+    http.put("/v1/index/a.jpg", content=photograph("a"), headers={"x-amz-meta-note": "plain"})
+    image, data = server.recognizer.images["kenspeckle", "a.jpg"]
+    odd = {"note": "plain", "日本": "x", "a b": "x", "a\r\nset-cookie": "x", "value": "日本\r\nset-cookie: x"}
+    server.recognizer.images["kenspeckle", "a.jpg"] = (replace(image, metadata=odd), data)  # of an earlier import
+    answer = http.get("/v1/images/a.jpg")
+    assert answer.status_code == 200
+    found = {name: value for name, value in answer.headers.items() if name.startswith("x-amz-meta-")}
+    assert found == {"x-amz-meta-note": "plain", "x-amz-meta-value": "????set-cookie: x"}
+    assert "set-cookie" not in answer.headers
 
 
 def test_metadata_beyond_two_kilobytes(http: httpx.Client) -> None:

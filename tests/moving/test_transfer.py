@@ -9,6 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -221,6 +222,15 @@ def _change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
         (_change("image", "key", to=""), "key"),
         (_change("image", "metadata", to={"a": "b" * 3000}), "2048"),
         (_change("image", "metadata", to={"a": 1}), "text"),
+        *(
+            (_change("image", "metadata", to={name: "x"}), "a name of a header")
+            for name in ("", "a b", "a:b", "ä", "日本", "a\r\nset-cookie", "a\n", "\0")
+        ),
+        (_change("image", "metadata", to={"a": "b\r\nset-cookie: c"}), "without control characters"),
+        (_change("image", "metadata", to={"a": "\0"}), "without control characters"),
+        (_change("image", "key", to="a\0b"), "printable"),
+        (_change("created_at", to=95_000_000_000), "that has been"),
+        (_change("created_at", to=time.time() + 3 * 86_400), "tomorrow"),
         (_change("image", to={}), "is missing"),
         (_change("created_at", to="now"), "number"),
     ],

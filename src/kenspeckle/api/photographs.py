@@ -79,7 +79,9 @@ class Photographs:
 def _image_headers(image: Image) -> dict[str, str]:
     headers = {"etag": f'"{image.digest}"'}
     for name, value in image.metadata.items():
-        # What another client stored may hold characters that a header can't.
+        # What another client stored, or an earlier version imported, may hold characters that a header can't.
+        if not name.isascii() or not name.isprintable() or set(name) & set(' "(),/:;<=>?@[\\]{}'):
+            continue
         headers[META + name] = "".join(one if one.isprintable() and ord(one) < 256 else "?" for one in value)
     return headers
 

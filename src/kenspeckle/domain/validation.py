@@ -16,6 +16,8 @@ MAX_FACES_A_USER = 100
 MAX_TAGS = 200
 MAX_RETENTION_DAYS = 36_500
 MAX_METADATA_BYTES = 2048
+_METADATA_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_METADATA_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}\Z")
 _EXTERNAL = re.compile(r"[a-zA-Z0-9_.\-:]{1,255}\Z")
@@ -84,7 +86,11 @@ def tags(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def metadata(values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the metadata of an image. Raises InvalidValue beyond 2 KiB, as S3 counts it."""
+    """Returns the metadata of an image: names and values of HTTP headers, for as such they are answered. Raises
+    InvalidValue for others, and beyond 2 KiB, as S3 counts it."""
+    for key, value in values.items():
+        _matching(_METADATA_NAME, key, "metadata", "a name of a header: letters, digits or !#$%&'*+-.^_`|~")
+        _matching(_METADATA_VALUE, value, "metadata", "text without control characters")
     if sum(len(key.encode()) + len(value.encode()) for key, value in values.items()) > MAX_METADATA_BYTES:
         raise InvalidValue(f"Metadata may have {MAX_METADATA_BYTES} bytes, names included.", field="metadata")
     return dict(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,8 +13,8 @@ from kenspeckle.errors import InvalidValue
 
 _LARGEST: Final = 1e6
 """Of ratios, degrees and percentages: with far larger ones no photograph can be cut or drawn."""
-_LATEST: Final = 100_000_000_000
-"""Seconds: the year 5138. Beyond 9999 no date can be written, and a list that has one could not be shown."""
+_AHEAD: Final = 86_400.0
+"""Seconds that another machine's clock may be ahead. What is dated later, no age would ever reach."""
 
 
 def text(value: Any) -> str:
@@ -54,10 +55,11 @@ def measure(value: Any) -> float:
 
 
 def moment(value: Any) -> float:
-    """A time in seconds since 1970."""
+    """A time in seconds since 1970 that has been: by the clock here, or a day later."""
     seconds = number(value)
-    if not 0 <= seconds <= _LATEST:
-        raise InvalidValue(f"a time in seconds since 1970 is expected, {_LATEST} at most")
+    latest = time.time() + _AHEAD
+    if not 0 <= seconds <= latest:
+        raise InvalidValue(f"a time in seconds since 1970 is expected that has been, {latest:.0f} (tomorrow) at most")
     return seconds
 
 

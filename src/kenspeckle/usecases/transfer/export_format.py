@@ -223,8 +223,8 @@ def _image(line: Mapping[str, Any], collection_id: str) -> Image:
     facts = checks.mapping(line["image"])
     metadata = {checks.text(key): checks.text(value) for key, value in checks.mapping(facts["metadata"]).items()}
     key = checks.text(facts["key"])
-    if not 1 <= len(key) <= _MAX_KEY:
-        raise InvalidValue(f"a key has 1 to {_MAX_KEY} characters")
+    if not 1 <= len(key) <= _MAX_KEY or not key.isprintable():
+        raise InvalidValue(f"a key has 1 to {_MAX_KEY} printable characters")
     return Image(
         image_id=validation.face_id(checks.text(facts["image_id"])),
         collection_id=collection_id,
