@@ -62,7 +62,8 @@ site: setup ## build the documentation into build/site
 	$(SITE)
 	@echo "Read it on http://127.0.0.1:8000: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
-pictures: setup ## draw the pictures of the documentation; needs node and a Chromium
+pictures: setup ## record the answers and draw the pictures of the documentation; needs node and a Chromium
+	$(BIN)/python -m docs.making.answers
 	$(BIN)/python -m docs.illustrate
 
 check-terraform: .venv-terraform/.ready ## the real Terraform formats, validates, applies and destroys terraform/, before no AWS

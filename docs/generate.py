@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from docs.making import commands, costs, errors, metrics, routes, settings
+from docs.making import commands, costs, errors, metrics, routes, settings, shown
 from kenspeckle.api import dump_openapi
 
 DOCS = Path(__file__).parent
@@ -21,6 +21,7 @@ def pages() -> dict[Path, str]:
         DOCS / "errors.md": errors.page(),
         DOCS / "metrics.md": metrics.page(),
         DOCS / "aws.md": costs.page((DOCS / "aws.md").read_text("utf-8")),
+        DOCS / "api.md": shown.page((DOCS / "api.md").read_text("utf-8")),
         DOCS / "openapi.json": dump_openapi.text(),
     }
 

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from kenspeckle import settings
-from kenspeckle.api import schemas
+from kenspeckle.api import examples, schemas
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain import QualityFilter
+from kenspeckle.usecases.audit import receipts
 from tests.aws.amazon import amazon
 
 GRACE, EILEEN = "grace-hopper.jpg", "eileen-collins.png"
@@ -234,3 +235,16 @@ def test_cursors_of_others_are_refused(http: httpx.Client) -> None:
             assert answer.status_code in (200, 422), answer.text
             if answer.status_code == 422:
                 assert answer.json()["code"] == "invalid_cursor"
+
+
+def test_the_documentation_shows_what_is_answered(http: httpx.Client, recognizer: str, grace: bytes) -> None:
+    shown = examples.answers()
+    if recognizer == "local":  # the recorded one
+        answer = http.post("/v1/detect", content=grace).json()["FaceDetails"]
+        for real, recorded in zip(answer, shown["detect"]["FaceDetails"], strict=True):
+            assert real["Confidence"] == pytest.approx(recorded["Confidence"], abs=1)
+            assert [one["Type"] for one in real["Landmarks"]] == [one["Type"] for one in recorded["Landmarks"]]
+        told = http.get("/v1/info").json()["pack"]
+        assert (told["name"], told["version"]) == (shown["info"]["pack"]["name"], shown["info"]["pack"]["version"])
+    receipt = shown["delete_identity"]["Receipt"]
+    assert receipts.verified(receipt, receipt["public_key"])["face_count"] == 2

@@ -57,7 +57,7 @@ def test_what_is_restored_is_what_was_backed_up(command: Command, data: Path, tm
     names = {one.name for one in (tmp_path / "new").iterdir()} - {
         f"kenspeckle.db-{one}" for one in ("wal", "shm", "locks")
     }
-    assert names == {"kenspeckle.db", "images", "master.key", "master.key.lock"}
+    assert names == {"kenspeckle.db", "audit.anchor", "images", "master.key", "master.key.lock"}
 
 
 def test_for_people(command: Command, data: Path, tmp_path: Path) -> None:
