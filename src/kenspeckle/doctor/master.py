@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
+from kenspeckle.compose.data_folder import anchors_of
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import Patient
 from kenspeckle.domain.audit import PURPOSE, is_sealed
@@ -108,7 +108,7 @@ def check_trail(patient: Patient, found: Examined) -> None:
         found.skip("seals can't be verified without the master key")
         return
     patient.told("audit", 0, 1)
-    verified = verification.verify(catalog, key, kept=AnchorFile(patient.settings.data_dir / FILE).read())
+    verified = verification.verify(catalog, key, kept=anchors_of(patient.settings).read())
     patient.told("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(
