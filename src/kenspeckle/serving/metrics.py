@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -102,8 +102,8 @@ class Counted:
             count(answer)
         return answer
 
-    def info(self) -> Mapping[str, object]:
-        return self._inner.info()
+    def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
+        return self._inner.info(only)
 
     def ready(self) -> None:
         self._inner.ready()
