@@ -137,7 +137,7 @@ def test_no_policy_of_somebody_else_is_attached() -> None:
 
 def test_collections_are_deleted_only_where_the_operator_said_so() -> None:
     for statement in _statements(_policy("api")):
-        by_switch = "${statement.value}" in str(statement["resources"])
+        by_switch = "DeleteCollections" in str(statement["sid"])
         assert ("rekognition:DeleteCollection" in statement["actions"]) is by_switch
     (block,) = _policy("api").body["dynamic"]
     assert "var.delete_collections" in str(block['"statement"']["for_each"])
