@@ -41,6 +41,8 @@ class DrawnEngine:
 
     def __init__(self, contract: str = "drawn") -> None:
         self.pack = PackInfo("drawn", contract, 2, CALIBRATION, "drawn-1")
+        self.unclear: set[float] = set()
+        """People of whom the embedder makes nothing."""
 
     def open(self, data: bytes) -> Photo:
         try:
@@ -55,6 +57,9 @@ class DrawnEngine:
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
         return [np.array([face.pose.roll, 1.0], np.float32) for face in faces]
+
+    def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
+        return [0.0 if face.pose.roll in self.unclear else 100.0 for face in faces]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         return f"thumbnail {box.width:.3f}".encode()

@@ -57,7 +57,7 @@ def test_describes_a_face_in_ratios_and_percent(engine: Engine, astronaut: Image
     assert mouth_left.x < mouth_right.x
     assert face.box.left < left.x < right.x < face.box.left + face.box.width
     assert abs(face.pose.roll) < 25
-    assert 30 < face.quality.brightness < 90
+    assert 80 < face.quality.brightness <= 100
     assert face.quality.sharpness > 50
 
 

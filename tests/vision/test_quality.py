@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
+from kenspeckle.domain import QualityFilter
 from kenspeckle.models import registry
+from kenspeckle.usecases.recognition.quality_bars import BARS
 from kenspeckle.vision.align import Aligner
 from kenspeckle.vision.decode import Photograph
+from kenspeckle.vision.engine import Engine
 from kenspeckle.vision.passes import every_face
-from kenspeckle.vision.quality import DEPTHS, PoseEstimator, describe
+from kenspeckle.vision.quality import DEPTHS, WHITE, PoseEstimator, describe
 from kenspeckle.vision.sessions import Network
 
-PLACES = registry.get(registry.DEFAULT).alignment.places
+PLACES = registry.CENTERFACE_DLIB.alignment.places
+EYES = math.dist(*PLACES[:2])
+"""Distance of the eyes in a chip, pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,7 @@ def chip(pack: registry.InstalledPack, samples: registry.Samples) -> Image.Image
 def test_flat_pictures_have_their_brightness_and_no_detail() -> None:
     for value in (0, 51, 204, 255):
         found = describe(Image.new("RGB", (150, 150), (value,) * 3))
-        assert found.brightness == pytest.approx(value / 2.55)
+        assert found.brightness == pytest.approx(min(100, 100 * value / WHITE), abs=0.01)
         assert found.sharpness == 0
 
 
@@ -38,13 +45,13 @@ def test_noise_is_all_detail() -> None:
 
 
 def test_an_ordinary_face_is_bright_and_sharp(chip: Image.Image) -> None:
-    found = describe(chip)
-    assert 30 < found.brightness < 90
+    found = describe(chip, EYES)
+    assert 80 < found.brightness <= 100
     assert found.sharpness > 50
 
 
 def test_blur_lowers_sharpness_and_leaves_brightness(chip: Image.Image) -> None:
-    found = [describe(chip.filter(ImageFilter.GaussianBlur(sigma))) for sigma in (0, 0.7, 1.5, 3, 6)]
+    found = [describe(chip.filter(ImageFilter.GaussianBlur(sigma)), EYES) for sigma in (0, 0.7, 1.5, 3, 6)]
     sharpness = [one.sharpness for one in found]
     assert sharpness == sorted(sharpness, reverse=True)
     assert sharpness[0] - sharpness[2] > 20
@@ -54,17 +61,61 @@ def test_blur_lowers_sharpness_and_leaves_brightness(chip: Image.Image) -> None:
 
 def test_enlarging_a_small_face_does_not_sharpen_it(chip: Image.Image) -> None:
     sharpness = [
-        describe(chip.resize((side, side), Image.Resampling.LANCZOS).resize((150, 150))).sharpness
+        describe(chip.resize((side, side), Image.Resampling.LANCZOS).resize((150, 150)), EYES).sharpness
         for side in (150, 75, 40, 20)
     ]
     assert sharpness == sorted(sharpness, reverse=True)
     assert sharpness[-1] < 30
 
 
+def test_sharpness_never_rises_again_with_blur(samples: registry.Samples, sface: Engine) -> None:
+    """Steps of blur over whole photographs, found, aligned and compressed as they come."""
+    for file in (samples.grace_hopper, samples.astronaut):
+        with Image.open(file) as picture:
+            whole = picture.convert("RGB").crop((80, 0, 480, 400)).resize((560, 560))
+        found = []
+        for step in range(0, 18, 2):
+            made = io.BytesIO()
+            blurred(whole, step).save(made, "JPEG", quality=92)
+            faces = sface.detect(sface.open(made.getvalue()), largest_only=True)
+            found += [one.quality.sharpness for one in faces]
+        assert len(found) >= 5
+        assert all(after <= before + 1 for before, after in pairwise(found))
+        assert found[0] > 60
+        assert found[-1] < BARS[QualityFilter.AUTO].sharpness
+
+
+def blurred(picture: Image.Image, sigma: int) -> Image.Image:
+    return picture.filter(ImageFilter.GaussianBlur(sigma))
+
+
+def mosaic(picture: Image.Image, side: int) -> Image.Image:
+    side = max(1, side)
+    small = picture.resize((picture.width // side, picture.height // side), Image.Resampling.BOX)
+    return small.resize(picture.size, Image.Resampling.NEAREST)
+
+
+def test_the_embedder_makes_less_of_a_face_the_less_there_is_of_it(samples: registry.Samples, sface: Engine) -> None:
+    with Image.open(samples.grace_hopper) as picture:
+        whole = picture.convert("RGB")
+    for change in (blurred, mosaic):
+        found = []
+        for step in (0, 6, 12, 16):
+            made = io.BytesIO()
+            change(whole, step).save(made, "PNG")
+            photo = sface.open(made.getvalue())
+            faces = sface.detect(photo, largest_only=True)
+            sface.embed(photo, faces)
+            found += sface.clarity(photo, faces)
+        assert found == sorted(found, reverse=True)
+        assert found[0] > 90
+        assert found[-1] < BARS[QualityFilter.AUTO].clarity
+
+
 def test_darkening_lowers_brightness_in_proportion(chip: Image.Image) -> None:
-    before = describe(chip).brightness
+    before = describe(chip, EYES).brightness
     for factor in (0.5, 0.2, 0.0):
-        after = describe(ImageEnhance.Brightness(chip).enhance(factor)).brightness
+        after = describe(ImageEnhance.Brightness(chip).enhance(factor), EYES).brightness
         assert after == pytest.approx(before * factor, abs=1)
 
 

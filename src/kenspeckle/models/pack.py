@@ -86,6 +86,8 @@ class Pack:
     calibration: Calibration
     finder: Part | None = None
     """YuNet, which finds faces that CenterFace then looks at closely."""
+    clarity: tuple[float, float] | None = None
+    """Lengths of a template of which its network makes nothing (0) and all (100); None where they tell nothing."""
     plain_embedder: Part | None = None
     """The embedder in the form that OpenVINO is quickest with; the same answers."""
 

@@ -90,4 +90,5 @@ SFACE = Pack(
     metric="cosine",
     dimension=128,
     calibration=CALIBRATION,
+    clarity=(6.0, 12.5),
 )

@@ -36,6 +36,10 @@ class Engine(Protocol):
         """One template a face, in the order given. Raises DamagedImage."""
         ...
 
+    def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
+        """How much the embedder makes of each face, 0..100, in the order given. Raises DamagedImage."""
+        ...
+
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         """The face with some surroundings, upright JPEG of at most 256 px. Raises DamagedImage."""
         ...

@@ -16,7 +16,7 @@ from typing import Final
 from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from kenspeckle import formats
-from kenspeckle.domain import Box
+from kenspeckle.domain import Box, Vector
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
 from kenspeckle.vision import heif
 from kenspeckle.vision.pixels import WORKING_PIXELS, finished
@@ -86,6 +86,8 @@ class Photograph:
         self._full = False
         self.chips: dict[Box, Image.Image] = {}
         """Faces that the engine has cut out already, by their boxes."""
+        self.templates: dict[Box, Vector] = {}
+        """Theirs, as the embedder made them."""
         self.smoothing = 0.0
         """Standard deviation in pixels of the Gaussian that its faces were found through; 0: none."""
 

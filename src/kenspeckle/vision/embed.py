@@ -16,13 +16,12 @@ Network: TypeAlias = Callable[[Floats], Sequence[Floats]]
 """The embedder: (n, 3, side, side) RGB 0..255 -> (n, dimension), its only output."""
 
 
-def template(chip: Image.Image, network: Network, *, unit: bool = False) -> Vector:
-    """The template of one aligned face, (dimension,) float32: as the network gives it, or of length 1 (`unit`), for
-    packs that compare by cosine.
+def template(chip: Image.Image, network: Network) -> Vector:
+    """The template of one aligned face, (dimension,) float32, as the network gives it: not normalized.
 
     Averaging it with the mirror image's would cost as much again and buy little (docs/accuracy.md).
     """
     pixels = np.empty((1, 3, chip.height, chip.width), np.float32)
     pixels[0] = np.asarray(chip).transpose(2, 0, 1)
     found: Vector = network(pixels)[0][0]
-    return found / np.linalg.norm(found) if unit else found
+    return found

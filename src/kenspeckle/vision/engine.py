@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,6 +29,9 @@ KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 MIN_DETAIL: Final = 0.8
 """Picture pixels a chip pixel under which a face is cut from a finer decoding of its photograph, if there is one."""
 
+CENTERFACE: Final = (0.5, 0.6, 0.8, 1.0), (0.85, 0.95, 0.995, 1.0)
+"""Scores of CenterFace over a whole photograph, and the part of places with such scores that are faces."""
+
 DESCRIBED: Final = 100
 """Faces of one photograph that are returned at most, the largest; as many as Amazon Rekognition returns."""
 
@@ -45,12 +49,17 @@ class Engine:
         plain = installed.plain_embedder if self.runtime.name == "openvino" else None
         self._embedder = Network(plain or installed.embedder, self._activity, runtime=self.runtime, embedder=True)
         self._unit = installed.pack.metric == "cosine"
+        self._clarity = installed.pack.clarity
+        self._eyes = math.dist(*installed.pack.alignment.places[:2])
         detector = Network(installed.detector, self._activity, runtime=self.runtime)
+        self._confidence: tuple[tuple[float, ...], tuple[float, ...]]
         self._looks: tuple[Callable[[Photograph], Faces], Callable[[Photograph], Faces]]
         if installed.finder is not None:
             eyes = Eyes(Network(installed.finder, self._activity, runtime=self.runtime), detector)
             self._looks = eyes.every_face, eyes.largest_face
+            self._confidence = (0.0, 1.0), (0.0, 1.0)
         else:
+            self._confidence = CENTERFACE
             self._looks = partial(passes.every_face, network=detector), partial(passes.largest_face, network=detector)
         trim_memory()
         alignment = installed.pack.alignment
@@ -88,7 +97,26 @@ class Engine:
             lost = [face for face in faces if face.box not in own.chips]
             for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
                 own.chips[face.box] = chip
-            return [template(own.chips[face.box], self._embedder, unit=self._unit) for face in faces]
+            found = self._templates(own, faces)
+        return [one / np.linalg.norm(one) for one in found] if self._unit else found
+
+    def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
+        """How much the embedder makes of each face, 0..100; 100 where its pack has no measure of it.
+
+        SFace's templates are the longer the more of a face there is: blur, mosaics, masks, compression and darkness
+        all shorten them before they spoil recognition. Costs nothing where `embed` was asked. Raises DamagedImage."""
+        if self._clarity is None:
+            return [100.0] * len(faces)
+        with self._activity.busy():
+            lengths = [float(np.linalg.norm(one)) for one in self._templates(_own(photo), faces)]
+        return np.interp(lengths, self._clarity, (0.0, 100.0)).tolist()
+
+    def _templates(self, photo: Photograph, faces: Sequence[FaceDetail]) -> list[Vector]:
+        """As the embedder makes them."""
+        for face in faces:
+            if face.box not in photo.templates:
+                photo.templates[face.box] = template(photo.chips[face.box], self._embedder)
+        return [photo.templates[face.box] for face in faces]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         """The face with some surroundings, upright JPEG of at most 256 pixels. Raises DamagedImage."""
@@ -123,13 +151,13 @@ class Engine:
             box=Box(
                 left / photo.width, top / photo.height, (right - left) / photo.width, (bottom - top) / photo.height
             ),
-            confidence=min(100.0, 100 * float(faces.scores[at])),
+            confidence=100 * float(np.interp(faces.scores[at], *self._confidence)),
             landmarks=tuple(
                 Landmark(kind, float(x) / photo.width, float(y) / photo.height)
                 for kind, (x, y) in zip(KINDS, points, strict=True)
             ),
             pose=self._poses.pose(points),
-            quality=describe(chip),
+            quality=describe(chip, self._eyes),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from kenspeckle.domain import Pose, Quality
 
@@ -17,50 +17,47 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 MARGIN: Final = 0.125
 """Part of the chip's side that is left away at each edge: hair, background, and black beyond the photograph."""
 
-LINES: Final = 3
-"""Every third row and column is looked at: the answer is the same within a point, the time a third."""
+EYES: Final = 35.2
+"""Distance of the eyes in pixels of the picture that is judged; a chip of another scale is resized to it."""
 
-WINDOW: Final = 9
-"""Pixels of the strong blur that the picture is compared with (Crete et al. 2007)."""
+WHITE: Final = 235.0
+"""Luma that is brightness 100, of the brightest 2 % of the face."""
 
-BLUR_SHARP: Final = 0.3
-BLUR_BLIND: Final = 0.9
-"""Blur effect of sharpness 100 and 0: the least of 95 ordinary photographs (median 0.49), and what a Gaussian of more
-than 5 pixels in the chip leaves, where nobody is recognized any more (docs/accuracy.md)."""
+BAND: Final = (0.6, 1.0)
+"""Standard deviations in pixels of the Gaussians between which detail is looked for."""
+DETAIL: Final = 0.0175
+"""Detail of sharpness 100, in units of the face's light: half of ordinary photographs have as much, a face that was
+blurred until hardly anybody knows it a fiftieth (docs/accuracy.md)."""
 
 DEPTHS: Final = (0.0, 0.0, 0.40, 0.03, 0.03)
 """How far each landmark stands out in front of the eyes, in units of the distance between them: the tip of the nose
 about 0.4 (pronasale against the eyes' plane, adult means of Farkas 1994), the mouth's corners hardly."""
 
 
-def describe(chip: Image.Image) -> Quality:
-    """Brightness and sharpness, 0..100, of an aligned face.
+def describe(chip: Image.Image, eyes: float = EYES) -> Quality:
+    """Brightness and sharpness, 0..100, of an aligned face whose eyes are `eyes` pixels apart.
 
-    Brightness: the median luma (ITU-R BT.601) of the inner face; 0 black, 100 white.
-    Sharpness: one minus the blur effect of Crete, Dolmiere, Ladret and Nicolas ("The blur effect: perception and
-    estimation with a new no-reference perceptual quality metric", SPIE 2007), stretched between BLUR_BLIND and
-    BLUR_SHARP. It judges detail against the chip, so an enlarged small face is as blurred as it looks to the embedder.
-    It does not depend on contrast; noise counts as detail.
+    Brightness: the luma (ITU-R BT.601) that the brightest 2 % of the face reach, in units of WHITE. Where light falls
+    on skin, eyes or teeth it is about as bright on every face, while a face's median tells how dark its skin is.
+    Sharpness: the mean size of the details within BAND, in units of the light that 5 % of the face reach and of
+    DETAIL. It never rises with blur, unlike measures that divide by what blur takes too. Detail is
+    judged against the face, so an enlarged small one is as blurred as it looks to the embedder; noise counts as detail.
     """
-    edge = round(chip.width * MARGIN)
-    inner = chip.crop((edge, edge, chip.width - edge, chip.height - edge)).convert("L")
-    pixels = np.asarray(inner)
-    blur = max(_blur(pixels[:, ::LINES].astype(np.float32)), _blur(pixels[::LINES].T.astype(np.float32)))
+    if abs(eyes / EYES - 1) > 0.01:
+        side = max(16, round(chip.width * EYES / eyes))
+        chip = chip.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    grey = chip.convert("L")
+    light, bright = np.percentile(np.asarray(grey), (95, 98)).tolist()
+    fine, coarse = (np.asarray(_inner(grey.filter(ImageFilter.GaussianBlur(radius))), np.float32) for radius in BAND)
+    detail = float(np.abs(fine - coarse).mean()) / max(light, 1.0)
     return Quality(
-        brightness=round(float(np.median(pixels[::LINES, ::LINES])) / 2.55, 2),
-        sharpness=round(100 * min(1.0, max(0.0, (BLUR_BLIND - blur) / (BLUR_BLIND - BLUR_SHARP))), 2),
+        brightness=round(100 * min(1.0, bright / WHITE), 2), sharpness=round(100 * min(1.0, detail / DETAIL), 2)
     )
 
 
-def _blur(pixels: Floats) -> float:
-    """The blur effect along the first axis: 0 where blurring destroys all differences between neighbours, 1 where
-    it changes none, because there was nothing left to blur."""
-    before = (WINDOW + 1) // 2
-    sums = np.cumsum(pixels, axis=0)
-    blurred = np.abs(np.diff(sums[WINDOW:] - sums[:-WINDOW], axis=0)) / WINDOW
-    sharp = np.abs(np.diff(pixels, axis=0))[before : before + len(blurred)]
-    total = float(sharp.sum())
-    return 1 - float(np.maximum(sharp - blurred, 0).sum()) / total if total else 1.0
+def _inner(chip: Image.Image) -> Image.Image:
+    edge = round(chip.width * MARGIN)
+    return chip.crop((edge, edge, chip.width - edge, chip.height - edge))
 
 
 def noise(picture: Image.Image) -> float:

@@ -8,9 +8,12 @@ from itertools import pairwise
 import pytest
 
 from kenspeckle.domain import Box, FaceDetail, Pose, Quality, QualityFilter, Reason
-from kenspeckle.usecases.recognition.quality_bars import BARS, LEAST_AREA, grade, screen
+from kenspeckle.usecases.recognition.quality_bars import BARS, LEAST_AREA, embedded, grade, largest_clear, screen
+from tests.fakes.drawn import DrawnEngine, drawing
 
-GOOD = FaceDetail(box=Box(0.4, 0.4, 0.2, 0.2), confidence=92, landmarks=(), pose=Pose(0, 0, 0), quality=Quality(60, 70))
+GOOD = FaceDetail(
+    box=Box(0.4, 0.4, 0.2, 0.2), confidence=99.9, landmarks=(), pose=Pose(0, 0, 0), quality=Quality(60, 70)
+)
 WITH_BAR = (QualityFilter.LOW, QualityFilter.AUTO, QualityFilter.MEDIUM, QualityFilter.HIGH)
 
 
@@ -73,6 +76,7 @@ def test_bars_rise() -> None:
         assert one.confidence <= other.confidence
         assert one.brightness <= other.brightness
         assert one.sharpness <= other.sharpness
+        assert one.clarity <= other.clarity
         assert one.yaw >= other.yaw
         assert one.pitch >= other.pitch
     assert grade(GOOD) == 4
@@ -106,3 +110,31 @@ def test_without_a_bar_the_largest_stay_whatever_they_look_like() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     assert screen([], QualityFilter.HIGH, 5) == ([], [])
+
+
+def test_a_face_of_which_the_embedder_makes_nothing_leaves_its_place_to_another() -> None:
+    engine = DrawnEngine()
+    engine.unclear = {1.0}
+    photo = engine.open(drawing(1.0, 2.0, 3.0))
+    seen = engine.detect(photo)
+    kept, templates, refused = embedded(engine, photo, seen, QualityFilter.AUTO, 1)
+    assert [one.pose.roll for one in kept] == [2.0]
+    assert [one[0] for one in templates] == [2.0]
+    assert [(one.detail.pose.roll, one.reasons) for one in refused] == [
+        (1.0, (Reason.LOW_FACE_QUALITY,)),
+        (3.0, (Reason.EXCEEDS_MAX_FACES,)),
+    ]
+    assert [one.pose.roll for one in embedded(engine, photo, seen, QualityFilter.NONE, 1)[0]] == [1.0]
+
+
+def test_the_largest_face_that_is_clear_is_the_probe() -> None:
+    engine = DrawnEngine()
+    engine.unclear = {1.0, 2.0}
+    photo = engine.open(drawing(1.0, 2.0, 3.0))
+    seen = engine.detect(photo)
+    searched, templates, refused = largest_clear(engine, photo, seen, QualityFilter.LOW)
+    assert [one.pose.roll for one in searched] == [3.0]
+    assert len(templates) == 1
+    assert [one.reasons for one in refused] == [(Reason.LOW_FACE_QUALITY,)] * 2
+    assert largest_clear(engine, photo, seen, QualityFilter.NONE)[0] == [seen[0]]
+    assert largest_clear(engine, photo, seen[:2], QualityFilter.LOW)[:2] == ([], [])

@@ -15,7 +15,7 @@ from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Parts
-from kenspeckle.usecases.recognition.quality_bars import screen
+from kenspeckle.usecases.recognition.quality_bars import embedded
 
 log = logging.getLogger(__name__)
 
@@ -127,9 +127,11 @@ class Enrolment:
             with parts.timed("detect"):
                 photo = parts.engine.open(image)
                 opened()
-                kept, unindexed = screen(parts.engine.detect(photo), quality, min(most, validation.MAX_FACES_AN_IMAGE))
+                seen = parts.engine.detect(photo)
             with parts.timed("embed"):
-                templates = parts.engine.embed(photo, kept)
+                kept, templates, unindexed = embedded(
+                    parts.engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
+                )
             thumbnails = [
                 None if parts.settings.keep_images else parts.engine.thumbnail(photo, detail.box) for detail in kept
             ]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kenspeckle.domain import FaceDetail, QualityFilter, Reason, UnindexedFace
+from kenspeckle.domain import FaceDetail, QualityFilter, Reason, UnindexedFace, Vector
+from kenspeckle.ports import Engine, Photo
 
 LEAST_AREA: Final = 40 * 40 / (1920 * 1080)
 """Part of the photograph that a face has to fill: 40 x 40 pixels in 1920 x 1080, and in proportion in any other, as
@@ -20,6 +21,8 @@ class Bar:
     confidence: float
     brightness: float
     sharpness: float
+    clarity: float
+    """By `Engine.clarity`, once a face is embedded."""
     yaw: float
     pitch: float
     small: bool = False
@@ -27,14 +30,47 @@ class Bar:
 
 
 BARS: Final = {
-    QualityFilter.LOW: Bar(confidence=50, brightness=4, sharpness=8, yaw=75, pitch=60, small=True),
-    QualityFilter.AUTO: Bar(confidence=55, brightness=7, sharpness=15, yaw=65, pitch=45),
-    QualityFilter.MEDIUM: Bar(confidence=65, brightness=15, sharpness=30, yaw=45, pitch=30),
-    QualityFilter.HIGH: Bar(confidence=75, brightness=25, sharpness=45, yaw=30, pitch=20),
+    QualityFilter.LOW: Bar(confidence=85, brightness=4, sharpness=1, clarity=15, yaw=75, pitch=60, small=True),
+    QualityFilter.AUTO: Bar(confidence=90, brightness=7, sharpness=3, clarity=34, yaw=65, pitch=45),
+    QualityFilter.MEDIUM: Bar(confidence=95, brightness=25, sharpness=22, clarity=54, yaw=45, pitch=30),
+    QualityFilter.HIGH: Bar(confidence=98, brightness=40, sharpness=35, clarity=69, yaw=30, pitch=20),
 }
 """Measured on ordinary photographs and on degraded ones (docs/accuracy.md): LOW refuses what nobody is recognized by,
 AUTO what is recognized rarely, MEDIUM asks for a clear picture, HIGH for a nearly frontal and sharp one. Roll has no
 bar: faces are turned upright before they are embedded."""
+
+
+def embedded(
+    engine: Engine, photo: Photo, details: Sequence[FaceDetail], bar: QualityFilter, max_faces: int
+) -> tuple[list[FaceDetail], list[Vector], list[UnindexedFace]]:
+    """As `screen`, with the templates of the faces to use; those of which the embedder makes too little are refused as
+    well (LOW_FACE_QUALITY), and leave their places to others. Raises the errors of `Engine.embed`."""
+    unclear: list[FaceDetail] = []
+    while True:
+        kept, refused = screen([one for one in details if one not in unclear], bar, max_faces)
+        templates = engine.embed(photo, kept) if kept else []
+        if bar is QualityFilter.NONE or not kept:
+            break
+        clear = [value >= BARS[bar].clarity for value in engine.clarity(photo, kept)]
+        if all(clear):
+            break
+        unclear += [one for one, enough in zip(kept, clear, strict=True) if not enough]
+    refused += [UnindexedFace(one, (Reason.LOW_FACE_QUALITY,)) for one in unclear]
+    return kept, templates, sorted(refused, key=lambda one: -one.detail.box.area)
+
+
+def largest_clear(
+    engine: Engine, photo: Photo, kept: Sequence[FaceDetail], bar: QualityFilter
+) -> tuple[list[FaceDetail], list[Vector], list[UnindexedFace]]:
+    """The first of the faces that passed `screen` of which the embedder makes enough, with its template; none where
+    there is none. And those before it, refused."""
+    refused: list[UnindexedFace] = []
+    for one in kept:
+        templates = engine.embed(photo, [one])
+        if bar is QualityFilter.NONE or engine.clarity(photo, [one])[0] >= BARS[bar].clarity:
+            return [one], templates, refused
+        refused.append(UnindexedFace(one, (Reason.LOW_FACE_QUALITY,)))
+    return [], [], refused
 
 
 def screen(

@@ -21,7 +21,7 @@ from kenspeckle.domain import (
 from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
 from kenspeckle.errors import NoFace
 from kenspeckle.usecases.recognition.context import Parts
-from kenspeckle.usecases.recognition.quality_bars import screen
+from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear, screen
 
 
 class Recognition:
@@ -79,11 +79,12 @@ class Recognition:
         with self.parts.gate.turn():
             with self.parts.timed("detect"):
                 seen = engine.detect(target_photo)
-                faces, _ = screen(seen, operation.quality, validation.MAX_FACES_AN_IMAGE)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
             with self.parts.timed("embed"):
-                others = engine.embed(target_photo, faces)
+                faces, others, _ = embedded(
+                    engine, target_photo, seen, operation.quality, validation.MAX_FACES_AN_IMAGE
+                )
         calibration = engine.pack.calibration
         scored = [
             (face, calibration.similarity(float(np.linalg.norm(templates[0] - other))))
@@ -140,9 +141,13 @@ def look(
         with parts.timed("detect"):
             photo = parts.engine.open(image)
             details = parts.engine.detect(photo, largest_only=largest_only)
-            kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
-        searched = kept if every_face else kept[:1]
         with parts.timed("embed"):
-            templates = parts.engine.embed(photo, searched) if searched else []
-    others = tuple(UnindexedFace(detail, (Reason.FACE_NOT_LARGEST,)) for detail in kept[len(searched) :])
-    return searched, templates, tuple(refused) + others
+            if every_face:
+                searched, templates, refused = embedded(
+                    parts.engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE
+                )
+                return searched, templates, tuple(refused)
+            kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
+            searched, templates, unclear = largest_clear(parts.engine, photo, kept, quality)
+    others = (UnindexedFace(one, (Reason.FACE_NOT_LARGEST,)) for one in kept[len(searched) + len(unclear) :])
+    return searched, templates, (*refused, *unclear, *others)
