@@ -16,6 +16,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.cli import webhooks
 from kenspeckle.cli.keys import app
 from kenspeckle.cli.launch import launched
 from kenspeckle.client.errors import CommandFailed
@@ -90,7 +91,7 @@ def test_list_show_revoke_and_rotate(run: Run) -> None:
     rotated = _json(run("rotate", made["id"], "--json"))
     assert rotated["id"] != made["id"]
     assert _json(run("show", made["id"], "--json"))["state"] == "revoked"
-    assert _json(run("revoke", rotated["id"], "--json"))["state"] == "revoked"
+    assert _json(run("revoke", rotated["id"], "--yes", "--json"))["state"] == "revoked"
     assert [key["state"] for key in _json(run("list", "--json"))] == ["revoked", "revoked"]
 
 
@@ -144,7 +145,7 @@ def test_for_people(run: Run) -> None:
         (("limit", "key-none", "--rate", "1"), "no key 'key-none'"),
         (("create", "desk", "--expires", "2001-01-01"), "has passed"),
         (("show", "key-none"), "no key 'key-none'"),
-        (("revoke", "key-none"), "no key 'key-none'"),
+        (("revoke", "key-none", "--yes"), "no key 'key-none'"),
         (("rotate", "key-none"), "no key 'key-none'"),
     ],
 )
@@ -157,7 +158,7 @@ def test_mistakes_are_told(run: Run, words: tuple[str, ...], message: str) -> No
 
 def test_a_revoked_key_can_not_be_rotated(run: Run) -> None:
     made = _json(run("create", "desk", "--json"))
-    run("revoke", made["id"])
+    run("revoke", made["id"], "--yes")
     assert "revoked" in run("rotate", made["id"]).stderr
 
 
@@ -188,7 +189,7 @@ def test_a_running_server_follows_the_command(run: Run, tmp_path: Path) -> None:
         assert _becomes(client, 401)
         assert client.get("/v1/info", headers={"x-api-key": made["api_key"]}).status_code == 200
         assert client.get("/v1/keys", headers={"x-api-key": made["api_key"]}).status_code == 403
-        run("revoke", made["id"])
+        run("revoke", made["id"], "--yes")
         assert _becomes(client, 401, made["api_key"])
         assert made["api_key"] not in "\n".join(server.log)
 
@@ -210,3 +211,42 @@ def test_an_admin_key_from_the_environment(tmp_path: Path) -> None:
         assert [key["scopes"] for key in listed] == [["admin"]]
         assert admin not in client.get("/v1/info", headers={"x-api-key": admin}).text
         assert admin not in "\n".join(server.log)
+
+
+def test_revoking_is_asked_for(run: Run) -> None:
+    made = _json(run("create", "desk", "--json"))
+    refused = run("revoke", made["id"])
+    assert refused.exit_code != 0
+    assert _json(run("show", made["id"], "--json"))["state"] == "active"
+
+
+def test_scopes_may_have_commas_between(run: Run) -> None:
+    made = _json(run("create", "desk", "--scope", "search, index", "--scope", "read", "--json"))
+    assert made["scopes"] == ["index", "search", "read"]
+    assert "no scope" in run("create", "desk", "--scope", "search;index").output
+
+
+def test_keys_and_webhooks_of_a_server(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = "a" * 40
+    with launched(tmp_path / "served", settings={"KENSPECKLE_ADMIN_KEY": admin}) as server:
+        monkeypatch.setenv("KENSPECKLE_URL", server.url)
+        monkeypatch.setenv("KENSPECKLE_API_KEY", admin)
+        made = _json(run("create", "desk", "--scope", "search", "--rate", "5", "--json"))
+        assert made["api_key"].startswith("ksp_")
+        assert [key["name"] for key in _json(run("list", "--json"))] == ["admin", "desk"]
+        assert _json(run("limit", made["id"], "--quota", "9/day", "--json"))["quota"] == "9/day"
+        rotated = _json(run("rotate", made["id"], "--json"))
+        assert _json(run("revoke", rotated["id"], "--yes", "--json"))["state"] == "revoked"
+        assert "no key" in run("show", "key-none").output
+        hooks = CliRunner()
+        hook = _json(hooks.invoke(webhooks.app, ["create", "https://example.org/faces", "--json"]))
+        assert hook["secret"].startswith("whsec_")
+        words = ["change", hook["id"], "--description", "door", "--event", "faces.matched", "--json"]
+        changed = _json(hooks.invoke(webhooks.app, words))
+        assert (changed["description"], changed["events"]) == ("door", ["faces.matched"])
+        assert [one["id"] for one in _json(hooks.invoke(webhooks.app, ["list", "--json"]))] == [hook["id"]]
+        assert _json(hooks.invoke(webhooks.app, ["rotate", hook["id"], "--json"]))["secret"] != hook["secret"]
+        assert _json(hooks.invoke(webhooks.app, ["log", hook["id"], "--json"])) == []
+        assert _json(hooks.invoke(webhooks.app, ["disable", hook["id"], "--json"]))["state"] == "disabled"
+        assert hooks.invoke(webhooks.app, ["delete", hook["id"]]).exit_code == 0
+    assert not (tmp_path / "data").exists()

@@ -140,7 +140,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
         (("search", "nothing.jpg"), "does not exist"),
         (("search", samples.astronaut, "--collection", "nowhere"), "nowhere"),
         (("index", samples.astronaut, "--collection", "nowhere"), "nowhere"),
-        (("compare", samples.coffee, samples.astronaut), "no faces"),
+        (("compare", samples.coffee, samples.astronaut), "shows no face"),
     ):
         failed = command(*words, *where)
         assert failed.code == 2, words
@@ -156,7 +156,7 @@ def test_nothing_to_index_is_an_error(command: Command, tmp_path: Path) -> None:
     assert failed.code == 2
     assert "No photographs there" in failed.err
     missing = command("index", "nowhere", "--json")
-    assert missing.code == 1
+    assert missing.code == 2
     assert missing.json["status"] == "skipped"
     assert "No such file" in missing.err
 
@@ -170,3 +170,24 @@ def test_debug_shows_the_traceback(command: Command) -> None:
 @pytest.mark.parametrize("words", [("search",), ("search", "a", "--threshold", "101"), ("nonsense",), ("index",)])
 def test_wrong_usage_is_exit_code_2(command: Command, words: tuple[str, ...]) -> None:
     assert command(*words).code == 2
+
+
+def test_comparing_says_which_photograph_has_no_face(command: Command, samples: Samples) -> None:
+    for first, second in ((samples.coffee, samples.astronaut), (samples.astronaut, samples.coffee)):
+        said = command("compare", first, second)
+        assert said.code == 2
+        assert f"{samples.coffee} shows no face" in said.err
+
+
+def test_nothing_that_can_be_indexed_is_an_error(command: Command, tmp_path: Path) -> None:
+    assert command("index", tmp_path / "nosuch").code == 2
+    said = command("index", "https://example.org/a.jpg")
+    assert said.code == 2
+    assert "https://... is an address; nothing is fetched" in said.err
+    assert "https://... is an address" in command("search", "https://example.org/a.jpg").err
+
+
+def test_saved_pictures_are_their_owners(command: Command, samples: Samples, tmp_path: Path) -> None:
+    place = tmp_path / "drawn.jpg"
+    assert command("detect", samples.astronaut, "--save", place).code == 0
+    assert place.stat().st_mode & 0o777 == 0o600

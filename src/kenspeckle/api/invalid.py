@@ -26,4 +26,4 @@ def of(found: Sequence[Mapping[str, Any]]) -> InvalidValue:
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     if field in RULES:
         return InvalidValue(f"{field} must be {RULES[field]}; {shown} is not.", field=field)
-    return InvalidValue(f"{field} breaks a rule: {str(error['msg'])[:200]}", field=field)
+    return InvalidValue(f"{field} breaks a rule: {str(error['msg']).removeprefix('Value error, ')[:200]}", field=field)

@@ -26,7 +26,9 @@ FaceId = Annotated[str, typer.Argument(metavar="FACE_ID", help="Id of the face."
 @app.command("list")
 @reported(FAILED)
 def list_(
-    name: Annotated[str | None, typer.Option("--name", help="Only faces indexed under this identity.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--identity", "--name", help="Only faces indexed under this identity.")
+    ] = None,
     user: Annotated[str | None, typer.Option("--user", help="Only faces of this user.")] = None,
     limit: options.Limit = 1000,
     json: options.Json = False,

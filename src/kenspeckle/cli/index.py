@@ -114,7 +114,8 @@ def _run(
         code = INTERRUPTED
     finally:
         _summary(tally, total, search, time.monotonic() - start)
-    return code or (NEGATIVE if tally.skipped else 0)
+    nothing = not good and all(not outcome.photograph.path.exists() for outcome in skipped)
+    return code or (TROUBLE if nothing else NEGATIVE if tally.skipped else 0)
 
 
 def _line(outcome: Outcome) -> dict[str, Any]:
@@ -149,6 +150,13 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
         remark(f"{plural(search.folders, 'folder')} passed over: a system's own (thumbnails, deleted files).")
     if search.ignored:
         remark(f"{plural(search.ignored, 'file')} passed over: no photograph by name.")
+    if tally.groups:
+        names = ", ".join(f"{name} ({count})" for name, count in list(tally.groups.items())[:SHOWN])
+        remark(
+            f"Several faces of one photograph became one person: {names}. Where others are in the picture, delete "
+            "their faces, or index it again with --max-faces 1 under another name.",
+            "yellow",
+        )
     for path, reason in tally.skipped[:SHOWN]:
         remark(f"  skipped {path}: {reason}", "yellow")
     if len(tally.skipped) > SHOWN:

@@ -1,25 +1,27 @@
-"""`kenspeckle keys`: makes, shows, rotates and revokes keys in the local data folder."""
+"""`kenspeckle keys`: makes, shows, limits, rotates and revokes keys, in the local data folder or of a server."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
-from kenspeckle.cli.options import DataDir, Json
+from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
+from kenspeckle.client.administration import RemoteKeys
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.client.http import Remote
 from kenspeckle.compose.data_folder import opened
 from kenspeckle.domain import Key
 from kenspeckle.usecases.access import plans
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
-from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, Created, checked_scopes, described, expiry, revealed
+from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
 from kenspeckle.usecases.access.keys import Access
 
 app = Commands("Keys of clients. Once the first is made, every request to the service needs one.")
@@ -35,13 +37,66 @@ Quota = Annotated[
 ]
 
 
-@contextmanager
-def _opened(data_dir: Path | None) -> Iterator[Access]:
+class Keys(Protocol):
+    """Keys where the command works on them; every answer is as `/v1/keys` gives it."""
 
+    def create(self, **new: Any) -> dict[str, Any]: ...
+    def list(self) -> list[dict[str, Any]]: ...
+    def show(self, key_id: str) -> dict[str, Any]: ...
+    def revoke(self, key_id: str) -> dict[str, Any]: ...
+    def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> dict[str, Any]: ...
+    def rotate(self, key_id: str) -> dict[str, Any]: ...
+    def first(self) -> bool: ...
+
+
+class LocalKeys:
+    """Keys of the local data folder."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def create(self, **new: Any) -> dict[str, Any]:
+        scopes = checked_scopes(new["scopes"])
+        expires_at = expiry(new["expires"], time.time()) if new["expires"] is not None else None
+        plan = plans.changed(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
+        made = self._access.create(
+            new["name"], scopes, new["collections"], aws=new["aws"], expires_at=expires_at, plan=plan
+        )
+        return revealed(made)
+
+    def list(self) -> list[dict[str, Any]]:
+        used = self._access.spent()
+        return [described(key, time.time(), used) for key in self._access.list()]
+
+    def show(self, key_id: str) -> dict[str, Any]:
+        return self._described(self._access.show(key_id))
+
+    def revoke(self, key_id: str) -> dict[str, Any]:
+        return self._described(self._access.revoke(key_id))
+
+    def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> dict[str, Any]:
+        return self._described(self._access.limit(key_id, rate, burst, quota))
+
+    def rotate(self, key_id: str) -> dict[str, Any]:
+        return revealed(self._access.rotate(key_id))
+
+    def first(self) -> bool:
+        return self._access.open
+
+    def _described(self, key: Key) -> dict[str, Any]:
+        return described(key, time.time(), self._access.spent())
+
+
+@contextmanager
+def _opened(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Keys]:
+    if url:
+        with Remote(url, api_key) as remote:
+            yield RemoteKeys(remote)
+        return
     with opened(data_dir) as instance:
         access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
         try:
-            yield access
+            yield LocalKeys(access)
         finally:
             access.close()
 
@@ -54,7 +109,7 @@ def create(
         typer.Option(
             "--scope",
             metavar="SCOPE",
-            help="index, search, read, delete or admin; repeat it for several. Without it: all but admin.",
+            help="index, search, read, delete or admin; several with commas between. Without it: all but admin.",
         ),
     ] = None,
     collection: Annotated[
@@ -73,6 +128,8 @@ def create(
     rate: Rate = None,
     burst: Burst = None,
     quota: Quota = None,
+    url: Url = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -80,23 +137,29 @@ def create(
 
     Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
     limits."""
-    with reported(FAILED), _opened(data_dir) as access:
-        first = access.open
-        scopes = checked_scopes(scope or DEFAULT_SCOPES)
-        expires_at = expiry(expires, time.time()) if expires is not None else None
-        plan = plans.changed(plans.initial(scopes), rate, burst, quota)
-        created = access.create(name, scopes, collection or (), aws=aws, expires_at=expires_at, plan=plan)
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+        first = keys.first()
+        scopes = [part.strip() for one in scope or DEFAULT_SCOPES for part in one.split(",")]
+        created = keys.create(
+            name=name,
+            scopes=scopes,
+            collections=list(collection or ()),
+            aws=aws,
+            expires=expires,
+            rate=rate,
+            burst=burst,
+            quota=quota,
+        )
         _reveal(created, as_json)
         if first:
             remark("This is the first key: from now on every request needs one.")
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+def list_(url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """All keys, oldest first, without their secrets."""
-    with reported(FAILED), _opened(data_dir) as access:
-        used = access.spent()
-        rows = [described(key, time.time(), used) for key in access.list()]
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+        rows = keys.list()
         if as_json:
             emit(rows)
         elif rows:
@@ -108,17 +171,28 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def show(
+    key_id: KeyId, url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False
+) -> None:
     """One key, without its secret."""
-    with reported(FAILED), _opened(data_dir) as access:
-        _describe(access, access.show(key_id), as_json)
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+        _describe(keys.show(key_id), as_json)
 
 
 @app.command()
-def revoke(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def revoke(
+    key_id: KeyId,
+    yes: Yes = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """Make a key worthless, for good; running servers follow within half a second."""
-    with reported(FAILED), _opened(data_dir) as access:
-        _describe(access, access.revoke(key_id), as_json)
+    if not yes:
+        typer.confirm(f"Revoke the key {key_id}? Whoever uses it is shut out.", abort=True, err=True)
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+        _describe(keys.revoke(key_id), as_json)
 
 
 @app.command()
@@ -127,28 +201,30 @@ def limit(
     rate: Rate = None,
     burst: Burst = None,
     quota: Quota = None,
+    url: Url = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Change how much a key may ask; running servers follow within half a second. What is not said stays as it is."""
-    with reported(FAILED), _opened(data_dir) as access:
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
         if rate is None and burst is None and quota is None:
             raise CommandFailed("Nothing to change is said.", "Give --rate, --burst or --quota.")
-        _describe(access, access.limit(key_id, rate, burst, quota), as_json)
+        _describe(keys.limit(key_id, rate, burst, quota), as_json)
 
 
 @app.command()
-def rotate(key_id: KeyId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def rotate(
+    key_id: KeyId, url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False
+) -> None:
     """Replace a key by a new one with the same rights and expiry; the old one is revoked at once.
 
     To change keys without a gap, create a second key, move the clients over, then revoke the first."""
-    with reported(FAILED), _opened(data_dir) as access:
-        _reveal(access.rotate(key_id), as_json)
+    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+        _reveal(keys.rotate(key_id), as_json)
 
 
-def _reveal(created: Created, as_json: bool) -> None:
-
-    answer = revealed(created)
+def _reveal(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         emit(answer)
         return
@@ -157,9 +233,7 @@ def _reveal(created: Created, as_json: bool) -> None:
     remark("Keep the secret now: it is not shown again.")
 
 
-def _describe(access: Access, key: Key, as_json: bool) -> None:
-
-    answer = described(key, time.time(), access.spent())
+def _describe(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         emit(answer)
         return

@@ -10,9 +10,11 @@ import typer
 from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.index import REMOTE_BYTES
+from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import FaceDetail, QualityFilter, display_name
 from kenspeckle.domain import operations as ops
+from kenspeckle.errors import NoFace
 from kenspeckle.intake.files import read
 from kenspeckle.intake.pictures import comparison_picture, detection_picture, search_picture
 from kenspeckle.shapes import dump
@@ -96,9 +98,15 @@ def compare(
 
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
-        answer = where.recognizer.handle(
-            ops.CompareFaces(source=first, target=second, threshold=threshold, quality=_quality(quality))
-        )
+        try:
+            answer = where.recognizer.handle(
+                ops.CompareFaces(source=first, target=second, threshold=threshold, quality=_quality(quality))
+            )
+        except NoFace as error:
+            shown = target if error.field == "target" else source
+            raise CommandFailed(
+                f"{shown} shows no face.", f"`kenspeckle detect {shown}` shows what is found."
+            ) from error
     if json:
         output.emit(dump.compare_faces(answer))
     else:

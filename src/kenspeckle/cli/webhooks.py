@@ -1,4 +1,4 @@
-"""`kenspeckle webhooks`: endpoints in the local data folder: made, changed, tried out, rotated; and their log."""
+"""`kenspeckle webhooks`: endpoints of the local data folder or of a server: made, changed, tried out; and their log."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import typer
 
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
-from kenspeckle.cli.options import DataDir, Json
+from kenspeckle.cli.options import ApiKey, DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
+from kenspeckle.client.administration import RemoteWebhooks
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.client.http import Remote
 from kenspeckle.compose.data_folder import opened
 from kenspeckle.compose.webhooks import endpoints_of
-from kenspeckle.domain import DeliveryState, Webhook
+from kenspeckle.domain import DeliveryState
 from kenspeckle.text import plural
 from kenspeckle.usecases.access.credentials import expiry
+from kenspeckle.usecases.webhooks import endpoints as usecase
 from kenspeckle.usecases.webhooks import views
-from kenspeckle.usecases.webhooks.endpoints import Endpoints
+
+Shown: TypeAlias = dict[str, Any]
 
 app = Commands("Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.")
 
@@ -43,11 +47,71 @@ Collections = Annotated[
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
 
 
-@contextmanager
-def _opened(data_dir: Path | None) -> Iterator[Endpoints]:
+_SERVER = "Ask the server at this address instead of the local data folder."
+Server = Annotated[str | None, typer.Option("--url", "--server", envvar="KENSPECKLE_URL", help=_SERVER)]
+OnlyServer = Annotated[str | None, typer.Option("--server", envvar="KENSPECKLE_URL", help=_SERVER)]
+"""Of `change`, where `--url` is the endpoint's."""
 
+
+class Endpoints(Protocol):
+    """Endpoints where the command works on them; every answer is as `/v1/webhooks` gives it."""
+
+    def create(self, **new: Any) -> Shown: ...
+    def list(self) -> list[Shown]: ...
+    def show(self, webhook_id: str) -> Shown: ...
+    def change(self, webhook_id: str, **change: Any) -> Shown: ...
+    def rotate(self, webhook_id: str, keep: str) -> Shown: ...
+    def delete(self, webhook_id: str) -> None: ...
+    def test(self, webhook_id: str) -> Shown: ...
+    def deliveries(self, webhook_id: str, state: str | None, limit: int) -> tuple[Shown, ...]: ...
+    def retry(self, webhook_id: str, message_id: str | None) -> int: ...
+
+
+class LocalEndpoints:
+    """Endpoints of the local data folder."""
+
+    def __init__(self, endpoints: usecase.Endpoints) -> None:
+        self._endpoints = endpoints
+
+    def create(self, **new: Any) -> Shown:
+        made, secret = self._endpoints.create(new["url"], new["events"], new["collections"], new["description"])
+        return {**views.webhook(made), "secret": secret}
+
+    def list(self) -> list[Shown]:
+        return [views.webhook(one) for one in self._endpoints.list()]
+
+    def show(self, webhook_id: str) -> Shown:
+        return views.webhook(self._endpoints.show(webhook_id))
+
+    def change(self, webhook_id: str, **change: Any) -> Shown:
+        return views.webhook(self._endpoints.change(webhook_id, **change))
+
+    def rotate(self, webhook_id: str, keep: str) -> Shown:
+        seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
+        changed, secret = self._endpoints.rotate(webhook_id, seconds)
+        return {**views.webhook(changed), "secret": secret}
+
+    def delete(self, webhook_id: str) -> None:
+        self._endpoints.delete(webhook_id)
+
+    def test(self, webhook_id: str) -> Shown:
+        return views.delivery(asyncio.run(self._endpoints.test(webhook_id)))
+
+    def deliveries(self, webhook_id: str, state: str | None, limit: int) -> tuple[Shown, ...]:
+        return tuple(views.delivery(one) for one in self._endpoints.deliveries(webhook_id, state, limit).items)
+
+    def retry(self, webhook_id: str, message_id: str | None) -> int:
+        return self._endpoints.retry(webhook_id, message_id)
+
+
+@contextmanager
+def _opened(server: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Endpoints]:
+    if server:
+        with Remote(server, api_key) as remote:
+            yield RemoteWebhooks(remote)
+        return
     with opened(data_dir) as instance:
-        yield endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master)
+        yield LocalEndpoints(endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master))
 
 
 @app.command()
@@ -57,26 +121,30 @@ def create(
     event: Events = None,
     collection: Collections = None,
     description: Description = None,
+    server: OnlyServer = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Make an endpoint. Its secret is printed once and never again.
 
     Addresses that are not public, or http, have to be listed in the setting WEBHOOK_HOSTS."""
-    with _opened(data_dir) as endpoints:
-        webhook, secret = endpoints.create(url, event or (), collection or (), description or "")
-    _reveal(webhook, secret, as_json)
+    with _opened(server, api_key, data_dir) as endpoints:
+        made = endpoints.create(
+            url=url, events=list(event or ()), collections=list(collection or ()), description=description or ""
+        )
+    _reveal(made, as_json)
     if not as_json:
-        remark(f"`kenspeckle webhooks test {webhook.webhook_id}` sends a message to try it out.")
+        remark(f"`kenspeckle webhooks test {made['id']}` sends a message to try it out.")
 
 
 @app.command("list")
 @reported(FAILED)
-def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+def list_(server: OnlyServer = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """All endpoints, oldest first, without their secrets."""
 
-    with _opened(data_dir) as endpoints:
-        rows = [views.webhook(one) for one in endpoints.list()]
+    with _opened(server, api_key, data_dir) as endpoints:
+        rows = endpoints.list()
     if as_json:
         emit(rows)
     elif rows:
@@ -88,9 +156,15 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 @app.command()
 @reported(FAILED)
-def show(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def show(
+    webhook_id: WebhookId,
+    server: OnlyServer = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """One endpoint, without its secret."""
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         _describe(endpoints.show(webhook_id), as_json)
 
 
@@ -103,13 +177,15 @@ def change(
     collection: Collections = None,
     all_collections: Annotated[bool, typer.Option("--all-collections", help="Of all collections again.")] = False,
     description: Description = None,
+    server: OnlyServer = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Change an endpoint; what is not said stays as it is. Running servers follow within half a second."""
     if all_collections and collection:
         raise CommandFailed("--collection and --all-collections exclude each other.")
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         _describe(
             endpoints.change(
                 webhook_id,
@@ -124,17 +200,29 @@ def change(
 
 @app.command()
 @reported(FAILED)
-def enable(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def enable(
+    webhook_id: WebhookId,
+    server: Server = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """Tell a disabled endpoint again; what waited for it is sent."""
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=True), as_json)
 
 
 @app.command()
 @reported(FAILED)
-def disable(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def disable(
+    webhook_id: WebhookId,
+    server: Server = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """Tell an endpoint of nothing any more; what waits for it, waits."""
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=False), as_json)
 
 
@@ -145,39 +233,47 @@ def rotate(
     keep: Annotated[
         str, typer.Option("--keep", metavar="AGE", help="So long the old secret signs too: 12h, 7d, or 0.")
     ] = "24h",
+    server: Server = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Make a new secret, printed once. Receivers have until the old one ends to take it."""
 
-    seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
-    with _opened(data_dir) as endpoints:
-        _reveal(*endpoints.rotate(webhook_id, seconds), as_json)
+    with _opened(server, api_key, data_dir) as endpoints:
+        _reveal(endpoints.rotate(webhook_id, keep), as_json)
 
 
 @app.command()
 @reported(FAILED)
-def delete(webhook_id: WebhookId, data_dir: DataDir = None) -> None:
+def delete(webhook_id: WebhookId, server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None) -> None:
     """Delete an endpoint, with its log and what waits for it."""
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         endpoints.delete(webhook_id)
     remark(f"{webhook_id} is gone.")
 
 
 @app.command("test")
 @reported(TROUBLE)
-def try_out(webhook_id: WebhookId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def try_out(
+    webhook_id: WebhookId,
+    server: Server = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
 
-    with _opened(data_dir) as endpoints:
-        sent = asyncio.run(endpoints.test(webhook_id))
+    with _opened(server, api_key, data_dir) as endpoints:
+        sent = endpoints.test(webhook_id)
+    arrived = sent["state"] == DeliveryState.DELIVERED.value
     if as_json:
-        emit(views.delivery(sent))
-    elif sent.state is DeliveryState.DELIVERED:
-        say(f"It arrived: {sent.status} after {1000 * (sent.seconds or 0):.0f} ms.")
+        emit(sent)
+    elif arrived:
+        say(f"It arrived: {sent['status']} after {sent['milliseconds'] or 0:.0f} ms.")
     else:
-        say(f"It did not arrive. {sent.error}", "red")
-    if sent.state is not DeliveryState.DELIVERED:
+        say(f"It did not arrive. {sent['error']}", "red")
+    if not arrived:
         raise typer.Exit(NEGATIVE)
 
 
@@ -189,13 +285,15 @@ def log(
         str | None, typer.Option("--state", help="Only pending, delivered, failed or erased ones.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many rows.")] = 100,
+    server: Server = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """What has become of messages to an endpoint, newest first."""
 
-    with _opened(data_dir) as endpoints:
-        rows = [views.delivery(one) for one in endpoints.deliveries(webhook_id, state, limit).items]
+    with _opened(server, api_key, data_dir) as endpoints:
+        rows = endpoints.deliveries(webhook_id, state, limit)
     if as_json:
         emit(rows)
     elif rows:
@@ -216,11 +314,13 @@ def retry(
     message_id: Annotated[
         str | None, typer.Argument(metavar="[MESSAGE]", help="This one; without it all that failed.")
     ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Send messages again that failed for good. The running server does it, within a second."""
-    with _opened(data_dir) as endpoints:
+    with _opened(server, api_key, data_dir) as endpoints:
         count = endpoints.retry(webhook_id, message_id)
     if as_json:
         emit({"messages": count})
@@ -228,9 +328,7 @@ def retry(
         say(f"{plural(count, 'message')} will be sent again.")
 
 
-def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
-
-    answer = {**views.webhook(webhook), "secret": secret}
+def _reveal(answer: Shown, as_json: bool) -> None:
     if as_json:
         emit(answer)
         return
@@ -239,9 +337,7 @@ def _reveal(webhook: Webhook, secret: str, as_json: bool) -> None:
     remark("Keep the secret now: it is not shown again.")
 
 
-def _describe(webhook: Webhook, as_json: bool) -> None:
-
-    answer = views.webhook(webhook)
+def _describe(answer: Shown, as_json: bool) -> None:
     if as_json:
         emit(answer)
         return

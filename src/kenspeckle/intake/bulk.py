@@ -65,6 +65,8 @@ class Tally:
     faces: int = 0
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     unindexed: int = 0
+    groups: dict[str, int] = field(default_factory=dict)
+    """Photographs with several faces, all stored under one identity: its name and how many."""
 
     def add(self, outcome: Outcome) -> None:
         self.reached += 1
@@ -77,6 +79,8 @@ class Tally:
         if outcome.answer is not None and outcome.status == "indexed":
             self.faces += len(outcome.answer.records)
             self.unindexed += len(outcome.answer.unindexed)
+            if len(outcome.answer.records) > 1:
+                self.groups[outcome.identity] = len(outcome.answer.records)
 
 
 @dataclass(frozen=True, slots=True)

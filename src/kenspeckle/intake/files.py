@@ -42,6 +42,7 @@ _LETTERS = str.maketrans(
 )
 """Latin letters that Unicode doesn't take apart into a plain one and an accent."""
 _OUTSIDE = re.compile(r"[^a-zA-Z0-9_.\-:]+")
+_URL = re.compile(r"(https?|s3|ftp|file):/")
 _PLAIN_GAP = re.compile(r"[\s_]+")
 
 
@@ -78,13 +79,19 @@ def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]
         elif path.exists():
             found = (path,)
         else:
-            search.missing.append((path, "No such file or folder"))
+            search.missing.append((path, url_refused(path) or "No such file or folder"))
             continue
         for file in found:
             place = Path(os.path.abspath(file))  # noqa: PTH100 - resolve() would merge links that have names of their own
             if place not in seen:
                 seen.add(place)
                 yield Photograph(file, place.parent.name if by == "folder" else place.name)
+
+
+def url_refused(path: Path) -> str:
+    """Why an address is not taken where a file is wanted; empty for what is none. Path has eaten a slash of it."""
+    found = _URL.match(str(path))
+    return f"{found[1]}://... is an address; nothing is fetched. Download the photograph first" if found else ""
 
 
 def _walk(root: Path, search: Search) -> Iterator[Path]:
@@ -159,6 +166,8 @@ def read(path: Path, most: int) -> bytes:
                 f"{path} is a folder.", "Name one photograph; `kenspeckle index` takes folders."
             ) from error
         except FileNotFoundError as error:
+            if address := url_refused(path):
+                raise CommandFailed(f"{address}.") from error
             raise CommandFailed(f"{path} does not exist.", "Check the name; quote it if it has spaces.") from error
         except OSError as error:
             raise CommandFailed(f"{path} can't be read: {error.strerror}.") from error

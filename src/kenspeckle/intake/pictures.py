@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
                 drawn.convert("RGB").save(converted, wanted, quality=90)
                 picture = converted.getvalue()
     try:
-        place.write_bytes(picture)
+        # As thumbnails are: a new file is readable by its owner only.
+        with open(place, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(picture)
     except OSError as error:
         raise CommandFailed(f"{place} can't be written: {error.strerror}.", "Name another with --save.") from error

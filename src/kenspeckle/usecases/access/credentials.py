@@ -81,8 +81,10 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
     found = set()
     for scope in scopes:
         if scope not in {one.value for one in Scope}:
+            hint = " Give each by itself." if "," in scope else ""
             raise InvalidValue(
-                f"'{scope[:40]}' is no scope. Scopes are: {', '.join(one.value for one in Scope)}.", field="scopes"
+                f"'{scope[:40]}' is no scope. Scopes are: {', '.join(one.value for one in Scope)}.{hint}",
+                field="scopes",
             )
         found.add(Scope(scope))
     if not found:
