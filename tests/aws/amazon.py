@@ -49,7 +49,7 @@ class Amazon:
 
     def changed(self, **parts: Any) -> ManagedRecognizer:
         """The same with other parts: a clock, settings."""
-        return ManagedRecognizer(replace(self.recognizer.parts, **parts))
+        return ManagedRecognizer(replace(self.recognizer.context, **parts))
 
     def reconciled(self, later: float) -> None:
         """What was left half done is looked for, so many seconds from now, and for the first time."""

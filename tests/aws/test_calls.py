@@ -165,7 +165,7 @@ def test_a_housekeeper_does_with_less(aws: Amazon, grace: bytes, eileen: bytes) 
         pytest.raises(KenspeckleError),
     ):
         service.managed.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="left"))
-    later = ManagedRecognizer(replace(service.managed.parts, now=lambda: time.time() + 86_400))
+    later = ManagedRecognizer(replace(service.managed.context, now=lambda: time.time() + 86_400))
     aws.dynamodb.delete_item(TableName=TABLE, Key={"FaceId": {"S": STATE}})
     with watched.seen() as more:
         later.reconcile()

@@ -154,7 +154,7 @@ def test_waits_are_random_and_grow(aws: Amazon, grace: bytes, monkeypatch: pytes
 
 
 def test_a_transaction_that_collides_is_tried_again(aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = aws.recognizer.parts.table
+    table = aws.recognizer.context.table
     monkeypatch.setattr(table, "_pause", lambda _: None)
     watched, name = Watched(aws.recognizer), aws.collection()
     with watched.answering("dynamodb.TransactWriteItems", "TransactionCanceledException", "conflict", times=2):
@@ -172,7 +172,7 @@ def test_a_transaction_that_collides_is_tried_again(aws: Amazon, grace: bytes, m
 
 
 def test_a_single_write_that_meets_a_transaction_is_tried_again(aws: Amazon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws.recognizer.parts.table, "_pause", lambda _: None)
+    monkeypatch.setattr(aws.recognizer.context.table, "_pause", lambda _: None)
     watched, name = Watched(aws.recognizer), aws.collection()
     for operation, write in (
         ("dynamodb.PutItem", lambda: watched.recognizer.handle(ops.CreateUser(collection_id=name, user_id="ada"))),

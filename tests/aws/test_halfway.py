@@ -68,7 +68,7 @@ def test_a_killed_process_leaves_what_the_next_one_finishes(aws: Amazon, grace: 
         "from kenspeckle.compose import managed\n"
         "from kenspeckle.domain.operations import IndexFaces\n"
         "recognizer = managed.recognizer(settings.load())\n"
-        "events = recognizer.parts.amazon.client('dynamodb').meta.events\n"
+        "events = recognizer.context.amazon.client('dynamodb').meta.events\n"
         "events.register('before-send', lambda **_: os.kill(os.getpid(), signal.SIGKILL))\n"
         "name, data = sys.argv[1], sys.stdin.buffer.read()\n"
         "recognizer.handle(IndexFaces(collection_id=name, image=data, external_image_id='grace.jpg'))\n"
@@ -140,18 +140,18 @@ def test_a_loser_takes_its_own_faces_back(aws: Amazon, grace: bytes, eileen: byt
     name, recognizer = aws.collection(), aws.recognizer
     first = recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace.jpg"))
     other = aws.rekognition.index_faces(CollectionId=name, Image={"Bytes": eileen}, ExternalImageId="grace.jpg")
-    call = recognizer.parts.amazon.rekognition
+    call = recognizer.context.amazon.rekognition
 
     def otherwise(name: str, **parameters: object) -> object:
         return other if name == "index_faces" else call(name, **parameters)
 
     # It has not seen that the photograph is there, and is given another face.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recognizer.parts.bucket, "put", lambda *_: True)
-        patch.setattr(recognizer.parts.amazon, "rekognition", otherwise)
+        patch.setattr(recognizer.context.bucket, "put", lambda *_: True)
+        patch.setattr(recognizer.context.amazon, "rekognition", otherwise)
         answer = recognizer.handle(ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace.jpg"))
     assert (answer.created, answer.records) == (False, first.records)
-    assert recognizer.parts.table.row(other["FaceRecords"][0]["Face"]["FaceId"]) is None
+    assert recognizer.context.table.row(other["FaceRecords"][0]["Face"]["FaceId"]) is None
     assert (_known(aws, name), _left(aws, name)) == (1, (1, 2))
 
 

@@ -34,10 +34,10 @@ def test_the_row_of_a_user_goes_also_when_the_request_died_before_it(aws: Amazon
 
     with watched.dying(4 if erased else 2, answered=False), pytest.raises(Died):
         remove()
-    assert service.parts.table.row(rows.user_row(name, "grace")) is not None
+    assert service.context.table.row(rows.user_row(name, "grace")) is not None
     with pytest.raises(UserNotFound):
         remove()
-    assert service.parts.table.row(rows.user_row(name, "grace")) is None
+    assert service.context.table.row(rows.user_row(name, "grace")) is None
 
 
 def test_a_list_of_a_users_faces_that_lags_ends_the_erasure(
@@ -52,7 +52,7 @@ def test_a_list_of_a_users_faces_that_lags_ends_the_erasure(
     )
     recognizer.handle(ops.CreateUser(collection_id=name, user_id="grace"))
     recognizer.handle(ops.AssociateFaces(collection_id=name, user_id="grace", face_ids=[face]))
-    call, listed = recognizer.parts.amazon.rekognition, []
+    call, listed = recognizer.context.amazon.rekognition, []
 
     def lagging(operation: str, **parameters: Any) -> Any:
         answer = call(operation, **parameters)
@@ -62,7 +62,7 @@ def test_a_list_of_a_users_faces_that_lags_ends_the_erasure(
             return listed[0]
         return answer
 
-    monkeypatch.setattr(recognizer.parts.amazon, "rekognition", lagging)
+    monkeypatch.setattr(recognizer.context.amazon, "rekognition", lagging)
     assert recognizer.handle(ops.EraseUser(collection_id=name, user_id="grace")).face_ids == (face,)
 
 
@@ -71,7 +71,7 @@ def test_who_finds_no_face_leaves_the_photograph_to_who_does(
 ) -> None:
     """The other request stores its rows just after this one has seen that there are none."""
     name, strict, other = aws.collection(), aws.changed(), aws.changed()
-    call, remove = strict.parts.amazon.rekognition, strict.parts.bucket.remove
+    call, remove = strict.context.amazon.rekognition, strict.context.bucket.remove
 
     def blind(operation: str, **parameters: Any) -> Any:
         answer = call(operation, **parameters)
@@ -80,14 +80,14 @@ def test_who_finds_no_face_leaves_the_photograph_to_who_does(
         return answer
 
     def late(keys: Any) -> None:
-        monkeypatch.setattr(strict.parts.bucket, "remove", remove)
+        monkeypatch.setattr(strict.context.bucket, "remove", remove)
         other.handle(
             ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", quality=QualityFilter.NONE)
         )
         remove(keys)
 
-    monkeypatch.setattr(strict.parts.amazon, "rekognition", blind)
-    monkeypatch.setattr(strict.parts.bucket, "remove", late)
+    monkeypatch.setattr(strict.context.amazon, "rekognition", blind)
+    monkeypatch.setattr(strict.context.bucket, "remove", late)
     assert (
         strict.handle(
             ops.IndexFaces(collection_id=name, image=grace, external_image_id="grace", quality=QualityFilter.HIGH)
@@ -107,7 +107,7 @@ def test_one_photograph_that_can_not_be_taken_back_keeps_no_other(
         with watched.dying(3, answered=False), pytest.raises(Died):
             watched.recognizer.handle(ops.IndexFaces(collection_id=name, image=photograph, external_image_id=who))
         left += sorted(aws.objects() - before)
-    call, poisoned = aws.recognizer.parts.amazon.rekognition, list[str]()
+    call, poisoned = aws.recognizer.context.amazon.rekognition, list[str]()
 
     def refusing(operation: str, **parameters: Any) -> Any:
         if operation == "index_faces":
@@ -118,7 +118,7 @@ def test_one_photograph_that_can_not_be_taken_back_keeps_no_other(
         return call(operation, **parameters)
 
     with monkeypatch.context() as patch:
-        patch.setattr(aws.recognizer.parts.amazon, "rekognition", refusing)
+        patch.setattr(aws.recognizer.context.amazon, "rekognition", refusing)
         with pytest.raises(RecognizerUnavailable):
             aws.reconciled(later=DAY)
     assert set(left) & aws.objects() == set(poisoned)

@@ -105,7 +105,7 @@ def test_originals_that_are_not_kept(aws: Amazon, grace: bytes) -> None:
 
 def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     name, recognizer, watched = aws.collection(), aws.recognizer, Watched(aws.recognizer)
-    call = recognizer.parts.amazon.rekognition
+    call = recognizer.context.amazon.rekognition
 
     def crowded(operation: str, **parameters: Any) -> Any:
         answer = call(operation, **parameters)
@@ -116,7 +116,7 @@ def test_a_hundred_faces_take_two_transactions(aws: Amazon, grace: bytes, monkey
                 record["Face"]["FaceId"] = str(uuid.uuid4())
         return answer
 
-    monkeypatch.setattr(recognizer.parts.amazon, "rekognition", crowded)
+    monkeypatch.setattr(recognizer.context.amazon, "rekognition", crowded)
     with watched.seen() as calls:
         assert (
             len(
@@ -176,8 +176,8 @@ def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: byte
         == "user-g"
     )
     # Somebody hid the photograph behind a mark of deletion: it is there all the same.
-    (key,) = (key for key in aws.objects() if key == recognizer.parts.table.row(faces[0].face_id)["Key"])
-    aws.s3.delete_object(Bucket=recognizer.parts.bucket.name, Key=key)
+    (key,) = (key for key in aws.objects() if key == recognizer.context.table.row(faces[0].face_id)["Key"])
+    aws.s3.delete_object(Bucket=recognizer.context.bucket.name, Key=key)
     erased = recognizer.handle(ops.EraseIdentity(collection_id=name, external_image_id="g"))
     assert (erased.face_ids, erased.users, erased.image_count) == ((faces[0].face_id,), ("user-g",), 1)
     assert (key in aws.objects(), erased.complete) == (False, True)

@@ -40,7 +40,7 @@ class Watched:
     def handling(self, event: str, handler: Callable[..., Any]) -> Iterator[None]:
         """An event of botocore for every service: before-send, after-call."""
         names = [f"{event}.{service}" for service in SERVICES]
-        emitters = [self.recognizer.parts.amazon.client(service).meta.events for service in SERVICES]
+        emitters = [self.recognizer.context.amazon.client(service).meta.events for service in SERVICES]
         for emitter, name in zip(emitters, names, strict=True):
             emitter.register(name, handler)
         try:

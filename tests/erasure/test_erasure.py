@@ -227,11 +227,11 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("kenspeckle.usecases.recognition.erasure.AGE_BATCH", 2)
     held = Held(tmp_path / "data")
     now = [2e9]
-    object.__setattr__(held.service.local.parts, "now", lambda: now[0])
+    object.__setattr__(held.service.local.context, "now", lambda: now[0])
     ticks = [0.0]
     keeper = housekeeping.Housekeeping(
         held.service.recognizer,
-        held.service.local.parts,
+        held.service.local.context,
         held.service.local.work_off,
         now=lambda: now[0],
         ticks=lambda: ticks[0],

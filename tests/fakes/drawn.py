@@ -14,7 +14,7 @@ from kenspeckle.errors import UnsupportedImage
 from kenspeckle.ports import Catalog, Photo, Stored
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import FakeCatalog, FakeImages
 
@@ -103,7 +103,7 @@ def recognizer(**settings: Any) -> LocalRecognizer:
     """All use cases over fakes, with the default collection created."""
     chosen = Settings(**settings)
     catalog = FakeCatalog()
-    parts = Parts(
+    context = Context(
         engine=DrawnEngine(),
         catalog=catalog,
         index=BruteIndex(catalog),
@@ -111,6 +111,6 @@ def recognizer(**settings: Any) -> LocalRecognizer:
         gate=Gate(2, 8, 5),
         settings=chosen,
     )
-    made = LocalRecognizer(parts)
+    made = LocalRecognizer(context)
     made.start()
     return made

@@ -24,7 +24,7 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.credentials import Created
 from kenspeckle.usecases.access.keys import Access
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import FakeCatalog, FakeImages
 from tests.fakes.drawn import BruteIndex
@@ -90,7 +90,7 @@ def served(
     chosen = Settings(aws_region=REGION, aws_account_id=ACCOUNT, **(settings or {}))
     catalog, engine, gate = FakeCatalog(), engine or PortraitEngine(), Gate(2, 8, 5)
     recognizer = LocalRecognizer(
-        Parts(
+        Context(
             engine=engine,
             catalog=catalog,
             index=BruteIndex(catalog),

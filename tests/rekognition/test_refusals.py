@@ -114,7 +114,7 @@ def test_a_slow_client_is_cut(open_server: Served, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_queue_is_throttling_that_boto3_retries(open_server: Served) -> None:
-    gate = open_server.recognizer.parts.gate
+    gate = open_server.recognizer.context.gate
     client = open_server.client(retries={"total_max_attempts": 3, "mode": "standard"})
     with ThreadPoolExecutor(1) as pool:
         places = [gate.admit() for _ in range(gate.workers + gate.queue)]
@@ -129,7 +129,7 @@ def test_a_full_queue_is_throttling_that_boto3_retries(open_server: Served) -> N
 
 
 def test_bodies_of_who_has_not_proved_to_hold_the_secret_hold_no_place(locked_server: Served, admin: Created) -> None:
-    gate = locked_server.recognizer.parts.gate
+    gate = locked_server.recognizer.context.gate
     host, _, port = locked_server.url.removeprefix("http://").partition(":")
     asked = request_of(locked_server, "DetectFaces", {"Image": {"Bytes": "aaaa"}})
     head = sign(asked, admin).headers
@@ -168,7 +168,7 @@ def test_an_open_server_answers_its_own_machine_only(open_server: Served) -> Non
     edge = Edge(
         Service(open_server.recognizer, open_server.buckets, "us-east-1", "1", "drawn", "1"),
         open_server.access,
-        open_server.recognizer.parts.gate,
+        open_server.recognizer.context.gate,
         Threads(1).call,
     )
 

@@ -22,7 +22,7 @@ from kenspeckle.images.folder import FolderImages
 from kenspeckle.ports import Staged
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import drawn
 
@@ -92,7 +92,7 @@ def opened(data: Path) -> LocalRecognizer:
     """The service of a data folder, which is made where it is not there."""
     catalog = Catalog.open(f"sqlite:///{data / 'kenspeckle.db'}")
     return LocalRecognizer(
-        Parts(
+        Context(
             engine=drawn.DrawnEngine(),
             catalog=catalog,
             index=drawn.BruteIndex(catalog),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.aws.failures import Refused
 from kenspeckle.aws.removal import DENIED, Removal
 from kenspeckle.domain import Collection, Page, validation
@@ -31,8 +31,8 @@ MOST_LISTED = 100
 class Collections:
     """What the managed recognizer does with collections and their tags."""
 
-    def __init__(self, parts: Parts, removal: Removal) -> None:
-        self.parts = parts
+    def __init__(self, context: Context, removal: Removal) -> None:
+        self.context = context
         self.removal = removal
 
     def handlers(self) -> Handlers:
@@ -56,10 +56,10 @@ class Collections:
         if self.removal.is_left(operation.collection_id):
             # A collection of this name was deleted, and what could not be removed then must not come back.
             try:
-                self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
+                self.context.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
             except CollectionNotFound:
                 self.removal.sweep(operation.collection_id)
-        self.parts.amazon.rekognition(
+        self.context.amazon.rekognition(
             "create_collection", CollectionId=operation.collection_id, **({"Tags": kept} if kept else {})
         )
         return self._describe(operation.collection_id)
@@ -67,7 +67,7 @@ class Collections:
     def ensure_default(self) -> None:
         """Create the operator's default collection where it is not there yet."""
         try:
-            self.create_collection(CreateCollection(collection_id=self.parts.settings.collection))
+            self.create_collection(CreateCollection(collection_id=self.context.settings.collection))
         except AlreadyExists:
             return
 
@@ -76,9 +76,9 @@ class Collections:
         return self._describe(validation.collection_id(operation.collection_id))
 
     def _describe(self, collection_id: str, expected: Sequence[str] = ()) -> Collection:
-        answer = self.parts.amazon.rekognition("describe_collection", expected=expected, CollectionId=collection_id)
-        known = self.parts.table.row(rows.collection_row(collection_id)) or {}
-        tags = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=answer["CollectionARN"])
+        answer = self.context.amazon.rekognition("describe_collection", expected=expected, CollectionId=collection_id)
+        known = self.context.table.row(rows.collection_row(collection_id)) or {}
+        tags = self.context.amazon.rekognition("list_tags_for_resource", ResourceArn=answer["CollectionARN"])
         created = answer.get("CreationTimestamp")
         return Collection(
             collection_id=collection_id,
@@ -96,7 +96,7 @@ class Collections:
         most = min(validation.count(operation.limit, validation.MAX_PAGE, "limit"), MOST_LISTED)
         if operation.only is not None:
             return self._among(sorted(operation.only), most, operation.cursor)
-        answer = self.parts.amazon.rekognition("list_collections", MaxResults=most, **_token(operation.cursor))
+        answer = self.context.amazon.rekognition("list_collections", MaxResults=most, **_token(operation.cursor))
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
             found = tuple(several.map(self._described, answer.get("CollectionIds", ())))
         return Page(tuple(one for one in found if one is not None), answer.get("NextToken"))
@@ -124,35 +124,35 @@ class Collections:
 
     def list_tags(self, operation: ListTags) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
-        tags = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=self._arn(operation.collection_id))
+        tags = self.context.amazon.rekognition("list_tags_for_resource", ResourceArn=self._arn(operation.collection_id))
         return dict(tags.get("Tags", {}))
 
     def tag_collection(self, operation: TagCollection) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""
         kept = validation.tags(operation.tags)
         arn = self._arn(operation.collection_id)
-        present = self.parts.amazon.rekognition("list_tags_for_resource", ResourceArn=arn).get("Tags", {})
+        present = self.context.amazon.rekognition("list_tags_for_resource", ResourceArn=arn).get("Tags", {})
         if len(present | kept) > validation.MAX_TAGS:
             raise QuotaExceeded(f"A collection has at most {validation.MAX_TAGS} tags.", field="tags")
         if kept:
-            self.parts.amazon.rekognition("tag_resource", ResourceArn=arn, Tags=kept)
+            self.context.amazon.rekognition("tag_resource", ResourceArn=arn, Tags=kept)
 
     def untag_collection(self, operation: UntagCollection) -> None:
         """Absent tags are fine. Raises CollectionNotFound."""
         arn = self._arn(operation.collection_id)
         if operation.keys:
-            self.parts.amazon.rekognition("untag_resource", ResourceArn=arn, TagKeys=list(operation.keys))
+            self.context.amazon.rekognition("untag_resource", ResourceArn=arn, TagKeys=list(operation.keys))
 
     def retain_collection(self, operation: RetainCollection) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
         wanted = None if operation.days is None else validation.retention_days(operation.days)
         self._describe(validation.collection_id(operation.collection_id))
-        self.parts.table.mark(rows.collection_row(operation.collection_id), "RetentionDays", wanted)
+        self.context.table.mark(rows.collection_row(operation.collection_id), "RetentionDays", wanted)
         return self._describe(operation.collection_id)
 
     def _arn(self, collection_id: str) -> str:
         validation.collection_id(collection_id)
-        answer = self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+        answer = self.context.amazon.rekognition("describe_collection", CollectionId=collection_id)
         return str(answer["CollectionARN"])
 
 

@@ -43,7 +43,7 @@ def ignore(stage: str, seconds: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Context:
     """`cutter()` is asked for with the first face that is to be cut. `observe(stage, seconds)` is told how long each
     stage took."""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from kenspeckle import errors
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Parts
+from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Context
 from kenspeckle.aws.failures import BUSY_SECONDS
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import WRITTEN_AT_ONCE, Changed
@@ -47,8 +47,8 @@ _FINAL = (
 class Enrolment:
     """How the managed recognizer stores a photograph's faces."""
 
-    def __init__(self, parts: Parts, removal: Removal) -> None:
-        self.parts = parts
+    def __init__(self, context: Context, removal: Removal) -> None:
+        self.context = context
         self.removal = removal
 
     def handlers(self) -> Handlers:
@@ -59,7 +59,7 @@ class Enrolment:
 
         Raises CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable,
         StorageUnavailable."""
-        settings = self.parts.settings
+        settings = self.context.settings
         validation.collection_id(operation.collection_id)
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
@@ -67,7 +67,7 @@ class Enrolment:
             raise errors.InvalidValue(f"A key has at most {LONGEST_KEY} bytes; this one has more.", field="key")
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        media_type, width, height = self.parts.judge(
+        media_type, width, height = self.context.judge(
             operation.image, most=MOST_NAMED if settings.keep_images else MOST_SENT
         )
         digest = hashlib.sha256(operation.image).hexdigest()
@@ -80,11 +80,11 @@ class Enrolment:
             size=len(operation.image),
             width=width,
             height=height,
-            created_at=self.parts.now(),
+            created_at=self.context.now(),
             kept=settings.keep_images,
             metadata=kept_metadata,
         )
-        enrol = _Enrol(self.parts, self.removal, photograph, operation.image, operation.external_image_id)
+        enrol = _Enrol(self.context, self.removal, photograph, operation.image, operation.external_image_id)
         return enrol.run(min(most, validation.MAX_FACES_AN_IMAGE), operation.quality or settings.quality_filter)
 
 
@@ -92,15 +92,15 @@ class _Enrol:
     """One photograph under one identity."""
 
     def __init__(
-        self, parts: Parts, removal: Removal, photograph: Image, data: bytes, external_image_id: str | None
+        self, context: Context, removal: Removal, photograph: Image, data: bytes, external_image_id: str | None
     ) -> None:
-        self.parts = parts
+        self.context = context
         self.removal = removal
         self.photograph = photograph
         self.data = data
         self.identity = external_image_id
         self.record = rows.record_id(photograph.collection_id, external_image_id, photograph.digest)
-        prefix = parts.bucket.prefix
+        prefix = context.bucket.prefix
         self.key = rows.object_key(prefix, photograph.collection_id, self.record) if photograph.kept else ""
 
     def run(self, most: int, quality: QualityFilter) -> Indexed:
@@ -108,7 +108,7 @@ class _Enrol:
         if not placed and (known := self._known()) is not None:
             return known
         try:
-            with self.parts.timed("index"):
+            with self.context.timed("index"):
                 answer = self._ask(most, quality)
         except _FINAL:
             self._undo(placed)
@@ -121,7 +121,7 @@ class _Enrol:
             return Indexed("", (), unindexed, model, created=True)
         records = self._records(found, model)
         try:
-            with self.parts.timed("store"):
+            with self.context.timed("store"):
                 self._commit(records)
         except Changed:
             return self._agreed(records)
@@ -134,19 +134,19 @@ class _Enrol:
         """Whether the photograph was not in the bucket before. Where originals are not kept it never is."""
         if not self.key:
             return False
-        with self.parts.timed("place"):
-            return self.parts.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
+        with self.context.timed("place"):
+            return self.context.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
 
     def _known(self) -> Indexed | None:
         """What an earlier request stored; None where it stored nothing, or not to the end."""
-        row = self.parts.table.row(rows.image_row(self.record))
+        row = self.context.table.row(rows.image_row(self.record))
         if row is None:
             return None
         if LEAVING in row:
             self._leave(row)
             return None
         # A set is in no order; the largest face comes first.
-        found = self.parts.table.rows(row.get("Faces", ()))
+        found = self.context.table.rows(row.get("Faces", ()))
         records = [rows.record_of(one) for one in found.values()]
         records.sort(key=lambda one: (-one.face.box.area, one.face.face_id))
         model = records[0].face.index_model if records else ""
@@ -154,14 +154,14 @@ class _Enrol:
 
     def _leave(self, row: Mapping[str, Any]) -> None:
         """The photograph is being deleted. Raises Overloaded while that may go on, finishes it where it broke off."""
-        if self.parts.now() - float(row[LEAVING]) < LONGEST_DELETION:
+        if self.context.now() - float(row[LEAVING]) < LONGEST_DELETION:
             raise Overloaded("The same photograph is being deleted; send the request again.", retry_after=BUSY_SECONDS)
         self.removal.finish(row)
         self._place()
 
     def _ask(self, most: int, quality: QualityFilter) -> dict[str, Any]:
-        named = {"S3Object": {"Bucket": self.parts.bucket.name, "Name": self.key}}
-        return self.parts.amazon.rekognition(
+        named = {"S3Object": {"Bucket": self.context.bucket.name, "Name": self.key}}
+        return self.context.amazon.rekognition(
             "index_faces",
             CollectionId=self.photograph.collection_id,
             Image=named if self.key else {"Bytes": self.data},
@@ -182,9 +182,9 @@ class _Enrol:
 
     def _commit(self, records: Sequence[FaceRecord]) -> None:
         """Raises Changed where the photograph is stored already."""
-        table = self.parts.table
+        table = self.context.table
         image = replace(self.photograph, image_id=records[0].face.image_id)
-        bucket = self.parts.bucket.name if self.key else ""
+        bucket = self.context.bucket.name if self.key else ""
         ids = [one.face.face_id for one in records]
         row = rows.of_photograph(image, self.record, bucket, self.key, self.identity, ids)
         changes = [table.put(rows.of_face(one, row)) for one in records]
@@ -213,10 +213,10 @@ class _Enrol:
         """Nothing was found: the photograph is not to stay, unless another request has stored faces of it."""
         if not placed:
             return
-        table, row = self.parts.table, rows.image_row(self.record)
+        table, row = self.context.table, rows.image_row(self.record)
         try:
             if table.row(row) is None:
-                self.parts.bucket.remove([self.key])
+                self.context.bucket.remove([self.key])
                 if table.row(row) is not None:  # stored just then
                     self._place()
         except KenspeckleError as error:

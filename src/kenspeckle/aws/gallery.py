@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.aws.removal import OF_A_USER, Removal, Removed
 from kenspeckle.domain import Deleted, Erased, Face, FaceRecord, Image, Page, validation
 from kenspeckle.domain.operations import (
@@ -40,8 +40,8 @@ class Gallery:
     """What the managed recognizer does with stored faces and photographs. Backups are not part of the service, and the
     table's point-in-time recovery is one, so erasure leaves it."""
 
-    def __init__(self, parts: Parts, removal: Removal) -> None:
-        self.parts = parts
+    def __init__(self, context: Context, removal: Removal) -> None:
+        self.context = context
         self.removal = removal
 
     def handlers(self) -> Handlers:
@@ -72,7 +72,7 @@ class Gallery:
         validation.collection_id(operation.collection_id)
         most = validation.count(operation.limit, validation.MAX_PAGE, "limit")
         wanted = frozenset(validation.face_ids(operation.face_ids)) if operation.face_ids else None
-        table = self.parts.table
+        table = self.context.table
         if operation.user_id is not None:
             answer = self._rekognitions(
                 operation.collection_id, most, UserId=validation.user_id(operation.user_id), **_token(operation.cursor)
@@ -136,8 +136,8 @@ class Gallery:
 
     def erase_aged(self, operation: EraseAged) -> Erased:
         collection_id = self._present(operation.collection_id)
-        before = rows.before(self.parts.now() - validation.retention_days(operation.days) * DAY)
-        ids = self.parts.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
+        before = rows.before(self.context.now() - validation.retention_days(operation.days) * DAY)
+        ids = self.context.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
         removed, users = self._whoevers(collection_id, ids)
         return _erased(removed, users)
 
@@ -148,38 +148,38 @@ class Gallery:
             one for one in self._photographs(rows.named_by_key(operation.collection_id, operation.key)) if "Key" in one
         ]
         if not found:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
+            self.context.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
             raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
         newest = max(found, key=lambda row: float(row["CreatedAt"]))
-        return rows.image_of(newest), self.parts.bucket.get(newest["Key"])
+        return rows.image_of(newest), self.context.bucket.get(newest["Key"])
 
     def get_thumbnail(self, operation: GetThumbnail) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
         row = self._face_row(operation.collection_id, operation.face_id)
         if "Key" not in row:
             raise ImageNotFound("The photograph of this face is not kept.", field="face_id")
-        return self.parts.cutter().thumbnail(self.parts.bucket.get(row["Key"]), rows.record_of(row).face.box)
+        return self.context.cutter().thumbnail(self.context.bucket.get(row["Key"]), rows.record_of(row).face.box)
 
     def _present(self, collection_id: str) -> str:
         """The collection, which exists. Raises CollectionNotFound, InvalidValue."""
-        self.parts.amazon.rekognition("describe_collection", CollectionId=validation.collection_id(collection_id))
+        self.context.amazon.rekognition("describe_collection", CollectionId=validation.collection_id(collection_id))
         return collection_id
 
     def _face_row(self, collection_id: str, face_id: str) -> Mapping[str, Any]:
         validation.collection_id(collection_id)
-        row = self.parts.table.row(validation.face_id(face_id))
+        row = self.context.table.row(validation.face_id(face_id))
         if row is None or row["CollectionId"] != collection_id:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            self.context.amazon.rekognition("describe_collection", CollectionId=collection_id)
             raise FaceNotFound(f"There is no face '{face_id}' in this collection.", field="face_id")
         return row
 
     def _rekognitions(self, collection_id: str, most: int, **filters: Any) -> dict[str, Any]:
-        return self.parts.amazon.rekognition("list_faces", CollectionId=collection_id, MaxResults=most, **filters)
+        return self.context.amazon.rekognition("list_faces", CollectionId=collection_id, MaxResults=most, **filters)
 
     def _owners(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, str]:
         """Users by the faces that they have. Raises CollectionNotFound."""
         if not face_ids:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=collection_id)
+            self.context.amazon.rekognition("describe_collection", CollectionId=collection_id)
             return {}
         found: dict[str, str] = {}
         more: dict[str, str] = {}
@@ -195,8 +195,8 @@ class Gallery:
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = self.parts.table.named(name, BATCH, cursor)
-            found += self.parts.table.rows(page.items).values()
+            page = self.context.table.named(name, BATCH, cursor)
+            found += self.context.table.rows(page.items).values()
             cursor = page.cursor
             if cursor is None:
                 return found
@@ -241,7 +241,7 @@ class Gallery:
         for user in users:
             theirs = [one for one in face_ids if owners.get(one) == user]
             for start in range(0, len(theirs), validation.MAX_FACES_A_USER):
-                self.parts.amazon.rekognition(
+                self.context.amazon.rekognition(
                     "disassociate_faces",
                     CollectionId=collection_id,
                     UserId=user,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.domain import (
     Comparison,
     FaceDetail,
@@ -30,8 +30,8 @@ Ask = Callable[[int], dict[str, Any]]
 class Recognition:
     """How the managed recognizer searches, detects and compares. Similarities are Rekognition's."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def handlers(self) -> Handlers:
         return dict(
@@ -45,9 +45,9 @@ class Recognition:
 
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
-        self.parts.judge(operation.image)
-        with self.parts.timed("detect"):
-            answer = self.parts.amazon.rekognition(
+        self.context.judge(operation.image)
+        with self.context.timed("detect"):
+            answer = self.context.amazon.rekognition(
                 "detect_faces", Image={"Bytes": operation.image}, Attributes=["DEFAULT"]
             )
         details = [load.detail(one) for one in answer.get("FaceDetails", ())]
@@ -57,13 +57,13 @@ class Recognition:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
         least, most = self._bounds(operation.threshold, operation.max_faces)
         validation.collection_id(operation.collection_id)
-        row = self.parts.table.row(validation.face_id(operation.face_id))
+        row = self.context.table.row(validation.face_id(operation.face_id))
         if row is None or row["CollectionId"] != operation.collection_id:
-            self.parts.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
+            self.context.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
             raise FaceNotFound(f"There is no face '{operation.face_id}' in this collection.", field="face_id")
         return self._matches(
             operation.collection_id,
-            lambda count: self.parts.amazon.rekognition(
+            lambda count: self.context.amazon.rekognition(
                 "search_faces",
                 CollectionId=operation.collection_id,
                 FaceId=operation.face_id,
@@ -80,7 +80,7 @@ class Recognition:
         CollectionNotFound, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, RecognizerUnavailable."""
         least, most = self._bounds(operation.threshold, operation.max_faces)
         validation.collection_id(operation.collection_id)
-        self.parts.judge(operation.image)
+        self.context.judge(operation.image)
         if operation.every_face:
             return self._every_face(operation.collection_id, operation.image, least, most, operation.quality)
         answer, matches = self._search(operation.collection_id, operation.image, least, most, operation.quality)
@@ -94,7 +94,7 @@ class Recognition:
             raise NoFace("There are no faces in the image. Should be at least 1.", field="image")
         searches, unsearched, model = [], [], ""
         chosen = details[:MOST_SEARCHED]
-        portraits = self.parts.cutter().portraits(image, [one.box for one in chosen])
+        portraits = self.context.cutter().portraits(image, [one.box for one in chosen])
         for detail, portrait in zip(chosen, portraits, strict=True):
             try:
                 answer, matches = self._search(collection_id, portrait, least, most, quality)
@@ -112,9 +112,9 @@ class Recognition:
         """The source's largest face against each of the target. Raises NoFace where the source shows none."""
         least, _ = self._bounds(operation.threshold, None)
         for image in (operation.source, operation.target):
-            self.parts.judge(image)
-        with self.parts.timed("compare"):
-            answer = self.parts.amazon.rekognition(
+            self.context.judge(image)
+        with self.context.timed("compare"):
+            answer = self.context.amazon.rekognition(
                 "compare_faces",
                 SourceImage={"Bytes": operation.source},
                 TargetImage={"Bytes": operation.target},
@@ -128,7 +128,7 @@ class Recognition:
     ) -> tuple[dict[str, Any], tuple[FaceMatch, ...]]:
         return self._matches(
             collection_id,
-            lambda count: self.parts.amazon.rekognition(
+            lambda count: self.context.amazon.rekognition(
                 "search_faces_by_image",
                 CollectionId=collection_id,
                 Image={"Bytes": image},
@@ -144,7 +144,7 @@ class Recognition:
         more."""
         count = most
         while True:
-            with self.parts.timed("search"):
+            with self.context.timed("search"):
                 answer = ask(count)
             found = answer.get("FaceMatches", ())
             matches = self._stored(collection_id, found)
@@ -154,7 +154,7 @@ class Recognition:
 
     def _stored(self, collection_id: str, found: Sequence[Mapping[str, Any]]) -> tuple[FaceMatch, ...]:
         ids = [one["Face"]["FaceId"] for one in found]
-        known = self.parts.table.rows(ids, only=["CollectionId", "CreatedAt"])
+        known = self.context.table.rows(ids, only=["CollectionId", "CreatedAt"])
         matches = [
             FaceMatch(
                 load.face(one["Face"], collection_id, float(known[face_id]["CreatedAt"])), float(one["Similarity"])
@@ -165,7 +165,7 @@ class Recognition:
         return tuple(sorted(matches, key=lambda match: -match.similarity))
 
     def _bounds(self, threshold: float | None, max_faces: int | None) -> tuple[float, int]:
-        settings = self.parts.settings
+        settings = self.context.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = settings.max_faces if max_faces is None else max_faces
         return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kenspeckle.aws.collections import Collections
-from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Parts
+from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Context
 from kenspeckle.aws.enrolment import Enrolment
 from kenspeckle.aws.gallery import Gallery
 from kenspeckle.aws.recognition import Recognition
@@ -19,16 +19,16 @@ from kenspeckle.domain.operations import A, Handlers, Operation, answered
 class ManagedRecognizer:
     """Implements `ports.Recognizer` over Amazon Rekognition, DynamoDB and S3."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.removal = Removal(parts)
-        self._collections = Collections(parts, self.removal)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.removal = Removal(context)
+        self._collections = Collections(context, self.removal)
         sections = (
             self._collections,
-            Enrolment(parts, self.removal),
-            Gallery(parts, self.removal),
-            Recognition(parts),
-            Users(parts, self.removal),
+            Enrolment(context, self.removal),
+            Gallery(context, self.removal),
+            Recognition(context),
+            Users(context, self.removal),
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
 
@@ -41,13 +41,13 @@ class ManagedRecognizer:
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         """Configuration and the counts of the default collection, where `only` names it, JSON-ready; never a secret."""
-        parts, settings = self.parts, self.parts.settings
-        answer = parts.amazon.rekognition("describe_collection", CollectionId=settings.collection)
+        context, settings = self.context, self.context.settings
+        answer = context.amazon.rekognition("describe_collection", CollectionId=settings.collection)
         return {
             "recognizer": "rekognition",
-            "region": parts.amazon.region,
-            "table": parts.table.name,
-            "bucket": parts.bucket.name,
+            "region": context.amazon.region,
+            "table": context.table.name,
+            "bucket": context.bucket.name,
             "pack": {
                 "name": "rekognition",
                 "version": answer.get("FaceModelVersion", ""),
@@ -72,10 +72,10 @@ class ManagedRecognizer:
 
     def ready(self) -> None:
         """Raises RecognizerUnavailable, StorageUnavailable, CollectionNotFound of the default collection."""
-        parts, name = self.parts, self.parts.settings.collection
-        parts.table.row(collection_row(name))
-        parts.amazon.rekognition("describe_collection", CollectionId=name)
+        context, name = self.context, self.context.settings.collection
+        context.table.row(collection_row(name))
+        context.amazon.rekognition("describe_collection", CollectionId=name)
 
     def reconcile(self) -> None:
         """Once a day: take back what requests have left that ended half-way and were never sent again."""
-        Reconciliation(self.parts, self.removal).run()
+        Reconciliation(self.context, self.removal).run()

@@ -12,7 +12,7 @@ from itertools import islice
 
 from kenspeckle import errors
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import READ_AT_ONCE, Changed
 from kenspeckle.domain import validation
@@ -34,22 +34,22 @@ class Reconciliation:
     """One pass. Costs one listing of the bucket and one read of the table for every hundred photographs that are new
     since the pass before."""
 
-    def __init__(self, parts: Parts, removal: Removal) -> None:
-        self._parts = parts
+    def __init__(self, context: Context, removal: Removal) -> None:
+        self._context = context
         self._removal = removal
 
     def run(self) -> int:
         """How many photographs were taken back; 0 also where the last pass was less than a day ago.
 
         Raises the first failure once all were tried; then the next pass begins where this one did."""
-        table, now = self._parts.table, self._parts.now()
+        table, now = self._context.table, self._context.now()
         last = (table.row(STATE) or {}).get("At")
         if last is not None and now - float(last) < EVERY_SECONDS:
             return 0
         since = 0.0 if last is None else float(last) - 2 * OLD_SECONDS
         fresh = (
             key
-            for key, modified in self._parts.bucket.objects(self._parts.bucket.prefix)
+            for key, modified in self._context.bucket.objects(self._context.bucket.prefix)
             if since <= modified < now - OLD_SECONDS
         )
         count, failure = 0, None
@@ -68,15 +68,15 @@ class Reconciliation:
 
     def _rowless(self, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Keys of photographs without a row, with their rows' keys."""
-        prefix = self._parts.bucket.prefix
+        prefix = self._context.bucket.prefix
         found = ((rows.image_row(parts[1]), key) for key in keys if (parts := rows.parts_of(prefix, key)) is not None)
         while some := dict(islice(found, READ_AT_ONCE)):
-            for row in some.keys() - self._parts.table.rows(some, only=["Digest"]).keys():
+            for row in some.keys() - self._context.table.rows(some, only=["Digest"]).keys():
                 yield some[row], row
 
     def _take_back(self, key: str, row: str) -> None:
         """Rekognition names the faces that it has of a photograph when it is asked to index it again."""
-        collection_id, _ = rows.parts_of(self._parts.bucket.prefix, key) or ("", "")
+        collection_id, _ = rows.parts_of(self._context.bucket.prefix, key) or ("", "")
         try:
             faces = self._faces(key, collection_id)
         except errors.ImageNotFound:
@@ -85,10 +85,10 @@ class Reconciliation:
             log.info("of a photograph that was left nothing is indexed: %s", error.message)
             faces = frozenset()
         if not faces:
-            self._parts.bucket.remove([key])
+            self._context.bucket.remove([key])
             return
         # A row that says so keeps those away who send the photograph again at this moment.
-        now = self._parts.now()
+        now = self._context.now()
         claim = {
             rows.KEY: row,
             "CollectionId": collection_id,
@@ -99,18 +99,18 @@ class Reconciliation:
             LEAVING: now,
         }
         try:
-            self._parts.table.write(self._parts.table.put(claim, new=True))
+            self._context.table.write(self._context.table.put(claim, new=True))
         except Changed:
             return  # it was sent again, and is stored
         self._removal.finish(claim)
         log.info("a photograph was taken back whose indexing never ended", extra={"collection": collection_id})
 
     def _faces(self, key: str, collection_id: str) -> frozenset[str]:
-        identity = self._parts.bucket.identity(key)
-        answer = self._parts.amazon.rekognition(
+        identity = self._context.bucket.identity(key)
+        answer = self._context.amazon.rekognition(
             "index_faces",
             CollectionId=collection_id,
-            Image={"S3Object": {"Bucket": self._parts.bucket.name, "Name": key}},
+            Image={"S3Object": {"Bucket": self._context.bucket.name, "Name": key}},
             MaxFaces=validation.MAX_FACES_AN_IMAGE,
             QualityFilter="NONE",
             **({} if identity is None else {"ExternalImageId": identity}),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.aws.failures import Refused
 from kenspeckle.aws.table import TRIES, WRITTEN_AT_ONCE, Changed
 from kenspeckle.domain import Deleted, UnsuccessfulFace
@@ -54,17 +54,17 @@ class Removed:
 class Removal:
     """Used by several parts of the recognizer."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def faces(self, collection_id: str, face_ids: Sequence[str]) -> Removed:
         """Faces that belong to no user, and photographs whose last face went. Raises CollectionNotFound."""
-        answer = self._parts.amazon.rekognition("delete_faces", CollectionId=collection_id, FaceIds=list(face_ids))
+        answer = self._context.amazon.rekognition("delete_faces", CollectionId=collection_id, FaceIds=list(face_ids))
         failed = load.unsuccessful(answer.get("UnsuccessfulFaceDeletions", ()))
         refused = {one.face_id: one for one in failed if NOT_FOUND not in one.reasons}
         known = {
             key: row
-            for key, row in self._parts.table.rows(face_ids).items()
+            for key, row in self._context.table.rows(face_ids).items()
             if row["CollectionId"] == collection_id and key not in refused
         }
         removed = Removed(stayed=list(refused.values()))
@@ -80,7 +80,7 @@ class Removal:
 
     def _photograph(self, key: str, gone: frozenset[str]) -> list[str]:
         """Take faces from a photograph's row; with the last of them the photograph goes, whose digest is returned."""
-        table = self._parts.table
+        table = self._context.table
         for _ in range(TRIES):
             photograph = table.row(key)
             had: frozenset[str] = frozenset() if photograph is None else photograph.get("Faces", frozenset())
@@ -95,9 +95,9 @@ class Removal:
                     _write(table.write, changes, more)
                     return []
                 if LEAVING not in photograph:
-                    table.mark(key, LEAVING, self._parts.now(), having=("Faces", had))
+                    table.mark(key, LEAVING, self._context.now(), having=("Faces", had))
                 if "Key" in photograph:
-                    self._parts.bucket.remove([photograph["Key"]])
+                    self._context.bucket.remove([photograph["Key"]])
                 _write(table.write, changes, [table.drop_having(key, "Faces", had)])
             except Changed:
                 continue
@@ -108,17 +108,17 @@ class Removal:
         """A user without its faces. Raises UserNotFound, CollectionNotFound; the row of one who is gone goes too."""
         row = rows.user_row(collection_id, user_id)
         try:
-            self._parts.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id, **token)
+            self._context.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id, **token)
         except UserNotFound:
-            self._parts.table.delete(row)
+            self._context.table.delete(row)
             raise
-        self._parts.table.delete(row)
+        self._context.table.delete(row)
 
     def finish(self, photograph: Row) -> None:
         """Remove what a deletion that never ended has left of a photograph and its faces."""
         faces: frozenset[str] = photograph["Faces"]
         with suppress(CollectionNotFound):
-            self._parts.amazon.rekognition(
+            self._context.amazon.rekognition(
                 "delete_faces", CollectionId=photograph["CollectionId"], FaceIds=sorted(faces)
             )
         self._photograph(photograph[rows.KEY], faces)
@@ -128,7 +128,7 @@ class Removal:
         NotOffered where this service's role may not delete it; then nothing was removed."""
         absent: CollectionNotFound | None = None
         try:
-            self._parts.amazon.rekognition("delete_collection", expected=(DENIED,), CollectionId=collection_id)
+            self._context.amazon.rekognition("delete_collection", expected=(DENIED,), CollectionId=collection_id)
         except CollectionNotFound as error:
             absent = error
         except Refused as refused:
@@ -144,12 +144,12 @@ class Removal:
 
     def is_left(self, collection_id: str) -> bool:
         """Whether the table has anything of a collection."""
-        return bool(self._parts.table.in_collection(collection_id, 1, None, "").items)
+        return bool(self._context.table.in_collection(collection_id, 1, None, "").items)
 
     def sweep(self, collection_id: str) -> Removed:
         """Photographs and rows of a collection that Rekognition no longer has."""
-        table = self._parts.table
-        self._parts.bucket.remove_all(rows.in_collection(self._parts.bucket.prefix, collection_id))
+        table = self._context.table
+        self._context.bucket.remove_all(rows.in_collection(self._context.bucket.prefix, collection_id))
         gone: dict[str, Row] = {}
         # The index lags behind the rows: a pass through all of it that finds no row is the last.
         while found := self._pass(collection_id):
@@ -162,7 +162,7 @@ class Removal:
 
     def _pass(self, collection_id: str) -> dict[str, Row]:
         """Remove the rows that the index has of a collection; those that were there."""
-        table, gone, cursor = self._parts.table, dict[str, Row](), None
+        table, gone, cursor = self._context.table, dict[str, Row](), None
         while True:
             page = table.in_collection(collection_id, SWEPT, cursor, "")
             found = table.rows(page.items, only=["Digest"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kenspeckle.aws import rows
-from kenspeckle.aws.context import Parts
+from kenspeckle.aws.context import Context
 from kenspeckle.aws.removal import Removal
 from kenspeckle.domain import Associated, Page, User, UserMatch, UserSearch, validation
 from kenspeckle.domain.operations import (
@@ -28,8 +28,8 @@ MOST_USERS = 500
 class Users:
     """What the managed recognizer does with users."""
 
-    def __init__(self, parts: Parts, removal: Removal) -> None:
-        self.parts = parts
+    def __init__(self, context: Context, removal: Removal) -> None:
+        self.context = context
         self.removal = removal
 
     def handlers(self) -> Handlers:
@@ -48,15 +48,15 @@ class Users:
 
     def create_user(self, operation: CreateUser) -> None:
         """Raises CollectionNotFound, Conflict where the user exists, IdempotencyMismatch."""
-        self.parts.amazon.rekognition(
+        self.context.amazon.rekognition(
             "create_user", **_of(operation.collection_id, operation.user_id), **_token(operation.token)
         )
-        self.parts.table.save(
+        self.context.table.save(
             {
                 rows.KEY: rows.user_row(operation.collection_id, operation.user_id),
                 "CollectionId": operation.collection_id,
                 "Order": rows.USER_ORDER + operation.user_id,
-                "CreatedAt": self.parts.now(),
+                "CreatedAt": self.context.now(),
             }
         )
 
@@ -70,10 +70,10 @@ class Users:
 
     def get_user(self, operation: GetUser) -> User:
         """Raises CollectionNotFound, UserNotFound."""
-        answer = self.parts.amazon.rekognition(
+        answer = self.context.amazon.rekognition(
             "list_faces", **_of(operation.collection_id, operation.user_id), MaxResults=validation.MAX_FACES_A_USER
         )
-        row = self.parts.table.row(rows.user_row(operation.collection_id, operation.user_id)) or {}
+        row = self.context.table.row(rows.user_row(operation.collection_id, operation.user_id)) or {}
         count = len(answer.get("Faces", ()))
         return User(
             operation.user_id,
@@ -85,7 +85,7 @@ class Users:
 
     def list_users(self, operation: ListUsers) -> Page[User]:
         """Raises CollectionNotFound, InvalidCursor."""
-        answer = self.parts.amazon.rekognition(
+        answer = self.context.amazon.rekognition(
             "list_users",
             CollectionId=validation.collection_id(operation.collection_id),
             MaxResults=validation.count(operation.limit, MOST_USERS, "limit"),
@@ -96,7 +96,7 @@ class Users:
 
     def associate_faces(self, operation: AssociateFaces) -> Associated:
         """Raises CollectionNotFound, UserNotFound, QuotaExceeded beyond 100 faces, Conflict, IdempotencyMismatch."""
-        answer = self.parts.amazon.rekognition(
+        answer = self.context.amazon.rekognition(
             "associate_faces",
             **_of(operation.collection_id, operation.user_id),
             FaceIds=list(validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)),
@@ -107,7 +107,7 @@ class Users:
 
     def disassociate_faces(self, operation: DisassociateFaces) -> Associated:
         """Take faces from the user; they stay in the collection. Raises CollectionNotFound, UserNotFound, Conflict."""
-        answer = self.parts.amazon.rekognition(
+        answer = self.context.amazon.rekognition(
             "disassociate_faces",
             **_of(operation.collection_id, operation.user_id),
             FaceIds=list(validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)),
@@ -121,8 +121,8 @@ class Users:
         Raises CollectionNotFound, UserNotFound, FaceNotFound, InvalidValue."""
         if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
-        with self.parts.timed("search"):
-            answer = self.parts.amazon.rekognition(
+        with self.context.timed("search"):
+            answer = self.context.amazon.rekognition(
                 "search_users",
                 CollectionId=validation.collection_id(operation.collection_id),
                 **({"FaceId": validation.face_id(operation.face_id)} if operation.face_id is not None else {}),
@@ -133,9 +133,9 @@ class Users:
 
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
-        self.parts.judge(operation.image)
-        with self.parts.timed("search"):
-            answer = self.parts.amazon.rekognition(
+        self.context.judge(operation.image)
+        with self.context.timed("search"):
+            answer = self.context.amazon.rekognition(
                 "search_users_by_image",
                 CollectionId=validation.collection_id(operation.collection_id),
                 Image={"Bytes": operation.image},
@@ -145,7 +145,7 @@ class Users:
         return load.user_search(answer, operation.collection_id)
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> dict[str, Any]:
-        settings = self.parts.settings
+        settings = self.context.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = min(settings.max_faces, MOST_USERS) if max_users is None else max_users
         return {

@@ -29,7 +29,7 @@ from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.scrubber import Scrubber
@@ -171,7 +171,7 @@ def _embedded(settings: Settings) -> Service:
         index = guard.runners.hold(open_index(guard.catalog, engine.pack.dimension))
         images = open_images(settings.images)
         local = LocalRecognizer(
-            Parts(
+            Context(
                 engine=engine,
                 catalog=guard.catalog,
                 index=index,
@@ -188,7 +188,7 @@ def _embedded(settings: Settings) -> Service:
         guard=guard,
         recognizer=recognizer,
         face_model=(engine.pack.name, engine.pack.version),
-        housekeeping=Housekeeping(recognizer, local.parts, local.work_off),
+        housekeeping=Housekeeping(recognizer, local.context, local.work_off),
         local=local,
         index=index,
         images=images,

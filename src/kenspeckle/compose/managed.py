@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.aws.bucket import Bucket
 from kenspeckle.aws.clients import Amazon
-from kenspeckle.aws.context import Cutter, Parts, ignore
+from kenspeckle.aws.context import Context, Cutter, ignore
 from kenspeckle.aws.log_trail import LogTrail
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.table import Table
@@ -79,7 +79,7 @@ class Gateway:
         copy_context().run(self._housekeep)
 
     def _housekeep(self) -> None:
-        actor.acting(actor.Who(actor.SERVICE))
+        actor.acting(actor.Actor(actor.SERVICE))
         try:
             Retention(self.recognizer).round()
         finally:
@@ -106,7 +106,7 @@ def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ig
             field="dynamodb_table",
         )
     amazon = Amazon(settings.aws_region)
-    parts = Parts(
+    context = Context(
         amazon=amazon,
         table=Table(amazon, settings.dynamodb_table),
         bucket=Bucket(amazon, settings.images_url),
@@ -114,7 +114,7 @@ def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ig
         cutter=_cutter(settings),
         observe=observe,
     )
-    return ManagedRecognizer(parts)
+    return ManagedRecognizer(context)
 
 
 def _cutter(settings: Settings) -> Callable[[], Cutter]:

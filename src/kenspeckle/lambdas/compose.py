@@ -21,5 +21,5 @@ def service() -> managed.Gateway:
     made = managed.gateway(chosen)
     if on_lambda():
         for name in SERVICES:
-            made.managed.parts.amazon.client(name)
+            made.managed.context.amazon.client(name)
     return made

@@ -23,7 +23,7 @@ def _inbox() -> Inbox:
         from kenspeckle.lambdas.indexer import Inbox
 
         service = compose.service()
-        amazon, chosen = service.managed.parts.amazon, service.settings
+        amazon, chosen = service.managed.context.amazon, service.settings
         return Inbox(service.recognizer, amazon, chosen.collection, chosen.max_image_bytes)
 
 

@@ -74,7 +74,7 @@ class Inbox:
         except Exception:
             log.exception("a message that can't be read", extra={"message_id": message.message_id})
             return False
-        actor.acting(actor.Who(actor.SERVICE, "inbox", message.message_id))
+        actor.acting(actor.Actor(actor.SERVICE, "inbox", message.message_id))
         done = True
         for place, arrival in enumerate(arrivals):
             # Names of objects are names of people: a log line has the message's id, by which the operator finds them.

@@ -198,7 +198,7 @@ def test_rows_of_many_threads_are_one_chain(catalog: SqlCatalog) -> None:
     recorders = [Recorder(catalog, KEY), Recorder(catalog, KEY)]  # as two processes would
 
     def write(recorder: Recorder, name: str, made: list[AuditRow]) -> None:
-        actor.acting(actor.Who(name))
+        actor.acting(actor.Actor(name))
         for _ in range(25):
             row = recorder.record(recorder.entry("GetFace"))
             assert row is not None

@@ -83,12 +83,12 @@ def test_the_image_goes_with_its_last_face(service: LocalRecognizer) -> None:
     one, other = (record.face.face_id for record in indexed.records)
     service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[one]))
     digest = hashlib.sha256(drawing(0.0, 1.0)).hexdigest()
-    assert service.parts.images.get(digest)
+    assert service.context.images.get(digest)
     deleted = service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[other, one]))
     assert deleted.deleted == (other,)
     assert deleted.unsuccessful == (UnsuccessfulFace(one, ("FACE_NOT_FOUND",)),)
     with pytest.raises(ImageNotFound):
-        service.parts.images.get(digest)
+        service.context.images.get(digest)
     with pytest.raises(ImageNotFound):
         service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))
 
@@ -99,7 +99,7 @@ def test_without_a_face_nothing_is_stored(service: LocalRecognizer) -> None:
     with pytest.raises(ImageNotFound):
         service.handle(ops.GetImage(collection_id=HOME, key="empty.jpg"))
     with pytest.raises(ImageNotFound):
-        service.parts.images.get(hashlib.sha256(drawing()).hexdigest())
+        service.context.images.get(hashlib.sha256(drawing()).hexdigest())
 
 
 def test_faces_beyond_the_limit_are_named(service: LocalRecognizer) -> None:
@@ -134,14 +134,14 @@ def test_what_is_refused_leaves_no_trace(service: LocalRecognizer, arguments: di
         service.handle(ops.IndexFaces(**{"collection_id": HOME, "image": drawing(0.0), **arguments}))
     assert service.handle(ops.DescribeCollection(collection_id=HOME)).revision == revision
     with pytest.raises(ImageNotFound):
-        service.parts.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
+        service.context.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
 
 
 def test_a_full_disk_stores_neither_face_nor_image(service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(digest: str, data: bytes) -> None:
         raise StorageFull("The disk is full.")
 
-    monkeypatch.setattr(service.parts.images, "stage", full)
+    monkeypatch.setattr(service.context.images, "stage", full)
     with pytest.raises(StorageFull):
         service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     assert service.handle(ops.DescribeCollection(collection_id=HOME)).face_count == 0
@@ -151,11 +151,11 @@ def test_a_catalog_that_refuses_leaves_no_image(service: LocalRecognizer, monkey
     def full(*_: object, **more: object) -> None:
         raise StorageFull("The disk is full.")
 
-    monkeypatch.setattr(service.parts.catalog, "add_faces", full)
+    monkeypatch.setattr(service.context.catalog, "add_faces", full)
     with pytest.raises(StorageFull):
         service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     with pytest.raises(ImageNotFound):
-        service.parts.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
+        service.context.images.get(hashlib.sha256(drawing(0.0)).hexdigest())
 
 
 def test_originals_that_are_not_kept_leave_a_thumbnail() -> None:
@@ -175,7 +175,7 @@ def test_originals_that_are_not_kept_leave_a_thumbnail() -> None:
 
 
 def test_a_collection_of_another_pack_is_refused(service: LocalRecognizer) -> None:
-    object.__setattr__(service.parts, "engine", DrawnEngine(contract="another"))
+    object.__setattr__(service.context, "engine", DrawnEngine(contract="another"))
     with pytest.raises(PackMismatch, match="KENSPECKLE_PACK"):
         service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     with pytest.raises(PackMismatch):
@@ -190,4 +190,4 @@ def test_deleting_a_collection_takes_its_photographs_but_not_anothers(service: L
     service.handle(ops.DeleteCollection(collection_id="other"))
     assert service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))[1] == drawing(0.0)
     with pytest.raises(ImageNotFound):
-        service.parts.images.get(hashlib.sha256(drawing(1.0)).hexdigest())
+        service.context.images.get(hashlib.sha256(drawing(1.0)).hexdigest())

@@ -119,13 +119,13 @@ def test_a_token_answers_the_same_again_and_refuses_other_parameters(service: Lo
 def test_a_token_sent_several_times_at_once_acts_once(
     service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create = service.parts.catalog.create_user
+    create = service.context.catalog.create_user
 
     def slowly(user: User, *, answered: Answered | None = None) -> None:
         time.sleep(0.05)
         create(user, answered=answered)
 
-    monkeypatch.setattr(service.parts.catalog, "create_user", slowly)
+    monkeypatch.setattr(service.context.catalog, "create_user", slowly)
     with ThreadPoolExecutor(4) as pool:
         asked = ops.CreateUser(collection_id=HOME, user_id="ada", token="t")
         for done in [pool.submit(service.handle, asked) for _ in range(4)]:

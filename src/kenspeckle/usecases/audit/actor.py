@@ -20,7 +20,7 @@ SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Actor:
     """`key` is a key's id or one of the words above; `name` the key's name, or the system's user of a command."""
 
     key: str
@@ -29,27 +29,27 @@ class Who:
     address: str = ""
 
 
-_WHO: ContextVar[Who | None] = ContextVar("who", default=None)
+_ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 
-def current() -> Who:
+def current() -> Actor:
     """Who this code works for. Outside of any request that is a command of this machine's user."""
-    return _WHO.get() or Who(CLI, _user())
+    return _ACTOR.get() or Actor(CLI, _user())
 
 
 def arrived(request_id: str, address: str) -> None:
     """A request has come, nobody knows of whom."""
-    _WHO.set(Who(NOBODY, "", request_id, address))
+    _ACTOR.set(Actor(NOBODY, "", request_id, address))
 
 
 def identified(principal: Principal) -> None:
     """The request is from this one."""
-    _WHO.set(replace(current(), **_named(principal)))
+    _ACTOR.set(replace(current(), **_named(principal)))
 
 
-def acting(who: Who) -> None:
-    """From here on this context works for `who`."""
-    _WHO.set(who)
+def acting(actor: Actor) -> None:
+    """From here on this context works for `actor`."""
+    _ACTOR.set(actor)
 
 
 def _named(principal: Principal) -> dict[str, str]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from kenspeckle.domain import Erased, Receipt
 from kenspeckle.domain.audit import AuditRow
 from kenspeckle.errors import InvalidValue
-from kenspeckle.usecases.audit.actor import Who
+from kenspeckle.usecases.audit.actor import Actor
 
 PURPOSE = "kenspeckle receipts, 1"
 """What the key of the signatures is derived from the master key for."""
@@ -38,7 +38,7 @@ class Receipts:
         name: str,
         collection_id: str,
         erased: Erased,
-        actor: Who,
+        actor: Actor,
         row: AuditRow | None,
         at: float,
     ) -> Receipt:

@@ -137,7 +137,7 @@ class JobRunner:
                 tell(self._jobs.job(job_id))
 
     def _run(self) -> None:
-        actor.acting(actor.Who(actor.SERVICE))
+        actor.acting(actor.Actor(actor.SERVICE))
         trimmed = 0.0
         while not self._closing:
             try:
@@ -166,7 +166,7 @@ class JobRunner:
         return self._jobs.hold_job(job.job_id, self._owner, self._now() + LEASE_SECONDS, done, total)
 
     def _work(self, job: Job, progress: Progress) -> None:
-        actor.acting(actor.Who(actor.SERVICE))
+        actor.acting(actor.Actor(actor.SERVICE))
         stop = threading.Event()
         holder = threading.Thread(target=self._keep, args=(progress, stop), name=f"{job.job_id} lease", daemon=True)
         holder.start()

@@ -17,7 +17,7 @@ from kenspeckle.domain.operations import (
     UntagCollection,
 )
 from kenspeckle.errors import AlreadyExists
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 
 REMOVED_AT_ONCE = 250
 """Photographs whose names are held at once, so that nobody waits long who stores one of them."""
@@ -26,8 +26,8 @@ REMOVED_AT_ONCE = 250
 class Collections:
     """What a recognizer does with collections, their tags and the age of their faces."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def handlers(self) -> Handlers:
         return dict(
@@ -45,74 +45,74 @@ class Collections:
 
     def create_collection(self, operation: CreateCollection) -> Collection:
         """Raises AlreadyExists, InvalidValue. The collection is bound to the engine's pack for good."""
-        pack = self.parts.engine.pack
-        self.parts.catalog.create_collection(
+        pack = self.context.engine.pack
+        self.context.catalog.create_collection(
             Collection(
                 collection_id=validation.collection_id(operation.collection_id),
                 pack=pack.name,
                 contract=pack.contract,
-                created_at=self.parts.now(),
+                created_at=self.context.now(),
                 tags=validation.tags(operation.tags),
             )
         )
-        return self.parts.catalog.collection(operation.collection_id)
+        return self.context.catalog.collection(operation.collection_id)
 
     def ensure_default(self) -> None:
         """Create the operator's default collection where it is not there yet."""
         try:
-            self.create_collection(CreateCollection(collection_id=self.parts.settings.collection))
+            self.create_collection(CreateCollection(collection_id=self.context.settings.collection))
         except AlreadyExists:
             return
 
     def describe_collection(self, operation: DescribeCollection) -> Collection:
         """Raises CollectionNotFound."""
-        return self.parts.catalog.collection(validation.collection_id(operation.collection_id))
+        return self.context.catalog.collection(validation.collection_id(operation.collection_id))
 
     def list_collections(self, operation: ListCollections) -> Page[Collection]:
         """Raises InvalidCursor."""
-        return self.parts.catalog.collections(
+        return self.context.catalog.collections(
             validation.count(operation.limit, validation.MAX_PAGE, "limit"), operation.cursor, operation.only
         )
 
     def delete_collection(self, operation: DeleteCollection) -> None:
         """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
-        erase_collection(self.parts, validation.collection_id(operation.collection_id))
+        erase_collection(self.context, validation.collection_id(operation.collection_id))
 
     def retain_collection(self, operation: RetainCollection) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
         days = None if operation.days is None else validation.retention_days(operation.days)
-        self.parts.catalog.set_retention(validation.collection_id(operation.collection_id), days)
-        return self.parts.catalog.collection(operation.collection_id)
+        self.context.catalog.set_retention(validation.collection_id(operation.collection_id), days)
+        return self.context.catalog.collection(operation.collection_id)
 
     def list_tags(self, operation: ListTags) -> Mapping[str, str]:
         """Raises CollectionNotFound."""
-        return self.parts.catalog.tags(validation.collection_id(operation.collection_id))
+        return self.context.catalog.tags(validation.collection_id(operation.collection_id))
 
     def tag_collection(self, operation: TagCollection) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""
-        self.parts.catalog.set_tags(
+        self.context.catalog.set_tags(
             validation.collection_id(operation.collection_id), validation.tags(operation.tags), validation.MAX_TAGS
         )
 
     def untag_collection(self, operation: UntagCollection) -> None:
         """Absent tags are fine. Raises CollectionNotFound."""
-        self.parts.catalog.remove_tags(validation.collection_id(operation.collection_id), operation.keys)
+        self.context.catalog.remove_tags(validation.collection_id(operation.collection_id), operation.keys)
 
 
-def erase_collection(parts: Parts, collection_id: str) -> tuple[tuple[str, ...], bool]:
+def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, ...], bool]:
     """Faces, users, tags and photographs; digests of the photographs, and whether nothing is left in any file."""
-    digests = parts.catalog.delete_collection(collection_id, parts.announcer.collection_deleted(collection_id))
-    parts.index.forget(collection_id)
-    remove_images(parts, digests)
-    return digests, parts.scrubber.scrub(parts.catalog)
+    digests = context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id))
+    context.index.forget(collection_id)
+    remove_images(context, digests)
+    return digests, context.scrubber.scrub(context.catalog)
 
 
-def remove_images(parts: Parts, digests: Sequence[str]) -> None:
+def remove_images(context: Context, digests: Sequence[str]) -> None:
     """Remove photographs whose last face went, unless one was indexed again meanwhile; then they are off the list of
     what is still to be removed."""
     for start in range(0, len(digests), REMOVED_AT_ONCE):
         some = digests[start : start + REMOVED_AT_ONCE]
-        with parts.catalog.lock(some):
-            wanted = parts.catalog.digests(some)
-            parts.images.delete([digest for digest in some if digest not in wanted])
-            parts.catalog.removed(some)
+        with context.catalog.lock(some):
+            wanted = context.catalog.digests(some)
+            context.images.delete([digest for digest in some if digest not in wanted])
+            context.catalog.removed(some)

@@ -22,7 +22,7 @@ def _ignore(stage: str, seconds: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Context:
     """Everything a use case needs. `observe(stage, seconds)` is told how long each stage took; `now` gives the time."""
 
     engine: Engine

@@ -14,7 +14,7 @@ from kenspeckle.domain.operations import DeleteFaces, GetFace, GetImage, GetThum
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embedded
 
 log = logging.getLogger(__name__)
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 class Enrolment:
     """What a recognizer does with stored faces and photographs."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self._stagers = ThreadPoolExecutor(parts.gate.workers, thread_name_prefix="stage")
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._stagers = ThreadPoolExecutor(context.gate.workers, thread_name_prefix="stage")
 
     def handlers(self) -> Handlers:
         return dict(
@@ -50,15 +50,15 @@ class Enrolment:
         store has lost or damaged it, it is put back.
         Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
         """
-        parts = self.parts
+        context = self.context
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
         kept_metadata = validation.metadata(operation.metadata)
-        most = validation.count(operation.max_faces or parts.settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        parts.bound_collection(validation.collection_id(operation.collection_id))
+        most = validation.count(operation.max_faces or context.settings.max_faces, validation.MAX_MATCHES, "max_faces")
+        context.bound_collection(validation.collection_id(operation.collection_id))
         digest = hashlib.sha256(operation.image).hexdigest()
-        model = parts.engine.pack.version
-        known = parts.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
+        model = context.engine.pack.version
+        known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is not None and known[1]:
             self._mend(known[0], operation.image)
             return Indexed(known[0].image_id, known[1], (), model, created=False)
@@ -68,11 +68,11 @@ class Enrolment:
 
         def opened() -> None:
             nonlocal writing
-            if parts.settings.keep_images:
-                stage = parts.photographs.stage
+            if context.settings.keep_images:
+                stage = context.photographs.stage
                 writing = self._stagers.submit(stage, operation.collection_id, digest, operation.image)
 
-        quality = operation.quality or parts.settings.quality_filter
+        quality = operation.quality or context.settings.quality_filter
         try:
             photo, faces, unindexed = self._analyse(operation.image, quality, most, opened)
             stored_as, staged = writing.result() if writing else (None, None)
@@ -90,7 +90,7 @@ class Enrolment:
             size=len(operation.image),
             width=photo.width,
             height=photo.height,
-            created_at=parts.now(),
+            created_at=context.now(),
             kept=staged is not None,
             metadata=kept_metadata,
         )
@@ -101,19 +101,19 @@ class Enrolment:
 
     def _mend(self, known: Image, data: bytes) -> None:
         """Put back a photograph that the store should have: whoever sends it again has its bytes."""
-        parts = self.parts
+        context = self.context
         if not known.kept or self._is_stored(known):
             return
-        name = parts.photographs.name(known.collection_id, known.digest)
-        with parts.catalog.lock([name]):
+        name = context.photographs.name(known.collection_id, known.digest)
+        with context.catalog.lock([name]):
             # Unless its publication was under way, or it was deleted meanwhile.
-            if not self._is_stored(known) and parts.catalog.digests([name]):
+            if not self._is_stored(known) and context.catalog.digests([name]):
                 log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
-                parts.photographs.stage(known.collection_id, known.digest, data)[1].publish()
+                context.photographs.stage(known.collection_id, known.digest, data)[1].publish()
 
     def _is_stored(self, image: Image) -> bool:
         try:
-            self.parts.photographs.get(image.collection_id, image.digest)
+            self.context.photographs.get(image.collection_id, image.digest)
         except (ImageNotFound, StorageUnavailable):
             return False
         return True
@@ -122,18 +122,18 @@ class Enrolment:
         self, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
     ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
         """The faces to store and those not to; calls `opened` when the bytes are known to be a photograph."""
-        parts = self.parts
-        with parts.gate.turn():
-            with parts.timed("detect"):
-                photo = parts.engine.open(image)
+        context = self.context
+        with context.gate.turn():
+            with context.timed("detect"):
+                photo = context.engine.open(image)
                 opened()
-                seen = parts.engine.detect(photo)
-            with parts.timed("embed"):
+                seen = context.engine.detect(photo)
+            with context.timed("embed"):
                 kept, templates, unindexed = embedded(
-                    parts.engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
+                    context.engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
                 )
             thumbnails = [
-                None if parts.settings.keep_images else parts.engine.thumbnail(photo, detail.box) for detail in kept
+                None if context.settings.keep_images else context.engine.thumbnail(photo, detail.box) for detail in kept
             ]
         faces = [
             NewFace(str(uuid.uuid4()), detail, template, thumbnail)
@@ -150,12 +150,12 @@ class Enrolment:
         staged: Staged | None,
         stored_as: str | None,
     ) -> Indexed:
-        parts = self.parts
+        context = self.context
         try:
-            with parts.timed("store"), parts.catalog.lock([stored_as] if stored_as else []):
-                letters = parts.announcer.indexed(record, external_image_id, faces)
-                stored, records, created = parts.catalog.add_faces(
-                    record, external_image_id, faces, parts.engine.pack.version, letters, stored_as=stored_as
+            with context.timed("store"), context.catalog.lock([stored_as] if stored_as else []):
+                letters = context.announcer.indexed(record, external_image_id, faces)
+                stored, records, created = context.catalog.add_faces(
+                    record, external_image_id, faces, context.engine.pack.version, letters, stored_as=stored_as
                 )
                 if staged is not None:
                     _publish(staged)
@@ -164,18 +164,18 @@ class Enrolment:
                 staged.discard()
             raise
         if letters:
-            parts.announcer.nudge()
-        return Indexed(stored.image_id, records, unindexed, parts.engine.pack.version, created)
+            context.announcer.nudge()
+        return Indexed(stored.image_id, records, unindexed, context.engine.pack.version, created)
 
     def get_face(self, operation: GetFace) -> FaceRecord:
         """Raises CollectionNotFound, FaceNotFound."""
-        return self.parts.catalog.face(
+        return self.context.catalog.face(
             validation.collection_id(operation.collection_id), validation.face_id(operation.face_id)
         )[0]
 
     def list_faces(self, operation: ListFaces) -> Page[Face]:
         """Faces in the order they were stored, filtered. Raises CollectionNotFound, UserNotFound, InvalidCursor."""
-        return self.parts.catalog.faces(
+        return self.context.catalog.faces(
             validation.collection_id(operation.collection_id),
             validation.count(operation.limit, validation.MAX_PAGE, "limit"),
             operation.cursor,
@@ -187,30 +187,30 @@ class Enrolment:
     def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
         ids = validation.face_ids(operation.face_ids)
-        tell = self.parts.announcer.deleted(validation.collection_id(operation.collection_id))
-        deleted, digests = self.parts.catalog.delete_faces(operation.collection_id, ids, tell)
-        remove_images(self.parts, digests)
-        complete = self.parts.scrubber.scrub(self.parts.catalog) if deleted.deleted else True
+        tell = self.context.announcer.deleted(validation.collection_id(operation.collection_id))
+        deleted, digests = self.context.catalog.delete_faces(operation.collection_id, ids, tell)
+        remove_images(self.context, digests)
+        complete = self.context.scrubber.scrub(self.context.catalog) if deleted.deleted else True
         return replace(deleted, images=digests, complete=complete)
 
     def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
-        record = self.parts.catalog.image(validation.collection_id(operation.collection_id), operation.key)
-        return record, self.parts.photographs.get(operation.collection_id, record.digest)
+        record = self.context.catalog.image(validation.collection_id(operation.collection_id), operation.key)
+        return record, self.context.photographs.get(operation.collection_id, record.digest)
 
     def get_thumbnail(self, operation: GetThumbnail) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
-        parts = self.parts
-        kept = parts.catalog.thumbnail(
+        context = self.context
+        kept = context.catalog.thumbnail(
             validation.collection_id(operation.collection_id), validation.face_id(operation.face_id)
         )
         if kept is not None:
             return kept
-        record, _ = parts.catalog.face(operation.collection_id, operation.face_id)
-        digest = parts.catalog.image_of(operation.collection_id, record.face.image_id).digest
-        data = parts.photographs.get(operation.collection_id, digest)
-        with parts.gate.turn():
-            return parts.engine.thumbnail(parts.engine.open(data), record.detail.box)
+        record, _ = context.catalog.face(operation.collection_id, operation.face_id)
+        digest = context.catalog.image_of(operation.collection_id, record.face.image_id).digest
+        data = context.photographs.get(operation.collection_id, digest)
+        with context.gate.turn():
+            return context.engine.thumbnail(context.engine.open(data), record.detail.box)
 
 
 def _publish(staged: Staged) -> None:

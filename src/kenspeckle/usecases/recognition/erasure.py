@@ -9,7 +9,7 @@ from kenspeckle.domain import Erased, validation
 from kenspeckle.domain.operations import EraseAged, EraseCollection, EraseIdentity, EraseImage, EraseUser, Handlers
 from kenspeckle.errors import IdentityNotFound, ImageNotFound
 from kenspeckle.usecases.recognition.collections import erase_collection, remove_images
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.users import combined
 
 DAY = 86_400.0
@@ -28,8 +28,8 @@ WORKED_OFF = 500
 class Erasing:
     """What a recognizer erases."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def handlers(self) -> Handlers:
         return dict(
@@ -43,14 +43,14 @@ class Erasing:
         )
 
     def erase_image(self, operation: EraseImage) -> Erased:
-        catalog, collection_id = self.parts.catalog, validation.collection_id(operation.collection_id)
+        catalog, collection_id = self.context.catalog, validation.collection_id(operation.collection_id)
         erased = self._erase(collection_id, lambda: catalog.faces_of_key(collection_id, operation.key, BATCH))
         if not erased.face_count:
             raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
         return erased
 
     def erase_identity(self, operation: EraseIdentity) -> Erased:
-        catalog, collection_id = self.parts.catalog, validation.collection_id(operation.collection_id)
+        catalog, collection_id = self.context.catalog, validation.collection_id(operation.collection_id)
         identity = validation.external_image_id(operation.external_image_id)
         erased = self._erase(
             collection_id,
@@ -68,28 +68,30 @@ class Erasing:
 
     def erase_aged(self, operation: EraseAged) -> Erased:
         collection_id = validation.collection_id(operation.collection_id)
-        before = self.parts.now() - validation.retention_days(operation.days) * DAY
-        return self._erase(collection_id, lambda: self.parts.catalog.aged(collection_id, before, AGE_BATCH), once=True)
+        before = self.context.now() - validation.retention_days(operation.days) * DAY
+        return self._erase(
+            collection_id, lambda: self.context.catalog.aged(collection_id, before, AGE_BATCH), once=True
+        )
 
     def erase_collection(self, operation: EraseCollection) -> Erased:
-        parts, collection_id = self.parts, validation.collection_id(operation.collection_id)
-        counted = parts.catalog.collection(collection_id)
+        context, collection_id = self.context, validation.collection_id(operation.collection_id)
+        counted = context.catalog.collection(collection_id)
         faces: list[str] = []
         cursor: str | None = None
         while len(faces) < LISTED:
-            page = parts.catalog.faces(collection_id, BATCH, cursor)
+            page = context.catalog.faces(collection_id, BATCH, cursor)
             faces += [face.face_id for face in page.items]
             cursor = page.cursor
             if cursor is None:
                 break
-        images, complete = erase_collection(parts, collection_id)
+        images, complete = erase_collection(context, collection_id)
         erased = _erased(faces, images, (), complete)
         return replace(erased, face_count=max(counted.face_count, len(faces)))
 
     def work_off(self) -> None:
         """Remove photographs whose last face went and whose bytes a crash has left."""
-        while some := self.parts.catalog.removals(WORKED_OFF):
-            remove_images(self.parts, some)
+        while some := self.context.catalog.removals(WORKED_OFF):
+            remove_images(self.context, some)
 
     def _erase(
         self,
@@ -107,15 +109,15 @@ class Erasing:
             ids = some() if some is not None else ()
             if user_id is None and not ids:
                 break
-            tell = self.parts.announcer.deleted(collection_id)
-            gone = self.parts.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
-            remove_images(self.parts, gone.digests)
+            tell = self.context.announcer.deleted(collection_id)
+            gone = self.context.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
+            remove_images(self.context, gone.digests)
             faces += gone.face_ids
             images += gone.digests
             users |= dict.fromkeys(gone.users)
             if once or user_id is not None:
                 break
-        complete = self.parts.scrubber.scrub(self.parts.catalog) if faces or users else True
+        complete = self.context.scrubber.scrub(self.context.catalog) if faces or users else True
         return _erased(faces, images, users, complete)
 
 

@@ -25,7 +25,7 @@ PENDING_SECONDS = 5.0
 
 
 class Kept(Protocol):
-    """What is looked after besides faces; `usecases.parts.Parts` is one."""
+    """What is looked after besides faces; `usecases.context.Context` is one."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -41,14 +41,14 @@ class Housekeeping:
     def __init__(
         self,
         recognizer: Audited,
-        parts: Kept,
+        context: Kept,
         work_off: Callable[[], None],
         *,
         now: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
-        self._parts = parts
+        self._context = context
         self._work_off = work_off
         self._now = now
         self._ticks = ticks
@@ -72,13 +72,13 @@ class Housekeeping:
         copy_context().run(self._round)
 
     def _round(self) -> None:
-        actor.acting(actor.Who(actor.SERVICE))
+        actor.acting(actor.Actor(actor.SERVICE))
         recorder = self._recognizer.recorder
         for work in (
             self._work_off,
             lambda: self._retention.round(self._closing.is_set),
-            lambda: self._parts.catalog.scrub(thorough=True),
-            lambda: verification.trim(recorder, self._parts.settings.audit_days, self._now()),
+            lambda: self._context.catalog.scrub(thorough=True),
+            lambda: verification.trim(recorder, self._context.settings.audit_days, self._now()),
             # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
             lambda: log.info("audit trail", extra={"anchor": verification.anchor_of(recorder.trail.audit_head())}),
         ):
@@ -96,6 +96,6 @@ class Housekeeping:
                     self.round()
                 except Exception:
                     log.exception("housekeeping failed; it tries again in an hour")
-            if self._parts.scrubber.pending:
-                self._parts.scrubber.scrub(self._parts.catalog)
+            if self._context.scrubber.pending:
+                self._context.scrubber.scrub(self._context.catalog)
             self._closing.wait(min(PENDING_SECONDS, max(0.0, due - self._ticks())))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.recognition.collections import Collections
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.search import Recognition
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 class LocalRecognizer:
     """Implements `ports.Recognizer` over engine, index, catalog and images."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self._collections = Collections(parts)
-        self._enrolment = Enrolment(parts)
-        self._erasing = Erasing(parts)
-        sections = (self._collections, self._enrolment, self._erasing, Recognition(parts), Users(parts))
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._collections = Collections(context)
+        self._enrolment = Enrolment(context)
+        self._erasing = Erasing(context)
+        sections = (self._collections, self._enrolment, self._erasing, Recognition(context), Users(context))
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
 
     def handle(self, operation: Operation[A]) -> A:
@@ -33,7 +33,7 @@ class LocalRecognizer:
 
     def start(self) -> None:
         """Mend what a crash left half done; make sure the default collection is there."""
-        self.parts.images.recover(self.parts.catalog.digests, self.parts.catalog.lock)
+        self.context.images.recover(self.context.catalog.digests, self.context.catalog.lock)
         try:
             self._erasing.work_off()
         except KenspeckleError as error:
@@ -51,7 +51,7 @@ class LocalRecognizer:
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         """Configuration and counts, with `only` of the collections of these names, JSON-ready; never a secret."""
-        settings, pack = self.parts.settings, self.parts.engine.pack
+        settings, pack = self.context.settings, self.context.engine.pack
         return {
             "recognizer": "local",
             "pack": {
@@ -72,9 +72,9 @@ class LocalRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
-            "counts": dict(self.parts.catalog.counts(only)),
+            "counts": dict(self.context.catalog.counts(only)),
         }
 
     def ready(self) -> None:
         """Raises StorageUnavailable where the catalog does not answer."""
-        self.parts.catalog.revision(self.parts.settings.collection)
+        self.context.catalog.revision(self.context.settings.collection)

@@ -20,15 +20,15 @@ from kenspeckle.domain import (
 )
 from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
 from kenspeckle.errors import NoFace
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear, screen
 
 
 class Recognition:
     """What a recognizer does with photographs that are not kept: search, detect, compare."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def handlers(self) -> Handlers:
         return dict(
@@ -42,15 +42,15 @@ class Recognition:
 
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
-        with self.parts.gate.turn(), self.parts.timed("detect"):
-            photo = self.parts.engine.open(operation.image)
-            return self.parts.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
+        with self.context.gate.turn(), self.context.timed("detect"):
+            photo = self.context.engine.open(operation.image)
+            return self.context.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        self.parts.bound_collection(validation.collection_id(operation.collection_id))
-        _, template = self.parts.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
+        self.context.bound_collection(validation.collection_id(operation.collection_id))
+        _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
         matches = self._matches(operation.collection_id, template, least, most + 1)
         return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
 
@@ -60,28 +60,28 @@ class Recognition:
         Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded.
         """
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        self.parts.bound_collection(validation.collection_id(operation.collection_id))
-        details, templates, unsearched = probe(self.parts, operation.image, operation.quality, operation.every_face)
+        self.context.bound_collection(validation.collection_id(operation.collection_id))
+        details, templates, unsearched = probe(self.context, operation.image, operation.quality, operation.every_face)
         searches = tuple(
             FaceSearch(detail, self._matches(operation.collection_id, template, least, most))
             for detail, template in zip(details, templates, strict=True)
         )
-        self.parts.announcer.matched(operation.collection_id, searches)
-        return ImageSearch(searches, unsearched, self.parts.engine.pack.version)
+        self.context.announcer.matched(operation.collection_id, searches)
+        return ImageSearch(searches, unsearched, self.context.engine.pack.version)
 
     def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
         least, _ = self._bounds(operation.threshold, None)
-        engine = self.parts.engine
-        with self.parts.gate.turn():
+        engine = self.context.engine
+        with self.context.gate.turn():
             target_photo = engine.open(operation.target)  # before a network runs on the source
-        details, templates, _ = probe(self.parts, operation.source, operation.quality, every_face=False)
-        with self.parts.gate.turn():
-            with self.parts.timed("detect"):
+        details, templates, _ = probe(self.context, operation.source, operation.quality, every_face=False)
+        with self.context.gate.turn():
+            with self.context.timed("detect"):
                 seen = engine.detect(target_photo)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
-            with self.parts.timed("embed"):
+            with self.context.timed("embed"):
                 faces, others, _ = embedded(
                     engine, target_photo, seen, operation.quality, validation.MAX_FACES_AN_IMAGE
                 )
@@ -98,27 +98,27 @@ class Recognition:
         )
 
     def _bounds(self, threshold: float | None, max_faces: int | None) -> tuple[float, int]:
-        settings = self.parts.settings
+        settings = self.context.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = settings.max_faces if max_faces is None else max_faces
         return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")
 
     def _matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[FaceMatch, ...]:
-        calibration = self.parts.engine.pack.calibration
-        with self.parts.timed("search"):
-            found = self.parts.index.search(collection_id, "face", template, most, calibration.distance(least))
+        calibration = self.context.engine.pack.calibration
+        with self.context.timed("search"):
+            found = self.context.index.search(collection_id, "face", template, most, calibration.distance(least))
         return tuple(
             FaceMatch(stored.face, calibration.similarity(distance)) for stored, distance in found if stored.face
         )
 
 
 def probe(
-    parts: Parts, image: bytes, quality: QualityFilter, every_face: bool
+    context: Context, image: bytes, quality: QualityFilter, every_face: bool
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """As `look`, but raises NoFace where no face passes the bar."""
     # Without a bar the largest face is the probe whatever the others are, and a faster pass finds it.
     alone = not every_face and quality is QualityFilter.NONE
-    searched, templates, unsearched = look(parts, image, quality, every_face=every_face, largest_only=alone)
+    searched, templates, unsearched = look(context, image, quality, every_face=every_face, largest_only=alone)
     if searched:
         return searched, templates, unsearched
     if not unsearched:
@@ -131,23 +131,23 @@ def probe(
 
 
 def look(
-    parts: Parts, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
+    context: Context, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """Faces of a search photograph and their templates, largest first; and the faces not searched, with reasons.
 
     Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
     Raises the errors of `Engine.open` and `Engine.detect`."""
-    with parts.gate.turn():
-        with parts.timed("detect"):
-            photo = parts.engine.open(image)
-            details = parts.engine.detect(photo, largest_only=largest_only)
-        with parts.timed("embed"):
+    with context.gate.turn():
+        with context.timed("detect"):
+            photo = context.engine.open(image)
+            details = context.engine.detect(photo, largest_only=largest_only)
+        with context.timed("embed"):
             if every_face:
                 searched, templates, refused = embedded(
-                    parts.engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE
+                    context.engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE
                 )
                 return searched, templates, tuple(refused)
             kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
-            searched, templates, unclear = largest_clear(parts.engine, photo, kept, quality)
+            searched, templates, unclear = largest_clear(context.engine, photo, kept, quality)
     others = (UnindexedFace(one, (Reason.FACE_NOT_LARGEST,)) for one in kept[len(searched) + len(unclear) :])
     return searched, templates, (*refused, *unclear, *others)

@@ -32,7 +32,7 @@ from kenspeckle.domain.operations import (
 )
 from kenspeckle.errors import TEMPLATES_DIFFER, FaceNotFound, IdempotencyMismatch, InvalidValue, StorageUnavailable
 from kenspeckle.ports import Answered
-from kenspeckle.usecases.recognition.context import Parts
+from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.search import look
 
 FACE_NOT_FOUND = "FACE_NOT_FOUND"
@@ -47,8 +47,8 @@ Keep = Callable[[object], Answered | None]
 class Users:
     """What a recognizer does with users."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def handlers(self) -> Handlers:
         return dict(
@@ -70,14 +70,14 @@ class Users:
             validation.user_id(operation.user_id),
             validation.collection_id(operation.collection_id),
             "CREATED",
-            self.parts.now(),
+            self.context.now(),
         )
         parameters = [operation.collection_id, operation.user_id]
         self._once(
             "CreateUser",
             operation.token,
             parameters,
-            lambda keep: self.parts.catalog.create_user(user, answered=keep(None)),
+            lambda keep: self.context.catalog.create_user(user, answered=keep(None)),
         )
 
     def delete_user(self, operation: DeleteUser) -> None:
@@ -87,22 +87,22 @@ class Users:
             "DeleteUser",
             operation.token,
             [operation.collection_id, operation.user_id],
-            lambda keep: self.parts.catalog.delete_user(
+            lambda keep: self.context.catalog.delete_user(
                 operation.collection_id, validation.user_id(operation.user_id), answered=keep(None)
             ),
         )
-        self.parts.scrubber.scrub(self.parts.catalog)
+        self.context.scrubber.scrub(self.context.catalog)
 
     def get_user(self, operation: GetUser) -> User:
         """Raises CollectionNotFound, UserNotFound."""
-        return self.parts.catalog.user(
+        return self.context.catalog.user(
             validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
         )[0]
 
     def list_users(self, operation: ListUsers) -> Page[User]:
         """Raises CollectionNotFound, InvalidCursor."""
         most = validation.count(operation.limit, MAX_USERS, "limit")
-        return self.parts.catalog.users(validation.collection_id(operation.collection_id), most, operation.cursor)
+        return self.context.catalog.users(validation.collection_id(operation.collection_id), most, operation.cursor)
 
     def associate_faces(self, operation: AssociateFaces) -> Associated:
         """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
@@ -113,9 +113,9 @@ class Users:
         least = validation.threshold(operation.threshold, "user_match_threshold")
 
         def associate(keep: Keep) -> Associated:
-            self.parts.bound_collection(validation.collection_id(operation.collection_id))
-            user, _ = self.parts.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
-            members = dict(self.parts.catalog.user_templates(operation.collection_id, operation.user_id))
+            self.context.bound_collection(validation.collection_id(operation.collection_id))
+            user, _ = self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
+            members = dict(self.context.catalog.user_templates(operation.collection_id, operation.user_id))
             known = set(members)
             refused = [
                 refusal for face_id in ids if (refusal := self._refusal(user, face_id, members, least)) is not None
@@ -125,7 +125,7 @@ class Users:
             answered = keep(answer)
             if new:
                 template, most = combined(list(members.values())), validation.MAX_FACES_A_USER
-                self.parts.catalog.link_faces(
+                self.context.catalog.link_faces(
                     operation.collection_id,
                     operation.user_id,
                     new,
@@ -135,7 +135,7 @@ class Users:
                     answered=answered,
                 )
             elif answered is not None:
-                self.parts.catalog.remember(operation.collection_id, answered)
+                self.context.catalog.remember(operation.collection_id, answered)
             return answer
 
         answer = self._once(
@@ -151,7 +151,7 @@ class Users:
         if face_id in members:
             return None
         try:
-            record, template = self.parts.catalog.face(user.collection_id, face_id)
+            record, template = self.context.catalog.face(user.collection_id, face_id)
         except FaceNotFound:
             return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
         if record.face.user_id not in (None, user.user_id):
@@ -161,7 +161,7 @@ class Users:
             if together.shape != template.shape:
                 raise StorageUnavailable(TEMPLATES_DIFFER)
             distance = float(np.linalg.norm(template - together))
-            similarity = self.parts.engine.pack.calibration.similarity(distance)
+            similarity = self.context.engine.pack.calibration.similarity(distance)
             if similarity < least:
                 return UnsuccessfulFace(face_id, (LOW_CONFIDENCE,), confidence=similarity)
         members[face_id] = template
@@ -174,10 +174,10 @@ class Users:
         ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
 
         def disassociate(keep: Keep) -> Associated:
-            self.parts.catalog.user(
+            self.context.catalog.user(
                 validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
             )
-            members = dict(self.parts.catalog.user_templates(operation.collection_id, operation.user_id))
+            members = dict(self.context.catalog.user_templates(operation.collection_id, operation.user_id))
             gone = [face_id for face_id in ids if face_id in members]
             rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
             strangers = (self._stranger(operation.collection_id, face_id) for face_id in ids if face_id not in members)
@@ -185,11 +185,11 @@ class Users:
             answered = keep(answer)
             if gone:
                 template = combined(list(rest.values())) if rest else None
-                self.parts.catalog.unlink_faces(
+                self.context.catalog.unlink_faces(
                     operation.collection_id, operation.user_id, gone, template, among=list(members), answered=answered
                 )
             elif answered is not None:
-                self.parts.catalog.remember(operation.collection_id, answered)
+                self.context.catalog.remember(operation.collection_id, answered)
             return answer
 
         return _associated(
@@ -204,7 +204,7 @@ class Users:
     def _stranger(self, collection_id: str, face_id: str) -> UnsuccessfulFace | None:
         """Why a face that is not this user's can't be taken from it; None where it is nobody's."""
         try:
-            owner = self.parts.catalog.face(collection_id, face_id)[0].face.user_id
+            owner = self.context.catalog.face(collection_id, face_id)[0].face.user_id
         except FaceNotFound:
             return UnsuccessfulFace(face_id, (FACE_NOT_FOUND,))
         return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=owner) if owner is not None else None
@@ -216,13 +216,15 @@ class Users:
         if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        self.parts.bound_collection(validation.collection_id(operation.collection_id))
+        self.context.bound_collection(validation.collection_id(operation.collection_id))
         if operation.face_id is not None:
-            template: Vector | None = self.parts.catalog.face(
+            template: Vector | None = self.context.catalog.face(
                 operation.collection_id, validation.face_id(operation.face_id)
             )[1]
         else:
-            template = self.parts.catalog.user(operation.collection_id, validation.user_id(operation.user_id or ""))[1]
+            template = self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id or ""))[
+                1
+            ]
         if template is None:
             return ()
         matches = self._user_matches(operation.collection_id, template, least, most + 1)
@@ -231,10 +233,10 @@ class Users:
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        self.parts.bound_collection(validation.collection_id(operation.collection_id))
-        model = self.parts.engine.pack.version
+        self.context.bound_collection(validation.collection_id(operation.collection_id))
+        model = self.context.engine.pack.version
         details, templates, unsearched = look(
-            self.parts, operation.image, operation.quality, every_face=False, largest_only=False
+            self.context, operation.image, operation.quality, every_face=False, largest_only=False
         )
         if not details:
             return UserSearch(None, (), unsearched, model)
@@ -243,15 +245,15 @@ class Users:
         )
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
-        settings = self.parts.settings
+        settings = self.context.settings
         least = settings.face_match_threshold if threshold is None else threshold
         most = min(settings.max_faces, MAX_USERS) if max_users is None else max_users
         return validation.threshold(least, "user_match_threshold"), validation.count(most, MAX_USERS, "max_users")
 
     def _user_matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
-        calibration = self.parts.engine.pack.calibration
-        with self.parts.timed("search"):
-            found = self.parts.index.search(collection_id, "user", template, most, calibration.distance(least))
+        calibration = self.context.engine.pack.calibration
+        with self.context.timed("search"):
+            found = self.context.index.search(collection_id, "user", template, most, calibration.distance(least))
         return tuple(
             UserMatch(stored.user, calibration.similarity(distance)) for stored, distance in found if stored.user
         )
@@ -262,13 +264,13 @@ class Users:
         they are served, one waits for the other's answer."""
         if token is None:
             return _plain(act(lambda _: None))
-        with self.parts.catalog.lock([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
+        with self.context.catalog.lock([hashlib.sha256(f"{operation} {token}".encode()).hexdigest()]):
             return self._first(operation, token, parameters, act)
 
     def _first(self, operation: str, token: str, parameters: Sequence[object], act: Callable[[Keep], Any]) -> Any:
         fingerprint = hashlib.sha256(orjson.dumps(parameters)).hexdigest()
-        now = self.parts.now()
-        earlier = self.parts.catalog.recall(operation, token, now)
+        now = self.context.now()
+        earlier = self.context.catalog.recall(operation, token, now)
         if earlier is not None:
             if earlier[0] != fingerprint:
                 raise IdempotencyMismatch(

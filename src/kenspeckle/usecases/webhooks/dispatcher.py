@@ -99,7 +99,7 @@ class Courier:
         self._pool.shutdown()
 
     async def _run(self) -> None:
-        actor.acting(actor.Who(actor.SERVICE))
+        actor.acting(actor.Actor(actor.SERVICE))
         self._loop = asyncio.get_running_loop()
         carrier = self._make_carrier()
         next_round = 0.0
