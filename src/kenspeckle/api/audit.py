@@ -65,6 +65,8 @@ class AuditAnswer(BaseModel):
 
 
 class AuditParameters(BaseModel):
+    """Which rows; `collection` is a filter here, and not what a right is needed for."""
+
     since: Annotated[
         str | None, Field(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)
     ] = None
@@ -76,6 +78,8 @@ class AuditParameters(BaseModel):
 
 
 class Audit:
+    """The trail, read only."""
+
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 

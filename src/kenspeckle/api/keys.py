@@ -133,6 +133,8 @@ _KeyId = Annotated[str, Path(description="Id of the key.")]
 
 
 class Keys:
+    """Answers what a key was made of, never its secret, but for the one answer that makes it."""
+
     def __init__(self, access: Access) -> None:
         self._access = access
 

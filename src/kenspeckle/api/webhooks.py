@@ -37,6 +37,8 @@ class DeliveriesQuery(BaseModel):
 
 
 class Webhooks:
+    """Endpoints by their ids; one that is not there is 404."""
+
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
 
