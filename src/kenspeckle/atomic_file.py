@@ -104,9 +104,14 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if is_full(error):
             raise StorageFull(f"There is no room for {path}; make some and run this again.") from error
         raise StorageUnavailable(f"{path} can't be read or written: {error.strerror}.") from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room: on the disk, in the owner's quota, or for so large a file."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sync_folder(folder: Path) -> None:

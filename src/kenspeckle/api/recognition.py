@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import kenspeckle
+from kenspeckle import moments
 from kenspeckle.api import examples, schemas
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import PAIR_BODY, PHOTOGRAPH_BODY
@@ -19,7 +20,7 @@ from kenspeckle.domain import FaceMatch, ImageSearch, Key, Of, Right, display_na
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidValue
 from kenspeckle.shapes import dump
-from kenspeckle.usecases.access.credentials import moment, scope_names
+from kenspeckle.usecases.access.credentials import scope_names
 
 META = "x-amz-meta-"
 
@@ -175,7 +176,7 @@ def _rights(key: Key) -> dump.Json:
         "name": key.name,
         "scopes": scope_names(key),
         "collections": sorted(key.collections),
-        "expires_at": moment(key.expires_at),
+        "expires_at": moments.iso(key.expires_at),
     }
 
 

@@ -16,8 +16,8 @@ from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import Json
 from kenspeckle.cli.output import emit, err, remark, say, table
 from kenspeckle.models import registry, samples
-from kenspeckle.models.download import Progress
 from kenspeckle.models.pack import Pack, Part, Text
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings, load
 
 app = Commands("Model packs: the detector and the embedder that the service runs.")

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from kenspeckle import progress
 from kenspeckle.cli.output import err
-from kenspeckle.usecases.backup.backup import Told
 
 
 @contextmanager
-def steps(**titles: str) -> Iterator[Told]:
+def steps(**titles: str) -> Iterator[progress.Progress]:
     """What use cases tell their progress to: `told(step, done, total)`. `titles` are the steps as people read them."""
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

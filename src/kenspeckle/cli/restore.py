@@ -14,12 +14,12 @@ from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 from kenspeckle.text import plural
 from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.backup import keyring_file as rings
 from kenspeckle.usecases.backup import restore as use
-from kenspeckle.usecases.backup.backup import Told
 from kenspeckle.usecases.backup.restore import Restored
 
 
@@ -65,14 +65,14 @@ def restore(
         _tell_restore(settings, facts)
 
 
-def _checked(archive: Archive, told: Told) -> dict[str, Any]:
+def _checked(archive: Archive, told: Progress) -> dict[str, Any]:
 
     manifest = use.check(archive, told).manifest
     return {name: manifest.get(name) for name in use.SHOWN}
 
 
 def _restore(
-    settings: Settings, archive: Archive, keyring: Path | None, told: Told, *, replace: bool, skip_unreadable: bool
+    settings: Settings, archive: Archive, keyring: Path | None, told: Progress, *, replace: bool, skip_unreadable: bool
 ) -> Restored:
 
     from kenspeckle.compose import backups  # late: the catalog's libraries take a second

@@ -10,12 +10,12 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.images.store import open_images
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
-from kenspeckle.usecases.backup.backup import Told
 from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
 
 
-def converted(settings: Settings, told: Told) -> Converted:
+def converted(settings: Settings, told: Progress) -> Converted:
     """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
     to = settings.encryption
     master = MasterKey.of(settings)

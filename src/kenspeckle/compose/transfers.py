@@ -17,8 +17,8 @@ from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.images.store import open_images
 from kenspeckle.models import registry
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings, load
-from kenspeckle.usecases.backup.backup import Told
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer import import_
 from kenspeckle.usecases.transfer.export import Exported, Source
@@ -39,7 +39,9 @@ class Transfers:
     catalog: SqlCatalog
     master: MasterKey
 
-    def export(self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, told: Told) -> Exported:
+    def export(
+        self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, told: Progress
+    ) -> Exported:
         """Write the collection; with `scratch`, a folder for what waits, its photographs too. Raises
         CollectionNotFound, StorageFull, StorageUnavailable."""
         source = Source(
@@ -53,12 +55,12 @@ class Transfers:
         self._record("ExportCollection", collection, done.faces, {"photographs": done.photographs})
         return done
 
-    def import_export(self, file: IO[bytes], collection: str | None, told: Told) -> Imported:
+    def import_export(self, file: IO[bytes], collection: str | None, told: Progress) -> Imported:
         """Take an export in, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
         return self._imported(import_.import_export(self._target(), ExportFile(file), collection, told))
 
     def import_encodings(
-        self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, told: Told
+        self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, told: Progress
     ) -> Imported:
         """Take encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
         they are read once it is known that the collection takes such. Raises as `import_export`."""

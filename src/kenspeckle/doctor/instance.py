@@ -9,10 +9,8 @@ from pathlib import Path
 from kenspeckle.compose import data_folder
 from kenspeckle.encryption.master_key import MasterKey, file_of
 from kenspeckle.ports import Inspection, Storage
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
-
-Told = Callable[[str, int, int], None]
-"""Told of progress: the step, how much of it is done, and how much there is."""
 
 SAMPLE = 200
 """Photographs whose bytes are read, and templates of a collection that are searched, where not all are."""
@@ -26,7 +24,7 @@ class Patient:
 
     settings: Settings
     thorough: bool
-    told: Told
+    told: Progress
     now: Callable[[], float]
     look: Inspection | None = None
 

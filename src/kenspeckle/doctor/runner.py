@@ -23,10 +23,11 @@ from kenspeckle.doctor import (
     webhooks,
 )
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient, Told
+from kenspeckle.doctor.instance import Patient
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Inspection
+from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ CATALOG = (
 
 
 def examine(
-    settings: Settings, *, thorough: bool, told: Told, now: Callable[[], float] = time.time
+    settings: Settings, *, thorough: bool, told: Progress, now: Callable[[], float] = time.time
 ) -> Iterable[Examined]:
     """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
     patient = Patient(settings, thorough, told, now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import errno
 import logging
 import os
 import secrets
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from filelock import FileLock
 
+from kenspeckle.atomic_file import is_full, sync_folder
 from kenspeckle.encryption.kms import Kms
 from kenspeckle.errors import SettingError, StorageFull, StorageUnavailable
 from kenspeckle.settings import Settings
@@ -126,7 +126,7 @@ class MasterKey:
                 with FileLock(str(self._file) + ".lock", timeout=10, mode=0o600):
                     found = self._read() or self._write()
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 raise StorageFull(f"There is no room for the master key file {self._file}.") from error
             raise StorageUnavailable(
                 f"The master key file {self._file} can't be used: {error.strerror or 'it is locked'}."
@@ -167,11 +167,7 @@ class MasterKey:
         finally:
             os.close(handle)
         beside.replace(self._file)
-        folder = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._file.parent)
         return master
 
 

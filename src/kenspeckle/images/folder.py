@@ -6,7 +6,6 @@ fail before that is on disk, it lies where it was staged, and `recover` moves it
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import math
 import os
@@ -17,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kenspeckle.atomic_file import is_full, sync_folder
 from kenspeckle.errors import ImageNotFound, StorageFull, StorageUnavailable
 from kenspeckle.images import digests
 from kenspeckle.ports.images import Lock
@@ -26,8 +26,6 @@ OLD_SECONDS = 3600.0
 
 PRESENCE = ".presence"
 """File that every process at work on the folder holds a shared lock on."""
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FolderImages:
@@ -52,7 +50,7 @@ class FolderImages:
             try:
                 if not _linked(staged, digest):
                     write(staged.path, data)
-                _sync_folder(self._staging)
+                sync_folder(self._staging)
             except OSError:
                 staged.discard()
                 raise
@@ -81,7 +79,7 @@ class FolderImages:
                     path.unlink()
                     folders.add(path.parent)
             for folder in folders:
-                _sync_folder(folder)
+                sync_folder(folder)
             self._delete_staged(set(wanted))
 
     def _delete_staged(self, wanted: set[str]) -> None:
@@ -99,7 +97,7 @@ class FolderImages:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime <= old:
                     path.unlink()
-        _sync_folder(self._staging)
+        sync_folder(self._staging)
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
         with _disk_errors():
@@ -209,15 +207,7 @@ def _make(folder: Path, *, sync: bool) -> None:
         _make(folder.parent, sync=sync)
         folder.mkdir(mode=0o700, exist_ok=True)
     if sync:
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)
 
 
 @contextmanager
@@ -225,7 +215,7 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if is_full(error):
             raise StorageFull(
                 "The disk of the photographs is full: nothing was stored. Make room and ask again."
             ) from error

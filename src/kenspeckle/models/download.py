@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -14,14 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
+from kenspeckle.atomic_file import is_full
 from kenspeckle.errors import ModelMissing, StorageFull, StorageUnavailable
 from kenspeckle.models import places as other_places
 from kenspeckle.models.extract import Member, extract
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is (0: not known)."""
+from kenspeckle.progress import Progress
 
 STAGING = ".staging-"
 """Prefix of folders that are under construction; what a killed process left is swept by the next one."""
@@ -138,7 +135,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise StorageFull(f"The disk of {folder} is full. Make room (about 400 MB), then run it again.") from error
         raise StorageUnavailable(f"{folder} can't be used: {error.strerror}. MODELS_DIR names the folder.") from error
 

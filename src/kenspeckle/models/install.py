@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,13 +10,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from kenspeckle.atomic_file import sync_folder
 from kenspeckle.errors import ModelMissing, StorageUnavailable
 from kenspeckle.models import convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
 from kenspeckle.models import samples as sample_photographs
 from kenspeckle.models.dlib_format import FormatError
-from kenspeckle.models.download import STAGING, Archive, Progress, digest, fetch, holds, staging, storage_errors, write
+from kenspeckle.models.download import STAGING, Archive, digest, fetch, holds, staging, storage_errors, write
 from kenspeckle.models.extract import Member
 from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples, Text
+from kenspeckle.progress import Progress
 
 FETCHED = ".fetched"
 """Folder of what was fetched and verified but not published yet; a pull that was interrupted goes on from there."""
@@ -136,17 +137,9 @@ def _publish(models_dir: Path, name: str, files: Mapping[str, bytes], manifest: 
             write(fresh / file, data)
         stated = {file: {"size": len(data), "sha256": digest(fresh / file)} for file, data in files.items()}
         write(fresh / registry.MANIFEST, json.dumps(manifest | {"files": stated}, indent=2).encode() + b"\n")
-        _sync(fresh)
+        sync_folder(fresh)
         target = models_dir / name
         if target.exists():
             target.replace(stage / "replaced")
         fresh.replace(target)
-        _sync(models_dir)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(models_dir)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from kenspeckle.errors import ModelMissing
 from kenspeckle.models.extract import Member, extract
+from kenspeckle.progress import Progress
 
 if TYPE_CHECKING:
     from kenspeckle.models.download import Archive
 
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 MOST: Final = 200 << 20
 """Bytes of a file that is taken from an address; every archive of ours has fewer."""

@@ -11,9 +11,10 @@ from typing import Any
 
 from kenspeckle.errors import ModelMissing, SettingError
 from kenspeckle.models.centerface_dlib import ALIGNMENT, CALIBRATION, CENTERFACE_DLIB
-from kenspeckle.models.download import Progress, digest
+from kenspeckle.models.download import digest
 from kenspeckle.models.pack import RECIPE, Alignment, InstalledPack, Pack, Part, Samples, Text
 from kenspeckle.models.sface import SFACE
+from kenspeckle.progress import Progress
 
 __all__ = [
     "ALIGNMENT",

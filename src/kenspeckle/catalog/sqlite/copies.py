@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -11,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from kenspeckle.atomic_file import is_full
 from kenspeckle.catalog.base import chunks
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite import backup_keys, engine, residue
@@ -29,7 +29,6 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _NEARLY_FULL = 1 << 20
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _MAGIC = b"SQLite format 3\0"
 _ALIVE = "collection_id IS NOT NULL"
@@ -284,7 +283,7 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _meaning(error, path) from error
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if is_full(error):
             raise _no_room(path) from error
         raise StorageUnavailable(f"{path} can't be used: {error.strerror}.") from error
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from kenspeckle.atomic_file import sync_folder
 from kenspeckle.catalog.database import COLLIDES, Database
 from kenspeckle.catalog.sqlite.locks import NameLocks
 from kenspeckle.catalog.sqlite.scrub import Scrub
@@ -155,17 +156,9 @@ def _make_file(path: Path) -> None:
             path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise _no_access(path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _use_wal(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kenspeckle import moments
 from kenspeckle.domain import Key, Principal
 from kenspeckle.errors import Unauthenticated
 from kenspeckle.ports import Keys, Sealer
@@ -107,9 +108,7 @@ class Authentication:
             raise Unauthenticated("This key is unknown. Check that all of it is sent in the header x-api-key.")
         state = credentials.state(key, self._clock())
         if state == "expired":
-            raise Unauthenticated(
-                f"The key '{key.name}' expired at {credentials.moment(key.expires_at)}; ask for another."
-            )
+            raise Unauthenticated(f"The key '{key.name}' expired at {moments.iso(key.expires_at)}; ask for another.")
         if state == "revoked":
             raise Unauthenticated(f"The key '{key.name}' was revoked; ask for another.")
         self.used(key)

@@ -9,8 +9,8 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from kenspeckle import moments
 from kenspeckle.domain import Key, Scope
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases.access import plans
@@ -28,8 +28,6 @@ SHORTEST_ADMIN_KEY = 32
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BASE32 = string.ascii_uppercase + "234567"
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")
-_AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +106,9 @@ def expiry(text: str, now: float) -> float:
     """Seconds since the epoch, of an age (`90s`, `15m`, `12h`, `30d`, `4w`) or an ISO 8601 date or time (UTC unless
     it says otherwise; a date is its first second). Raises InvalidValue, also for a time that has passed."""
     when = text.strip()
-    age = _AGE.fullmatch(when)
-    if age:
-        return now + int(age[1]) * _SECONDS[age[2]]
+    seconds = moments.age(when)
     try:
-        moment = datetime.fromisoformat(when)
-        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        at = moments.parsed(when) if seconds is None else now + seconds
     except (ValueError, OverflowError) as error:
         raise InvalidValue(
             f"'{when[:40]}' is no expiry. Say an age (12h, 30d) or an ISO date or time (2030-01-31, "
@@ -123,11 +118,6 @@ def expiry(text: str, now: float) -> float:
     if at <= now:
         raise InvalidValue(f"'{when[:40]}' has passed; an expiry lies in the future.", field="expires")
     return at
-
-
-def moment(at: float | None) -> str | None:
-    """ISO 8601 in UTC, to the second; None stays None."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def state(key: Key, now: float) -> str:
@@ -151,10 +141,10 @@ def described(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object
         "scopes": scope_names(key),
         "collections": sorted(key.collections),
         "state": state(key, now),
-        "created_at": moment(key.created_at),
-        "expires_at": moment(key.expires_at),
-        "revoked_at": moment(key.revoked_at),
-        "last_used_at": moment(key.last_used_at),
+        "created_at": moments.iso(key.created_at),
+        "expires_at": moments.iso(key.expires_at),
+        "revoked_at": moments.iso(key.revoked_at),
+        "last_used_at": moments.iso(key.last_used_at),
         **plans.described(key.plan, used.get(key.key_id, 0)),
     }
 

@@ -15,10 +15,10 @@ from functools import lru_cache
 
 from throttled import BaseRateLimiter, MemoryStore, RateLimiterRegistry, per_duration
 
+from kenspeckle import moments
 from kenspeckle.domain import Key, Period
 from kenspeckle.errors import Conflict, KenspeckleError, RateLimited
 from kenspeckle.ports import Usage, Used
-from kenspeckle.usecases.access.credentials import moment
 from kenspeckle.usecases.access.plans import window
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class Limits:
         standing = _standing(count, quota, now)
         message = (
             f"The key '{key.name}' has used its quota of {quota} requests a {count.period}; it may ask again at "
-            f"{moment(count.ends)}."
+            f"{moments.iso(count.ends)}."
         )
         return Allowance((standing,), RateLimited(message, retry_after=float(standing.resets)))
 

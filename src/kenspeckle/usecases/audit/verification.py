@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from kenspeckle import moments
 from kenspeckle.domain.audit import AuditHead, AuditRow, described, is_sealed, row_hash, seal_of, sealed
 from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor, read, written
 from kenspeckle.errors import InvalidValue
@@ -21,8 +21,6 @@ SHOWN = "ShowAudit"
 EXPORTED = "ExportAudit"
 ANCHORED = "AnchorAudit"
 
-_AGE = re.compile(r"([0-9]{1,6})([smhdw])\Z")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY}
 ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})\Z")
 
 
@@ -206,16 +204,15 @@ def _vouches(row: AuditRow, made: bytes) -> bool:
 
 def moment(text: str, now: float) -> float:
     """The time that an age (12h, 30d) or an ISO date or time (UTC) names. Raises InvalidValue."""
-    found = _AGE.match(text.strip())
-    if found is not None:
-        return now - int(found[1]) * _UNITS[found[2]]
+    seconds = moments.age(text.strip())
+    if seconds is not None:
+        return now - seconds
     try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moments.parsed(text.strip())
+    except (ValueError, OverflowError):
         raise InvalidValue(
             f"'{text[:40]}' is no time; write an age as 12h or 30d, or a date or time as 2026-01-31.", field="since"
         ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.ports import Copies, CopyFacts, Images
+from kenspeckle.progress import Progress
 from kenspeckle.usecases.archive.archive_format import CATALOG, MASTER_KEY, chunks, photograph
 from kenspeckle.usecases.archive.writer import Writer
 
@@ -22,9 +23,6 @@ PAUSE_SECONDS: Final = 1.0
 """Between the commit of a photograph's faces and its move into place lie milliseconds; this is plenty."""
 NAMED: Final = 100
 """Missing photographs that the manifest names; it counts all."""
-
-Told = Callable[[str, int, int], None]
-"""Told of progress: the step, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Source:
     now: Callable[[], float] = time.time
 
 
-def back_up(source: Source, file: IO[bytes], work: Path, told: Told) -> Backup:
+def back_up(source: Source, file: IO[bytes], work: Path, told: Progress) -> Backup:
     """Write a backup into an empty file. `work` is a name in the same folder for the copy of the database, which is
     gone again before the photographs are written. Raises StorageFull, StorageUnavailable."""
     work.unlink(missing_ok=True)
@@ -81,7 +79,7 @@ def back_up(source: Source, file: IO[bytes], work: Path, told: Told) -> Backup:
     return made
 
 
-def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts, told: Told) -> Backup:
+def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts, told: Progress) -> Backup:
     total, tally = len(packed) // 32, _Tally()
     for number, digest in enumerate(_unpacked(packed), 1):
         if not _add(source.images, writer, digest, tally):

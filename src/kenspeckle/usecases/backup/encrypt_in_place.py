@@ -14,7 +14,7 @@ from typing import Final
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage, unlocked
-from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.progress import Progress
 
 _AT_ONCE: Final = 16
 """Photographs of one transaction; so many are in memory."""
@@ -33,7 +33,7 @@ class Converted:
     missing: int = 0
 
 
-def convert(catalog: Converting, images: Images, *, encrypt: bool, told: Told) -> Converted:
+def convert(catalog: Converting, images: Images, *, encrypt: bool, told: Progress) -> Converted:
     """Have every collection encrypted, or none. Raises StorageFull, StorageUnavailable: run it again then."""
     images.recover(catalog.digests, unlocked, alone=True)
     _work_off(catalog, images)

@@ -20,9 +20,10 @@ from kenspeckle.atomic_file import disk_errors, replace_file, sync_folder
 from kenspeckle.domain import encrypted_photograph
 from kenspeckle.errors import Conflict, ImageNotFound, InvalidValue, StorageUnavailable
 from kenspeckle.ports import Images, Keyring, Seat, Seats
+from kenspeckle.progress import Progress
 from kenspeckle.usecases.archive.archive_format import CATALOG, MASTER_KEY, SUMS
 from kenspeckle.usecases.archive.reader import Archive, Verified
-from kenspeckle.usecases.backup.backup import FORMAT, VERSION, Told
+from kenspeckle.usecases.backup.backup import FORMAT, VERSION
 
 STAGING: Final = "restoring"
 """Folder beside the catalog in which a restore works; a later one removes what an earlier one left."""
@@ -91,7 +92,7 @@ class Restored:
     left_out: tuple[str, ...] = ()
 
 
-def check(archive: Archive, told: Told) -> Verified:
+def check(archive: Archive, told: Progress) -> Verified:
     """See that this is a whole backup that this program can read. Raises InvalidValue naming what is wrong."""
     verified = archive.verify(lambda done, total: told("verify", done, total))
     manifest = verified.manifest
@@ -116,7 +117,7 @@ def restore(
     target: Target,
     *,
     replace: bool,
-    told: Told,
+    told: Progress,
     keyring: Keyring | None = None,
     skip_unreadable: bool = False,
 ) -> Restored:
@@ -146,7 +147,7 @@ def _restore(
     target: Target,
     seat: Seat,
     key: bytes | None,
-    told: Told,
+    told: Progress,
     keyring: Keyring | None,
     skip_unreadable: bool,
 ) -> Restored:
@@ -216,7 +217,7 @@ def _extract(archive: Archive, verified: Verified, path: Path) -> None:
         raise InvalidValue(_OTHERWISE)
 
 
-def _stage(archive: Archive, total: int, images: Images, told: Told) -> int:
+def _stage(archive: Archive, total: int, images: Images, told: Progress) -> int:
     """Have every photograph on disk, in its place or staged for it; how many there are."""
 
     def one(digest: str, data: bytes) -> None:

@@ -12,9 +12,10 @@ from typing import IO
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.ports import Catalog, Dump, Dumps
+from kenspeckle.progress import Progress
 from kenspeckle.usecases.archive.archive_format import FACES, photograph
 from kenspeckle.usecases.archive.writer import Writer
-from kenspeckle.usecases.backup.backup import PAUSE_SECONDS, Told
+from kenspeckle.usecases.backup.backup import PAUSE_SECONDS
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer import export_format
 
@@ -43,7 +44,9 @@ class Exported:
     missing: list[str] = field(default_factory=list)
 
 
-def export(source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, told: Told) -> Exported:
+def export(
+    source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, told: Progress
+) -> Exported:
     """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for what is
     under way, is named. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
     moment = source.now()
@@ -78,7 +81,7 @@ def _lines(
     collection_id: str,
     moment: float,
     write: Callable[[bytes], object],
-    told: Told,
+    told: Progress,
     *,
     with_images: bool,
 ) -> tuple[Exported, set[bytes]]:
@@ -139,7 +142,7 @@ class _Lines:
         self._digest = hashlib.sha256()
         self._count = 0
 
-    def all(self, dump: Dump, header: export_format.Header, told: Told) -> tuple[Exported, set[bytes]]:
+    def all(self, dump: Dump, header: export_format.Header, told: Progress) -> tuple[Exported, set[bytes]]:
         """Every line; and the digests (32 bytes) of the photographs that are kept."""
         done, digests = Exported(), set[bytes]()
         self._line(export_format.header_line(header))

@@ -35,7 +35,7 @@ from kenspeckle.errors import (
     UnsupportedImage,
 )
 from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, Photo, Staged
-from kenspeckle.usecases.backup.backup import Told
+from kenspeckle.progress import Progress
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.users import combined
 from kenspeckle.usecases.transfer import export_format
@@ -89,7 +89,7 @@ class _Users:
     faces: dict[str, list[str]] = field(default_factory=dict)
 
 
-def import_export(target: Target, source: ExportFile, collection_id: str | None, told: Told) -> Imported:
+def import_export(target: Target, source: ExportFile, collection_id: str | None, told: Progress) -> Imported:
     """Every face, photograph and user of an export. Raises InvalidValue for a bad export (before anything is written),
     PackMismatch, Conflict, StorageFull, StorageUnavailable."""
     header = source.verify(lambda done, total: told("verify", done, total))
@@ -107,7 +107,7 @@ def import_export(target: Target, source: ExportFile, collection_id: str | None,
 
 
 def import_encodings(
-    target: Target, collection_id: str, encodings: Sequence[tuple[str, Vector]], told: Told
+    target: Target, collection_id: str, encodings: Sequence[tuple[str, Vector]], told: Progress
 ) -> Imported:
     """Templates (identity, (dimension,) float32) that come without photographs: each is a face whose image is its own
     numbers' digest, not kept. Raises InvalidValue naming the first that is no template, StorageFull."""

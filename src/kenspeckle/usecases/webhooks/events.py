@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from kenspeckle import moments
 from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, Letter, Webhook, display_name
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
@@ -115,7 +115,7 @@ class Announcer:
         face_ids: Sequence[str],
     ) -> list[Letter]:
         now = self._now()
-        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = moments.iso(now, "milliseconds")
         about = {"collection": collection_id or None, "request_id": actor.current().request_id or None}
         body = {"type": event.value, "timestamp": moment, "data": {**about, **data}}
         payload, message_id = orjson.dumps(body).decode(), f"msg_{secrets.token_urlsafe(16)}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from kenspeckle import moments
 from kenspeckle.domain import Delivery, DeliveryState, Webhook
 
 
@@ -18,10 +17,10 @@ def webhook(one: Webhook) -> dict[str, object]:
         "collections": sorted(one.collections),
         "state": state,
         "reason": one.disabled_reason or None,
-        "created_at": moment(one.created_at),
-        "disabled_at": moment(one.disabled_at),
-        "failing_since": moment(one.failing_since),
-        "old_secret_until": moment(one.old_until),
+        "created_at": moments.iso(one.created_at, "milliseconds"),
+        "disabled_at": moments.iso(one.disabled_at, "milliseconds"),
+        "failing_since": moments.iso(one.failing_since, "milliseconds"),
+        "old_secret_until": moments.iso(one.old_until, "milliseconds"),
     }
 
 
@@ -33,18 +32,11 @@ def delivery(one: Delivery) -> dict[str, object]:
         "collection": one.collection_id or None,
         "state": one.state.value,
         "attempts": one.attempts,
-        "created_at": moment(one.created_at),
-        "last_attempt_at": moment(one.last_at),
-        "next_attempt_at": moment(one.due_at) if one.state is DeliveryState.PENDING else None,
+        "created_at": moments.iso(one.created_at, "milliseconds"),
+        "last_attempt_at": moments.iso(one.last_at, "milliseconds"),
+        "next_attempt_at": moments.iso(one.due_at, "milliseconds") if one.state is DeliveryState.PENDING else None,
         "status": one.status,
         "error": one.error or None,
         "milliseconds": None if one.seconds is None else round(1000 * one.seconds),
         "can_retry": one.kept,
     }
-
-
-def moment(at: float | None) -> str | None:
-    """ISO 8601 in UTC, to the millisecond."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
