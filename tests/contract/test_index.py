@@ -147,11 +147,11 @@ def test_a_deleted_collection_is_forgotten(people: Whole, following: FollowingIn
     stored_face(people, 1)
     following.search("people", "face", template(1), 10, FAR)
     following.search("people", "user", template(1), 10, FAR)
-    assert len(following._galleries) == 2
+    assert len(following._loaded) == 2
     people.delete_collection("people")
     with pytest.raises(CollectionNotFound):
         following.search("people", "face", template(1), 10, FAR)
-    assert not following._galleries
+    assert not following._loaded
     following.forget("people")
 
 

@@ -12,7 +12,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.storage import storage_of
 from kenspeckle.doctor import database
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import NotOffered, SettingError, StorageUnavailable
 from kenspeckle.ports import Storage
 from kenspeckle.settings import Settings
@@ -63,7 +63,7 @@ def test_a_catalog_elsewhere_says_that_it_has_no_file(tmp_path: Path) -> None:
             getattr(storage, ask.__name__)()
     found = Examined("database", "Database")
     database.check(
-        Patient(Settings(data_dir=tmp_path, catalog_url=ELSEWHERE), False, lambda *_: None, lambda: 0.0), found
+        Instance(Settings(data_dir=tmp_path, catalog_url=ELSEWHERE), False, lambda *_: None, lambda: 0.0), found
     )
     assert "no file" in found.summary
     assert not found.findings

@@ -35,7 +35,7 @@ with a stable `code`; every answer has an `x-request-id`, under which the server
 
 TAGS = [
     {"name": "recognition", "description": "Index, search, detect, compare."},
-    {"name": "collections", "description": "Galleries, kept apart from each other."},
+    {"name": "collections", "description": "Sets of faces, each searched by itself."},
     {"name": "faces", "description": "What a collection holds."},
     {"name": "users", "description": "Several faces of one person under one id."},
     {"name": "keys", "description": "Who may do what; for administrators."},

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from kenspeckle.aws.collections import Collections
 from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Context
 from kenspeckle.aws.enrolment import Enrolment
-from kenspeckle.aws.gallery import Gallery
+from kenspeckle.aws.faces import Faces
 from kenspeckle.aws.recognition import Recognition
 from kenspeckle.aws.reconcile import Reconciliation
 from kenspeckle.aws.removal import Removal
@@ -26,7 +26,7 @@ class ManagedRecognizer:
         sections = (
             self._collections,
             Enrolment(context, self.removal),
-            Gallery(context, self.removal),
+            Faces(context, self.removal),
             Recognition(context),
             Users(context, self.removal),
         )

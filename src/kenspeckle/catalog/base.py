@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
-from kenspeckle.catalog.collection_keys import Ring
+from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.database import Database, fetch
 from kenspeckle.catalog.tables import collections, faces, images, users
@@ -43,18 +43,18 @@ _USER_ROW = select(users.c.row).where(
 class Part:
     """Base of the catalog's parts."""
 
-    def __init__(self, database: Database, cursors: Cursors, log_limit: int, ring: Ring) -> None:
+    def __init__(self, database: Database, cursors: Cursors, log_limit: int, collection_keys: CollectionKeys) -> None:
         self.database = database
         self.cursors = cursors
         self.log_limit = log_limit
-        self.ring = ring
+        self.collection_keys = collection_keys
 
     def content(self, collection_id: str) -> Content:
         """How the collection's data is stored. Raises CollectionNotFound, StorageUnavailable."""
         found = self.database.rows(_ROW, {"collection_id": collection_id})
         if not found:
             raise no_collection(collection_id)
-        return self.ring.of(found[0][0])
+        return self.collection_keys.of(found[0][0])
 
     def page(self, found: Sequence[Any], limit: int, make: Callable[[Any], T], bound: tuple[object, ...]) -> Page[T]:
         """A page of rows (number first) of which one more than `limit` was asked for."""

@@ -173,7 +173,7 @@ class Log(Part):
             found = fetch(connection, _NET, parameters)
         if len(found) > limit:
             return None
-        content = self.ring.of(row)
+        content = self.collection_keys.of(row)
         return [
             Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
             for at, kind, one, template, name in found
@@ -189,7 +189,7 @@ class Log(Part):
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
-            content, of = self.ring.of(collection_row), KINDS[kind]
+            content, of = self.collection_keys.of(collection_row), KINDS[kind]
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
             while found := fetch(connection, _BATCH[kind], values):
                 numbers, templates, names = zip(*found, strict=True)
@@ -214,7 +214,7 @@ class Log(Part):
         found = self.database.rows(_stored(kind, size), parameters)
         if not found:
             return []
-        content = self.ring.of(found[0][-2])
+        content = self.collection_keys.of(found[0][-2])
         if kind == "face":
             return [
                 Stored(one[0], _opened(content, kind, one[-1], one[1]), face=rows.face(collection_id, one))

@@ -45,7 +45,7 @@ _FIRST = (
 _DESTROY = update(collection_keys).where(collection_keys.c.collection_row == bindparam("of_row")).values(wrapped=None)
 
 
-class Ring:
+class CollectionKeys:
     """Keys of the collections in one database. `master` wraps and unwraps them, None: no encrypted collection can be
     read or made; `new` tells whether new collections are encrypted."""
 

@@ -88,7 +88,7 @@ _REMOVE = tuple(
 _REMOVE_IMAGES = _REMOVE[1][1]
 
 
-class Galleries(Part):
+class Collections(Part):
     """Collections and their tags."""
 
     def create_collection(self, collection: Collection) -> None:
@@ -111,7 +111,7 @@ class Galleries(Part):
                 made = connection.execute(insert(collections), values).inserted_primary_key
                 row = int(made[0]) if made else 0
                 _add_tags(connection, row, collection.tags)
-                self.ring.begin(connection, row)
+                self.collection_keys.begin(connection, row)
         except Conflict as error:
             raise taken from error
 
@@ -133,7 +133,7 @@ class Galleries(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             gone = _only_here(connection, held.row)
-            self.ring.destroy(connection, held.row)
+            self.collection_keys.destroy(connection, held.row)
             nothing = dict.fromkeys(("face_count", "user_count", "image_count"), 0)
             connection.execute(
                 update(collections).where(collections.c.row == held.row).values(collection_id=None, **nothing)
@@ -145,7 +145,7 @@ class Galleries(Part):
             forget_answers(connection, held.row)
             forget_collection(connection, collection_id)
             post(connection, letters)
-        self.ring.forget(held.row)
+        self.collection_keys.forget(held.row)
         try:
             self.purge()
         except KenspeckleError:

@@ -91,8 +91,8 @@ class Converter(SqlCatalog):
         with self.database.write() as connection:
             to = collection_keys_.ENCRYPTING if encrypt else collection_keys_.DECRYPTING
             if not connection.execute(_MARK, {"of_row": pending.row, "to": to}).rowcount:
-                self.ring.make(connection, pending.row, to)
-        self.ring.forget(pending.row)
+                self.collection_keys.make(connection, pending.row, to)
+        self.collection_keys.forget(pending.row)
 
     def images(self, pending: Pending, after: int, limit: int) -> tuple[StoredImage, ...]:
         cipher = self._cipher(pending)
@@ -143,11 +143,11 @@ class Converter(SqlCatalog):
             if encrypt:
                 connection.execute(_MARK, {"of_row": pending.row, "to": collection_keys_.ENCRYPTED})
             else:
-                self.ring.drop(connection, pending.row)
-        self.ring.forget(pending.row)
+                self.collection_keys.drop(connection, pending.row)
+        self.collection_keys.forget(pending.row)
 
     def _cipher(self, pending: Pending) -> Cipher:
-        content: Any = self.ring.of(pending.row)
+        content: Any = self.collection_keys.of(pending.row)
         if not isinstance(content, Cipher):
             raise StorageUnavailable(f"Collection '{pending.collection_id}' has no key: its conversion was not begun.")
         return content

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import no_collection
-from kenspeckle.catalog.collection_keys import Ring
+from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.database import Database
 from kenspeckle.catalog.tables import collections, faces, images, tags, thumbnails, users
 from kenspeckle.domain import Collection, FaceRecord, User
@@ -62,9 +62,9 @@ _IMAGE_AT = len(rows.FACE)
 class SqlDumps:
     """Implements `ports.Dumps`."""
 
-    def __init__(self, database: Database, ring: Ring) -> None:
+    def __init__(self, database: Database, collection_keys: CollectionKeys) -> None:
         self._database = database
-        self._ring = ring
+        self._collection_keys = collection_keys
 
     @contextmanager
     def dump(self, collection_id: str) -> Iterator[Dump]:
@@ -92,7 +92,7 @@ class SqlDumps:
                 ),
                 image_count,
                 _users(connection, row, collection_id),
-                _faces(connection, row, collection_id, self._ring.of(row)),
+                _faces(connection, row, collection_id, self._collection_keys.of(row)),
             )
 
 

@@ -96,7 +96,7 @@ class Faces(Part):
         identity = external_image_id or ""
         with self.database.write() as connection:
             held = hold(connection, image.collection_id)
-            content = self.ring.of(held.row)
+            content = self.collection_keys.of(held.row)
             name = content.name(image.digest)
             if stored_as not in (None, name):
                 raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
@@ -123,7 +123,7 @@ class Faces(Part):
         if not found:
             raise no_face(face_id)
         face = rows.face(collection_id, found[0])
-        template = self.ring.of(row).open(found[0][-1], FACE, face_id)
+        template = self.collection_keys.of(row).open(found[0][-1], FACE, face_id)
         return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(template, f"the face {face_id}")
 
     def faces(

@@ -51,7 +51,7 @@ class Photographs(Part):
             found = connection.execute(statement, {"collection_row": row, "name": name}).first()
         if found is None:
             raise ImageNotFound(otherwise)
-        return rows.image(collection_id, found, self.ring.of(row))
+        return rows.image(collection_id, found, self.collection_keys.of(row))
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
         with self.database.read() as connection:
@@ -59,7 +59,7 @@ class Photographs(Part):
             found = connection.execute(_THUMBNAIL, {"collection_row": row, "face_id": face_id}).first()
         if found is None:
             raise no_face(face_id)
-        return None if found.jpeg is None else self.ring.of(row).open(bytes(found.jpeg), THUMBNAIL, face_id)
+        return None if found.jpeg is None else self.collection_keys.of(row).open(bytes(found.jpeg), THUMBNAIL, face_id)
 
     def photograph_name(self, collection_id: str, digest: str) -> str:
         return self.content(collection_id).name(digest)

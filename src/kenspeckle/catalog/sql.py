@@ -10,8 +10,8 @@ from sqlalchemy.exc import ArgumentError
 
 from kenspeckle.catalog.audit import Audit
 from kenspeckle.catalog.changes import Log
-from kenspeckle.catalog.collection_keys import Ring
-from kenspeckle.catalog.collections import Galleries
+from kenspeckle.catalog.collection_keys import CollectionKeys
+from kenspeckle.catalog.collections import Collections
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
@@ -37,7 +37,7 @@ LOG_LIMIT = 100_000
 
 
 class SqlCatalog(
-    Galleries, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox, Jobs
+    Collections, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox, Jobs
 ):
     """Safe for many threads and for several processes on one database."""
 
@@ -72,13 +72,13 @@ class SqlCatalog(
         database = engine.database(parsed, alone=alone)
         try:
             bring_up_to_date(database)
-            ring = Ring(database, master, new=bool(encryption))
-            ring.check()
+            collection_keys = CollectionKeys(database, master, new=bool(encryption))
+            collection_keys.check()
             if encryption is not None:
-                ring.require(encryption)
+                collection_keys.require(encryption)
             with database.read() as connection:
                 key = connection.execute(select(service.c.cursor_key)).scalar_one()
-            catalog = cls(database, Cursors(key), log_limit, ring)
+            catalog = cls(database, Cursors(key), log_limit, collection_keys)
             if catalog.has_remains():
                 log.warning("a collection was being deleted when the service stopped: removing the rest of it")
                 catalog.purge()
@@ -89,7 +89,7 @@ class SqlCatalog(
 
     def encryption(self) -> Encryption:
         """Which collections are encrypted."""
-        return self.ring.encryption()
+        return self.collection_keys.encryption()
 
     def close(self) -> None:
         """Close idle connections; the last one folds the write-ahead log into the database."""

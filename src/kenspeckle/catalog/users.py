@@ -63,7 +63,7 @@ class Users(Part):
             found = _user(connection, row, user_id)
         if found.template is None:
             return rows.user(collection_id, found), None
-        template = self.ring.of(row).open(found.template, USER, user_id)
+        template = self.collection_keys.of(row).open(found.template, USER, user_id)
         return rows.user(collection_id, found), rows.vector(template, f"the user {user_id}")
 
     def users(self, collection_id: str, limit: int, cursor: str | None) -> Page[User]:
@@ -78,7 +78,7 @@ class Users(Part):
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             found = connection.execute(_TEMPLATES, {"user": user_row(connection, row, user_id)}).all()
-        content = self.ring.of(row)
+        content = self.collection_keys.of(row)
         return tuple(
             (face_id, rows.vector(content.open(template, FACE, face_id), f"the face {face_id}"))
             for face_id, template in found
@@ -110,7 +110,7 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
-            set_template(connection, user, count, template, self.ring.of(held.row))
+            set_template(connection, user, count, template, self.collection_keys.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)
 
@@ -136,7 +136,7 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            set_template(connection, user, count, template, self.ring.of(held.row))
+            set_template(connection, user, count, template, self.collection_keys.of(held.row))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)
 

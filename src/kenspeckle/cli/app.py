@@ -99,7 +99,7 @@ ENTRIES = (
         MANAGE,
         "Put an export, or encodings made by face_recognition, into a collection, which is made where it is not there.",
     ),
-    Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: separate galleries of faces."),
+    Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: sets of faces, searched separately."),
     Entry("faces", "kenspeckle.cli.faces:app", MANAGE, "Faces that are stored in a collection."),
     Entry("users", "kenspeckle.cli.users:app", MANAGE, "Users: several faces of one person under one id."),
     Entry("keys", "kenspeckle.cli.keys:app", MANAGE, "Keys of clients."),

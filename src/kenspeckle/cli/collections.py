@@ -1,4 +1,4 @@
-"""`kenspeckle collections`: list, create, show and delete galleries."""
+"""`kenspeckle collections`: list, create, show and delete collections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kenspeckle.domain import Collection
 from kenspeckle.domain import operations as ops
 from kenspeckle.text import plural
 
-app = Commands("Collections: separate galleries of faces.")
+app = Commands("Collections: sets of faces, searched separately.")
 
 MOST_DIGITS = 10
 """More than anyone means by a number of days; what is too long for a number is told as what is none."""

@@ -59,7 +59,7 @@ def doctor(
 ) -> None:
     """Examine this instance and explain what is wrong and how to mend it.
 
-    Looks at settings, data folder, disk room, model files, database, collections, templates, the search index,
+    Looks at settings, data folder, disk space, model files, database, collections, templates, the search index,
     photographs, master key, encryption, audit trail, webhooks, clock and network. Changes nothing, and may run beside
     the service. Exit code: 0 sound, 1 something needs action, 2 it could not begin.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class DataFolder:
     """What is open until the block ends."""
 
     settings: Settings
@@ -28,7 +28,7 @@ class Instance:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[Instance]:
+def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
     """`make` the catalog where there is none; with `any_key` under whatever master key is here, also where the trail
     was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
@@ -44,7 +44,7 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
     try:
         recorder = recorder_of(settings, catalog, master, any_key=any_key)
         try:
-            yield Instance(settings, catalog, master, recorder)
+            yield DataFolder(settings, catalog, master, recorder)
         finally:
             recorder.close()
     finally:

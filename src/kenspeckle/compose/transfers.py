@@ -45,7 +45,7 @@ class Transfers:
         """Write the collection; with `scratch`, a folder for what waits, its photographs too. Raises
         CollectionNotFound, StorageFull, StorageUnavailable."""
         source = Source(
-            SqlDumps(self.catalog.database, self.catalog.ring),
+            SqlDumps(self.catalog.database, self.catalog.collection_keys),
             Photographs(open_images(self.settings.images), self.catalog),
             self.catalog,
             lambda pack: registry.get(pack).dimension,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 
 TOLERANCE = 300.0
 """Seconds by which clocks of machines that share a catalog may differ: as much as signatures are allowed."""
@@ -16,12 +16,12 @@ RELEASED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 _WHY = "Retention, the expiry of keys, quotas and signatures go by the clock."
 
 
-def check(patient: Patient, found: Examined) -> None:
-    now = patient.now()
+def check(instance: Instance, found: Examined) -> None:
+    now = instance.now()
     found.summary = _shown(now)
     if now < RELEASED:
         found.fault("clock_early", f"The clock shows {_shown(now)}.", _WHY, "timedatectl set-ntp true")
-    for kind, at in patient.catalog.newest().items():
+    for kind, at in instance.catalog.newest().items():
         if at > now + TOLERANCE:
             found.fault(
                 "row_in_future",

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import KenspeckleError
 
 LARGE_LOG = 256 << 20
@@ -17,33 +17,33 @@ RESTORE = "kenspeckle restore BACKUP --replace, with the service stopped"
 _ALL = "Collections, faces, users, keys and the audit trail are in it."
 
 
-def check(patient: Patient, found: Examined) -> None:
-    file = patient.storage.file
+def check(instance: Instance, found: Examined) -> None:
+    file = instance.storage.file
     if file is None:
         found.skip("the catalog has no file on this machine; its database has tools of its own")
         return
-    if not _there(file, patient, found):
+    if not _there(file, instance, found):
         return
-    if patient.look is None:
+    if instance.inspection is None:
         found.fault("database_damaged", f"{file} is no SQLite database.", _ALL, RESTORE)
         found.summary = "no database"
         return
-    _damage(patient, found)
-    version = _version(patient, found)
-    log = _log(patient, found)
-    how = "every page and index" if patient.thorough else "every page"
+    _damage(instance, found)
+    version = _version(instance, found)
+    log = _log(instance, found)
+    how = "every page and index" if instance.thorough else "every page"
     state = "damaged" if any(one.code == "database_damaged" for one in found.findings) else f"sound ({how})"
     size = f"{file.stat().st_size / 1e6:,.1f} MB"
     found.summary = f"{size}, {state}, schema {version or 'unknown'}, log {log / 1e6:,.1f} MB"
 
 
-def _there(file: Path, patient: Patient, found: Examined) -> bool:
+def _there(file: Path, instance: Instance, found: Examined) -> bool:
     try:
         state = file.stat()
         with file.open("rb"):
             pass
     except FileNotFoundError:
-        _absent(file, patient, found)
+        _absent(file, instance, found)
         return False
     except OSError as error:
         found.fault("database_no_access", f"{file} can't be read: {error.strerror}.", _ALL, on("ls -l", file))
@@ -60,9 +60,9 @@ def _there(file: Path, patient: Patient, found: Examined) -> bool:
     return True
 
 
-def _absent(file: Path, patient: Patient, found: Examined) -> None:
+def _absent(file: Path, instance: Instance, found: Examined) -> None:
     """A new instance has none; one with photographs or a master key had one."""
-    data_dir = patient.settings.data_dir
+    data_dir = instance.settings.data_dir
     try:
         traces = [name for name in ("images", "master.key") if (data_dir / name).exists()]
     except OSError:
@@ -79,13 +79,13 @@ def _absent(file: Path, patient: Patient, found: Examined) -> None:
         found.note("database_absent", f"{file} is not there.", "The first start makes it.", "kenspeckle serve")
 
 
-def _damage(patient: Patient, found: Examined) -> None:
-    patient.told("database", 0, 1)
+def _damage(instance: Instance, found: Examined) -> None:
+    instance.told("database", 0, 1)
     try:
-        damage = patient.catalog.damage(thorough=patient.thorough)
+        damage = instance.catalog.damage(thorough=instance.thorough)
     except KenspeckleError as error:
         damage = [error.message]
-    patient.told("database", 1, 1)
+    instance.told("database", 1, 1)
     if damage:
         shown = "; ".join(one.replace("\n", " ") for one in damage[:3])
         more = f"; and {len(damage) - 3} more" if len(damage) > 3 else ""
@@ -98,10 +98,10 @@ def _damage(patient: Patient, found: Examined) -> None:
         )
 
 
-def _version(patient: Patient, found: Examined) -> str:
-    known = patient.catalog.known
+def _version(instance: Instance, found: Examined) -> str:
+    known = instance.catalog.known
     try:
-        version = patient.catalog.schema()
+        version = instance.catalog.schema()
     except KenspeckleError:
         return ""  # told as damage
     if not version:
@@ -125,8 +125,8 @@ def _version(patient: Patient, found: Examined) -> str:
     return version
 
 
-def _log(patient: Patient, found: Examined) -> int:
-    size = patient.catalog.log_bytes
+def _log(instance: Instance, found: Examined) -> int:
+    size = instance.catalog.log_bytes
     if size > LARGE_LOG:
         found.warn(
             "log_large",

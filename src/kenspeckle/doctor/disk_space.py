@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.urls import parse
 from kenspeckle.text import plural
@@ -23,9 +23,9 @@ MEMORY = frozenset({"tmpfs", "ramfs"})
 _FULL = "Nothing can be indexed or recorded on a full disk: requests are refused with 507."
 
 
-def check(patient: Patient, found: Examined) -> None:
+def check(instance: Instance, found: Examined) -> None:
     seen: dict[int, str] = {}
-    for what, place in _places(patient):
+    for what, place in _places(instance):
         there = place
         while not there.exists() and there != there.parent:
             there = there.parent
@@ -42,14 +42,14 @@ def check(patient: Patient, found: Examined) -> None:
     found.summary = ", ".join(seen.values())
 
 
-def _places(patient: Patient) -> list[tuple[str, Path]]:
+def _places(instance: Instance) -> list[tuple[str, Path]]:
     """Folders of this machine that the service writes to."""
-    places = [("the data folder", patient.settings.data_dir)]
+    places = [("the data folder", instance.settings.data_dir)]
     try:
-        file = patient.storage.file
+        file = instance.storage.file
         if file is not None:
             places.append(("the database", file.parent))
-        images = parse(patient.settings.images, "IMAGES_URL")
+        images = parse(instance.settings.images, "IMAGES_URL")
     except KenspeckleError:
         return places  # what is wrong with the settings is told there
     if isinstance(images, Path):

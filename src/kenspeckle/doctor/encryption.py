@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.text import plural
 
 NAMED = 5
 
 
-def check(patient: Patient, found: Examined) -> None:
-    catalog, settings = patient.catalog.catalog, patient.settings
+def check(instance: Instance, found: Examined) -> None:
+    catalog, settings = instance.catalog.catalog, instance.settings
     now = catalog.encryption()
     found.summary = f"{plural(len(now.encrypted), 'collection')} encrypted, {len(now.plain):,} not"
     if now.halfway:
@@ -50,10 +50,10 @@ def check(patient: Patient, found: Examined) -> None:
             "No face of them is found, and nothing of them can be shown.",
             "Give the right master key; or kenspeckle restore BACKUP --keyring FILE --replace",
         )
-    if (now.encrypted or now.halfway) and patient.key_file == settings.data_dir / "master.key":
+    if (now.encrypted or now.halfway) and instance.key_file == settings.data_dir / "master.key":
         found.warn(
             "key_beside_data",
-            f"The master key lies beside what it protects ({patient.key_file}).",
+            f"The master key lies beside what it protects ({instance.key_file}).",
             "Whoever takes the disk or a copy of the folder has both.",
             "Move it to another place and name that by KENSPECKLE_MASTER_KEY_FILE; or use KENSPECKLE_MASTER_KEY_KMS",
         )

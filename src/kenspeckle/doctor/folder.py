@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.usecases.backup.restore import STAGING
 
 ASIDE = "before-restore-"
@@ -18,8 +18,8 @@ _CLOSED = "It holds biometric data and keys."
 _OURS = "A service that may not read and write here does not start."
 
 
-def check(patient: Patient, found: Examined) -> None:
-    folder = patient.settings.data_dir
+def check(instance: Instance, found: Examined) -> None:
+    folder = instance.settings.data_dir
     try:
         state = folder.stat()
     except FileNotFoundError:

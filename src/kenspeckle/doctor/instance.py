@@ -19,21 +19,21 @@ SAMPLE_THOROUGH = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """The instance. `look` is its catalog, None where that can't be opened."""
+class Instance:
+    """The instance. `inspection` reads its catalog, None where that can't be opened."""
 
     settings: Settings
     thorough: bool
     told: Progress
     now: Callable[[], float]
-    look: Inspection | None = None
+    inspection: Inspection | None = None
 
     @property
     def catalog(self) -> Inspection:
         """For checks that are run only where the catalog is open."""
-        if self.look is None:
+        if self.inspection is None:
             raise LookupError("the catalog is not open")
-        return self.look
+        return self.inspection
 
     @property
     def storage(self) -> Storage:

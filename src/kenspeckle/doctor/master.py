@@ -6,7 +6,7 @@ import stat
 
 from kenspeckle.compose.data_folder import anchors_of
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.text import plural
@@ -17,14 +17,14 @@ SHOWN = 3
 _NEEDED = "Secrets of AWS pairs, the seals of the audit trail and the key of receipts follow from it."
 
 
-def check_key(patient: Patient, found: Examined) -> None:
-    file, given = patient.key_file, bool(patient.settings.master_key)
+def check_key(instance: Instance, found: Examined) -> None:
+    file, given = instance.key_file, bool(instance.settings.master_key)
     found.summary = "from KENSPECKLE_MASTER_KEY" if given else str(file)
     if not given:
         try:
             mode = stat.S_IMODE(file.stat().st_mode)
         except FileNotFoundError:
-            _absent(patient, found)
+            _absent(instance, found)
             return
         except OSError as error:
             found.fault("key_unreadable", f"{file} can't be read: {error.strerror}.", _NEEDED, on("ls -l", file))
@@ -37,46 +37,46 @@ def check_key(patient: Patient, found: Examined) -> None:
                 on("chmod 600", file),
             )
     try:
-        derived = patient.master.derive(PURPOSE)
+        derived = instance.master.derive(PURPOSE)
     except KenspeckleError as error:
-        found.fault("key_unusable", error.message, _NEEDED, _back(patient))
+        found.fault("key_unusable", error.message, _NEEDED, _back(instance))
         return
-    head = patient.catalog.catalog.audit_head()
+    head = instance.catalog.catalog.audit_head()
     if head.begun and not is_sealed(head, derived):
         found.fault(
             "key_of_another",
             "The master key is not the one that the audit trail was sealed under last (or the trail was changed).",
             _NEEDED,
-            _lost(patient),
+            _lost(instance),
         )
-    _pairs(patient, found)
+    _pairs(instance, found)
 
 
-def _absent(patient: Patient, found: Examined) -> None:
-    keys = patient.catalog.catalog.keys()
+def _absent(instance: Instance, found: Examined) -> None:
+    keys = instance.catalog.catalog.keys()
     pairs = any(key.kind == "aws" for key in keys)
-    if patient.catalog.catalog.audit_head().begun or pairs or patient.settings.master_key_file:
+    if instance.catalog.catalog.audit_head().begun or pairs or instance.settings.master_key_file:
         found.fault(
             "key_missing",
-            f"The master key {patient.key_file} is not there, and the catalog was written under one.",
+            f"The master key {instance.key_file} is not there, and the catalog was written under one.",
             f"{_NEEDED} The service does not start without it.",
-            _lost(patient),
+            _lost(instance),
         )
     else:
-        found.note("key_absent", f"{patient.key_file} is not there.", "The first start makes it.", "kenspeckle serve")
+        found.note("key_absent", f"{instance.key_file} is not there.", "The first start makes it.", "kenspeckle serve")
 
 
-def _pairs(patient: Patient, found: Examined) -> None:
+def _pairs(instance: Instance, found: Examined) -> None:
     """Secrets of AWS pairs have to be recoverable, or their requests can't be verified."""
     lost = []
-    keys = patient.catalog.catalog.keys()
+    keys = instance.catalog.catalog.keys()
     for key in keys:
         if key.kind != "aws" or key.revoked_at is not None:
             continue
-        secret = patient.catalog.catalog.key_with_secret(key.key_id)
+        secret = instance.catalog.catalog.key_with_secret(key.key_id)
         try:
             if secret is not None:
-                patient.master.unseal(secret[1], key.key_id)
+                instance.master.unseal(secret[1], key.key_id)
         except KenspeckleError:
             lost.append(key.key_id)
     if lost:
@@ -84,32 +84,32 @@ def _pairs(patient: Patient, found: Examined) -> None:
             "pair_lost",
             f"Secrets of {plural(len(lost), 'AWS pair')} can't be decrypted: {', '.join(lost[:SHOWN])}.",
             "Every request that they sign is refused.",
-            f"{_back(patient)}; or kenspeckle keys rotate {lost[0]}",
+            f"{_back(instance)}; or kenspeckle keys rotate {lost[0]}",
         )
 
 
-def _back(patient: Patient) -> str:
-    return f"Put the copy that you kept back in its place ({patient.key_file}), chmod 600"
+def _back(instance: Instance) -> str:
+    return f"Put the copy that you kept back in its place ({instance.key_file}), chmod 600"
 
 
-def _lost(patient: Patient) -> str:
-    return f"{_back(patient)}; where it is lost for good: kenspeckle audit new-key"
+def _lost(instance: Instance) -> str:
+    return f"{_back(instance)}; where it is lost for good: kenspeckle audit new-key"
 
 
-def check_trail(patient: Patient, found: Examined) -> None:
-    catalog = patient.catalog.catalog
+def check_trail(instance: Instance, found: Examined) -> None:
+    catalog = instance.catalog.catalog
     if not catalog.audit_head().begun and next(iter(catalog.audit_rows()), None) is None:
         found.note("trail_not_begun", "Nothing was recorded yet.", "The first start begins the trail.")
         found.summary = "empty"
         return
     try:
-        key = patient.master.derive(PURPOSE)
+        key = instance.master.derive(PURPOSE)
     except KenspeckleError:
         found.skip("seals can't be verified without the master key")
         return
-    patient.told("audit", 0, 1)
-    verified = verification.verify(catalog, key, kept=anchors_of(patient.settings).read())
-    patient.told("audit", 1, 1)
+    instance.told("audit", 0, 1)
+    verified = verification.verify(catalog, key, kept=anchors_of(instance.settings).read())
+    instance.told("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(
             "trail_broken",

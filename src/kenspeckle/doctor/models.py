@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import SettingError
 from kenspeckle.models import registry
 from kenspeckle.text import plural
 
 
-def check(patient: Patient, found: Examined) -> None:
-    settings = patient.settings
+def check(instance: Instance, found: Examined) -> None:
+    settings = instance.settings
     try:
         problems = registry.check(settings.models_dir, settings.pack)
     except SettingError as error:

@@ -9,7 +9,7 @@ import socket
 import ssl
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain import Key
 from kenspeckle.text import plural
 from kenspeckle.usecases.access.loopback import is_loopback
@@ -21,12 +21,12 @@ SOON = 14 * 86_400.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - asked for, not bound
 
 
-def check(patient: Patient, found: Examined) -> None:
-    settings = patient.settings
-    keys = patient.look.catalog.keys() if patient.look is not None else ()
-    now = patient.now()
+def check(instance: Instance, found: Examined) -> None:
+    settings = instance.settings
+    keys = instance.inspection.catalog.keys() if instance.inspection is not None else ()
+    now = instance.now()
     usable = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
-    _reach(patient, keys, usable, found)
+    _reach(instance, keys, usable, found)
     soon = [(key, key.expires_at) for key in usable if key.expires_at is not None and key.expires_at < now + SOON]
     for key, expires_at in soon:
         found.note(
@@ -39,8 +39,8 @@ def check(patient: Patient, found: Examined) -> None:
     found.summary = f"{settings.host}:{settings.port}, {plural(len(usable), 'usable key')}, {running}"
 
 
-def _reach(patient: Patient, keys: tuple[Key, ...], usable: list[Key], found: Examined) -> None:
-    settings = patient.settings
+def _reach(instance: Instance, keys: tuple[Key, ...], usable: list[Key], found: Examined) -> None:
+    settings = instance.settings
     seeded = bool(settings.admin_key)
     if is_loopback(settings.host):
         if not keys and not seeded:

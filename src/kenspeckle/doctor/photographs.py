@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined, on
-from kenspeckle.doctor.instance import SAMPLE, Patient
+from kenspeckle.doctor.instance import SAMPLE, Instance
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.images import digests
 from kenspeckle.images.folder import OLD_SECONDS
@@ -22,17 +22,17 @@ from kenspeckle.text import plural
 NAMED = 3
 
 
-def check(patient: Patient, found: Examined) -> None:
+def check(instance: Instance, found: Examined) -> None:
     try:
-        place = parse(patient.settings.images, "IMAGES_URL")
+        place = parse(instance.settings.images, "IMAGES_URL")
     except KenspeckleError as error:
         found.fault("images_url", error.message, "Photographs can't be stored.", "kenspeckle settings")
         return
-    kept = _kept(patient, found)
+    kept = _kept(instance, found)
     missing: set[str] = set()
     if isinstance(place, Path):
         try:
-            missing = _folder(place, kept, patient, found)
+            missing = _folder(place, kept, instance, found)
         except OSError as error:
             found.fault(
                 "images_no_access",
@@ -42,15 +42,15 @@ def check(patient: Patient, found: Examined) -> None:
             )
             found.summary = "can't be read"
             return
-    read = _bytes(patient, [one for digest, one in kept.items() if digest not in missing], found)
-    _pending(patient, found)
+    read = _bytes(instance, [one for digest, one in kept.items() if digest not in missing], found)
+    _pending(instance, found)
     found.summary = f"{len(kept):,} kept, the bytes of {read:,} read"
 
 
-def _kept(patient: Patient, found: Examined) -> dict[str, KeptPhotograph]:
+def _kept(instance: Instance, found: Examined) -> dict[str, KeptPhotograph]:
     """Photographs that the catalog needs, by digest."""
     kept: dict[str, KeptPhotograph] = {}
-    for one in patient.catalog.photographs():
+    for one in instance.catalog.photographs():
         if digests.is_digest(one.digest):
             kept.setdefault(one.digest, one)
         else:
@@ -63,13 +63,13 @@ def _kept(patient: Patient, found: Examined) -> dict[str, KeptPhotograph]:
     return kept
 
 
-def _folder(place: Path, kept: dict[str, KeptPhotograph], patient: Patient, found: Examined) -> set[str]:
+def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, found: Examined) -> set[str]:
     """Compare the folder with the catalog; digests that are missing."""
     there = set(Shelf(place).stored())
     staged = _staged(place)
     # A service at work moves and removes photographs while we look: the catalog is asked once more.
     absent = sorted(kept.keys() - there)
-    absent = sorted(patient.catalog.referenced(absent) - set(Shelf(place).stored())) if absent else []
+    absent = sorted(instance.catalog.referenced(absent) - set(Shelf(place).stored())) if absent else []
     waiting = [digest for digest in absent if digest in staged]
     missing = [digest for digest in absent if digest not in staged]
     if waiting:
@@ -82,8 +82,8 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], patient: Patient, foun
     if missing:
         found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, _AGAIN)
     strangers = sorted(there - kept.keys())
-    strangers = sorted(set(strangers) - patient.catalog.referenced(strangers)) if strangers else []
-    old = patient.now() - OLD_SECONDS
+    strangers = sorted(set(strangers) - instance.catalog.referenced(strangers)) if strangers else []
+    old = instance.now() - OLD_SECONDS
     strangers = [digest for digest in strangers if _age(place / digest[:2] / digest[2:4] / digest) < old]
     if strangers:
         found.warn(
@@ -104,10 +104,10 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], patient: Patient, foun
     return set(absent)
 
 
-def _bytes(patient: Patient, kept: list[KeptPhotograph], found: Examined) -> int:
+def _bytes(instance: Instance, kept: list[KeptPhotograph], found: Examined) -> int:
     """Read photographs and compare their digests; how many were read."""
-    images = open_images(patient.settings.images)
-    chosen = kept if patient.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
+    images = open_images(instance.settings.images)
+    chosen = kept if instance.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
     damaged: dict[str, KeptPhotograph] = {}
     gone: dict[str, KeptPhotograph] = {}
     read = 0
@@ -123,16 +123,16 @@ def _bytes(patient: Patient, kept: list[KeptPhotograph], found: Examined) -> int
                 break  # the others would be asked for in vain, at the patience of each
             damaged[one.digest] = one
         read += 1
-        patient.told("photographs", read, len(chosen))
+        instance.told("photographs", read, len(chosen))
     for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
-        still = sorted(patient.catalog.referenced(bad)) if bad else []
+        still = sorted(instance.catalog.referenced(bad)) if bad else []
         if still:
             found.fault(code, f"{_several(still, bad)} {how}.", _GONE, _AGAIN)
     return read
 
 
-def _pending(patient: Patient, found: Examined) -> None:
-    count = patient.catalog.removals()
+def _pending(instance: Instance, found: Examined) -> None:
+    count = instance.catalog.removals()
     if count:
         found.note(
             "removals_pending",

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from kenspeckle.doctor import (
     clock,
+    collections,
     database,
     disk_space,
     encryption,
     folder,
-    galleries,
     master,
     models,
     network,
@@ -23,7 +23,7 @@ from kenspeckle.doctor import (
     webhooks,
 )
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Inspection
@@ -43,7 +43,7 @@ class Check:
 
     name: str
     title: str
-    run: Callable[[Patient, Examined], None]
+    run: Callable[[Instance, Examined], None]
     catalog: bool = False
     local: bool = False
 
@@ -51,14 +51,14 @@ class Check:
 PLACES = (
     Check("settings", "Settings", settings_check.check),
     Check("folder", "Data folder", folder.check),
-    Check("room", "Disk room", disk_space.check),
+    Check("room", "Disk space", disk_space.check),
     Check("models", "Model files", models.check, local=True),
 )
 CATALOG = (
     Check("database", "Database", database.check),
-    Check("collections", "Collections", galleries.check_collections, catalog=True, local=True),
-    Check("templates", "Templates", galleries.check_templates, catalog=True, local=True),
-    Check("index", "Search index", galleries.check_index, catalog=True, local=True),
+    Check("collections", "Collections", collections.check_collections, catalog=True, local=True),
+    Check("templates", "Templates", collections.check_templates, catalog=True, local=True),
+    Check("index", "Search index", collections.check_index, catalog=True, local=True),
     Check("photographs", "Photographs", photographs.check, catalog=True, local=True),
     Check("master_key", "Master key", master.check_key, catalog=True),
     Check("encryption", "Encryption", encryption.check, catalog=True, local=True),
@@ -73,44 +73,44 @@ def examine(
     settings: Settings, *, thorough: bool, told: Progress, now: Callable[[], float] = time.time
 ) -> Iterable[Examined]:
     """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
-    patient = Patient(settings, thorough, told, now)
+    instance = Instance(settings, thorough, told, now)
     for check in PLACES:
-        yield _run(check, patient)
-    yield from _catalog(patient)
+        yield _run(check, instance)
+    yield from _catalog(instance)
 
 
-def _catalog(patient: Patient) -> Iterable[Examined]:
+def _catalog(instance: Instance) -> Iterable[Examined]:
     """What lies in the database or is compared with it; anew where a service began to write meanwhile."""
     for attempt in range(TRIES):
-        look: Inspection | None = None
+        inspection: Inspection | None = None
         with suppress(KenspeckleError, OSError):
-            storage = patient.storage
-            look = storage.inspect(_master(patient)) if storage.readable() else None
+            storage = instance.storage
+            inspection = storage.inspect(_master(instance)) if storage.readable() else None
         try:
-            found = [_run(check, replace(patient, look=look)) for check in CATALOG]
+            found = [_run(check, replace(instance, inspection=inspection)) for check in CATALOG]
         finally:
-            if look is not None:
-                look.close()
-        if look is None or not look.disturbed or attempt == TRIES - 1:
+            if inspection is not None:
+                inspection.close()
+        if inspection is None or not inspection.disturbed or attempt == TRIES - 1:
             return found
     return found
 
 
-def _master(patient: Patient) -> MasterKey | None:
+def _master(instance: Instance) -> MasterKey | None:
     """None where settings contradict each other, which their own check tells."""
     with suppress(KenspeckleError):
-        return patient.master
+        return instance.master
     return None
 
 
-def _run(check: Check, patient: Patient) -> Examined:
+def _run(check: Check, instance: Instance) -> Examined:
     found = Examined(check.name, check.title)
-    if check.local and patient.settings.recognizer != "local":
-        return _skipped(check, f"RECOGNIZER={patient.settings.recognizer}: this lies with Amazon")
-    if check.catalog and patient.look is None:
+    if check.local and instance.settings.recognizer != "local":
+        return _skipped(check, f"RECOGNIZER={instance.settings.recognizer}: this lies with Amazon")
+    if check.catalog and instance.inspection is None:
         return _skipped(check, "there is no database to ask")
     try:
-        check.run(patient, found)
+        check.run(instance, found)
     except KenspeckleError as error:
         found.fault("unreadable", error.message, "The rest of this check was not made.", _LATER)
     except Exception as error:

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from kenspeckle.compose import data_folder, managed
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain import validation
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.client_buckets import Places
@@ -26,8 +26,8 @@ _NO_START = "The service does not start with it."
 _SETTINGS = "kenspeckle settings shows each with its source"
 
 
-def check(patient: Patient, found: Examined) -> None:
-    settings = patient.settings
+def check(instance: Instance, found: Examined) -> None:
+    settings = instance.settings
     for use in _uses(settings):
         with found.guarded("setting_unusable", "", _NO_START, _SETTINGS):
             use()
@@ -35,7 +35,7 @@ def check(patient: Patient, found: Examined) -> None:
     _keys(settings, found)
     _places(settings, found)
     _work(settings, found)
-    _certificate(settings, patient.now(), found)
+    _certificate(settings, instance.now(), found)
     found.summary = "usable" if not found.needs_action else "see below"
 
 

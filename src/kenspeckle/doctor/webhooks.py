@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import Patient
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.text import plural
 from kenspeckle.usecases.webhooks.endpoints import secret_context
 
 
-def check(patient: Patient, found: Examined) -> None:
+def check(instance: Instance, found: Examined) -> None:
     """Needs the catalog."""
-    catalog = patient.catalog.catalog
+    catalog = instance.catalog.catalog
     endpoints, waiting = catalog.webhooks(), catalog.backlog()
     queued = plural(sum(waiting.values()), "message")
     found.summary = f"{plural(len(endpoints), 'endpoint')}, {queued} waiting" if endpoints else "none"
@@ -32,7 +32,7 @@ def check(patient: Patient, found: Examined) -> None:
                 f"kenspeckle webhooks log {one.webhook_id} says why; kenspeckle webhooks test {one.webhook_id}",
             )
         try:
-            patient.master.unseal(catalog.webhook(one.webhook_id)[1].present, secret_context(one.webhook_id))
+            instance.master.unseal(catalog.webhook(one.webhook_id)[1].present, secret_context(one.webhook_id))
         except KenspeckleError:
             found.fault(
                 "webhook_secret_lost",

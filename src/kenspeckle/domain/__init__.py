@@ -20,6 +20,7 @@ from kenspeckle.domain.answers import (
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, T, User, display_name
 from kenspeckle.domain.detection import (
     Box,
     FaceDetail,
@@ -33,7 +34,6 @@ from kenspeckle.domain.detection import (
     largest,
 )
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
-from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, T, User, display_name
 from kenspeckle.domain.jobs import UNFINISHED, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook

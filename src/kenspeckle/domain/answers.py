@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kenspeckle.domain.collections import Face, FaceRecord, User
 from kenspeckle.domain.detection import FaceDetail, UnindexedFace
 from kenspeckle.domain.erasure import Receipt
-from kenspeckle.domain.gallery import Face, FaceRecord, User
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from kenspeckle.domain.answers import (
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, User
 from kenspeckle.domain.detection import FaceDetail, QualityFilter
 from kenspeckle.domain.erasure import Erased, Erasure
-from kenspeckle.domain.gallery import Collection, Face, FaceRecord, Image, Page, User
 from kenspeckle.errors import NotOffered
 
 A = TypeVar("A")

@@ -24,11 +24,11 @@ TRIES = 5
 """Searches of one question, as long as rows vanish while it is answered."""
 
 IDLE = 3600.0
-"""Seconds without a search after which a gallery goes, once another one needs memory; its next search reads it anew."""
+"""Seconds without a search after which loaded templates may go, once another collection needs memory."""
 
 
 @dataclass
-class _Gallery:
+class _Loaded:
     """Faces or users of a collection as they were at `revision`, None where nothing was read yet; and when they were
     last asked for."""
 
@@ -40,9 +40,9 @@ class _Gallery:
 
 
 class FollowingIndex:
-    """`ports.Index` over `catalog`, for templates of `dimension` components. Galleries are read when first searched.
+    """`ports.Index` over `catalog`, for templates of `dimension` components. Collections are read when first searched.
 
-    A search of a large gallery runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
+    A search of a large collection runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
     Searches at the same time share the others. `clock` gives seconds and never goes back."""
 
     def __init__(
@@ -52,7 +52,7 @@ class FollowingIndex:
         self._dimension = dimension
         self._clock = clock
         self._scanners = Scanners(dimension, cpu.cores() if threads is None else threads)
-        self._galleries: dict[tuple[str, str], _Gallery] = {}
+        self._loaded: dict[tuple[str, str], _Loaded] = {}
         self._lock = threading.Lock()
 
     def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
@@ -75,8 +75,8 @@ class FollowingIndex:
     def forget(self, collection_id: str) -> None:
         """As `ports.Index.forget`."""
         with self._lock:
-            for key in [key for key in self._galleries if key[0] == collection_id]:
-                del self._galleries[key]
+            for key in [key for key in self._loaded if key[0] == collection_id]:
+                del self._loaded[key]
 
     def load(self, collection_id: str, kind: str) -> int:
         """As `ports.Index.load`. Raises PackMismatch as `search`."""
@@ -85,8 +85,8 @@ class FollowingIndex:
     def revision(self, collection_id: str, kind: str) -> int | None:
         """As `ports.Index.revision`."""
         with self._lock:
-            gallery = self._galleries.get((collection_id, kind))
-        return None if gallery is None else gallery.revision
+            loaded = self._loaded.get((collection_id, kind))
+        return None if loaded is None else loaded.revision
 
     def close(self) -> None:
         """As `ports.Index.close`: end the threads. A search after this raises RuntimeError."""
@@ -98,11 +98,11 @@ class FollowingIndex:
         """Matches, and whether every row that the index named was still there, so that none can be missing."""
         rows = None
         while rows is None:
-            gallery = self._ready(collection_id, kind)
-            with gallery.lock.reading():
+            loaded = self._ready(collection_id, kind)
+            with loaded.lock.reading():
                 # Another thread may be at reading it anew; then there is a turn to wait for.
-                if gallery.revision is not None:
-                    rows = gallery.index.candidates(probe, k, within)
+                if loaded.revision is not None:
+                    rows = loaded.index.candidates(probe, k, within)
         if not len(rows):
             return [], True
         stored = self._catalog.stored(collection_id, kind, rows.tolist())
@@ -114,66 +114,66 @@ class FollowingIndex:
         found.sort(key=lambda match: (match[1], match[0].row))
         return found[:k], len(stored) == len(rows)
 
-    def _ready(self, collection_id: str, kind: str) -> _Gallery:
-        """The gallery at the newest revision or a later one."""
+    def _ready(self, collection_id: str, kind: str) -> _Loaded:
+        """The templates at the newest revision or a later one."""
         want = self._catalog.revision(collection_id)
-        gallery = self._gallery(collection_id, kind)
-        seen = gallery.revision
+        loaded = self._entry(collection_id, kind)
+        seen = loaded.revision
         if seen != want:
-            with gallery.update:
-                if gallery.revision != seen:  # while this thread waited for its turn, another one has done the work
+            with loaded.update:
+                if loaded.revision != seen:  # while this thread waited for its turn, another one has done the work
                     want = self._catalog.revision(collection_id)
-                self._follow(gallery, collection_id, kind, want)
-        return gallery
+                self._follow(loaded, collection_id, kind, want)
+        return loaded
 
-    def _gallery(self, collection_id: str, kind: str) -> _Gallery:
-        """The gallery that there is, or a new one, for which those go that nobody has searched for long."""
+    def _entry(self, collection_id: str, kind: str) -> _Loaded:
+        """What is loaded, or a new entry, which first removes those that were not searched for long."""
         now = self._clock()
         with self._lock:
-            gallery = self._galleries.get((collection_id, kind))
-            if gallery is None:
-                for key in [key for key, one in self._galleries.items() if now - one.searched > IDLE]:
-                    del self._galleries[key]
-                gallery = self._galleries[collection_id, kind] = _Gallery(ExactIndex(self._scanners))
-            gallery.searched = now
-        return gallery
+            loaded = self._loaded.get((collection_id, kind))
+            if loaded is None:
+                for key in [key for key, one in self._loaded.items() if now - one.searched > IDLE]:
+                    del self._loaded[key]
+                loaded = self._loaded[collection_id, kind] = _Loaded(ExactIndex(self._scanners))
+            loaded.searched = now
+        return loaded
 
-    def _follow(self, gallery: _Gallery, collection_id: str, kind: str, want: int) -> None:
-        if gallery.revision == want:
+    def _follow(self, loaded: _Loaded, collection_id: str, kind: str, want: int) -> None:
+        if loaded.revision == want:
             return
-        if gallery.revision is not None:
-            changes = self._catalog.changes(collection_id, gallery.revision, MOST_CHANGES)
+        if loaded.revision is not None:
+            changes = self._catalog.changes(collection_id, loaded.revision, MOST_CHANGES)
             if changes is not None:
-                _replay(gallery, kind, changes, want)
+                _replay(loaded, kind, changes, want)
                 return
-        self._rebuild(gallery, collection_id, kind)
+        self._rebuild(loaded, collection_id, kind)
 
-    def _rebuild(self, gallery: _Gallery, collection_id: str, kind: str) -> None:
-        with gallery.lock.writing():
-            # What is out of date is let go first, so that memory never holds a gallery twice.
-            gallery.revision = None
-            gallery.index = ExactIndex(self._scanners)
+    def _rebuild(self, loaded: _Loaded, collection_id: str, kind: str) -> None:
+        with loaded.lock.writing():
+            # What is out of date is let go first, so that memory never holds a collection twice.
+            loaded.revision = None
+            loaded.index = ExactIndex(self._scanners)
         index = ExactIndex(self._scanners)
         revision, batches = self._catalog.snapshot(collection_id, kind)
         for rows, templates in batches:
             if len(rows):
                 index.put(rows, templates)
-        with gallery.lock.writing():
-            gallery.index = index
-            gallery.revision = revision
+        with loaded.lock.writing():
+            loaded.index = index
+            loaded.revision = revision
 
 
-def _replay(gallery: _Gallery, kind: str, changes: list[Change], want: int) -> None:
+def _replay(loaded: _Loaded, kind: str, changes: list[Change], want: int) -> None:
     """Apply the net changes; they reach up to revision `want` at least."""
     gone = [one.row for one in changes if one.kind == kind and one.template is None]
     put = [(one.row, one.template) for one in changes if one.kind == kind and one.template is not None]
-    with gallery.lock.writing():
-        gallery.index.remove(gone)
+    with loaded.lock.writing():
+        loaded.index.remove(gone)
         if put:
-            gallery.index.put(
-                [row for row, _ in put], _stacked([template for _, template in put], gallery.index.dimension)
+            loaded.index.put(
+                [row for row, _ in put], _stacked([template for _, template in put], loaded.index.dimension)
             )
-        gallery.revision = max(want, max((one.revision for one in changes), default=want))
+        loaded.revision = max(want, max((one.revision for one in changes), default=want))
 
 
 def _stacked(templates: Sequence[Vector], dimension: int) -> Vector:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, create_engine, event, func, select
 from sqlalchemy.pool import QueuePool
 
 from kenspeckle.catalog import rows, schema
-from kenspeckle.catalog.collection_keys import Ring
+from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.database import Database
 from kenspeckle.catalog.sql import LOG_LIMIT, SqlCatalog
@@ -33,7 +33,7 @@ BATCH = 2000
 _LOOKING = "The catalog is only looked at; nothing is written to it."
 
 _NAMES = select(collections.c.collection_id).where(collections.c.collection_id.is_not(None)).order_by(collections.c.row)
-_GALLERY = select(
+_COLLECTION = select(
     collections.c.row,
     collections.c.collection_id,
     collections.c.pack,
@@ -95,7 +95,7 @@ class Look:
         database = Database(
             engine, engine, _no_turn, sqlite3.Error, lambda error: engine_.explained(error, path), _no_scrub, _no_lock
         )
-        self.catalog = SqlCatalog(database, Cursors(bytes(32)), LOG_LIMIT, Ring(database, master))
+        self.catalog = SqlCatalog(database, Cursors(bytes(32)), LOG_LIMIT, CollectionKeys(database, master))
 
     @property
     def disturbed(self) -> bool:
@@ -111,7 +111,7 @@ class Look:
         return _size(_log(self._path))
 
     def check_key(self) -> None:
-        self.catalog.ring.check()
+        self.catalog.collection_keys.check()
 
     def close(self) -> None:
         self.catalog.close()
@@ -139,7 +139,7 @@ class Look:
     def collection(self, collection_id: str) -> CollectionFacts | None:
         """One collection, its rows counted; None where it was deleted meanwhile."""
         with self._reading() as connection:
-            found = connection.execute(_GALLERY, {"collection_id": collection_id}).first()
+            found = connection.execute(_COLLECTION, {"collection_id": collection_id}).first()
             if found is None:
                 return None
             row, name, pack, contract, revision, *counted = found
@@ -155,7 +155,7 @@ class Look:
         with self._reading() as connection:
             while found := connection.execute(_TEMPLATES[of], {"collection_id": collection_id, "after": after}).all():
                 after = found[-1][0]
-                content = self.catalog.ring.of(found[0].collection_row)
+                content = self.catalog.collection_keys.of(found[0].collection_row)
                 for _, one, _, packed in found:
                     yield one, _template(content.open(packed, of, one))
 

@@ -1,4 +1,4 @@
-"""Galleries: create, describe, list, tag, delete."""
+"""Collections: create, describe, list, tag, delete."""
 
 from __future__ import annotations
 

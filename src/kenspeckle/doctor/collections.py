@@ -10,7 +10,7 @@ import numpy as np
 
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
-from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Patient
+from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Instance
 from kenspeckle.errors import KenspeckleError, PackMismatch, SettingError
 from kenspeckle.index.store import open_index
 from kenspeckle.models import registry
@@ -30,27 +30,27 @@ _MADE_ANEW = {
 }
 
 
-def check_collections(patient: Patient, found: Examined) -> None:
+def check_collections(instance: Instance, found: Examined) -> None:
     """Counters as counted, the change log not ahead of the revision, packs that are there."""
     faces = collections = 0
-    for name in patient.catalog.names():
+    for name in instance.catalog.names():
         with found.guarded("collection_unreadable", f"'{name}': ", _LOST, RESTORE):
-            gallery = patient.catalog.collection(name)
-            if gallery is None:
+            collection = instance.catalog.collection(name)
+            if collection is None:
                 continue
             collections += 1
-            faces += gallery.rows["faces"]
-            _counters(gallery, found)
-            _pack(gallery, patient, found)
+            faces += collection.rows["faces"]
+            _counters(collection, found)
+            _pack(collection, instance, found)
     found.summary = f"{collections:,} with {plural(faces, 'face')}"
 
 
-def _counters(gallery: CollectionFacts, found: Examined) -> None:
-    name = gallery.collection_id
+def _counters(collection: CollectionFacts, found: Examined) -> None:
+    name = collection.collection_id
     wrong = [
-        f"{plural(gallery.counted[what], what.removesuffix('s'))} counted and {gallery.rows[what]:,} there"
-        for what in gallery.rows
-        if gallery.rows[what] != gallery.counted[what]
+        f"{plural(collection.counted[what], what.removesuffix('s'))} counted and {collection.rows[what]:,} there"
+        for what in collection.rows
+        if collection.rows[what] != collection.counted[what]
     ]
     if wrong:
         found.fault(
@@ -59,47 +59,47 @@ def _counters(gallery: CollectionFacts, found: Examined) -> None:
             "Every write counts in its own transaction, so something else has written to the database.",
             _ANEW.format(name),
         )
-    if gallery.logged > gallery.revision:
+    if collection.logged > collection.revision:
         found.fault(
             "log_ahead",
-            f"The change log of '{name}' is ahead of it ({gallery.logged} and {gallery.revision}).",
+            f"The change log of '{name}' is ahead of it ({collection.logged} and {collection.revision}).",
             "Indexes of running services may miss faces, or hold deleted ones.",
             f"Restart every service on this catalog, then: {_ANEW.format(name)}",
         )
 
 
-def _pack(gallery: CollectionFacts, patient: Patient, found: Examined) -> None:
+def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> None:
     try:
-        contract = registry.get(patient.settings.pack).contract
+        contract = registry.get(instance.settings.pack).contract
     except SettingError:
         return  # told with the model files
-    if gallery.contract != contract:
+    if collection.contract != contract:
         found.warn(
             "pack_mismatch",
-            f"The collection '{gallery.collection_id}' was made with the pack '{gallery.pack}', and PACK is "
-            f"'{patient.settings.pack}'.",
+            f"The collection '{collection.collection_id}' was made with the pack '{collection.pack}', and PACK is "
+            f"'{instance.settings.pack}'.",
             "Indexing and searching in it is refused (409).",
-            f"KENSPECKLE_PACK={gallery.pack} kenspeckle serve, or index its photographs into a new collection",
+            f"KENSPECKLE_PACK={collection.pack} kenspeckle serve, or index its photographs into a new collection",
         )
 
 
-def check_templates(patient: Patient, found: Examined) -> None:
+def check_templates(instance: Instance, found: Examined) -> None:
     """Every template is finite, not zero, and has as many components as the collection's pack."""
     total = 0
-    for gallery in _galleries(patient):
+    for collection in _collections(instance):
         for kind in ("face", "user"):
-            total += _templates(gallery, kind, patient, found)
+            total += _templates(collection, kind, instance, found)
     found.summary = f"{total:,} read"
 
 
-def _templates(gallery: CollectionFacts, kind: str, patient: Patient, found: Examined) -> int:
+def _templates(collection: CollectionFacts, kind: str, instance: Instance, found: Examined) -> int:
     """How many were read of one kind."""
-    dimension, name = _dimension(gallery), gallery.collection_id
+    dimension, name = _dimension(collection), collection.collection_id
     number, bad = 0, list[str]()
     with found.guarded("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
-        for number, (one, template) in enumerate(patient.catalog.templates(name, kind), 1):
+        for number, (one, template) in enumerate(instance.catalog.templates(name, kind), 1):
             if number % STEP == 0:
-                patient.told("templates", number, gallery.rows[f"{kind}s"])
+                instance.told("templates", number, collection.rows[f"{kind}s"])
             if not _right(template, dimension):
                 bad.append(one)
     if bad:
@@ -120,16 +120,16 @@ def _right(template: np.ndarray[tuple[int, ...], np.dtype[np.float32]], dimensio
     return bool(np.isfinite(template).all()) and bool(template.any())
 
 
-def check_index(patient: Patient, found: Examined) -> None:
+def check_index(instance: Instance, found: Examined) -> None:
     """An index is built as a service builds it, and every face asked for has to find itself."""
     asked = 0
-    for gallery in _galleries(patient):
-        dimension = _dimension(gallery)
-        if dimension is None or not gallery.rows["faces"]:
+    for collection in _collections(instance):
+        dimension = _dimension(collection)
+        if dimension is None or not collection.rows["faces"]:
             continue
-        name = gallery.collection_id
+        name = collection.collection_id
         try:
-            lost, count = _lost(patient, gallery, dimension)
+            lost, count = _lost(instance, collection, dimension)
         except (KenspeckleError, ValueError):
             found.note("index_not_built", f"No index of '{name}' can be built.", "Its templates can't be read.")
             continue
@@ -145,41 +145,41 @@ def check_index(patient: Patient, found: Examined) -> None:
     found.summary = f"own templates of {plural(asked, 'face')} searched"
 
 
-def _lost(patient: Patient, gallery: CollectionFacts, dimension: int) -> tuple[list[str], int]:
+def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tuple[list[str], int]:
     """Faces that a search with their own template does not find at once, and how many were asked."""
-    name, total = gallery.collection_id, gallery.rows["faces"]
-    stride = max(1, total // (SAMPLE_THOROUGH if patient.thorough else SAMPLE))
+    name, total = collection.collection_id, collection.rows["faces"]
+    stride = max(1, total // (SAMPLE_THOROUGH if instance.thorough else SAMPLE))
     lost, asked = [], 0
-    with closing(open_index(patient.catalog.catalog, dimension)) as index:
-        for number, (face_id, template) in enumerate(patient.catalog.templates(name, "face")):
+    with closing(open_index(instance.catalog.catalog, dimension)) as index:
+        for number, (face_id, template) in enumerate(instance.catalog.templates(name, "face")):
             if number % stride or not _right(template, dimension):
                 continue
             asked += 1
-            patient.told("index", number + 1, total)
+            instance.told("index", number + 1, total)
             matches = index.search(name, "face", template, 1, math.inf)
             if not matches or matches[0][1] > 0:
                 lost.append(face_id)
     return lost, asked
 
 
-def _galleries(patient: Patient) -> Iterator[CollectionFacts]:
+def _collections(instance: Instance) -> Iterator[CollectionFacts]:
     """Collections that can be read at all; what is wrong with others, their own check tells."""
-    for name in patient.catalog.names():
+    for name in instance.catalog.names():
         try:
-            gallery = patient.catalog.collection(name)
+            collection = instance.catalog.collection(name)
         except KenspeckleError:
             continue
-        if gallery is not None:
-            yield gallery
+        if collection is not None:
+            yield collection
 
 
-def _dimension(gallery: CollectionFacts) -> int | None:
+def _dimension(collection: CollectionFacts) -> int | None:
     """Components of a template of the collection's pack; None where this program does not know the pack."""
     try:
-        pack = registry.get(gallery.pack)
+        pack = registry.get(collection.pack)
     except (SettingError, PackMismatch):
         return None
-    return pack.dimension if pack.contract == gallery.contract else None
+    return pack.dimension if pack.contract == collection.contract else None
 
 
 _LOST = (

@@ -48,7 +48,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A gallery of faces. `contract` names what makes its templates comparable; see `Pack.contract`.
+    """Faces that are searched together. `contract` names what makes its templates comparable; see `Pack.contract`.
 
     `revision` grows by one with every committed write to the collection."""
 

@@ -36,7 +36,7 @@ LISTED = 10_000
 TRIES = 3
 
 
-class Gallery:
+class Faces:
     """What the managed recognizer does with stored faces and photographs. Backups are not part of the service, and the
     table's point-in-time recovery is one, so erasure leaves it."""
 
