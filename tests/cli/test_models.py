@@ -40,8 +40,9 @@ def test_list_names_licence_and_source_of_every_file(pack: registry.InstalledPac
 
 def test_list_as_json(pack: registry.InstalledPack) -> None:
     found = json.loads(models("list", "--models-dir", pack.folder.parent, "--json").stdout)
-    (listed,) = found["packs"]
+    other, listed = found["packs"]
     assert (listed["name"], listed["installed"], listed["default"]) == ("centerface-dlib", True, True)
+    assert (other["name"], other["default"]) == ("sface", False)
     assert listed["contract"] == pack.pack.contract
     assert [one["licence"] for one in listed["files"]] == [part.licence for part in pack.pack.parts]
     assert len(found["samples"]) == 5
@@ -58,7 +59,7 @@ def test_verify_of_a_whole_pack(pack: registry.InstalledPack) -> None:
     assert result.exit_code == 0
     found = json.loads(result.stdout)
     assert found["ok"]
-    assert {one["file"] for one in found["files"]} == {"manifest.json", *(part.file for part in pack.pack.parts)}
+    assert {one["file"] for one in found["files"]} == {"manifest.json", *pack.pack.files}
 
 
 def test_verify_finds_an_altered_file(damaged: Path) -> None:
@@ -95,5 +96,5 @@ def test_pull_of_an_installed_pack_does_nothing(pack: registry.InstalledPack) ->
 def test_unknown_pack(tmp_path: Path, command: str) -> None:
     result = models(command, "other", "--models-dir", tmp_path)
     assert result.exit_code == 1
-    assert "There is no model pack 'other'. Packs are: centerface-dlib" in result.stderr
+    assert "There is no model pack 'other'. Packs are: sface, centerface-dlib" in result.stderr
     assert list(tmp_path.iterdir()) == []
