@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kenspeckle.domain import Of
 from kenspeckle.rekognition.operations import OPERATIONS
 from tests.rekognition.portraits import portrait
 from tests.rekognition.served import Served, served
@@ -24,7 +25,7 @@ SCRIPTS = {
 def test_the_table_of_operations() -> None:
     rows = re.findall(r"^\| (\w+) \| (\w+) (\\\* )?\|", PAGE, re.MULTILINE)
     told = {name: (scope, bool(star)) for name, scope, star in rows if name in OPERATIONS}
-    assert told == {name: (one.scope.value, one.anywhere) for name, one in OPERATIONS.items()}
+    assert told == {name: (str(one.right.scope), one.right.of is Of.ANYTHING) for name, one in OPERATIONS.items()}
 
 
 def test_every_error_code_is_told() -> None:
