@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.moving.conftest import Command, command, commands
-from tests.moving.galleries import make
+from tests.moving.folders import make
 
 __all__ = ["command", "commands"]
 

@@ -18,10 +18,9 @@ from kenspeckle.errors import StorageUnavailable
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.usecases.recognition.users import combined
 from tests.doctor.conftest import Doctor
-from tests.doctor.test_doctor import recorded
+from tests.doctor.test_runner import recorded
 from tests.moving.conftest import Command
-from tests.moving.galleries import PACK, face_id, opened, photograph, template
-from tests.moving.galleries import PEOPLE as GALLERY
+from tests.moving.folders import PACK, PEOPLE, face_id, opened, photograph, template
 from tests.soak import either
 
 PAGE = 8192
@@ -117,9 +116,9 @@ def test_a_damaged_row_of_a_photograph_is_said_and_not_more(data: Path, column: 
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
         connection.execute(f"UPDATE images SET {column} = ? WHERE key = '0.png'", (value,))
     with opened(data) as folder, pytest.raises(StorageUnavailable, match=f"(?s){says}.*kenspeckle doctor"):
-        folder.images.get(folder.catalog.image(GALLERY, "0.png").digest)
+        folder.images.get(folder.catalog.image(PEOPLE, "0.png").digest)
     with opened(data) as folder:
-        assert folder.images.get(folder.catalog.image(GALLERY, "1.png").digest) == photograph(1)
+        assert folder.images.get(folder.catalog.image(PEOPLE, "1.png").digest) == photograph(1)
 
 
 SHORTER, ODD, NONE = template(1).tobytes()[:-8], template(1).tobytes()[:-3], b""
@@ -130,24 +129,24 @@ def test_a_template_that_was_damaged_after_it_was_read_is_said(doctor: Doctor, d
     """Whether it is met among the best of a search, when an index follows, or is read for an export or a user."""
     number = 11
     with opened(data) as folder, closing(FollowingIndex(folder.catalog, PACK.dimension)) as index:
-        (found, *_) = index.search(GALLERY, "face", template(number), 3, math.inf)
+        (found, *_) = index.search(PEOPLE, "face", template(number), 3, math.inf)
         assert found[0].face is not None
-        folder.catalog.create_user(User("ada", GALLERY, "CREATED", 1.0))
-        folder.catalog.link_faces(GALLERY, "ada", [face_id(number)], template(number), 100)
+        folder.catalog.create_user(User("ada", PEOPLE, "CREATED", 1.0))
+        folder.catalog.link_faces(PEOPLE, "ada", [face_id(number)], template(number), 100)
         with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
             connection.execute("UPDATE faces SET template = ? WHERE face_id = ?", (stored, face_id(number)))
         for k in (1, 3):
             with pytest.raises(StorageUnavailable, match="damaged"):
-                index.search(GALLERY, "face", template(number), k, math.inf)
+                index.search(PEOPLE, "face", template(number), k, math.inf)
         with pytest.raises(StorageUnavailable, match="damaged"):
-            combined([*(vector for _, vector in folder.catalog.user_templates(GALLERY, "ada")), template(1)])
+            combined([*(vector for _, vector in folder.catalog.user_templates(PEOPLE, "ada")), template(1)])
         folder.add(200)
         row = found[0].row
         with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
             newest = "kind = 'face' AND row = (SELECT max(row) FROM changes WHERE kind = 'face')"
             connection.execute(f"UPDATE changes SET row = ? WHERE {newest}", (row,))
         with pytest.raises(StorageUnavailable, match="damaged"):
-            index.search(GALLERY, "face", template(number), 1, math.inf)
+            index.search(PEOPLE, "face", template(number), 1, math.inf)
     report = doctor(data)
     assert not report.findings("not_examined")
     assert "1 face of 'people'" in report.the("template_damaged")["what"]
@@ -157,10 +156,10 @@ def test_a_template_that_was_damaged_after_it_was_read_is_said(doctor: Doctor, d
 def test_a_template_that_is_damaged_under_a_service_is_503(doctor: Doctor, command: Command, data: Path) -> None:
     with opened(data) as folder:
         for number, name in ((11, "ada"), (21, "eve")):
-            folder.catalog.create_user(User(name, GALLERY, "CREATED", 1.0))
-            folder.catalog.link_faces(GALLERY, name, [face_id(number)], template(number), 100)
+            folder.catalog.create_user(User(name, PEOPLE, "CREATED", 1.0))
+            folder.catalog.link_faces(PEOPLE, name, [face_id(number)], template(number), 100)
     with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        search = f"/v1/collections/{GALLERY}/users/ada/search?threshold=0"
+        search = f"/v1/collections/{PEOPLE}/users/ada/search?threshold=0"
         assert [one["User"]["UserId"] for one in client.post(search).json()["UserMatches"]] == ["eve"]
         for stored in (SHORTER, ODD):
             with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
@@ -171,7 +170,7 @@ def test_a_template_that_is_damaged_under_a_service_is_503(doctor: Doctor, comma
     found = doctor(data).the("template_damaged")
     assert "1 user of 'people'" in found["what"]
     assert "eve" in found["what"]
-    there = ("--collection", GALLERY, "--data-dir", data)
+    there = ("--collection", PEOPLE, "--data-dir", data)
     assert command("users", "delete", "eve", "--yes", *there).code == 0
     assert command("users", "create", "eve", *there).code == 0
     assert command("users", "associate", "eve", face_id(21), *there).code == 0
@@ -182,8 +181,8 @@ def test_a_damaged_digest_is_503_and_the_doctor_names_it(doctor: Doctor, data: P
     with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
             connection.execute("UPDATE images SET digest = 'no digest' WHERE key = '0.png'")
-        answer = client.get("/v1/images/0.png", params={"collection": GALLERY})
+        answer = client.get("/v1/images/0.png", params={"collection": PEOPLE})
         assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
         assert "kenspeckle doctor" in answer.json()["detail"]
-        assert client.get("/v1/images/1.png", params={"collection": GALLERY}).status_code == 200
+        assert client.get("/v1/images/1.png", params={"collection": PEOPLE}).status_code == 200
     assert doctor(data).the("photograph_row_damaged")

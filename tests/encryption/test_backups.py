@@ -15,7 +15,7 @@ from kenspeckle.usecases.backup.keyring_file import NAME
 from tests.encryption.secrets import PNG, found
 from tests.encryption.test_conversion import secrets
 from tests.moving.conftest import Command
-from tests.moving.galleries import PACK, PEOPLE, Folder, make, opened, shown
+from tests.moving.folders import PACK, PEOPLE, Folder, make, opened, shown
 
 NUMBERS = range(8)
 

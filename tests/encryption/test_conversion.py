@@ -26,7 +26,7 @@ from kenspeckle.ports import NewFace, Pending
 from kenspeckle.settings import load
 from tests.encryption.secrets import PNG, found, raw
 from tests.moving.conftest import Command
-from tests.moving.galleries import (
+from tests.moving.folders import (
     PACK,
     PEOPLE,
     Folder,

@@ -10,7 +10,7 @@ import pytest
 from tests.encryption.secrets import PNG, found, raw
 from tests.encryption.test_conversion import secrets
 from tests.moving.conftest import Command
-from tests.moving.galleries import make, shown
+from tests.moving.folders import make, shown
 from tests.moving.test_full_disk import disk, leave
 
 __all__ = ["disk"]

@@ -15,7 +15,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.doctor.runner import examine
 from kenspeckle.domain import Collection
 from tests.faults.portraits import Portraits
-from tests.moving.galleries import PACK, make, opened, template
+from tests.moving.folders import PACK, make, opened, template
 
 PAGE = 8192
 

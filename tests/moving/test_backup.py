@@ -20,7 +20,7 @@ from kenspeckle.usecases.archive.archive_format import MASTER_KEY
 from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.backup.backup import Backup, Source, back_up
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, digest, face_id, make, numbers_of, opened, photograph, shown, template
+from tests.moving.folders import PEOPLE, digest, face_id, make, numbers_of, opened, photograph, shown, template
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -271,7 +271,7 @@ def test_a_photograph_that_is_not_yet_in_its_place_comes_along(data: Path, tmp_p
 WRITER = """
 import os, sys
 from pathlib import Path
-from tests.moving.galleries import opened
+from tests.moving.folders import opened
 with opened(Path(sys.argv[1])) as folder:
     for number in range(1000, 100_000):
         folder.add(number)

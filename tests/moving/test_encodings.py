@@ -16,7 +16,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.errors import ImageNotFound
 from kenspeckle.intake.encodings import read
 from tests.moving.conftest import Command
-from tests.moving.galleries import make, opened
+from tests.moving.folders import make, opened
 
 PEOPLE = {"Ada King": 2, "Grace-Hopper": 1}
 

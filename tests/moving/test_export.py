@@ -10,7 +10,7 @@ import pytest
 
 from kenspeckle.usecases.transfer import export
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, digest, face_id, make, numbers_of, opened
+from tests.moving.folders import PEOPLE, digest, face_id, make, numbers_of, opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, make, shown
+from tests.moving.folders import PEOPLE, make, shown
 
 SIZE = 2 * 1024 * 1024
 

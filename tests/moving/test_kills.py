@@ -23,7 +23,7 @@ from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.backup.restore import check
 from kenspeckle.usecases.transfer.reader import ExportFile
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, make, numbers_of, opened, shown
+from tests.moving.folders import PEOPLE, make, numbers_of, opened, shown
 from tests.moving.schemas import FIRST, as_of_old, version_of
 from tests.soak import kills
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.moving.conftest import Command
-from tests.moving.galleries import make
+from tests.moving.folders import make
 
 
 def test_dated_leftovers_go_with_the_next_backup(command: Command, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, make, shown
+from tests.moving.folders import PEOPLE, make, shown
 
 NAME = os.fsdecode(b"caf\xe9")
 

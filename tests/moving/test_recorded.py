@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.moving.conftest import Command
-from tests.moving.galleries import make, shown
+from tests.moving.folders import make, shown
 from tests.moving.schemas import FIRST, as_of_old, version_of
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from kenspeckle.usecases.transfer import import_
 from tests.moving.conftest import Command
-from tests.moving.galleries import PEOPLE, make, opened, shown
+from tests.moving.folders import PEOPLE, make, opened, shown
 
 Lines = list[dict[str, Any]]
 

@@ -25,7 +25,7 @@ from kenspeckle.ports import NewFace
 from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.transfer import export_format
 from tests.moving.conftest import Command
-from tests.moving.galleries import (
+from tests.moving.folders import (
     PACK,
     PEOPLE,
     detail,
@@ -343,7 +343,7 @@ def test_what_is_not_there_and_what_is_something_else(command: Command, data: Pa
 def test_an_export_is_of_one_moment(command: Command, data: Path, tmp_path: Path) -> None:
     """Another process deletes and adds while it is written."""
     script = (
-        "import sys; from pathlib import Path; from tests.moving.galleries import *\n"
+        "import sys; from pathlib import Path; from tests.moving.folders import *\n"
         "with opened(Path(sys.argv[1])) as folder:\n"
         "    for number in range(100, 100_000):\n"
         "        folder.add(number)\n"

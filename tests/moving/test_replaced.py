@@ -19,7 +19,7 @@ from kenspeckle.usecases.archive.reader import Archive, Verified
 from kenspeckle.usecases.archive.writer import Writer
 from kenspeckle.usecases.backup.restore import check
 from tests.moving.conftest import Command
-from tests.moving.galleries import digest, make, photograph, shown
+from tests.moving.folders import digest, make, photograph, shown
 
 MEMORY = Path("/dev/shm")
 

@@ -19,7 +19,7 @@ from kenspeckle.catalog.sqlite.inspect import Look
 from kenspeckle.compose.data_folder import opened as instance
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
-from tests.moving.galleries import digest, face_id, make, opened, photograph
+from tests.moving.folders import digest, face_id, make, opened, photograph
 
 
 @contextmanager
