@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Query
@@ -16,7 +15,7 @@ from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import PAIR_BODY, PHOTOGRAPH_BODY
 from kenspeckle.api.queries import CompareQuery, DetectQuery, FileName, IndexQuery, SearchQuery
 from kenspeckle.api.route import BOUND, PHOTOGRAPH, route
-from kenspeckle.domain import FaceMatch, ImageSearch, Key, Of, Right, display_name, validation
+from kenspeckle.domain import Key, Of, Right, validation
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidValue
 from kenspeckle.shapes import dump
@@ -101,7 +100,7 @@ class Recognition:
                     )
                 )
             )
-        return answer(_search_answer(found, query.all_faces))
+        return answer(dump.searched(found, query.all_faces))
 
     @route(
         "POST",
@@ -163,12 +162,6 @@ class Recognition:
         return answer({"name": "kenspeckle", "version": kenspeckle.__version__, **told, "key": key and _rights(key)})
 
 
-def matched_names(matches: Iterable[FaceMatch]) -> list[str]:
-    """Names to show of whom the matches are, each once, in the order given; faces without an identity have none."""
-    names = (display_name(match.face.external_image_id) for match in matches if match.face.external_image_id)
-    return list(dict.fromkeys(names))
-
-
 def _rights(key: Key) -> dump.Json:
     """What a key is told of itself."""
     return {
@@ -178,21 +171,6 @@ def _rights(key: Key) -> dump.Json:
         "collections": sorted(key.collections),
         "expires_at": moments.iso(key.expires_at),
     }
-
-
-def _search_answer(found: ImageSearch, every_face: bool) -> dump.Json:
-    content: dump.Json = {"faces": dump.largest_search(found)}
-    if not every_face:
-        content["matchedFaces"] = matched_names(found.searches[0].matches)
-        return content
-    best_first = sorted(
-        (match for search in found.searches for match in search.matches), key=lambda match: -match.similarity
-    )
-    content["matchedFaces"] = matched_names(best_first)
-    content["searches"] = [dump.search_faces_by_image(search, found.model) for search in found.searches]
-    content["details"] = [dump.face_detail(search.detail) for search in found.searches]
-    content["unsearched"] = [dump.unsearched_face(one) for one in found.unsearched]
-    return content
 
 
 def file_name(text: str) -> str:

@@ -269,5 +269,6 @@ def searched(answer: ImageSearch, every: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {"faces": largest_search(answer), "matchedFaces": list(dict.fromkeys(names))}
     if every:
         shape["searches"] = [search_faces_by_image(one, answer.model) for one in answer.searches]
+        shape["details"] = [face_detail(one.detail) for one in answer.searches]
         shape["unsearched"] = [unsearched_face(one) for one in answer.unsearched]
     return shape
