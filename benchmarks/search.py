@@ -46,7 +46,7 @@ def measure(faces: int, probes: int = PROBES, timed: int = TIMED) -> dict[str, A
     asked = _probes(templates, probes)
     catalog = _Memory(templates)
     before = _resident()
-    index = FollowingIndex(cast(Catalog, catalog), DIMENSION)
+    index = FollowingIndex(cast(Catalog, catalog), lambda _: DIMENSION)
     start = time.perf_counter()
     index.load("all", "face")
     loaded = time.perf_counter() - start

@@ -71,7 +71,7 @@ def test_every_pool_follows_the_one_count(cgroup: Path) -> None:
     (cgroup / "cpu.max").write_text("300000 100000")
     assert Settings().workers == 3
     assert Activity()._cores == 3
-    with closing(FollowingIndex(cast(Catalog, None), 2)) as index:  # no catalog is read here
+    with closing(FollowingIndex(cast(Catalog, None), lambda _: 2)) as index:  # no catalog is read here
         assert index._scanners._helping == 2  # and the thread that searches
 
 

@@ -135,6 +135,9 @@ class PackMismatch(KenspeckleError):
     code = "pack_mismatch"
 
 
+OTHER_PACK = "The collection has come to another model pack meanwhile; ask again."
+
+
 class BucketNotAllowed(KenspeckleError):
     """An S3 object that can't be read: a bucket the operator did not name, or an object that is not there."""
 

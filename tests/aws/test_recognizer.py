@@ -216,6 +216,8 @@ def test_a_collection_that_comes_back_is_empty(aws: Amazon, grace: bytes) -> Non
     assert [key for key in aws.objects() if f"in-{name}/" in key] == []
     with pytest.raises(errors.AlreadyExists):
         recognizer.handle(ops.CreateCollection(collection_id=name))
+    with pytest.raises(errors.NotOffered, match="leave the pack out"):
+        recognizer.handle(ops.CreateCollection(collection_id=f"{name}-2", pack="sface"))
 
 
 def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:

@@ -36,6 +36,11 @@ def test_life_of_a_collection(command: Command, where: list[str], samples: Sampl
     again = command("collections", "create", "lobby", *where)
     assert again.code == 1
     assert "Error: " in again.err
+    other = command("collections", "create", "old", "--pack", "centerface-dlib", *where, "--json")
+    assert other.code == 0, other.err
+    assert "centerface-dlib" in command("collections", "show", "old", *where).out
+    unknown = command("collections", "create", "new", "--pack", "none", *where)
+    assert (unknown.code, "There is no model pack 'none'" in unknown.err) == (1, True)
     assert {one["CollectionId"] for one in command("collections", "list", *where, "--json").json} >= {"lobby"}
     assert "lobby" in command("collections", "list", *where).out
 

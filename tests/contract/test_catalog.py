@@ -16,6 +16,7 @@ from kenspeckle.errors import (
     FaceNotFound,
     ImageNotFound,
     InvalidCursor,
+    PackMismatch,
     QuotaExceeded,
     UserNotFound,
 )
@@ -34,6 +35,15 @@ def test_collections_are_made_read_listed_and_deleted(catalog: Whole) -> None:
     for missing in (catalog.collection, catalog.delete_collection, catalog.revision, catalog.tags):
         with pytest.raises(CollectionNotFound, match="'b'"):
             missing("b")
+
+
+def test_templates_of_another_contract_are_not_stored(catalog: Whole) -> None:
+    catalog.create_collection(gallery())
+    with pytest.raises(PackMismatch, match="ask again"):
+        catalog.add_faces(photo(1), None, [new_face(1)], "v1", contract="another")
+    assert (catalog.revision("people"), catalog.counts()["faces"]) == (0, 0)
+    catalog.add_faces(photo(1), None, [new_face(1)], "v1", contract="contract")
+    assert catalog.counts()["faces"] == 1
 
 
 def test_every_method_names_a_missing_collection(catalog: Whole) -> None:

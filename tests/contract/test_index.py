@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.index import exact, follow
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Catalog, Index, Stored
-from tests.catalogs import DIMENSION, Whole, gallery, person, stored_face, template
+from tests.catalogs import DIMENSION, Whole, gallery, new_face, person, photo, stored_face, template
 from tests.fakes import FakeCatalog
 from tests.fakes.drawn import BruteIndex
 
@@ -32,7 +33,7 @@ def indexes() -> Iterator[Callable[[Catalog], FollowingIndex]]:
     made: list[FollowingIndex] = []
 
     def make(catalog: Catalog) -> FollowingIndex:
-        made.append(FollowingIndex(catalog, DIMENSION, 2))
+        made.append(FollowingIndex(catalog, lambda _: DIMENSION, 2))
         return made[-1]
 
     yield make
@@ -188,7 +189,25 @@ def test_templates_of_another_dimension(people: Whole, following: FollowingIndex
     with pytest.raises(PackMismatch):
         following.search("people", "face", np.zeros(DIMENSION + 1, np.float32), 10, FAR)
     with pytest.raises(PackMismatch):
-        FollowingIndex(people, DIMENSION * 2).search("people", "face", np.zeros(2 * DIMENSION, np.float32), 10, FAR)
+        FollowingIndex(people, lambda _: 2 * DIMENSION).load("people", "face")
+
+
+def test_collections_of_two_dimensions_in_one_index(people: Whole) -> None:
+    large = {"people": DIMENSION, "large": 512}
+    people.create_collection(gallery("large"))
+    stored_face(people, 1)
+    template_of = np.random.default_rng(5).standard_normal(512).astype(np.float32)
+    face = replace(new_face(2), template=template_of)
+    people.add_faces(photo(2, "large"), "2.jpg", [face], "v1")
+    index = FollowingIndex(people, large.__getitem__, 2)
+    try:
+        assert names(index.search("people", "face", template(1), 5, FAR)) == ["face-1"]
+        assert names(index.search("large", "face", template_of, 5, FAR)) == [face.face_id]
+        for name, probe in (("people", template_of), ("large", template(1))):
+            with pytest.raises(PackMismatch, match="components"):
+                index.search(name, "face", probe, 5, FAR)
+    finally:
+        index.close()
 
 
 @given(

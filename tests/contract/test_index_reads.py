@@ -50,7 +50,7 @@ def seconds() -> list[float]:
 
 @pytest.fixture
 def index(catalog: Counting, seconds: list[float]) -> Iterator[FollowingIndex]:
-    with closing(FollowingIndex(catalog, DIMENSION, 1, lambda: seconds[0])) as made:
+    with closing(FollowingIndex(catalog, lambda _: DIMENSION, 1, lambda: seconds[0])) as made:
         yield made
 
 

@@ -28,8 +28,9 @@ FAKES: Mapping[str, tuple[type, str]] = {
 REAL = {
     *("Copies", "Seats", "Seat", "Dumps", "Converting", "Storage", "Inspection"),  # files of the catalog
     "Vault",  # part of Catalog
-    *("Trail", "Usage", "Webhooks", "Deriver", "Sealer", "Carrier"),
+    *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Carrier"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them
+    "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
     "Recognizer",  # its fake answers edges, and is no recognizer
 }
 

@@ -128,7 +128,7 @@ SHORTER, ODD, NONE = template(1).tobytes()[:-8], template(1).tobytes()[:-3], b""
 def test_a_template_that_was_damaged_after_it_was_read_is_said(doctor: Doctor, data: Path, stored: bytes) -> None:
     """Whether it is met among the best of a search, when an index follows, or is read for an export or a user."""
     number = 11
-    with opened(data) as folder, closing(FollowingIndex(folder.catalog, PACK.dimension)) as index:
+    with opened(data) as folder, closing(FollowingIndex(folder.catalog, lambda _: PACK.dimension)) as index:
         (found, *_) = index.search(PEOPLE, "face", template(number), 3, math.inf)
         assert found[0].face is not None
         folder.catalog.create_user(User("ada", PEOPLE, "CREATED", 1.0))

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
-from kenspeckle.errors import UnsupportedImage
-from kenspeckle.ports import Catalog, Photo, Stored
+from kenspeckle.domain import Box, Calibration, Collection, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
+from kenspeckle.errors import InvalidValue, ModelMissing, PackMismatch, UnsupportedImage
+from kenspeckle.ports import Catalog, Engine, Photo, Stored
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
@@ -39,8 +39,8 @@ class Drawing:
 class DrawnEngine:
     """Implements `ports.Engine` over drawings."""
 
-    def __init__(self, contract: str = "drawn") -> None:
-        self.pack = PackInfo("drawn", contract, 2, CALIBRATION, "drawn-1")
+    def __init__(self, contract: str = "drawn", name: str = "drawn", dimension: int = 2) -> None:
+        self.pack = PackInfo(name, contract, dimension, CALIBRATION, f"{name}-1")
         self.unclear: set[float] = set()
         """People of whom the embedder makes nothing."""
 
@@ -56,7 +56,8 @@ class DrawnEngine:
         return tuple(_face(person, photo.size * 0.9**place) for place, person in enumerate(photo.people))
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
-        return [np.array([face.pose.roll, 1.0], np.float32) for face in faces]
+        rest = [1.0] * (self.pack.dimension - 1)
+        return [np.array([face.pose.roll, *rest], np.float32) for face in faces]
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         return [0.0 if face.pose.roll in self.unclear else 100.0 for face in faces]
@@ -69,6 +70,37 @@ def _face(person: float, size: float) -> FaceDetail:
     """The person's number travels as the roll, from which `embed` makes the template."""
     landmarks = tuple(Landmark(kind, 0.5, 0.5) for kind in KINDS)
     return FaceDetail(Box(0.1, 0.1, size, size), 99.0, landmarks, Pose(person, 0.0, 0.0), Quality(80.0, 80.0))
+
+
+class DrawnEngines:
+    """Implements `ports.Engines` over engines that are there at once, the default one first. `missing` are names of
+    packs that are known and not installed."""
+
+    def __init__(self, default: Engine, *others: Engine, missing: Sequence[str] = ()) -> None:
+        self.default = default
+        self._all = [default, *others]
+        self._missing = missing
+
+    def of(self, collection: Collection) -> Engine:
+        pack = self.pack_of(collection)
+        self.named(pack.name)
+        return next(one for one in self._all if one.pack == pack)
+
+    def pack_of(self, collection: Collection) -> PackInfo:
+        for one in self._all:
+            if one.pack.contract == collection.contract:
+                return one.pack
+        raise PackMismatch(f"The pack '{collection.pack}' is not known here.", field="collection")
+
+    def named(self, name: str | None) -> PackInfo:
+        if name is None:
+            return self.default.pack
+        for one in self._all:
+            if one.pack.name == name:
+                if name in self._missing:
+                    raise ModelMissing(f"Model pack '{name}' is missing.")
+                return one.pack
+        raise InvalidValue(f"There is no model pack '{name}'.", field="pack")
 
 
 class BruteIndex:
@@ -99,12 +131,12 @@ class BruteIndex:
         """There are no threads."""
 
 
-def recognizer(**settings: Any) -> LocalRecognizer:
+def recognizer(engines: DrawnEngines | None = None, **settings: Any) -> LocalRecognizer:
     """All use cases over fakes, with the default collection created."""
     chosen = Settings(**settings)
     catalog = FakeCatalog()
     context = Context(
-        engine=DrawnEngine(),
+        engines=engines or DrawnEngines(DrawnEngine()),
         catalog=catalog,
         index=BruteIndex(catalog),
         images=FakeImages(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
-from kenspeckle.errors import Conflict
+from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
 from kenspeckle.ports import Gone, NewFace, Tell
 from tests.fakes.galleries import Galleries, Photo, StoredFace
 
@@ -34,9 +34,12 @@ class Faces(Galleries):
         letters: Sequence[Letter] = (),
         *,
         stored_as: str | None = None,
+        contract: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         with self._lock:
             gallery = self._gallery(image.collection_id)
+            if contract not in (None, gallery.collection.contract):
+                raise PackMismatch(OTHER_PACK, field="collection")
             known = self.find_indexed(image.collection_id, image.digest, external_image_id)
             if known is not None:
                 return (*known, False)

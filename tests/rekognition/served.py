@@ -27,7 +27,7 @@ from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import FakeCatalog, FakeImages
-from tests.fakes.drawn import BruteIndex
+from tests.fakes.drawn import BruteIndex, DrawnEngines
 from tests.rekognition.conforming import attach
 from tests.rekognition.portraits import PortraitEngine
 
@@ -91,7 +91,7 @@ def served(
     catalog, engine, gate = FakeCatalog(), engine or PortraitEngine(), Gate(2, 8, 5)
     recognizer = LocalRecognizer(
         Context(
-            engine=engine,
+            engines=DrawnEngines(engine),
             catalog=catalog,
             index=BruteIndex(catalog),
             images=FakeImages(),
@@ -110,8 +110,7 @@ def served(
             chosen,
             gate=gate,
             call=threads.call,
-            pack=engine.pack.name,
-            face_model=engine.pack.version,
+            face_models={engine.pack.name: engine.pack.version},
             clock=lambda: time.time() + offset[0],
         )
     )

@@ -93,7 +93,7 @@ def opened(data: Path) -> LocalRecognizer:
     catalog = Catalog.open(f"sqlite:///{data / 'kenspeckle.db'}")
     return LocalRecognizer(
         Context(
-            engine=drawn.DrawnEngine(),
+            engines=drawn.DrawnEngines(drawn.DrawnEngine()),
             catalog=catalog,
             index=drawn.BruteIndex(catalog),
             images=Images(data / "images"),

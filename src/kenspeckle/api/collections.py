@@ -23,7 +23,7 @@ from kenspeckle.api.route import ADMIN, BOUND, HERE, LISTED, JsonBody, route
 from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
 from kenspeckle.domain import Collection, validation
 from kenspeckle.domain import operations as ops
-from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound
+from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound, PackMismatch
 from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
 
@@ -68,12 +68,14 @@ class Collections:
         answer=schemas.Collection,
         example=examples.collection,
         status=201,
-        codes=("already_exists", "storage_full"),
+        codes=("already_exists", "storage_full", "model_missing", "not_offered"),
     )
     async def create_collection(self, request: Request) -> Response:
-        """Create a collection; 409 where the name is taken. It belongs to the server's model pack for good."""
+        """Create a collection; 409 where the name is taken. It is bound to `Pack`, or to the default model pack."""
         wanted = await bodies.json(request, NewCollection)
-        made = await self.edge.handle(ops.CreateCollection(collection_id=wanted.CollectionId, tags=wanted.Tags or {}))
+        made = await self.edge.handle(
+            ops.CreateCollection(collection_id=wanted.CollectionId, tags=wanted.Tags or {}, pack=wanted.Pack)
+        )
         return answer(self._shape(made), 201)
 
     @route(
@@ -85,20 +87,27 @@ class Collections:
         answer=schemas.Collection,
         example=examples.collection,
         also=(201,),
-        codes=("storage_full",),
+        codes=("storage_full", "pack_mismatch", "model_missing", "not_offered"),
     )
     async def ensure_collection(self, request: Request, collection_id: CollectionId) -> Response:
         """Create a collection (201), or find that it exists (200).
 
-        A body with `RetentionDays` sets the age at which its faces are erased; without a body that stays as it is."""
+        A body with `RetentionDays` sets the age at which its faces are erased; without a body that stays as it is. With
+        `Pack`, 409 where the collection exists and belongs to another model pack."""
         recognizer, name = self.edge.recognizer, request.state.collection
         wanted = await bodies.json(request, CollectionChange)
 
         def ensure() -> tuple[Collection, int]:
             try:
-                found, status = recognizer.handle(ops.CreateCollection(collection_id=name)), 201
+                found, status = recognizer.handle(ops.CreateCollection(collection_id=name, pack=wanted.Pack)), 201
             except AlreadyExists:
                 found, status = recognizer.handle(ops.DescribeCollection(collection_id=name)), 200
+            if wanted.Pack not in (None, found.pack):
+                raise PackMismatch(
+                    f"The collection '{name}' belongs to the pack '{found.pack}'. Create another one for the pack "
+                    f"'{wanted.Pack}', and index the photographs into it.",
+                    field="pack",
+                )
             if "RetentionDays" in wanted.model_fields_set and found.retention_days != wanted.RetentionDays:
                 found = recognizer.handle(ops.RetainCollection(collection_id=name, days=wanted.RetentionDays))
             return found, status

@@ -298,9 +298,19 @@ class Problem(BaseModel):
 class NewCollection(Shape):
     CollectionId: str = Field(validation_alias=AliasChoices("CollectionId", "id"))
     Tags: dict[str, str] | None = Field(default=None, validation_alias=AliasChoices("Tags", "tags"))
+    Pack: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("Pack", "pack"),
+        description="Model pack that is to describe its faces; without it, the server's default one.",
+    )
 
 
 class CollectionChange(Shape):
+    Pack: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("Pack", "pack"),
+        description="Model pack of a collection that is created; one that exists has to be of this pack.",
+    )
     RetentionDays: int | None = Field(
         default=None,
         ge=1,

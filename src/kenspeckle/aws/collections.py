@@ -21,7 +21,7 @@ from kenspeckle.domain.operations import (
     TagCollection,
     UntagCollection,
 )
-from kenspeckle.errors import AlreadyExists, CollectionNotFound, InvalidCursor, QuotaExceeded
+from kenspeckle.errors import AlreadyExists, CollectionNotFound, InvalidCursor, NotOffered, QuotaExceeded
 
 DESCRIBED_AT_ONCE = 8
 MOST_LISTED = 100
@@ -50,7 +50,11 @@ class Collections:
         )
 
     def create_collection(self, operation: CreateCollection) -> Collection:
-        """Raises AlreadyExists, InvalidValue."""
+        """Raises AlreadyExists, InvalidValue, NotOffered."""
+        if operation.pack is not None:
+            raise NotOffered(
+                "Over Amazon Rekognition there are no model packs to choose: leave the pack out.", field="pack"
+            )
         validation.collection_id(operation.collection_id)
         kept = validation.tags(operation.tags)
         if self.removal.is_left(operation.collection_id):

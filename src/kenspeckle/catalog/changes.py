@@ -25,7 +25,7 @@ BATCH = 10_000
 """Templates a batch of a snapshot: 5 MB at 128-D."""
 
 _HOLD = (
-    select(collections.c.row, collections.c.revision, collections.c.log_count)
+    select(collections.c.row, collections.c.revision, collections.c.log_count, collections.c.contract)
     .where(collections.c.collection_id == bindparam("collection_id"))
     .with_for_update()
 )
@@ -97,6 +97,7 @@ class Held:
     row: int
     revision: int
     log_count: int
+    contract: str
 
 
 def hold(connection: Connection, collection_id: str) -> Held:

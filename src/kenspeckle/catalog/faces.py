@@ -25,7 +25,7 @@ from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
-from kenspeckle.errors import Conflict
+from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
 from kenspeckle.ports import NewFace, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
@@ -92,10 +92,13 @@ class Faces(Part):
         letters: Sequence[Letter] = (),
         *,
         stored_as: str | None = None,
+        contract: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         identity = external_image_id or ""
         with self.database.write() as connection:
             held = hold(connection, image.collection_id)
+            if contract not in (None, held.contract):
+                raise PackMismatch(OTHER_PACK, field="collection")
             content = self.collection_keys.of(held.row)
             name = content.name(image.digest)
             if stored_as not in (None, name):

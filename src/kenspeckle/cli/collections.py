@@ -49,6 +49,9 @@ def list_(
 def create(
     name: Name,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; repeatable.")] = None,
+    pack: Annotated[
+        str | None, typer.Option("--pack", metavar="NAME", help="Model pack of its faces, if not the default one.")
+    ] = None,
     json: options.Json = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -58,7 +61,7 @@ def create(
 
     tags = dict(_tag(one) for one in tag or ())
     with opened(url, api_key, data_dir) as target:
-        made = target.recognizer.handle(ops.CreateCollection(collection_id=name, tags=tags))
+        made = target.recognizer.handle(ops.CreateCollection(collection_id=name, tags=tags, pack=pack))
     if json:
         output.emit(shape(made))
     else:

@@ -88,7 +88,11 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             "POST",
             "/v1/collections",
             lambda answer, _: load.collection(answer),
-            json=lambda op: {"CollectionId": op.collection_id, **({"Tags": dict(op.tags)} if op.tags else {})},
+            json=lambda op: {
+                "CollectionId": op.collection_id,
+                **({"Tags": dict(op.tags)} if op.tags else {}),
+                **({"Pack": op.pack} if op.pack is not None else {}),
+            },
         ),
         _row(
             ops.DescribeCollection,

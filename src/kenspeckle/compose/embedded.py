@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.data_folder import recorder_of
+from kenspeckle.compose.engines import open_engines
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import courier_of, endpoints_of
 from kenspeckle.domain.operations import DescribeCollection
@@ -18,7 +19,6 @@ from kenspeckle.errors import SettingError
 from kenspeckle.images.client_buckets import Places
 from kenspeckle.images.store import open_images
 from kenspeckle.index.store import open_index
-from kenspeckle.models import registry
 from kenspeckle.ports import Images, Index, Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
@@ -35,7 +35,6 @@ from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.scrubber import Scrubber
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.usecases.webhooks.events import Announcer
-from kenspeckle.vision.engine import Engine
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -70,12 +69,12 @@ class Guard:
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """A service that is ready to serve, without what recognizes. `face_model` is the name of the model in use and its
-    version."""
+    """A service that is ready to serve, without what recognizes. `face_models` are the versions of models by name,
+    that of the one in use first."""
 
     guard: Guard
     recognizer: Audited
-    face_model: tuple[str, str]
+    face_models: Mapping[str, str]
     housekeeping: Housekeeping
     """What a service does by itself; it runs once the service serves."""
 
@@ -165,14 +164,18 @@ def build(settings: Settings) -> Service | ManagedService:
 
 
 def _embedded(settings: Settings) -> Service:
-    pack = registry.find(settings.models_dir, settings.pack)
+    engines = open_engines(settings)
     with _guarded(settings) as guard:
-        engine = Engine(pack, settings)
-        index = guard.runners.hold(open_index(guard.catalog, engine.pack.dimension))
+        guard.runners.hold(engines)
+
+        def dimension(collection_id: str) -> int:
+            return engines.pack_of(guard.catalog.collection(collection_id)).dimension
+
+        index = guard.runners.hold(open_index(guard.catalog, dimension))
         images = open_images(settings.images)
         local = LocalRecognizer(
             Context(
-                engine=engine,
+                engines=engines,
                 catalog=guard.catalog,
                 index=index,
                 images=images,
@@ -187,7 +190,7 @@ def _embedded(settings: Settings) -> Service:
     return Service(
         guard=guard,
         recognizer=recognizer,
-        face_model=(engine.pack.name, engine.pack.version),
+        face_models=engines.versions,
         housekeeping=Housekeeping(recognizer, local.context, local.work_off),
         local=local,
         index=index,
@@ -213,7 +216,7 @@ def _managed(settings: Settings) -> ManagedService:
     return ManagedService(
         guard=guard,
         recognizer=recognizer,
-        face_model=(model, model),
+        face_models={model: model},
         housekeeping=Housekeeping(recognizer, _Kept(guard.catalog, settings), amazon.reconcile),
         managed=amazon,
     )
@@ -260,7 +263,7 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
     from kenspeckle.serving.metrics import Metrics
 
     settings, recognizer, access = service.settings, service.recognizer, service.access
-    (model, version), gate = service.face_model, service.guard.gate
+    gate = service.guard.gate
     metrics = Metrics()
     service.guard.stages.tell = metrics.observe
     app = create_app(
@@ -270,7 +273,7 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
         authenticate=Authenticator(access),
         limits=limits,
         metrics=metrics,
-        face_models={model: version},
+        face_models=service.face_models,
         refusals=refusals,
         extra_routes=console.routes(),
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
@@ -284,8 +287,7 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
             settings,
             gate=gate,
             call=app.state.edge.threads.call,
-            pack=model,
-            face_model=version,
+            face_models=service.face_models,
             limits=limits,
         )
     )

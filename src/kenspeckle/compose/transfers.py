@@ -12,7 +12,7 @@ from kenspeckle.catalog.export import SqlDumps
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import recorder_of, storage
-from kenspeckle.domain import Vector
+from kenspeckle.domain import PackInfo, Vector
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.images.store import open_images
@@ -65,8 +65,8 @@ class Transfers:
         """Take encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
         they are read once it is known that the collection takes such. Raises as `import_export`."""
         name = collection or self.settings.collection
-        target = self._target(for_encodings=name)
-        return self._imported(import_.import_encodings(target, name, read(), told))
+        pack = self._encoder(name)
+        return self._imported(import_.import_encodings(self._target(), name, pack, read(), told))
 
     def _imported(self, done: Imported) -> Imported:
         facts = {"present": done.present, "users": done.users}
@@ -77,28 +77,39 @@ class Transfers:
         with closing(recorder_of(self.settings, self.catalog, self.master)) as recorder:
             recorder.record(recorder.entry(operation, collection, face_count=faces, facts=facts))
 
-    def _target(self, *, for_encodings: str | None = None) -> Target:
-        """Where an import goes; `for_encodings` names a collection that face_recognition's encodings have to suit."""
-        settings, pack = self.settings, registry.get(self.settings.pack)
-        if for_encodings is not None:
-            with suppress(CollectionNotFound):  # then it will be made, of the pack that is set
-                pack = registry.get(self.catalog.collection(for_encodings).pack)
-            if not pack.embedder.member.path.endswith(ENCODER):
+    def _encoder(self, collection: str) -> PackInfo:
+        """The pack of face_recognition's encodings, that of the collection where there is one. Raises PackMismatch."""
+        packs = [pack for pack in registry.PACKS.values() if pack.embedder.member.path.endswith(ENCODER)]
+        with suppress(CollectionNotFound):  # then it will be made, of the first
+            found = self.catalog.collection(collection)
+            packs = [pack for pack in packs if pack.contract == found.contract]
+            if not packs:
                 raise PackMismatch(
-                    f"face_recognition's encodings are templates of dlib's ResNet; the pack '{pack.name}' has another "
-                    "embedder, and they can't be compared. Index the photographs instead.",
+                    f"face_recognition's encodings are templates of dlib's ResNet; the pack '{found.pack}' of the "
+                    f"collection '{collection}' has another embedder: they are not comparable. Import into another "
+                    "collection, which is made for them, or index the photographs.",
                     field="collection",
                 )
+        return packs[0].info
+
+    def _target(self) -> Target:
+        """Where an import goes."""
+        settings = self.settings
         most_bytes, most_pixels = settings.max_image_bytes, settings.max_image_pixels
         return Target(
             self.catalog,
             open_images(settings.images),
-            pack.info,
+            _pack_of,
             lambda data: Photograph(data, max_bytes=most_bytes, max_pixels=most_pixels),
             settings.keep_images,
             # Cut off before the end, the trail has this of it.
             lambda name: self._record("ImportCollectionBegun", name, 0, {}),
         )
+
+
+def _pack_of(contract: str) -> PackInfo | None:
+    pack = registry.of_contract(contract)
+    return None if pack is None else pack.info
 
 
 @contextmanager

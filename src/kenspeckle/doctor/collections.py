@@ -69,17 +69,25 @@ def _counters(collection: CollectionFacts, found: Examined) -> None:
 
 
 def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> None:
-    try:
-        contract = registry.get(instance.settings.pack).contract
-    except SettingError:
-        return  # told with the model files
-    if collection.contract != contract:
+    pack = registry.of_contract(collection.contract)
+    if pack is None:
         found.warn(
             "pack_mismatch",
-            f"The collection '{collection.collection_id}' was made with the pack '{collection.pack}', and PACK is "
-            f"'{instance.settings.pack}'.",
+            f"The collection '{collection.collection_id}' was made with the pack '{collection.pack}' (contract "
+            f"{collection.contract[:12]}), which this Kenspeckle does not know.",
             "Indexing and searching in it is refused (409).",
-            f"KENSPECKLE_PACK={collection.pack} kenspeckle serve, or index its photographs into a new collection",
+            "Serve it with the version that made it, or index its photographs into a new collection",
+        )
+        return
+    settings = instance.settings
+    # The default pack's files are told with the models.
+    if pack.name != settings.pack and any(registry.check(settings.models_dir, pack.name).values()):
+        found.warn(
+            "pack_missing",
+            f"The collection '{collection.collection_id}' is of the pack '{pack.name}', which is not whole in "
+            f"{settings.models_dir}.",
+            "Photographs can't be indexed or searched in it (503).",
+            f"kenspeckle models pull {pack.name}",
         )
 
 
@@ -150,7 +158,7 @@ def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tu
     name, total = collection.collection_id, collection.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if instance.thorough else SAMPLE))
     lost, asked = [], 0
-    with closing(open_index(instance.catalog.catalog, dimension)) as index:
+    with closing(open_index(instance.catalog.catalog, lambda _: dimension)) as index:
         for number, (face_id, template) in enumerate(instance.catalog.templates(name, "face")):
             if number % stride or not _right(template, dimension):
                 continue

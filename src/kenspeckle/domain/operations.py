@@ -83,8 +83,11 @@ class InCollection(Operation[A_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCollection(InCollection[Collection]):
+    """`pack` is the name of the model pack that describes its faces; None: the default one."""
+
     right = _ADMIN
     tags: Mapping[str, str] = field(default_factory=dict)
+    pack: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class _Loaded:
     """Faces or users of a collection as they were at `revision`, None where nothing was read yet; and when they were
     last asked for."""
 
-    index: ExactIndex
+    index: ExactIndex | None = None
     revision: int | None = None
     searched: float = 0.0
     lock: ReadWriteLock = field(default_factory=ReadWriteLock)
@@ -40,28 +40,30 @@ class _Loaded:
 
 
 class FollowingIndex:
-    """`ports.Index` over `catalog`, for templates of `dimension` components. Collections are read when first searched.
+    """`ports.Index` over `catalog`; `dimension(collection_id)` says how many components a collection's templates have,
+    and raises CollectionNotFound or PackMismatch. Collections are read when first searched.
 
     A search of a large collection runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
     Searches at the same time share the others. `clock` gives seconds and never goes back."""
 
     def __init__(
-        self, catalog: Catalog, dimension: int, threads: int | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        catalog: Catalog,
+        dimension: Callable[[str], int],
+        threads: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalog = catalog
         self._dimension = dimension
         self._clock = clock
-        self._scanners = Scanners(dimension, cpu.cores() if threads is None else threads)
+        self._threads = cpu.cores() if threads is None else threads
+        self._scanners: dict[int, Scanners] = {}
         self._loaded: dict[tuple[str, str], _Loaded] = {}
         self._lock = threading.Lock()
 
     def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
         """As `ports.Index.search`. Raises PackMismatch where the collection's templates or the probe have another
-        dimension than the index, StorageUnavailable where one of them was damaged."""
-        if probe.shape != (self._dimension,):
-            raise PackMismatch(
-                f"The probe has the shape {probe.shape}, but templates of this pack have {self._dimension} components."
-            )
+        dimension than its pack, StorageUnavailable where one of them was damaged."""
         try:
             for _ in range(TRIES):
                 matches, settled = self._search(collection_id, kind, probe, k, within)
@@ -80,7 +82,8 @@ class FollowingIndex:
 
     def load(self, collection_id: str, kind: str) -> int:
         """As `ports.Index.load`. Raises PackMismatch as `search`."""
-        return len(self._ready(collection_id, kind).index)
+        index = self._ready(collection_id, kind).index
+        return 0 if index is None else len(index)
 
     def revision(self, collection_id: str, kind: str) -> int | None:
         """As `ports.Index.revision`."""
@@ -90,7 +93,10 @@ class FollowingIndex:
 
     def close(self) -> None:
         """As `ports.Index.close`: end the threads. A search after this raises RuntimeError."""
-        self._scanners.close()
+        with self._lock:
+            scanners = list(self._scanners.values())
+        for one in scanners:
+            one.close()
 
     def _search(
         self, collection_id: str, kind: str, probe: Vector, k: int, within: float
@@ -101,14 +107,20 @@ class FollowingIndex:
             loaded = self._ready(collection_id, kind)
             with loaded.lock.reading():
                 # Another thread may be at reading it anew; then there is a turn to wait for.
-                if loaded.revision is not None:
+                if loaded.revision is not None and loaded.index is not None:
+                    if probe.shape != (loaded.index.dimension,):
+                        raise PackMismatch(
+                            f"The probe has the shape {probe.shape}, but templates of the collection have "
+                            f"{loaded.index.dimension} components.",
+                            field="collection",
+                        )
                     rows = loaded.index.candidates(probe, k, within)
         if not len(rows):
             return [], True
         stored = self._catalog.stored(collection_id, kind, rows.tolist())
         if not stored:
             return [], False
-        templates = _stacked([one.template for one in stored], self._dimension)
+        templates = _stacked([one.template for one in stored], len(probe))
         distances = np.linalg.norm(templates - probe, axis=1).tolist()
         found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
         found.sort(key=lambda match: (match[1], match[0].row))
@@ -134,26 +146,32 @@ class FollowingIndex:
             if loaded is None:
                 for key in [key for key, one in self._loaded.items() if now - one.searched > IDLE]:
                     del self._loaded[key]
-                loaded = self._loaded[collection_id, kind] = _Loaded(ExactIndex(self._scanners))
+                loaded = self._loaded[collection_id, kind] = _Loaded()
             loaded.searched = now
         return loaded
 
     def _follow(self, loaded: _Loaded, collection_id: str, kind: str, want: int) -> None:
         if loaded.revision == want:
             return
-        if loaded.revision is not None:
+        if loaded.revision is not None and loaded.index is not None:
             changes = self._catalog.changes(collection_id, loaded.revision, MOST_CHANGES)
             if changes is not None:
-                _replay(loaded, kind, changes, want)
+                _replay(loaded, loaded.index, kind, changes, want)
                 return
         self._rebuild(loaded, collection_id, kind)
+
+    def _scanners_of(self, dimension: int) -> Scanners:
+        with self._lock:
+            if dimension not in self._scanners:
+                self._scanners[dimension] = Scanners(dimension, self._threads)
+            return self._scanners[dimension]
 
     def _rebuild(self, loaded: _Loaded, collection_id: str, kind: str) -> None:
         with loaded.lock.writing():
             # What is out of date is let go first, so that memory never holds a collection twice.
             loaded.revision = None
-            loaded.index = ExactIndex(self._scanners)
-        index = ExactIndex(self._scanners)
+            loaded.index = None
+        index = ExactIndex(self._scanners_of(self._dimension(collection_id)))
         revision, batches = self._catalog.snapshot(collection_id, kind)
         for rows, templates in batches:
             if len(rows):
@@ -163,16 +181,14 @@ class FollowingIndex:
             loaded.revision = revision
 
 
-def _replay(loaded: _Loaded, kind: str, changes: list[Change], want: int) -> None:
-    """Apply the net changes; they reach up to revision `want` at least."""
+def _replay(loaded: _Loaded, index: ExactIndex, kind: str, changes: list[Change], want: int) -> None:
+    """Apply the net changes to the loaded index; they reach up to revision `want` at least."""
     gone = [one.row for one in changes if one.kind == kind and one.template is None]
     put = [(one.row, one.template) for one in changes if one.kind == kind and one.template is not None]
     with loaded.lock.writing():
-        loaded.index.remove(gone)
+        index.remove(gone)
         if put:
-            loaded.index.put(
-                [row for row, _ in put], _stacked([template for _, template in put], loaded.index.dimension)
-            )
+            index.put([row for row, _ in put], _stacked([template for _, template in put], index.dimension))
         loaded.revision = max(want, max((one.revision for one in changes), default=want))
 
 

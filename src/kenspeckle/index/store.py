@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Catalog, Index
 
 
-def open_index(catalog: Catalog, dimension: int) -> Index:
-    """The index over `catalog`, in this process, for templates of `dimension` components. Nothing is read yet."""
+def open_index(catalog: Catalog, dimension: Callable[[str], int]) -> Index:
+    """The index over `catalog`, in this process, for collections with templates of `dimension(id)` components. Nothing
+    is read yet."""
     return FollowingIndex(catalog, dimension)

@@ -43,6 +43,12 @@ def get(name: str) -> Pack:
     return PACKS[name]
 
 
+def of_contract(contract: str) -> Pack | None:
+    """The pack whose templates are comparable with those of this contract, whatever it was called; None: there is
+    none."""
+    return next((pack for pack in PACKS.values() if pack.contract == contract), None)
+
+
 def find(models_dir: Path, name: str) -> InstalledPack:
     """The installed pack, its files compared with its manifest by size and sha256 (tens of milliseconds).
 

@@ -8,7 +8,7 @@ Everything is synchronous and may be called from many threads at once.
 from __future__ import annotations
 
 from kenspeckle.ports.catalog import Answered, Catalog, Change, Gone, NewFace, Stored
-from kenspeckle.ports.engine import Engine, Photo
+from kenspeckle.ports.engine import Engine, Engines, Photo
 from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
@@ -37,6 +37,7 @@ __all__ = [
     "Dumps",
     "Encryption",
     "Engine",
+    "Engines",
     "Gone",
     "Images",
     "Index",

@@ -112,11 +112,13 @@ class Catalog(Vault, Protocol):
         letters: Sequence[Letter] = (),
         *,
         stored_as: str | None = None,
+        contract: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         """Store image and faces, raise the revision, log the changes; `letters` go out in the same transaction. Where
         this image is already stored under this identity with faces, nothing is written and what is stored returns with
         False. `stored_as` is the name that the photograph was staged under: Conflict where the collection was deleted
-        and made anew meanwhile, with another key. Raises CollectionNotFound."""
+        and made anew meanwhile, with another key. `contract` is that of the templates: PackMismatch where the
+        collection has another one by now. Raises CollectionNotFound."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...

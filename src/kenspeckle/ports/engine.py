@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kenspeckle.domain import Box, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Box, Collection, FaceDetail, PackInfo, Vector
 
 
 class Photo(Protocol):
@@ -42,4 +42,28 @@ class Engine(Protocol):
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         """The face with some surroundings, upright JPEG of at most 256 px. Raises DamagedImage."""
+        ...
+
+
+class Engines(Protocol):
+    """One engine a model pack. Which of them a collection takes is said by its contract, never by a pack's name."""
+
+    @property
+    def default(self) -> Engine:
+        """That of the setting PACK, always loaded: for what is about no collection."""
+        ...
+
+    def of(self, collection: Collection) -> Engine:
+        """The engine whose templates can be compared with the collection's, loaded at its first use. Ask for it anew
+        with every request. Raises PackMismatch, and ModelMissing where its pack is not installed."""
+        ...
+
+    def pack_of(self, collection: Collection) -> PackInfo:
+        """What is known of the collection's pack; nothing is loaded, and it need not be installed. Raises PackMismatch
+        where there is no pack with the collection's contract."""
+        ...
+
+    def named(self, name: str | None) -> PackInfo:
+        """The pack of that name, for a new collection; None: the default one. Raises InvalidValue where there is none,
+        ModelMissing where it is not installed."""
         ...

@@ -37,17 +37,22 @@ class Service:
     places: Places
     region: str
     account: str
-    pack: str
-    face_model: str
-    """Name of the pack in use, and the version that answers call it by."""
+    face_models: Mapping[str, str]
+    """Versions that answers call packs by, by name; that of the default pack comes first."""
     principal: Principal = Principal()
 
     def arn(self, collection_id: str) -> str:
         return f"arn:aws:rekognition:{self.region}:{self.account}:collection/{collection_id}"
 
     def face_model_of(self, collection: Collection) -> str:
-        """Version of the model that the collection is bound to; of another pack only the name is known."""
-        return self.face_model if collection.pack == self.pack else collection.pack
+        """Version of the model that the collection is bound to; of a pack that is not known here, its name."""
+        return self.face_models.get(collection.pack, collection.pack)
+
+    def face_model_in(self, collection_id: str) -> str:
+        """As `face_model_of`, by name; nothing is looked up where there is one model only."""
+        if len(self.face_models) == 1:
+            return next(iter(self.face_models.values()))
+        return self.face_model_of(self.recognizer.handle(ops.DescribeCollection(collection_id=collection_id)))
 
     def collection_of(self, request: Request) -> str | None:
         """The collection that a request is about; None where it is about none. Raises NotFound for a foreign ARN."""
@@ -156,7 +161,7 @@ def list_faces(service: Service, request: Request) -> Json:
             face_ids=face_ids,
         )
     )
-    model = page.items[0].index_model if page.items else service.face_model
+    model = page.items[0].index_model if page.items else service.face_model_in(name)
     return dump.list_faces(page.items, page.cursor, model)
 
 
@@ -176,7 +181,7 @@ def search_faces(service: Service, request: Request) -> Json:
             max_faces=request.get("MaxFaces"),
         )
     )
-    return dump.search_faces(face_id, matches, service.face_model)
+    return dump.search_faces(face_id, matches, service.face_model_in(name))
 
 
 def search_faces_by_image(service: Service, request: Request) -> Json:
@@ -276,7 +281,7 @@ def search_users(service: Service, request: Request) -> Json:
             max_users=request.get("MaxUsers"),
         )
     )
-    return dump.search_users(matches, service.face_model, face_id=face_id, user_id=user_id)
+    return dump.search_users(matches, service.face_model_in(name), face_id=face_id, user_id=user_id)
 
 
 def search_users_by_image(service: Service, request: Request) -> Json:

@@ -94,13 +94,12 @@ def routes(
     *,
     gate: Gate,
     call: Call,
-    pack: str,
-    face_model: str,
+    face_models: Mapping[str, str],
     limits: Limits | None = None,
     clock: Callable[[], float] = time.time,
 ) -> list[Route]:
-    """The route of Amazon Rekognition's protocol. `pack` and `face_model` are name and version of the pack in use,
-    `limits` hold keys to their plans.
+    """The route of Amazon Rekognition's protocol. `face_models` are versions of packs by
+    name, that of the default one first; `limits` hold keys to their plans.
 
     Raises SettingError where the installed botocore lacks the service model."""
     service = Service(
@@ -108,8 +107,7 @@ def routes(
         places=places,
         region=settings.aws_region,
         account=settings.aws_account_id,
-        pack=pack,
-        face_model=face_model,
+        face_models=face_models,
     )
     edge = Edge(service, access, gate, call, clock)
     edge.limits = limits

@@ -117,7 +117,7 @@ REMEDIES: dict[str, str] = {
     "conflict": "Read again and retry; the message says what it collides with.",
     "idempotency_mismatch": "Use a fresh token for other parameters.",
     "quota_exceeded": "Stay within the limit of the data model that the message names.",
-    "pack_mismatch": "Start the server with that pack, or index into a new collection.",
+    "pack_mismatch": "Name a collection of that pack, or index into a new one.",
     "invalid_s3_object": "Name a bucket that the operator configured, and an object that exists.",
     "unauthenticated": "Send a key that is valid in `x-api-key`.",
     "forbidden": "Use a key with the scope, or for the collection, that the message names.",

@@ -39,13 +39,14 @@ DESCRIBED: Final = 100
 class Engine:
     """`ports.Engine` by the networks of a pack. For many threads; a `Photo` belongs to one of them at a time."""
 
-    def __init__(self, installed: registry.InstalledPack, settings: Settings) -> None:
-        """Loads the networks (a tenth of a second). Raises ModelMissing where a file can't be loaded."""
+    def __init__(self, installed: registry.InstalledPack, settings: Settings, *, beside: Engine | None = None) -> None:
+        """Loads the networks (a tenth of a second). `beside` is an engine of another pack in this process,
+        with which it shares cores and memory. Raises ModelMissing where a file can't be loaded."""
         self._pack = installed.pack.info
         self._settings = settings
         self.runtime = choose(settings.device, settings.precision)
         self.runtime.prepare()
-        self._activity = Activity()
+        self._activity: Activity = Activity() if beside is None else beside._activity
         plain = installed.plain_embedder if self.runtime.name == "openvino" else None
         self._embedder = Network(plain or installed.embedder, self._activity, runtime=self.runtime, embedder=True)
         self._unit = installed.pack.metric == "cosine"
@@ -65,7 +66,7 @@ class Engine:
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
         self._poses = PoseEstimator(alignment.places)
-        self._turn = threading.Lock()
+        self._turn: threading.Lock = threading.Lock() if beside is None else beside._turn
 
     @property
     def pack(self) -> PackInfo:

@@ -19,7 +19,7 @@ from kenspeckle.errors import (
     UnsupportedImage,
 )
 from kenspeckle.usecases.recognition.local import LocalRecognizer
-from tests.fakes.drawn import DrawnEngine, drawing, recognizer
+from tests.fakes.drawn import DrawnEngine, DrawnEngines, drawing, recognizer
 
 HOME = "kenspeckle"
 
@@ -175,8 +175,8 @@ def test_originals_that_are_not_kept_leave_a_thumbnail() -> None:
 
 
 def test_a_collection_of_another_pack_is_refused(service: LocalRecognizer) -> None:
-    object.__setattr__(service.context, "engine", DrawnEngine(contract="another"))
-    with pytest.raises(PackMismatch, match="KENSPECKLE_PACK"):
+    object.__setattr__(service.context, "engines", DrawnEngines(DrawnEngine(contract="another")))
+    with pytest.raises(PackMismatch):
         service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(0.0), external_image_id="a.jpg"))
     with pytest.raises(PackMismatch):
         service.handle(ops.SearchImage(collection_id=HOME, image=drawing(0.0)))

@@ -44,8 +44,8 @@ class Collections:
         )
 
     def create_collection(self, operation: CreateCollection) -> Collection:
-        """Raises AlreadyExists, InvalidValue. The collection is bound to the engine's pack for good."""
-        pack = self.context.engine.pack
+        """Raises AlreadyExists, InvalidValue, ModelMissing. The collection is bound to the contract of its pack."""
+        pack = self.context.engines.named(operation.pack)
         self.context.catalog.create_collection(
             Collection(
                 collection_id=validation.collection_id(operation.collection_id),

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kenspeckle.domain import Collection
-from kenspeckle.errors import PackMismatch
-from kenspeckle.ports import Catalog, Engine, Images, Index
+from kenspeckle.domain import PackInfo
+from kenspeckle.ports import Catalog, Engine, Engines, Images, Index
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.originals import Photographs
@@ -25,7 +24,7 @@ def _ignore(stage: str, seconds: float) -> None:
 class Context:
     """Everything a use case needs. `observe(stage, seconds)` is told how long each stage took; `now` gives the time."""
 
-    engine: Engine
+    engines: Engines
     catalog: Catalog
     index: Index
     images: Images
@@ -50,16 +49,10 @@ class Context:
         finally:
             self.observe(stage, time.perf_counter() - start)
 
-    def bound_collection(self, collection_id: str) -> Collection:
-        """The collection, made sure to hold templates that this engine's can be compared with.
+    def engine_of(self, collection_id: str) -> Engine:
+        """The engine of the collection's pack. Raises CollectionNotFound, PackMismatch, ModelMissing."""
+        return self.engines.of(self.catalog.collection(collection_id))
 
-        Raises CollectionNotFound, PackMismatch."""
-        collection = self.catalog.collection(collection_id)
-        if collection.contract != self.engine.pack.contract:
-            raise PackMismatch(
-                f"Collection '{collection_id}' holds templates of the pack '{collection.pack}', not comparable "
-                f"with those of '{self.engine.pack.name}'. Start the service with KENSPECKLE_PACK={collection.pack}, "
-                "or index the photographs into a new collection.",
-                field="collection",
-            )
-        return collection
+    def pack_of(self, collection_id: str) -> PackInfo:
+        """The collection's pack, whether it is installed or not. Raises CollectionNotFound, PackMismatch."""
+        return self.engines.pack_of(self.catalog.collection(collection_id))

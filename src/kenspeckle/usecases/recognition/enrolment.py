@@ -9,10 +9,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Indexed, Page, QualityFilter, UnindexedFace, validation
+from kenspeckle.domain import (
+    Deleted,
+    Face,
+    FaceRecord,
+    Image,
+    Indexed,
+    PackInfo,
+    Page,
+    QualityFilter,
+    UnindexedFace,
+    validation,
+)
 from kenspeckle.domain.operations import DeleteFaces, GetFace, GetImage, GetThumbnail, Handlers, IndexFaces, ListFaces
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
-from kenspeckle.ports import NewFace, Photo, Staged
+from kenspeckle.ports import Engine, NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embedded
@@ -48,16 +59,17 @@ class Enrolment:
 
         The same photograph under the same identity again writes nothing and returns the faces it has; but where the
         store has lost or damaged it, it is put back.
-        Raises CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded, StorageFull.
+        Raises CollectionNotFound, PackMismatch, ModelMissing, UnsupportedImage, ImageTooLarge, InvalidValue,
+        Overloaded, StorageFull.
         """
         context = self.context
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or context.settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        context.bound_collection(validation.collection_id(operation.collection_id))
+        engine = context.engine_of(validation.collection_id(operation.collection_id))
         digest = hashlib.sha256(operation.image).hexdigest()
-        model = context.engine.pack.version
+        model = engine.pack.version
         known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is not None and known[1]:
             self._mend(known[0], operation.image)
@@ -74,7 +86,7 @@ class Enrolment:
 
         quality = operation.quality or context.settings.quality_filter
         try:
-            photo, faces, unindexed = self._analyse(operation.image, quality, most, opened)
+            photo, faces, unindexed = self._analyse(engine, operation.image, quality, most, opened)
             stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
@@ -97,7 +109,7 @@ class Enrolment:
         if not faces:
             _discard(writing)
             return Indexed(record.image_id, (), unindexed, model, created=True)
-        return self._store(record, operation.external_image_id, faces, unindexed, staged, stored_as)
+        return self._store(engine.pack, record, operation.external_image_id, faces, unindexed, staged, stored_as)
 
     def _mend(self, known: Image, data: bytes) -> None:
         """Put back a photograph that the store should have: whoever sends it again has its bytes."""
@@ -119,21 +131,21 @@ class Enrolment:
         return True
 
     def _analyse(
-        self, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
+        self, engine: Engine, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
     ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
         """The faces to store and those not to; calls `opened` when the bytes are known to be a photograph."""
         context = self.context
         with context.gate.turn():
             with context.timed("detect"):
-                photo = context.engine.open(image)
+                photo = engine.open(image)
                 opened()
-                seen = context.engine.detect(photo)
+                seen = engine.detect(photo)
             with context.timed("embed"):
                 kept, templates, unindexed = embedded(
-                    context.engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
+                    engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
                 )
             thumbnails = [
-                None if context.settings.keep_images else context.engine.thumbnail(photo, detail.box) for detail in kept
+                None if context.settings.keep_images else engine.thumbnail(photo, detail.box) for detail in kept
             ]
         faces = [
             NewFace(str(uuid.uuid4()), detail, template, thumbnail)
@@ -143,6 +155,7 @@ class Enrolment:
 
     def _store(
         self,
+        pack: PackInfo,
         record: Image,
         external_image_id: str | None,
         faces: Sequence[NewFace],
@@ -155,7 +168,13 @@ class Enrolment:
             with context.timed("store"), context.catalog.lock([stored_as] if stored_as else []):
                 letters = context.announcer.indexed(record, external_image_id, faces)
                 stored, records, created = context.catalog.add_faces(
-                    record, external_image_id, faces, context.engine.pack.version, letters, stored_as=stored_as
+                    record,
+                    external_image_id,
+                    faces,
+                    pack.version,
+                    letters,
+                    stored_as=stored_as,
+                    contract=pack.contract,
                 )
                 if staged is not None:
                     _publish(staged)
@@ -165,7 +184,7 @@ class Enrolment:
             raise
         if letters:
             context.announcer.nudge()
-        return Indexed(stored.image_id, records, unindexed, context.engine.pack.version, created)
+        return Indexed(stored.image_id, records, unindexed, pack.version, created)
 
     def get_face(self, operation: GetFace) -> FaceRecord:
         """Raises CollectionNotFound, FaceNotFound."""
@@ -210,7 +229,8 @@ class Enrolment:
         digest = context.catalog.image_of(operation.collection_id, record.face.image_id).digest
         data = context.photographs.get(operation.collection_id, digest)
         with context.gate.turn():
-            return context.engine.thumbnail(context.engine.open(data), record.detail.box)
+            engine = context.engines.default  # no network is run
+            return engine.thumbnail(engine.open(data), record.detail.box)
 
 
 def _publish(staged: Staged) -> None:

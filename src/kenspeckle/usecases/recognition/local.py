@@ -51,7 +51,7 @@ class LocalRecognizer:
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         """Configuration and counts, with `only` of the collections of these names, JSON-ready; never a secret."""
-        settings, pack = self.context.settings, self.context.engine.pack
+        settings, pack = self.context.settings, self.context.engines.default.pack
         return {
             "recognizer": "local",
             "pack": {

@@ -12,6 +12,7 @@ from kenspeckle.domain import (
     FaceMatch,
     FaceSearch,
     ImageSearch,
+    PackInfo,
     QualityFilter,
     Reason,
     UnindexedFace,
@@ -20,6 +21,7 @@ from kenspeckle.domain import (
 )
 from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
 from kenspeckle.errors import NoFace
+from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear, screen
 
@@ -43,15 +45,15 @@ class Recognition:
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
         with self.context.gate.turn(), self.context.timed("detect"):
-            photo = self.context.engine.open(operation.image)
-            return self.context.engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
+            photo = self.context.engines.default.open(operation.image)
+            return self.context.engines.default.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        self.context.bound_collection(validation.collection_id(operation.collection_id))
+        pack = self.context.pack_of(validation.collection_id(operation.collection_id))
         _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
-        matches = self._matches(operation.collection_id, template, least, most + 1)
+        matches = self._matches(operation.collection_id, pack, template, least, most + 1)
         return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
 
     def search_image(self, operation: SearchImage) -> ImageSearch:
@@ -60,22 +62,24 @@ class Recognition:
         Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded.
         """
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        self.context.bound_collection(validation.collection_id(operation.collection_id))
-        details, templates, unsearched = probe(self.context, operation.image, operation.quality, operation.every_face)
+        engine = self.context.engine_of(validation.collection_id(operation.collection_id))
+        details, templates, unsearched = probe(
+            self.context, engine, operation.image, operation.quality, operation.every_face
+        )
         searches = tuple(
-            FaceSearch(detail, self._matches(operation.collection_id, template, least, most))
+            FaceSearch(detail, self._matches(operation.collection_id, engine.pack, template, least, most))
             for detail, template in zip(details, templates, strict=True)
         )
         self.context.announcer.matched(operation.collection_id, searches)
-        return ImageSearch(searches, unsearched, self.context.engine.pack.version)
+        return ImageSearch(searches, unsearched, engine.pack.version)
 
     def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
         least, _ = self._bounds(operation.threshold, None)
-        engine = self.context.engine
+        engine = self.context.engines.default
         with self.context.gate.turn():
             target_photo = engine.open(operation.target)  # before a network runs on the source
-        details, templates, _ = probe(self.context, operation.source, operation.quality, every_face=False)
+        details, templates, _ = probe(self.context, engine, operation.source, operation.quality, every_face=False)
         with self.context.gate.turn():
             with self.context.timed("detect"):
                 seen = engine.detect(target_photo)
@@ -103,8 +107,10 @@ class Recognition:
         most = settings.max_faces if max_faces is None else max_faces
         return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")
 
-    def _matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[FaceMatch, ...]:
-        calibration = self.context.engine.pack.calibration
+    def _matches(
+        self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
+    ) -> tuple[FaceMatch, ...]:
+        calibration = pack.calibration
         with self.context.timed("search"):
             found = self.context.index.search(collection_id, "face", template, most, calibration.distance(least))
         return tuple(
@@ -113,12 +119,12 @@ class Recognition:
 
 
 def probe(
-    context: Context, image: bytes, quality: QualityFilter, every_face: bool
+    context: Context, engine: Engine, image: bytes, quality: QualityFilter, every_face: bool
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """As `look`, but raises NoFace where no face passes the bar."""
     # Without a bar the largest face is the probe whatever the others are, and a faster pass finds it.
     alone = not every_face and quality is QualityFilter.NONE
-    searched, templates, unsearched = look(context, image, quality, every_face=every_face, largest_only=alone)
+    searched, templates, unsearched = look(context, engine, image, quality, every_face=every_face, largest_only=alone)
     if searched:
         return searched, templates, unsearched
     if not unsearched:
@@ -131,7 +137,7 @@ def probe(
 
 
 def look(
-    context: Context, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
+    context: Context, engine: Engine, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """Faces of a search photograph and their templates, largest first; and the faces not searched, with reasons.
 
@@ -139,15 +145,13 @@ def look(
     Raises the errors of `Engine.open` and `Engine.detect`."""
     with context.gate.turn():
         with context.timed("detect"):
-            photo = context.engine.open(image)
-            details = context.engine.detect(photo, largest_only=largest_only)
+            photo = engine.open(image)
+            details = engine.detect(photo, largest_only=largest_only)
         with context.timed("embed"):
             if every_face:
-                searched, templates, refused = embedded(
-                    context.engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE
-                )
+                searched, templates, refused = embedded(engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE)
                 return searched, templates, tuple(refused)
             kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
-            searched, templates, unclear = largest_clear(context.engine, photo, kept, quality)
+            searched, templates, unclear = largest_clear(engine, photo, kept, quality)
     others = (UnindexedFace(one, (Reason.FACE_NOT_LARGEST,)) for one in kept[len(searched) + len(unclear) :])
     return searched, templates, (*refused, *unclear, *others)

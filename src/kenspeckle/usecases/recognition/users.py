@@ -11,6 +11,7 @@ import orjson
 
 from kenspeckle.domain import (
     Associated,
+    PackInfo,
     Page,
     UnsuccessfulFace,
     User,
@@ -113,12 +114,14 @@ class Users:
         least = validation.threshold(operation.threshold, "user_match_threshold")
 
         def associate(keep: Keep) -> Associated:
-            self.context.bound_collection(validation.collection_id(operation.collection_id))
+            pack = self.context.pack_of(validation.collection_id(operation.collection_id))
             user, _ = self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
             members = dict(self.context.catalog.user_templates(operation.collection_id, operation.user_id))
             known = set(members)
             refused = [
-                refusal for face_id in ids if (refusal := self._refusal(user, face_id, members, least)) is not None
+                refusal
+                for face_id in ids
+                if (refusal := self._refusal(pack, user, face_id, members, least)) is not None
             ]
             new = [face_id for face_id in members if face_id not in known]
             answer = Associated(tuple(new), tuple(refused), _status(members))
@@ -146,7 +149,9 @@ class Users:
         )
         return _associated(answer)
 
-    def _refusal(self, user: User, face_id: str, members: dict[str, Vector], least: float) -> UnsuccessfulFace | None:
+    def _refusal(
+        self, pack: PackInfo, user: User, face_id: str, members: dict[str, Vector], least: float
+    ) -> UnsuccessfulFace | None:
         """Adds the face to `members`, or says why it can't be the user's."""
         if face_id in members:
             return None
@@ -161,7 +166,7 @@ class Users:
             if together.shape != template.shape:
                 raise StorageUnavailable(TEMPLATES_DIFFER)
             distance = float(np.linalg.norm(template - together))
-            similarity = self.context.engine.pack.calibration.similarity(distance)
+            similarity = pack.calibration.similarity(distance)
             if similarity < least:
                 return UnsuccessfulFace(face_id, (LOW_CONFIDENCE,), confidence=similarity)
         members[face_id] = template
@@ -216,7 +221,7 @@ class Users:
         if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        self.context.bound_collection(validation.collection_id(operation.collection_id))
+        pack = self.context.pack_of(validation.collection_id(operation.collection_id))
         if operation.face_id is not None:
             template: Vector | None = self.context.catalog.face(
                 operation.collection_id, validation.face_id(operation.face_id)
@@ -227,21 +232,24 @@ class Users:
             ]
         if template is None:
             return ()
-        matches = self._user_matches(operation.collection_id, template, least, most + 1)
+        matches = self._user_matches(operation.collection_id, pack, template, least, most + 1)
         return tuple(match for match in matches if match.user.user_id != operation.user_id)[:most]
 
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        self.context.bound_collection(validation.collection_id(operation.collection_id))
-        model = self.context.engine.pack.version
+        engine = self.context.engine_of(validation.collection_id(operation.collection_id))
+        pack = engine.pack
         details, templates, unsearched = look(
-            self.context, operation.image, operation.quality, every_face=False, largest_only=False
+            self.context, engine, operation.image, operation.quality, every_face=False, largest_only=False
         )
         if not details:
-            return UserSearch(None, (), unsearched, model)
+            return UserSearch(None, (), unsearched, pack.version)
         return UserSearch(
-            details[0], self._user_matches(operation.collection_id, templates[0], least, most), unsearched, model
+            details[0],
+            self._user_matches(operation.collection_id, pack, templates[0], least, most),
+            unsearched,
+            pack.version,
         )
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
@@ -250,8 +258,10 @@ class Users:
         most = min(settings.max_faces, MAX_USERS) if max_users is None else max_users
         return validation.threshold(least, "user_match_threshold"), validation.count(most, MAX_USERS, "max_users")
 
-    def _user_matches(self, collection_id: str, template: Vector, least: float, most: int) -> tuple[UserMatch, ...]:
-        calibration = self.context.engine.pack.calibration
+    def _user_matches(
+        self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
+    ) -> tuple[UserMatch, ...]:
+        calibration = pack.calibration
         with self.context.timed("search"):
             found = self.context.index.search(collection_id, "user", template, most, calibration.distance(least))
         return tuple(

@@ -56,12 +56,12 @@ _SAME_BOX: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where faces go. `pack` is that of new collections; `open_photo` judges a photograph by its header; `begun` is
-    told the collection before anything is stored in it."""
+    """Where faces go. `pack_of` gives the pack of a contract, None where there is none; `open_photo` judges a
+    photograph by its header; `begun` is told the collection before anything is stored in it."""
 
     catalog: Catalog
     images: Images
-    pack: PackInfo
+    pack_of: Callable[[str], PackInfo | None]
     open_photo: Callable[[bytes], Photo]
     keep_images: bool
     begun: Callable[[str], None]
@@ -94,10 +94,10 @@ def import_export(target: Target, source: ExportFile, collection_id: str | None,
     PackMismatch, Conflict, StorageFull, StorageUnavailable."""
     header = source.verify(lambda done, total: told("verify", done, total))
     name = validation.collection_id(collection_id or header.collection)
-    _collection(target, name, header)
+    _begin(target, name, header)
     done, users, read = Imported(name), _Users(), 0
     for group in _photographs(source, name, header.dimension, users):
-        _store(target, source, group, users, done)
+        _store(target, source, header.contract, group, users, done)
         read += len(group)
         told("faces", read, header.faces)
     for number, user_id in enumerate(dict.fromkeys([*users.created, *users.faces]), 1):
@@ -107,16 +107,19 @@ def import_export(target: Target, source: ExportFile, collection_id: str | None,
 
 
 def import_encodings(
-    target: Target, collection_id: str, encodings: Sequence[tuple[str, Vector]], told: Progress
+    target: Target, collection_id: str, pack: PackInfo, encodings: Sequence[tuple[str, Vector]], told: Progress
 ) -> Imported:
-    """Templates (identity, (dimension,) float32) that come without photographs: each is a face whose image is its own
-    numbers' digest, not kept. Raises InvalidValue naming the first that is no template, StorageFull."""
-    dimension = target.pack.dimension
+    """Templates of a pack (identity, (dimension,) float32) that come without photographs: each is a face whose image
+    is its own numbers' digest, not kept. Raises InvalidValue naming the first that is no template, StorageFull."""
+    dimension = pack.dimension
     for number, (identity, template) in enumerate(encodings, 1):
         validation.external_image_id(identity)
         if template.shape != (dimension,) or not np.isfinite(template).all() or not template.any():
             raise InvalidValue(f"Encoding {number}, of {identity}, is not {dimension} finite numbers.")
-    _collection(target, collection_id, None)
+    found = _found(target, collection_id, pack.name, pack.contract)
+    target.begun(collection_id)
+    if found is None:
+        target.catalog.create_collection(Collection(collection_id, pack.name, pack.contract, target.now()))
     done = Imported(collection_id)
     for number, (identity, template) in enumerate(encodings, 1):
         raw = np.ascontiguousarray(template, "<f4").tobytes()
@@ -134,7 +137,7 @@ def import_encodings(
         )
         face = NewFace(str(uuid.uuid4()), _NOWHERE, template)
         known = target.catalog.find_indexed(collection_id, image.digest, identity)
-        if known is None and target.catalog.add_faces(image, identity, [face], target.pack.version)[2]:
+        if known is None and target.catalog.add_faces(image, identity, [face], pack.version, contract=pack.contract)[2]:
             done.faces += 1
             done.without_photograph += 1
         else:
@@ -143,30 +146,45 @@ def import_encodings(
     return done
 
 
-def _collection(target: Target, name: str, header: export_format.Header | None) -> None:
-    """See that the collection is there and its templates are comparable with those that come. Raises PackMismatch."""
-    try:
-        found = target.catalog.collection(name)
-        pack, contract = found.pack, found.contract
-    except CollectionNotFound:
-        found, pack, contract = None, target.pack.name, target.pack.contract
-    came = (target.pack.name, target.pack.contract) if header is None else (header.pack, header.contract)
-    if came[1] != contract:
+def _begin(target: Target, name: str, header: export_format.Header) -> None:
+    """See that the collection is there and its templates are comparable with those of the export; it is made, of their
+    pack, where it is not. Raises PackMismatch, InvalidValue."""
+    found = _found(target, name, header.pack, header.contract)
+    pack = target.pack_of(header.contract)
+    if pack is None and found is None:
         raise PackMismatch(
-            f"What is to be imported holds templates of the pack '{came[0]}' (contract {came[1][:12]}), not comparable "
-            f"with those of '{pack}' (contract {contract[:12]}) in collection '{name}'. Import into a collection of "
-            "that pack, or index the photographs anew.",
+            f"What is to be imported holds templates of the pack '{header.pack}' (contract {header.contract[:12]}), "
+            "not comparable with those of any pack that is known here. Import it with the version of Kenspeckle that "
+            "made it, or index the photographs anew.",
             field="collection",
         )
-    if header is not None and contract == target.pack.contract and header.dimension != target.pack.dimension:
+    if pack is not None and header.dimension != pack.dimension:
         raise InvalidValue(
             f"The export says that its templates have {header.dimension} components; those of its pack have "
-            f"{target.pack.dimension}."
+            f"{pack.dimension}."
         )
     target.begun(name)
-    if found is None:
-        tags, days = (header.tags, header.retention_days) if header else ({}, None)
-        target.catalog.create_collection(Collection(name, pack, contract, target.now(), tags=tags, retention_days=days))
+    if found is None and pack is not None:
+        made = Collection(
+            name, pack.name, pack.contract, target.now(), tags=header.tags, retention_days=header.retention_days
+        )
+        target.catalog.create_collection(made)
+
+
+def _found(target: Target, name: str, pack: str, contract: str) -> Collection | None:
+    """The collection, None where there is none. Raises PackMismatch where it has another contract."""
+    try:
+        found = target.catalog.collection(name)
+    except CollectionNotFound:
+        return None
+    if found.contract != contract:
+        raise PackMismatch(
+            f"What is to be imported holds templates of the pack '{pack}' (contract {contract[:12]}), not comparable "
+            f"with those of '{found.pack}' (contract {found.contract[:12]}) in collection '{name}'. Import into "
+            "another collection, or index the photographs anew.",
+            field="collection",
+        )
+    return found
 
 
 def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -> Iterator[list[DumpedFace]]:
@@ -186,7 +204,9 @@ def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -
         yield group
 
 
-def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], users: _Users, done: Imported) -> None:
+def _store(
+    target: Target, source: ExportFile, contract: str, group: Sequence[DumpedFace], users: _Users, done: Imported
+) -> None:
     first = group[0]
     identity, name = first.record.face.external_image_id, first.image.collection_id
     known = target.catalog.find_indexed(name, first.image.digest, identity)
@@ -202,7 +222,12 @@ def _store(target: Target, source: ExportFile, group: Sequence[DumpedFace], user
         try:
             with target.catalog.lock([name_there] if name_there else []):
                 _, records, created = target.catalog.add_faces(
-                    image, identity, faces, first.record.face.index_model, stored_as=name_there
+                    image,
+                    identity,
+                    faces,
+                    first.record.face.index_model,
+                    stored_as=name_there,
+                    contract=contract,
                 )
                 if staged is not None:
                     _publish(staged)

@@ -1,0 +1,163 @@
+"""The engines of a server, one a model pack: the default one from the start, others from first use until idle."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from kenspeckle.domain import Collection, PackInfo
+from kenspeckle.errors import InvalidValue, PackMismatch
+from kenspeckle.models import registry
+from kenspeckle.ports import Engine
+from kenspeckle.settings import Settings
+from kenspeckle.vision import engine as vision
+from kenspeckle.vision.sessions import trim_memory
+
+log = logging.getLogger(__name__)
+
+IDLE: Final = 900.0
+"""Seconds without a request after which the networks of a pack other than the default one are let go."""
+
+EVERY: Final = 60.0
+"""Seconds between two looks for idle ones, as long as there are any."""
+
+Load = Callable[[str], Engine]
+
+
+@dataclass
+class _Seat:
+    """The place of one pack's engine. `lock` is held while it is loaded, so that it is loaded once."""
+
+    engine: Engine | None = None
+    asked: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class PackEngines:
+    """Implements `ports.Engines`. Memory is bounded by the packs that are in use: what nobody asked for in IDLE seconds
+    goes, once its last photograph is done. `load` makes the engine of a pack of `packs`, by name; `clock` gives seconds
+    and never goes back."""
+
+    def __init__(
+        self,
+        default: Engine,
+        packs: Mapping[str, PackInfo],
+        load: Load,
+        installed: Callable[[str], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._default = default
+        self._packs = {default.pack.name: default.pack, **packs}
+        self._load = load
+        self._installed = installed
+        self._clock = clock
+        self._by_contract = {one.contract: one for one in self._packs.values()}
+        self._seats = {contract: _Seat() for contract in self._by_contract}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    @property
+    def default(self) -> Engine:
+        return self._default
+
+    def of(self, collection: Collection) -> Engine:
+        """As `ports.Engines.of`."""
+        pack = self.pack_of(collection)
+        if pack.contract == self._default.pack.contract:
+            return self._default
+        seat = self._seats[pack.contract]
+        with seat.lock:
+            if seat.engine is None:
+                seat.engine = self._load(pack.name)
+                log.info("model pack loaded", extra={"pack": pack.name})
+            seat.asked = self._clock()
+            engine = seat.engine
+        self._watch()
+        return engine
+
+    def pack_of(self, collection: Collection) -> PackInfo:
+        """As `ports.Engines.pack_of`."""
+        pack = self._by_contract.get(collection.contract)
+        if pack is None:
+            raise PackMismatch(
+                f"Collection '{collection.collection_id}' holds templates of the pack '{collection.pack}' (contract "
+                f"{collection.contract[:12]}), which this server does not know, and they are comparable with none of "
+                f"those that it knows ({', '.join(self._packs)}). Serve it with the version of Kenspeckle that made "
+                "it, or index the photographs into a new collection.",
+                field="collection",
+            )
+        return pack
+
+    def named(self, name: str | None) -> PackInfo:
+        """As `ports.Engines.named`."""
+        if name is None or name == self._default.pack.name:
+            return self._default.pack
+        if name not in self._packs:
+            raise InvalidValue(f"There is no model pack '{name}'. Packs are: {', '.join(self._packs)}.", field="pack")
+        self._installed(name)
+        return self._packs[name]
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What answers call each pack by (FaceModelVersion), by name, the default one first."""
+        return {name: one.version for name, one in self._packs.items()}
+
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the packs whose networks are in memory, the default one first."""
+        others = (self._by_contract[contract].name for contract, seat in self._seats.items() if seat.engine is not None)
+        return (self._default.pack.name, *others)
+
+    def release(self) -> None:
+        """Let go of what nobody asked for in IDLE seconds. A request that has an engine keeps it to its end."""
+        gone = []
+        for contract, seat in self._seats.items():
+            with seat.lock:
+                if seat.engine is not None and self._clock() - seat.asked > IDLE:
+                    seat.engine = None
+                    gone.append(self._by_contract[contract].name)
+        if gone:
+            trim_memory()
+            log.info("idle model packs let go", extra={"packs": gone})
+
+    def close(self) -> None:
+        """End the thread that looks for idle ones."""
+        self._closing.set()
+        with self._lock:
+            watcher = self._watcher
+        if watcher is not None:
+            watcher.join()
+
+    def _watch(self) -> None:
+        """See that a thread looks for idle engines; it ends with the last of them."""
+        if self._watcher is not None:
+            return
+        with self._lock:
+            if self._watcher is None and not self._closing.is_set():
+                self._watcher = threading.Thread(target=self._look, name="idle-packs", daemon=True)
+                self._watcher.start()
+
+    def _look(self) -> None:
+        while not self._closing.wait(EVERY):
+            self.release()
+            with self._lock:
+                if all(seat.engine is None for seat in self._seats.values()):
+                    self._watcher = None
+                    return
+
+
+def open_engines(settings: Settings) -> PackEngines:
+    """The engines of all packs that this program knows; that of `settings.pack` is loaded.
+
+    Raises SettingError, ModelMissing."""
+    default = vision.Engine(registry.find(settings.models_dir, settings.pack), settings)
+
+    def load(name: str) -> Engine:
+        return vision.Engine(registry.find(settings.models_dir, name), settings, beside=default)
+
+    packs = {name: pack.info for name, pack in registry.PACKS.items()}
+    return PackEngines(default, packs, load, lambda name: registry.find(settings.models_dir, name))
