@@ -57,7 +57,7 @@ class CollectionKeys:
 
     def of(self, collection_row: int) -> Content:
         """How this collection's data is stored. Raises CollectionNotFound where it was deleted meanwhile,
-        StorageUnavailable where its key can't be had."""
+        StorageUnavailable where its key is not available."""
         known = self._known.get(collection_row)
         if known is None:
             found = self._database.rows(_KEY, {"collection_row": collection_row})
@@ -147,7 +147,7 @@ class CollectionKeys:
                 "one: KENSPECKLE_MASTER_KEY, KENSPECKLE_MASTER_KEY_FILE or KENSPECKLE_MASTER_KEY_KMS."
             ) from error
         except StorageUnavailable as error:
-            raise StorageUnavailable(f"{what} encrypted, and the master key can't be had. {error.message}") from error
+            raise StorageUnavailable(f"{what} encrypted, and the master key is unavailable. {error.message}") from error
 
     def _wrapping(self) -> Sealer:
         if self._master is None:

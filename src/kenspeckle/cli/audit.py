@@ -88,7 +88,7 @@ def verify(
         if found.sound:
             output.say(f"{plural(found.rows, 'row')}, all sound.")
         if found.former:
-            output.say(f"Rows up to {found.former:,} are sealed under a former master key; the chain vouches for them.")
+            output.say(f"Rows up to {found.former:,} are sealed under a former master key; their hashes confirm them.")
         if not kept:
             output.remark(
                 "No anchor file beside the database: a tail that was cut off shows by --anchor only.", "yellow"

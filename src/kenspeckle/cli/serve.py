@@ -117,7 +117,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list[socket.socket]:
-    """Raises OSError where an address is in use, or none can be had."""
+    """Raises OSError where the address is in use or not available."""
     made: list[socket.socket] = []
     missing: OSError | None = None
     for family, address in addresses:

@@ -28,7 +28,7 @@ from kenspeckle.text import plural
 
 SETTLE_SECONDS = 2.0
 ONCE_PATIENCE = 30.0
-"""Seconds that `--once` waits for a server; what it leaves, the next run takes."""
+"""Seconds that `--once` waits for a server; the next run takes the files that are left."""
 _WHEN = "When"
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")]

@@ -1,4 +1,4 @@
-"""Encryption at rest: as the setting says, nothing half done, keys that can be had, the master key in another place."""
+"""Encryption at rest: as the setting says, nothing half done, keys available, the master key in another place."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class MasterKey:
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """The secret. Raises NotItsKey where key, context or bytes are not those of sealing; SettingError,
-        StorageUnavailable where the master key can't be had."""
+        StorageUnavailable where the master key is not available."""
         cipher = self._ready(create=False)
         body = sealed[1:]
         try:

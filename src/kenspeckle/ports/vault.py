@@ -10,7 +10,7 @@ from typing import Protocol
 class Vault(Protocol):
     """Names and forms of a collection's photographs. `digest` is the SHA-256 of a photograph as it came.
 
-    Raises CollectionNotFound from any method, StorageUnavailable where the collection's key can't be had."""
+    Raises CollectionNotFound from any method, StorageUnavailable where the collection's key is not available."""
 
     def photograph_name(self, collection_id: str, digest: str) -> str:
         """The name (64 hexadecimal digits) that `Images` has it under: the digest itself or, encrypted, one that only

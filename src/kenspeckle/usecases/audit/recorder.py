@@ -84,7 +84,7 @@ class Recorder:
 
     def renew(self) -> None:
         """Go on under this key where the trail was sealed under another one: the row that says so names the newest row
-        of before, and so vouches for all of them by their chain."""
+        of before, and so confirms all of them by their chain of hashes."""
         head = self.trail.audit_head()
         ticket = _Ticket(self.entry(NEW_KEY, facts={"number": head.number, "hash": head.hash.hex()}))
         with self._turn:

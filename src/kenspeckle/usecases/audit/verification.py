@@ -36,7 +36,7 @@ class Finding:
 class Verified:
     """Result of `verify`. `anchor` is the newest row as `NUMBER:HASH`, worth noting where no one can change it.
 
-    Rows up to `former` are sealed under a master key that was replaced; the chain vouches for them."""
+    Rows up to `former` are sealed under a master key that was replaced; the chain of hashes confirms them."""
 
     rows: int = 0
     first: int = 0
@@ -92,7 +92,7 @@ def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[A
     """Every row's number, hash and seal, and that the newest is where the head says.
 
     With an `anchor`, that its row is there and unchanged; rows up to it may then be sealed under another master key,
-    for the chain vouches for them, as it does for rows before one that names a new key. `kept` are anchors of the file
+    for their hashes confirm them, as for rows before one that names a new key. `kept` are anchors of the file
     beside the database, whose rows have to be there too. Raises InvalidValue, StorageUnavailable."""
     given = parsed_anchor(anchor) if anchor is not None else None
     known = (given.number, given.hash) if isinstance(given, AuditAnchor) else given
@@ -182,7 +182,7 @@ class _Rows:
                     self._unsealed.append(row.number)
                 else:
                     self._more_unsealed += 1
-        elif row.operation == NEW_KEY and linked and _vouches(row, made):
+        elif row.operation == NEW_KEY and linked and _confirms(row, made):
             found.former = row.number - 1
             self._unsealed.clear()
             self._more_unsealed = 0
@@ -196,7 +196,7 @@ class _Rows:
             found.find(row.number, f"the service itself noted {row.operation}: {row.facts}")
 
 
-def _vouches(row: AuditRow, made: bytes) -> bool:
+def _confirms(row: AuditRow, made: bytes) -> bool:
     """Whether this row, which says that another master key holds from here, names the one before it."""
     facts = described(row)["facts"]
     return isinstance(facts, dict) and (facts.get("number"), facts.get("hash")) == (row.number - 1, made.hex())

@@ -10,7 +10,7 @@ from kenspeckle.ports import Images, Staged, Vault
 @dataclass(frozen=True, slots=True)
 class Photographs:
     """Digests are SHA-256 of photographs as they came. Raises CollectionNotFound, and StorageUnavailable where the key
-    of a collection can't be had."""
+    of a collection is not available."""
 
     images: Images
     vault: Vault

@@ -1,4 +1,4 @@
-"""Values of JSON that nobody vouches for, each as what it has to be. Raises InvalidValue where it is something else."""
+"""Checks the values of untrusted JSON, each for its type and range. Raises InvalidValue where one fits neither."""
 
 from __future__ import annotations
 

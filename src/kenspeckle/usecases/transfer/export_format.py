@@ -1,4 +1,4 @@
-"""The lines of an export: JSON made of the domain, and the domain made of JSON that nobody vouches for.
+"""The lines of an export: JSON made of the domain, and the domain made of untrusted JSON.
 
 docs/moving.md specifies them. One line is one object with a `kind`: header, face, user or end.
 """
