@@ -1,4 +1,4 @@
-// What a similarity means: false match rates of the calibration (docs/accuracy.md), and what follows for a gallery.
+// What a similarity means: false match rates of the calibration (docs/accuracy.md), and what follows for a collection.
 
 const KNOTS = [[80, 1e-3], [90, 1e-4], [95, 1e-5], [99, 1e-6]];
 
@@ -28,7 +28,7 @@ export function meaning(threshold) {
 }
 
 /** How often a stranger finds somebody among so many faces, as a sentence; "" where nothing can be said. */
-export function inGallery(threshold, faces) {
+export function inCollection(threshold, faces) {
   const rate = falseMatchRate(threshold);
   if (rate === null || !faces) return "";
   const chance = 1 - (1 - rate) ** faces;

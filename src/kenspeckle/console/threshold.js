@@ -1,7 +1,7 @@
 // The threshold as a slider: what it lets through, and which of the similarities on the table pass.
 
 import { h, place } from "/console/dom.js";
-import { inGallery, meaning, odds, falseMatchRate } from "/console/similarity.js";
+import { inCollection, meaning, odds, falseMatchRate } from "/console/similarity.js";
 import { session } from "/console/session.js";
 
 export const LEAST = 50;
@@ -34,7 +34,7 @@ export function threshold({ onchange, faces = () => 0 }) {
   const tell = () => {
     const value = session.threshold;
     reading.textContent = String(value);
-    explained.textContent = [meaning(value), inGallery(value, faces())].filter(Boolean).join(" ");
+    explained.textContent = [meaning(value), inCollection(value, faces())].filter(Boolean).join(" ");
     range.setAttribute("aria-valuetext", `${value}. ${meaning(value)}`);
     range.style.setProperty("--at", `${((value - range.min) / (range.max - range.min)) * 100}%`);
     for (const one of presets) one.classList.toggle("chosen", Number(one.dataset.value) === value);

@@ -20,7 +20,7 @@ export function view({ signal }) {
   const changed = () => { refresh().catch(() => {}); return list.reload(); };
   return h("section", { class: "page" },
     h("header", { class: "page-head" },
-      h("div", {}, h("h1", {}, "Collections"), h("p", { class: "lead" }, "Galleries that know nothing of each other.")),
+      h("div", {}, h("h1", {}, "Collections"), h("p", { class: "lead" }, "Sets of faces, each searched by itself.")),
       mayService("admin") && button("New collection", { class: "primary", onclick: () => create(changed) }, "add")),
     list);
 }
