@@ -90,7 +90,7 @@ audit: setup ## known vulnerabilities of what constraints.txt pins; needs a netw
 
 docs: setup ## write what the documentation takes from code
 	$(BIN)/python -m docs.generate
-	$(BIN)/python docs/postman/generate.py
+	$(BIN)/python -m docs.postman.generate
 
 lambda: $(READY) ## the zip of the AWS Lambda functions, in dist/; LAMBDA_ARCH=arm64 for Graviton
 	$(BIN)/python deploy/lambda_zip.py --architecture $(or $(LAMBDA_ARCH),x86_64)

@@ -68,7 +68,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, bare = _zips(Path(folder))
         with _amazon(Path(folder)) as variables:
-            runs = {(name, tree): [] for name in CASES for tree in (whole, bare)}
+            runs: dict[tuple[str, Path], list[dict[str, list[float]]]] = {
+                (name, tree): [] for name in CASES for tree in (whole, bare)
+            }
             for _ in range(rounds):
                 for (name, tree), found in runs.items():
                     found.append(_run(tree, CASES[name], variables, core))

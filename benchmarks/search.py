@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -149,7 +150,7 @@ def _times(index: FollowingIndex, words: Any, probes: Vector) -> tuple[float, fl
         searches, reads = [], []
         for probe in probes:
             reads.append(_time(lambda: list(pool.map(np.sum, parts))))
-            searches.append(_time(lambda probe=probe: index.search("all", "face", probe, FIRST, float("inf"))))
+            searches.append(_time(partial(index.search, "all", "face", probe, FIRST, float("inf"))))
     return float(np.median(searches)), float(np.median(reads))
 
 

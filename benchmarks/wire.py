@@ -166,7 +166,7 @@ class Idle:
         matches = tuple(FaceMatch(face, 99.0) for face in faces)
         self._answer = ImageSearch((FaceSearch(detail, matches),), (), "1")
 
-    def search_image(self, collection_id: str, image: bytes, **_: object) -> ImageSearch:
+    def handle(self, operation: object) -> ImageSearch:
         return self._answer
 
 
@@ -214,8 +214,7 @@ def _serve(folder: Path) -> None:
             settings,
             gate=gate,
             call=threads.call,
-            pack="idle",
-            face_model="1",
+            face_models={"idle": "1"},
         )
     )
     with socket.socket() as listener:

@@ -20,7 +20,7 @@ from kenspeckle.vision.sessions import Activity
 @pytest.fixture
 def cgroup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file system of cgroups on a machine of eight cores; `own` beside it says where this process is."""
-    monkeypatch.setattr(cpu.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(cpu, "CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(cpu, "OWN_CGROUP", tmp_path / "own")
     (tmp_path / "own").write_text("0::/\n")
@@ -72,7 +72,7 @@ def test_every_pool_follows_the_one_count(cgroup: Path) -> None:
     assert Settings().workers == 3
     assert Activity()._cores == 3
     with closing(FollowingIndex(cast(Catalog, None), lambda _: 2)) as index:  # no catalog is read here
-        assert index._scanners._helping == 2  # and the thread that searches
+        assert index._scanners_of(128)._helping == 2  # and the thread that searches
 
 
 def test_running_reads_the_kernels_count_or_says_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_running_reads_the_kernels_count_or_says_one(monkeypatch: pytest.MonkeyP
 def test_only_a_machine_of_two_cores_is_split(
     allowed: set[int], quota: str, found: Split | None, monkeypatch: pytest.MonkeyPatch, cgroup: Path
 ) -> None:
-    monkeypatch.setattr(cpu.os, "sched_getaffinity", lambda _: allowed, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: allowed, raising=False)
     if quota:
         (cgroup / "cpu.max").write_text(quota)
     assert cpu.split() == found

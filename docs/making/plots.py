@@ -21,7 +21,12 @@ GROUPS = {"johns": "strangers: men of similar age", "bbt": "strangers: the cast 
 COLOURS = ("#0d9488", "#b45309")
 SHADES = ("#0f766e", "#0d9488", "#5eb5ab", "#a7d5cf")
 INK = "#111827"
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "kenspeckle"}
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "kenspeckle",
+}
 
 
 def draw(folder: Path) -> list[Path]:

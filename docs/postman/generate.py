@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from story import STORY, Folder, Step
+from docs.postman.story import STORY, Folder, Step
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent
@@ -264,12 +264,13 @@ def _closed(document: Json, schema: Json) -> Json:
         }
 
     made: Json = copied(schema)
-    return made | ({"definitions": dict(sorted(found.items()))} if found else {})
+    return {**made, "definitions": dict(sorted(found.items()))} if found else made
 
 
 def _example(status: str, operation: Json) -> Json:
     response = operation["responses"][status]
-    kind, content = next(iter(response.get("content", {}).items()), ("", {}))
+    nothing: tuple[str, Json] = ("", {})
+    kind, content = next(iter(response.get("content", {}).items()), nothing)
     body = json.dumps(content["example"], indent=2, ensure_ascii=False) if "example" in content else ""
     return {
         "name": response["description"],

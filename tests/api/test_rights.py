@@ -44,7 +44,8 @@ def test_few_routes_are_open() -> None:
 def test_a_name_stands_for_one_route() -> None:
     class Other:
         @route("GET", "/v1/other", tag="faces", right=ADMIN, codes=HERE)
-        async def search(self, request: Request) -> Response: ...
+        async def search(self, request: Request) -> Response:
+            raise NotImplementedError
 
     with pytest.raises(ValueError, match="search"):
         entries((*GROUPS, Other))

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -41,9 +42,10 @@ def test_nothing_of_the_embedded_engine_is_imported() -> None:
 
 @pytest.mark.parametrize("missing", ["dynamodb_table", "images_url"])
 def test_settings_that_are_missing_are_named(missing: str) -> None:
-    given = {"dynamodb_table": "faces", "images_url": "s3://photographs"} | {missing: ""}
+    given = Settings(dynamodb_table="faces", images_url="s3://photographs")
+    without = replace(given, dynamodb_table="") if missing == "dynamodb_table" else replace(given, images_url="")
     with pytest.raises(SettingError, match=f"KENSPECKLE_{missing.upper()}"):
-        managed.gateway(Settings(**given))
+        managed.gateway(without)
 
 
 def _asked(service: managed.Gateway, *requests: tuple[str, str, bytes], by: str | None) -> list[httpx.Response]:

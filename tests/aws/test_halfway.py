@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_a_loser_takes_its_own_faces_back(aws: Amazon, grace: bytes, eileen: byt
     other = aws.rekognition.index_faces(CollectionId=name, Image={"Bytes": eileen}, ExternalImageId="grace.jpg")
     call = recognizer.context.amazon.rekognition
 
-    def otherwise(name: str, **parameters: object) -> object:
+    def otherwise(name: str, **parameters: Any) -> object:
         return other if name == "index_faces" else call(name, **parameters)
 
     # It has not seen that the photograph is there, and is given another face.

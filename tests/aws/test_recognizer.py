@@ -176,7 +176,9 @@ def test_erasure_takes_faces_of_users_and_every_version(aws: Amazon, grace: byte
         == "user-g"
     )
     # Somebody hid the photograph behind a mark of deletion: it is there all the same.
-    (key,) = (key for key in aws.objects() if key == recognizer.context.table.row(faces[0].face_id)["Key"])
+    row = recognizer.context.table.row(faces[0].face_id)
+    assert row is not None
+    (key,) = (key for key in aws.objects() if key == row["Key"])
     aws.s3.delete_object(Bucket=recognizer.context.bucket.name, Key=key)
     erased = recognizer.handle(ops.EraseIdentity(collection_id=name, external_image_id="g"))
     assert (erased.face_ids, erased.users, erased.image_count) == ((faces[0].face_id,), ("user-g",), 1)

@@ -19,7 +19,7 @@ def stock(api: httpx.Client, collection: str, *named: tuple[str, bytes]) -> None
     """A collection with these photographs."""
     assert api.put(f"/v1/collections/{collection}").status_code == 201
     for name, photograph in named:
-        query = {"collection": collection, "max_faces": 100, "quality": "NONE"}
+        query: dict[str, str | int] = {"collection": collection, "max_faces": 100, "quality": "NONE"}
         answer = api.put(
             f"/v1/index/{name}", content=photograph, params=query, headers={"x-amz-meta-note": "<b>hi</b>"}
         )

@@ -79,7 +79,7 @@ def test_the_link_to_the_content_leads_there(console: Console) -> None:
     expect(console.button("Choose a photograph").first).to_be_focused()
     # Where one is can be seen in either theme.
     for theme in ("light", "dark"):
-        console.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of Playwright's words
+        console.page.emulate_media(color_scheme=theme)
         assert console.focused.evaluate("one => getComputedStyle(one).outline").endswith("solid 3px")
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli import webhooks

@@ -41,7 +41,7 @@ class WideEngine(vision.Engine):
         return WIDE
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
-        return [np.tile(one, 4) / 2 for one in super().embed(photo, faces)]
+        return [np.asarray(np.tile(one, 4) / 2, np.float32) for one in super().embed(photo, faces)]
 
 
 def open_engines(settings: Settings) -> PackEngines:

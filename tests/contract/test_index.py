@@ -62,9 +62,9 @@ def names(found: Sequence[tuple[Stored, float]]) -> list[str]:
     """Ids of faces or users, as they were found."""
     ids = []
     for one, _ in found:
-        thing = one.face or one.user
-        assert thing is not None
-        ids.append(one.face.face_id if one.face else thing.user_id)  # type: ignore[union-attr]  # one of the two
+        name = one.face.face_id if one.face else one.user.user_id if one.user else None
+        assert name is not None
+        ids.append(name)
     return ids
 
 

@@ -36,6 +36,7 @@ def started(folder: Path, **more: Any) -> Iterator[Service]:
     """A service on the folder."""
     made = replace(settings.load({"data_dir": folder}, environ={}), **({"workers": 1, "encryption": True} | more))
     service = build(made)
+    assert isinstance(service, Service)
     try:
         yield service
     finally:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from kenspeckle import atomic_file, settings
+from kenspeckle import settings
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
@@ -56,8 +56,17 @@ class Held:
     def __init__(self, folder: Path, **more: Any) -> None:
         self.folder = folder
         self.settings = replace(settings.load({"data_dir": folder}, environ={}), workers=1, **more)
-        self.service: Service = build(self.settings)
+        service = build(self.settings)
+        assert isinstance(service, Service)
+        self.service = service
         self.secrets: dict[str, list[bytes]] = {}
+
+    @property
+    def public_key(self) -> str:
+        """The key that its receipts are verified with."""
+        signer = self.service.recognizer.receipts
+        assert signer is not None
+        return signer.public_key
 
     def store(self, name: str, number: int, collection: str = HOME) -> str:
         """A face under an identity; its bytes are remembered under the identity."""
@@ -170,7 +179,7 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
         erased = held.service.recognizer.handle(ops.EraseIdentity(collection_id=HOME, external_image_id="anna"))
         assert erased.receipt is not None
         document = shape(erased.receipt)
-        key = held.service.recognizer.receipts.public_key
+        key = held.public_key
         content = receipts.verified(orjson.loads(orjson.dumps(document)), key)
         assert (content["faces"], content["erased"], content["name"]) == ([face], "identity", "anna")
         assert (content["by"]["key"], content["images"], content["complete"]) == ("cli", list(erased.images), True)
@@ -183,7 +192,8 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
         other = receipts.Receipts(b"o" * 32)
         with pytest.raises(InvalidValue, match="another key"):
             receipts.verified(document, other.public_key)
-        for wrong in (None, [], {}, {"receipt": content}, {**document, "signature": "!"}):
+        no_receipts: tuple[Any, ...] = (None, [], {}, {"receipt": content}, {**document, "signature": "!"})
+        for wrong in no_receipts:
             with pytest.raises(InvalidValue):
                 receipts.verified(wrong, key)
         assert held.service.recognizer.info()["receipts"] == {"algorithm": "Ed25519", "public_key": key}
@@ -263,7 +273,7 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
         signed = [
             described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="RetentionReceipt"), 10)
         ]
-        assert sum(len(receipts.verified(row["facts"], recognizer.receipts.public_key)["faces"]) for row in signed) == 5
+        assert sum(len(receipts.verified(row["facts"], held.public_key)["faces"]) for row in signed) == 5
         recognizer.handle(ops.RetainCollection(collection_id=HOME, days=None))
         later(100)
         assert held.kept() == {"young"}
@@ -407,7 +417,7 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path, monkeypatc
     assert http.get(f"/v1/collections/{HOME}/faces?external_image_id=g").json()["Faces"], "no receipt, nothing erased"
     http.put("/v1/index/h", content=variation(8))
     with monkeypatch.context() as patch:
-        patch.setattr(atomic_file.os, "fsync", _full)
+        patch.setattr(os, "fsync", _full)
         lost = run("erase", "--identity", "h", "--receipt", str(tmp_path / "lost.json"), *there)
     assert lost.exit_code == 1
     assert orjson.loads(lost.stdout.splitlines()[0])["receipt"]["name"] == "h", "it is shown, for there is no other"
@@ -431,6 +441,6 @@ def test_the_key_of_receipts_is_not_that_of_the_trail(tmp_path: Path) -> None:
     try:
         assert isinstance(held.service.catalog, SqlCatalog)
         assert isinstance(held.service.recorder, Recorder)
-        assert receipts.Receipts(held.service.recorder.key).public_key != held.service.recognizer.receipts.public_key
+        assert receipts.Receipts(held.service.recorder.key).public_key != held.public_key
     finally:
         held.service.close()

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import time
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -71,7 +72,7 @@ class Wire:
 
 
 @pytest.fixture
-def wire(server: Launched, client: httpx.Client) -> Wire:
+def wire(server: Launched, client: httpx.Client) -> Iterator[Wire]:
     with Wire(server) as wire:
         yield wire
 

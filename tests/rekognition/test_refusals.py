@@ -166,7 +166,7 @@ def test_parameters_stay_what_they_are(open_server: Served, fresh: Callable[[], 
 
 def test_an_open_server_answers_its_own_machine_only(open_server: Served) -> None:
     edge = Edge(
-        Service(open_server.recognizer, open_server.buckets, "us-east-1", "1", "drawn", "1"),
+        Service(open_server.recognizer, open_server.buckets, "us-east-1", "1", {"drawn": "1"}),
         open_server.access,
         open_server.recognizer.context.gate,
         Threads(1).call,

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def statuses(data: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
 
 
-def answers(data: bytes) -> list[dict[str, object]]:
+def answers(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(one) for one in re.findall(rb"\{[^{}]*\}", data)]
 
 

@@ -63,7 +63,7 @@ class Net:
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Net]:
     folder = tmp_path_factory.mktemp("net")
     data, made = folder / "data", pair(folder, "server")
-    trusted = shutil.copy(made.certificate, folder / "trusted.pem")
+    trusted = Path(shutil.copy(made.certificate, folder / "trusted.pem"))
     own = load({"data_dir": data}, environ={})
     with (
         closing(SqlCatalog.open(own.catalog)) as catalog,

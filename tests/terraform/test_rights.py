@@ -68,7 +68,7 @@ def _calls(package: str) -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in actions.CALLS:
                 (operation, *_) = node.args
-                if isinstance(operation, ast.Constant):
+                if isinstance(operation, ast.Constant) and isinstance(operation.value, str):
                     found.setdefault(file.stem, set()).add(f"{node.func.attr}:{operation.value}")
     return found
 

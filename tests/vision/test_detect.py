@@ -118,8 +118,9 @@ def test_finds_a_face_in_a_tiny_picture(side: int, samples: registry.Samples, ne
     photo = opened(samples.astronaut)
     left, top, right, bottom = every_face(photo, network).boxes[0]
     middle, half = ((left + right) / 2, (top + bottom) / 2), 0.7 * (bottom - top)
-    area = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
-    tiny = photo.image(1000).resize((side, side), Image.Resampling.LANCZOS, box=tuple(map(float, area)))
+    x, y = middle
+    area = (float(x - half), float(y - half), float(x + half), float(y + half))
+    tiny = photo.image(1000).resize((side, side), Image.Resampling.LANCZOS, box=area)
     assert len(find(tiny, network)) == 1
 
 

@@ -51,7 +51,7 @@ def test_heic_is_read_however_the_package_is_installed(tmp_path: Path, how: str)
 def test_a_decoder_that_does_not_load_is_the_operators_to_mend(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(heif.sys, "executable", str(BASE))
+    monkeypatch.setattr(sys, "executable", str(BASE))
     monkeypatch.setattr(heif, "_folders", lambda: ())
     with caplog.at_level(logging.ERROR), pytest.raises(UnsupportedImage, match="can't decode HEIC") as caught:
         photograph(HEIC).image(100)

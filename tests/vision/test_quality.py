@@ -128,7 +128,7 @@ def looking(roll: float, yaw: float, pitch: float) -> np.ndarray:
     turn_r = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
     turn_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
     turn_p = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
-    return (3 * (turn_r @ turn_y @ turn_p @ face.T).T[:, :2] + 500).astype(np.float32)
+    return np.asarray(3 * (turn_r @ turn_y @ turn_p @ face.T).T[:, :2] + 500, np.float32)
 
 
 @pytest.mark.parametrize(

@@ -59,25 +59,25 @@ def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Rece
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            receiver.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            heard.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             if self.path.startswith("/hang"):
-                receiver.let_go.wait(30)
+                heard.let_go.wait(30)
                 self.close_connection = True
                 return
             if self.path.startswith("/endless"):
                 self.send_response(200)
                 self.end_headers()
-                while not receiver.let_go.is_set():
+                while not heard.let_go.is_set():
                     self.wfile.write(b"x" * 1000)
                 return
             if self.path.startswith("/drip"):
-                while not receiver.let_go.wait(0.1):
+                while not heard.let_go.wait(0.1):
                     self.wfile.write(b"H")
                 return
-            planned = receiver.plan.get(self.path)
+            planned = heard.plan.get(self.path)
             self.send_response(planned.pop(0) if planned else 204)
             if self.path.startswith("/moved"):
-                self.send_header("location", receiver.url("/elsewhere"))
+                self.send_header("location", heard.url("/elsewhere"))
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -91,13 +91,13 @@ def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Rece
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    receiver = Receiver(server)
+    heard = Receiver(server)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield receiver
+        yield heard
     finally:
-        receiver.let_go.set()
+        heard.let_go.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

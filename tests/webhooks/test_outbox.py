@@ -76,7 +76,8 @@ def test_no_two_claim_the_same(post: Post, tmp_path: Path) -> None:
     hook, _ = post.endpoints.create(URL)
     for _ in range(40):
         post.index()
-    second, got = opened(tmp_path), []
+    second = opened(tmp_path)
+    got: list[int] = []
     lock = threading.Lock()
 
     def work(one: Post) -> None:
@@ -312,7 +313,7 @@ def test_what_an_endpoint_can_not_be(post: Post) -> None:
         {"url": URL, "description": "\x1b[31m"},
     ):
         with pytest.raises(InvalidValue):
-            post.endpoints.create(**wrong)  # type: ignore[arg-type]  # values are of the parameters' types
+            post.endpoints.create(**wrong)
     assert post.endpoints.list() == ()
     for _ in range(MOST_WEBHOOKS):
         post.endpoints.create(URL)

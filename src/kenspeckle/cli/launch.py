@@ -81,7 +81,7 @@ def launched(
                 stream.close()
 
 
-def stop(process: subprocess.Popen[str], patience: float = 15.0) -> int:
+def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes], patience: float = 15.0) -> int:
     """Ask the process to finish what it took and leave; kill it where it does not. Returns its exit code."""
     if process.poll() is None:
         process.terminate()

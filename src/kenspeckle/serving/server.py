@@ -11,6 +11,7 @@ from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections
@@ -22,7 +23,7 @@ from kenspeckle.serving.tls import LOOK_SECONDS, Certificate
 from kenspeckle.settings import Settings
 
 
-def config(app: FastAPI, settings: Settings, tls: Certificate | None = None, bounds: Bounds | None = None) -> Config:
+def config(app: ASGIApp, settings: Settings, tls: Certificate | None = None, bounds: Bounds | None = None) -> Config:
     """Configuration of a server for an application that `create_app` made. Logs are ours: see `logs.configure`.
 
     Raises SettingError for a list of proxies that can't be used."""

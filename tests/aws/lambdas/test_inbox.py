@@ -83,7 +83,7 @@ def test_what_fails_is_named_and_keeps_nothing_else_from_being_done(
     aws: Amazon, inbox: Function, gallery: str, grace: bytes, rocket: bytes
 ) -> None:
     place = f"incoming/{gallery}"
-    bodies = {
+    bodies: dict[str, str | dict[str, Any]] = {
         "good": shapes.notification([_put(aws, f"{place}/grace.jpg", grace)]),
         "no face": shapes.notification([_put(aws, f"{place}/rocket.jpg", rocket)]),
         "no photograph": shapes.notification([_put(aws, f"{place}/text.jpg", b"text")]),

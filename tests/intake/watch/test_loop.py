@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -207,6 +208,10 @@ def test_polling_needs_no_word_of_the_system(server: Launched, folder: Path) -> 
     assert process.returncode == 0
 
 
+def has_answers(folder: Path, least: int) -> bool:
+    return len(list(folder.glob("*.json"))) >= least
+
+
 def test_kill_9_loses_nothing_and_does_nothing_twice(server: Launched, folder: Path, portraits: Portraits) -> None:
     httpx.put(f"{server.url}/v1/collections/killed").raise_for_status()
     count = either(24, 400)
@@ -215,7 +220,7 @@ def test_kill_9_loses_nothing_and_does_nothing_twice(server: Launched, folder: P
     asked = ("--index", "--collection", "killed")
     for step in range(1, either(3, 30)):
         with watching(folder, server.url, *asked) as process:
-            until(lambda least=step * 6: len(list(folder.glob("*.json"))) >= min(least, count))
+            until(partial(has_answers, folder, min(step * 6, count)))
             process.kill()
     code, _, said = once(folder, server.url, *asked)
     assert code == 0, said

@@ -8,7 +8,7 @@ from docs.making import costs
 
 from tests.terraform.real.terraform import Terraform
 
-METRICS = {
+METRICS: dict[tuple[str, str], list[set[str]]] = {
     ("AWS/ApiGateway", "Count"): [{"ApiName", "Stage"}],
     ("AWS/ApiGateway", "4XXError"): [{"ApiName", "Stage"}],
     ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}],

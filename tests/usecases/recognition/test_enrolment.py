@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,9 @@ def test_faces_beyond_the_limit_are_named(service: LocalRecognizer) -> None:
         ({"image": b"GIF89a"}, UnsupportedImage),
     ],
 )
-def test_what_is_refused_leaves_no_trace(service: LocalRecognizer, arguments: dict, error: type[Exception]) -> None:
+def test_what_is_refused_leaves_no_trace(
+    service: LocalRecognizer, arguments: dict[str, Any], error: type[Exception]
+) -> None:
     revision = service.handle(ops.DescribeCollection(collection_id=HOME)).revision
     with pytest.raises(error):
         service.handle(ops.IndexFaces(**{"collection_id": HOME, "image": drawing(0.0), **arguments}))

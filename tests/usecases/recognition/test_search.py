@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from kenspeckle.domain import QualityFilter, Reason
+from kenspeckle.domain import FaceMatch, QualityFilter, Reason
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import FaceNotFound, InvalidValue, NoFace
 from kenspeckle.usecases.recognition.local import LocalRecognizer
@@ -25,7 +26,7 @@ def service() -> Iterator[LocalRecognizer]:
     made.close()
 
 
-def names(matches: tuple) -> list[str]:
+def names(matches: tuple[FaceMatch, ...]) -> list[str | None]:
     return [match.face.external_image_id for match in matches]
 
 
@@ -69,7 +70,7 @@ def test_a_stored_face_is_not_among_its_own_matches(service: LocalRecognizer) ->
 
 
 @pytest.mark.parametrize("arguments", [{"threshold": 101}, {"threshold": float("nan")}, {"max_faces": 0}])
-def test_bounds(service: LocalRecognizer, arguments: dict) -> None:
+def test_bounds(service: LocalRecognizer, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue):
         service.handle(ops.SearchImage(collection_id=HOME, image=drawing(0.0), **arguments))
 
