@@ -53,6 +53,7 @@ def test_searches_answer_alike(command: Command, album: Path, tmp_path: Path) ->
 
     assert command("backup", "all.tar", "--data-dir", "data").code == 0
     assert command("restore", "all.tar", "--data-dir", "restored").code == 0
+    shutil.copy2("data/master.key", "restored/master.key")  # kept apart from backups, and put back
     assert [_search(command, one, "restored") for one in probes] == before
 
     assert command("export", "kenspeckle", "people.tar", "--images", "--data-dir", "data").code == 0
@@ -94,6 +95,7 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
         assert "stop the service" in refused.err
         assert client.get("/readyz").status_code == 200
     assert command("restore", "all.tar", "--data-dir", "new").code == 0
+    shutil.copy2("data/master.key", "new/master.key")
     with launched(tmp_path / "new") as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert client.put("/v1/search", content=probe).json()["matchedFaces"] == ["Admiral"]
         image = client.get("/v1/images/Eileen.png").content
