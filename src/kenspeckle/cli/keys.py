@@ -14,9 +14,7 @@ from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
-from kenspeckle.client.administration import RemoteKeys
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.client.http import Remote
 from kenspeckle.compose.data_folder import opened
 from kenspeckle.domain import Key
 from kenspeckle.usecases.access import plans
@@ -90,6 +88,9 @@ class LocalKeys:
 @contextmanager
 def _opened(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Keys]:
     if url:
+        from kenspeckle.client.administration import RemoteKeys  # late: as below
+        from kenspeckle.client.http import Remote  # late: httpx, which a local command does not need
+
         with Remote(url, api_key) as remote:
             yield RemoteKeys(remote)
         return

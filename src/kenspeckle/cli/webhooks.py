@@ -14,9 +14,7 @@ from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.options import ApiKey, DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
-from kenspeckle.client.administration import RemoteWebhooks
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.client.http import Remote
 from kenspeckle.compose.data_folder import opened
 from kenspeckle.compose.webhooks import endpoints_of
 from kenspeckle.domain import DeliveryState
@@ -107,6 +105,9 @@ class LocalEndpoints:
 @contextmanager
 def _opened(server: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Endpoints]:
     if server:
+        from kenspeckle.client.administration import RemoteWebhooks  # late: as below
+        from kenspeckle.client.http import Remote  # late: httpx, which a local command does not need
+
         with Remote(server, api_key) as remote:
             yield RemoteWebhooks(remote)
         return
