@@ -214,7 +214,7 @@ def _own(tree: Path) -> None:
     for file in sorted(source.rglob("*")):
         inside = file.relative_to(source)
         wanted = inside.parts[0] not in ENGINE or (inside.parts[0] == "vision" and inside.name in CUTTING)
-        if file.is_file() and file.suffix == ".py" and wanted:
+        if file.is_file() and file.suffix in (".py", ".json") and wanted:
             place = tree / "kenspeckle" / inside
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)
