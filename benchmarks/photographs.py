@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kenspeckle.models import registry
+from kenspeckle.models import install
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
 SIDES = (320, 512, 768, 1024, 1366)
@@ -28,7 +28,7 @@ def photographs(models_dir: Path, most: int, progress: Callable[[str, int, int],
     """(what they are, at most `most` of them, spread over all folders)."""
     if BESIDE.is_dir():
         return f"photographs of {BESIDE.name}/ beside the project", _spread(most)
-    samples = registry.samples(models_dir, progress)
+    samples = install.samples(models_dir, progress)
     found = [_scaled(path, side) for side in SIDES for path in (samples.grace_hopper, samples.astronaut)]
     return f"two public-domain photographs, scaled to {len(SIDES)} sizes", found[:most]
 

@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 
 import kenspeckle
+from kenspeckle.compose.embedded import build
 from kenspeckle.settings import load
 
 ROOT = str(Path(kenspeckle.__file__).parent) + "/"
@@ -91,26 +92,14 @@ def _package(file: str) -> str:
     return file.removeprefix(ROOT).partition("/")[0]
 
 
-def _build(settings: Any) -> Any:
-    try:
-        from kenspeckle.compose.embedded import build
-    except ImportError:  # the code before it had rooms
-        from kenspeckle.main import build  # type: ignore[import-not-found,no-redef]
-    return build(settings)
-
-
-def _edges(service: Any) -> Any:
-    return service.serve() if hasattr(service, "serve") else service.app  # as the code before it had it
-
-
 def measured() -> dict[str, Walk]:
     """By name of the request; the shortest of some runs, without what only a first request does."""
     trace = Trace()
     photograph = (load().models_dir / "samples" / "grace_hopper.jpg").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        service = _build(load({"data_dir": Path(folder)}))
+        service = build(load({"data_dir": Path(folder)}))
         try:
-            return asyncio.run(_all(_edges(service), photograph, trace))
+            return asyncio.run(_all(service.serve(), photograph, trace))
         finally:
             service.close()
 

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from kenspeckle.domain import FaceDetail
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.settings import load
 from kenspeckle.vision.align import Aligner
 from kenspeckle.vision.engine import KINDS, Engine
@@ -47,7 +47,7 @@ def draw(folder: Path) -> list[Path]:
 def stages(file: Path) -> Path:
     """A row a photograph: Grace Hopper, the same one turned and darkened, Eileen Collins."""
     settings = load(environ={})
-    samples = registry.samples(settings.models_dir, lambda *_: None)
+    samples = install.samples(settings.models_dir, lambda *_: None)
     installed = registry.find(settings.models_dir, settings.pack)
     engine = Engine(installed, settings)
     portrait = Image.open(samples.grace_hopper).convert("RGB")
@@ -105,7 +105,7 @@ def _around(face: FaceDetail, size: tuple[int, int]) -> tuple[int, int, int, int
 
 def party(file: Path) -> Path:
     """What `kenspeckle search party.jpg --all-faces --save who.jpg` draws in the tutorial."""
-    samples = registry.samples(load(environ={}).models_dir, lambda *_: None)
+    samples = install.samples(load(environ={}).models_dir, lambda *_: None)
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         people = {"Grace-Hopper": samples.grace_hopper, "Eileen-Collins": samples.astronaut}

@@ -10,4 +10,4 @@ __version__ = "0.1.0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray
 # OpenVINO has no such variable: it goes without where its telemetry package can't be imported.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # None forbids the import, as documented

@@ -102,7 +102,7 @@ class JobNotFound(NotFound):
     @classmethod
     def named(cls, job_id: str) -> JobNotFound:
         """The same for a job that is not there and one that its key may not see."""
-        return cls(f"There is no job '{job_id[:80]}'. `kenspeckle jobs list` names those there are.", field="job_id")
+        return cls(f"There is no job '{job_id[:80]}'.", field="job_id")
 
 
 class AlreadyExists(KenspeckleError):

@@ -89,7 +89,9 @@ class Settings:
     quality_filter: QualityFilter = _doc(
         "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO
     )
-    detection_attributes: str = _doc("Attributes that index answers carry: DEFAULT or ALL.", "DEFAULT")
+    detection_attributes: str = _doc(
+        "Attributes that index answers carry: DEFAULT or ALL, which adds nothing yet.", "DEFAULT"
+    )
     recognizer: str = _doc("Who recognizes: local (this machine) or rekognition (Amazon).", "local")
     dynamodb_table: str = _doc("Table of faces, with RECOGNIZER=rekognition.", "")
     aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1")

@@ -16,7 +16,7 @@ import pytest
 from kenspeckle.cli.app import run
 from kenspeckle.cli.failures import DEBUG
 from kenspeckle.cli.launch import Launched, launched
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.settings import load
 from tests.vision.conftest import models_dir, pack
 
@@ -41,7 +41,7 @@ Command = Callable[..., Said]
 
 @pytest.fixture(scope="session")
 def samples() -> registry.Samples:
-    return registry.samples(load(environ={}).models_dir, lambda *_: None)
+    return install.samples(load(environ={}).models_dir, lambda *_: None)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kenspeckle.errors import UnsupportedImage
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.ports import Engine
 from kenspeckle.settings import Settings, load
 from kenspeckle.vision import engine as real
@@ -19,8 +19,8 @@ def seen(request: pytest.FixtureRequest) -> tuple[Engine, bytes]:
     if request.param == "fake":
         return DrawnEngine(), drawing(0.3, 1.2)
     models_dir = load(environ={}).models_dir
-    sample = registry.samples(models_dir, lambda *_: None).grace_hopper.read_bytes()
-    return real.Engine(registry.pull(models_dir, registry.DEFAULT, lambda *_: None), Settings()), sample
+    sample = install.samples(models_dir, lambda *_: None).grace_hopper.read_bytes()
+    return real.Engine(install.pull(models_dir, registry.DEFAULT, lambda *_: None), Settings()), sample
 
 
 def test_faces_come_largest_first_and_each_has_its_template(seen: tuple[Engine, bytes]) -> None:

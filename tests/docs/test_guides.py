@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.models import registry
+from kenspeckle.models import install
 from kenspeckle.settings import load
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.terminal import RUNNING, terminal
@@ -21,7 +21,7 @@ SERVE = Block("sh", "kenspeckle serve\n", RUNNING, 0, "Kenspeckle listens on")
 
 @pytest.mark.timeout(300)
 def test_blocks_that_are_marked_run(tmp_path: Path) -> None:
-    samples = registry.samples(load(environ={}).models_dir, lambda *_: None)
+    samples = install.samples(load(environ={}).models_dir, lambda *_: None)
     for name in ("grace_hopper.jpg", "Grace-Hopper.jpg", "who-is-this.jpg"):
         shutil.copy(samples.grace_hopper, tmp_path / name)
     shutil.copy(samples.astronaut, tmp_path)

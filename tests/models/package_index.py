@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from kenspeckle.models.download import Archive
-from kenspeckle.models.extract import Member
+from kenspeckle.models.extract import Archive, Member
 
 
 def sha256(data: bytes) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.errors import ModelMissing, SettingError
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.models.install import FETCHED
 from tests.models.package_index import Index, member, serving
 
@@ -42,10 +42,10 @@ def small_pack(index: Index) -> registry.Pack:
 
 PROGRAM = """
 import pathlib, pickle, sys
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 pack = pickle.loads(bytes.fromhex(sys.argv[2]))
 registry.PACKS[pack.name] = pack
-registry.pull(pathlib.Path(sys.argv[1]), pack.name, lambda *step: print(*step, flush=True))
+install.pull(pathlib.Path(sys.argv[1]), pack.name, lambda *step: print(*step, flush=True))
 """
 
 
@@ -91,7 +91,7 @@ def test_killed_pull_goes_on_where_it_was(index: Index, small: registry.Pack, tm
     assert any(path.name.startswith(".staging-") for path in (models / FETCHED).iterdir())
     index.stalled.clear()
     index.go_on.set()
-    registry.pull(models, "small", ignore)
+    install.pull(models, "small", ignore)
     assert index.asked.count("detector-1.0-py3-none-any.whl") == 1
     assert contents(models) == {"small", ".lock"}
 
@@ -125,7 +125,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[registry.Pack, 
     pack = small_pack(Index())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry.PACKS, pack.name, pack)
-        registry.pull(models, pack.name, ignore)
+        install.pull(models, pack.name, ignore)
     return pack, models / pack.name
 
 
@@ -212,7 +212,7 @@ def test_pack_made_of_other_sources_is_not_taken(
 
 
 def test_pull_publishes_the_files_a_manifest_and_nothing_else(models: Path) -> None:
-    installed = registry.pull(models, "small", no_progress)
+    installed = install.pull(models, "small", no_progress)
     assert installed == registry.find(models, "small")
     assert installed.detector.read_bytes() == SMALL["detector"]
     assert installed.embedder.read_bytes() == SMALL["embedder"]
@@ -223,7 +223,7 @@ def test_pull_mends_a_damaged_pack_from_what_is_fetched_already(models: Path) ->
     flip(models / "small" / "embedder.onnx")
     (models / "small" / "stray").touch()
     fetched(models)
-    registry.pull(models, "small", ignore)
+    install.pull(models, "small", ignore)
     assert registry.find(models, "small").embedder.read_bytes() == SMALL["embedder"]
     assert contents(models / "small") == {"detector.onnx", "embedder.onnx", "manifest.json"}
     assert contents(models) == {"small", ".lock"}
@@ -279,4 +279,4 @@ def test_samples_are_whole_and_mended(samples: registry.Samples, models_dir: Pat
     people = (samples.grace_hopper, samples.astronaut)
     faceless = (samples.coffee, samples.chelsea, samples.rocket)
     assert all(path.is_file() for path in (*people, *faceless))
-    assert registry.samples(models_dir, no_progress) == samples
+    assert install.samples(models_dir, no_progress) == samples

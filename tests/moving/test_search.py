@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from kenspeckle.cli.launch import launched
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.settings import load
 from kenspeckle.vision.engine import Engine
 from tests.moving.conftest import Command
@@ -22,7 +22,7 @@ from tests.moving.conftest import Command
 
 @pytest.fixture(scope="module")
 def samples() -> registry.Samples:
-    return registry.samples(load(environ={}).models_dir, lambda *_: None)
+    return install.samples(load(environ={}).models_dir, lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.launch import launched
 from kenspeckle.encryption.master_key import MasterKey
-from kenspeckle.models import registry
+from kenspeckle.models import install
 from kenspeckle.settings import load
 from kenspeckle.usecases.access.credentials import Created
 from kenspeckle.usecases.access.keys import Access
@@ -53,7 +53,7 @@ def changed(picture: Image.Image) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    samples = registry.samples(load(environ={}).models_dir, lambda *_: None)
+    samples = install.samples(load(environ={}).models_dir, lambda *_: None)
     folder, bucket = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("bucket")
     keys = created(folder)
     with launched(folder, settings={"KENSPECKLE_S3_BUCKETS": f"photos={bucket.as_uri()}"}) as server:

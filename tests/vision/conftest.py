@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.settings import Settings, load
 from kenspeckle.vision.engine import Engine
 
@@ -18,12 +18,12 @@ def models_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def pack(models_dir: Path) -> registry.InstalledPack:
-    return registry.pull(models_dir, registry.DEFAULT, lambda *_: None)
+    return install.pull(models_dir, registry.DEFAULT, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
 def sface_pack(models_dir: Path) -> registry.InstalledPack:
-    return registry.pull(models_dir, "sface", lambda *_: None)
+    return install.pull(models_dir, "sface", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def sface(sface_pack: registry.InstalledPack) -> Engine:
 
 @pytest.fixture(scope="session")
 def samples(models_dir: Path) -> registry.Samples:
-    return registry.samples(models_dir, lambda *_: None)
+    return install.samples(models_dir, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

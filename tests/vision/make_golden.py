@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from kenspeckle.models import registry
+from kenspeckle.models import install, registry
 from kenspeckle.models.download import fetch
 from kenspeckle.settings import load
 
@@ -74,7 +74,7 @@ def main() -> None:
     embedder = registry.CENTERFACE_DLIB.embedder
     files = fetch(embedder.archive, [embedder.member], models_dir / PEERS, lambda *_: None)
     network = dlib.face_recognition_model_v1(str(files[embedder.member]))
-    samples = registry.samples(models_dir, lambda *_: None)
+    samples = install.samples(models_dir, lambda *_: None)
     golden = {
         name: [round(value, 7) for value in network.compute_face_descriptor(chip)]
         for name, chip in chips(samples).items()

@@ -106,10 +106,12 @@ def demo(
 def _people() -> tuple[list[Person], Samples]:
     """The two people; fetches what `kenspeckle models pull --samples` did not. Raises where the pack is missing."""
 
+    from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
+
     settings = settings_.load()
     registry.find(settings.models_dir, settings.pack)
     with err().status("Looking for the sample photographs ...") as status:
-        samples = registry.samples(settings.models_dir, lambda what, done, total: status.update(f"{what} ..."))
+        samples = install.samples(settings.models_dir, lambda what, done, total: status.update(f"{what} ..."))
     people = [
         Person("Grace Hopper", "Grace-Hopper.jpg", samples.grace_hopper),
         Person("Eileen Collins", "Eileen-Collins.png", samples.astronaut),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +12,8 @@ from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.data_folder import opened
-from kenspeckle.domain import Key
-from kenspeckle.usecases.access import plans
-from kenspeckle.usecases.access.audited_keys import AuditedAccess
-from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
-from kenspeckle.usecases.access.keys import Access
+from kenspeckle.compose.administration import opened_keys
+from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES
 
 app = Commands("Keys of clients. Once the first is made, every request to the service needs one.")
 
@@ -33,73 +26,6 @@ Quota = Annotated[
     str | None,
     typer.Option("--quota", metavar="N/PERIOD", help="Requests a day, week or month: 10000/day; 'none' for any."),
 ]
-
-
-class Keys(Protocol):
-    """Keys where the command works on them; every answer is as `/v1/keys` gives it."""
-
-    def create(self, **new: Any) -> dict[str, Any]: ...
-    def list(self) -> list[dict[str, Any]]: ...
-    def show(self, key_id: str) -> dict[str, Any]: ...
-    def revoke(self, key_id: str) -> dict[str, Any]: ...
-    def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> dict[str, Any]: ...
-    def rotate(self, key_id: str) -> dict[str, Any]: ...
-    def first(self) -> bool: ...
-
-
-class LocalKeys:
-    """Keys of the local data folder."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def create(self, **new: Any) -> dict[str, Any]:
-        scopes = checked_scopes(new["scopes"])
-        expires_at = expiry(new["expires"], time.time()) if new["expires"] is not None else None
-        plan = plans.changed(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
-        made = self._access.create(
-            new["name"], scopes, new["collections"], aws=new["aws"], expires_at=expires_at, plan=plan
-        )
-        return revealed(made)
-
-    def list(self) -> list[dict[str, Any]]:
-        used = self._access.spent()
-        return [described(key, time.time(), used) for key in self._access.list()]
-
-    def show(self, key_id: str) -> dict[str, Any]:
-        return self._described(self._access.show(key_id))
-
-    def revoke(self, key_id: str) -> dict[str, Any]:
-        return self._described(self._access.revoke(key_id))
-
-    def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> dict[str, Any]:
-        return self._described(self._access.limit(key_id, rate, burst, quota))
-
-    def rotate(self, key_id: str) -> dict[str, Any]:
-        return revealed(self._access.rotate(key_id))
-
-    def first(self) -> bool:
-        return self._access.open
-
-    def _described(self, key: Key) -> dict[str, Any]:
-        return described(key, time.time(), self._access.spent())
-
-
-@contextmanager
-def _opened(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Keys]:
-    if url:
-        from kenspeckle.client.administration import RemoteKeys  # late: as below
-        from kenspeckle.client.http import Remote  # late: httpx, which a local command does not need
-
-        with Remote(url, api_key) as remote:
-            yield RemoteKeys(remote)
-        return
-    with opened(data_dir) as instance:
-        access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
-        try:
-            yield LocalKeys(access)
-        finally:
-            access.close()
 
 
 @app.command()
@@ -138,7 +64,7 @@ def create(
 
     Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
     limits."""
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         first = keys.first()
         scopes = [part.strip() for one in scope or DEFAULT_SCOPES for part in one.split(",")]
         created = keys.create(
@@ -159,7 +85,7 @@ def create(
 @app.command("list")
 def list_(url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """All keys, oldest first, without their secrets."""
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         rows = keys.list()
         if as_json:
             emit(rows)
@@ -176,7 +102,7 @@ def show(
     key_id: KeyId, url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False
 ) -> None:
     """One key, without its secret."""
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         _describe(keys.show(key_id), as_json)
 
 
@@ -192,7 +118,7 @@ def revoke(
     """Make a key worthless, for good; running servers follow within half a second."""
     if not yes:
         typer.confirm(f"Revoke the key {key_id}? Whoever uses it is shut out.", abort=True, err=True)
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         _describe(keys.revoke(key_id), as_json)
 
 
@@ -208,7 +134,7 @@ def limit(
     as_json: Json = False,
 ) -> None:
     """Change how much a key may ask; running servers follow within half a second. What is not said stays as it is."""
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         if rate is None and burst is None and quota is None:
             raise CommandFailed("Nothing to change is said.", "Give --rate, --burst or --quota.")
         _describe(keys.limit(key_id, rate, burst, quota), as_json)
@@ -221,7 +147,7 @@ def rotate(
     """Replace a key by a new one with the same rights and expiry; the old one is revoked at once.
 
     To change keys without a gap, create a second key, move the clients over, then revoke the first."""
-    with reported(FAILED), _opened(url, api_key, data_dir) as keys:
+    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         _reveal(keys.rotate(key_id), as_json)
 
 

@@ -68,10 +68,12 @@ def pull(
 
     Run it again after an interruption: what was fetched is kept."""
     with reported(FAILED):
+        from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
+
         settings = _settings(models_dir)
         with _bars() as progress:
-            installed = registry.pull(settings.models_dir, name or settings.pack, progress, places or ())
-            photographs = registry.samples(settings.models_dir, progress) if samples else None
+            installed = install.pull(settings.models_dir, name or settings.pack, progress, places or ())
+            photographs = install.samples(settings.models_dir, progress) if samples else None
         say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
         if photographs is not None:
             say(f"Sample photographs are in {photographs.grace_hopper.parent}")

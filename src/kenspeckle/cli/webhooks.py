@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,13 +11,9 @@ from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.options import ApiKey, DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.data_folder import opened
-from kenspeckle.compose.webhooks import endpoints_of
+from kenspeckle.compose.administration import opened_webhooks
 from kenspeckle.domain import DeliveryState
 from kenspeckle.text import plural
-from kenspeckle.usecases.access.credentials import expiry
-from kenspeckle.usecases.webhooks import endpoints as usecase
-from kenspeckle.usecases.webhooks import views
 
 Shown: TypeAlias = dict[str, Any]
 
@@ -51,70 +43,6 @@ OnlyServer = Annotated[str | None, typer.Option("--server", envvar="KENSPECKLE_U
 """Of `change`, where `--url` is the endpoint's."""
 
 
-class Endpoints(Protocol):
-    """Endpoints where the command works on them; every answer is as `/v1/webhooks` gives it."""
-
-    def create(self, **new: Any) -> Shown: ...
-    def list(self) -> list[Shown]: ...
-    def show(self, webhook_id: str) -> Shown: ...
-    def change(self, webhook_id: str, **change: Any) -> Shown: ...
-    def rotate(self, webhook_id: str, keep: str) -> Shown: ...
-    def delete(self, webhook_id: str) -> None: ...
-    def test(self, webhook_id: str) -> Shown: ...
-    def deliveries(self, webhook_id: str, state: str | None, limit: int) -> tuple[Shown, ...]: ...
-    def retry(self, webhook_id: str, message_id: str | None) -> int: ...
-
-
-class LocalEndpoints:
-    """Endpoints of the local data folder."""
-
-    def __init__(self, endpoints: usecase.Endpoints) -> None:
-        self._endpoints = endpoints
-
-    def create(self, **new: Any) -> Shown:
-        made, secret = self._endpoints.create(new["url"], new["events"], new["collections"], new["description"])
-        return {**views.webhook(made), "secret": secret}
-
-    def list(self) -> list[Shown]:
-        return [views.webhook(one) for one in self._endpoints.list()]
-
-    def show(self, webhook_id: str) -> Shown:
-        return views.webhook(self._endpoints.show(webhook_id))
-
-    def change(self, webhook_id: str, **change: Any) -> Shown:
-        return views.webhook(self._endpoints.change(webhook_id, **change))
-
-    def rotate(self, webhook_id: str, keep: str) -> Shown:
-        seconds = 0.0 if keep.strip() == "0" else expiry(keep, 0.0)
-        changed, secret = self._endpoints.rotate(webhook_id, seconds)
-        return {**views.webhook(changed), "secret": secret}
-
-    def delete(self, webhook_id: str) -> None:
-        self._endpoints.delete(webhook_id)
-
-    def test(self, webhook_id: str) -> Shown:
-        return views.delivery(asyncio.run(self._endpoints.test(webhook_id)))
-
-    def deliveries(self, webhook_id: str, state: str | None, limit: int) -> tuple[Shown, ...]:
-        return tuple(views.delivery(one) for one in self._endpoints.deliveries(webhook_id, state, limit).items)
-
-    def retry(self, webhook_id: str, message_id: str | None) -> int:
-        return self._endpoints.retry(webhook_id, message_id)
-
-
-@contextmanager
-def _opened(server: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Endpoints]:
-    if server:
-        from kenspeckle.client.administration import RemoteWebhooks  # late: as below
-        from kenspeckle.client.http import Remote  # late: httpx, which a local command does not need
-
-        with Remote(server, api_key) as remote:
-            yield RemoteWebhooks(remote)
-        return
-    with opened(data_dir) as instance:
-        yield LocalEndpoints(endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master))
-
-
 @app.command()
 @reported(FAILED)
 def create(
@@ -130,7 +58,7 @@ def create(
     """Make an endpoint. Its secret is printed once and never again.
 
     Addresses that are not public, or http, have to be listed in the setting WEBHOOK_HOSTS."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         made = endpoints.create(
             url=url, events=list(event or ()), collections=list(collection or ()), description=description or ""
         )
@@ -144,7 +72,7 @@ def create(
 def list_(server: OnlyServer = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """All endpoints, oldest first, without their secrets."""
 
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.list()
     if as_json:
         emit(rows)
@@ -165,7 +93,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """One endpoint, without its secret."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.show(webhook_id), as_json)
 
 
@@ -186,7 +114,7 @@ def change(
     """Change an endpoint; what is not said stays as it is. Running servers follow within half a second."""
     if all_collections and collection:
         raise CommandFailed("--collection and --all-collections exclude each other.")
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(
             endpoints.change(
                 webhook_id,
@@ -209,7 +137,7 @@ def enable(
     as_json: Json = False,
 ) -> None:
     """Tell a disabled endpoint again; what waited for it is sent."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=True), as_json)
 
 
@@ -223,7 +151,7 @@ def disable(
     as_json: Json = False,
 ) -> None:
     """Tell an endpoint of nothing any more; what waits for it, waits."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=False), as_json)
 
 
@@ -241,7 +169,7 @@ def rotate(
 ) -> None:
     """Make a new secret, printed once. Receivers have until the old one ends to take it."""
 
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         _reveal(endpoints.rotate(webhook_id, keep), as_json)
 
 
@@ -249,7 +177,7 @@ def rotate(
 @reported(FAILED)
 def delete(webhook_id: WebhookId, server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None) -> None:
     """Delete an endpoint, with its log and what waits for it."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         endpoints.delete(webhook_id)
     remark(f"{webhook_id} is gone.")
 
@@ -265,7 +193,7 @@ def try_out(
 ) -> None:
     """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
 
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         sent = endpoints.test(webhook_id)
     arrived = sent["state"] == DeliveryState.DELIVERED.value
     if as_json:
@@ -293,7 +221,7 @@ def log(
 ) -> None:
     """What has become of messages to an endpoint, newest first."""
 
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.deliveries(webhook_id, state, limit)
     if as_json:
         emit(rows)
@@ -321,7 +249,7 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Send messages again that failed for good. The running server does it, within a second."""
-    with _opened(server, api_key, data_dir) as endpoints:
+    with opened_webhooks(server, api_key, data_dir) as endpoints:
         count = endpoints.retry(webhook_id, message_id)
     if as_json:
         emit({"messages": count})

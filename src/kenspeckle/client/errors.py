@@ -9,7 +9,6 @@ _NEXT_STEPS = {
     "collection_not_found": "`kenspeckle collections list` shows those that exist; `collections create` makes one.",
     "face_not_found": "`kenspeckle faces list` shows those that exist.",
     "user_not_found": "`kenspeckle users list` shows those that exist.",
-    "job_not_found": "`kenspeckle jobs list` shows those that exist.",
     "webhook_not_found": "`kenspeckle webhooks list` shows those that exist.",
     "no_face": "`kenspeckle detect IMAGE` shows what is found; a larger or sharper photograph may help.",
     "unauthenticated": "Commands take the key as --api-key or KENSPECKLE_API_KEY.",

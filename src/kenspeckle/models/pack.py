@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kenspeckle.domain import Calibration, PackInfo
-from kenspeckle.models.download import Archive
-from kenspeckle.models.extract import Member
+from kenspeckle.models.extract import Archive, Member
 
 RECIPE = 2
 """Number of the conversion; it grows when the same sources would give other files, so that those are made anew."""

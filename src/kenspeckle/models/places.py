@@ -6,15 +6,11 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kenspeckle.errors import ModelMissing
-from kenspeckle.models.extract import Member, extract
+from kenspeckle.models.extract import Archive, Member, extract
 from kenspeckle.progress import Progress
-
-if TYPE_CHECKING:
-    from kenspeckle.models.download import Archive
-
 
 MOST: Final = 200 << 20
 """Bytes of a file that is taken from an address; every archive of ours has fewer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from kenspeckle.models.centerface_dlib import ALIGNMENT, CALIBRATION, CENTERFACE
 from kenspeckle.models.download import digest
 from kenspeckle.models.pack import RECIPE, Alignment, InstalledPack, Pack, Part, Samples, Text
 from kenspeckle.models.sface import SFACE
-from kenspeckle.progress import Progress
 
 __all__ = [
     "ALIGNMENT",
@@ -117,17 +115,3 @@ def _damage(file: Path, stated: Any) -> str:
     except OSError:
         return "can't be read"
     return ""
-
-
-def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] = ()) -> InstalledPack:
-    """Installs the pack, or what of it is missing or damaged; see `install.pull`."""
-    from kenspeckle.models import install  # brings the ONNX library, which serving never needs
-
-    return install.pull(models_dir, get(name), progress, places)
-
-
-def samples(models_dir: Path, progress: Progress) -> Samples:
-    """The sample photographs, fetched where they are missing or damaged; see `install.samples`."""
-    from kenspeckle.models import install  # as above
-
-    return install.samples(models_dir, progress)

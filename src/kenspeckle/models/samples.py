@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kenspeckle.models.download import Archive
-from kenspeckle.models.extract import Member
-from kenspeckle.models.registry import Part
+from kenspeckle.models.extract import Archive, Member
+from kenspeckle.models.pack import Part
 
 FOLDER = "samples"
 """Folder of the samples, beside the packs."""

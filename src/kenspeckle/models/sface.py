@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from kenspeckle.domain import Calibration
 from kenspeckle.models.centerface_dlib import CENTERFACE_DLIB
-from kenspeckle.models.download import Archive
-from kenspeckle.models.extract import Member
+from kenspeckle.models.extract import Archive, Member
 from kenspeckle.models.pack import Alignment, Pack, Part, Text
 
 ALIGNMENT = Alignment(

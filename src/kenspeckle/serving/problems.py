@@ -112,7 +112,7 @@ REMEDIES: dict[str, str] = {
     "image_not_found": "Mind the name: nothing was indexed under it, or originals are not kept.",
     "key_not_found": "List the keys.",
     "webhook_not_found": "List the webhooks.",
-    "job_not_found": "List the jobs.",
+    "job_not_found": "Check the id of the job.",
     "already_exists": "Choose another name, or use `PUT`.",
     "conflict": "Read again and retry; the message says what it collides with.",
     "idempotency_mismatch": "Use a fresh token for other parameters.",
