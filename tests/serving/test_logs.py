@@ -55,3 +55,14 @@ def test_an_unexpected_error_has_its_traceback() -> None:
         logging.getLogger("kenspeckle.test").exception("failed")
     assert "Traceback" in stream.getvalue()
     assert "RuntimeError: why\\x1b" in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_line_has_escape_codes_of_the_servers(form: str) -> None:
+    stream = io.StringIO()
+    logs.configure("INFO", stream, form=form)
+    logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "\x1b[36mStarted\x1b[0m"})
+    assert "Started" in stream.getvalue()
+    assert "color_message" not in stream.getvalue()
+    assert "x1b" not in stream.getvalue()
+    assert "u001b" not in stream.getvalue()

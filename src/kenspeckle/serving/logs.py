@@ -22,15 +22,18 @@ access = logging.getLogger("kenspeckle.access")
 errors = logging.getLogger("kenspeckle.errors")
 
 
-class _WithRequestId(logging.Filter):
+class _OurFacts(logging.Filter):
+    """Adds the request id, and takes out what uvicorn adds for terminals: its message again, with escape codes."""
+
     def filter(self, record: logging.LogRecord) -> bool:
+        vars(record).pop("color_message", None)
         request_id = REQUEST_ID.get()
         if request_id and not hasattr(record, "request_id"):
             record.request_id = request_id
         return True
 
 
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every record has; the others are facts."""
 
 
@@ -61,7 +64,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None, *, form: str = 
             timestamp="time",
         )
     )
-    handler.addFilter(_WithRequestId())
+    handler.addFilter(_OurFacts())
     for name in ("kenspeckle", "uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = [] if name == "uvicorn.error" else [handler]
