@@ -101,19 +101,21 @@ async function add({ collection, userId, signal, reload }) {
   }, { wide: true });
   leaving.abort(new DOMException("Closed.", "AbortError"));
   if (!done) return;
+  // What is said comes after what is drawn: a face chosen in between would be let go by the drawing.
+  await reload();
   const refused = done.UnsuccessfulFaceAssociations;
   if (refused.length) {
     const why = [...new Set(refused.flatMap((one) => one.Reasons))].map(reason);
     toast(`${plural(refused.length, "face")} refused: ${why.join(" ")}`);
   }
-  await reload();
 }
 
 async function take({ collection, userId, reload }, chosen) {
-  await ask(listOf(collection, "users", userId, "faces", "delete"), {
+  const said = await ask(listOf(collection, "users", userId, "faces", "delete"), {
     method: "POST", body: { FaceIds: [...chosen.keys()] },
-  }).then(() => toast(`${plural(chosen.size, "face")} taken away; they stay in the collection.`), (failure) => toast(failure.detail));
+  }).then(() => `${plural(chosen.size, "face")} taken away; they stay in the collection.`, (failure) => failure.detail);
   await reload();
+  toast(said);
 }
 
 async function remove({ collection, userId }) {
