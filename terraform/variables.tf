@@ -49,8 +49,8 @@ variable "domain" {
   }
 
   validation {
-    condition     = length(var.domain) <= 253
-    error_message = "domain: a host name has at most 253 characters."
+    condition     = length(var.domain) <= 64
+    error_message = "domain: at most 64 characters, as the name that a certificate of ACM is for."
   }
 }
 
@@ -140,6 +140,12 @@ variable "collections" {
   validation {
     condition     = length(var.collections) <= 20
     error_message = "collections: at most 20 ids and patterns, for a policy of IAM has 10,240 characters. Use a pattern."
+  }
+
+  # An ARN has up to 70 characters more than the id.
+  validation {
+    condition     = !var.delete_collections || sum(concat([0], [for id in var.collections : length(id) + 70])) <= 4000
+    error_message = "collections: with delete_collections they are named twice in a policy of IAM, which has 10,240 characters. Name fewer, or use a pattern."
   }
 }
 
@@ -267,8 +273,13 @@ variable "tags" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.tags) : name != "application" && !startswith(lower(name), "aws:")])
+    condition     = alltrue([for name in keys(var.tags) : lower(name) != "application" && !startswith(lower(name), "aws:")])
     error_message = "tags: `application` is the installation's own, by which it is found, and names that begin with aws: are AWS's."
+  }
+
+  validation {
+    condition     = length(distinct([for name in keys(var.tags) : lower(name)])) == length(var.tags)
+    error_message = "tags: two names differ in capitals alone, which are one to IAM."
   }
 
   validation {

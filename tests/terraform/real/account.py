@@ -137,12 +137,35 @@ def _stage(account: Account, thing: Tree) -> None:
 def _function(account: Account, thing: Tree) -> None:
     if not any(one["role"] == thing["role"].rpartition("/")[2] for one in account.of("aws_iam_role_policy")):
         raise Refused("The role has no rights yet")
+    (environment,) = thing["environment"]
+    if sum(len((name + value).encode()) for name, value in environment["variables"].items()) > 4096:
+        raise Refused("Lambda was unable to configure your environment variables because they exceed the 4KB limit")
+
+
+def _policy(account: Account, thing: Tree) -> None:
+    """The role's only policy here; IAM counts no white space."""
+    if len("".join(thing["policy"].split())) > 10_240:
+        raise Refused(f"LimitExceeded: Maximum policy size of 10240 bytes exceeded for role {thing['role']}")
+
+
+def _role(account: Account, thing: Tree) -> None:
+    names = [name.lower() for name in thing["tags_all"] or ()]
+    if len(set(names)) < len(names):
+        raise Refused("InvalidInput: Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+
+
+def _certificate(account: Account, thing: Tree) -> None:
+    if len(thing["domain_name"]) > 64:
+        raise Refused("ValidationException: the first domain name can have at most 64 characters")
 
 
 _LOGGING = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:PutLogEvents")
 _BEFORE: Mapping[str, Callable[[Account, Tree], None]] = {
+    "aws_acm_certificate": _certificate,
     "aws_api_gateway_account": _logs_role,
     "aws_api_gateway_stage": _stage,
+    "aws_iam_role": _role,
+    "aws_iam_role_policy": _policy,
     "aws_lambda_function": _function,
 }
 _IN_USE = (

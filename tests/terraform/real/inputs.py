@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.terraform.real.account import ACCOUNT
-from tests.terraform.real.terraform import Terraform, zipped
+from tests.terraform.real.account import ACCOUNT, Account
+from tests.terraform.real.terraform import Begin, Terraform, zipped
 
 BAD: dict[str, tuple[dict[str, Any], ...]] = {
     "wrong": (
@@ -60,6 +60,8 @@ BAD: dict[str, tuple[dict[str, Any], ...]] = {
             "tags": {"AWS:x": ""},
         },
         {"domain": "example.org", "route53_zone": ""},
+        {"domain": "a" * 57 + ".example.org", "tags": {"Application": "mine"}},
+        {"tags": {"owner": "us", "Owner": "them"}},
         {"shared_resource_name": "xy", "cors_origins": [f"https://{n}.example.org" for n in range(30)]},
     ),
 }
@@ -75,25 +77,36 @@ def test_bad_inputs_are_refused_by_name(bare: Terraform, kind: str) -> None:
                 assert f"\n{name}: " in complained, name
 
 
-def test_inputs_at_their_bounds_are_taken(bare: Terraform) -> None:
-    printed = bare.planned(
+def test_what_makes_a_policy_too_long_is_refused(bare: Terraform) -> None:
+    complained = bare.refused(collections=[f"{n:02}" + "x" * 129 for n in range(20)], delete_collections=True)
+    assert "\ncollections: with delete_collections they are named twice" in complained
+
+
+@pytest.mark.parametrize("delete", [False, True], ids=["as it is", "with deletion"])
+def test_inputs_at_their_bounds_are_made(begin: Begin, account: Account, delete: bool) -> None:
+    """Applied and not only planned: the account refuses a policy, an environment or tags that are too large."""
+    account.zones.add(domain := "a" * 60 + ".org")
+    terraform = begin(account)
+    printed = terraform.apply(
         shared_resource_name="x" * 30,
-        domain="example.org",
-        route53_zone="example.org",
+        domain=domain,
+        route53_zone=domain,
         architecture="x86_64",
-        collections=["x" * 255] * 20,
+        collections=[f"{n:02}" + "x" * (128 if delete else 253) for n in range(20)],
         settings={"MAX_FACES": "5" * 2900},
+        cors_origins=["https://" + "x" * 492],
+        master_key="0" * 64,
         throttle={"rate": 10000, "burst": 5000},
         lambda_concurrency=100000,
         log_days=3653,
         version_days=3650,
         incoming_days=13,
-        tags={"x" * 128: "x" * 256},
-        delete_collections=True,
+        tags={f"{n:02}" + "x" * 126: "x" * 256 for n in range(40)},
+        delete_collections=delete,
     )
-    assert "Plan: " in printed
     assert "Warning" not in printed
-    assert f'"{"x" * 30}-{ACCOUNT}"' in printed  # A bucket has at most 63 characters.
+    (bucket,) = (one for one in account.of("aws_s3_bucket") if one["bucket"].startswith("x"))
+    assert bucket["bucket"] == f"{'x' * 30}-{ACCOUNT}"  # A bucket has at most 63 characters.
 
 
 def test_a_zip_that_is_not_there_is_refused(bare: Terraform) -> None:
