@@ -11,6 +11,9 @@ ifeq ($(origin PATH),command line)
 $(error Name tests with ONLY, as in: make test ONLY=$(PATH))
 endif
 
+# The tests start hundreds of processes; each would compile the package again where no bytecode may be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench soak audit docs site pictures lambda clean
 
