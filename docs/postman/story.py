@@ -296,6 +296,17 @@ KEYS = Folder(
     needs="hasKeys",
 )
 
+JOBS = Folder(
+    "Jobs",
+    "Long work on collections, of which there is none here. Not on AWS.",
+    (
+        Step("list_jobs", values={"limit": "10"}, expect={"it is a list": 'pm.expect(answer.jobs).to.be.an("array");'}),
+        Step("get_job", values={"job_id": "job-none"}, status=(404,)),
+        Step("cancel_job", values={"job_id": "job-none"}, status=(404,)),
+    ),
+    needs="hasKeys",
+)
+
 WEBHOOKS = Folder(
     "Webhooks",
     "For administrators: an endpoint that nobody has, so that its test says why nothing arrives. Not on AWS.",
@@ -323,4 +334,4 @@ WEBHOOKS = Folder(
     needs="hasKeys",
 )
 
-STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, USERS, CLEARING, KEYS, WEBHOOKS)
+STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, USERS, CLEARING, JOBS, KEYS, WEBHOOKS)

@@ -129,6 +129,7 @@ class Settings:
         "Connections at once of one address (of IPv6: of one /64 network), but for TRUSTED_PROXIES.", 256
     )
     queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
+    jobs: int = _doc("Jobs (long work, docs/operations.md) at once in a process; 0 leaves them to other processes.", 1)
     wait_seconds: float = _doc("Longest wait for a worker before 503.", 30.0)
     tls_cert: str = _doc("PEM file of the certificate chain to serve TLS with; read again when it is renewed.", "")
     tls_key: str = _doc("PEM file of the certificate's private key, without a passphrase.", "")
@@ -196,6 +197,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "connections": (1, 1_000_000),
     "connections_per_host": (1, 1_000_000),
     "queue": (0, 100_000),
+    "jobs": (0, 64),
     "audit_days": (0, 36_500),
     "wait_seconds": (0, 3600),
     "webhook_seconds": (0.1, 60),

@@ -40,7 +40,9 @@ from kenspeckle.errors import (
     KenspeckleError,
     NoFace,
 )
+from kenspeckle.usecases.jobs.queue import JobQueue
 from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
+from tests.fakes.jobs import FakeJobs
 
 
 class FakeRecognizer(FakeUsers):
@@ -54,6 +56,8 @@ class FakeRecognizer(FakeUsers):
         self.retention: dict[str, int | None] = {}
         self.fail: Exception | None = None
         self.hold: threading.Event | None = None
+        self.long_work = FakeJobs()
+        self.queue = JobQueue(self.long_work)
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def handle(self, operation: ops.Operation[A]) -> A:
@@ -63,6 +67,7 @@ class FakeRecognizer(FakeUsers):
         return dict(
             [
                 *self.of_users(),
+                *self.queue.handlers().items(),
                 ops.CompareFaces.by(self.compare_faces),
                 ops.CreateCollection.by(self.create_collection),
                 ops.DeleteCollection.by(self.delete_collection),

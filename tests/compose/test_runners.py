@@ -11,7 +11,7 @@ from kenspeckle.compose.embedded import build
 from kenspeckle.compose.runners import Runners
 from kenspeckle.settings import load
 
-BESIDE = {"housekeeping", "courier", "quotas", "refusals"}
+BESIDE = {"housekeeping", "courier", "quotas", "refusals", "jobs"}
 
 
 class Noted:

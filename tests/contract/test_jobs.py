@@ -115,6 +115,34 @@ def test_a_job_that_is_given_back_is_free_at_once(jobs: Jobs) -> None:
     assert take(jobs, "b") is not None
 
 
+def test_a_job_that_was_begun_and_given_back_is_cancelled_by_whoever_takes_it(jobs: Jobs) -> None:
+    """It may have stored what has to be removed."""
+    jobs.add_job(job(1))
+    take(jobs)
+    jobs.release_job("job-1", "a")
+    asked = jobs.cancel_job("job-1", 2001.0)
+    assert (asked.state, asked.cancelling) == (JobState.QUEUED, True)
+    taken = take(jobs, "b")
+    assert taken is not None
+    assert (taken.job_id, taken.cancelling) == ("job-1", True)
+
+
+def test_attempts_are_those_without_a_step(jobs: Jobs) -> None:
+    jobs.add_job(job(1))
+    for number in range(4):
+        assert take(jobs, f"owner-{number}", 2000.0 + 100 * number) is not None
+    assert jobs.job("job-1").attempts == 4
+    assert jobs.hold_job("job-1", "owner-3", 2400.0, 0, 9)
+    assert jobs.job("job-1").attempts == 4
+    assert jobs.hold_job("job-1", "owner-3", 2400.0, 1, 9)
+    assert jobs.job("job-1").attempts == 1
+    for number in range(9):
+        jobs.release_job("job-1", f"owner-{3 + number}")
+        taken = take(jobs, f"owner-{4 + number}", 3000.0)
+        assert taken is not None
+        assert taken.attempts == 2
+
+
 def test_lists_have_pages_and_only_what_is_granted(jobs: Jobs) -> None:
     for number in range(5):
         jobs.add_job(job(number, collection=f"c{number}"))

@@ -26,7 +26,12 @@ def _handlers() -> dict[str, ops.Handlers]:
 
 HANDLERS = _handlers()
 
-NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {}
+_NO_JOBS = "long work is on collections that lie here"
+NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
+    ops.ListJobs: _NO_JOBS,
+    ops.GetJob: _NO_JOBS,
+    ops.CancelJob: _NO_JOBS,
+}
 """Operations that are not offered over Amazon Rekognition, each with the reason."""
 
 

@@ -13,10 +13,12 @@ from kenspeckle.domain import Box, Calibration, Collection, FaceDetail, Landmark
 from kenspeckle.errors import InvalidValue, ModelMissing, PackMismatch, UnsupportedImage
 from kenspeckle.ports import Catalog, Engine, Photo, Stored
 from kenspeckle.settings import Settings
+from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import FakeCatalog, FakeImages
+from tests.fakes.jobs import FakeJobs
 
 CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
@@ -142,6 +144,7 @@ def recognizer(engines: DrawnEngines | None = None, **settings: Any) -> LocalRec
         images=FakeImages(),
         gate=Gate(2, 8, 5),
         settings=chosen,
+        jobs=JobQueue(FakeJobs()),
     )
     made = LocalRecognizer(context)
     made.start()

@@ -64,7 +64,8 @@ class FakeJobs:
     def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
         with self._guard:
             one = self._mine(job_id, owner)
-            one.lease, one.job = until, replace(one.job, done=done, total=total)
+            attempts = 1 if one.job.done < done else one.job.attempts
+            one.lease, one.job = until, replace(one.job, done=done, total=total, attempts=attempts)
             return not one.job.cancelling
 
     def finish_job(
@@ -78,15 +79,15 @@ class FakeJobs:
         with self._guard:
             one = self._jobs.get(job_id)
             if one is not None and one.owner == owner and one.job.state is JobState.RUNNING:
-                one.job, one.owner = replace(one.job, state=JobState.QUEUED), ""
+                one.job, one.owner = replace(one.job, state=JobState.QUEUED, attempts=1), ""
 
     def cancel_job(self, job_id: str, now: float) -> Job:
         with self._guard:
             self.job(job_id)
             one = self._jobs[job_id]
-            if one.job.state is JobState.QUEUED:
+            if one.job.state is JobState.QUEUED and not one.job.attempts:
                 one.job = replace(one.job, state=JobState.CANCELLED, finished_at=now)
-            elif one.job.state is JobState.RUNNING:
+            elif one.job.state in UNFINISHED:
                 one.job = replace(one.job, cancelling=True)
             return one.job
 

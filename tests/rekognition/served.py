@@ -23,11 +23,13 @@ from kenspeckle.serving.threads import Threads
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.credentials import Created
 from kenspeckle.usecases.access.keys import Access
+from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from tests.fakes import FakeCatalog, FakeImages
 from tests.fakes.drawn import BruteIndex, DrawnEngines
+from tests.fakes.jobs import FakeJobs
 from tests.rekognition.conforming import attach
 from tests.rekognition.portraits import PortraitEngine
 
@@ -97,6 +99,7 @@ def served(
             images=FakeImages(),
             gate=gate,
             settings=chosen,
+            jobs=JobQueue(FakeJobs()),
         )
     )
     recognizer.start()

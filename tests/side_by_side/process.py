@@ -21,6 +21,7 @@ from kenspeckle.errors import KenspeckleError
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.ports import Staged
 from kenspeckle.settings import Settings
+from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
@@ -99,6 +100,7 @@ def opened(data: Path) -> LocalRecognizer:
             images=Images(data / "images"),
             gate=Gate(2, 8, 10),
             settings=Settings(data_dir=data, collection=HOME),
+            jobs=JobQueue(catalog),
         )
     )
 

@@ -38,6 +38,7 @@ TAGS = [
     {"name": "collections", "description": "Sets of faces, each searched by itself."},
     {"name": "faces", "description": "What a collection holds."},
     {"name": "users", "description": "Several faces of one person under one id."},
+    {"name": "jobs", "description": "Long work: how far it is, and what came of it."},
     {"name": "keys", "description": "Who may do what; for administrators."},
     {"name": "webhooks", "description": "Who is told of what happens; for administrators."},
     {"name": "operations", "description": "For those who run the service."},

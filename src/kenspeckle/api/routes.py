@@ -11,6 +11,7 @@ from starlette.responses import Response
 from kenspeckle.api.collections import Collections
 from kenspeckle.api.edge import Edge
 from kenspeckle.api.guard import guarded
+from kenspeckle.api.jobs import Jobs
 from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.api.operations import Operations
 from kenspeckle.api.photographs import Photographs
@@ -18,7 +19,7 @@ from kenspeckle.api.recognition import Recognition
 from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 
-GROUPS = (Recognition, Collections, Users, Photographs, Operations)
+GROUPS = (Recognition, Collections, Users, Photographs, Jobs, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 204: "Deleted; the answer has no body."}
@@ -38,7 +39,15 @@ def entries(groups: Iterable[object] = GROUPS) -> Mapping[str, Entry]:
 def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
     """Every route of the groups and of `more`. Where two fit a request, the first one answers it."""
     app.router.route_class = guarded(edge)
-    groups = (Recognition(edge), Collections(edge), Users(edge), Photographs(edge), Operations(edge, app), *more)
+    groups = (
+        Recognition(edge),
+        Collections(edge),
+        Users(edge),
+        Photographs(edge),
+        Jobs(edge),
+        Operations(edge, app),
+        *more,
+    )
     entries(groups)
     for group in groups:
         for handler in handlers_of(group):

@@ -65,6 +65,7 @@ class ManagedRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
+            "offered": [],
             "counts": {"faces": answer.get("FaceCount", 0), "users": answer.get("UserCount", 0)}
             if only is None or settings.collection in only
             else {},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, insert, or_, select, update
 
 from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import jobs
@@ -101,7 +101,10 @@ class Jobs(Part):
 
     def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
         with self.database.write() as connection:
-            self._mine(connection, job_id, owner, {"lease_until": until, "done": done, "total": total})
+            # Who died over it before it came further is forgotten with that.
+            attempts = case((jobs.c.done < done, 1), else_=jobs.c.attempts)
+            held = {"lease_until": until, "done": done, "total": total, "attempts": attempts}
+            self._mine(connection, job_id, owner, held)
             return not connection.execute(select(jobs.c.cancelling).where(jobs.c.job_id == job_id)).scalar_one()
 
     def finish_job(
@@ -118,17 +121,17 @@ class Jobs(Part):
             self._mine(connection, job_id, owner, values)
 
     def release_job(self, job_id: str, owner: str) -> None:
-        given = {"state": JobState.QUEUED.value, "owner": "", "lease_until": 0.0}
+        given = {"state": JobState.QUEUED.value, "owner": "", "lease_until": 0.0, "attempts": 1}
         with self.database.write() as connection:
             connection.execute(update(jobs).where(_owned(job_id, owner)).values(**given))
 
     def cancel_job(self, job_id: str, now: float) -> Job:
         with self.database.write() as connection:
             found = _one(connection, job_id)
-            if found.state is JobState.QUEUED:
+            if found.state is JobState.QUEUED and not found.attempts:
                 ended = {"state": JobState.CANCELLED.value, "finished_at": now}
                 connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**ended))
-            elif found.state is JobState.RUNNING:
+            elif found.state in UNFINISHED:
                 connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cancelling=True))
             return _one(connection, job_id)
 

@@ -117,6 +117,15 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         ),
         _row(ops.ListTags, "GET", _COLLECTION, lambda answer, _: answer["Tags"]),
         _row(
+            ops.ListJobs,
+            "GET",
+            "/v1/jobs",
+            lambda answer, _: load.page(answer, "jobs", load.job),
+            query=("state", "limit", "cursor"),
+        ),
+        _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
+        _row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
+        _row(
             ops.IndexFaces,
             "PUT",
             "/v1/index/{external_image_id}",

@@ -13,6 +13,7 @@ from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import open_engines
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import courier_of, endpoints_of
+from kenspeckle.domain import Job
 from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
@@ -28,6 +29,8 @@ from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.audit.refused_requests import Refusals
+from kenspeckle.usecases.jobs.queue import JobQueue, recorded, wait
+from kenspeckle.usecases.jobs.runner import JobRunner
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
+    from kenspeckle.serving.metrics import Metrics
     from kenspeckle.usecases.access.rate_limits import Limits
 
 
@@ -109,9 +113,17 @@ class Front:
         self.guard.announcer.nudge = courier.nudge
         courier.tell = app.state.edge.metrics.webhook
         beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, courier)
-        for one in beside:
+        for one in (*beside, *self.beside(app.state.edge.metrics)):
             self.guard.runners.start(one)
         return app
+
+    def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
+        """What else runs beside requests with this recognizer."""
+        return ()
+
+    def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
+        """The job once it has ended. Raises NotOffered where there are no jobs, JobNotFound."""
+        return wait(self.recognizer, job_id, tell=tell)
 
     def close(self) -> None:
         """Finish what is under way and let go of the files: close every part, the catalog last."""
@@ -125,6 +137,19 @@ class Service(Front):
     local: LocalRecognizer
     index: Index
     images: Images
+    jobs: JobRunner
+
+    def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
+        """Jobs, unless they are left to other processes."""
+        if not self.settings.jobs:
+            return ()
+        self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
+        metrics.watch_jobs(lambda: self.jobs.running)
+        return (self.jobs,)
+
+    def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
+        """As `Front.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
+        return self.jobs.run_one(job_id, tell)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +206,21 @@ def _embedded(settings: Settings) -> Service:
                 images=images,
                 gate=guard.gate,
                 settings=settings,
+                jobs=JobQueue(guard.catalog),
                 observe=guard.stages.observe,
                 announcer=guard.announcer,
             )
         )
         guard.runners.start(local)
+        jobs = JobRunner(
+            guard.catalog,
+            local.long_work,
+            most=settings.jobs,
+            give_way=guard.gate.give_way,
+            record=recorded(guard.recorder),
+        )
+        local.context.jobs.nudge = jobs.nudge
+        guard.runners.hold(jobs)
         recognizer = guard.around(local)
     return Service(
         guard=guard,
@@ -195,6 +230,7 @@ def _embedded(settings: Settings) -> Service:
         local=local,
         index=index,
         images=images,
+        jobs=jobs,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kenspeckle.domain import Job
     from kenspeckle.ports import Recognizer
     from kenspeckle.settings import Settings
 
@@ -18,12 +19,15 @@ _OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An open recognizer. `collection` is what the user named or the default; empty means the server's default."""
+    """An open recognizer. `collection` is what the user named or the default; empty means the server's default.
+    `finish(job_id, tell)` waits for a job, which runs in this process where it is about a folder that nobody serves;
+    `tell` is told of it now and again. Raises JobNotFound."""
 
     recognizer: Recognizer
     collection: str
     settings: Settings
     remote: bool
+    finish: Callable[[str, Callable[[Job], None]], Job]
 
 
 @contextmanager
@@ -42,10 +46,15 @@ def opened(
             from kenspeckle.client.http import Remote
 
             remote = stack.enter_context(Remote(url, api_key))
-            yield Target(remote, collection or "", settings, True)
+            from kenspeckle.usecases.jobs.queue import wait
+
+            def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
+                return wait(remote, job_id, tell=tell)
+
+            yield Target(remote, collection or "", settings, True, finish)
         else:
             from kenspeckle.compose.embedded import build
 
             service = build(settings)
             stack.callback(service.close)
-            yield Target(service.recognizer, collection or settings.collection, settings, False)
+            yield Target(service.recognizer, collection or settings.collection, settings, False, service.finish)

@@ -25,6 +25,7 @@ from kenspeckle.domain.answers import (
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, User
 from kenspeckle.domain.detection import FaceDetail, QualityFilter
 from kenspeckle.domain.erasure import Erased, Erasure
+from kenspeckle.domain.jobs import Job, JobState
 from kenspeckle.errors import NotOffered
 
 A = TypeVar("A")
@@ -134,6 +135,38 @@ class TagCollection(InCollection[None]):
 class UntagCollection(InCollection[None]):
     right = _ADMIN
     keys: Sequence[str]
+
+
+# -- long work ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobs(Operation[Page[Job]]):
+    """Newest first; with `only` those of these collections, and none of the service as a whole."""
+
+    right = Right(Scope.READ, Of.ANYTHING)
+    state: JobState | None = None
+    limit: int = 100
+    cursor: str | None = None
+    only: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetJob(Operation[Job]):
+    """JobNotFound too where `only` has not the job's collection."""
+
+    right = Right(Scope.READ, Of.ANYTHING)
+    job_id: str
+    only: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelJob(Operation[Job]):
+    """End a job that nobody has begun at once, another one at its next step. `only` as for GetJob."""
+
+    right = Right(Scope.ADMIN, Of.ANYTHING)
+    job_id: str
+    only: Sequence[str] | None = None
 
 
 # -- faces and photographs ---------------------------------------------------------------------------------------------

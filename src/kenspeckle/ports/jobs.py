@@ -36,7 +36,8 @@ class Jobs(Protocol):
         ...
 
     def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
-        """Report progress and hold the job up to `until`. False where somebody has asked to cancel it.
+        """Report progress and hold the job up to `until`. False where somebody has asked to cancel it. Where it has
+        come further, `attempts` begin anew.
 
         Raises JobLost where it is not `owner`'s any more."""
         ...
@@ -53,7 +54,8 @@ class Jobs(Protocol):
         ...
 
     def cancel_job(self, job_id: str, now: float) -> Job:
-        """End a queued job, ask the owner of a running one to end it; nothing more where it is finished.
+        """End a job that nobody has begun. One that runs, or was given back, is marked for whoever works on it next: it
+        may have stored what is to be removed. Nothing more where it is finished.
 
         Raises JobNotFound."""
         ...

@@ -54,6 +54,10 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self._jobs = Counter(
+            "kenspeckle_jobs_ended", "Jobs that this process has ended.", ("kind", "state"), registry=self.registry
+        )
+        self.jobs_running = Gauge("kenspeckle_jobs_running", "Jobs under way.", registry=self.registry)
         self.faces_searched = Counter("kenspeckle_faces_searched", "Faces searched for.", registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -68,6 +72,14 @@ class Metrics:
     def webhook(self, outcome: str) -> None:
         """Count an attempt: delivered, pending (it is tried again) or failed. Called from any thread."""
         self._webhooks.labels(outcome).inc()
+
+    def job(self, kind: str, state: str) -> None:
+        """Count a job that has ended. Called from any thread."""
+        self._jobs.labels(kind, state).inc()
+
+    def watch_jobs(self, running: Callable[[], float]) -> None:
+        """Show how many jobs run whenever the numbers are read."""
+        self.jobs_running.set_function(running)
 
     def watch(self, gate: Gate) -> None:
         """Show the state of the gate whenever the numbers are read."""

@@ -23,7 +23,9 @@ from kenspeckle.domain import (
     FaceSearch,
     ImageSearch,
     Indexed,
+    Job,
     Landmark,
+    Page,
     Receipt,
     UnindexedFace,
     UnsuccessfulFace,
@@ -32,6 +34,7 @@ from kenspeckle.domain import (
     UserSearch,
     display_name,
 )
+from kenspeckle.moments import iso
 
 Json: TypeAlias = dict[str, Any]
 
@@ -258,6 +261,31 @@ def _unsuccessful(ones: Sequence[UnsuccessfulFace]) -> list[Json]:
         if one.confidence is not None:
             shape["Confidence"] = one.confidence
         answer.append(shape)
+    return answer
+
+
+def job(one: Job) -> Json:
+    """A job, as `/v1/jobs` answers it; times are ISO 8601 in UTC."""
+    return {
+        "job_id": one.job_id,
+        "kind": one.kind.value,
+        "collection_id": one.collection_id,
+        "state": one.state.value,
+        "done": one.done,
+        "total": one.total,
+        "error": one.error or None,
+        "result": None if one.result is None else dict(one.result),
+        "cancelling": one.cancelling,
+        "created_at": iso(one.created_at, "milliseconds"),
+        "finished_at": iso(one.finished_at, "milliseconds"),
+    }
+
+
+def jobs(page: Page[Job]) -> Json:
+    """A page of jobs."""
+    answer: Json = {"jobs": [job(one) for one in page.items]}
+    if page.cursor is not None:
+        answer["NextToken"] = page.cursor
     return answer
 
 

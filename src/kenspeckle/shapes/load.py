@@ -22,6 +22,9 @@ from kenspeckle.domain import (
     FaceSearch,
     ImageSearch,
     Indexed,
+    Job,
+    JobKind,
+    JobState,
     Landmark,
     Page,
     Pose,
@@ -208,6 +211,22 @@ def collection(shape: Json) -> Collection:
         user_count=int(shape.get("UserCount", 0)),
         tags=dict(shape.get("Tags", {})),
         retention_days=shape.get("RetentionDays"),
+    )
+
+
+def job(shape: Json) -> Job:
+    return Job(
+        job_id=shape["job_id"],
+        kind=JobKind(shape["kind"]),
+        collection_id=shape.get("collection_id"),
+        created_at=_seconds(shape.get("created_at")),
+        state=JobState(shape["state"]),
+        done=int(shape.get("done", 0)),
+        total=int(shape.get("total", 0)),
+        error=shape.get("error") or "",
+        result=shape.get("result"),
+        finished_at=_seconds(shape["finished_at"]) if shape.get("finished_at") else None,
+        cancelling=bool(shape.get("cancelling", False)),
     )
 
 

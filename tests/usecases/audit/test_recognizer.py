@@ -22,6 +22,8 @@ from kenspeckle.domain import (
     FaceSearch,
     ImageSearch,
     Indexed,
+    Job,
+    JobKind,
     Page,
     Right,
     Scope,
@@ -94,6 +96,13 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "CompareFaces",
         [],
         {"matched": 1, "unmatched": 0},
+    ),
+    (
+        ops.CancelJob(job_id="job-1"),
+        Job("job-1", JobKind.UPGRADE, "people", 1.0),
+        "CancelJob",
+        [],
+        {"job": "job-1", "kind": "upgrade", "state": "queued", "collection": "people"},
     ),
     (ops.CreateUser(collection_id="people", user_id="anna"), None, "CreateUser", [], {"user": "anna"}),
     (ops.DeleteUser(collection_id="people", user_id="anna"), None, "DeleteUser", [], {"user": "anna"}),
@@ -220,7 +229,7 @@ def test_an_answer_has_its_row(recorder: Recorder, call: Any, tmp_path: Path) ->
     row = made[-1]
     assert (row["operation"], row["outcome"], row["who"]) == (name, "ok", "cli")
     assert (row["faces"], row["face_count"], row["facts"]) == (faces, len(faces), facts)
-    assert row["collection"] == (None if isinstance(asked, ops.DetectFaces | ops.CompareFaces) else "people")
+    assert row["collection"] == ("people" if isinstance(asked, ops.InCollection) else None)
     assert PIXELS not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
@@ -239,7 +248,8 @@ def test_a_failure_has_its_row(recorder: Recorder, call: Any, error: Exception, 
 
 @pytest.mark.parametrize("kind", NOT_RECORDED, ids=lambda kind: kind.__name__)
 def test_what_needs_no_row_has_none(recorder: Recorder, kind: Any) -> None:
-    asked = kind() if kind is ops.ListCollections else kind(collection_id="people")
+    needed = {ops.ListCollections: {}, ops.ListJobs: {}, ops.GetJob: {"job_id": "job-1"}}
+    asked = kind(**needed.get(kind, {"collection_id": "people"}))
     assert audited(recorder, lambda _: {"the": "answer"}).handle(asked)["the"] == "answer"
     assert rows(recorder) == []
 

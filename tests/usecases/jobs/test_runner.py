@@ -11,7 +11,15 @@ import pytest
 
 from kenspeckle.domain import Job, JobKind, JobState
 from kenspeckle.errors import InvalidValue
-from kenspeckle.usecases.jobs.runner import MOST_ATTEMPTS, Handler, JobRunner, Progress
+from kenspeckle.usecases.jobs.runner import (
+    MOST_ATTEMPTS,
+    Cancelled,
+    GivenBack,
+    Handler,
+    JobFailed,
+    JobRunner,
+    Progress,
+)
 from tests.fakes.jobs import FakeJobs
 
 
@@ -136,6 +144,66 @@ def test_a_job_that_kills_processes_is_ended() -> None:
     assert "died" in job.error
 
 
+def test_a_job_that_was_cancelled_while_its_process_died_is_cleaned_up_by_the_next() -> None:
+    undone: list[str] = []
+
+    def careful(job: Job, progress: Progress) -> Mapping[str, object]:
+        try:
+            progress.step(0, 1)
+        except Cancelled:
+            undone.append(job.job_id)
+            raise
+        return {}
+
+    jobs = FakeJobs()
+    submit(jobs)
+    jobs.take_job([JobKind.UPGRADE], "dead", 1.0, 0.0, 2.0)
+    jobs.cancel_job("job-1", 3.0)
+    with running(jobs, careful):
+        assert ended(jobs).state is JobState.CANCELLED
+    assert undone == ["job-1"]
+
+
+def test_what_is_given_back_is_not_cleaned_up() -> None:
+    begun, raised = threading.Event(), list[BaseException]()
+
+    def endless(job: Job, progress: Progress) -> Mapping[str, object]:
+        try:
+            while True:
+                progress.step(1, 2)
+                begun.set()
+                time.sleep(0.001)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    jobs = FakeJobs()
+    submit(jobs)
+    with running(jobs, endless):
+        assert begun.wait(10)
+    assert [type(one) for one in raised] == [GivenBack]
+
+
+def test_a_failure_may_have_a_result() -> None:
+    def fails(job: Job, progress: Progress) -> Mapping[str, object]:
+        raise JobFailed("Two faces have no photograph.", {"face_ids": ["face-1", "face-2"]})
+
+    jobs = FakeJobs()
+    submit(jobs)
+    with running(jobs, fails):
+        job = ended(jobs)
+    assert (job.state, job.error) == (JobState.FAILED, "Two faces have no photograph.")
+    assert job.result == {"face_ids": ["face-1", "face-2"]}
+
+
+def test_a_command_leaves_its_job_to_a_process_that_serves() -> None:
+    jobs = FakeJobs()
+    submit(jobs)
+    never = JobRunner(jobs, {JobKind.UPGRADE: lambda job, progress: {"by": "command"}})
+    with running(jobs, lambda job, progress: {"by": "server"}):
+        assert never.run_one("job-1", patience=10).result == {"by": "server"}
+
+
 def test_so_many_at_once_and_no_more() -> None:
     at_once, most, lock = 0, 0, threading.Lock()
 
@@ -172,5 +240,5 @@ def test_a_command_runs_its_job_by_itself() -> None:
     submit(jobs)
     seen: list[JobState] = []
     runner = JobRunner(jobs, {JobKind.UPGRADE: three_steps})
-    assert runner.run_one("job-1", lambda job: seen.append(job.state)).state is JobState.SUCCEEDED
+    assert runner.run_one("job-1", lambda job: seen.append(job.state), patience=0).state is JobState.SUCCEEDED
     assert seen[0] is JobState.QUEUED

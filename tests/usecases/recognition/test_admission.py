@@ -55,6 +55,50 @@ def test_never_more_than_workers_at_once() -> None:
     assert max(seen) == 2
 
 
+def test_what_runs_beside_requests_waits_until_none_holds_a_place_or_its_time_is_over() -> None:
+    gate = Gate(workers=1, queue=1, wait_seconds=1)
+    gate.give_way(60)
+    waits, waited = threading.Event(), threading.Event()
+
+    def step() -> None:
+        waits.set()
+        gate.give_way(60)
+        waited.set()
+
+    with gate.admit():
+        thread = threading.Thread(target=step)
+        thread.start()
+        assert waits.wait(10)
+        gate.give_way(0.01)
+        assert not waited.is_set()
+    assert waited.wait(10)
+    thread.join()
+    with gate.admit():
+        thread = threading.Thread(target=gate.give_way, args=(60,))
+        thread.start()
+        gate.close()
+        thread.join(10)
+        assert not thread.is_alive(), "a shutdown waits for nobody"
+
+
+def test_work_that_nobody_waits_for_is_never_refused_a_turn() -> None:
+    gate = Gate(workers=1, queue=1, wait_seconds=0.01)
+    done = threading.Event()
+
+    def step() -> None:
+        with gate.turn(patient=True):
+            done.set()
+
+    with gate.turn():
+        thread = threading.Thread(target=step)
+        thread.start()
+        with pytest.raises(Overloaded), gate.turn():
+            pass
+        assert not done.is_set()
+    assert done.wait(10)
+    thread.join()
+
+
 def test_closed_it_takes_nothing_new_and_lets_finish() -> None:
     gate = Gate(workers=1, queue=1, wait_seconds=1)
     with gate.admit():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from kenspeckle.domain import Deleted, Erased, Erasure, FaceMatch
+from kenspeckle.domain import Deleted, Erased, Erasure, FaceMatch, Job
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.operations import Kind, Operation
 
@@ -106,6 +106,10 @@ def _users(ids: Sequence[str]) -> Facts:
     return {"users": list(ids[:MOST_NAMED]), "user_count": len(ids)}
 
 
+def _of_job(job: Job) -> Facts:
+    return {"job": job.job_id, "kind": job.kind.value, "state": job.state.value, "collection": job.collection_id}
+
+
 def _given(**facts: str | None) -> Facts:
     """Those of the facts that are."""
     return {name: value for name, value in facts.items() if value is not None}
@@ -167,6 +171,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             "CompareFaces",
             told=lambda found: {"matched": len(found.matches), "unmatched": len(found.unmatched)},
         ),
+        _row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
         _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
         _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),
         _row(ops.GetUser, "GetUser", lambda op: {"user": op.user_id}),
@@ -204,6 +209,8 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
 NOT_RECORDED: Mapping[type[Operation[Any]], str] = {
     ops.DescribeCollection: "names and counts of a collection, no data of a person; edges ask it for every answer",
     ops.ListCollections: "names and counts of collections, no data of a person",
+    ops.ListJobs: "names of collections and how far work on them is, no data of a person",
+    ops.GetJob: "how far work on a collection is, no data of a person",
     ops.ListTags: "labels of a collection, no data of a person",
 }
 """Operations that are not accesses to biometric data, each with the reason."""

@@ -31,32 +31,44 @@ LOOK_SECONDS = 1.0
 """How often a runner looks for jobs that other processes have queued."""
 
 MOST_ATTEMPTS = 5
-"""A job that so many processes have died over is not taken on again."""
+"""A job that so many processes have died over, one after the other without a step, is not taken on again."""
+
+PATIENCE_SECONDS = 2 * LOOK_SECONDS
+"""How long a command leaves its job to a process that serves the same catalog."""
 
 KEEP_SECONDS = 30 * 86400.0
 """How long finished jobs are listed."""
 
 
 class Cancelled(Exception):
-    """The job is to end: somebody has cancelled it, or this process closes."""
+    """Somebody has cancelled the job. Its handler undoes what it has stored, unless that is of use by itself."""
+
+
+class GivenBack(Exception):
+    """This process closes, or has lost the job: what was stored stays, and another process goes on from it."""
 
 
 class Progress:
-    """What a handler reports to. `step` is called between the steps of its work."""
+    """What a handler reports to. `step` is called between the steps of its work; the first one before anything is
+    done. `owner` is who holds the lease, for steps that may only be stored as long as it is held."""
 
-    def __init__(self, job: Job, hold: Callable[[int, int], bool], give_way: Callable[[], None]) -> None:
+    def __init__(self, job: Job, owner: str, hold: Callable[[int, int], bool], give_way: Callable[[], None]) -> None:
+        self.owner = owner
         self.done, self.total = job.done, job.total
         self._hold = hold
         self._give_way = give_way
         self._held = time.monotonic()
+        self._cancelled = job.cancelling
         self.closing = False
 
     def step(self, done: int, total: int) -> None:
         """`done` of `total` steps are done and stored. Lets requests go first.
 
-        Raises Cancelled where the job is to end, JobLost where another process has taken it over."""
+        Raises Cancelled, GivenBack, and JobLost where another process has taken the job over."""
         self.done, self.total = done, total
         if self.closing:
+            raise GivenBack
+        if self._cancelled:
             raise Cancelled
         if time.monotonic() - self._held >= HOLD_SECONDS / 5:
             self.hold()
@@ -66,18 +78,28 @@ class Progress:
         """Renew the lease and report how far it is. Raises as `step`."""
         self._held = time.monotonic()
         if not self._hold(self.done, self.total):
+            self._cancelled = True
             raise Cancelled
 
 
 Handler: TypeAlias = Callable[[Job, Progress], Mapping[str, object]]
 """The work of a kind of job; what it answers is the job's result, JSON-ready. It may be called again for a job that
-another process began. Where it is cancelled it undoes what it has stored, unless that is of use by itself: it catches
-`Cancelled`, cleans up, and raises it again."""
+another process began. It catches `Cancelled`, cleans up and raises it again; it lets `GivenBack` and `JobLost` pass."""
+
+
+class JobFailed(Exception):
+    """Raised by a handler whose job has failed, with a result that says more."""
+
+    def __init__(self, message: str, result: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.result = result
 
 
 class JobRunner:
     """Runs up to `most` jobs at once in threads of this process. `give_way` is called between steps, and waits while
-    requests want the machine. `start` and `close` as every runner."""
+    requests want the machine. `record` and `tell` are told of each job that has ended. `start` and `close` as every
+    runner."""
 
     def __init__(
         self,
@@ -86,18 +108,26 @@ class JobRunner:
         *,
         most: int = 1,
         give_way: Callable[[], None] = lambda: None,
+        record: Callable[[Job], None] = lambda job: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._handlers = handlers
         self._most = most
         self._give_way = give_way
+        self._record = record
+        self.tell: Callable[[Job], None] = lambda job: None
         self._now = now
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._wake = threading.Event()
         self._closing = False
         self._running: dict[str, tuple[threading.Thread, Progress]] = {}
         self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> int:
+        """Jobs that run in this process now."""
+        return len(self._running)
 
     def start(self) -> None:
         """Begin to look for jobs, in a thread."""
@@ -118,15 +148,26 @@ class JobRunner:
             progress.closing = True
             thread.join()
 
-    def run_one(self, job_id: str, tell: Callable[[Job], None] = lambda job: None) -> Job:
-        """Run jobs in this thread until that one has ended, for a command on a folder that nobody serves.
+    def run_one(
+        self,
+        job_id: str,
+        tell: Callable[[Job], None] = lambda job: None,
+        *,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Job:
+        """The job once it has ended, for commands: for `patience` seconds another process, one that serves, may take it
+        on; then jobs are run here until it has ended.
 
         Raises JobNotFound."""
+        until = time.monotonic() + patience
         while True:
             job = self._jobs.job(job_id)
             tell(job)
             if job.finished_at is not None:
                 return job
+            if time.monotonic() < until:
+                time.sleep(LOOK_SECONDS / 5)
+                continue
             taken = self._take()
             if taken is None:
                 time.sleep(LOOK_SECONDS)
@@ -148,6 +189,8 @@ class JobRunner:
                     self._jobs.trim_jobs(self._now() - KEEP_SECONDS)
             except KenspeckleError as error:
                 log.error("jobs: %s", error.message)
+            except Exception:
+                log.exception("jobs can't be looked for; it is tried again")
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
 
@@ -156,7 +199,7 @@ class JobRunner:
         return self._jobs.take_job(list(self._handlers), self._owner, now, now + LEASE_SECONDS, now + 2 * LEASE_SECONDS)
 
     def _begin(self, job: Job) -> threading.Thread:
-        progress = Progress(job, lambda done, total: self._hold(job, done, total), self._give_way)
+        progress = Progress(job, self._owner, lambda done, total: self._hold(job, done, total), self._give_way)
         thread = threading.Thread(target=self._work, args=(job, progress), name=job.job_id, daemon=True)
         self._running[job.job_id] = (thread, progress)
         thread.start()
@@ -180,6 +223,9 @@ class JobRunner:
             self._hold(job, progress.done, progress.total)
             self._jobs.finish_job(job.job_id, self._owner, state, self._now(), error, result)
             log.info("job %s (%s) %s", job.job_id, job.kind.value, state.value)
+            ended = self._jobs.job(job.job_id)
+            self.tell(ended)
+            self._record(ended)
         except JobLost:
             log.warning("job %s was taken over by another process", job.job_id)
         except KenspeckleError as failed:
@@ -195,13 +241,15 @@ class JobRunner:
         if job.attempts > MOST_ATTEMPTS:
             return JobState.FAILED, f"{MOST_ATTEMPTS} processes have died over this job; the log has more.", None
         try:
-            if job.cancelling:
-                progress.hold()  # raises Cancelled, in front of the handler that cleans up
             return JobState.SUCCEEDED, "", self._handlers[job.kind](job, progress)
         except Cancelled:
-            return (None if progress.closing else JobState.CANCELLED), "", None
+            return JobState.CANCELLED, "", None
+        except GivenBack:
+            return None, "", None
         except JobLost:
             raise
+        except JobFailed as failed:
+            return JobState.FAILED, failed.message, failed.result
         except KenspeckleError as error:
             return JobState.FAILED, error.message, None
         except Exception:
@@ -214,7 +262,7 @@ class JobRunner:
             try:
                 progress.hold()
             except Cancelled:
-                continue  # the next step raises it in the thread that works
+                continue  # it is noted: the next step raises it in the thread that works
             except JobLost:
                 progress.closing = True
                 return

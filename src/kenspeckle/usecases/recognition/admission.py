@@ -20,6 +20,9 @@ RETRY_AFTER = 1.0
 
 WINDOW_SECONDS = 1.0
 """How often it is judged whether the load is a burst."""
+YIELD_SECONDS = 1.0
+"""How long work beside requests lets these go first: under a load without a pause it does one step in that time."""
+
 OVERLOAD = 0.25
 """Refused to finished photographs of one window from which it is not: five clients for each four that can be served."""
 
@@ -43,6 +46,7 @@ class Gate:
         self._wait_seconds = wait_seconds
         self._turns = threading.Semaphore(workers)
         self._lock = threading.Lock()
+        self._empty = threading.Condition(self._lock)
         self._admitted = 0
         self._running = 0
         self._refused = 0
@@ -74,6 +78,8 @@ class Gate:
             with self._lock:
                 self._admitted -= 1
                 self._finished += 1
+                if not self._admitted:
+                    self._empty.notify_all()
 
     def _find_room(self) -> None:
         """Raises Overloaded where none is."""
@@ -93,10 +99,17 @@ class Gate:
         self._shedding = refused > OVERLOAD * finished and now - begun < 2 * WINDOW_SECONDS
         self._window = (now, self._refused, self._finished)
 
+    def give_way(self, seconds: float = YIELD_SECONDS) -> None:
+        """Return once no request holds a place, or after `seconds`: what runs beside requests calls it between its
+        steps, so that it has what they leave, and comes on under any load."""
+        with self._lock:
+            self._empty.wait_for(lambda: not self._admitted or self._closed, seconds)
+
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold one of the `workers` places at the engine; waits `wait_seconds` at most, then raises Overloaded."""
-        if not self._turns.acquire(timeout=self._wait_seconds):
+    def turn(self, *, patient: bool = False) -> Iterator[None]:
+        """Hold one of the `workers` places at the engine; waits `wait_seconds` at most, then raises Overloaded, but for
+        what nobody waits for (`patient`)."""
+        if not self._turns.acquire(timeout=None if patient else self._wait_seconds):
             with self._lock:
                 self._refused += 1
             raise _overloaded()
@@ -111,7 +124,9 @@ class Gate:
 
     def close(self) -> None:
         """Admit nothing new; what was admitted may finish."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            self._empty.notify_all()
 
     @property
     def admitted(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kenspeckle.domain import PackInfo
 from kenspeckle.ports import Catalog, Engine, Engines, Images, Index
 from kenspeckle.settings import Settings
+from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.scrubber import Scrubber
@@ -30,6 +31,7 @@ class Context:
     images: Images
     gate: Gate
     settings: Settings
+    jobs: JobQueue
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)

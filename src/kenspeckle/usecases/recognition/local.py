@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from kenspeckle.domain import JobKind
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases.jobs.runner import Handler
 from kenspeckle.usecases.recognition.collections import Collections
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.users import Users
+
+OFFERED = ("packs", "jobs")
+"""What not every recognizer offers, as `/v1/info` names it."""
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +30,17 @@ class LocalRecognizer:
         self._collections = Collections(context)
         self._enrolment = Enrolment(context)
         self._erasing = Erasing(context)
-        sections = (self._collections, self._enrolment, self._erasing, Recognition(context), Users(context))
+        sections = (
+            self._collections,
+            self._enrolment,
+            self._erasing,
+            Recognition(context),
+            Users(context),
+            context.jobs,
+        )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
+        self.long_work: dict[JobKind, Handler] = {}
+        """What does each kind of job."""
 
     def handle(self, operation: Operation[A]) -> A:
         return answered(self.handlers, operation)
@@ -72,6 +86,7 @@ class LocalRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
+            "offered": list(OFFERED),
             "counts": dict(self.context.catalog.counts(only)),
         }
 

@@ -1,0 +1,112 @@
+"""Handlers of jobs: long work, how far it is and what came of it. A key sees the jobs of its collections."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import Field, JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kenspeckle.api.edge import Edge, answer
+from kenspeckle.api.queries import PageQuery
+from kenspeckle.api.route import LISTED, route
+from kenspeckle.api.schemas import Shape
+from kenspeckle.domain import JobKind, JobState
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump
+
+EXAMPLE: dict[str, JsonValue] = {
+    "job_id": "job-5f1d0c9a7e2b4c68",
+    "kind": "upgrade",
+    "collection_id": "visitors",
+    "state": "running",
+    "done": 1200,
+    "total": 5000,
+    "error": None,
+    "result": None,
+    "cancelling": False,
+    "created_at": "2026-01-31T12:00:00.000Z",
+    "finished_at": None,
+}
+
+_JobId = Annotated[str, Path(description="Id of the job.", max_length=64)]
+_UNKNOWN = ("job_not_found", "not_offered")
+
+
+class JobAnswer(Shape):
+    """A job. Times are ISO 8601 in UTC."""
+
+    job_id: str
+    kind: JobKind
+    collection_id: str | None = Field(description="What it works on; null for the service as a whole.")
+    state: JobState = Field(description="It ends as succeeded, failed or cancelled, and stays so.")
+    done: int = Field(description="Steps that are done.")
+    total: int = Field(description="Steps in all; 0 where that is not known yet.")
+    error: str | None = Field(description="Why it failed.")
+    result: dict[str, JsonValue] | None = Field(description="What came of it, by its kind.")
+    cancelling: bool = Field(description="It was asked to end, and will at its next step.")
+    created_at: str
+    finished_at: str | None
+
+
+class JobList(Shape):
+    jobs: list[JobAnswer]
+    NextToken: str | None = None
+
+
+class JobsQuery(PageQuery):
+    state: Annotated[JobState | None, Field(description="Only jobs in this state.")] = None
+
+
+class Jobs:
+    """What is listed and found is limited to the collections of the key."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+
+    @route(
+        "GET",
+        "/v1/jobs",
+        tag="jobs",
+        right=ops.ListJobs.right,
+        answer=JobList,
+        example=lambda: {"jobs": [EXAMPLE]},
+        codes=(*LISTED, "not_offered"),
+    )
+    async def list_jobs(self, request: Request, query: Annotated[JobsQuery, Query()]) -> Response:
+        """Jobs, newest first, up to 30 days after their end. A key of single collections is shown those of these."""
+        only = request.state.principal.only
+        page = await self.edge.handle(
+            ops.ListJobs(state=query.state, limit=query.limit, cursor=query.cursor, only=only)
+        )
+        return answer(dump.jobs(page))
+
+    @route(
+        "GET",
+        "/v1/jobs/{job_id}",
+        tag="jobs",
+        right=ops.GetJob.right,
+        answer=JobAnswer,
+        example=lambda: EXAMPLE,
+        codes=_UNKNOWN,
+    )
+    async def get_job(self, request: Request, job_id: _JobId) -> Response:
+        """One job: how far it is, and what came of it."""
+        found = await self.edge.handle(ops.GetJob(job_id=job_id, only=request.state.principal.only))
+        return answer(dump.job(found))
+
+    @route(
+        "DELETE",
+        "/v1/jobs/{job_id}",
+        tag="jobs",
+        right=ops.CancelJob.right,
+        answer=JobAnswer,
+        example=lambda: {**EXAMPLE, "cancelling": True},
+        codes=(*_UNKNOWN, "storage_full"),
+    )
+    async def cancel_job(self, request: Request, job_id: _JobId) -> Response:
+        """Cancel a job. One that runs ends at its next step and undoes what it has done; a finished one stays."""
+        found = await self.edge.handle(ops.CancelJob(job_id=job_id, only=request.state.principal.only))
+        return answer(dump.job(found))

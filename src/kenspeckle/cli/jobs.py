@@ -1,0 +1,132 @@
+"""`kenspeckle jobs`: long work listed, shown, waited for and cancelled, in the local data folder or of a server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kenspeckle.cli import options, output, progress
+from kenspeckle.cli.commands import Commands
+from kenspeckle.cli.failures import FAILED, FINE, reported
+from kenspeckle.cli.pages import all_of
+from kenspeckle.compose.target import Target, opened
+from kenspeckle.domain import UNFINISHED, Job, JobState
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump
+from kenspeckle.text import plural
+
+app = Commands("Jobs: long work on collections. A service does it beside requests.")
+
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as `kenspeckle jobs list` prints it.")]
+MOST = 100
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(
+    state: Annotated[JobState | None, typer.Option("--state", help="Only jobs in this state.")] = None,
+    limit: options.Limit = MOST,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Jobs, newest first; finished ones for 30 days."""
+    with opened(url, api_key, data_dir) as target:
+        some = min(limit, MOST)
+        found = list(
+            all_of(lambda cursor: target.recognizer.handle(ops.ListJobs(state=state, limit=some, cursor=cursor)), limit)
+        )
+    if json:
+        output.emit([dump.job(one) for one in found])
+    elif found:
+        rows = [
+            (
+                one.job_id,
+                one.kind.value,
+                one.collection_id or "",
+                "cancelling" if one.cancelling and one.state in UNFINISHED else one.state.value,
+                f"{one.done:,} of {one.total:,}" if one.total else "",
+                output.moment(one.created_at),
+                output.moment(one.finished_at or 0),
+            )
+            for one in found
+        ]
+        output.table(("job", "kind", "collection", "state", "done", "created", "finished"), rows)
+    else:
+        output.say("No jobs.")
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    job_id: JobId,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """One job: how far it is, and what came of it."""
+    with opened(url, api_key, data_dir) as target:
+        told(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
+
+
+@app.command()
+@reported(FAILED)
+def wait(
+    job_id: JobId,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Wait for the end of a job; exit code 1 where it did not succeed. Where nobody serves the data folder, it runs
+    here."""
+    with opened(url, api_key, data_dir) as target:
+        ended = finished(target, target.recognizer.handle(ops.GetJob(job_id=job_id)))
+    told(ended, json)
+    raise typer.Exit(FINE if ended.state is JobState.SUCCEEDED else FAILED)
+
+
+@app.command()
+@reported(FAILED)
+def cancel(
+    job_id: JobId,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Cancel a job and wait until it has ended and undone what it did. A finished one stays as it is."""
+    with opened(url, api_key, data_dir) as target:
+        asked = target.recognizer.handle(ops.CancelJob(job_id=job_id))
+        ended = target.finish(job_id, lambda job: None) if asked.state in UNFINISHED else asked
+    told(ended, json)
+
+
+def finished(target: Target, job: Job) -> Job:
+    """The job once it has ended, with a progress bar; what Ctrl-C leaves goes on later."""
+    title = job.kind.value.capitalize() + (f" of {job.collection_id}" if job.collection_id else "")
+    with progress.steps(job=title) as bar:
+        try:
+            return target.finish(job.job_id, lambda one: bar("job", one.done, one.total))
+        except KeyboardInterrupt:
+            output.remark(
+                f"Job {job.job_id} is not finished. A service goes on with it, or: kenspeckle jobs wait {job.job_id}"
+            )
+            raise
+
+
+def told(job: Job, json: bool) -> None:
+    """The job on standard output."""
+    if json:
+        output.emit(dump.job(job))
+        return
+    what = f" of collection {job.collection_id}" if job.collection_id else ""
+    far = f", {job.done:,} of {plural(job.total, 'step')} done" if job.total else ""
+    output.say(f"{job.job_id}: {job.kind.value}{what}, {job.state.value}{far}.")
+    if job.error:
+        output.say(job.error)
+    for name, value in (job.result or {}).items():
+        output.say(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
