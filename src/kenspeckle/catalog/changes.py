@@ -24,6 +24,9 @@ from kenspeckle.ports import Change, Stored
 BATCH = 10_000
 """Templates a batch of a snapshot: 5 MB at 128-D."""
 
+MOST_STORED = 4096
+"""Rows that one statement looks up: as many as a search may answer."""
+
 _HOLD = (
     select(collections.c.row, collections.c.revision, collections.c.log_count, collections.c.contract)
     .where(collections.c.collection_id == bindparam("collection_id"))
@@ -148,7 +151,8 @@ def _stored(kind: str, count: int) -> Select[Any]:
         if kind == "face"
         else select(*rows.USER, users.c.collection_row, users.c.template).where(users.c.template.is_not(None))
     )
-    return found.join(collections, collections.c.row == table.c.collection_row).where(
+    # `+ 0`: each row is looked up by its number alone, not in the collection's order first.
+    return found.join(collections, collections.c.row == table.c.collection_row + 0).where(
         collections.c.collection_id == bindparam("collection_id"),
         table.c.row.in_([bindparam(f"row{number}") for number in range(count)]),
     )
@@ -201,14 +205,14 @@ class Log(Part):
 
     def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
         found: list[Stored] = []
-        for start in range(0, len(rows), 1024):
-            found.extend(self._some_stored(collection_id, kind, rows[start : start + 1024]))
+        for start in range(0, len(rows), MOST_STORED):
+            found.extend(self._some_stored(collection_id, kind, sorted(rows[start : start + MOST_STORED])))
         if not found:
             self.revision(collection_id)
         return found
 
     def _some_stored(self, collection_id: str, kind: str, wanted: Sequence[int]) -> list[Stored]:
-        size = next(size for size in (4, 16, 64, 256, 1024) if size >= len(wanted))
+        size = next(size for size in (4, 16, 64, 256, 1024, MOST_STORED) if size >= len(wanted))
         parameters: dict[str, object] = {f"row{number}": -1 for number in range(size)}
         parameters.update((f"row{number}", int(row)) for number, row in enumerate(wanted))
         parameters["collection_id"] = collection_id

@@ -21,12 +21,12 @@ from kenspeckle.ports import Gone, Tell
 _FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)
 _OF_KEY = (
     _FACE_IDS.where(images.c.collection_row == bindparam("collection_row"), images.c.key == bindparam("name"))
-    .order_by(faces.c.row)
+    .order_by(faces.c.row + 0)  # not the collection's order, which would be walked as a whole
     .limit(bindparam("most"))
 )
 _AGED = (
     _FACE_IDS.where(images.c.collection_row == bindparam("collection_row"), images.c.created_at < bindparam("before"))
-    .order_by(faces.c.row)
+    .order_by(images.c.created_at)
     .limit(bindparam("most"))
 )
 _MEMBERS = select(faces.c.face_id, faces.c.template).where(faces.c.user_row == bindparam("user")).order_by(faces.c.row)

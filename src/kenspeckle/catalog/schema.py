@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 from kenspeckle.catalog.database import Database
 from kenspeckle.errors import StorageUnavailable
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """All migrations, oldest first. Kept here so that a start that has nothing to do need not load Alembic."""
 
 _version = table("alembic_version", column("version_num"))

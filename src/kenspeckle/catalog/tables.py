@@ -102,6 +102,7 @@ images = Table(
     Index("images_by_id", "collection_row", "image_id"),
     Index("images_by_key", "collection_row", "key"),
     Index("images_by_identity", "collection_row", "identity"),
+    Index("images_by_age", "collection_row", "created_at"),
     sqlite_autoincrement=True,
 )
 
