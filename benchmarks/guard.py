@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 from benchmarks.service import SETTLED, models
 from kenspeckle import settings as settings_
 from kenspeckle.api.auth import HEADER, Authenticator
-from kenspeckle.compose.embedded import Front, build
+from kenspeckle.compose.embedded import BaseService, build
 from kenspeckle.domain import Plan
 from kenspeckle.usecases.access.rate_limits import Limits
 
@@ -52,7 +52,7 @@ def run(rounds: int = 500) -> dict[str, Any]:
     return {"rounds": rounds, "rows": [{"what": "a request with a key and a plan", **medians}], "goals": [goal]}
 
 
-def _medians(service: Front, plain: FileIO, rounds: int) -> dict[str, float]:
+def _medians(service: BaseService, plain: FileIO, rounds: int) -> dict[str, float]:
     made = service.access.create("benchmark", plan=PLAN)
     authenticator, limits = Authenticator(service.access), Limits(service.catalog)
     sent = Headers({"host": "localhost", HEADER: made.api_key})

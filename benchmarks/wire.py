@@ -195,7 +195,7 @@ def _serve(folder: Path) -> None:
 
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.encryption.master_key import MasterKey
-    from kenspeckle.images.client_buckets import Places
+    from kenspeckle.images.client_buckets import ClientBuckets
     from kenspeckle.rekognition.protocol import routes
     from kenspeckle.serving.threads import Threads
     from kenspeckle.usecases.access.keys import Access
@@ -210,7 +210,7 @@ def _serve(folder: Path) -> None:
         routes=routes(
             Idle(),  # type: ignore[arg-type]  # only the one operation that is measured
             access,
-            Places.parse(""),
+            ClientBuckets.parse(""),
             settings,
             gate=gate,
             call=threads.call,

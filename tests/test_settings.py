@@ -78,7 +78,7 @@ def test_misspelt_names_are_told_with_the_nearest(tmp_path: Path) -> None:
     environ = {"KENSPECKLE_MAX_FACE": "3", "KENSPECKLE_XYZZY": "1", "KENSPECKLE_URL": "http://a", "PATH": "/bin"}
     found = settings.unknown(environ)
     assert found == {"KENSPECKLE_MAX_FACE": "KENSPECKLE_MAX_FACES", "KENSPECKLE_XYZZY": ""}
-    first, second = settings.told(found)
+    first, second = settings.unknown_messages(found)
     assert "did you mean KENSPECKLE_MAX_FACES?" in first
     assert "KENSPECKLE_XYZZY is no setting" in second
 

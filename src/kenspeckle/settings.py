@@ -258,7 +258,7 @@ def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return found
 
 
-def told(unknown: Mapping[str, str]) -> list[str]:
+def unknown_messages(unknown: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that `unknown` has found."""
     return [
         f"{variable} is no setting and is not used" + (f"; did you mean {near}?" if near else ".")

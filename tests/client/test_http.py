@@ -11,7 +11,7 @@ import pytest
 
 from kenspeckle import errors
 from kenspeckle.client import http as remote_
-from kenspeckle.client.errors import CommandFailed, ServerGone
+from kenspeckle.client.errors import CommandFailed, ServerUnreachable
 from kenspeckle.client.http import Remote
 from kenspeckle.domain import (
     Associated,
@@ -116,7 +116,7 @@ def test_a_key_that_can_not_be_sent_is_not_shown(scripted: tuple[str, Script], k
 
 
 def test_a_password_in_the_address_is_not_shown() -> None:
-    with pytest.raises(ServerGone) as gone, Remote("http://ada:secret@127.0.0.1:9/x/") as remote:
+    with pytest.raises(ServerUnreachable) as gone, Remote("http://ada:secret@127.0.0.1:9/x/") as remote:
         remote.handle(ops.DescribeCollection(collection_id="c"))
     assert "http://127.0.0.1:9/x." in gone.value.message
 
@@ -160,7 +160,10 @@ def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, 
 
 
 def test_nobody_there(unused_port: int) -> None:
-    with Remote(f"http://127.0.0.1:{unused_port}") as remote, pytest.raises(ServerGone, match="No server answers"):
+    with (
+        Remote(f"http://127.0.0.1:{unused_port}") as remote,
+        pytest.raises(ServerUnreachable, match="No server answers"),
+    ):
         remote.handle(ops.ListCollections())
 
 

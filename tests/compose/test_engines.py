@@ -22,7 +22,7 @@ LARGE = Collection("large", "large", "l" * 64, 1.0)
 LOST = Collection("lost", "lost", "x" * 64, 1.0)
 
 
-class Shelf:
+class Loader:
     """Packs that can be loaded, and what was. `hold` keeps a load waiting."""
 
     def __init__(self) -> None:
@@ -49,64 +49,64 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Iterator[Shelf]:
-    made = Shelf()
+def loader() -> Iterator[Loader]:
+    made = Loader()
     with closing(made.engines):
         yield made
 
 
-def test_a_pack_is_loaded_once_at_its_first_use(shelf: Shelf) -> None:
-    assert shelf.engines.of(SMALL) is shelf.engines.default
-    assert shelf.engines.pack_of(LARGE).dimension == 512
-    assert shelf.engines.named("large").contract == LARGE.contract
-    assert shelf.loaded == [], "to know a pack needs none of its networks"
-    shelf.go.clear()
+def test_a_pack_is_loaded_once_at_its_first_use(loader: Loader) -> None:
+    assert loader.engines.of(SMALL) is loader.engines.default
+    assert loader.engines.pack_of(LARGE).dimension == 512
+    assert loader.engines.named("large").contract == LARGE.contract
+    assert loader.loaded == [], "to know a pack needs none of its networks"
+    loader.go.clear()
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(shelf.engines.of, LARGE) for _ in range(8)]
-        assert shelf.engines.of(SMALL) is shelf.engines.default, "a load keeps no other pack waiting"
-        shelf.go.set()
+        asked = [pool.submit(loader.engines.of, LARGE) for _ in range(8)]
+        assert loader.engines.of(SMALL) is loader.engines.default, "a load keeps no other pack waiting"
+        loader.go.set()
         assert len({id(one.result()) for one in asked}) == 1
-    assert shelf.loaded == ["large"]
-    assert shelf.engines.loaded() == ("small", "large")
+    assert loader.loaded == ["large"]
+    assert loader.engines.loaded() == ("small", "large")
 
 
-def test_idle_packs_go_and_come_back(shelf: Shelf) -> None:
-    engine = shelf.engines.of(LARGE)
+def test_idle_packs_go_and_come_back(loader: Loader) -> None:
+    engine = loader.engines.of(LARGE)
     gone = weakref.ref(engine)
-    shelf.seconds = IDLE
-    shelf.engines.release()
-    assert shelf.engines.loaded() == ("small", "large"), "not idle for long enough"
-    shelf.engines.of(LARGE)
-    shelf.seconds += IDLE
-    shelf.engines.release()
-    assert shelf.engines.of(LARGE) is engine, "asked for meanwhile"
-    shelf.seconds += IDLE + 1
-    shelf.engines.release()
-    assert shelf.engines.loaded() == ("small",), "the default pack stays, however idle it is"
+    loader.seconds = IDLE
+    loader.engines.release()
+    assert loader.engines.loaded() == ("small", "large"), "not idle for long enough"
+    loader.engines.of(LARGE)
+    loader.seconds += IDLE
+    loader.engines.release()
+    assert loader.engines.of(LARGE) is engine, "asked for meanwhile"
+    loader.seconds += IDLE + 1
+    loader.engines.release()
+    assert loader.engines.loaded() == ("small",), "the default pack stays, however idle it is"
     assert engine.pack.name == "large", "who has it goes on with it"
     del engine
     gc.collect()
     assert gone() is None, "then its memory is free"
-    assert shelf.engines.of(LARGE).pack == shelf.engines.pack_of(LARGE)
-    assert shelf.loaded == ["large", "large"]
+    assert loader.engines.of(LARGE).pack == loader.engines.pack_of(LARGE)
+    assert loader.loaded == ["large", "large"]
 
 
-def test_packs_that_are_not_there(shelf: Shelf) -> None:
-    for ask in (shelf.engines.of, shelf.engines.pack_of):
+def test_packs_that_are_not_there(loader: Loader) -> None:
+    for ask in (loader.engines.of, loader.engines.pack_of):
         with pytest.raises(PackMismatch, match=r"pack 'lost' .*index the photographs into a new collection"):
             ask(LOST)
     with pytest.raises(InvalidValue, match="Packs are: small, large, absent"):
-        shelf.engines.named("lost")
-    shelf.missing = {"large"}
+        loader.engines.named("lost")
+    loader.missing = {"large"}
     for _ in range(2):
         with pytest.raises(ModelMissing, match="kenspeckle models pull large"):
-            shelf.engines.of(LARGE)
+            loader.engines.of(LARGE)
     with pytest.raises(ModelMissing):
-        shelf.engines.named("large")
-    assert shelf.engines.pack_of(LARGE).name == "large", "known, whether it is installed or not"
-    shelf.missing = set()
-    assert shelf.engines.of(LARGE).pack.name == "large", "once installed it is used, without a new start"
+        loader.engines.named("large")
+    assert loader.engines.pack_of(LARGE).name == "large", "known, whether it is installed or not"
+    loader.missing = set()
+    assert loader.engines.of(LARGE).pack.name == "large", "once installed it is used, without a new start"
 
 
-def test_a_pack_of_another_name_with_the_same_contract_is_the_same(shelf: Shelf) -> None:
-    assert shelf.engines.of(Collection("old", "the old name of small", SMALL.contract, 1.0)) is shelf.engines.default
+def test_a_pack_of_another_name_with_the_same_contract_is_the_same(loader: Loader) -> None:
+    assert loader.engines.of(Collection("old", "the old name of small", SMALL.contract, 1.0)) is loader.engines.default

@@ -11,7 +11,7 @@ from kenspeckle.compose.embedded import build
 from kenspeckle.compose.runners import Runners
 from kenspeckle.settings import load
 
-BESIDE = {"housekeeping", "courier", "quotas", "refusals", "jobs"}
+BESIDE = {"housekeeping", "dispatcher", "quotas", "refusals", "jobs"}
 
 
 class Noted:
@@ -36,10 +36,10 @@ def test_runners_close_in_the_reverse_order() -> None:
     notes: list[str] = []
     runners = Runners()
     runners.hold(Noted("catalog", notes))
-    runners.start(Noted("courier", notes))
-    assert notes == ["start courier"]
+    runners.start(Noted("dispatcher", notes))
+    assert notes == ["start dispatcher"]
     runners.close()
-    assert notes == ["start courier", "close courier", "close catalog"]
+    assert notes == ["start dispatcher", "close dispatcher", "close catalog"]
     runners.close()
     assert len(notes) == 3
 
@@ -47,22 +47,22 @@ def test_runners_close_in_the_reverse_order() -> None:
 def test_an_error_of_one_keeps_no_other_open(caplog: pytest.LogCaptureFixture) -> None:
     notes: list[str] = []
     runners = Runners()
-    for name, fails in (("catalog", ""), ("recorder", "close"), ("index", ""), ("courier", "close")):
+    for name, fails in (("catalog", ""), ("recorder", "close"), ("index", ""), ("dispatcher", "close")):
         runners.hold(Noted(name, notes, fails))
-    with pytest.raises(OSError, match="close courier"):
+    with pytest.raises(OSError, match="close dispatcher"):
         runners.close()
     assert [one.getMessage() for one in caplog.records] == ["closing Noted failed: close recorder"]
-    assert notes == ["close courier", "close index", "close recorder", "close catalog"]
+    assert notes == ["close dispatcher", "close index", "close recorder", "close catalog"]
 
 
 def test_one_that_fails_to_start_is_closed_too() -> None:
     notes: list[str] = []
     runners = Runners()
     runners.hold(Noted("catalog", notes))
-    with pytest.raises(OSError, match="start courier"):
-        runners.start(Noted("courier", notes, "start"))
+    with pytest.raises(OSError, match="start dispatcher"):
+        runners.start(Noted("dispatcher", notes, "start"))
     runners.close()
-    assert notes == ["start courier", "close courier", "close catalog"]
+    assert notes == ["start dispatcher", "close dispatcher", "close catalog"]
 
 
 def beside() -> set[str]:

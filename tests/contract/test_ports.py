@@ -26,9 +26,17 @@ FAKES: Mapping[str, tuple[type, str]] = {
 """Fake of a port, and the suite of this folder that runs over it and the real thing."""
 
 REAL = {
-    *("Copies", "Seats", "Seat", "Dumps", "Converting", "Storage", "Inspection"),  # files of the catalog
+    *(
+        "Copies",
+        "CatalogReplacer",
+        "ReservedPlace",
+        "Dumps",
+        "Converting",
+        "Storage",
+        "Inspection",
+    ),  # files of the catalog
     "Vault",  # part of Catalog
-    *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Carrier"),
+    *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
     "Recognizer",  # its fake answers edges, and is no recognizer

@@ -57,7 +57,7 @@ def test_a_catalog_elsewhere_says_that_it_has_no_file(tmp_path: Path) -> None:
     assert storage.file is None
     assert not storage.readable()
     storage.see()
-    asked: tuple[Callable[[Storage], object], ...] = (Storage.inspect, Storage.copies, Storage.seats)
+    asked: tuple[Callable[[Storage], object], ...] = (Storage.inspect, Storage.copies, Storage.replacer)
     for ask in asked:
         with pytest.raises(NotOffered, match="tools of your database"):
             getattr(storage, ask.__name__)()

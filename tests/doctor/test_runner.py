@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kenspeckle.catalog.sqlite.inspect import Look
+from kenspeckle.catalog.sqlite.inspect import SqliteInspection
 from kenspeckle.compose.data_folder import opened as instance
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
@@ -73,7 +73,7 @@ def test_it_reads_what_a_service_writes(doctor: Doctor, data: Path) -> None:
 
 
 def test_a_service_that_starts_meanwhile_is_noticed(data: Path) -> None:
-    with closing(Look(data / "kenspeckle.db")) as look:
+    with closing(SqliteInspection(data / "kenspeckle.db")) as look:
         assert look.names() == ["people"]
         assert not look.disturbed
         with opened(data) as folder:
@@ -353,7 +353,7 @@ def test_a_check_that_breaks_off_stops_no_other(doctor: Doctor, data: Path, monk
     def broken(*_: Any) -> None:
         raise RuntimeError("never seen before")
 
-    monkeypatch.setattr(Look, "newest", broken)
+    monkeypatch.setattr(SqliteInspection, "newest", broken)
     report = doctor(data)
     assert "never seen before" in report.the("not_examined")["what"]
     assert report.states["network"] == "note"

@@ -24,7 +24,7 @@ PAGE = 8192
 def diagnosed(data_dir: Path, **more: object) -> set[str]:
     """Codes of what the doctor finds that needs action."""
     loaded = settings.load({"data_dir": data_dir, **more}, environ={})
-    found = examine(loaded, thorough=True, told=lambda *_: None)
+    found = examine(loaded, thorough=True, progress=lambda *_: None)
     return {finding.code for one in found for finding in one.findings if one.needs_action}
 
 

@@ -133,7 +133,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
         assert listed.keys() == enrolment.acknowledged.keys()
         assert len(enrolment.numbers) >= killed
         _check_photographs(enrolment, client, tmp_path)
-    examined = examine(load({"data_dir": tmp_path}, environ={}), thorough=True, told=lambda *_: None)
+    examined = examine(load({"data_dir": tmp_path}, environ={}), thorough=True, progress=lambda *_: None)
     assert [one.findings for one in examined if one.needs_action] == []
 
 

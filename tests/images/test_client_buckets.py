@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable
-from kenspeckle.images.client_buckets import REFUSED, Places
+from kenspeckle.images.client_buckets import REFUSED, ClientBuckets
 from tests.s3server import S3Server, served_s3
 
 MOST = 1000
@@ -37,17 +37,17 @@ def desk(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def folder(desk: Path) -> Places:
-    return Places.parse("desk=" + desk.as_uri().replace(",", "%2C"))
+def folder(desk: Path) -> ClientBuckets:
+    return ClientBuckets.parse("desk=" + desk.as_uri().replace(",", "%2C"))
 
 
-def refuses(places: Places, name: str, version: str | None = None, bucket: str = "desk") -> None:
+def refuses(places: ClientBuckets, name: str, version: str | None = None, bucket: str = "desk") -> None:
     with pytest.raises(BucketNotAllowed) as caught:
         places.read(bucket, name, version, MOST)
     assert caught.value.message == REFUSED
 
 
-def test_reads_what_lies_in_the_folder(folder: Places) -> None:
+def test_reads_what_lies_in_the_folder(folder: ClientBuckets) -> None:
     assert folder.read("desk", "ann.jpg", None, MOST) == b"ann"
     assert folder.read("desk", "people/ann/ä b.jpg", None, MOST) == b"umlaut"
     assert folder.read("desk", "most.jpg", None, MOST) == b"x" * MOST
@@ -56,7 +56,7 @@ def test_reads_what_lies_in_the_folder(folder: Places) -> None:
 
 def test_a_limited_key_names_the_buckets_of_its_collections(desk: Path) -> None:
     url = desk.as_uri().replace(",", "%2C")
-    places = Places.parse(f"desk[visitors+staff]={url},every={url}")
+    places = ClientBuckets.parse(f"desk[visitors+staff]={url},every={url}")
     assert (places.names(), places.for_all_keys_only()) == (("desk", "every"), ("every",))
     for only in (None, ["visitors"], ["other", "staff"]):
         assert places.read("desk", "ann.jpg", None, MOST, only) == b"ann"
@@ -67,10 +67,10 @@ def test_a_limited_key_names_the_buckets_of_its_collections(desk: Path) -> None:
         assert caught.value.message == REFUSED
     for text in ("desk[=file:///x", "desk[]=file:///x", "desk[a b]=file:///x", "[a]=file:///x"):
         with pytest.raises(SettingError, match="S3_BUCKETS"):
-            Places.parse(text)
+            ClientBuckets.parse(text)
 
 
-def test_too_large_in_a_folder(folder: Places) -> None:
+def test_too_large_in_a_folder(folder: ClientBuckets) -> None:
     with pytest.raises(ImageTooLarge, match="1000 bytes"):
         folder.read("desk", "more.jpg", None, MOST)
 
@@ -83,11 +83,11 @@ NOT_IN_THE_FOLDER = (
 
 
 @pytest.mark.parametrize("name", NOT_IN_THE_FOLDER)
-def test_nothing_else_of_the_disk(folder: Places, name: str) -> None:
+def test_nothing_else_of_the_disk(folder: ClientBuckets, name: str) -> None:
     refuses(folder, name)
 
 
-def test_links_may_not_lead_out(folder: Places, desk: Path) -> None:
+def test_links_may_not_lead_out(folder: ClientBuckets, desk: Path) -> None:
     (desk / "out.jpg").symlink_to(desk.parent / "secret.jpg")
     (desk / "up").symlink_to("..")
     (desk / "loop").symlink_to("loop")
@@ -100,16 +100,16 @@ def test_links_may_not_lead_out(folder: Places, desk: Path) -> None:
     assert folder.read("desk", "within/ann/ä b.jpg", None, MOST) == b"umlaut"
 
 
-def test_pipes_do_not_hang(folder: Places, desk: Path) -> None:
+def test_pipes_do_not_hang(folder: ClientBuckets, desk: Path) -> None:
     os.mkfifo(desk / "pipe")
     refuses(folder, "pipe")
 
 
-def test_folders_have_no_versions(folder: Places) -> None:
+def test_folders_have_no_versions(folder: ClientBuckets) -> None:
     refuses(folder, "ann.jpg", version="null")
 
 
-def test_no_descriptor_is_left_open(folder: Places) -> None:
+def test_no_descriptor_is_left_open(folder: ClientBuckets) -> None:
     if not Path("/proc/self/fd").exists():
         pytest.skip("descriptors can't be counted here")
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -122,14 +122,14 @@ def test_no_descriptor_is_left_open(folder: Places) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["photos", "", "Desk", "desk ", "../desk"])
-def test_buckets_that_are_not_named(folder: Places, bucket: str) -> None:
+def test_buckets_that_are_not_named(folder: ClientBuckets, bucket: str) -> None:
     refuses(folder, "ann.jpg", bucket=bucket)
 
 
 def test_reads_objects_and_versions_of_a_bucket(s3: S3Server) -> None:
     first = s3.client.put_object(Bucket="photos", Key="a/ann ü.jpg", Body=b"first")["VersionId"]
     s3.client.put_object(Bucket="photos", Key="a/ann ü.jpg", Body=b"second")
-    places = Places.parse("photos=s3://photos, part=s3://photos/a")
+    places = ClientBuckets.parse("photos=s3://photos, part=s3://photos/a")
     assert places.read("photos", "a/ann ü.jpg", None, MOST) == b"second"
     assert places.read("photos", "a/ann ü.jpg", first, MOST) == b"first"
     assert places.read("part", "ann ü.jpg", None, MOST) == b"second"
@@ -141,7 +141,7 @@ def test_reads_objects_and_versions_of_a_bucket(s3: S3Server) -> None:
 
 def test_only_the_named_buckets_of_a_server(s3: S3Server) -> None:
     s3.client.put_object(Bucket="desk-bucket", Key="x.jpg", Body=b"x")
-    places = Places.parse("photos=s3://photos,other=s3://absent-bucket")
+    places = ClientBuckets.parse("photos=s3://photos,other=s3://absent-bucket")
     refuses(places, "x.jpg", bucket="desk-bucket")
     refuses(places, "x.jpg", bucket="other")
 
@@ -149,7 +149,7 @@ def test_only_the_named_buckets_of_a_server(s3: S3Server) -> None:
 def test_too_large_in_a_bucket(s3: S3Server) -> None:
     s3.client.put_object(Bucket="photos", Key="more", Body=b"x" * (MOST + 1))
     s3.client.put_object(Bucket="photos", Key="most", Body=b"x" * MOST)
-    places = Places.parse("photos=s3://photos")
+    places = ClientBuckets.parse("photos=s3://photos")
     assert len(places.read("photos", "most", None, MOST)) == MOST
     with pytest.raises(ImageTooLarge):
         places.read("photos", "more", None, MOST)
@@ -158,12 +158,12 @@ def test_too_large_in_a_bucket(s3: S3Server) -> None:
 def test_a_server_that_is_not_there(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable, match="can't be reached"):
-        Places.parse("photos=s3://photos").read("photos", "x", None, MOST)
+        ClientBuckets.parse("photos=s3://photos").read("photos", "x", None, MOST)
 
 
 def test_no_places() -> None:
     for text in ("", " ", ","):
-        assert Places.parse(text).names() == ()
+        assert ClientBuckets.parse(text).names() == ()
 
 
 NO_PLACES = (
@@ -175,4 +175,4 @@ NO_PLACES = (
 @pytest.mark.parametrize("text", NO_PLACES)
 def test_settings_that_name_no_places(text: str) -> None:
     with pytest.raises(SettingError, match="S3_BUCKETS"):
-        Places.parse(text)
+        ClientBuckets.parse(text)

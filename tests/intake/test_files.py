@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import display_name
 from kenspeckle.domain.validation import external_image_id
-from kenspeckle.intake.bulk import told_apart
+from kenspeckle.intake.bulk import distinguished
 from kenspeckle.intake.files import Photograph, Search, find, read, safe_name
 from kenspeckle.intake.watch.arrivals import is_photograph
 
@@ -122,7 +122,7 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_two_names_that_would_become_one_are_told_apart(tmp_path: Path) -> None:
     names = [("x", "Zoë.jpg"), ("x", "Zoe.jpg"), ("x", "Ada King.jpg"), ("x", "Ada_King.jpg"), ("y", "Ada King.jpg")]
-    good, skipped, shared = told_apart(Photograph(tmp_path / folder / name, name) for folder, name in names)
+    good, skipped, shared = distinguished(Photograph(tmp_path / folder / name, name) for folder, name in names)
     assert [photograph.original for photograph in good] == ["Zoë.jpg", "Ada King.jpg", "Ada_King.jpg", "Ada King.jpg"]
     assert [outcome.photograph.original for outcome in skipped] == ["Zoe.jpg"]
     assert "rename" in skipped[0].reason

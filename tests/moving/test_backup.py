@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteReplacer
 from kenspeckle.domain import User
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.usecases.archive.archive_format import MASTER_KEY
@@ -122,13 +122,13 @@ def test_whoever_waited_for_the_old_catalog_can_not_write_to_it(data: Path, tmp_
         except Exception as error:  # whatever it is, it is told
             said.append(type(error).__name__)
 
-    with SqliteSeats(path).reserve(replace=True) as seat:
+    with SqliteReplacer(path).reserve(replace=True) as reserved:
         thread = threading.Thread(target=late)
         thread.start()
         thread.join(0.3)
         assert thread.is_alive(), "it waits for the catalog"
-        seat.keep(tmp_path / "aside")
-        seat.put(tmp_path / "new" / "kenspeckle.db")
+        reserved.keep(tmp_path / "aside")
+        reserved.put(tmp_path / "new" / "kenspeckle.db")
     thread.join(20)
     assert said == ["StorageUnavailable"]
     assert not path.with_name("kenspeckle.db-wal").exists()

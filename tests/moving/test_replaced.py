@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from kenspeckle.errors import InvalidValue, StorageFull
-from kenspeckle.images.restore_set import Shelf
+from kenspeckle.images.restore_set import PhotographFolder
 from kenspeckle.usecases.archive.archive_format import CATALOG, Member, Progress
 from kenspeckle.usecases.archive.reader import Archive, Verified
 from kenspeckle.usecases.archive.writer import Writer
@@ -65,7 +65,7 @@ def test_a_restore_that_fails_leaves_no_second_names(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Shelf, "keep", full)
+    monkeypatch.setattr(PhotographFolder, "keep", full)
     refused = command("restore", "one.tar", "--replace", "--data-dir", data)
     assert refused.code == 1
     assert "no room" in refused.err

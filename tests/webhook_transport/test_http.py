@@ -1,4 +1,4 @@
-"""The carrier on real sockets: a name with an address that answers nothing."""
+"""The transport on real sockets: a name with an address that answers nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from kenspeckle.webhook_transport import http
 from kenspeckle.webhook_transport.allowlist import Reach
-from kenspeckle.webhook_transport.http import Carrier
+from kenspeckle.webhook_transport.http import Transport
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -55,9 +55,9 @@ def test_an_address_that_answers_nothing_leaves_time_for_the_next(port: int, mon
     monkeypatch.setattr(socket, "getaddrinfo", both)
 
     async def sent() -> Any:
-        one = Carrier(Reach.parse("127.0.0.0/8"), 5.0, "test")
+        one = Transport(Reach.parse("127.0.0.0/8"), 5.0, "test")
         try:
-            return await one.carry(f"http://two.example.org:{port}/", {}, b"{}")
+            return await one.send(f"http://two.example.org:{port}/", {}, b"{}")
         finally:
             await one.close()
 

@@ -1,4 +1,4 @@
-"""What tests of webhooks share: a real receiver that behaves as its path says, and a catalog with a courier."""
+"""What tests of webhooks share: a real receiver that behaves as its path says, and a catalog with a dispatcher."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from kenspeckle.domain import Delivery
 from kenspeckle.domain.audit import PURPOSE
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.usecases.audit.recorder import Recorder
-from kenspeckle.usecases.webhooks.dispatcher import Courier
+from kenspeckle.usecases.webhooks.dispatcher import Dispatcher
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.usecases.webhooks.events import Announcer
 from kenspeckle.webhook_transport.allowlist import Reach
-from kenspeckle.webhook_transport.http import Carrier
+from kenspeckle.webhook_transport.http import Transport
 from tests.catalogs import gallery, new_face, photo
 
 
@@ -117,28 +117,30 @@ def unused_port() -> int:
 
 @dataclass
 class Post:
-    """A catalog, its endpoints, and couriers over them; no model is needed. `skew` is added to the clock."""
+    """A catalog, its endpoints, and dispatchers over them; no model is needed. `skew` is added to the clock."""
 
     catalog: SqlCatalog
     recorder: Recorder
     endpoints: Endpoints
-    couriers: list[Courier] = field(default_factory=list)
+    dispatchers: list[Dispatcher] = field(default_factory=list)
     skew: float = 0.0
     faces: int = 0
 
     def now(self) -> float:
         return time.time() + self.skew
 
-    def courier(self, *, pauses: tuple[float, ...] = (0.1, 0.1, 0.1), seconds: float = 0.5, days: int = 30) -> Courier:
-        made = Courier(
+    def dispatcher(
+        self, *, pauses: tuple[float, ...] = (0.1, 0.1, 0.1), seconds: float = 0.5, days: int = 30
+    ) -> Dispatcher:
+        made = Dispatcher(
             self.endpoints,
-            lambda: Carrier(Reach.parse("127.0.0.1"), seconds, "test"),
+            lambda: Transport(Reach.parse("127.0.0.1"), seconds, "test"),
             pauses=pauses,
             seconds=seconds,
             days=days,
             now=self.now,
         )
-        self.couriers.append(made)
+        self.dispatchers.append(made)
         made.start()
         return made
 
@@ -148,7 +150,7 @@ class Post:
         image, face = photo(self.faces, collection), new_face(self.faces)
         letters = Announcer(self.catalog, now=self.now).indexed(image, name, [face])
         self.catalog.add_faces(image, name, [face], "v1", letters)
-        for one in self.couriers:
+        for one in self.dispatchers:
             one.nudge()
         return face.face_id
 
@@ -168,7 +170,7 @@ def opened(folder: Path) -> Post:
         catalog,
         master,
         reach.check_url,
-        lambda: Carrier(reach, 0.5, "test"),
+        lambda: Transport(reach, 0.5, "test"),
         now=lambda: post[0].now(),
     )
     post.append(Post(catalog, recorder, endpoints))
@@ -180,7 +182,7 @@ def post(tmp_path: Path) -> Iterator[Post]:
     made = opened(tmp_path)
     made.catalog.create_collection(gallery("people"))
     yield made
-    for one in made.couriers:
+    for one in made.dispatchers:
         one.close()
     made.catalog.close()
 

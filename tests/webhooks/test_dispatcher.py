@@ -1,4 +1,4 @@
-"""The courier, with a real catalog, real HTTP and a receiver that misbehaves."""
+"""The dispatcher, with a real catalog, real HTTP and a receiver that misbehaves."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from kenspeckle.domain import DeliveryState
 from kenspeckle.usecases.webhooks import dispatcher as courier_
 from kenspeckle.webhook_transport.allowlist import Reach
-from kenspeckle.webhook_transport.http import Carrier
+from kenspeckle.webhook_transport.http import Transport
 from tests.fakes.certificates import pair
 from tests.webhooks.conftest import Post, Receiver, opened, receiving, until, unused_port
 
 
 def test_a_message_arrives_signed_by_both_secrets_while_they_rotate(post: Post, receiver: Receiver) -> None:
     hook, secret = post.endpoints.create(receiver.url("/ok"))
-    post.courier()
+    post.dispatcher()
     face = post.index()
     until(lambda: receiver.of("/ok"))
     (message,) = receiver.verified("/ok", secret)
@@ -36,7 +36,7 @@ def test_a_message_arrives_signed_by_both_secrets_while_they_rotate(post: Post, 
 def test_what_fails_is_sent_again_under_the_same_id(post: Post, receiver: Receiver) -> None:
     hook, secret = post.endpoints.create(receiver.url("/flaky"))
     receiver.plan["/flaky"] = [500, 301]
-    post.courier()
+    post.dispatcher()
     post.index()
     until(lambda: len(receiver.of("/flaky")) == 3)
     assert len(set(receiver.ids("/flaky"))) == 1
@@ -49,7 +49,7 @@ def test_what_fails_is_sent_again_under_the_same_id(post: Post, receiver: Receiv
 def test_after_the_last_attempt_it_has_failed_and_can_be_retried(post: Post, receiver: Receiver) -> None:
     hook, _ = post.endpoints.create(receiver.url("/broken"))
     receiver.plan["/broken"] = [500] * 3
-    post.courier(pauses=(0.05, 0.05))
+    post.dispatcher(pauses=(0.05, 0.05))
     post.index()
     until(lambda: post.log(hook.webhook_id)[0].state is DeliveryState.FAILED)
     (one,) = post.log(hook.webhook_id)
@@ -63,7 +63,7 @@ def test_after_the_last_attempt_it_has_failed_and_can_be_retried(post: Post, rec
 def test_a_redirect_is_not_followed(post: Post, receiver: Receiver) -> None:
     hook, _ = post.endpoints.create(receiver.url("/moved"))
     receiver.plan["/moved"] = [307] * 9
-    post.courier(pauses=())
+    post.dispatcher(pauses=())
     post.index()
     until(lambda: post.log(hook.webhook_id)[0].state is DeliveryState.FAILED)
     assert "Redirects are not followed" in post.log(hook.webhook_id)[0].error
@@ -73,7 +73,7 @@ def test_a_redirect_is_not_followed(post: Post, receiver: Receiver) -> None:
 def test_410_disables_at_once_and_enabling_sends_what_waited(post: Post, receiver: Receiver) -> None:
     hook, _ = post.endpoints.create(receiver.url("/gone"))
     receiver.plan["/gone"] = [410]
-    post.courier()
+    post.dispatcher()
     post.index()
     until(lambda: post.endpoints.show(hook.webhook_id).disabled_at is not None)
     assert "410" in post.endpoints.show(hook.webhook_id).disabled_reason
@@ -91,7 +91,7 @@ def test_five_days_without_a_success_disable(post: Post, receiver: Receiver) -> 
     hook, _ = post.endpoints.create(receiver.url("/broken"))
     receiver.plan["/broken"] = [500] * 9
     post.catalog.note_health(hook.webhook_id, post.now() - courier_.GIVE_UP + 60)
-    post.courier(pauses=())
+    post.dispatcher(pauses=())
     post.index()
     until(lambda: post.log(hook.webhook_id)[0].state is DeliveryState.FAILED)
     assert post.endpoints.show(hook.webhook_id).disabled_at is None
@@ -105,7 +105,7 @@ def test_slow_endpoints_hold_up_nobody(post: Post, receiver: Receiver) -> None:
     for number in range(20):
         post.endpoints.create(receiver.url(f"/hang{number}"))
     post.endpoints.create(receiver.url("/ok"))
-    post.courier(seconds=5.0)
+    post.dispatcher(seconds=5.0)
     begun = time.monotonic()
     post.index()
     until(lambda: receiver.of("/ok"))
@@ -113,18 +113,18 @@ def test_slow_endpoints_hold_up_nobody(post: Post, receiver: Receiver) -> None:
     post.index()
     until(lambda: len(receiver.of("/ok")) == 2)
     begun = time.monotonic()
-    post.couriers[0].close()
+    post.dispatchers[0].close()
     assert time.monotonic() - begun < courier_.GRACE_SECONDS + 2.0
 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip", "/endless"])
 def test_an_endpoint_gets_its_time_and_no_more(post: Post, receiver: Receiver, path: str) -> None:
     async def carried() -> object:
-        carrier = Carrier(Reach.parse("127.0.0.1"), 0.4, "test")
+        transport = Transport(Reach.parse("127.0.0.1"), 0.4, "test")
         try:
-            return await carrier.carry(receiver.url(path), {"webhook-id": "msg_1"}, b"{}")
+            return await transport.send(receiver.url(path), {"webhook-id": "msg_1"}, b"{}")
         finally:
-            await carrier.close()
+            await transport.close()
 
     begun = time.monotonic()
     sent = asyncio.run(carried())
@@ -134,11 +134,11 @@ def test_an_endpoint_gets_its_time_and_no_more(post: Post, receiver: Receiver, p
 
 def test_a_name_that_leads_to_this_machine_is_not_reached(receiver: Receiver) -> None:
     async def carried(url: str, reach: str) -> str:
-        carrier = Carrier(Reach.parse(reach), 2.0, "test")
+        transport = Transport(Reach.parse(reach), 2.0, "test")
         try:
-            return (await carrier.carry(url, {}, b"{}")).error
+            return (await transport.send(url, {}, b"{}")).error
         finally:
-            await carrier.close()
+            await transport.close()
 
     port = receiver.server.server_port
     for url, why in (
@@ -162,11 +162,11 @@ def test_a_certificate_has_to_be_trusted_and_of_the_name_that_was_asked_for(
     context.load_cert_chain(made.certificate, made.key)
 
     async def carried(url: str) -> str:
-        carrier = Carrier(Reach.parse("127.0.0.1,localhost"), 5.0, "test")
+        transport = Transport(Reach.parse("127.0.0.1,localhost"), 5.0, "test")
         try:
-            return (await carrier.carry(url, {}, b"{}")).error
+            return (await transport.send(url, {}, b"{}")).error
         finally:
-            await carrier.close()
+            await transport.close()
 
     with receiving(tls=context) as receiver:
         port = receiver.server.server_port
@@ -182,15 +182,15 @@ def test_two_processes_send_each_message_once(post: Post, receiver: Receiver, tm
     post.endpoints.create(receiver.url("/ok"))
     second = opened(tmp_path)
     try:
-        post.courier()
-        second.courier()
+        post.dispatcher()
+        second.dispatcher()
         for _ in range(30):
             post.index()
         until(lambda: len(set(receiver.ids("/ok"))) == 30)
         time.sleep(0.2)
         assert len(receiver.ids("/ok")) == 30
     finally:
-        for one in second.couriers:
+        for one in second.dispatchers:
             one.close()
         second.catalog.close()
 
@@ -198,7 +198,7 @@ def test_two_processes_send_each_message_once(post: Post, receiver: Receiver, tm
 def test_a_receiver_that_comes_back_gets_everything(post: Post) -> None:
     port = unused_port()
     hook, secret = post.endpoints.create(f"http://127.0.0.1:{port}/ok")
-    post.courier(pauses=(0.2,) * 20)
+    post.dispatcher(pauses=(0.2,) * 20)
     faces = {post.index() for _ in range(5)}
     until(lambda: post.endpoints.show(hook.webhook_id).failing_since is not None)
     with receiving(port) as receiver:
@@ -211,7 +211,7 @@ def test_a_lost_master_key_is_said_and_nothing_is_sent_unsigned(post: Post, rece
     hook, _ = post.endpoints.create(receiver.url("/ok"))
     other = type(post.endpoints._sealer)(post.endpoints._sealer._file, "ab" * 32)  # type: ignore[attr-defined, call-arg]
     post.endpoints._sealer = other
-    post.courier(pauses=())
+    post.dispatcher(pauses=())
     post.index()
     until(lambda: post.log(hook.webhook_id)[0].state is DeliveryState.FAILED)
     assert "master key" in post.log(hook.webhook_id)[0].error
@@ -237,6 +237,6 @@ def test_an_endpoint_that_too_many_wait_for_is_disabled(
     monkeypatch.setattr(courier_, "MOST_PENDING", 2)
     for _ in range(3):
         post.index()
-    post.courier()
+    post.dispatcher()
     until(lambda: post.endpoints.show(hook.webhook_id).disabled_at is not None)
     assert "wait for it" in post.endpoints.show(hook.webhook_id).disabled_reason

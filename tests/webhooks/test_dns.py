@@ -20,7 +20,7 @@ from kenspeckle.domain import DeliveryState, Sent
 from kenspeckle.usecases.webhooks import dispatcher as courier_
 from kenspeckle.webhook_transport import http as carrier_
 from kenspeckle.webhook_transport.allowlist import Reach
-from kenspeckle.webhook_transport.http import Carrier
+from kenspeckle.webhook_transport.http import Transport
 from tests.webhooks.conftest import Post, Receiver, until
 
 NAME = "hang.example.org"
@@ -53,11 +53,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
 
 
 async def carried(url: str, seconds: float) -> Sent:
-    carrier = Carrier(Reach.parse(f"127.0.0.1,{NAME}"), seconds, "test")
+    transport = Transport(Reach.parse(f"127.0.0.1,{NAME}"), seconds, "test")
     try:
-        return await carrier.carry(url, {}, b"{}")
+        return await transport.send(url, {}, b"{}")
     finally:
-        await carrier.close()
+        await transport.close()
 
 
 def test_a_message_says_in_time_that_its_name_was_not_found(names: NameServer) -> None:
@@ -82,11 +82,11 @@ def test_the_courier_closes_in_its_time_and_others_get_their_messages(
 ) -> None:
     post.endpoints.create(f"https://{NAME}/x")
     post.endpoints.create(receiver.url("/ok"))
-    courier = post.courier(seconds=30.0)
+    dispatcher = post.dispatcher(seconds=30.0)
     post.index()
     until(lambda: names.asked and receiver.of("/ok"))
     begun = time.monotonic()
-    courier.close()
+    dispatcher.close()
     assert time.monotonic() - begun < courier_.GRACE_SECONDS + 2.0
 
 
@@ -97,16 +97,20 @@ def test_messages_wait_for_one_look_up_of_their_name_and_later_ones_begin_anothe
     url = f"http://{NAME}:{receiver.server.server_port}/ok"
 
     async def sent() -> list[Sent]:
-        carrier = Carrier(Reach.parse(NAME), 5.0, "test")
+        transport = Transport(Reach.parse(NAME), 5.0, "test")
         try:
-            late = await asyncio.gather(*(carrier.carry(url, {}, b"{}") for _ in range(5)))
-            waiting = asyncio.create_task(carrier.carry(url, {}, b"{}"))
+            late = await asyncio.gather(*(transport.send(url, {}, b"{}") for _ in range(5)))
+            waiting = asyncio.create_task(transport.send(url, {}, b"{}"))
             await asyncio.sleep(0.1)
             assert names.asked == 1
             names.let_go.set()
-            return [*late, await waiting, *[await carrier.carry(url, {"connection": "close"}, b"{}") for _ in range(2)]]
+            return [
+                *late,
+                await waiting,
+                *[await transport.send(url, {"connection": "close"}, b"{}") for _ in range(2)],
+            ]
         finally:
-            await carrier.close()
+            await transport.close()
 
     found = asyncio.run(sent())
     assert [one.status for one in found] == [None] * 5 + [204] * 3

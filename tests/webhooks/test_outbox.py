@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteSeats
+from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteReplacer
 from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent, Webhook
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints, signing
@@ -206,7 +206,7 @@ def test_restore_holds_what_was_pending(post: Post, tmp_path: Path) -> None:
     post.index()
     copies = SqliteCopies(tmp_path / "kenspeckle.db")
     copies.make(tmp_path / "copy.db", lambda *_: None)
-    SqliteSeats(tmp_path / "restored.db").prepare(tmp_path / "copy.db")
+    SqliteReplacer(tmp_path / "restored.db").prepare(tmp_path / "copy.db")
     with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'copy.db'}")) as restored:
         (one,) = restored.deliveries(hook.webhook_id, None, 10, None).items
     assert (one.state, one.kept) == (DeliveryState.FAILED, True)

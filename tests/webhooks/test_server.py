@@ -206,7 +206,7 @@ def test_the_doctor_tells_of_endpoints_that_nothing_reaches(post: Post, tmp_path
         return {one["what"].split("webhook ")[1].split(" ")[0]: one["code"] for one in check["findings"]}
 
     assert found() == {failing: "webhook_failing", off: "webhook_disabled"}
-    post.couriers.clear()
+    post.dispatchers.clear()
     (tmp_path / "master.key").write_bytes(b"k" * 32)
     assert found()[fine] == "webhook_secret_lost"
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from kenspeckle.catalog.database import Database
 from kenspeckle.catalog.tables import collection_keys, collections
 from kenspeckle.encryption.cipher import KEY_BYTES, PLAIN, Cipher, Content
-from kenspeckle.encryption.master_key import NotItsKey
+from kenspeckle.encryption.master_key import WrongMasterKey
 from kenspeckle.errors import CollectionNotFound, SettingError, StorageUnavailable
 from kenspeckle.ports import Encryption, Sealer
 
@@ -141,7 +141,7 @@ class CollectionKeys:
         what = f"Collection '{collection_id}' is" if collection_id else "Collections are"
         try:
             return self._wrapping().unseal(wrapped, _context(key_id))
-        except NotItsKey as error:
+        except WrongMasterKey as error:
             raise StorageUnavailable(
                 f"{what} encrypted under another master key than this one, or the catalog was altered. Give the right "
                 "one: KENSPECKLE_MASTER_KEY, KENSPECKLE_MASTER_KEY_FILE or KENSPECKLE_MASTER_KEY_KMS."

@@ -46,7 +46,7 @@ class Elsewhere:
     def copies(self) -> Never:
         _not_offered()
 
-    def seats(self) -> Never:
+    def replacer(self) -> Never:
         _not_offered()
 
 

@@ -79,8 +79,8 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
     rings.replaceable(place, source.copies.keyring())  # before an hour of copying
     destroyed, with_master_key = 0, source.master_key is not None
     titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
-    with whole_file(path) as file, steps(**titles) as told:
-        made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), told)
+    with whole_file(path) as file, steps(**titles) as progress:
+        made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), progress)
         # Before the file has its name: nothing leaves without its row.
         row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
         recorded = backups.backed_up(settings, made.counts["faces"], row)

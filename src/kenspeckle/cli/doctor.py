@@ -70,8 +70,8 @@ def doctor(
     else:  # what adapters log is what the findings say
         logging.getLogger("kenspeckle").addHandler(logging.NullHandler())
     settings = load({"data_dir": data_dir})
-    with steps(**TITLES) as told:
-        seen = list(examine(settings, thorough=thorough, told=told))
+    with steps(**TITLES) as progress:
+        seen = list(examine(settings, thorough=thorough, progress=progress))
     if json:
         output.emit(_described(settings, thorough, seen))
     else:

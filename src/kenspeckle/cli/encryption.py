@@ -46,8 +46,8 @@ def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
             f"Set it to {'on' if to else 'off'} where the service gets its settings from, then {then}.",
         )
     titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
-    with steps(**titles) as told:
-        done = converted(settings, told)
+    with steps(**titles) as progress:
+        done = converted(settings, progress)
     did = "encrypted" if to else "decrypted"
     if json:
         emit(

@@ -19,7 +19,7 @@ from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
-from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, told_apart
+from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, distinguished
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.pictures import indexed_picture
 from kenspeckle.shapes import dump
@@ -57,7 +57,7 @@ def index(
     """
 
     search = Search()
-    good, skipped, shared = told_apart(find(paths, by, search))
+    good, skipped, shared = distinguished(find(paths, by, search))
     skipped += [Outcome(Photograph(path, path.name), "", "skipped", reason) for path, reason in search.missing]
     if not good and not skipped:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")

@@ -13,13 +13,14 @@ from kenspeckle.cli.output import err
 
 @contextmanager
 def steps(**titles: str) -> Iterator[progress.Progress]:
-    """What use cases tell their progress to: `told(step, done, total)`. `titles` are the steps as people read them."""
+    """What use cases tell their progress to: `progress(step, done, total)`. `titles` are the steps as people read
+    them."""
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def told(step: str, done: int, total: int) -> None:
+        def report(step: str, done: int, total: int) -> None:
             if step not in tasks:
                 title = titles.get(step, step)
                 tasks[step] = bars.add_task(title, total=None)
@@ -27,4 +28,4 @@ def steps(**titles: str) -> Iterator[progress.Progress]:
                     err().print(title, markup=False)
             bars.update(tasks[step], completed=done, total=total or 1)
 
-        yield told
+        yield report

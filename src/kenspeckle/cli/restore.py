@@ -50,14 +50,14 @@ def restore(
 
     settings = None if check else settings_of(data_dir)
     titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
-    with opened_file(source) as file, steps(**titles) as told:
+    with opened_file(source) as file, steps(**titles) as progress:
         archive = Archive(file)
         if settings is None:
-            facts = _checked(archive, told)
+            facts = _checked(archive, progress)
         else:
             place = keyring or beside(source)
             ring = place if keyring or place.exists() else None
-            done = _restore(settings, archive, ring, told, replace=replace, skip_unreadable=skip_unreadable)
+            done = _restore(settings, archive, ring, progress, replace=replace, skip_unreadable=skip_unreadable)
             facts = _restored(settings, done, recorded=_record_restore(settings, source, done))
     if json:
         emit(facts)
@@ -65,21 +65,29 @@ def restore(
         _tell_restore(settings, facts)
 
 
-def _checked(archive: Archive, told: Progress) -> dict[str, Any]:
+def _checked(archive: Archive, progress: Progress) -> dict[str, Any]:
 
-    manifest = use.check(archive, told).manifest
+    manifest = use.check(archive, progress).manifest
     return {name: manifest.get(name) for name in use.SHOWN}
 
 
 def _restore(
-    settings: Settings, archive: Archive, keyring: Path | None, told: Progress, *, replace: bool, skip_unreadable: bool
+    settings: Settings,
+    archive: Archive,
+    keyring: Path | None,
+    progress: Progress,
+    *,
+    replace: bool,
+    skip_unreadable: bool,
 ) -> Restored:
 
     from kenspeckle.compose import backups  # late: the catalog's libraries take a second
 
     ring = rings.read(keyring) if keyring is not None else None
     target = backups.target(settings, stamp())
-    return use.restore(archive, target, replace=replace, told=told, keyring=ring, skip_unreadable=skip_unreadable)
+    return use.restore(
+        archive, target, replace=replace, progress=progress, keyring=ring, skip_unreadable=skip_unreadable
+    )
 
 
 def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from kenspeckle.serving.tls import Certificate, certificate
 from kenspeckle.settings import Settings
 
 if TYPE_CHECKING:
-    from kenspeckle.compose.embedded import Front
+    from kenspeckle.compose.embedded import BaseService
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
@@ -65,7 +65,7 @@ def serve(
     listeners = bound(settings.host, settings.port)
     try:
         logs.configure(settings.log_level, form=settings.log_format)
-        for sentence in settings_.told(settings_.unknown()):
+        for sentence in settings_.unknown_messages(settings_.unknown()):
             logs.log.warning(sentence)
         logs.log.info(
             "Kenspeckle starts",
@@ -145,12 +145,12 @@ def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list
     return made
 
 
-def _run(service: Front, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
+def _run(service: BaseService, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
     from kenspeckle.serving import server as server_  # late, as `build`
 
     url = address(listeners[0], settings.host, "http" if tls is None else "https")
 
-    class Announcing(server_.Server):
+    class AnnouncingServer(server_.Server):
         """Says where it listens as soon as it does."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -158,7 +158,7 @@ def _run(service: Front, settings: Settings, listeners: list[socket.socket], tls
             if self.started:
                 announce(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
 
-    server = Announcing(server_.config(service.serve(), settings, tls))
+    server = AnnouncingServer(server_.config(service.serve(), settings, tls))
     # uvicorn takes these over while it runs. Before, a signal must not be lost; and afterwards, when uvicorn raises it
     # again, it must not interrupt our closing.
     for one in STOPPED_BY:

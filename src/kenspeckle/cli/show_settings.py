@@ -52,7 +52,7 @@ def settings(
             ("setting", "value", "source", "about"),
             [(row["variable"], str(row["value"]), row["source"], row["about"]) for row in rows],
         )
-    sentences = settings_.told(settings_.unknown())
+    sentences = settings_.unknown_messages(settings_.unknown())
     if sentences and strict:
         raise CommandFailed(" ".join(sentences), "Correct or unset it.")
     for sentence in sentences:

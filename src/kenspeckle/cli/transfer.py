@@ -47,9 +47,9 @@ def export(
     with transfers.opened(data_dir, make=False) as folder:
         folder.catalog.collection(collection)  # before a file is begun
         scratch = destination.absolute().parent if images else None
-        with whole_file(destination) as file, steps(**TITLES) as told:
+        with whole_file(destination) as file, steps(**TITLES) as progress:
             # Recorded before the file has its name: nothing leaves without its row.
-            done = folder.export(collection, file, software(), scratch=scratch, told=told)
+            done = folder.export(collection, file, software(), scratch=scratch, progress=progress)
     size = destination.stat().st_size
     if json:
         emit(
@@ -100,13 +100,13 @@ def import_(
 
     if names is not None and not encodings:
         raise CommandFailed("--names goes with --encodings.", "See `kenspeckle import --help`.")
-    with transfers.opened(data_dir) as folder, opened_file(source) as file, steps(**TITLES) as told:
+    with transfers.opened(data_dir) as folder, opened_file(source) as file, steps(**TITLES) as progress:
         if encodings:
             from kenspeckle.intake.encodings import read  # late: it needs NumPy
 
-            done = folder.import_encodings(lambda: read(source, names), collection, told)
+            done = folder.import_encodings(lambda: read(source, names), collection, progress)
         else:
-            done = folder.import_export(file, collection, told)
+            done = folder.import_export(file, collection, progress)
     if json:
         output.emit(
             {

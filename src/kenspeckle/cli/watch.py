@@ -23,7 +23,7 @@ from kenspeckle.intake.watch.actions import Indexing, Searching
 from kenspeckle.intake.watch.arrivals import Arrivals
 from kenspeckle.intake.watch.ledger import NAME, Ledger
 from kenspeckle.intake.watch.loop import Run
-from kenspeckle.intake.watch.worker import FAILED, Outcome, Verb, Waits, Work
+from kenspeckle.intake.watch.worker import FAILED, Action, Backoff, Outcome, Worker
 from kenspeckle.text import plural
 
 SETTLE_SECONDS = 2.0
@@ -91,21 +91,21 @@ def watch(
 ) -> None:
     """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.
 
-    Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph again, after a restart too,
-    is not asked again. A file that is no photograph gets a result that says so and is left alone until it changes.
-    When the server is away, it waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a
-    file failed; 2 an error.
+    Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph again, after a restart too, is not asked
+    again. A file that is no photograph gets a result that says so and is left alone until it changes. When the server
+    is away, the command waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a file
+    failed; 2 an error.
     """
 
     root, pictures = _places(folder, save)
-    stop, tell = threading.Event(), _Teller(json)
+    stop, tell = threading.Event(), _Reporter(json)
     with opened(url, api_key, data_dir, collection) as target:
-        verb = _verb(target, index, by, all_faces, threshold, max_faces, quality)
+        action = _action(target, index, by, all_faces, threshold, max_faces, quality)
         how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
-        with Ledger(state or root / NAME, _job(verb, target, url, how)) as ledger:
-            waits = Waits(stop, tell.remark, ONCE_PATIENCE if once else None)
+        with Ledger(state or root / NAME, _job(action, target, url, how)) as ledger:
+            backoff = Backoff(stop, tell.remark, ONCE_PATIENCE if once else None)
             most, workers = _bounds(target)
-            work = Work(root, ledger, verb, waits, most, pictures)
+            work = Worker(root, ledger, action, backoff, most, pictures)
             run = Run(Arrivals(root, settle), work, workers, stop, tell.outcome, tell.remark)
             with _until_signal(run.stop), tell.progress(run, folder):
                 try:
@@ -129,7 +129,7 @@ def _places(folder: Path, save: Path | None) -> tuple[Path, Path | None]:
     return root, pictures
 
 
-def _verb(
+def _action(
     target: Target,
     index: bool,
     by: Literal["file", "folder"],
@@ -137,7 +137,7 @@ def _verb(
     threshold: float | None,
     max_faces: int | None,
     quality: str | None,
-) -> Verb:
+) -> Action:
 
     if index and (all_faces or threshold is not None):
         raise CommandFailed("--all-faces and --threshold are for searching.", "Leave them out with --index.")
@@ -147,10 +147,10 @@ def _verb(
     return Searching(target, threshold, max_faces, all_faces, bar or QualityFilter.NONE)
 
 
-def _job(verb: Verb, target: Target, url: str | None, how: tuple[object, ...]) -> str:
+def _job(action: Action, target: Target, url: str | None, how: tuple[object, ...]) -> str:
     """What makes a photograph's result another one: the same photograph is asked again for another job."""
     where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
-    return repr((verb.name, target.collection, where, *how))
+    return repr((action.name, target.collection, where, *how))
 
 
 def _bounds(target: Target) -> tuple[int, int]:
@@ -180,7 +180,7 @@ def _until_signal(told: Callable[[], object]) -> Iterator[None]:
             signal.signal(one, handler)
 
 
-class _Teller:
+class _Reporter:
     """What people and programs see: a line for each photograph on standard output, the rest on standard error."""
 
     def __init__(self, json: bool) -> None:

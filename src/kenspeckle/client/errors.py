@@ -28,7 +28,7 @@ class CommandFailed(Exception):
         self.hint = hint
 
 
-class ServerGone(CommandFailed):
+class ServerUnreachable(CommandFailed):
     """The server at --url does not answer."""
 
 

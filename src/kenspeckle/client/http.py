@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from kenspeckle import errors
-from kenspeckle.client.errors import CommandFailed, ServerGone
+from kenspeckle.client.errors import CommandFailed, ServerUnreachable
 from kenspeckle.client.requests import NOT_OFFERED, REQUESTS, Request
 from kenspeckle.domain.operations import A, Operation
 
@@ -26,7 +26,7 @@ BYTES = "application/octet-stream"
 class Remote:
     """Implements `ports.Recognizer` over one server's REST API; an empty collection is the server's default.
 
-    Raises the server's errors as the domain errors that they were there; ServerGone where it can't be reached.
+    Raises the server's errors as the domain errors that they were there; ServerUnreachable where it can't be reached.
     """
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
@@ -101,9 +101,11 @@ class Remote:
             try:
                 response = self._client.request(method, path, params=parameters or None, **request)
             except httpx.ConnectError as error:
-                raise ServerGone(f"No server answers at {self._url}.", "Start it with `kenspeckle serve`.") from error
+                raise ServerUnreachable(
+                    f"No server answers at {self._url}.", "Start it with `kenspeckle serve`."
+                ) from error
             except httpx.HTTPError as error:
-                raise ServerGone(f"{self._url} broke off: {error or type(error).__name__}.") from error
+                raise ServerUnreachable(f"{self._url} broke off: {error or type(error).__name__}.") from error
             if response.status_code not in (429, 503) or attempt == ATTEMPTS:
                 break
             pause = _pause(response, attempt)
@@ -207,7 +209,7 @@ def _problem(response: httpx.Response, url: str) -> Exception:
         code, detail = str(answer["code"]), str(answer["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         if response.status_code in (502, 503, 504):  # of a proxy, before which there is no server
-            return ServerGone(f"{url} answers {response.status_code} {response.reason_phrase}.")
+            return ServerUnreachable(f"{url} answers {response.status_code} {response.reason_phrase}.")
         return CommandFailed(
             f"{url} answered {response.status_code} {response.reason_phrase}.",
             "Is --url the address of a Kenspeckle server?",

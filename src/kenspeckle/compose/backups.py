@@ -11,7 +11,7 @@ from kenspeckle.compose.data_folder import key_file, opened, storage
 from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.images.restore_set import Shelf
+from kenspeckle.images.restore_set import PhotographFolder
 from kenspeckle.images.store import open_images
 from kenspeckle.images.urls import parse
 from kenspeckle.settings import Settings
@@ -32,14 +32,14 @@ def source(settings: Settings, made_by: str, key: bytes | None, *, has_key: bool
 def target(settings: Settings, stamp: str) -> Target:
     """The local data folder, to be restored; what is there moves to a folder named by `stamp`. Raises SettingError."""
     here = storage(settings)
-    seats = here.seats()
+    replacer = here.replacer()
     folder = here.file.parent if here.file is not None else settings.data_dir
     place = parse(settings.images, "IMAGES_URL")
     return Target(
         folder=folder,
-        seats=seats,
+        replacer=replacer,
         images=open_images(settings.images),
-        shelf=Shelf(place) if isinstance(place, Path) else None,
+        photograph_folder=PhotographFolder(place) if isinstance(place, Path) else None,
         master_key=key_file(settings),
         anchor=settings.data_dir / ANCHOR,
         aside=folder / f"before-restore-{stamp}",

@@ -15,7 +15,7 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
 
 
-def converted(settings: Settings, told: Progress) -> Converted:
+def converted(settings: Settings, progress: Progress) -> Converted:
     """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
     to = settings.encryption
     master = MasterKey.of(settings)
@@ -25,7 +25,7 @@ def converted(settings: Settings, told: Progress) -> Converted:
         with closing(recorder_of(settings, alone, master)) as recorder:
             for one in alone.pending(encrypt=to):
                 recorder.record(recorder.entry(f"{operation}Begun", one.collection_id))
-        done = convert(alone, open_images(settings.images), encrypt=to, told=told)
+        done = convert(alone, open_images(settings.images), encrypt=to, progress=progress)
     # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
     # for another run would find nothing to do and so nothing to record.
     with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:

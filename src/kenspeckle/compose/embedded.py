@@ -12,12 +12,12 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import open_engines
 from kenspeckle.compose.runners import Runner, Runners
-from kenspeckle.compose.webhooks import courier_of, endpoints_of
+from kenspeckle.compose.webhooks import dispatcher_of, endpoints_of
 from kenspeckle.domain import Job
 from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
-from kenspeckle.images.client_buckets import Places
+from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.images.store import open_images
 from kenspeckle.index.store import open_index
 from kenspeckle.ports import Images, Index, Recognizer
@@ -61,7 +61,7 @@ class Guard:
     receipts: Receipts
     access: AuditedAccess
     gate: Gate
-    stages: Stages
+    stages: StageObserver
     webhooks: Endpoints
     announcer: Announcer
     runners: Runners
@@ -72,7 +72,7 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Front:
+class BaseService:
     """A service that is ready to serve, without what recognizes. `face_models` are the versions of models by name,
     that of the one in use first."""
 
@@ -107,12 +107,12 @@ class Front:
 
         require_key_for(self.settings.host, self.catalog)
         limits, refusals = Limits(self.catalog), Refusals(self.recorder)
-        courier = courier_of(self.settings, self.guard.webhooks)
+        dispatcher = dispatcher_of(self.settings, self.guard.webhooks)
         app = _app(self, limits, refusals)
         self.access.on_read = limits.learn
-        self.guard.announcer.nudge = courier.nudge
-        courier.tell = app.state.edge.metrics.webhook
-        beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, courier)
+        self.guard.announcer.nudge = dispatcher.nudge
+        dispatcher.tell = app.state.edge.metrics.webhook
+        beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, dispatcher)
         for one in (*beside, *self.beside(app.state.edge.metrics)):
             self.guard.runners.start(one)
         return app
@@ -131,7 +131,7 @@ class Front:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service(Front):
+class Service(BaseService):
     """The embedded profile."""
 
     local: LocalRecognizer
@@ -148,19 +148,19 @@ class Service(Front):
         return (self.jobs,)
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
-        """As `Front.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
+        """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
         return self.jobs.run_one(job_id, tell)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManagedService(Front):
+class ManagedService(BaseService):
     """Amazon Rekognition behind the same edges, keys and audit trail."""
 
     managed: ManagedRecognizer
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _ManagedHousekeeping:
     """What housekeeping looks after where no faces lie in the catalog."""
 
     catalog: SqlCatalog
@@ -168,7 +168,7 @@ class _Kept:
     scrubber: Scrubber = field(default_factory=Scrubber)
 
 
-class Stages:
+class StageObserver:
     """Passes durations of stages on to whoever measures them; nobody does until an edge is there."""
 
     def __init__(self) -> None:
@@ -253,7 +253,7 @@ def _managed(settings: Settings) -> ManagedService:
         guard=guard,
         recognizer=recognizer,
         face_models={model: model},
-        housekeeping=Housekeeping(recognizer, _Kept(guard.catalog, settings), amazon.reconcile),
+        housekeeping=Housekeeping(recognizer, _ManagedHousekeeping(guard.catalog, settings), amazon.reconcile),
         managed=amazon,
     )
 
@@ -276,7 +276,7 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
             receipts=Receipts(master.derive(RECEIPTS)),
             access=access,
             gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
-            stages=Stages(),
+            stages=StageObserver(),
             webhooks=endpoints_of(settings, recorder, catalog, master),
             announcer=Announcer(catalog),
             runners=runners,
@@ -286,7 +286,7 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
         raise
 
 
-def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
+def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
@@ -330,9 +330,9 @@ def _app(service: Front, limits: Limits, refusals: Refusals) -> FastAPI:
     return app
 
 
-def _places(settings: Settings, access: AuditedAccess) -> Places:
+def _places(settings: Settings, access: AuditedAccess) -> ClientBuckets:
     """The buckets that clients may name. Raises SettingError."""
-    places = Places.parse(settings.s3_buckets)
+    places = ClientBuckets.parse(settings.s3_buckets)
     closed = places.for_all_keys_only()
     if closed and any(key.collections and key.kind == "aws" and key.revoked_at is None for key in access.list()):
         log.warning(

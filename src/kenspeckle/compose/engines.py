@@ -29,7 +29,7 @@ Load = Callable[[str], Engine]
 
 
 @dataclass
-class _Seat:
+class _Slot:
     """The place of one pack's engine. `lock` is held while it is loaded, so that it is loaded once."""
 
     engine: Engine | None = None
@@ -56,7 +56,7 @@ class PackEngines:
         self._installed = installed
         self._clock = clock
         self._by_contract = {one.contract: one for one in self._packs.values()}
-        self._seats = {contract: _Seat() for contract in self._by_contract}
+        self._slots = {contract: _Slot() for contract in self._by_contract}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -70,13 +70,13 @@ class PackEngines:
         pack = self.pack_of(collection)
         if pack.contract == self._default.pack.contract:
             return self._default
-        seat = self._seats[pack.contract]
-        with seat.lock:
-            if seat.engine is None:
-                seat.engine = self._load(pack.name)
+        slot = self._slots[pack.contract]
+        with slot.lock:
+            if slot.engine is None:
+                slot.engine = self._load(pack.name)
                 log.info("model pack loaded", extra={"pack": pack.name})
-            seat.asked = self._clock()
-            engine = seat.engine
+            slot.asked = self._clock()
+            engine = slot.engine
         self._watch()
         return engine
 
@@ -109,16 +109,16 @@ class PackEngines:
 
     def loaded(self) -> tuple[str, ...]:
         """Names of the packs whose networks are in memory, the default one first."""
-        others = (self._by_contract[contract].name for contract, seat in self._seats.items() if seat.engine is not None)
+        others = (self._by_contract[contract].name for contract, slot in self._slots.items() if slot.engine is not None)
         return (self._default.pack.name, *others)
 
     def release(self) -> None:
         """Let go of what nobody asked for in IDLE seconds. A request that has an engine keeps it to its end."""
         gone = []
-        for contract, seat in self._seats.items():
-            with seat.lock:
-                if seat.engine is not None and self._clock() - seat.asked > IDLE:
-                    seat.engine = None
+        for contract, slot in self._slots.items():
+            with slot.lock:
+                if slot.engine is not None and self._clock() - slot.asked > IDLE:
+                    slot.engine = None
                     gone.append(self._by_contract[contract].name)
         if gone:
             trim_memory()
@@ -145,7 +145,7 @@ class PackEngines:
         while not self._closing.wait(EVERY):
             self.release()
             with self._lock:
-                if all(seat.engine is None for seat in self._seats.values()):
+                if all(slot.engine is None for slot in self._slots.values()):
                     self._watcher = None
                     return
 

@@ -40,7 +40,7 @@ class Transfers:
     master: MasterKey
 
     def export(
-        self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, told: Progress
+        self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, progress: Progress
     ) -> Exported:
         """Write the collection; with `scratch`, a folder for what waits, its photographs too. Raises
         CollectionNotFound, StorageFull, StorageUnavailable."""
@@ -51,22 +51,22 @@ class Transfers:
             lambda pack: registry.get(pack).dimension,
             made_by,
         )
-        done = write(source, collection, file, scratch=scratch, told=told)
+        done = write(source, collection, file, scratch=scratch, progress=progress)
         self._record("ExportCollection", collection, done.faces, {"photographs": done.photographs})
         return done
 
-    def import_export(self, file: IO[bytes], collection: str | None, told: Progress) -> Imported:
+    def import_export(self, file: IO[bytes], collection: str | None, progress: Progress) -> Imported:
         """Take an export in, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
-        return self._imported(import_.import_export(self._target(), ExportFile(file), collection, told))
+        return self._imported(import_.import_export(self._target(), ExportFile(file), collection, progress))
 
     def import_encodings(
-        self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, told: Progress
+        self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, progress: Progress
     ) -> Imported:
         """Take encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
         they are read once it is known that the collection takes such. Raises as `import_export`."""
         name = collection or self.settings.collection
         pack = self._encoder(name)
-        return self._imported(import_.import_encodings(self._target(), name, pack, read(), told))
+        return self._imported(import_.import_encodings(self._target(), name, pack, read(), progress))
 
     def _imported(self, done: Imported) -> Imported:
         facts = {"present": done.present, "users": done.users}

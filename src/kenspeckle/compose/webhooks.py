@@ -1,4 +1,4 @@
-"""Webhooks put together: endpoints as administrators manage them, and the courier of a service that serves."""
+"""Webhooks put together: endpoints as administrators manage them, and the dispatcher of a service that serves."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from kenspeckle.webhook_transport.allowlist import Reach
 if TYPE_CHECKING:
     from kenspeckle.ports import Sealer, Webhooks
     from kenspeckle.usecases.audit.recorder import Recorder
-    from kenspeckle.usecases.webhooks.dispatcher import Courier
-    from kenspeckle.webhook_transport.http import Carrier
+    from kenspeckle.usecases.webhooks.dispatcher import Dispatcher
+    from kenspeckle.webhook_transport.http import Transport
 
 
 def endpoints_of(settings: Settings, recorder: Recorder, store: Webhooks, sealer: Sealer) -> Endpoints:
     """Raises SettingError for WEBHOOK_HOSTS or WEBHOOK_RETRIES."""
     parsed(settings.webhook_retries)
     reach = Reach.parse(settings.webhook_hosts)
-    return Endpoints(recorder, store, sealer, reach.check_url, _carrier(settings))
+    return Endpoints(recorder, store, sealer, reach.check_url, _transport(settings))
 
 
-def courier_of(settings: Settings, endpoints: Endpoints) -> Courier:
+def dispatcher_of(settings: Settings, endpoints: Endpoints) -> Dispatcher:
     """What carries messages out, not started yet."""
-    from kenspeckle.usecases.webhooks.dispatcher import Courier
+    from kenspeckle.usecases.webhooks.dispatcher import Dispatcher
 
-    return Courier(
+    return Dispatcher(
         endpoints,
-        _carrier(settings),
+        _transport(settings),
         pauses=parsed(settings.webhook_retries),
         seconds=settings.webhook_seconds,
         days=settings.webhook_log_days,
     )
 
 
-def _carrier(settings: Settings) -> Callable[[], Carrier]:
+def _transport(settings: Settings) -> Callable[[], Transport]:
     reach = Reach.parse(settings.webhook_hosts)
 
-    def make() -> Carrier:
+    def make() -> Transport:
         # Imported where it is needed: commands that send nothing need no HTTP.
         from kenspeckle import __version__
-        from kenspeckle.webhook_transport.http import Carrier
+        from kenspeckle.webhook_transport.http import Transport
 
-        return Carrier(reach, settings.webhook_seconds, f"kenspeckle/{__version__}")
+        return Transport(reach, settings.webhook_seconds, f"kenspeckle/{__version__}")
 
     return make

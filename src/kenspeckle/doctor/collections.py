@@ -107,7 +107,7 @@ def _templates(collection: CollectionFacts, kind: str, instance: Instance, found
     with found.guarded("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
         for number, (one, template) in enumerate(instance.catalog.templates(name, kind), 1):
             if number % STEP == 0:
-                instance.told("templates", number, collection.rows[f"{kind}s"])
+                instance.progress("templates", number, collection.rows[f"{kind}s"])
             if not _right(template, dimension):
                 bad.append(one)
     if bad:
@@ -163,7 +163,7 @@ def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tu
             if number % stride or not _right(template, dimension):
                 continue
             asked += 1
-            instance.told("index", number + 1, total)
+            instance.progress("index", number + 1, total)
             matches = index.search(name, "face", template, 1, math.inf)
             if not matches or matches[0][1] > 0:
                 lost.append(face_id)

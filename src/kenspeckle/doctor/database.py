@@ -80,12 +80,12 @@ def _absent(file: Path, instance: Instance, found: Examined) -> None:
 
 
 def _damage(instance: Instance, found: Examined) -> None:
-    instance.told("database", 0, 1)
+    instance.progress("database", 0, 1)
     try:
         damage = instance.catalog.damage(thorough=instance.thorough)
     except KenspeckleError as error:
         damage = [error.message]
-    instance.told("database", 1, 1)
+    instance.progress("database", 1, 1)
     if damage:
         shown = "; ".join(one.replace("\n", " ") for one in damage[:3])
         more = f"; and {len(damage) - 3} more" if len(damage) > 3 else ""

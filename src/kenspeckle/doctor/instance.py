@@ -24,7 +24,7 @@ class Instance:
 
     settings: Settings
     thorough: bool
-    told: Progress
+    progress: Progress
     now: Callable[[], float]
     inspection: Inspection | None = None
 

@@ -107,9 +107,9 @@ def check_trail(instance: Instance, found: Examined) -> None:
     except KenspeckleError:
         found.skip("seals can't be verified without the master key")
         return
-    instance.told("audit", 0, 1)
+    instance.progress("audit", 0, 1)
     verified = verification.verify(catalog, key, kept=anchors_of(instance.settings).read())
-    instance.told("audit", 1, 1)
+    instance.progress("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(
             "trail_broken",

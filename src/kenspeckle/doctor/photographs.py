@@ -13,7 +13,7 @@ from kenspeckle.doctor.instance import SAMPLE, Instance
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.images import digests
 from kenspeckle.images.folder import OLD_SECONDS
-from kenspeckle.images.restore_set import Shelf
+from kenspeckle.images.restore_set import PhotographFolder
 from kenspeckle.images.store import open_images
 from kenspeckle.images.urls import parse
 from kenspeckle.ports import KeptPhotograph
@@ -65,11 +65,11 @@ def _kept(instance: Instance, found: Examined) -> dict[str, KeptPhotograph]:
 
 def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, found: Examined) -> set[str]:
     """Compare the folder with the catalog; digests that are missing."""
-    there = set(Shelf(place).stored())
+    there = set(PhotographFolder(place).stored())
     staged = _staged(place)
     # A service at work moves and removes photographs while we look: the catalog is asked once more.
     absent = sorted(kept.keys() - there)
-    absent = sorted(instance.catalog.referenced(absent) - set(Shelf(place).stored())) if absent else []
+    absent = sorted(instance.catalog.referenced(absent) - set(PhotographFolder(place).stored())) if absent else []
     waiting = [digest for digest in absent if digest in staged]
     missing = [digest for digest in absent if digest not in staged]
     if waiting:
@@ -123,7 +123,7 @@ def _bytes(instance: Instance, kept: list[KeptPhotograph], found: Examined) -> i
                 break  # the others would be asked for in vain, at the patience of each
             damaged[one.digest] = one
         read += 1
-        instance.told("photographs", read, len(chosen))
+        instance.progress("photographs", read, len(chosen))
     for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
         still = sorted(instance.catalog.referenced(bad)) if bad else []
         if still:

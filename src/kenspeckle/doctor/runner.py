@@ -70,10 +70,10 @@ CATALOG = (
 
 
 def examine(
-    settings: Settings, *, thorough: bool, told: Progress, now: Callable[[], float] = time.time
+    settings: Settings, *, thorough: bool, progress: Progress, now: Callable[[], float] = time.time
 ) -> Iterable[Examined]:
     """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
-    instance = Instance(settings, thorough, told, now)
+    instance = Instance(settings, thorough, progress, now)
     for check in PLACES:
         yield _run(check, instance)
     yield from _catalog(instance)

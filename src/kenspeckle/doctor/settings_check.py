@@ -13,10 +13,10 @@ from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain import validation
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.images.client_buckets import Places
+from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.images.urls import parse
 from kenspeckle.serving import cors, proxies, tls
-from kenspeckle.settings import Settings, told, unknown
+from kenspeckle.settings import Settings, unknown, unknown_messages
 from kenspeckle.text import plural
 from kenspeckle.usecases.access import credentials
 
@@ -46,14 +46,14 @@ def _uses(settings: Settings) -> tuple[Callable[[], object], ...]:
         lambda: tls.certificate(settings.tls_cert, settings.tls_key),
         lambda: cors.origins(settings.cors_origins),
         lambda: proxies.trusted(settings.trusted_proxies),
-        lambda: Places.parse(settings.s3_buckets),
+        lambda: ClientBuckets.parse(settings.s3_buckets),
         lambda: parse(settings.images, "IMAGES_URL"),
         lambda: validation.collection_id(settings.collection),
     )
 
 
 def _names(found: Examined) -> None:
-    for sentence in told(unknown()):
+    for sentence in unknown_messages(unknown()):
         found.fault("setting_unknown", sentence, "What was meant by it does not hold.", "Correct or unset it")
 
 

@@ -31,7 +31,7 @@ _PURPOSE = b"kenspeckle secrets of key pairs, 1"
 """Each use of the master key derives its own key (HKDF, RFC 5869), so that one never weakens another."""
 
 
-class NotItsKey(StorageUnavailable):
+class WrongMasterKey(StorageUnavailable):
     """A secret was sealed under another master key, or for another context, or is damaged."""
 
 
@@ -86,7 +86,7 @@ class MasterKey:
         return _VERSION + nonce + self._ready(create=self._create).encrypt(nonce, secret, context.encode())
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
-        """The secret. Raises NotItsKey where key, context or bytes are not those of sealing; SettingError,
+        """The secret. Raises WrongMasterKey where key, context or bytes are not those of sealing; SettingError,
         StorageUnavailable where the master key is not available."""
         cipher = self._ready(create=False)
         body = sealed[1:]
@@ -95,7 +95,7 @@ class MasterKey:
                 raise InvalidTag
             return cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError) as error:
-            raise NotItsKey(
+            raise WrongMasterKey(
                 f"The secret of '{context}' can't be decrypted: the master key is not the one it was made under, "
                 "or the catalog is damaged. Restore the master key, or create the key pair anew."
             ) from error

@@ -24,7 +24,7 @@ class _Place(Protocol):
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes: ...
 
 
-class Places:
+class ClientBuckets:
     """Buckets by the names that clients use; and the collections whose keys may name each, where a key is limited."""
 
     def __init__(self, places: Mapping[str, _Place], collections: Mapping[str, frozenset[str]]) -> None:
@@ -33,7 +33,7 @@ class Places:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Places of a setting such as `photos[visitors+staff]=s3://photos,desk=file:///srv/photos`: keys that are
+        """The buckets of a setting such as `photos[visitors+staff]=s3://photos,desk=file:///srv/photos`: keys that are
         limited to collections may name `photos` if one of theirs is `visitors` or `staff`, and never `desk`. A comma in
         a URL is written %2C.
 

@@ -14,7 +14,7 @@ SWEPT = 500
 """Digests that are asked for at once."""
 
 
-class Shelf:
+class PhotographFolder:
     """The photographs that lie in their places in a folder."""
 
     def __init__(self, root: Path) -> None:

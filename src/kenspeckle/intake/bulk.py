@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kenspeckle.client.errors import CommandFailed, ServerGone, describe
+from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.errors import (
@@ -109,7 +109,7 @@ class Enrolment:
                     quality=self.quality,
                 )
             )
-        except (*HOPELESS, ServerGone):
+        except (*HOPELESS, ServerUnreachable):
             raise
         except (KenspeckleError, CommandFailed) as error:
             return Outcome(photograph, identity, "skipped", describe(error)[0])
@@ -146,7 +146,7 @@ def _why_none(answer: Indexed) -> str:
     return f"No face good enough ({', '.join(reasons)})"
 
 
-def told_apart(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Outcome], int]:
+def distinguished(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Outcome], int]:
     """(photographs to index, those skipped because another name became the same identity, how many names lie in
     several folders and count as one identity)."""
     taken: dict[str, Photograph] = {}

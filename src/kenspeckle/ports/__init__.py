@@ -13,19 +13,19 @@ from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
-from kenspeckle.ports.moving import Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, Seat, Seats
+from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
-from kenspeckle.ports.webhooks import Carrier, Tell, Webhooks
+from kenspeckle.ports.webhooks import Tell, Transport, Webhooks
 
 __all__ = [
     "Anchors",
     "Answered",
     "AuditQuery",
-    "Carrier",
     "Catalog",
+    "CatalogReplacer",
     "Change",
     "CollectionFacts",
     "Converting",
@@ -51,15 +51,15 @@ __all__ = [
     "Pending",
     "Photo",
     "Recognizer",
+    "ReservedPlace",
     "Sealer",
-    "Seat",
-    "Seats",
     "Staged",
     "Storage",
     "Stored",
     "StoredImage",
     "Tell",
     "Trail",
+    "Transport",
     "Usage",
     "Used",
     "Vault",

@@ -58,7 +58,7 @@ class Copies(Protocol):
         ...
 
 
-class Seat(Protocol):
+class ReservedPlace(Protocol):
     """The place of the catalog's database, held against all other processes where a sound database is there."""
 
     @property
@@ -75,10 +75,10 @@ class Seat(Protocol):
         ...
 
 
-class Seats(Protocol):
+class CatalogReplacer(Protocol):
     """Where a restored catalog goes."""
 
-    def reserve(self, *, replace: bool) -> AbstractContextManager[Seat]:
+    def reserve(self, *, replace: bool) -> AbstractContextManager[ReservedPlace]:
         """Raises Conflict where a catalog is there and may not be replaced, or a process uses it."""
         ...
 

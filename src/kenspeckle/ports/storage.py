@@ -13,7 +13,7 @@ from typing import Protocol
 from kenspeckle.domain import Vector
 from kenspeckle.ports.catalog import Catalog
 from kenspeckle.ports.keys import Keys, Sealer
-from kenspeckle.ports.moving import Copies, Seats
+from kenspeckle.ports.moving import CatalogReplacer, Copies
 from kenspeckle.ports.trail import Trail
 from kenspeckle.ports.vault import Encryption
 from kenspeckle.ports.webhooks import Webhooks
@@ -140,4 +140,4 @@ class Storage(Protocol):
         ...
 
     def copies(self) -> Copies: ...
-    def seats(self) -> Seats: ...
+    def replacer(self) -> CatalogReplacer: ...

@@ -93,10 +93,10 @@ class Webhooks(Protocol):
         ...
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """Carries a message to an address."""
 
-    async def carry(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
         """Never raises for what the other side does; takes no longer than its deadline."""
         ...
 

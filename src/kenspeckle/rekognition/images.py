@@ -18,7 +18,7 @@ SHORTEST_SIDE = 80
 """Pixels."""
 
 
-class Places(Protocol):
+class Buckets(Protocol):
     """Reads objects of the buckets that the operator named, and of no others."""
 
     def read(
@@ -30,7 +30,7 @@ class Places(Protocol):
         ...
 
 
-def read(image: Mapping[str, Any], places: Places, member: str, only: Sequence[str] | None) -> bytes:
+def read(image: Mapping[str, Any], buckets: Buckets, member: str, only: Sequence[str] | None) -> bytes:
     """Bytes of the Image structure under `member`, for a key that is limited to the collections `only`.
 
     Raises Refusal, BucketNotAllowed, ImageTooLarge."""
@@ -42,7 +42,7 @@ def read(image: Mapping[str, Any], places: Places, member: str, only: Sequence[s
         bucket, name = (named or {}).get("Bucket"), (named or {}).get("Name")
         if bucket is None or name is None:
             raise invalid(f"Request has invalid parameters: {member}.S3Object needs Bucket and Name.")
-        data = places.read(bucket, name, (named or {}).get("Version"), LARGEST_OBJECT, only)
+        data = buckets.read(bucket, name, (named or {}).get("Version"), LARGEST_OBJECT, only)
     _judge(data, member)
     return bytes(data)
 

@@ -14,7 +14,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import images as images_
-from kenspeckle.rekognition.images import Places
+from kenspeckle.rekognition.images import Buckets
 from kenspeckle.shapes import dump
 
 Json: TypeAlias = dict[str, Any]
@@ -34,7 +34,7 @@ class Service:
     """What operations need: the core, buckets, and the names that AWS would have given."""
 
     recognizer: Recognizer
-    places: Places
+    buckets: Buckets
     region: str
     account: str
     face_models: Mapping[str, str]
@@ -298,7 +298,7 @@ def search_users_by_image(service: Service, request: Request) -> Json:
 
 
 def _photograph(service: Service, request: Request, member: str) -> bytes:
-    return images_.read(request[member], service.places, member, service.principal.only)
+    return images_.read(request[member], service.buckets, member, service.principal.only)
 
 
 def _quality(request: Request, default: QualityFilter) -> QualityFilter:

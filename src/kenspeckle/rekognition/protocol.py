@@ -25,9 +25,9 @@ from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import aws_chunked, credential_scope, error_table, presigned, service_model, sigv4, validate
 from kenspeckle.rekognition.credential_scope import Claim, Signed
 from kenspeckle.rekognition.errors import Refusal, serialization
-from kenspeckle.rekognition.images import Places
+from kenspeckle.rekognition.images import Buckets
 from kenspeckle.rekognition.operations import OPERATIONS, Operation, Service
-from kenspeckle.serving.bodies import ClientGone, TooLong, TooSlow, received
+from kenspeckle.serving.bodies import ClientDisconnected, TooLong, TooSlow, received
 from kenspeckle.serving.budget import BODIES
 from kenspeckle.serving.connections import of_one_host
 from kenspeckle.settings import Settings
@@ -89,7 +89,7 @@ class Asked:
 def routes(
     recognizer: Recognizer,
     access: Authentication,
-    places: Places,
+    buckets: Buckets,
     settings: Settings,
     *,
     gate: Gate,
@@ -104,7 +104,7 @@ def routes(
     Raises SettingError where the installed botocore lacks the service model."""
     service = Service(
         recognizer=recognizer,
-        places=places,
+        buckets=buckets,
         region=settings.aws_region,
         account=settings.aws_account_id,
         face_models=face_models,
@@ -141,7 +141,7 @@ class Edge:
             if refusal.code == "InternalServerError":
                 log.error("the request failed", exc_info=refusal)
             return refused(refusal, request_id)
-        except ClientGone:
+        except ClientDisconnected:
             return Response(status_code=400)
 
     async def _answer(self, request: Request) -> bytes:
@@ -163,7 +163,7 @@ class Edge:
             return answer
         except KenspeckleError as error:
             raise error_table.refusal(error, self._model, name, {}) from error
-        except (Refusal, ClientGone):
+        except (Refusal, ClientDisconnected):
             raise
         except Exception as error:
             raise Refusal("InternalServerError", error_table.INTERNAL, 500) from error

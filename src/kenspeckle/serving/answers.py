@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import Message, Send
 
-from kenspeckle.serving.bodies import ClientGone
+from kenspeckle.serving.bodies import ClientDisconnected
 from kenspeckle.serving.budget import Share
 
 LARGE: Final = 256 * 1024
@@ -23,7 +23,7 @@ class Answer:
         self._without_body = without_body
 
     async def __call__(self, message: Message) -> None:
-        """Raises ClientGone; Overloaded for the head of an answer that has no room, and another may be sent."""
+        """Raises ClientDisconnected; Overloaded for the head of an answer that has no room, and another may be sent."""
         if message["type"] == "http.response.start":
             size = _declared(message)
             if size > LARGE and not self._without_body:
@@ -47,7 +47,7 @@ class Answer:
             if isinstance(error, RuntimeError) and "closed" not in str(error):
                 raise
             # An OSError as ASGI has it, or uvloop's own word for a connection that its client has closed.
-            raise ClientGone from error
+            raise ClientDisconnected from error
 
 
 def _declared(message: Message) -> int:

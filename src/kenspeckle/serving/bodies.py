@@ -35,7 +35,7 @@ _TEXT = frozenset(range(0x20, 0x7F)) | set(_SPACE)
 M = TypeVar("M", bound=BaseModel)
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client closed the connection before its request was complete; there is nobody to answer."""
 
 
@@ -110,7 +110,8 @@ async def json(request: Request, model: type[M]) -> M:
 async def read(request: Request, most: int, image_limit: int | None) -> bytes:
     """The whole body, at most `most` bytes: by its declared length first, then counted.
 
-    Raises ImageTooLarge (InvalidValue where no `image_limit` is given), ClientGone, and 408 for a client too slow."""
+    Raises ImageTooLarge (InvalidValue where no `image_limit` is given), ClientDisconnected, and 408 for a client too
+    slow."""
     headers = request.headers
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
@@ -133,7 +134,7 @@ async def read(request: Request, most: int, image_limit: int | None) -> bytes:
 async def received(receive: Receive, most: int, share: Share | None = None) -> bytes:
     """The whole body, counted while it comes; of the budget for bodies it takes what it has received.
 
-    Raises ClientGone, TooLong beyond `most` bytes, TooSlow, and Overloaded where the budget has no more."""
+    Raises ClientDisconnected, TooLong beyond `most` bytes, TooSlow, and Overloaded where the budget has no more."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     chunks: list[bytes] = []
@@ -143,7 +144,7 @@ async def received(receive: Receive, most: int, share: Share | None = None) -> b
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientGone
+                    raise ClientDisconnected
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > most:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kenspeckle.errors import Overloaded, ShuttingDown
 from kenspeckle.serving import logs, problems, rate_limit_headers
 from kenspeckle.serving.answers import Answer
-from kenspeckle.serving.bodies import ClientGone
+from kenspeckle.serving.bodies import ClientDisconnected
 from kenspeckle.serving.budget import BODIES, MIB, Budget
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.usecases.access.authorization import ALLOWANCE, PRINCIPAL
@@ -99,7 +99,7 @@ class Envelope:
                 await problems.unseen(_draining(), scope)(scope, receive, deliver)
             else:
                 await self.app(scope, receive, deliver)
-        except ClientGone:
+        except ClientDisconnected:
             status = CLIENT_GONE
         except Exception:
             logs.errors.exception("unexpected error", extra={"request_id": request_id})

@@ -20,9 +20,9 @@ from kenspeckle.vision.align import Aligner, Floats
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
-from kenspeckle.vision.look import Eyes
 from kenspeckle.vision.quality import PoseEstimator, describe
 from kenspeckle.vision.sessions import Activity, Network, choose, trim_memory
+from kenspeckle.vision.two_stage import TwoStageDetector
 
 KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
@@ -51,13 +51,13 @@ class Engine:
         self._embedder = Network(plain or installed.embedder, self._activity, runtime=self.runtime, embedder=True)
         self._unit = installed.pack.metric == "cosine"
         self._clarity = installed.pack.clarity
-        self._eyes = math.dist(*installed.pack.alignment.places[:2])
+        self._eye_distance = math.dist(*installed.pack.alignment.places[:2])
         detector = Network(installed.detector, self._activity, runtime=self.runtime)
         self._confidence: tuple[tuple[float, ...], tuple[float, ...]]
         self._looks: tuple[Callable[[Photograph], Faces], Callable[[Photograph], Faces]]
         if installed.finder is not None:
-            eyes = Eyes(Network(installed.finder, self._activity, runtime=self.runtime), detector)
-            self._looks = eyes.every_face, eyes.largest_face
+            faces = TwoStageDetector(Network(installed.finder, self._activity, runtime=self.runtime), detector)
+            self._looks = faces.every_face, faces.largest_face
             self._confidence = (0.0, 1.0), (0.0, 1.0)
         else:
             self._confidence = CENTERFACE
@@ -158,7 +158,7 @@ class Engine:
                 for kind, (x, y) in zip(KINDS, points, strict=True)
             ),
             pose=self._poses.pose(points),
-            quality=describe(chip, self._eyes),
+            quality=describe(chip, self._eye_distance),
         )
 
 

@@ -1,4 +1,5 @@
-"""Implements `ports.Carrier` with httpcore: no redirects, proxies or cookies, and only addresses that were checked."""
+"""Implements `ports.Transport` with httpcore: no redirects, proxies or cookies, and only addresses that were
+checked."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Refused(Exception):
     """The address may not be reached."""
 
 
-class Carrier:
+class Transport:
     """`seconds` are all that a message may take: name, connection, request and answer."""
 
     def __init__(self, reach: Reach, seconds: float, software: str) -> None:
@@ -48,8 +49,8 @@ class Carrier:
             for scheme in ("https", "http")
         }
 
-    async def carry(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
-        """As `ports.Carrier.carry`."""
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
+        """As `ports.Transport.send`."""
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds):

@@ -22,7 +22,7 @@ from moto.dynamodb.models.table import Table
 
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Forbidden
-from kenspeckle.images.client_buckets import Places
+from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.ports import Photo
 from tests.aws.amazon import BUCKET, TABLE, Amazon
 from tests.aws.lambdas import shapes
@@ -81,7 +81,7 @@ def _transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def rekognition(aws: Amazon, engine: _Flaky, tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path, engine=engine) as server:
-        server.buckets.read = Places.parse(f"{BUCKET}=s3://{BUCKET}").read  # type: ignore[method-assign]
+        server.buckets.read = ClientBuckets.parse(f"{BUCKET}=s3://{BUCKET}").read  # type: ignore[method-assign]
         server.recognizer.handle(ops.CreateCollection(collection_id=GALLERY))
         yield server
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent
 
-from kenspeckle.client.errors import CommandFailed, ServerGone
+from kenspeckle.client.errors import CommandFailed, ServerUnreachable
 from kenspeckle.intake.watch import results
-from kenspeckle.intake.watch.arrivals import Arrivals, Facts
+from kenspeckle.intake.watch.arrivals import Arrivals, FileState
 from kenspeckle.intake.watch.ledger import Ledger
 from kenspeckle.intake.watch.tree import Tree
-from kenspeckle.intake.watch.worker import Waits
+from kenspeckle.intake.watch.worker import Backoff
 
 
 class Clock:
@@ -71,25 +71,25 @@ def test_waits_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
             return self.is_set()
 
     said: list[str] = []
-    stop, gone = Stop(), ServerGone("No server answers.")
-    waits = Waits(stop, said.append)
-    assert all(waits.pause(attempt, gone) for attempt in range(10))
+    stop, gone = Stop(), ServerUnreachable("No server answers.")
+    backoff = Backoff(stop, said.append)
+    assert all(backoff.pause(attempt, gone) for attempt in range(10))
     for attempt, one in enumerate(waited):
         assert 0.8 * min(60, 2**attempt) <= one <= 1.2 * min(60, 2**attempt)
     assert len(said) == 1
-    waits.passed()
-    waits.passed()
+    backoff.passed()
+    backoff.passed()
     assert len(said) == 2
     stop.set()
-    assert not waits.pause(0, gone)
-    patient = Waits(Stop(), said.append, 30.0)
+    assert not backoff.pause(0, gone)
+    patient = Backoff(Stop(), said.append, 30.0)
     assert [patient.pause(attempt, gone) for attempt in range(5)] == [True] * 5
-    with pytest.raises(ServerGone):
+    with pytest.raises(ServerUnreachable):
         patient.pause(5, gone)
 
 
 def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
-    file, facts = tmp_path / "ledger.db", Facts(1, 2, 3)
+    file, facts = tmp_path / "ledger.db", FileState(1, 2, 3)
     odd = Path("\udcff.jpg")
     with Ledger(file, "search") as ledger:
         assert not ledger.knows(odd, facts)
@@ -98,8 +98,8 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
         with pytest.raises(CommandFailed, match="Another"):
             Ledger(file, "index")
     with Ledger(file, "search") as ledger:
-        assert ledger.knows(odd, Facts(9, 2, 3))
-        assert not ledger.knows(odd, Facts(1, 2, 4))
+        assert ledger.knows(odd, FileState(9, 2, 3))
+        assert not ledger.knows(odd, FileState(1, 2, 4))
         assert ledger.done("digest", "") == (odd, "matched")
     with Ledger(file, "index") as ledger:
         assert ledger.done("digest", "") is None
@@ -136,7 +136,7 @@ def test_a_folder_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
     assert list(arrivals.ready()) == []
     with pytest.raises(FileNotFoundError):
         tree.open(photograph)
-    with pytest.raises(results.InTheWay, match="behind a link"):
+    with pytest.raises(results.ResultBlocked, match="behind a link"):
         results.write(tree, photograph, {"status": "matched"})
     assert results.read(tree, photograph) is None
     assert [one.name for one in elsewhere.iterdir()] == ["a.jpg"]

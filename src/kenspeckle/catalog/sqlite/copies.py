@@ -99,18 +99,18 @@ class SqliteCopies:
         return NameLocks(self._path, engine.BUSY_SECONDS).hold(names)
 
 
-class SqliteSeats:
-    """Implements `ports.Seats` for one database file."""
+class SqliteReplacer:
+    """Implements `ports.CatalogReplacer` for one database file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
-    def reserve(self, *, replace: bool) -> Iterator[SqliteSeat]:
+    def reserve(self, *, replace: bool) -> Iterator[SqliteReservedPlace]:
         here = [self._path, *(beside(self._path, ending) for ending in _SIDE_FILES)]
         taken = any(one.exists() for one in here)
         if not taken:
-            yield SqliteSeat(self._path, (), sound=True)
+            yield SqliteReservedPlace(self._path, (), sound=True)
             return
         if not replace:
             raise Conflict(
@@ -120,7 +120,7 @@ class SqliteSeats:
         with _translated(self._path):
             holder = _held(self._path)
         try:
-            yield SqliteSeat(self._path, tuple(one for one in here if one.exists()), sound=holder is not None)
+            yield SqliteReservedPlace(self._path, tuple(one for one in here if one.exists()), sound=holder is not None)
         finally:
             if holder is not None:
                 with suppress(sqlite3.Error):
@@ -148,8 +148,9 @@ class SqliteSeats:
         return SqliteCopies(self._path).lock(names)
 
 
-class SqliteSeat:
-    """Implements `ports.Seat`: `files` are those of the database that is there, `sound` whether SQLite can open it."""
+class SqliteReservedPlace:
+    """Implements `ports.ReservedPlace`: `files` are those of the database that is there, `sound` whether SQLite can
+    open it."""
 
     def __init__(self, path: Path, files: Sequence[Path], *, sound: bool) -> None:
         self._path = path

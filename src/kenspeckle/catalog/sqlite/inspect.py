@@ -71,7 +71,7 @@ _NEWEST = {
 }
 
 
-class Look:
+class SqliteInspection:
     """Implements `ports.Inspection` of one database file, opened read-only.
 
     A database at rest, without a write-ahead log, is opened as one that nobody writes to: SQLite would make files

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteSeats, see
-from kenspeckle.catalog.sqlite.inspect import Look
+from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteReplacer, see
+from kenspeckle.catalog.sqlite.inspect import SqliteInspection
 from kenspeckle.ports import Sealer
 
 MAGIC = b"SQLite format 3\0"
@@ -28,8 +28,8 @@ class SqliteStorage:
         except OSError:
             return False
 
-    def inspect(self, master: Sealer | None = None) -> Look:
-        return Look(self.file, master)
+    def inspect(self, master: Sealer | None = None) -> SqliteInspection:
+        return SqliteInspection(self.file, master)
 
     def beside(self, folder: Path) -> SqliteStorage:
         return SqliteStorage(folder / self.file.name)
@@ -37,5 +37,5 @@ class SqliteStorage:
     def copies(self) -> SqliteCopies:
         return SqliteCopies(self.file)
 
-    def seats(self) -> SqliteSeats:
-        return SqliteSeats(self.file)
+    def replacer(self) -> SqliteReplacer:
+        return SqliteReplacer(self.file)

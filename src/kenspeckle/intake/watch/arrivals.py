@@ -1,7 +1,7 @@
 """Which photographs of a folder are there and whole: told by the file system's events, or seen by looking again.
 
 A file is whole when its writer closed it or renamed it into place, or when its size and time have not changed for a
-while. Nothing here trusts that: whoever reads a file compares what it was before and after (`Facts`).
+while. Nothing here trusts that: whoever reads a file compares what it was before and after (`FileState`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TEMPORARY = (".", "~")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileState:
     """What tells one state of a file from another."""
 
     inode: int
@@ -41,13 +41,13 @@ class Facts:
     mtime_ns: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> Facts:
+    def of(cls, found: os.stat_result) -> FileState:
         return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(slots=True)
 class _Candidate:
-    facts: Facts | None
+    facts: FileState | None
     due: float
 
 
@@ -91,7 +91,7 @@ class Arrivals(FileSystemEventHandler):
         for path in self._walk():
             self.note(path)
 
-    def ready(self) -> Iterator[tuple[Path, Facts]]:
+    def ready(self) -> Iterator[tuple[Path, FileState]]:
         """Files that are whole, each once; one that changes later is told again."""
         now = self._clock()
         with self._lock:
@@ -111,14 +111,14 @@ class Arrivals(FileSystemEventHandler):
         """Files that were noted and are not whole yet."""
         return len(self._candidates)
 
-    def _facts(self, path: Path) -> Facts | None:
+    def _facts(self, path: Path) -> FileState | None:
         """None for what is not there, and for links, what lies behind one, pipes and all else that is no regular
         file."""
         try:
             found = self._tree.stat(path)
         except OSError:
             return None
-        return Facts.of(found) if stat.S_ISREG(found.st_mode) else None
+        return FileState.of(found) if stat.S_ISREG(found.st_mode) else None
 
     def _walk(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):  # links to folders are not followed

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.intake.watch.arrivals import Facts
+from kenspeckle.intake.watch.arrivals import FileState
 
 NAME = ".kenspeckle-watch.db"
 """In the watched folder, so that it goes with it wherever it is mounted or moved."""
@@ -66,7 +66,7 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def knows(self, path: Path, facts: Facts) -> bool:
+    def knows(self, path: Path, facts: FileState) -> bool:
         """Whether the file was dealt with and looks as it did then, without reading it."""
         found = self._row("SELECT size, mtime_ns FROM files WHERE job = ? AND path = ?", os.fsencode(path))
         return found == (facts.size, facts.mtime_ns)
@@ -87,7 +87,7 @@ class Ledger:
         found = self._row("SELECT original FROM names WHERE job = ? AND identity = ?", identity)
         return original if found is None else os.fsdecode(found[0])
 
-    def record(self, path: Path, facts: Facts, digest: str, identity: str, status: str) -> None:
+    def record(self, path: Path, facts: FileState, digest: str, identity: str, status: str) -> None:
         """On disk when it returns."""
         name = os.fsencode(path)
         with self._lock, self._translated():

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from kenspeckle.intake.watch.arrivals import Arrivals, Facts, watched
-from kenspeckle.intake.watch.worker import Outcome, Work
+from kenspeckle.intake.watch.arrivals import Arrivals, FileState, watched
+from kenspeckle.intake.watch.worker import Outcome, Worker
 from kenspeckle.text import plural
 
 TICK_SECONDS = 0.2
@@ -30,7 +30,7 @@ class Run:
     def __init__(
         self,
         arrivals: Arrivals,
-        work: Work,
+        work: Worker,
         workers: int,
         stop: threading.Event,
         report: Callable[[Outcome], None],
@@ -121,7 +121,7 @@ class Run:
         else:
             self._away = False
 
-    def _one(self, path: Path, facts: Facts) -> None:
+    def _one(self, path: Path, facts: FileState) -> None:
         outcome = self._work.one(path, facts)
         if outcome is not None:
             with self._lock:

@@ -36,7 +36,7 @@ _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
 """What some network shares say to a folder's fsync."""
 
 
-class InTheWay(CommandFailed):
+class ResultBlocked(CommandFailed):
     """One file can't be written where it belongs: a folder has its name, or its own folder went or takes none."""
 
 
@@ -56,7 +56,7 @@ def named_after(photograph: Path, ending: str) -> Path:
 
 def write(tree: Tree, photograph: Path, result: dict[str, Any]) -> None:
     """Put the result beside its photograph, on disk with its name. A link that somebody put in its place is replaced,
-    never followed. Raises InTheWay, CommandFailed."""
+    never followed. Raises ResultBlocked, CommandFailed."""
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     target = place(photograph)
     with _told(target), tree.folder(target.parent) as folder:
@@ -81,7 +81,7 @@ def write(tree: Tree, photograph: Path, result: dict[str, Any]) -> None:
 
 def whole(target: Path, fill: Callable[[Path], None]) -> None:
     """A picture that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. A link that
-    somebody put in its place is replaced, never followed. Raises InTheWay, CommandFailed."""
+    somebody put in its place is replaced, never followed. Raises ResultBlocked, CommandFailed."""
     beside = target.with_name(_beside(target))
     with _told(target):
         try:
@@ -100,7 +100,7 @@ def _told(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind = InTheWay if error.errno in _OF_ONE_PLACE else CommandFailed
+        kind = ResultBlocked if error.errno in _OF_ONE_PLACE else CommandFailed
         raise kind(
             f"{target} can't be written: {error.strerror}.", "Results go beside the photographs; make room for them."
         ) from error

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from kenspeckle.client.errors import CommandFailed, ServerGone, describe
+from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
 from kenspeckle.errors import (
     CollectionNotFound,
     Forbidden,
@@ -35,13 +35,13 @@ from kenspeckle.errors import (
 )
 from kenspeckle.intake.files import same_person
 from kenspeckle.intake.watch import results
-from kenspeckle.intake.watch.arrivals import Facts
+from kenspeckle.intake.watch.arrivals import FileState
 from kenspeckle.intake.watch.ledger import Ledger
 from kenspeckle.intake.watch.locks import DigestLocks
 from kenspeckle.intake.watch.tree import Tree
 
-PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerGone)
-"""Troubles that are not the photograph's and may pass: it waits, and nothing is lost."""
+PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerUnreachable)
+"""Troubles that are not the photograph's and may pass: the photograph waits, and nothing is lost."""
 
 LASTING = (
     CollectionNotFound,
@@ -59,7 +59,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 FAILED, REPEATED, NO_FACE = "failed", "repeated", "no_face"
 
 
-class Verb(Protocol):
+class Action(Protocol):
     """What is done with a photograph."""
 
     @property
@@ -70,13 +70,13 @@ class Verb(Protocol):
         ...
 
     def do(self, data: bytes, identity: str) -> Answer:
-        """Raises domain errors, ServerGone, CommandFailed."""
+        """Raises domain errors, ServerUnreachable, CommandFailed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the verb found: the result's status and content, and what draws the picture with boxes into a file."""
+    """What the action found: the result's status and content, and what draws the picture with boxes into a file."""
 
     status: str
     told: dict[str, Any]
@@ -93,7 +93,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Waits:
+class Backoff:
     """How long to wait for what may pass. `patience` are seconds in all, None for as long as it takes."""
 
     stop: threading.Event
@@ -122,32 +122,32 @@ class Waits:
             self.remark("It answers again.")
 
 
-class Work:
+class Worker:
     """Deals with files of `root`. `most` are bytes of a photograph; `pictures` a folder for those with boxes."""
 
     def __init__(
-        self, root: Path, ledger: Ledger, verb: Verb, waits: Waits, most: int, pictures: Path | None = None
+        self, root: Path, ledger: Ledger, action: Action, backoff: Backoff, most: int, pictures: Path | None = None
     ) -> None:
         self._root = root
         self._tree = Tree(root)
         self._ledger = ledger
-        self._verb = verb
-        self._waits = waits
+        self._action = action
+        self._backoff = backoff
         self._most = most
         self._pictures = pictures
         self._same = DigestLocks()
-        self._left: dict[Path, Facts] = {}
+        self._left: dict[Path, FileState] = {}
         """What can't be read, or has no place for its result: left alone until it changes or the next start."""
 
-    def one(self, path: Path, facts: Facts) -> Outcome | None:
+    def one(self, path: Path, facts: FileState) -> Outcome | None:
         """Deal with a file that is whole; None where it was dealt with before, is gone, or is still being written (the
         file system tells of it again), or it is time to stop. Raises what ends the run."""
         near = path.relative_to(self._root)
-        if self._waits.stop.is_set() or self._ledger.knows(near, facts) or self._left.get(near) == facts:
+        if self._backoff.stop.is_set() or self._ledger.knows(near, facts) or self._left.get(near) == facts:
             return None
         try:
             return self._dealt(path, facts)
-        except results.InTheWay as error:
+        except results.ResultBlocked as error:
             if not os.path.lexists(path):  # it went meanwhile, with its folder it may be
                 return None
             if not all(os.access(one, os.W_OK) for one in (self._root, self._pictures) if one is not None):
@@ -156,9 +156,9 @@ class Work:
             why = _error("in_the_way", error.message)
             return Outcome(near, FAILED, self._result(path, "", "", Answer(FAILED, why)))
 
-    def _dealt(self, path: Path, facts: Facts) -> Outcome | None:
+    def _dealt(self, path: Path, facts: FileState) -> Outcome | None:
         near = path.relative_to(self._root)
-        identity, original = self._verb.identity(path)
+        identity, original = self._action.identity(path)
         try:
             data = _read(self._tree, path, facts, self._most)
         except CommandFailed as error:
@@ -185,7 +185,9 @@ class Work:
             done = self._ask(data, identity, original)
             return None if done is None else self._finish(path, facts, digest, identity, done)
 
-    def _again(self, path: Path, facts: Facts, digest: str, identity: str, known: tuple[Path, str]) -> Outcome | None:
+    def _again(
+        self, path: Path, facts: FileState, digest: str, identity: str, known: tuple[Path, str]
+    ) -> Outcome | None:
         """The same bytes as before: under the same name there is nothing to do, under another a result that says so."""
         near = path.relative_to(self._root)
         if known[0] != near:
@@ -202,11 +204,11 @@ class Work:
         attempt = 0
         while True:
             try:
-                answer = self._verb.do(data, identity)
+                answer = self._action.do(data, identity)
             except LASTING:
                 raise
             except PASSING as error:
-                if not self._waits.pause(attempt, error):
+                if not self._backoff.pause(attempt, error):
                     return None
                 attempt += 1
                 continue
@@ -216,10 +218,10 @@ class Work:
                 answer = Answer(FAILED, _error(error.code, error.message))
             except CommandFailed as error:
                 answer = Answer(FAILED, _error("failed", error.message))
-            self._waits.passed()
+            self._backoff.passed()
             return answer
 
-    def _finish(self, path: Path, facts: Facts, digest: str, identity: str, answer: Answer) -> Outcome:
+    def _finish(self, path: Path, facts: FileState, digest: str, identity: str, answer: Answer) -> Outcome:
         near = path.relative_to(self._root)
         self._draw(near, answer)
         result = self._written(path, digest, identity, answer)
@@ -233,11 +235,11 @@ class Work:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise results.InTheWay(f"{target.parent} can't be made: {error.strerror}.") from error
+            raise results.ResultBlocked(f"{target.parent} can't be made: {error.strerror}.") from error
         try:
             results.whole(target, answer.draw)
         except KenspeckleError as error:  # what a server reads, this machine may not
-            self._waits.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
+            self._backoff.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
 
     def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
         result = self._result(path, digest, identity, answer)
@@ -255,11 +257,11 @@ class Work:
 
     def _marks(self, digest: str, identity: str) -> dict[str, Any]:
         """What a result is of."""
-        of = {"verb": self._verb.name, "job": self._ledger.mark, "sha256": digest or None}
+        of = {"verb": self._action.name, "job": self._ledger.mark, "sha256": digest or None}
         return of | {"identity": identity} if identity else of
 
 
-def _read(tree: Tree, path: Path, facts: Facts, most: int) -> bytes | None:
+def _read(tree: Tree, path: Path, facts: FileState, most: int) -> bytes | None:
     """The file's bytes, None where it is gone or changes while it is read. Raises CommandFailed where it can't be a
     photograph, OSError where it can't be read."""
     try:
@@ -269,7 +271,7 @@ def _read(tree: Tree, path: Path, facts: Facts, most: int) -> bytes | None:
             if facts.size > most:
                 raise CommandFailed(f"It has more than {most:,} bytes.")
             data = file.read(most + 1)
-            after = Facts.of(os.fstat(file.fileno()))
+            after = FileState.of(os.fstat(file.fileno()))
     except FileNotFoundError:
         return None
     if after != facts or len(data) != facts.size:

@@ -58,14 +58,14 @@ class Source:
     now: Callable[[], float] = time.time
 
 
-def back_up(source: Source, file: IO[bytes], work: Path, told: Progress) -> Backup:
+def back_up(source: Source, file: IO[bytes], work: Path, progress: Progress) -> Backup:
     """Write a backup into an empty file. `work` is a name in the same folder for the copy of the database, which is
     gone again before the photographs are written. Raises StorageFull, StorageUnavailable."""
     work.unlink(missing_ok=True)
     moment = source.now()
     with closing(Writer(file, int(moment), work.parent)) as writer:
         try:
-            facts = source.copies.make(work, lambda done, total: told("catalog", done, total))
+            facts = source.copies.make(work, lambda done, total: progress("catalog", done, total))
             packed = _packed(source.copies.digests(work))
             with work.open("rb") as copy:
                 size = work.stat().st_size
@@ -74,17 +74,17 @@ def back_up(source: Source, file: IO[bytes], work: Path, told: Progress) -> Back
             work.unlink(missing_ok=True)
         if source.master_key is not None:
             writer.add(MASTER_KEY, len(source.master_key), (source.master_key,))
-        made = _photographs(source, writer, packed, facts, told)
+        made = _photographs(source, writer, packed, facts, progress)
         writer.finish(_manifest(source, made, facts, moment))
     return made
 
 
-def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts, told: Progress) -> Backup:
+def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts, progress: Progress) -> Backup:
     total, tally = len(packed) // 32, _Tally()
     for number, digest in enumerate(_unpacked(packed), 1):
         if not _add(source.images, writer, digest, tally):
             tally.absent.append(digest)
-        told("photographs", number, total)
+        progress("photographs", number, total)
     missing: list[str] = []
     still = _still_needed(source, tally.absent)
     if still:

@@ -33,7 +33,7 @@ class Converted:
     missing: int = 0
 
 
-def convert(catalog: Converting, images: Images, *, encrypt: bool, told: Progress) -> Converted:
+def convert(catalog: Converting, images: Images, *, encrypt: bool, progress: Progress) -> Converted:
     """Have every collection encrypted, or none. Raises StorageFull, StorageUnavailable: run it again then."""
     images.recover(catalog.digests, unlocked, alone=True)
     _work_off(catalog, images)
@@ -48,10 +48,10 @@ def convert(catalog: Converting, images: Images, *, encrypt: bool, told: Progres
                 after = some[-1].row
                 _photographs(catalog, images, one, some, done, pool, encrypt=encrypt)
                 done.photographs += len(some)
-                told("photographs", done.photographs, photographs)
+                progress("photographs", done.photographs, photographs)
             for count in catalog.rows(one, encrypt=encrypt):
                 done.rows += count
-                told("templates", done.rows, rows)
+                progress("templates", done.rows, rows)
             catalog.finish(one, encrypt=encrypt)
     return done
 

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from kenspeckle.atomic_file import disk_errors, replace_file, sync_folder
 from kenspeckle.domain import encrypted_photograph
 from kenspeckle.errors import Conflict, ImageNotFound, InvalidValue, StorageUnavailable
-from kenspeckle.ports import Images, Keyring, Seat, Seats
+from kenspeckle.ports import CatalogReplacer, Images, Keyring, ReservedPlace
 from kenspeckle.progress import Progress
 from kenspeckle.usecases.archive.archive_format import CATALOG, MASTER_KEY, SUMS
 from kenspeckle.usecases.archive.reader import Archive, Verified
@@ -49,7 +49,7 @@ _MAX_KEY: Final = 4096
 _NAMED: Final = 5
 
 
-class Shelf(Protocol):
+class PhotographFolder(Protocol):
     """Photographs of the old catalog, where they lie in a folder."""
 
     def keep(self, aside: Path) -> int:
@@ -65,12 +65,12 @@ class Shelf(Protocol):
 class Target:
     """Where a backup goes. `folder` is that of the catalog; `master_key` the file that a key in the backup becomes;
     `anchor` the one that names the newest row of the audit trail that was there; `aside` the name of a folder for what
-    was there; `shelf` None where photographs lie in a bucket."""
+    was there; `photograph_folder` None where photographs lie in a bucket."""
 
     folder: Path
-    seats: Seats
+    replacer: CatalogReplacer
     images: Images
-    shelf: Shelf | None
+    photograph_folder: PhotographFolder | None
     master_key: Path
     anchor: Path
     aside: Path
@@ -92,9 +92,9 @@ class Restored:
     left_out: tuple[str, ...] = ()
 
 
-def check(archive: Archive, told: Progress) -> Verified:
+def check(archive: Archive, progress: Progress) -> Verified:
     """See that this is a whole backup that this program can read. Raises InvalidValue naming what is wrong."""
-    verified = archive.verify(lambda done, total: told("verify", done, total))
+    verified = archive.verify(lambda done, total: progress("verify", done, total))
     manifest = verified.manifest
     if manifest.get("format") != FORMAT:
         raise InvalidValue("This is an export of a collection and no backup; `kenspeckle import` takes it.")
@@ -117,7 +117,7 @@ def restore(
     target: Target,
     *,
     replace: bool,
-    told: Progress,
+    progress: Progress,
     keyring: Keyring | None = None,
     skip_unreadable: bool = False,
 ) -> Restored:
@@ -125,18 +125,18 @@ def restore(
     where `skip_unreadable`. Raises InvalidValue for a bad backup, Conflict where the place is taken or in use or keys
     are lacking, StorageFull, StorageUnavailable; then what was there is as it was."""
     if not replace:
-        with target.seats.reserve(replace=False):
+        with target.replacer.reserve(replace=False):
             pass  # what will be refused is refused before an hour of reading
-    verified = check(archive, told)
+    verified = check(archive, progress)
     with disk_errors(target.folder):
         target.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = _new_key(archive, verified, target.master_key)
-        with target.seats.reserve(replace=replace) as seat:
+        with target.replacer.reserve(replace=replace) as reserved:
             staging = target.folder / STAGING
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(mode=0o700)
             try:
-                return _restore(archive, verified, target, seat, key, told, keyring, skip_unreadable)
+                return _restore(archive, verified, target, reserved, key, progress, keyring, skip_unreadable)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 
@@ -145,36 +145,36 @@ def _restore(
     archive: Archive,
     verified: Verified,
     target: Target,
-    seat: Seat,
+    reserved: ReservedPlace,
     key: bytes | None,
-    told: Progress,
+    progress: Progress,
     keyring: Keyring | None,
     skip_unreadable: bool,
 ) -> Restored:
     staged = target.folder / STAGING / CATALOG
     _extract(archive, verified, staged)
-    facts = target.seats.prepare(staged)
+    facts = target.replacer.prepare(staged)
     if dict(facts.counts) != verified.manifest.get("counts"):
         raise InvalidValue("The backup's catalog does not hold what its manifest says.")
-    locked = target.seats.unlock(staged, keyring.keys if keyring else {})
+    locked = target.replacer.unlock(staged, keyring.keys if keyring else {})
     if locked:
         if not skip_unreadable:
             raise Conflict(_lacking(locked, keyring))
-        facts = target.seats.leave_out(staged, locked)
-    count = _stage(archive, verified.photographs, target.images, told)
-    aside = _keep(target, seat) if seat.taken else None
+        facts = target.replacer.leave_out(staged, locked)
+    count = _stage(archive, verified.photographs, target.images, progress)
+    aside = _keep(target, reserved) if reserved.taken else None
     if key is not None:
         replace_file(target.master_key, key)
     target.anchor.unlink(missing_ok=True)  # of the trail that goes; the restored one gets its own
-    seat.put(staged)
+    reserved.put(staged)
     if locked:
-        count = len(target.seats.digests(digest for one in archive.members() if (digest := one.digest)))
+        count = len(target.replacer.digests(digest for one in archive.members() if (digest := one.digest)))
     # From here on the new service is there; the rest, a start would do.
-    told("finish", 0, 1)
-    target.images.recover(target.seats.digests, target.seats.lock)
-    if aside is not None and target.shelf is not None:
-        target.shelf.sweep(target.seats.digests)
-    told("finish", 1, 1)
+    progress("finish", 0, 1)
+    target.images.recover(target.replacer.digests, target.replacer.lock)
+    if aside is not None and target.photograph_folder is not None:
+        target.photograph_folder.sweep(target.replacer.digests)
+    progress("finish", 1, 1)
     manifest = verified.manifest
     return Restored(
         counts=dict(facts.counts),
@@ -217,7 +217,7 @@ def _extract(archive: Archive, verified: Verified, path: Path) -> None:
         raise InvalidValue(_OTHERWISE)
 
 
-def _stage(archive: Archive, total: int, images: Images, told: Progress) -> int:
+def _stage(archive: Archive, total: int, images: Images, progress: Progress) -> int:
     """Have every photograph on disk, in its place or staged for it; how many there are."""
 
     def one(digest: str, data: bytes) -> None:
@@ -239,7 +239,7 @@ def _stage(archive: Archive, total: int, images: Images, told: Progress) -> int:
                 running = _finished(running)
             running.add(pool.submit(one, digest, archive.content(member)))
             count += 1
-            told("photographs", count, total)
+            progress("photographs", count, total)
         while running:
             running = _finished(running)
     return count
@@ -253,13 +253,13 @@ def _finished(running: set[Future[None]]) -> set[Future[None]]:
     return rest
 
 
-def _keep(target: Target, seat: Seat) -> Path:
+def _keep(target: Target, reserved: ReservedPlace) -> Path:
     """What was there, under second names in a folder that is a data folder of its own."""
     aside = _made(target.aside)
     try:
-        seat.keep(aside)
-        if target.shelf is not None:
-            target.shelf.keep(aside / "images")
+        reserved.keep(aside)
+        if target.photograph_folder is not None:
+            target.photograph_folder.keep(aside / "images")
         if target.master_key.is_file():
             replace_file(aside / target.master_key.name, target.master_key.read_bytes())
         if target.anchor.is_file():

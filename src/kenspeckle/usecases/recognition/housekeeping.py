@@ -24,7 +24,7 @@ PENDING_SECONDS = 5.0
 """How soon it is tried again to have the database's side files forget what was deleted."""
 
 
-class Kept(Protocol):
+class HousekeepingContext(Protocol):
     """What is looked after besides faces; `usecases.context.Context` is one."""
 
     @property
@@ -41,7 +41,7 @@ class Housekeeping:
     def __init__(
         self,
         recognizer: Audited,
-        context: Kept,
+        context: HousekeepingContext,
         work_off: Callable[[], None],
         *,
         now: Callable[[], float] = time.time,

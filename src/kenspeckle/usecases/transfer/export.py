@@ -45,21 +45,21 @@ class Exported:
 
 
 def export(
-    source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, told: Progress
+    source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, progress: Progress
 ) -> Exported:
     """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for what is
     under way, is named. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
     moment = source.now()
     if scratch is None:
-        return _lines(source, collection_id, moment, file.write, told, with_images=False)[0]
+        return _lines(source, collection_id, moment, file.write, progress, with_images=False)[0]
     with closing(Writer(file, int(moment), scratch)) as writer:
         with writer.growing(FACES) as write:
-            done, digests = _lines(source, collection_id, moment, write, told, with_images=True)
+            done, digests = _lines(source, collection_id, moment, write, progress, with_images=True)
         # The catalog is let go by now: photographs take long, and who is erased meanwhile would stay in its log. So
         # those deleted after the moment that the lines show may be gone from the store.
         for number, packed in enumerate(sorted(digests), 1):
             _photograph(source.photographs, collection_id, writer, packed.hex(), done)
-            told("photographs", number, len(digests))
+            progress("photographs", number, len(digests))
         if done.missing:
             _look_again(source, collection_id, writer, done)
         writer.finish(
@@ -81,12 +81,12 @@ def _lines(
     collection_id: str,
     moment: float,
     write: Callable[[bytes], object],
-    told: Progress,
+    progress: Progress,
     *,
     with_images: bool,
 ) -> tuple[Exported, set[bytes]]:
     with source.dumps.dump(collection_id) as dump:
-        return _Lines(write, with_images=with_images).all(dump, _header(source, dump, moment, with_images), told)
+        return _Lines(write, with_images=with_images).all(dump, _header(source, dump, moment, with_images), progress)
 
 
 def _header(source: Source, dump: Dump, moment: float, with_images: bool) -> export_format.Header:
@@ -142,7 +142,7 @@ class _Lines:
         self._digest = hashlib.sha256()
         self._count = 0
 
-    def all(self, dump: Dump, header: export_format.Header, told: Progress) -> tuple[Exported, set[bytes]]:
+    def all(self, dump: Dump, header: export_format.Header, progress: Progress) -> tuple[Exported, set[bytes]]:
         """Every line; and the digests (32 bytes) of the photographs that are kept."""
         done, digests = Exported(), set[bytes]()
         self._line(export_format.header_line(header))
@@ -151,7 +151,7 @@ class _Lines:
             if one.image.kept:
                 digests.add(bytes.fromhex(one.image.digest))
             done.faces += 1
-            told("faces", done.faces, header.faces)
+            progress("faces", done.faces, header.faces)
         for user in dump.users:
             self._line(export_format.user_line(user.user_id, user.created_at))
             done.users += 1

@@ -89,25 +89,25 @@ class _Users:
     faces: dict[str, list[str]] = field(default_factory=dict)
 
 
-def import_export(target: Target, source: ExportFile, collection_id: str | None, told: Progress) -> Imported:
+def import_export(target: Target, source: ExportFile, collection_id: str | None, progress: Progress) -> Imported:
     """Every face, photograph and user of an export. Raises InvalidValue for a bad export (before anything is written),
     PackMismatch, Conflict, StorageFull, StorageUnavailable."""
-    header = source.verify(lambda done, total: told("verify", done, total))
+    header = source.verify(lambda done, total: progress("verify", done, total))
     name = validation.collection_id(collection_id or header.collection)
     _begin(target, name, header)
     done, users, read = Imported(name), _Users(), 0
     for group in _photographs(source, name, header.dimension, users):
         _store(target, source, header.contract, group, users, done)
         read += len(group)
-        told("faces", read, header.faces)
+        progress("faces", read, header.faces)
     for number, user_id in enumerate(dict.fromkeys([*users.created, *users.faces]), 1):
         _user(target, name, user_id, users, done)
-        told("users", number, header.users)
+        progress("users", number, header.users)
     return done
 
 
 def import_encodings(
-    target: Target, collection_id: str, pack: PackInfo, encodings: Sequence[tuple[str, Vector]], told: Progress
+    target: Target, collection_id: str, pack: PackInfo, encodings: Sequence[tuple[str, Vector]], progress: Progress
 ) -> Imported:
     """Templates of a pack (identity, (dimension,) float32) that come without photographs: each is a face whose image
     is its own numbers' digest, not kept. Raises InvalidValue naming the first that is no template, StorageFull."""
@@ -142,7 +142,7 @@ def import_encodings(
             done.without_photograph += 1
         else:
             done.present += 1
-        told("faces", number, len(encodings))
+        progress("faces", number, len(encodings))
     return done
 
 

@@ -19,7 +19,7 @@ from typing import ParamSpec, TypeVar
 
 from kenspeckle.domain import Claimed, DeliveryState, Sent, Webhook
 from kenspeckle.errors import KenspeckleError, WebhookNotFound
-from kenspeckle.ports import Carrier
+from kenspeckle.ports import Transport
 from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.webhooks import signing
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
@@ -45,14 +45,14 @@ GIVE_UP = 5 * DAY
 GONE = 410
 
 
-class Courier:
+class Dispatcher:
     """From `start` to `close`. `pauses` lie between attempts; `seconds` is what an attempt takes at most; the log is
     kept for `days`."""
 
     def __init__(
         self,
         endpoints: Endpoints,
-        carrier: Callable[[], Carrier],
+        transport: Callable[[], Transport],
         *,
         pauses: Sequence[float],
         seconds: float,
@@ -61,7 +61,7 @@ class Courier:
     ) -> None:
         self._endpoints = endpoints
         self._store = endpoints.store
-        self._make_carrier = carrier
+        self._make_transport = transport
         self._pauses = pauses
         self._lease = seconds + LEASE_SECONDS
         self._days = days
@@ -71,14 +71,14 @@ class Courier:
         self._closing = threading.Event()
         self._active: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="courier-catalog")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="dispatcher-catalog")
         self._thread: threading.Thread | None = None
         self.tell: Callable[[str], None] = lambda _: None
         """Told of every attempt's outcome, for those who count."""
 
     def start(self) -> None:
         """Begin with what is due."""
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="courier")
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="dispatcher")
         self._thread.start()
 
     def nudge(self) -> None:
@@ -101,7 +101,7 @@ class Courier:
     async def _run(self) -> None:
         actor.acting(actor.Actor(actor.SERVICE))
         self._loop = asyncio.get_running_loop()
-        carrier = self._make_carrier()
+        transport = self._make_transport()
         next_round = 0.0
         while not self._closing.is_set():
             self._wake.clear()
@@ -110,7 +110,7 @@ class Courier:
                     next_round = time.monotonic() + ROUND_SECONDS
                     await self._call(self._round)
                 for webhook in await self._call(self._store.webhooks):
-                    await self._send_some(carrier, webhook)
+                    await self._send_some(transport, webhook)
             except KenspeckleError as error:
                 log.error("webhooks wait: %s", error.message)
             except Exception:
@@ -124,9 +124,9 @@ class Courier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await carrier.close()
+        await transport.close()
 
-    async def _send_some(self, carrier: Carrier, webhook: Webhook) -> None:
+    async def _send_some(self, transport: Transport, webhook: Webhook) -> None:
         free = (AT_ONCE if webhook.failing_since is None else 1) - self._active[webhook.webhook_id]
         if webhook.disabled_at is not None or free <= 0:
             return
@@ -135,7 +135,7 @@ class Courier:
         claimed = await self._call(self._store.claim, webhook.webhook_id, now, now + self._lease, horizon, free)
         for one in claimed:
             self._active[webhook.webhook_id] += 1
-            task = asyncio.create_task(self._attempt(carrier, webhook, one))
+            task = asyncio.create_task(self._attempt(transport, webhook, one))
             self._tasks.add(task)
             task.add_done_callback(partial(self._ended, webhook.webhook_id))
 
@@ -147,7 +147,7 @@ class Courier:
             # Its lease ends, and it is sent again.
             log.error("a webhook's attempt failed: %s", error, exc_info=error)
 
-    async def _attempt(self, carrier: Carrier, webhook: Webhook, claimed: Claimed) -> None:
+    async def _attempt(self, transport: Transport, webhook: Webhook, claimed: Claimed) -> None:
         now, body = self._now(), claimed.payload.encode()
         try:
             keys = await self._call(self._keys, webhook.webhook_id, now)
@@ -157,7 +157,7 @@ class Courier:
             await self._call(self._settle, webhook, claimed, Sent(None, error.message, 0.0))
             return
         headers = signing.headers(claimed.delivery.message_id, now, body, keys)
-        sent = await carrier.carry(webhook.url, headers, body)
+        sent = await transport.send(webhook.url, headers, body)
         await self._call(self._settle, webhook, claimed, sent)
 
     def _keys(self, webhook_id: str, now: float) -> Sequence[bytes]:

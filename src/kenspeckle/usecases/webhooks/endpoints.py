@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Letter, Page, Secrets, Sent, Webhook, validation
 from kenspeckle.errors import Conflict, InvalidValue, Overloaded
-from kenspeckle.ports import Carrier, Sealer, Webhooks
+from kenspeckle.ports import Sealer, Transport, Webhooks
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.webhooks import signing
 from kenspeckle.usecases.webhooks.events import Announcer
@@ -34,7 +34,7 @@ _LETTERS = string.ascii_lowercase + "234567"
 
 
 class Endpoints:
-    """`check_url` raises InvalidValue for an address that may not be reached; `carrier` makes what tries one out."""
+    """`check_url` raises InvalidValue for an address that may not be reached; `transport` makes what tries one out."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Endpoints:
         store: Webhooks,
         sealer: Sealer,
         check_url: Callable[[str], str],
-        carrier: Callable[[], Carrier],
+        transport: Callable[[], Transport],
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -50,7 +50,7 @@ class Endpoints:
         self._recorder = recorder
         self._sealer = sealer
         self._check_url = check_url
-        self._carrier = carrier
+        self._transport = transport
         self._now = now
         self._tests = 0
 
@@ -146,11 +146,11 @@ class Endpoints:
         self._tests += 1
         try:
             webhook, letter, headers = await asyncio.to_thread(self._test_message, webhook_id)
-            carrier = await asyncio.to_thread(self._carrier)
+            transport = await asyncio.to_thread(self._transport)
             try:
-                sent = await carrier.carry(webhook.url, headers, letter.payload.encode())
+                sent = await transport.send(webhook.url, headers, letter.payload.encode())
             finally:
-                await carrier.close()
+                await transport.close()
             return await asyncio.to_thread(self._tested, webhook, letter, sent)
         finally:
             self._tests -= 1

@@ -37,7 +37,7 @@ class Announcer:
         self._known: tuple[Webhook, ...] = ()
         self._until = 0.0
         self.nudge: Callable[[], None] = lambda: None
-        """Called once letters are on disk, for a courier of this process."""
+        """Called once letters are on disk, for a dispatcher of this process."""
 
     def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[Letter]:
         """For `Catalog.add_faces`."""

@@ -62,7 +62,7 @@ TURNS: Final = (45, 315, *LYING)
 """The same where nothing was found: a face that is tilted by 45 degrees may be lost too."""
 
 
-class Eyes:
+class TwoStageDetector:
     """The two detectors; for many threads at once."""
 
     def __init__(self, finder: Network, detector: Network) -> None:
@@ -111,9 +111,9 @@ class _Face:
 class _View:
     """What was seen in one picture so far, largest first."""
 
-    def __init__(self, source: Image.Image, eyes: Eyes) -> None:
+    def __init__(self, source: Image.Image, detector: TwoStageDetector) -> None:
         self.source = source
-        self.eyes = eyes
+        self.detector = detector
         self.faces: list[_Face] = []
 
     def search(self, picture: Image.Image, least: float, most: float = math.inf) -> None:
@@ -132,7 +132,7 @@ class _View:
         self, picture: Image.Image, least: float, most: float, turn: int, bar: tuple[float, float] = TRUSTED
     ) -> None:
         upright = picture.rotate(turn, Image.Resampling.BILINEAR, expand=True) if turn else picture
-        found = yunet.find(upright, self.eyes.finder, MAYBE)
+        found = yunet.find(upright, self.detector.finder, MAYBE)
         scale = self.source.width / picture.width
         for at in range(min(len(found), MOST)):
             left, top, right, bottom = found.boxes[at].tolist()
@@ -144,7 +144,7 @@ class _View:
             score = float(found.scores[at])
             others = (90.0, -90.0, 180.0) if score >= LIKELY and not turn else ()
             seen = closeup.closely(
-                self.source, centre, max(width, height), self.eyes.detector, roll=float(turn), others=others
+                self.source, centre, max(width, height), self.detector.detector, roll=float(turn), others=others
             )
             if seen is None or seen.score < bar[0] or seen.score + score < bar[1]:
                 continue
