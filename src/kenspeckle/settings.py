@@ -72,7 +72,10 @@ class Settings:
         "where root puts them.",
         factory=_models_dir,
     )
-    pack: str = _doc("Model pack that new collections are bound to.", "centerface-dlib")
+    pack: str = _doc(
+        "Model pack that new collections are bound to. Left at this, a data folder goes on with the pack that it has.",
+        "sface",
+    )
     device: str = _doc("What the networks run on: auto, cpu or cuda (docs/models.md).", "auto")
     precision: str = _doc(
         "How exactly they compute: auto (bfloat16 where the processor has it and templates stay comparable) or "

@@ -30,7 +30,7 @@ def test_list_names_licence_and_source_of_every_file(pack: registry.InstalledPac
     result = models("list", "--models-dir", pack.folder.parent)
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
-    assert f"centerface-dlib, version {pack.pack.version}, default: installed in {pack.folder}" in text
+    assert f"sface, version {pack.pack.version}, default: installed in {pack.folder}" in text
     for part in (*pack.pack.parts, *samples.PARTS):
         source = f"{part.archive.package}=={part.archive.version}, {part.member.path}, {part.member.size:,} bytes"
         assert f"{part.file}: {part.what} licence {part.licence}, {part.author}, {part.home} source {source}" in text
@@ -40,11 +40,12 @@ def test_list_names_licence_and_source_of_every_file(pack: registry.InstalledPac
 
 def test_list_as_json(pack: registry.InstalledPack) -> None:
     found = json.loads(models("list", "--models-dir", pack.folder.parent, "--json").stdout)
-    other, listed = found["packs"]
-    assert (listed["name"], listed["installed"], listed["default"]) == ("centerface-dlib", True, True)
-    assert (other["name"], other["default"]) == ("sface", False)
+    listed, other = found["packs"]
+    assert (listed["name"], listed["installed"], listed["default"]) == ("sface", True, True)
+    assert (other["name"], other["default"]) == ("centerface-dlib", False)
     assert listed["contract"] == pack.pack.contract
-    assert [one["licence"] for one in listed["files"]] == [part.licence for part in pack.pack.parts]
+    texts = [text for text in pack.pack.texts if text not in pack.pack.parts]
+    assert [one["licence"] for one in listed["files"]] == [one.licence for one in (*pack.pack.parts, *texts)]
     assert len(found["samples"]) == 5
 
 
@@ -67,11 +68,11 @@ def test_verify_finds_an_altered_file(damaged: Path) -> None:
     assert result.exit_code == 1
     wrong = [one for one in json.loads(result.stdout)["files"] if not one["ok"]]
     assert wrong == [{"file": "detector.onnx", "ok": False, "problem": "was altered (sha256 differs)"}]
-    assert "Run `kenspeckle models pull centerface-dlib`" in result.stderr
+    assert "Run `kenspeckle models pull sface`" in result.stderr
 
 
 def test_path(pack: registry.InstalledPack) -> None:
-    result = models("path", "centerface-dlib", "--models-dir", pack.folder.parent)
+    result = models("path", "sface", "--models-dir", pack.folder.parent)
     assert (result.exit_code, result.stdout.strip()) == (0, str(pack.folder))
     found = json.loads(models("path", "--models-dir", pack.folder.parent, "--json").stdout)
     assert found["embedder"] == str(pack.embedder)
@@ -81,7 +82,7 @@ def test_path_of_a_missing_pack_names_the_command(tmp_path: Path) -> None:
     result = models("path", "--models-dir", tmp_path)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "Run `kenspeckle models pull centerface-dlib`" in result.stderr
+    assert "Run `kenspeckle models pull sface`" in result.stderr
 
 
 def test_pull_of_an_installed_pack_does_nothing(pack: registry.InstalledPack) -> None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.vision.conftest import models_dir, pack, samples, sface_pack
+from tests.vision.conftest import dlib_pack, models_dir, pack, samples, sface_pack
 
-__all__ = ["models_dir", "pack", "samples", "sface_pack"]
+__all__ = ["dlib_pack", "models_dir", "pack", "samples", "sface_pack"]

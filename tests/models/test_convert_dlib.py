@@ -44,8 +44,8 @@ def cut(samples: registry.Samples) -> Chips:
 
 
 @pytest.fixture(scope="module")
-def embedder(pack: registry.InstalledPack) -> Any:
-    return session(pack.embedder)
+def embedder(dlib_pack: registry.InstalledPack) -> Any:
+    return session(dlib_pack.embedder)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,10 @@ def test_batch_gives_what_single_chips_give(embedder: Any, cut: Chips) -> None:
     assert np.abs(batch - singles).max() < 1e-5
 
 
-def test_conversion_is_deterministic(pack: registry.InstalledPack, written: Writer, converted: bytes) -> None:
+def test_conversion_is_deterministic(dlib_pack: registry.InstalledPack, written: Writer, converted: bytes) -> None:
     """The installed files have these digests on every machine; other ones mean that RECIPE has to grow."""
     assert convert_dlib.convert(written.data()) == converted
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (pack.detector, pack.embedder)]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (dlib_pack.detector, dlib_pack.embedder)]
     assert digests == [
         "428e1b4623e2f0dcbadb7acac38a66b0559a09d00656edd96974a1e23fe9af97",
         "ae289f4cea4efd57ba5490c9d28cee6a6177d39871554b17c5149083da05b6ba",

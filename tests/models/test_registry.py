@@ -230,7 +230,7 @@ def test_pull_mends_a_damaged_pack_from_what_is_fetched_already(models: Path) ->
 
 
 def test_missing_pack_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match="Run `kenspeckle models pull centerface-dlib`"):
+    with pytest.raises(ModelMissing, match="Run `kenspeckle models pull sface`"):
         registry.find(tmp_path / "nothing", registry.DEFAULT)
     assert list(tmp_path.iterdir()) == []
 
@@ -270,9 +270,24 @@ def test_real_pack_is_found_fast(pack: registry.InstalledPack) -> None:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        registry.find(pack.folder.parent, pack.pack.name)
+        registry.find(pack.folder.parent, pack.pack.name, "onnxruntime")  # as a start does
         times.append(time.perf_counter() - start)
     assert min(times) < 0.1
+
+
+def test_a_start_reads_only_what_its_runtime_loads(pack: registry.InstalledPack, tmp_path: Path) -> None:
+    """A form of the embedder that nobody here uses stops no start; who looks at everything finds it."""
+    copied = tmp_path / pack.pack.name
+    copied.mkdir()
+    for file in pack.folder.iterdir():
+        if file.name != "embedder.plain.onnx":
+            (copied / file.name).symlink_to(file)
+    shutil.copy(pack.folder / "embedder.plain.onnx", copied)
+    flip(copied / "embedder.plain.onnx")
+    assert registry.find(tmp_path, pack.pack.name, "onnxruntime").embedder == copied / "embedder.onnx"
+    for runtime in ("openvino", None):
+        with pytest.raises(ModelMissing, match=r"embedder\.plain\.onnx was altered"):
+            registry.find(tmp_path, pack.pack.name, runtime)
 
 
 def test_samples_are_whole_and_mended(samples: registry.Samples, models_dir: Path) -> None:

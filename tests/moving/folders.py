@@ -23,7 +23,7 @@ from kenspeckle.ports import NewFace
 from kenspeckle.usecases.recognition.originals import Photographs
 
 PEOPLE = "people"
-PACK = registry.CENTERFACE_DLIB
+PACK = registry.get(registry.DEFAULT)
 
 
 @lru_cache(maxsize=256)

@@ -65,7 +65,7 @@ def test_searches_answer_alike(command: Command, album: Path, tmp_path: Path) ->
     guests = _search(command, album / "mirrored.jpg", "moved", "--collection", "guests")
     ids = [match["Face"]["FaceId"] for match in guests["faces"]["FaceMatches"]]
     assert ids == [match["Face"]["FaceId"] for match in before[0]["faces"]["FaceMatches"]]
-    assert json.loads(Path("people.jsonl").read_text().splitlines()[0])["pack"] == "centerface-dlib"
+    assert json.loads(Path("people.jsonl").read_text().splitlines()[0])["pack"] == "sface"
 
 
 def test_a_running_server_is_backed_up_and_finds_what_is_imported(

@@ -22,13 +22,18 @@ def pack(models_dir: Path) -> registry.InstalledPack:
 
 
 @pytest.fixture(scope="session")
-def sface_pack(models_dir: Path) -> registry.InstalledPack:
-    return install.pull(models_dir, "sface", lambda *_: None)
+def sface_pack(pack: registry.InstalledPack) -> registry.InstalledPack:
+    return pack
 
 
 @pytest.fixture(scope="session")
-def sface(sface_pack: registry.InstalledPack) -> Engine:
-    return Engine(sface_pack, Settings())
+def sface(engine: Engine) -> Engine:
+    return engine
+
+
+@pytest.fixture(scope="session")
+def dlib_pack(models_dir: Path) -> registry.InstalledPack:
+    return install.pull(models_dir, "centerface-dlib", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

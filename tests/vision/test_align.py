@@ -11,7 +11,7 @@ from PIL import Image
 from kenspeckle.models import registry
 from kenspeckle.vision.align import Aligner, Floats
 
-ALIGNMENT = registry.get(registry.DEFAULT).alignment
+ALIGNMENT = registry.CENTERFACE_DLIB.alignment
 
 
 @pytest.fixture

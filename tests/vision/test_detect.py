@@ -26,8 +26,8 @@ needs_photographs = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def network(pack: registry.InstalledPack) -> Network:
-    return Network(pack.detector)
+def network(dlib_pack: registry.InstalledPack) -> Network:
+    return Network(dlib_pack.detector)
 
 
 def opened(file: Path) -> Photograph:

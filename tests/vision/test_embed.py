@@ -16,8 +16,8 @@ from tests.vision.make_golden import GOLDEN, GOLDEN_SFACE, chips
 
 
 @pytest.fixture(scope="module")
-def network(pack: registry.InstalledPack) -> Network:
-    return Network(pack.embedder)
+def network(dlib_pack: registry.InstalledPack) -> Network:
+    return Network(dlib_pack.embedder)
 
 
 def test_templates_are_those_that_dlib_makes(network: Network, samples: registry.Samples) -> None:

@@ -26,9 +26,9 @@ EYES = math.dist(*PLACES[:2])
 
 
 @pytest.fixture(scope="module")
-def chip(pack: registry.InstalledPack, samples: registry.Samples) -> Image.Image:
+def chip(dlib_pack: registry.InstalledPack, samples: registry.Samples) -> Image.Image:
     photo = Photograph(samples.astronaut.read_bytes(), max_bytes=1 << 24, max_pixels=10**7)
-    faces = every_face(photo, Network(pack.detector))
+    faces = every_face(photo, Network(dlib_pack.detector))
     return Aligner(150, PLACES).chip(photo.image(1000), faces.points[0])
 
 

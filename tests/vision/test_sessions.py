@@ -58,9 +58,9 @@ def test_other_programs_count_and_so_does_a_single_core(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("idle")
-def test_two_threads_answer_as_one_does(pack: registry.InstalledPack) -> None:
+def test_two_threads_answer_as_one_does(dlib_pack: registry.InstalledPack) -> None:
     pixels = np.random.default_rng(4).uniform(0, 255, (1, 3, 150, 150)).astype(np.float32)
-    one, two = Network(pack.embedder), Network(pack.embedder, Activity())
+    one, two = Network(dlib_pack.embedder), Network(dlib_pack.embedder, Activity())
     assert two(pixels)[0] == pytest.approx(one(pixels)[0], abs=1e-5)
 
 

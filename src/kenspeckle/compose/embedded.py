@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose import pack_choice
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import open_engines
 from kenspeckle.compose.runners import Runner, Runners
@@ -189,9 +190,9 @@ def build(settings: Settings) -> Service | ManagedService:
 
 
 def _embedded(settings: Settings) -> Service:
-    engines = open_engines(settings)
     with _guarded(settings) as guard:
-        guard.runners.hold(engines)
+        settings = pack_choice.kept(settings, guard.catalog, told=log.info)
+        engines = guard.runners.hold(open_engines(settings))
 
         def dimension(collection_id: str) -> int:
             return engines.pack_of(guard.catalog.collection(collection_id)).dimension

@@ -15,7 +15,7 @@ from kenspeckle.models import registry
 from kenspeckle.ports import Engine
 from kenspeckle.settings import Settings
 from kenspeckle.vision import engine as vision
-from kenspeckle.vision.sessions import trim_memory
+from kenspeckle.vision.sessions import choose, trim_memory
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +154,11 @@ def open_engines(settings: Settings) -> PackEngines:
     """The engines of all packs that this program knows; that of `settings.pack` is loaded.
 
     Raises SettingError, ModelMissing."""
-    default = vision.Engine(registry.find(settings.models_dir, settings.pack), settings)
+    runtime = choose(settings.device, settings.precision).name
+    default = vision.Engine(registry.find(settings.models_dir, settings.pack, runtime), settings)
 
     def load(name: str) -> Engine:
-        return vision.Engine(registry.find(settings.models_dir, name), settings, beside=default)
+        return vision.Engine(registry.find(settings.models_dir, name, runtime), settings, beside=default)
 
     packs = {name: pack.info for name, pack in registry.PACKS.items()}
-    return PackEngines(default, packs, load, lambda name: registry.find(settings.models_dir, name))
+    return PackEngines(default, packs, load, lambda name: registry.find(settings.models_dir, name, runtime))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from kenspeckle.compose import pack_choice
 from kenspeckle.doctor import (
     clock,
     collections,
@@ -73,10 +74,19 @@ def examine(
     settings: Settings, *, thorough: bool, progress: Progress, now: Callable[[], float] = time.time
 ) -> Iterable[Examined]:
     """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
-    instance = Instance(settings, thorough, progress, now)
+    instance = _with_its_pack(Instance(settings, thorough, progress, now))
     for check in PLACES:
         yield _run(check, instance)
     yield from _catalog(instance)
+
+
+def _with_its_pack(instance: Instance) -> Instance:
+    """With the pack that the service would take for this folder."""
+    with suppress(KenspeckleError, OSError):
+        if instance.settings.recognizer == "local" and instance.storage.readable():
+            with closing(instance.storage.inspect(_master(instance))) as inspection:
+                return replace(instance, settings=pack_choice.kept(instance.settings, inspection))
+    return instance
 
 
 def _catalog(instance: Instance) -> Iterable[Examined]:

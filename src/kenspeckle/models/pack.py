@@ -103,6 +103,13 @@ class Pack:
         packaged = (one.file for one in self.texts if isinstance(one, Text))
         return (*(part.file for part in self.parts), *packaged)
 
+    def files_for(self, runtime: str) -> tuple[str, ...]:
+        """Those of `files` that the runtime `onnxruntime` or `openvino` has a use for."""
+        if self.plain_embedder is None:
+            return self.files
+        other = self.embedder if runtime == "openvino" else self.plain_embedder
+        return tuple(file for file in self.files if file != other.file)
+
     @cached_property
     def contract(self) -> str:
         """sha256 (hex) of what makes templates comparable: embedder, dimension, preprocessing, alignment, metric."""

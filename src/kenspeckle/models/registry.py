@@ -31,7 +31,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 
 PACKS: dict[str, Pack] = {pack.name: pack for pack in (SFACE, CENTERFACE_DLIB)}
-DEFAULT = CENTERFACE_DLIB.name
+DEFAULT = SFACE.name
 
 
 def get(name: str) -> Pack:
@@ -47,15 +47,16 @@ def of_contract(contract: str) -> Pack | None:
     return next((pack for pack in PACKS.values() if pack.contract == contract), None)
 
 
-def find(models_dir: Path, name: str) -> InstalledPack:
-    """The installed pack, its files compared with its manifest by size and sha256 (tens of milliseconds).
+def find(models_dir: Path, name: str, runtime: str | None = None) -> InstalledPack:
+    """The installed pack, its files compared with its manifest by size and sha256 (tens of milliseconds). With the name
+    of a `runtime`, files that only others load are not read: an embedder has 38 MB in each form.
 
     Raises ModelMissing where it is absent, damaged or made by another version of this program, SettingError where
     there is no such pack.
     """
     pack = get(name)
     folder = models_dir / name
-    for file, problem in check(models_dir, name).items():
+    for file, problem in check(models_dir, name, runtime).items():
         if problem:
             raise ModelMissing(_missing(models_dir, name, file, problem))
     return InstalledPack(
@@ -86,8 +87,8 @@ def _missing(models_dir: Path, name: str, file: str, problem: str) -> str:
     return f"Model pack '{name}' is missing: {what}. Run `kenspeckle models pull {name}`."
 
 
-def check(models_dir: Path, name: str) -> dict[str, str]:
-    """What is wrong with each file of the pack, "" where nothing is. Raises SettingError."""
+def check(models_dir: Path, name: str, runtime: str | None = None) -> dict[str, str]:
+    """What is wrong with each file of the pack (that `runtime` loads), "" where nothing is. Raises SettingError."""
     pack = get(name)
     folder = models_dir / name
     try:
@@ -99,7 +100,8 @@ def check(models_dir: Path, name: str) -> dict[str, str]:
         return {MANIFEST: "can't be read"}
     if recipe != pack.recipe:
         return {MANIFEST: "was made by another version of Kenspeckle"}
-    return {MANIFEST: ""} | {file: _damage(folder / file, stated.get(file)) for file in pack.files}
+    files = pack.files if runtime is None else pack.files_for(runtime)
+    return {MANIFEST: ""} | {file: _damage(folder / file, stated.get(file)) for file in files}
 
 
 def _damage(file: Path, stated: Any) -> str:

@@ -1,0 +1,44 @@
+"""Which pack a data folder goes on with: the one that it has, where PACK says nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from kenspeckle.errors import CollectionNotFound
+from kenspeckle.models import registry
+from kenspeckle.settings import Settings
+
+
+class Bound(Protocol):
+    """A collection, as far as it says which pack made its templates."""
+
+    @property
+    def contract(self) -> str: ...
+
+
+class Collections(Protocol):
+    def collection(self, collection_id: str) -> Bound | None: ...
+
+
+def kept(settings: Settings, catalog: Collections, told: Callable[[str], object] = lambda _: None) -> Settings:
+    """The settings, with the pack of the default collection where PACK is left at its default and that collection was
+    made with another pack that is known: a new version of the program takes nobody's faces away. `told` is then given
+    the sentence that says what is new and what to do."""
+    if settings.pack != registry.DEFAULT:
+        return settings
+    try:
+        own = catalog.collection(settings.collection)
+    except CollectionNotFound:
+        return settings
+    pack = registry.of_contract(own.contract) if own is not None else None
+    if pack is None or pack.name == settings.pack:
+        return settings
+    told(
+        f"New data folders take the model pack '{registry.DEFAULT}', which recognizes better. This one goes on with "
+        f"'{pack.name}', of which its collection '{settings.collection}' is: set PACK={pack.name} to keep it so "
+        f"without this line. `kenspeckle collections create ID --pack {registry.DEFAULT}` makes a collection of the "
+        "new one, docs/models.md says more."
+    )
+    return replace(settings, pack=pack.name)
