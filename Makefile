@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
+PACKS := $(VENV)/.packs
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # PATH is the shell's: given to make, it would take every program away from what make runs.
@@ -32,6 +33,11 @@ $(MODELS): $(READY) src/kenspeckle/models/registry.py src/kenspeckle/models/samp
 	$(BIN)/kenspeckle models pull --samples
 	@touch $@
 
+$(PACKS): $(MODELS)
+	@echo "== the other model pack, which tests and benchmarks compare with"
+	$(BIN)/kenspeckle models pull centerface-dlib
+	@touch $@
+
 setup: $(READY) $(MODELS) ## environment in .venv, the package, the model pack
 
 demo: setup ## index and search real photographs on a real server
@@ -43,7 +49,7 @@ serve: setup ## run the service on http://127.0.0.1:8080
 browser: setup ## Chromium for the browser tests, where apt-get can install it
 	@sh tests/browser/install.sh
 
-test: setup browser ## all tests; ONLY=tests/index those there, ARGS for pytest's options
+test: setup $(PACKS) browser ## all tests; ONLY=tests/index those there, ARGS for pytest's options
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q $(ARGS) $(ONLY)
 
 quick: $(READY) ## the tests of what differs from BASE (main), found by its name
@@ -51,7 +57,7 @@ quick: $(READY) ## the tests of what differs from BASE (main), found by its name
 	if [ -z "$$found" ]; then echo "Nothing that was changed has tests of its name."; exit 0; fi; \
 	echo "$$found"; $(BIN)/python -m pytest -q -x $(ARGS) $$found
 
-coverage: setup browser ## all tests, and which lines no test runs: build/coverage/index.html
+coverage: setup $(PACKS) browser ## all tests, and which lines no test runs: build/coverage/index.html
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q --cov --cov-report=html --cov-report=term:skip-covered $(ARGS) $(ONLY)
 
 check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site
@@ -81,10 +87,10 @@ scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment t
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-bench: setup ## measure against peers and limits; writes docs/benchmarks.md
+bench: setup $(PACKS) ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
 
-soak: setup ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
+soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py tests/vision/test_head_fuzz.py
 
 audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none

@@ -1,4 +1,4 @@
-"""Error rates of the default pack on real photographs: `python -m benchmarks.accuracy` writes docs/accuracy.md.
+"""Error rates of each pack on real photographs: `python -m benchmarks.accuracy` writes docs/accuracy.md.
 
 Genuine pairs show one person in two photographs, impostor pairs two people. Each pair is an indexed photograph
 (every face detected, the largest taken) against a searched one (the largest face alone), as the service does it.
@@ -26,7 +26,7 @@ from benchmarks.photographs import BESIDE
 from kenspeckle.domain import FaceDetail, largest
 from kenspeckle.models import registry
 from kenspeckle.settings import Settings, load
-from kenspeckle.usecases.recognition.quality_bars import BARS, screen
+from kenspeckle.usecases.recognition.quality_bars import BARS, failings
 from kenspeckle.vision.engine import Engine
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -74,6 +74,7 @@ class Seen:
     indexed: Floats | None
     searched: Floats | None
     detail: FaceDetail | None
+    clarity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,24 @@ class Pairs:
     """Impostor pairs within one set."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How far apart two templates are, in a pack's own terms."""
+
+    metric: str
+
+    def of(self, distance: float) -> float:
+        """Of a Euclidean distance; the cosine of two unit vectors is 1 - d d / 2."""
+        return 1 - distance * distance / 2 if self.metric == "cosine" else distance
+
+    def all(self, distances: Floats) -> Floats:
+        return 1 - distances * distances / 2 if self.metric == "cosine" else distances
+
+    def reached_by(self, law: NormalDist, rate: float) -> float:
+        """The value that so large a part of pairs with that law reach."""
+        return law.inv_cdf(1 - rate if self.metric == "cosine" else rate)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=DOCS, help="folder of the report")
@@ -91,32 +110,36 @@ def main() -> int:
     if not BESIDE.is_dir():
         sys.stderr.write(f"{BESIDE} is absent: error rates need photographs of known people.\n")
         return 1
-    results = measure(Engine(registry.find(load().models_dir, registry.DEFAULT), Settings()))
-    (options.output / "accuracy.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    folder = load().models_dir
+    results = [measure(Engine(registry.find(folder, name), Settings())) for name in registry.PACKS]
+    (options.output / "accuracy.json").write_text(json.dumps({"packs": results}, indent=1) + "\n", "utf-8")
     page = DOCS / "accuracy.md"
     head, _, rest = page.read_text("utf-8").partition(BEGIN)
     tail = rest.partition(END)[2]
-    text = report(results)
+    text = "\n\n".join(report(one) for one in results)
     (options.output / page.name).write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", "utf-8")
     sys.stdout.write(text + "\n")
     return 0
 
 
 def measure(engine: Engine) -> dict[str, Any]:
-    """All figures, JSON-ready."""
+    """All figures of the engine's pack, JSON-ready. What two templates are apart is in the unit of `metric`: Euclidean
+    distance, or cosine."""
+    unit = Unit(registry.get(engine.pack.name).metric)
     variants = {name: [_seen(engine, *one, change) for one in people()] for name, change in VARIANTS.items()}
     plain = variants["as they are"]
     pairs = pairs_of(plain)
     distance = engine.pack.calibration.distance
     return {
         "pack": engine.pack.name,
+        "metric": unit.metric,
         "people": len({one.person for one in plain}),
         "photographs": len(plain),
-        "knots": knots(plain),
-        "thresholds": [_rates(pairs, threshold, distance(threshold)) for threshold in THRESHOLDS],
-        "sets": {group: _set(plain, group, distance(80)) for group in SETS},
-        "variants": {name: _variant(seen, distance(80)) for name, seen in variants.items()},
-        "weak_group": _weak_group(engine),
+        "knots": knots(plain, unit),
+        "thresholds": [_rates(pairs, threshold, distance(threshold), unit) for threshold in THRESHOLDS],
+        "sets": {group: _set(plain, group, distance(80), unit) for group in SETS},
+        "variants": {name: _variant(seen, distance(80), unit) for name, seen in variants.items()},
+        "weak_group": _weak_group(engine, unit),
         "bars": _bars(variants),
     }
 
@@ -134,15 +157,17 @@ def _seen(engine: Engine, group: str, person: str, file: Path, change: Callable[
     change(Image.open(file).convert("RGB")).save(written, "PNG")
     templates: list[Floats] = []
     details: list[FaceDetail] = []
+    clarity: list[float] = []
     for alone in (False, True):
         photo = engine.open(written.getvalue())
         faces = engine.detect(photo, largest_only=alone)
         if faces:
             details.append(largest(faces))
             templates.append(engine.embed(photo, details[-1:])[0].astype(np.float64))
+            clarity += engine.clarity(photo, details[-1:])
     if len(templates) < 2:
         return Seen(group, person, None, None, None)
-    return Seen(group, person, templates[0], templates[1], details[0])
+    return Seen(group, person, templates[0], templates[1], details[0], clarity[0])
 
 
 def pairs_of(seen: Sequence[Seen]) -> Pairs:
@@ -161,26 +186,27 @@ def _equal(names: Sequence[str]) -> npt.NDArray[np.bool_]:
     return np.asarray((found[:, None] == found[None])[np.triu_indices(len(names), 1)])
 
 
-def knots(seen: Sequence[Seen]) -> dict[str, Any]:
-    """Distances under which the stated parts of impostor pairs fall, by a normal law fitted to each set of people."""
+def knots(seen: Sequence[Seen], unit: Unit) -> dict[str, Any]:
+    """What the stated parts of impostor pairs reach, by a normal law fitted to each set of people."""
     found = {}
     for group in SETS:
         impostor = pairs_of([one for one in seen if one.group == group]).impostor
-        law = NormalDist(float(impostor.mean()), float(impostor.std(ddof=1)))
+        values = unit.all(impostor)
+        law = NormalDist(float(values.mean()), float(values.std(ddof=1)))
         found[group] = {
             "pairs": len(impostor),
             "mean": law.mean,
             "deviation": law.stdev,
-            "least": float(impostor.min()),
-            "distances": {str(at): law.inv_cdf(rate) for at, rate in STATED.items()},
+            "nearest": unit.of(float(impostor.min())),
+            "reached": {str(at): unit.reached_by(law, rate) for at, rate in STATED.items()},
         }
     return found
 
 
-def _rates(pairs: Pairs, threshold: int, distance: float) -> dict[str, Any]:
+def _rates(pairs: Pairs, threshold: int, distance: float, unit: Unit) -> dict[str, Any]:
     return {
         "similarity": threshold,
-        "distance": distance,
+        "at": unit.of(distance),
         "false_match": rate(int((pairs.impostor <= distance).sum()), len(pairs.impostor)),
         "false_non_match": rate(int((pairs.genuine > distance).sum()), len(pairs.genuine)),
     }
@@ -195,29 +221,29 @@ def rate(count: int, of: int) -> dict[str, float]:
     return {"count": count, "of": of, "rate": share, "low": max(0.0, centre - half), "high": min(1.0, centre + half)}
 
 
-def _set(seen: Sequence[Seen], group: str, distance: float) -> dict[str, Any]:
+def _set(seen: Sequence[Seen], group: str, distance: float, unit: Unit) -> dict[str, Any]:
     own = [one for one in seen if one.group == group]
     pairs = pairs_of(own)
     return {
         "people": len({one.person for one in own}),
         "photographs": len(own),
-        **_rates(pairs, 80, distance),
-        "genuine_largest": float(pairs.genuine.max()),
-        "impostor_smallest": float(pairs.impostor.min()),
+        **_rates(pairs, 80, distance, unit),
+        "farthest_genuine": unit.of(float(pairs.genuine.max())),
+        "nearest_impostor": unit.of(float(pairs.impostor.min())),
     }
 
 
-def _variant(seen: Sequence[Seen], distance: float) -> dict[str, Any]:
+def _variant(seen: Sequence[Seen], distance: float, unit: Unit) -> dict[str, Any]:
     pairs = pairs_of(seen)
     strict = float(np.quantile(pairs.impostor, 1e-3))
     return {
         "missed": sum(one.indexed is None for one in seen),
         "accepted_at_1e-3": float((pairs.genuine < strict).mean()),
-        **_rates(pairs, 80, distance),
+        **_rates(pairs, 80, distance, unit),
     }
 
 
-def _weak_group(engine: Engine) -> dict[str, Any]:
+def _weak_group(engine: Engine, unit: Unit) -> dict[str, Any]:
     """Impostor pairs among strangers in photographs of groups: small faces, many of them relatives or of one origin."""
     templates = []
     for file in sorted((BESIDE / "voc").glob("2*.jpg")):
@@ -231,7 +257,7 @@ def _weak_group(engine: Engine) -> dict[str, Any]:
             str(at): rate(int((distances <= engine.pack.calibration.distance(at)).sum()), len(distances))
             for at in THRESHOLDS
         },
-        "least": float(distances.min()),
+        "nearest": unit.of(float(distances.min())),
     }
 
 
@@ -239,24 +265,28 @@ def _bars(variants: dict[str, list[Seen]]) -> dict[str, dict[str, float]]:
     """Part of the faces found that each quality bar keeps."""
     kept: dict[str, dict[str, float]] = {}
     for name, seen in variants.items():
-        details = [one.detail for one in seen if one.detail is not None]
+        found = [(one.detail, one.clarity) for one in seen if one.detail is not None]
         kept[name] = {
-            str(bar): sum(bool(screen([detail], bar, 1)[0]) for detail in details) / len(details) for bar in BARS
+            str(bar): sum(not failings(detail, bar) and clarity >= least.clarity for detail, clarity in found)
+            / len(found)
+            for bar, least in BARS.items()
         }
     return kept
 
 
 def report(results: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """The figures of a pack as Markdown."""
+    metric = results["metric"].removesuffix("euclidean") or "distance"
     parts = [
+        f"### {results['pack']}\n\n"
         f"{results['photographs']} photographs of {results['people']} people; intervals are of 95 %.",
-        "### At each similarity\n\n"
+        "#### At each similarity\n\n"
         + _table(
-            ("similarity", "distance", "stated false matches", "false matches measured", "true ones missed"),
+            ("similarity", metric, "stated false matches", "false matches measured", "true ones missed"),
             (
                 (
                     str(one["similarity"]),
-                    f"{one['distance']:.3f}",
+                    f"{one['at']:.3f}",
                     f"1 in {round(1 / STATED[one['similarity']]):,}",
                     _share(one["false_match"]),
                     _share(one["false_non_match"]),
@@ -264,20 +294,20 @@ def report(results: dict[str, Any]) -> str:
                 for one in results["thresholds"]
             ),
         ),
-        "### Where the knots come from: impostor pairs of one group\n\n"
+        f"#### Impostor pairs of one group, {metric}\n\n"
         + _table(
             ("set", "pairs", "mean", "s.d.", "nearest", "1 in 1,000", "1 in 10,000", "1 in 100,000", "1 in 1,000,000"),
             (
                 (
                     group,
                     f"{one['pairs']:,}",
-                    *(f"{one[name]:.3f}" for name in ("mean", "deviation", "least")),
-                    *(f"{value:.3f}" for value in one["distances"].values()),
+                    *(f"{one[name]:.3f}" for name in ("mean", "deviation", "nearest")),
+                    *(f"{value:.3f}" for value in one["reached"].values()),
                 )
                 for group, one in results["knots"].items()
             ),
         ),
-        "### Each set at similarity 80\n\n"
+        "#### Each set at similarity 80\n\n"
         + _table(
             ("set", "people", "photographs", "false matches", "true ones missed", "farthest true", "nearest false"),
             (
@@ -287,14 +317,14 @@ def report(results: dict[str, Any]) -> str:
                     str(one["photographs"]),
                     _share(one["false_match"]),
                     _share(one["false_non_match"]),
-                    f"{one['genuine_largest']:.3f}",
-                    f"{one['impostor_smallest']:.3f}",
+                    f"{one['farthest_genuine']:.3f}",
+                    f"{one['nearest_impostor']:.3f}",
                 )
                 for group, one in results["sets"].items()
             ),
         ),
-        "### Poor photographs (both of each pair)\n\n" + _poor(results),
-        "### A group that the embedder knows badly\n\n" + _weak(results["weak_group"]),
+        "#### Poor photographs (both of each pair)\n\n" + _poor(results),
+        "#### Strangers in group photographs\n\n" + _weak(results["weak_group"]),
     ]
     return "\n\n".join(parts)
 
@@ -316,7 +346,7 @@ def _poor(results: dict[str, Any]) -> str:
 
 
 def _weak(group: dict[str, Any]) -> str:
-    return f"{group['faces']} faces of strangers, nearest pair {group['least']:.3f}.\n\n" + _table(
+    return f"{group['faces']} faces of strangers, nearest pair {group['nearest']:.3f}.\n\n" + _table(
         ("similarity", "false matches"), ((at, _share(one)) for at, one in group["false_match"].items())
     )
 

@@ -71,9 +71,10 @@ def test_searches_answer_alike(command: Command, album: Path, tmp_path: Path) ->
 def test_a_running_server_is_backed_up_and_finds_what_is_imported(
     command: Command, album: Path, tmp_path: Path
 ) -> None:
-    """Encodings stand for a face without a photograph: it is found, and its pictures answer 404."""
+    """Encodings stand for a face without a photograph: it is found, and its pictures answer 404. They are of the old
+    pack, so they come into a collection of their own beside what the server has."""
     settings = load(environ={})
-    engine = Engine(registry.find(settings.models_dir, settings.pack), settings)
+    engine = Engine(registry.find(settings.models_dir, "centerface-dlib"), settings)
     photo = engine.open((album / "Grace_Hopper.jpg").read_bytes())
     (encoding,) = engine.embed(photo, engine.detect(photo))
     (tmp_path / "known.json").write_text(json.dumps({"Admiral": [np.asarray(encoding, float).tolist()]}))
@@ -83,9 +84,12 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
             client.put("/v1/index/Eileen.png", content=(album / "Eileen_Collins.png").read_bytes()).status_code == 200
         )
         assert client.put("/v1/search", content=probe).json()["matchedFaces"] == []
-        done = command("import", "--encodings", "known.json", "--data-dir", "data", "--json")
-        assert done.json["faces"] == 1
-        found = client.put("/v1/search", content=probe)
+        words = ("import", "--encodings", "known.json", "--data-dir", "data", "--json")
+        refused = command(*words)
+        assert (refused.code, "the pack 'sface' of the collection 'kenspeckle'" in refused.err) == (1, True)
+        assert "Import into another collection" in refused.err
+        assert command(*words, "--collection", "known").json["faces"] == 1
+        found = client.put("/v1/search", content=probe, params={"collection": "known"})
         assert found.json()["matchedFaces"] == ["Admiral"]
         face_id = found.json()["faces"]["FaceMatches"][0]["Face"]["FaceId"]
         assert client.get("/v1/images/Admiral").status_code == 404
@@ -97,6 +101,7 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
     assert command("restore", "all.tar", "--data-dir", "new").code == 0
     shutil.copy2("data/master.key", "new/master.key")
     with launched(tmp_path / "new") as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        assert client.put("/v1/search", content=probe).json()["matchedFaces"] == ["Admiral"]
+        found = client.put("/v1/search", content=probe, params={"collection": "known"})
+        assert found.json()["matchedFaces"] == ["Admiral"]
         image = client.get("/v1/images/Eileen.png").content
         assert Image.open(io.BytesIO(image)).size == Image.open(album / "Eileen_Collins.png").size
