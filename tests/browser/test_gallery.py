@@ -67,7 +67,7 @@ def test_pages_searches_and_people(console: Console, api: httpx.Client) -> None:
     expect(console.button("People")).to_have_attribute("aria-pressed", "true")
 
 
-def test_one_face_with_its_photograph(console: Console, two: str) -> None:
+def test_one_face_with_its_photograph(console: Console, api: httpx.Client, two: str) -> None:
     console.open("gallery", two)
     console.page.get_by_role("link", name="Grace Hopper").click()
     expect(console.heading("Grace Hopper")).to_be_visible()
@@ -76,11 +76,15 @@ def test_one_face_with_its_photograph(console: Console, two: str) -> None:
     expect(console.page.locator(".photo .box")).to_be_visible()
     # What its sender wrote is text, whatever it looks like.
     expect(console.page.get_by_text("<b>hi</b>")).to_be_visible()
-    expect(console.page.get_by_label("Faces like this one").get_by_role("link")).to_have_text(
-        re.compile("Eileen Collins")
-    )
+    # Strangers read as nothing.
+    expect(console.page.get_by_text("No other face reaches a similarity of 50.")).to_be_visible()
     console.page.go_back()
     expect(console.page.locator(".grid > li")).to_have_count(2)
+
+    again = api.put("/v1/index/Admiral", content=pictures.sideways(), params={"collection": two})
+    assert again.json()["FaceRecords"], again.text
+    console.page.get_by_role("link", name="Grace Hopper").click()
+    expect(console.page.get_by_label("Faces like this one").get_by_role("link")).to_have_text(re.compile("Admiral"))
 
 
 def test_no_box_on_a_newer_photograph_of_the_name(console: Console, api: httpx.Client) -> None:
