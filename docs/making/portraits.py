@@ -64,7 +64,8 @@ def stages(file: Path) -> Path:
         places[2].bar(range(len(one.template)), one.template, width=1.0, color="#0d9488")
         places[2].set_ylim(-limit, limit)
         distance = float(np.linalg.norm(one.template - rows[0].template))
-        said = "-" if row == 0 else f"cosine {1 - distance * distance / 2:.2f}\nsimilarity {calibration.similarity(distance):.1f}"
+        cosine, similarity = 1 - distance * distance / 2, calibration.similarity(distance)
+        said = "-" if row == 0 else f"cosine {cosine:.2f}\nsimilarity {similarity:.1f}"
         places[3].text(0.5, 0.5, said, ha="center", va="center", fontsize=13)
         for place, head in zip(places, HEADS, strict=True):
             place.axis("off")

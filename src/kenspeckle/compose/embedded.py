@@ -191,7 +191,7 @@ def build(settings: Settings) -> Service | ManagedService:
 
 def _embedded(settings: Settings) -> Service:
     with _guarded(settings) as guard:
-        settings = pack_choice.kept(settings, guard.catalog, told=log.info)
+        settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
         engines = guard.runners.hold(open_engines(settings))
 
         def dimension(collection_id: str) -> int:

@@ -22,9 +22,9 @@ class Collections(Protocol):
     def collection(self, collection_id: str) -> Bound | None: ...
 
 
-def kept(settings: Settings, catalog: Collections, told: Callable[[str], object] = lambda _: None) -> Settings:
+def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object] = lambda _: None) -> Settings:
     """The settings, with the pack of the default collection where PACK is left at its default and that collection was
-    made with another pack that is known: a new version of the program takes nobody's faces away. `told` is then given
+    made with another pack that is known: a new version of the program takes nobody's faces away. `tell` is then given
     the sentence that says what is new and what to do."""
     if settings.pack != registry.DEFAULT:
         return settings
@@ -35,7 +35,7 @@ def kept(settings: Settings, catalog: Collections, told: Callable[[str], object]
     pack = registry.of_contract(own.contract) if own is not None else None
     if pack is None or pack.name == settings.pack:
         return settings
-    told(
+    tell(
         f"New data folders take the model pack '{registry.DEFAULT}', which recognizes better. This one goes on with "
         f"'{pack.name}', of which its collection '{settings.collection}' is: set PACK={pack.name} to keep it so "
         f"without this line. `kenspeckle collections create ID --pack {registry.DEFAULT}` makes a collection of the "
