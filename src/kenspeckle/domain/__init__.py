@@ -1,4 +1,4 @@
-"""What the service talks about: faces, photographs, matches, collections, users. Plain data, no I/O.
+"""The service's data: faces, photographs, matches, collections, users. Plain data, no I/O.
 
 Geometry is in ratios of the photograph's width and height as a viewer sees it (EXIF orientation applied), so a
 box may lie partly outside 0..1. Confidence, quality and similarity are percentages, 0..100. Angles are degrees.

@@ -1,4 +1,4 @@
-"""Who may do what, and how often."""
+"""Access rights: scopes, grants, usage plans, keys and principals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 
 class Of(Enum):
-    """What a scope has to be granted for."""
+    """What a scope has to be granted for: one collection, the whole service, or any collection."""
 
     COLLECTION = "the collection that the request names, or the default one"
     SERVICE = "the service as a whole: a key of single collections is not enough"
@@ -42,7 +42,7 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much a key may ask: `rate` requests a second for long, `burst` at once, `quota` in each `period`.
+    """How many requests a key may send: `rate` a second on average, `burst` at once, `quota` in each `period`.
 
     None is no limit; `burst` and `rate` are set together, `quota` and `period` too.
     """
@@ -71,7 +71,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `key` is None on an open loopback server, which may do everything."""
+    """The sender of a request. `key` is None on an open loopback server, whose clients may do everything."""
 
     key: Key | None = None
 
@@ -81,7 +81,7 @@ class Principal:
         return None if self.key is None or not self.key.collections else tuple(sorted(self.key.collections))
 
     def may(self, scope: Scope, collection_id: str | None) -> bool:
-        """Whether the scope is granted for the collection (None: for the service as a whole)."""
+        """Whether the principal has the scope for the collection (None: for the service as a whole)."""
         if self.key is None:
             return True
         if scope not in self.key.scopes and Scope.ADMIN not in self.key.scopes:

@@ -1,4 +1,4 @@
-"""What the verbs answer: indexed, searched, compared, associated, deleted."""
+"""Answers of operations: indexing, search, comparison, association, deletion."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ImageSearch:
 
 @dataclass(frozen=True, slots=True)
 class UserSearch:
-    """Answer of a search for users. `detail` is None where the photograph shows no face that passes the bar."""
+    """Answer of a search for users. `detail` is None where the photograph shows no face that passes the quality bar."""
 
     detail: FaceDetail | None
     matches: tuple[UserMatch, ...]
@@ -73,7 +73,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """Answer of deletion: ids that went, and the faces that did not. `images` and `complete` as in `Erased`."""
+    """Answer of a deletion: ids of deleted faces, and the faces that stayed. `images` and `complete` as in `Erased`."""
 
     deleted: tuple[str, ...]
     unsuccessful: tuple[UnsuccessfulFace, ...] = ()
@@ -84,7 +84,8 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """Answer of association or undoing: ids for which it holds now, those for which it does not, the user's status."""
+    """Answer of association or disassociation: ids for which it succeeded, faces for which it did not, the user's
+    status."""
 
     associated: tuple[str, ...]
     unsuccessful: tuple[UnsuccessfulFace, ...]
@@ -93,7 +94,8 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class UnsuccessfulFace:
-    """A face for which it could not be done: why, in Rekognition's words, and to whom it belongs if that is why."""
+    """A face for which the operation failed: the reasons, by Rekognition's names, and the user it belongs to if that is
+    one."""
 
     face_id: str
     reasons: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""Rows of the audit trail: what they say, and how each is chained to the one before and sealed.
+"""Rows of the audit trail: their content, and how each is chained to the row before and sealed.
 
 A row's `hash` is SHA-256 over the hash of the row before it and its own content; anyone can recompute that. Its `seal`
-is HMAC-SHA-256 (RFC 2104) of the hash under a key that follows from the instance's master key: who can write to the
-database but has no master key can't make rows that hold.
+is HMAC-SHA-256 (RFC 2104) of the hash under a key that follows from the instance's master key: someone who can write to
+the database but has no master key can't make rows that pass verification.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 import orjson
 
 PURPOSE = "kenspeckle audit trail, 1"
-"""What the key of the seals is derived from the master key for."""
+"""Purpose (HKDF info) for which the seals' key is derived from the master key."""
 
 NO_HASH = bytes(32)
 """Hash before the first row."""
 
 LONGEST = 255
-"""Characters of a text that are kept; what clients send may be longer, and is refused for it."""
+"""Characters of a text that are kept. Clients may send longer texts, in requests that are then refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditHead:
-    """How far the trail reaches: number and hash of its newest row, and of the newest that was removed by age."""
+    """Both ends of the trail: number and hash of its newest row, and of the newest row that was removed by age."""
 
     number: int = 0
     hash: bytes = NO_HASH
@@ -95,7 +95,7 @@ class AuditHead:
 
     @property
     def begun(self) -> bool:
-        """Whether anything was ever recorded."""
+        """Whether any row was ever recorded."""
         return bool(self.seal)
 
 
@@ -130,12 +130,12 @@ def seal_of(key: bytes, made: bytes) -> bytes:
 
 
 def sealed(head: AuditHead, key: bytes) -> AuditHead:
-    """The head with its seal, which no row's seal can be mistaken for."""
+    """The head with its seal, which is computed so that it differs from the seal of any row."""
     return replace(head, seal=_head_seal(head, key))
 
 
 def is_sealed(head: AuditHead, key: bytes) -> bool:
-    """Whether whoever wrote this head had the key."""
+    """Whether this head was sealed with the key."""
     return hmac.compare_digest(head.seal, _head_seal(head, key))
 
 

@@ -1,4 +1,5 @@
-"""Anchors of the audit trail: its newest row, noted outside of the table and sealed, so that a cut tail shows."""
+"""Anchors of the audit trail: its newest row, noted and sealed outside of the table, so that removal of the newest rows
+is found."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def anchored(counter: int, head: AuditHead, key: bytes) -> AuditAnchor:
 
 
 def is_anchor(anchor: AuditAnchor, key: bytes) -> bool:
-    """Whether whoever wrote this anchor had the key."""
+    """Whether this anchor was sealed with the key."""
     return hmac.compare_digest(anchor.seal, _seal(anchor.counter, anchor.number, anchor.hash, key))
 
 
@@ -53,7 +54,7 @@ def written(anchor: AuditAnchor) -> bytes:
 
 
 def read(data: bytes) -> AuditAnchor | None:
-    """The anchor that `written` wrote, whoever sealed it; None for anything else."""
+    """The anchor that `written` wrote, under whatever key it was sealed; None for anything else."""
     try:
         document: Any = orjson.loads(data)
     except orjson.JSONDecodeError:

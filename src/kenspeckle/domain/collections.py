@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face held by a collection. `index_model` is the name of the pack that made its template."""
+    """A face stored in a collection. `index_model` is the name of the pack that made its template."""
 
     face_id: str
     image_id: str
@@ -29,7 +29,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class FaceRecord:
-    """A stored face with everything the photograph told of it."""
+    """A stored face with everything that was detected of it in its photograph."""
 
     face: Face
     detail: FaceDetail
@@ -61,7 +61,7 @@ class Collection:
     user_count: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     retention_days: int | None = None
-    """Age at which its faces are erased; None keeps them for good."""
+    """Age at which its faces are erased; None keeps them indefinitely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A photograph known to a collection. `digest` is the SHA-256 (hex) of its bytes as they came; they lie in the
-    image store under the name that `ports.Vault` gives it."""
+    """A photograph of a collection. `digest` is the SHA-256 (hex) of its bytes as received; the image store has them
+    under the name that `ports.Vault` gives them."""
 
     image_id: str
     collection_id: str

@@ -1,4 +1,4 @@
-"""A face as it is seen in a photograph: where, how sure, how good."""
+"""A face as it is detected in a photograph: its position, confidence and quality."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The form of an encrypted photograph, as the image store and backups hold it, and how to see that it is whole.
+"""The file format of encrypted photographs in the image store and in backups, and its integrity check.
 
-A photograph in the clear lies under the SHA-256 of its bytes. An encrypted one lies under a keyed name that tells
-nobody which photograph it is, so it carries a digest over that name and itself: whoever copies or keeps it sees damage
-without the key. The digest finds accidents; that nobody put another photograph there, only the key can tell.
+An unencrypted photograph is named by the SHA-256 of its bytes. An encrypted one has a keyed name, which does not reveal
+which photograph it is. So it carries a digest over its name and content: damage can be found without the key. The
+digest detects accidents; a deliberate exchange is detected only with the key.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import hashlib
 from typing import Final
 
 MAGIC: Final = b"kenspeckle encrypted photograph 1\n"
-"""What the form begins with; no image format does."""
+"""Magic bytes of the format; no image format begins with them."""
 _DIGEST_BYTES: Final = 32
 
 
 def packed(name: str, body: bytes) -> bytes:
-    """The form of an encrypted `body` that is to lie under `name` (64 hexadecimal digits)."""
+    """The file of an encrypted `body` that is to be stored under `name` (64 hexadecimal digits)."""
     head = MAGIC + body
     return head + _digest(name, memoryview(head))
 
 
 def is_packed(data: bytes) -> bool:
-    """Whether this is such a form, and no photograph in the clear."""
+    """Whether these bytes are an encrypted photograph."""
     return data.startswith(MAGIC)
 
 
 def body(data: bytes) -> bytes:
-    """What `packed` was given."""
+    """The encrypted `body` that was given to `packed`."""
     return data[len(MAGIC) : -_DIGEST_BYTES]
 
 

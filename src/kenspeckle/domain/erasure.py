@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Erasure(StrEnum):
-    """What is erased with everything that was made of it."""
+    """What an erasure removes, with everything derived from it."""
 
     FACES = "faces"
     IMAGE = "image"
@@ -30,8 +30,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Answer of erasure. `images` are digests of photographs whose bytes went; `complete` says that the database's side
-    files hold nothing any more either. Of very many faces or images only the counts are whole."""
+    """Answer of erasure. `images` are digests of photographs that were removed; `complete` says that the database's
+    side files hold no remains either. The lists of faces and images are cut off where they are very long; the counts
+    are not."""
 
     face_ids: tuple[str, ...]
     images: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Long work: what it is, how far it has come, and what came of it."""
+"""Jobs (long work): their kinds, states, progress and results."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Job:
     """One piece of long work. `collection_id` is None where it concerns the service as a whole.
 
     `parameters` say what is asked for and `result` what came of it, both JSON-ready. `done` of `total` steps are done;
-    a `total` of 0 is not known yet. `cancelling` says that somebody has asked to end it while it runs. Times are epoch
-    seconds. `attempts` counts how often it was taken on: more than once where a process died over it.
+    a `total` of 0 is not known yet. `cancelling` says that cancellation was requested while it runs. Times are epoch
+    seconds. `attempts` counts how often it was started: more than once where a process died while it worked on the job.
     """
 
     job_id: str
@@ -58,4 +58,5 @@ class Job:
 
 
 class JobLost(Exception):
-    """A job that this process worked on was taken over by another, whose work counts. It never reaches an edge."""
+    """Another process has taken over a job that this process worked on; the other's work counts. No edge sees this
+    error."""

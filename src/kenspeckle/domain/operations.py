@@ -41,7 +41,7 @@ _ADMIN = Right(Scope.ADMIN)
 
 
 class Operation(Generic[A_co]):
-    """Something that a recognizer is asked for; the type in brackets is its answer's. `right` is what it takes."""
+    """A request to a recognizer; the type in brackets is that of its answer. `right` is the right it needs."""
 
     __slots__ = ()
 
@@ -49,16 +49,16 @@ class Operation(Generic[A_co]):
 
     @classmethod
     def by(cls, run: Callable[[Self], A_co]) -> tuple[type[Operation[Any]], Callable[[Any], Any]]:
-        """A row of a table of handlers: this operation is done by `run`, which the type checker holds to it."""
+        """A row of a table of handlers: `run` handles this operation. The type checker compares their types."""
         return cls, run
 
 
 Handlers: TypeAlias = Mapping[type[Operation[Any]], Callable[[Any], Any]]
-"""What does each operation, by its class; made of rows of `Operation.by`."""
+"""Handlers by class of operation; made of rows of `Operation.by`."""
 
 
 def answered(handlers: Handlers, operation: Operation[A]) -> A:
-    """What the operation's handler answers. Raises NotOffered where there is none."""
+    """The answer of the operation's handler. Raises NotOffered where there is none."""
     run = handlers.get(type(operation))
     if run is None:
         raise NotOffered(f"{type(operation).__name__} is not offered here; docs/managed.md says what is offered where.")
@@ -67,7 +67,7 @@ def answered(handlers: Handlers, operation: Operation[A]) -> A:
 
 
 class Kind(Protocol[O_co, A_contra]):
-    """A class of operations, for tables whose rows the type checker is to hold to the operation and its answer."""
+    """A class of operations, for tables whose rows the type checker compares with the operation and its answer."""
 
     def by(self, run: Callable[[O_co], A_contra]) -> Any: ...
 
@@ -98,8 +98,8 @@ class DescribeCollection(InCollection[Collection]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListCollections(Operation[Page[Collection]]):
-    """All of them; with `only` those of these names that there are: whoever is granted single ones learns of no others,
-    nor how many there are."""
+    """All collections; with `only` those of these names that exist: a key that is limited to collections learns nothing
+    of others, nor how many there are."""
 
     right = Right(Scope.READ, Of.ANYTHING)
     limit: int = 100
@@ -114,7 +114,7 @@ class DeleteCollection(InCollection[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainCollection(InCollection[Collection]):
-    """Erase faces once they are so old; None keeps them for good."""
+    """Erase faces at this age; None keeps them indefinitely."""
 
     right = _ADMIN
     days: int | None
@@ -153,7 +153,7 @@ class ListJobs(Operation[Page[Job]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetJob(Operation[Job]):
-    """JobNotFound too where `only` has not the job's collection."""
+    """Raises JobNotFound also where the job's collection is not in `only`."""
 
     right = Right(Scope.READ, Of.ANYTHING)
     job_id: str
@@ -162,7 +162,7 @@ class GetJob(Operation[Job]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelJob(Operation[Job]):
-    """End a job that nobody has begun at once, another one at its next step. `only` as for GetJob."""
+    """End a job: at once where it is queued, at its next step where it runs. `only` as for GetJob."""
 
     right = Right(Scope.ADMIN, Of.ANYTHING)
     job_id: str
@@ -174,7 +174,8 @@ class CancelJob(Operation[Job]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFaces(InCollection[Indexed]):
-    """Store every face of a photograph that passes the bar, at most `max_faces`. `key` is the photograph's name."""
+    """Store every face of a photograph that passes the quality bar, at most `max_faces`. `key` is the photograph's
+    name."""
 
     right = _INDEX
     image: bytes = field(repr=False)
@@ -203,7 +204,7 @@ class ListFaces(InCollection[Page[Face]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteFaces(InCollection[Deleted]):
-    """Faces of users stay; an erasure takes them too."""
+    """Faces of users stay; `Erase` removes those too."""
 
     right = _DELETE
     face_ids: Sequence[str]
@@ -230,9 +231,10 @@ class GetThumbnail(InCollection[bytes]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase(InCollection[Erased]):
-    """Faces, those of users too, with all that was made of them. When it is answered, no file of the service holds any
-    of it. What is named and not there raises IdentityNotFound, ImageNotFound, UserNotFound or CollectionNotFound:
-    nothing was erased, so nothing is attested. `name` is what the trail and the receipt call it by."""
+    """Faces, also those of users, with everything derived from them. When the answer arrives, no file of the service
+    holds any of it. Raises IdentityNotFound, ImageNotFound, UserNotFound or CollectionNotFound where the thing named
+    does not exist: nothing was erased, so there is no receipt. `name` is its name in the audit trail and the
+    receipt."""
 
     what: ClassVar[Erasure]
 
@@ -265,7 +267,7 @@ class EraseIdentity(Erase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseUser(Erase):
-    """The user too."""
+    """A user with all its faces."""
 
     right, what = _DELETE, Erasure.USER
     user_id: str
@@ -277,14 +279,14 @@ class EraseUser(Erase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseCollection(Erase):
-    """The collection too."""
+    """A collection with all its faces, users and photographs."""
 
     right, what = _ADMIN, Erasure.COLLECTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseAged(Erase):
-    """A batch of the faces that are older than so many days. The service asks for it itself."""
+    """A batch of the faces that are older than `days`. The service's own housekeeping sends it."""
 
     right, what = _ADMIN, Erasure.AGE
     days: int
@@ -372,7 +374,7 @@ class ListUsers(InCollection[Page[User]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociateFaces(InCollection[Associated]):
-    """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template."""
+    """Assign faces to the user. Once the user has faces, others need a similarity of `threshold` to its template."""
 
     right = _INDEX
     user_id: str
@@ -383,7 +385,7 @@ class AssociateFaces(InCollection[Associated]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisassociateFaces(InCollection[Associated]):
-    """Take faces from the user; they stay in the collection."""
+    """Remove faces from the user; they stay in the collection."""
 
     right = _INDEX
     user_id: str
@@ -404,7 +406,7 @@ class SearchUsers(InCollection[tuple[UserMatch, ...]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchUsersByImage(InCollection[UserSearch]):
-    """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
+    """Users like the photograph's largest face; without a face that passes the quality bar, an empty answer."""
 
     right = _SEARCH
     image: bytes = field(repr=False)

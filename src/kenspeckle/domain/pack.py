@@ -1,4 +1,4 @@
-"""A model pack as the core sees it: what makes templates comparable, and what a distance means."""
+"""A model pack as the core knows it: what makes templates comparable, and which similarity a distance means."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Calibration:
 
     def similarity(self, distance: float) -> float:
         """Similarity, 0..100, of two templates at `distance`; beyond the last knot it is 0."""
-        import numpy as np  # not at import: a managed recognizer has no use for it
+        import numpy as np  # imported here: a managed recognizer does not need NumPy
 
         return float(np.interp(distance, self.distances, self.similarities))
 
     def distance(self, similarity: float) -> float:
-        """The largest distance that still has `similarity`; infinite for 0, which every pair reaches."""
+        """The largest distance with at least `similarity`; infinite for 0, which every pair reaches."""
         if similarity <= 0:
             return float("inf")
         import numpy as np
@@ -34,7 +34,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class PackInfo:
-    """What the core needs to know of a model pack."""
+    """The properties of a model pack that the core uses."""
 
     name: str
     contract: str

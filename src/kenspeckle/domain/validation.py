@@ -1,4 +1,5 @@
-"""Rules for what clients send: names, ranges, limits. Amazon Rekognition's, so that data can move both ways."""
+"""Rules for values from clients: names, ranges, limits. They are Amazon Rekognition's, so that data can move both
+ways."""
 
 from __future__ import annotations
 
@@ -86,8 +87,8 @@ def tags(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def metadata(values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the metadata of an image: names and values of HTTP headers, for as such they are answered. Raises
-    InvalidValue for others, and beyond 2 KiB, as S3 counts it."""
+    """Returns the metadata of an image: names and values of HTTP headers, because answers carry them as such. Raises
+    InvalidValue for anything else, and beyond 2 KiB, counted as S3 does."""
     for key, value in values.items():
         _matching(_METADATA_NAME, key, "metadata", "a name of a header: letters, digits or !#$%&'*+-.^_`|~")
         _matching(_METADATA_VALUE, value, "metadata", "text without control characters")

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what happens, and what has become of each message."""
+"""Webhooks: endpoints, events, messages and their deliveries."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
-    """What endpoints are told of; the `type` of a message."""
+    """Events that endpoints receive; the `type` of a message."""
 
     INDEXED = "faces.indexed"
     MATCHED = "faces.matched"
     DELETED = "faces.deleted"
     TEST = "webhook.test"
-    """Sent by hand only, to one endpoint."""
+    """Sent on request only, to one endpoint."""
 
 
 EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED})
-"""What an endpoint can be told of."""
+"""Events that an endpoint can subscribe to."""
 
 
 class DeliveryState(StrEnum):
-    """`pending` is to be sent, or sent again; `erased` will never be, because a face that it names was erased."""
+    """`pending` is to be sent, or sent again; `erased` is never sent, because a face that it names was erased."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -46,7 +46,7 @@ class Webhook:
     old_until: float | None = None
 
     def wants(self, event: Event, collection_id: str) -> bool:
-        """Whether it is told of this event in this collection."""
+        """Whether it receives this event of this collection."""
         return (
             self.disabled_at is None
             and event in self.events
@@ -56,7 +56,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Sealed secrets of an endpoint: the present one, and the one before."""
+    """Encrypted secrets of an endpoint: the present one, and the one before."""
 
     present: bytes
     old: bytes | None = None
@@ -64,7 +64,8 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message to one endpoint, to be stored with what it tells of. `payload` is the JSON that is sent."""
+    """A message to one endpoint, to be stored in the transaction of what it reports. `payload` is the JSON that is
+    sent."""
 
     webhook_id: str
     message_id: str
@@ -77,8 +78,8 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message to one endpoint and what has become of it. `status` is that of the newest answer; `error` says why the
-    newest attempt failed. `kept` tells whether the content is still there to be sent again."""
+    """A message to one endpoint and the state of its delivery. `status` is that of the newest answer; `error` says why
+    the newest attempt failed. `kept` says whether its content is still stored and can be sent again."""
 
     row: int
     webhook_id: str
@@ -98,7 +99,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that this process has taken on, with what it has to send."""
+    """A delivery that this process has claimed, with the message to send."""
 
     delivery: Delivery
     payload: str = field(repr=False)
@@ -106,7 +107,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How an attempt went: `status` of the answer, None where there was none; `error` says why it is no success."""
+    """Result of an attempt: `status` of the answer, None where there was none; `error` says why it failed."""
 
     status: int | None
     error: str

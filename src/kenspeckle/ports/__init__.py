@@ -1,4 +1,5 @@
-"""The seams of the service: what the core asks of engine, catalog, index and images, and what edges ask of it.
+"""The interfaces of the service: what the core needs of engine, catalog, index and image store, and what edges need of
+the core.
 
 What the core is tested on has a fake in `tests/fakes`: Engine, Catalog (with Vault), Keys, Images, Index and Jobs. A
 suite in `tests/contract` runs over each fake and the real thing alike; `test_ports.py` there names the other ports.

@@ -1,4 +1,4 @@
-"""The truth: collections, faces, users and photographs in one SQL database."""
+"""The catalog: collections, faces, users and photographs in one SQL database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kenspeckle.ports.webhooks import Tell
 
 @dataclass(frozen=True, slots=True)
 class NewFace:
-    """A face to be stored: ids are made by the caller, so that an answer can be prepared before the commit."""
+    """A face to be stored. The caller makes its ids, so that the answer can be prepared before the commit."""
 
     face_id: str
     detail: FaceDetail
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored face or user as a search needs it: what to answer, and the template to score again."""
+    """A stored face or user as a search needs it: the data to answer, and the template for the exact score."""
 
     row: int
     template: Vector
@@ -46,7 +46,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Faces that were erased, users that went or lost some of them, names in the image store (`Vault.photograph_name`)
+    """Erased faces, users that were deleted or lost some of them, names in the image store (`Vault.photograph_name`)
     of images that nothing refers to now."""
 
     face_ids: tuple[str, ...]
@@ -56,8 +56,8 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer of a call with a request token, kept in the transaction of what the call does, so that there is never
-    one without the other. `fingerprint` tells its parameters, `answer` is JSON, `now` the time."""
+    """The answer of a call with a request token, stored in the transaction of what the call does: either both are
+    stored or neither. `fingerprint` is a digest of its parameters, `answer` is JSON, `now` the time."""
 
     operation: str
     token: str
@@ -67,9 +67,8 @@ class Answered:
 
 
 class Catalog(Vault, Protocol):
-    """The truth: one SQL database. Every method is one transaction; when it returns, it is on disk.
-
-    `Image.digest` is that of the photograph as it came. What deletions return, `digests`, `removals` and `removed`
+    """The system of record: one SQL database. Every method is one transaction; when it returns, it is on disk.
+    `Image.digest` is that of the photograph as received. What deletions return, `digests`, `removals` and `removed`
     speak of names in the image store, which are these digests where a collection is not encrypted.
 
     Raises StorageFull and StorageUnavailable from any method; NotFound kinds where the thing named is not there.
@@ -85,9 +84,9 @@ class Catalog(Vault, Protocol):
         ...
 
     def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
-        """Faces, users, tags, images and log go with it. Returns digests of images that nothing refers to now.
-
-        Messages of webhooks lose what they say of it, and `letters` go out in the same transaction."""
+        """Deletes its faces, users, tags, images and change log too. Returns digests of images that nothing refers to
+        now. Webhook messages about it lose their content, and `letters` are put into the outbox in the same
+        transaction."""
         ...
 
     def tags(self, collection_id: str) -> Mapping[str, str]: ...
@@ -114,11 +113,11 @@ class Catalog(Vault, Protocol):
         stored_as: str | None = None,
         contract: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        """Store image and faces, raise the revision, log the changes; `letters` go out in the same transaction. Where
-        this image is already stored under this identity with faces, nothing is written and what is stored returns with
-        False. `stored_as` is the name that the photograph was staged under: Conflict where the collection was deleted
-        and made anew meanwhile, with another key. `contract` is that of the templates: PackMismatch where the
-        collection has another one by now. Raises CollectionNotFound."""
+        """Store image and faces, raise the revision, log the changes; `letters` are put into the outbox in the same
+        transaction. Where this image is already stored under this identity with faces, nothing is written and what is
+        stored returns with False. `stored_as` is the name that the photograph was staged under: Conflict where the
+        collection was deleted and created again meanwhile, with another key. `contract` is that of the templates:
+        PackMismatch where the collection has another one by now. Raises CollectionNotFound."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...
@@ -135,9 +134,9 @@ class Catalog(Vault, Protocol):
     def delete_faces(
         self, collection_id: str, face_ids: Sequence[str], tell: Tell | None = None
     ) -> tuple[Deleted, tuple[str, ...]]:
-        """Returns the answer and the digests of images that nothing refers to now. Messages of webhooks lose what
-        names the faces, and `tell` says what goes out in the same transaction. A face of a user stays and is
-        named ASSOCIATED_TO_AN_EXISTING_USER; an unknown one FACE_NOT_FOUND."""
+        """Returns the answer and the digests of images that nothing refers to now. Webhook messages that name the faces
+        lose their content, and `tell` makes the messages that are put into the outbox in the same transaction. A face
+        of a user stays and is named ASSOCIATED_TO_AN_EXISTING_USER; an unknown one FACE_NOT_FOUND."""
         ...
 
     def erase_faces(
@@ -149,13 +148,13 @@ class Catalog(Vault, Protocol):
         user_id: str | None = None,
         tell: Tell | None = None,
     ) -> Gone:
-        """Delete faces whoever they belong to. Users that lose some get the template that `combine` makes of those
-        they keep; the user `user_id` goes with all its faces. Unknown faces are fine. Raises UserNotFound.
-        `tell` as for `delete_faces`."""
+        """Delete faces, also those of users. Users that lose some get the template that `combine` makes of those they
+        keep; the user `user_id` is deleted with all its faces. Unknown faces are ignored. Raises UserNotFound. `tell`
+        as for `delete_faces`."""
         ...
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
-        """Some of the faces of photographs stored under this key."""
+        """At most `limit` of the faces of photographs stored under this key."""
         ...
 
     def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
@@ -165,16 +164,16 @@ class Catalog(Vault, Protocol):
     def set_retention(self, collection_id: str, days: int | None) -> None: ...
 
     def removals(self, limit: int) -> tuple[str, ...]:
-        """Digests of photographs whose last face went and whose bytes may still be there."""
+        """Digests of photographs whose last face was deleted and whose bytes may still be stored."""
         ...
 
     def removed(self, digests: Sequence[str]) -> None:
-        """These bytes are gone, or needed again."""
+        """Take these digests off the list of removals: the bytes are removed, or needed again."""
         ...
 
     def scrub(self, *, thorough: bool = False) -> bool:
-        """Have the database's files forget what was deleted. False where a reader that is still at work needs older
-        states: ask again later. `thorough` looks everywhere, not only where this process knows of changes."""
+        """Overwrite remains of deleted data in the database's files. False where an active reader still needs older
+        states: call again later. `thorough` looks everywhere, not only where this process knows of changes."""
         ...
 
     def create_user(self, user: User, *, answered: Answered | None = None) -> None:
@@ -202,8 +201,8 @@ class Catalog(Vault, Protocol):
         among: Sequence[str] | None = None,
         answered: Answered | None = None,
     ) -> None:
-        """Make the faces the user's and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
-        where a face meanwhile belongs to another user or is gone. `among` are the faces that the user had when the
+        """Assign the faces to the user and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
+        where a face meanwhile belongs to another user or was deleted. `among` are the faces that the user had when the
         template was made: Conflict where it has others now."""
         ...
 
@@ -221,8 +220,8 @@ class Catalog(Vault, Protocol):
         ...
 
     def remember(self, collection_id: str, answered: Answered) -> None:
-        """Keep the answer of a call that changed nothing; it goes with the collection. Raises Conflict where the token
-        has one, CollectionNotFound."""
+        """Keep the answer of a call that changed nothing; it is deleted with the collection. Raises Conflict where the
+        token has one, CollectionNotFound."""
         ...
 
     def recall(self, operation: str, token: str, now: float) -> tuple[str, str] | None:
@@ -236,19 +235,19 @@ class Catalog(Vault, Protocol):
     def image_of(self, collection_id: str, image_id: str) -> Image: ...
 
     def thumbnail(self, collection_id: str, face_id: str) -> bytes | None:
-        """What was kept with the face. Raises FaceNotFound."""
+        """The thumbnail that is stored with the face. Raises FaceNotFound."""
         ...
 
     def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
         """Hold locks of these names (64 hexadecimal digits) against all others, threads and processes alike, that hold
         one of them on this catalog. They end with the block, or with the process however it ends. Not reentrant.
 
-        A name of the image store is held by whoever decides by the catalog that its bytes go or come, until they have
-        gone or come. Raises StorageUnavailable where it takes too long."""
+        Whoever stores or removes a photograph's bytes according to the catalog holds their name until that is done.
+        Raises StorageUnavailable where it takes too long."""
         ...
 
     def digests(self, among: Iterable[str]) -> set[str]:
-        """Those of the given image digests that something still refers to."""
+        """Those of the given image digests that are still referred to."""
         ...
 
     def revision(self, collection_id: str) -> int:

@@ -1,4 +1,4 @@
-"""What sees faces."""
+"""The engine: opens photographs, detects faces, makes templates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from kenspeckle.domain import Box, Collection, FaceDetail, PackInfo, Vector
 
 
 class Photo(Protocol):
-    """A photograph whose header was checked; pixels are decoded when they are asked for. Sizes as a viewer sees it."""
+    """A photograph whose header was checked; pixels are decoded on demand. Width and height are those of the upright
+    photograph."""
 
     @property
     def width(self) -> int: ...
@@ -20,7 +21,8 @@ class Photo(Protocol):
 
 
 class Engine(Protocol):
-    """Sees faces. Not gated: callers hold a turn of the inference gate, to open a photograph too."""
+    """Detects and describes faces. It does not limit its own load: callers hold a turn of the inference gate, also to
+    open a photograph."""
 
     @property
     def pack(self) -> PackInfo: ...
@@ -37,7 +39,7 @@ class Engine(Protocol):
         ...
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
-        """How much the embedder makes of each face, 0..100, in the order given. Raises DamagedImage."""
+        """How recognizable each face is to the embedder, 0..100, in the order given. Raises DamagedImage."""
         ...
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
@@ -46,21 +48,21 @@ class Engine(Protocol):
 
 
 class Engines(Protocol):
-    """One engine a model pack. Which of them a collection takes is said by its contract, never by a pack's name."""
+    """One engine for each model pack. A collection's engine is chosen by its contract, never by a pack's name."""
 
     @property
     def default(self) -> Engine:
-        """That of the setting PACK, always loaded: for what is about no collection."""
+        """The engine of the setting PACK, always loaded: for requests that concern no collection."""
         ...
 
     def of(self, collection: Collection) -> Engine:
-        """The engine whose templates can be compared with the collection's, loaded at its first use. Ask for it anew
-        with every request. Raises PackMismatch, and ModelMissing where its pack is not installed."""
+        """The engine whose templates can be compared with the collection's, loaded at its first use. Get it again for
+        every request. Raises PackMismatch, and ModelMissing where its pack is not installed."""
         ...
 
     def pack_of(self, collection: Collection) -> PackInfo:
-        """What is known of the collection's pack; nothing is loaded, and it need not be installed. Raises PackMismatch
-        where there is no pack with the collection's contract."""
+        """The description of the collection's pack; nothing is loaded, and it need not be installed. Raises
+        PackMismatch where there is no pack with the collection's contract."""
         ...
 
     def named(self, name: str | None) -> PackInfo:

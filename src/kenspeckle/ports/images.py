@@ -1,4 +1,4 @@
-"""Where photographs lie."""
+"""The image store: where photographs are stored."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 Lock = Callable[[Iterable[str]], AbstractContextManager[None]]
-"""Holds names of the image store for the length of a block, as `Catalog.lock`."""
+"""A context manager that locks names of the image store, as `Catalog.lock`."""
 
 
 def unlocked(names: Iterable[str]) -> AbstractContextManager[None]:
-    """The `Lock` of who is alone at work."""
+    """A `Lock` that locks nothing, for a caller that is the only user of the store."""
     return nullcontext()
 
 
 class Staged(Protocol):
-    """Bytes that are on disk but not yet in their place."""
+    """A photograph that is on disk but not yet under its final name."""
 
     def publish(self) -> None:
-        """Move them into their place. A crash before this is mended by `Images.recover`."""
+        """Move it to its final name. `Images.recover` does so after a crash."""
         ...
 
     def discard(self) -> None:
-        """Remove them, but not what lay in their place before."""
+        """Remove it, but nothing that had its final name before."""
         ...
 
 
@@ -36,19 +36,19 @@ class Images(Protocol):
         ...
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
-        """Finish what a crash left half done: publish what the catalog refers to, remove the rest once it is old, or at
-        once where the caller knows that it is `alone` at work. `lock` is the catalog's (`unlocked` for who is alone):
-        each is held while it is decided on."""
+        """Finish what a crash interrupted: publish staged photographs that the catalog refers to, remove the others
+        once they are old, or at once where the caller is the only user (`alone`). `lock` is the catalog's (`unlocked`
+        with `alone`); it is held for each name while that is decided."""
         ...
 
     def put(self, digest: str, data: bytes) -> None:
-        """Stage and publish in one; putting the same again is fine."""
+        """Stage and publish in one step; storing the same again has no effect."""
         ...
 
     def get(self, digest: str) -> bytes:
-        """Raises ImageNotFound; StorageUnavailable where the bytes no longer are those that were stored under it."""
+        """Raises ImageNotFound; StorageUnavailable where the bytes differ from those that were stored."""
         ...
 
     def delete(self, digests: Iterable[str]) -> None:
-        """Absent ones are fine."""
+        """Absent ones are ignored."""
         ...

@@ -1,4 +1,4 @@
-"""What finds the nearest templates."""
+"""The search index: finds the nearest templates."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Index(Protocol):
         ...
 
     def load(self, collection_id: str, kind: str) -> int:
-        """Bring what is held of a collection up to date before anyone searches it; how many templates it has. Raises
+        """Bring the loaded templates of a collection up to date before the first search; returns their number. Raises
         CollectionNotFound."""
         ...
 
     def revision(self, collection_id: str, kind: str) -> int | None:
-        """The collection's revision that is held now; None where nothing is."""
+        """The collection's revision that is loaded now; None where nothing is loaded."""
         ...
 
     def forget(self, collection_id: str) -> None:
-        """Drop what is held for a collection that was deleted."""
+        """Drop the loaded templates of a deleted collection."""
         ...
 
     def close(self) -> None:
-        """Let go of threads and connections; nothing is searched after this."""
+        """End threads and connections; no search may follow."""
         ...

@@ -1,4 +1,4 @@
-"""Credentials, what they have used of their plans, and secrets under the master key."""
+"""Credentials, their use of quotas, and secrets encrypted under the master key."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class Usage(Protocol):
     writes totals, so that writing again what may have been written already never counts twice."""
 
     def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
-        """What all other writers than `beside` have counted, and what any writer has of keys that this one replaced."""
+        """The count of all writers other than `beside`, and that of any writer for keys that this key replaced."""
         ...
 
     def all_used(self) -> Sequence[Used]:
-        """Sums over all writers, of periods that are kept; keys with what the keys they replaced have used."""
+        """Sums over all writers, of the periods that are stored; a key's sum includes the keys that it replaced."""
         ...
 
     def count(self, writer: str, counts: Iterable[Used]) -> None:
@@ -80,16 +80,16 @@ class Deriver(Protocol):
 
     @property
     def place(self) -> str:
-        """Where the master key comes from, for people."""
+        """Where the master key comes from, as text for people."""
         ...
 
     def there(self) -> bool:
-        """Whether there is a master key, without making one."""
+        """Whether a master key exists; none is made."""
         ...
 
     def derive(self, purpose: str) -> bytes:
-        """32 bytes, always the same for a purpose; of no use to guess another's. Makes the master key where there is
-        none yet. Raises SettingError, StorageFull, StorageUnavailable."""
+        """32 bytes, the same each time for a purpose; they reveal nothing of another purpose's. Makes the master key
+        where there is none yet. Raises SettingError, StorageFull, StorageUnavailable."""
         ...
 
 

@@ -13,7 +13,7 @@ from kenspeckle.domain import Collection, FaceRecord, Image, User, Vector
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """What a copy of the catalog holds: version of its schema, counts as `Catalog.counts`, packs by contract, how many
+    """Facts of a copy of the catalog: version of its schema, counts as `Catalog.counts`, packs by contract, how many
     collections are encrypted."""
 
     schema: str
@@ -35,14 +35,12 @@ class Copies(Protocol):
     """Whole copies of the catalog's database, for backup. Raises StorageFull and StorageUnavailable from any method."""
 
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
-        """Copy one moment into a new file, sound and on disk when it returns, while others read and write. Keys of
-        encrypted collections are not in it.
-
-        `progress` is told bytes done and to do."""
+        """Copy the database as of one moment into a new file, checked and on disk when it returns, while others read
+        and write. Keys of encrypted collections are not in it. `progress` is called with bytes done and in all."""
         ...
 
     def keyring(self) -> Keyring:
-        """The keys of all collections that there are now."""
+        """The keys of all present collections."""
         ...
 
     def digests(self, copy: Path) -> Iterator[str]:
@@ -59,7 +57,7 @@ class Copies(Protocol):
 
 
 class ReservedPlace(Protocol):
-    """The place of the catalog's database, held against all other processes where a sound database is there."""
+    """The path of the catalog's database, locked against all other processes where a sound database is there."""
 
     @property
     def taken(self) -> bool:
@@ -67,23 +65,23 @@ class ReservedPlace(Protocol):
         ...
 
     def keep(self, aside: Path) -> None:
-        """Give the database that is there a second name in the folder `aside`."""
+        """Keep the present database: give it a second name in the folder `aside`."""
         ...
 
     def put(self, new: Path) -> None:
-        """In one step, the database `new` instead of what is there. Raises Conflict where one came meanwhile."""
+        """Replace the present database by `new` in one step. Raises Conflict where one was created meanwhile."""
         ...
 
 
 class CatalogReplacer(Protocol):
-    """Where a restored catalog goes."""
+    """Puts a restored catalog in the place of the present one."""
 
     def reserve(self, *, replace: bool) -> AbstractContextManager[ReservedPlace]:
-        """Raises Conflict where a catalog is there and may not be replaced, or a process uses it."""
+        """Lock the place. Raises Conflict where a catalog is there and may not be replaced, or a process uses it."""
         ...
 
     def prepare(self, new: Path) -> CopyFacts:
-        """Bring a copy up to date and see that it is sound. Raises StorageUnavailable where it can't be used."""
+        """Migrate a copy to the newest schema and check it. Raises StorageUnavailable where it can't be used."""
         ...
 
     def unlock(self, new: Path, keys: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -95,17 +93,17 @@ class CatalogReplacer(Protocol):
         ...
 
     def digests(self, among: Iterable[str]) -> set[str]:
-        """As `Catalog.digests`, of what is in the place now."""
+        """As `Catalog.digests`, of the catalog that is in the place now."""
         ...
 
     def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
-        """As `Catalog.lock`, of what is in the place now."""
+        """As `Catalog.lock`, of the catalog that is in the place now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DumpedFace:
-    """A stored face with all that is known of it and of its photograph."""
+    """A stored face with all its data and that of its photograph."""
 
     image: Image
     record: FaceRecord
@@ -127,5 +125,5 @@ class Dumps(Protocol):
     """Reads whole collections, for export."""
 
     def dump(self, collection_id: str) -> AbstractContextManager[Dump]:
-        """Everything as it was when the block was entered. Raises CollectionNotFound."""
+        """The collection as it was when the block was entered. Raises CollectionNotFound."""
         ...

@@ -1,4 +1,4 @@
-"""What every edge speaks to."""
+"""The recognizer: the interface that every edge calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from kenspeckle.domain.operations import A, Operation
 
 
 class Recognizer(Protocol):
-    """What every edge (REST, wire, command line, Lambda) speaks to. Called from many threads at once."""
+    """Called by every edge (REST, Amazon's protocol, command line, Lambda), from many threads at once."""
 
     def handle(self, operation: Operation[A]) -> A:
-        """Do it. Raises the errors of `kenspeckle.errors`, NotOffered where this recognizer does not do it."""
+        """Perform the operation. Raises the errors of `kenspeckle.errors`, NotOffered where this recognizer does not
+        offer it."""
         ...
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""A catalog as a whole, beside what it answers: looked at by the doctor, copied by backup, replaced by restore.
+"""A catalog's storage as a whole: inspected by the doctor, copied by backup, replaced by restore.
 
 A catalog that has no files on this machine says so: `file` is None, and the rest raises NotOffered.
 """
@@ -21,7 +21,8 @@ from kenspeckle.ports.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class CollectionFacts:
-    """A collection as its row says (`counted`), with what is really there: `rows` counts faces, users and images."""
+    """A collection's row with its counters (`counted`), and the rows that exist: `rows` counts faces, users and
+    images."""
 
     collection_id: str
     pack: str
@@ -35,7 +36,7 @@ class CollectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class KeptPhotograph:
-    """A photograph that has to be in the image store, with one of the names that it goes by."""
+    """A photograph that has to be in the image store, with one of its keys."""
 
     digest: str
     key: str
@@ -43,7 +44,7 @@ class KeptPhotograph:
 
 
 class ReadOnly(Catalog, Keys, Trail, Webhooks, Protocol):
-    """All that a catalog answers; what would write raises StorageUnavailable."""
+    """The reading methods of a catalog; those that would write raise StorageUnavailable."""
 
     def encryption(self) -> Encryption:
         """Which collections are encrypted."""
@@ -51,8 +52,8 @@ class ReadOnly(Catalog, Keys, Trail, Webhooks, Protocol):
 
 
 class Inspection(Protocol):
-    """A catalog that is looked at and not changed, while a service writes to it and where it is damaged too. Raises
-    StorageUnavailable from any method where what it asks for can't be read."""
+    """Reads a catalog without changing it, also while a service writes to it or where it is damaged. Raises
+    StorageUnavailable from any method where the data can't be read."""
 
     @property
     def catalog(self) -> ReadOnly: ...
@@ -63,12 +64,13 @@ class Inspection(Protocol):
 
     @property
     def disturbed(self) -> bool:
-        """Whether somebody began to write to what was opened as at rest: what was seen is worth nothing then."""
+        """Whether a process began to write to a database that was opened as unused; what was read is unreliable
+        then."""
         ...
 
     @property
     def log_bytes(self) -> int:
-        """Size of the log of writes that are not yet folded into the database."""
+        """Size in bytes of the write-ahead log, whose writes are not yet in the database file."""
         ...
 
     def check_key(self) -> None:
@@ -76,11 +78,11 @@ class Inspection(Protocol):
         ...
 
     def damage(self, *, thorough: bool) -> list[str]:
-        """Where the database is damaged, in its own words; `thorough` compares indexes with their tables too."""
+        """Damaged parts, in the database's own words; `thorough` compares indexes with their tables too."""
         ...
 
     def schema(self) -> str:
-        """Version of the schema; "" for a database that is empty or of another program."""
+        """Version of the schema; "" for an empty database or that of another program."""
         ...
 
     def names(self) -> list[str]:
@@ -101,22 +103,22 @@ class Inspection(Protocol):
         ...
 
     def removals(self) -> int:
-        """Photographs whose last face went and that are still to be removed."""
+        """Photographs whose last face was deleted and that are still to be removed."""
         ...
 
     def newest(self) -> dict[str, float]:
-        """The latest time that a row of each kind names, where there is any."""
+        """The latest time in rows of each kind, where there is any."""
         ...
 
     def referenced(self, among: Iterable[str]) -> set[str]:
-        """Those of these digests that belong to a photograph which is kept."""
+        """Those of these digests that belong to a stored photograph."""
         ...
 
     def close(self) -> None: ...
 
 
 class Storage(Protocol):
-    """Where a catalog lies."""
+    """The storage of a catalog."""
 
     @property
     def file(self) -> Path | None:
@@ -124,15 +126,15 @@ class Storage(Protocol):
         ...
 
     def see(self) -> None:
-        """Raises StorageUnavailable where there is no catalog, which opening it would make."""
+        """Raises StorageUnavailable where there is no catalog, so that opening it does not create one."""
         ...
 
     def readable(self) -> bool:
-        """Whether there is something that this user may open and that looks like a catalog."""
+        """Whether there is a file that this user may open and that looks like a catalog."""
         ...
 
     def inspect(self, master: Sealer | None = None) -> Inspection:
-        """Look at it; close it at the end. `master` is needed to read encrypted collections."""
+        """Open it for inspection; close it at the end. `master` is needed to read encrypted collections."""
         ...
 
     def beside(self, folder: Path) -> Storage:

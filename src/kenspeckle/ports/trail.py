@@ -12,7 +12,8 @@ from kenspeckle.domain.audit_anchor import AuditAnchor
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which rows of the audit trail: those that fit all that is named. `before` is a number, for paging backwards."""
+    """A filter of audit rows: those that fit all fields that are given. `before` is a row number, for paging
+    backwards."""
 
     since: float | None = None
     who: str | None = None
@@ -22,14 +23,14 @@ class AuditQuery:
 
 
 class Anchors(Protocol):
-    """Where the newest row of the trail is noted, outside of its table. Raises OSError from `keep`."""
+    """Stores the number and hash of the trail's newest row outside of its table. Raises OSError from `keep`."""
 
     def read(self) -> Sequence[AuditAnchor]:
-        """Those that are there, the latest first; whoever reads them looks at their seals."""
+        """The anchors that are stored, the latest first; their seals are not checked here."""
         ...
 
     def keep(self, make: Callable[[Sequence[AuditAnchor]], AuditAnchor | None]) -> None:
-        """Ask `make` for the next one after those that are there, alone among all processes, and keep it."""
+        """Get the next anchor from `make`, given the present ones, and store it; one process at a time."""
         ...
 
     def close(self) -> None: ...
@@ -39,7 +40,7 @@ class Trail(Protocol):
     """The audit trail. Raises StorageFull and StorageUnavailable from any method."""
 
     def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
-        """Ask `link` for rows after the present head and for the new head, and store both in one transaction, which
+        """Get the rows after the present head, and the new head, from `link`, and store both in one transaction, which
         is on disk when this returns."""
         ...
 
@@ -53,6 +54,6 @@ class Trail(Protocol):
         ...
 
     def trim_audit(self, older: float, seal: Callable[[AuditHead], AuditHead]) -> int:
-        """Remove some of the rows at the beginning that are all older than this time, and raise the floor; how many
-        went, 0 where there is nothing more to remove. `seal` seals the new head."""
+        """Remove some of the rows at the beginning that are all older than this time, and raise the floor; returns
+        their number, 0 where there is nothing more to remove. `seal` seals the new head."""
         ...

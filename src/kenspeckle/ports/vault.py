@@ -1,4 +1,4 @@
-"""How a collection's photographs lie in the image store: as they came, or encrypted under the collection's key."""
+"""How a collection's photographs are stored: as received, or encrypted under the collection's key."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Protocol
 
 
 class Vault(Protocol):
-    """Names and forms of a collection's photographs. `digest` is the SHA-256 of a photograph as it came.
+    """Names and contents of a collection's photographs in the image store. `digest` is the SHA-256 of a photograph as
+    received.
 
     Raises CollectionNotFound from any method, StorageUnavailable where the collection's key is not available."""
 
     def photograph_name(self, collection_id: str, digest: str) -> str:
-        """The name (64 hexadecimal digits) that `Images` has it under: the digest itself or, encrypted, one that only
-        the collection's key can make of it, so that it tells nothing and no two collections share one."""
+        """The name (64 hexadecimal digits) that `Images` has it under: the digest itself or, for an encrypted
+        collection, one computed with its key, so that it reveals nothing and no two collections share one."""
         ...
 
     def seal_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
@@ -29,8 +30,8 @@ class Vault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """Names of the collections that are encrypted, of those that are not, and of those whose conversion was
-    interrupted, each of these with what was going on: `encrypting` or `decrypting`."""
+    """Names of the encrypted collections, of the others, and of those whose conversion was interrupted, each of these
+    with its direction: `encrypting` or `decrypting`."""
 
     encrypted: tuple[str, ...]
     plain: tuple[str, ...]
@@ -39,7 +40,8 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A collection that is to be converted: photographs that it knows, and rows with templates and thumbnails."""
+    """A collection that is to be converted, with the numbers of its photographs and of its rows with templates and
+    thumbnails."""
 
     row: int
     collection_id: str
@@ -61,11 +63,11 @@ class StoredImage:
 
 
 class Converting(Protocol):
-    """The catalog, alone, while its collections are encrypted or decrypted. Whatever is begun may be cut off and begun
-    again, in either direction. Raises StorageFull and StorageUnavailable from any method."""
+    """The catalog, used by one process alone, while its collections are encrypted or decrypted. A conversion may be
+    interrupted and started again, in either direction. Raises StorageFull and StorageUnavailable from any method."""
 
     def pending(self, *, encrypt: bool) -> tuple[Pending, ...]:
-        """Collections that are not yet wholly as they are to be."""
+        """Collections whose conversion is not complete."""
         ...
 
     def begin(self, pending: Pending, *, encrypt: bool) -> None:
@@ -77,15 +79,15 @@ class Converting(Protocol):
         ...
 
     def rename(self, pending: Pending, some: Sequence[StoredImage], *, encrypt: bool) -> None:
-        """These photographs have their new names from now on; the old names go on the list of removals."""
+        """Give these photographs their new names; the old names are put on the list of removals."""
         ...
 
     def rows(self, pending: Pending, *, encrypt: bool) -> Iterator[int]:
-        """Convert templates and thumbnails; tells after each transaction how many rows it looked at."""
+        """Convert templates and thumbnails; yields after each transaction the number of rows it looked at."""
         ...
 
     def finish(self, pending: Pending, *, encrypt: bool) -> None:
-        """All of it is as it should be. After decrypting, the key is gone."""
+        """Mark the conversion as complete. After decryption the key is deleted."""
         ...
 
     def seal_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes: ...

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, the outbox of messages to them, and who carries a message out."""
+"""Endpoints of webhooks, the outbox of messages to them, and the transport of a message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 from kenspeckle.domain import Claimed, Delivery, DeliveryState, Letter, Page, Secrets, Sent, Webhook
 
 Tell: TypeAlias = Callable[[Sequence[str]], Sequence[Letter]]
-"""Asked inside a transaction for the letters that tell of these faces having been deleted."""
+"""Called inside a transaction; makes the messages that report the deletion of these faces."""
 
 
 class Webhooks(Protocol):
@@ -27,15 +27,15 @@ class Webhooks(Protocol):
     def webhook(self, webhook_id: str) -> tuple[Webhook, Secrets]: ...
 
     def change_webhook(self, webhook: Webhook) -> None:
-        """Give it the address, description, events and collections that are named here; nothing else."""
+        """Change its address, description, events and collections; nothing else."""
         ...
 
     def change_secrets(self, webhook_id: str, before: bytes, secrets: Secrets, old_until: float | None) -> None:
-        """Raises Conflict where the present secret is not `before`, as it was sealed, any more."""
+        """Raises Conflict where the present encrypted secret is no longer `before`."""
         ...
 
     def enable_webhook(self, webhook_id: str) -> None:
-        """From here on it is told again; nothing is held against it."""
+        """It receives messages again; earlier failures are forgotten."""
         ...
 
     def disable_webhook(self, webhook_id: str, now: float, reason: str) -> bool:
@@ -43,30 +43,31 @@ class Webhooks(Protocol):
         ...
 
     def note_health(self, webhook_id: str, failing_since: float | None) -> None:
-        """None: it took a message. Where it fails already, the time stays. An endpoint that is gone is fine."""
+        """None: it accepted a message. Where it fails already, the earlier time stays. A deleted endpoint is
+        ignored."""
         ...
 
     def remove_webhook(self, webhook_id: str) -> None:
-        """Its messages and log go with it."""
+        """Deletes its messages and delivery log too."""
         ...
 
     def post(self, letters: Sequence[Letter]) -> None:
-        """Put letters into the outbox. Those to endpoints that are gone or disabled are dropped; one that names a face
-        which is not there any more is logged as erased, without its content."""
+        """Put messages into the outbox. Those to deleted or disabled endpoints are dropped; one that names a deleted
+        face is logged as erased, without its content."""
         ...
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
-        """Take on some messages that are due, oldest first. Nobody else gets them before `until`, unless they are
-        settled. One that is due later than `horizon` was put off by a clock that was wrong, and is due."""
+        """Claim at most `limit` messages that are due, oldest first. No other process gets them before `until`, unless
+        they are settled. One that is due later than `horizon` was postponed by a wrong clock, and counts as due."""
         ...
 
     def settle(self, claimed: Claimed, sent: Sent, now: float, state: DeliveryState, due_at: float) -> bool:
-        """Note how the attempt went. What was delivered loses its content. False where somebody else has claimed it
-        meanwhile, or it is gone; then nothing is noted."""
+        """Record the result of an attempt. A delivered message loses its content. False where another process has
+        claimed it meanwhile, or it was deleted; then nothing is recorded."""
         ...
 
     def log_delivery(self, letter: Letter, sent: Sent, now: float) -> Delivery:
-        """Note a message that was sent by hand, with the one attempt it had."""
+        """Record a test message with its only attempt."""
         ...
 
     def deliveries(
@@ -76,8 +77,8 @@ class Webhooks(Protocol):
         ...
 
     def retry(self, webhook_id: str, message_id: str | None, now: float) -> int:
-        """Make what failed (or this message, whatever its state) due now, with all attempts before it; how many.
-        What has no content any more stays as it is."""
+        """Make failed messages (or this one, whatever its state) due now, with all attempts before them; returns their
+        number. Messages without content stay as they are."""
         ...
 
     def backlog(self) -> Mapping[str, int]:
@@ -89,15 +90,15 @@ class Webhooks(Protocol):
         ...
 
     def hold_deliveries(self, reason: str) -> int:
-        """Have everything that is pending fail with this reason, its content kept; how many."""
+        """Mark all pending messages as failed with this reason, with their content; returns their number."""
         ...
 
 
 class Transport(Protocol):
-    """Carries a message to an address."""
+    """Sends a message to a URL."""
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
-        """Never raises for what the other side does; takes no longer than its deadline."""
+        """Raises nothing because of the receiver; returns within its deadline."""
         ...
 
     async def close(self) -> None: ...
