@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all: written beside under another name, synced, renamed."""
+"""Atomic files: written under another name beside the target, synced, renamed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import IO
 from kenspeckle.errors import AlreadyExists, Conflict, StorageFull, StorageUnavailable
 
 PARTIAL = ".partial"
-"""Ending of the name until a file is whole. What an interruption leaves under it, the next try removes."""
+"""Ending of the name until a file is complete. The next attempt removes what an interruption has left under it."""
 
 _WRITTEN = "Another process is writing {} now."
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """An empty file, open for reading and writing, 0600, that has its name once the block ends without an error.
+    """An empty file, open for reading and writing, 0600, that gets its name when the block ends without an error.
 
     Raises AlreadyExists where the name is taken, Conflict where another process is writing it, StorageFull,
     StorageUnavailable."""
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
         _free(path)
-        # Never what lies there already: another user may have put it there, who could read what is written.
+        # Never an existing file: another user may have created it and could read what is written.
         with suppress(FileNotFoundError), _alone(partial):
             partial.unlink()
         try:
@@ -51,8 +51,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def sweep(folder: Path, pattern: str) -> None:
-    """Remove what interruptions have left of whole files with such names, and beside it; nothing that is being written
-    now."""
+    """Remove what interruptions have left of files with such names, and files beside them; nothing that is being
+    written now."""
     for partial in folder.glob(pattern + PARTIAL):
         with suppress(OSError, Conflict), _alone(partial):
             for beside in folder.glob(f"{glob.escape(partial.name)}.*"):
@@ -62,7 +62,7 @@ def sweep(folder: Path, pattern: str) -> None:
 
 @contextmanager
 def _alone(partial: Path) -> Iterator[None]:
-    """What an interruption has left, for this process alone. Raises Conflict where another is writing it."""
+    """What an interruption has left, locked for this process. Raises Conflict where another process is writing it."""
     descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _lock(descriptor, partial)
@@ -77,12 +77,12 @@ def _lock(descriptor: int, partial: Path) -> None:
         same = os.path.samestat(os.fstat(descriptor), partial.lstat())
     except OSError as error:
         raise Conflict(_WRITTEN.format(partial)) from error
-    if not same:  # it has got its name, or made room for that of another process, since it was opened
+    if not same:  # since it was opened it got its final name, or was replaced by another process's file
         raise Conflict(_WRITTEN.format(partial))
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """The data instead of what is there, in one step and on disk, 0600. Raises StorageFull, StorageUnavailable.
+    """Replace the file's content in one step, 0600, on disk when it returns. Raises StorageFull, StorageUnavailable.
 
     What an interruption leaves beside it is overwritten by the next call; two at once wait for each other."""
     beside = path.with_name(path.name + ".new")
@@ -100,7 +100,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Errors of the file system in our words; `path` is what is read or written."""
+    """Turns errors of the file system into domain errors; `path` is what is read or written."""
     try:
         yield
     except OSError as error:
@@ -110,12 +110,12 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether there was no room: on the disk, in the owner's quota, or for so large a file."""
+    """Whether space ran out: on the disk, in the owner's quota, or for so large a file."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
+    """Sync a folder, so that the names in it are on disk."""
     with _folder(folder) as descriptor:
         os.fsync(descriptor)
 

@@ -1,4 +1,4 @@
-"""What the machine has: cores for this process, what runs on them now, and threads that are kept apart."""
+"""Processor cores: how many this process may use, what runs on them now, and how to keep two threads apart."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ LOAD: Final = Path("/proc/loadavg")
 class Split:
     """The two cores of a machine that has no more: one for a thread that calls, one for its helper.
 
-    Linux leaves both threads on one core for milliseconds where the other was idle for moments only, and then two
-    are slower than one. A helper that stays on `helper` needs its caller elsewhere for the length of a call."""
+    If the helper was idle only for a moment, Linux leaves both threads on one core for milliseconds, and two threads
+    are then slower than one. A helper that stays on `helper` needs its caller elsewhere for the length of a call."""
 
     caller: int
     helper: int
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """The calling thread stays on `caller`, unless someone has taken that core from this process meanwhile."""
+        """Pins the calling thread to `caller` for the block, unless that core was taken from this process meanwhile."""
         try:
             os.sched_setaffinity(0, {self.caller})
         except OSError:
@@ -41,14 +41,15 @@ class Split:
 
 
 def split() -> Split | None:
-    """The two cores of this process; None where it has fewer, or more, among which Linux finds an idle one itself."""
+    """The two cores of this process; None where it has one, or more than two, among which Linux finds an idle one
+    itself."""
     found = _allowed()
     return Split(*sorted(found)) if len(found) == 2 and cores() == 2 else None
 
 
 def cores() -> int:
-    """Processor cores that this process may use: those it is let onto, and no more than the quota of its cgroup or of
-    one around it comes to (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down; at least 1."""
+    """Processor cores that this process may use: those of its CPU affinity, limited by the quota of its cgroup and of
+    those around it (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down; at least 1."""
     found = len(_allowed()) or os.cpu_count() or 1
     return max(1, min([found, *_quotas()]))
 
@@ -63,7 +64,7 @@ def _quotas() -> Iterator[int]:
                 quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
             if int(quota) > 0:  # -1 is none in version 1, "max" in version 2
                 yield int(quota) // int(period)
-        except (OSError, ValueError, ZeroDivisionError):  # not Linux, no quota, or not ours to read
+        except (OSError, ValueError, ZeroDivisionError):  # not Linux, no quota, or not readable
             continue
 
 
@@ -89,7 +90,8 @@ def _cgroups() -> Iterator[Path]:
 
 
 def running() -> int:
-    """Threads that run or wait for a core now, on the whole machine, the caller included; 1 where nobody tells."""
+    """Threads that run or wait for a core now, on the whole machine, the caller included; 1 where the system does not
+    say."""
     try:
         with LOAD.open("rb", buffering=0) as file:
             return int(file.read(64).split()[3].partition(b"/")[0])

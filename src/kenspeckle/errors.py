@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as the core says it: a stable code, a sentence that helps, and facts. No HTTP.
+"""All errors of the core: each has a stable code, a message that says how to mend it, and facts. No HTTP.
 
 Each edge has one table from these classes to its answers (`serving/problems.py`, `rekognition/error_table.py`).
 """
@@ -25,19 +25,19 @@ class InvalidValue(KenspeckleError):
 
 
 class InvalidCursor(InvalidValue):
-    """A page token that this service did not hand out for this list."""
+    """A page token that this service did not issue for this list."""
 
     code = "invalid_cursor"
 
 
 class UnsupportedImage(KenspeckleError):
-    """The bytes are no image, or none of the formats that are taken."""
+    """The bytes are no image, or of a format that is not accepted."""
 
     code = "unsupported_image"
 
 
 class DamagedImage(UnsupportedImage):
-    """The bytes begin like an image and can't be decoded to the end."""
+    """The bytes begin like an image but can't be decoded to the end."""
 
     code = "damaged_image"
 
@@ -101,7 +101,7 @@ class JobNotFound(NotFound):
 
     @classmethod
     def named(cls, job_id: str) -> JobNotFound:
-        """The same for a job that is not there and one that its key may not see."""
+        """The same error for a job that does not exist and for one that the key may not see."""
         return cls(f"There is no job '{job_id[:80]}'.", field="job_id")
 
 
@@ -124,7 +124,7 @@ class IdempotencyMismatch(KenspeckleError):
 
 
 class QuotaExceeded(KenspeckleError):
-    """A limit of the data model (faces a user, tags a collection) would be passed."""
+    """A limit of the data model (faces of a user, tags of a collection) would be exceeded."""
 
     code = "quota_exceeded"
 
@@ -163,13 +163,13 @@ class RateLimited(KenspeckleError):
 
 
 class Overloaded(KenspeckleError):
-    """The queue is full or waiting took too long; `retry_after` says in how many seconds to come again."""
+    """The queue is full or the wait took too long; `retry_after` says after how many seconds to try again."""
 
     code = "overloaded"
 
 
 class ShuttingDown(Overloaded):
-    """The server finishes what it took and takes nothing new."""
+    """The server finishes accepted requests and accepts no new ones."""
 
     code = "shutting_down"
 
@@ -189,11 +189,12 @@ class StorageUnavailable(KenspeckleError):
 TEMPLATES_DIFFER = (
     "Templates of the collection differ in length: the catalog is damaged. `kenspeckle doctor` says more."
 )
-"""What StorageUnavailable says wherever such templates meet."""
+"""The message of StorageUnavailable where such templates are compared."""
 
 
 class RecognizerUnavailable(KenspeckleError):
-    """The service that recognizes for this one does not answer, or refuses it; the log says which right it lacks."""
+    """Amazon Rekognition, in the managed profile, does not answer or refuses the request; the log says which right is
+    missing."""
 
     code = "recognizer_unavailable"
 
@@ -205,12 +206,12 @@ class ModelMissing(KenspeckleError):
 
 
 class SettingError(KenspeckleError):
-    """A setting has a value that can't be; the message names the source (file, environment, command line)."""
+    """A setting has an invalid value; the message names the source (file, environment, command line)."""
 
     code = "invalid_setting"
 
 
 class NotOffered(KenspeckleError):
-    """The operation exists elsewhere but not here (or not with this recognizer)."""
+    """The operation is not offered by this server or this recognizer."""
 
     code = "not_offered"

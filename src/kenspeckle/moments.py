@@ -1,4 +1,4 @@
-"""Moments and ages as text: ISO 8601 in UTC as we write it, and both as people do."""
+"""Times and ages as text: written as ISO 8601 in UTC, read as people write them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def iso(at: float | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
-    """A time, in seconds since the epoch, as `2026-01-31T12:00:00Z`; None stays None. What is finer is cut off."""
+    """A time, in seconds since the epoch, as `2026-01-31T12:00:00Z`; None stays None. Smaller units are cut off."""
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
 def age(text: str) -> int | None:
-    """Seconds of an age as people write it: `90s`, `15m`, `12h`, `30d`, `4w`; None for what is no age."""
+    """Seconds of an age such as `90s`, `15m`, `12h`, `30d` or `4w`; None for other text."""
     found = _AGE.fullmatch(text)
     return int(found[1]) * _SECONDS[found[2]] if found else None
 

@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""The callback by which long work reports its progress."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told the step that is being done, how much of it is done, and how much there is (0: not known)."""
+"""Called with the name of the present step, how much of it is done, and how much there is in all (0: not known)."""

@@ -25,9 +25,9 @@ FILE = "kenspeckle.toml"
 PREFIX = "KENSPECKLE_"
 
 OTHERS = frozenset({"CONFIG", "URL", "API_KEY", "DEBUG", "SOAK", "SOAK_MINUTES", "SOAK_KILLS", "SOAK_DIR", "KILLS"})
-"""Variables with our prefix that are no settings: of the command line, and of the tests."""
+"""Variables with the prefix KENSPECKLE_ that are no settings: those of the command line and of the tests."""
 
-# What Kubernetes puts into every container's environment for a Service that is named kenspeckle.
+# Variables that Kubernetes sets in every container for a Service that is named kenspeckle.
 _INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 _INJECTED_URL = re.compile(r"(tcp|udp|sctp)://.*")
 
@@ -46,7 +46,7 @@ def _data_dir() -> Path:
 
 
 def _models_dir() -> Path:
-    """Where packs were pulled to before; else where a service finds what root pulls, or the user's own folder."""
+    """The folder that has packs already; else, for root, the folder for all users, and for others the user's own."""
     own = Path(platformdirs.user_cache_dir("kenspeckle", appauthor=False)) / "models"
     common = Path(platformdirs.site_data_dir("kenspeckle", appauthor=False)) / "models"
     for folder in (own, common):
@@ -247,8 +247,8 @@ def load(
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Variables of the environment with our prefix that are no settings, each with the nearest setting or "". Those
-    that Kubernetes makes for a Service named kenspeckle are not among them."""
+    """Variables of the environment with the prefix KENSPECKLE_ that are no settings, each with the nearest setting or
+    "". Those that Kubernetes makes for a Service named kenspeckle are not among them."""
     environ = os.environ if environ is None else environ
     names = [one.name.upper() for one in fields(Settings)]
     found: dict[str, str] = {}
@@ -270,7 +270,7 @@ def unknown_messages(unknown: Mapping[str, str]) -> list[str]:
 
 
 def _injected(name: str, value: str) -> bool:
-    """Whether Kubernetes has set this. PORT is a setting too: theirs is a URL."""
+    """Whether Kubernetes has set this variable. PORT is a setting too: the value that Kubernetes sets is a URL."""
     return bool(_INJECTED_URL.fullmatch(value)) if name == "PORT" else bool(_INJECTED.fullmatch(name))
 
 

@@ -1,4 +1,4 @@
-"""Text for people: counts in words, and what is safe on a terminal."""
+"""Text for people: counts with their nouns, and text that is safe on a terminal."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class GetJob(Operation[Job]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelJob(Operation[Job]):
-    """End a job: at once where it is queued, at its next step where it runs. `only` as for GetJob."""
+    """End a job: at once where no process has started it, else at its next step. `only` as for GetJob."""
 
     right = Right(Scope.ADMIN, Of.ANYTHING)
     job_id: str

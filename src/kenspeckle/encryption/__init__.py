@@ -1,1 +1,1 @@
-"""Encryption: the master key, ciphers, and the form of encrypted photographs."""
+"""Encryption: the master key, AWS KMS, and ciphers."""

@@ -1,10 +1,10 @@
-"""What a collection's biometric data looks like in the database and the image store: as it is, or encrypted.
+"""Encodes a collection's biometric data for the database and the image store: unchanged, or encrypted.
 
-Encrypted is AES-256-GCM with a random nonce of 96 bits, under one key for what lies in the database and another for
+Encrypted is AES-256-GCM with a random nonce of 96 bits, under one key for data in the database and another for
 photographs, both derived from the collection's. By NIST SP 800-38D a key with random nonces is good for 2**32
 encryptions, at which one nonce repeats with a probability of 2**-32; a collection of ten million faces has used 2**24.
-What a ciphertext is of (a face's template, say, and which face's) is authenticated with it, so that one put in the
-place of another can't be decrypted.
+What a ciphertext contains (such as the template of a certain face) is authenticated with it, so that a ciphertext in
+another's place can't be decrypted.
 """
 
 from __future__ import annotations
@@ -25,21 +25,20 @@ from kenspeckle.errors import StorageUnavailable
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 VERSION: Final = b"\x01"
-"""What everything encrypted in the database begins with."""
+"""First byte of all ciphertexts in the database."""
 
 FACE: Final = "template of face"
 USER: Final = "template of user"
 THUMBNAIL: Final = "thumbnail of face"
 ORIGINAL: Final = "digest of image"
-"""Kinds of what is encrypted; with an id they say what a ciphertext is of."""
+"""Kinds of encrypted data; with an id they say what a ciphertext contains."""
 KINDS: Final = {"face": FACE, "user": USER}
-"""Of templates, by what has them."""
+"""Kinds of templates, by owner."""
 _PHOTOGRAPH: Final = "photograph"
 
 
 class Content(Protocol):
-    """To and from the form in which a collection's data is stored. Raises StorageUnavailable for what was not stored
-    as it is."""
+    """Converts a collection's data to its stored form and back. Raises StorageUnavailable for data that was altered."""
 
     encrypts: bool
 
@@ -50,11 +49,11 @@ class Content(Protocol):
         ...
 
     def original(self, digest: str, image_id: str) -> bytes | None:
-        """What is stored beside the name to have the digest again; None where the name is the digest."""
+        """What is stored beside the name to recover the digest; None where the name is the digest."""
         ...
 
     def digest(self, name: str, original: bytes | None, image_id: str) -> str:
-        """The digest again."""
+        """The digest of a stored photograph."""
         ...
 
     def seal_photograph(self, digest: str, data: bytes) -> bytes: ...

@@ -1,6 +1,5 @@
-"""AWS KMS as keeper of the master key: it makes the key, and decrypts it at every start. Only its ciphertext is kept.
-
-Through botocore, which is configured as boto3 is: AWS_ENDPOINT_URL_KMS, region, profile, credentials.
+"""A master key from AWS KMS, which generates the key and decrypts it at every start. Only its ciphertext is stored.
+Uses botocore, which is configured as boto3 is: AWS_ENDPOINT_URL_KMS, region, profile, credentials.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, Final
 from kenspeckle.errors import SettingError, StorageUnavailable
 
 _CONTEXT: Final = {"kenspeckle": "master key"}
-"""Bound to the ciphertext by KMS, and shown in CloudTrail."""
+"""Encryption context: KMS binds it to the ciphertext and shows it in CloudTrail."""
 
 _NO_SUCH_KEY: Final = {"NotFoundException", "DisabledException", "KMSInvalidStateException", "InvalidArnException"}
 _DENIED: Final = {
@@ -32,25 +31,25 @@ class Kms:
         self._key = key
 
     def generate(self) -> tuple[bytes, bytes]:
-        """A new key of 32 random bytes: in the clear, and encrypted. Raises SettingError, StorageUnavailable."""
+        """A new key of 32 random bytes: plaintext and ciphertext. Raises SettingError, StorageUnavailable."""
         with self._errors() as client:
             made = client.generate_data_key(KeyId=self._key, KeySpec="AES_256", EncryptionContext=_CONTEXT)
         return bytes(made["Plaintext"]), bytes(made["CiphertextBlob"])
 
     def encrypt(self, key: bytes) -> bytes:
-        """A key that exists already, encrypted. Raises SettingError, StorageUnavailable."""
+        """The ciphertext of an existing key. Raises SettingError, StorageUnavailable."""
         with self._errors() as client:
             return bytes(client.encrypt(KeyId=self._key, Plaintext=key, EncryptionContext=_CONTEXT)["CiphertextBlob"])
 
     def decrypt(self, ciphertext: bytes, source: str) -> bytes:
-        """The key in the clear. Raises SettingError, StorageUnavailable; `source` is named where it can't be."""
+        """The plaintext of the key. Raises SettingError, StorageUnavailable, which name the `source`."""
         with self._errors(source) as client:
             found = client.decrypt(KeyId=self._key, CiphertextBlob=ciphertext, EncryptionContext=_CONTEXT)
         return bytes(found["Plaintext"])
 
     @contextmanager
     def _errors(self, source: str = "") -> Iterator[Any]:
-        # Loading botocore takes a quarter of a second, which only those pay who use it.
+        # Imported here: loading botocore takes a quarter of a second.
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
@@ -70,7 +69,7 @@ class Kms:
             ) from error
 
     def _answered(self, code: str, source: str) -> SettingError | StorageUnavailable:
-        """What an error code of KMS means."""
+        """The error for an error code of KMS."""
         if code in _NO_SUCH_KEY:
             return SettingError(
                 f"KENSPECKLE_MASTER_KEY_KMS: there is no key '{self._key}' in KMS that can be used ({code}); check its "

@@ -1,4 +1,5 @@
-"""The instance's master key, from a setting, AWS KMS or a file made at first need, and what is encrypted under it."""
+"""The instance's master key, from a setting, AWS KMS or a file that is made when it is first needed; and encryption
+under it."""
 
 from __future__ import annotations
 
@@ -38,9 +39,9 @@ class WrongMasterKey(StorageUnavailable):
 class MasterKey:
     """Implements `ports.Sealer` with AES-256-GCM, and `ports.Deriver`.
 
-    `given` is the key as text (setting MASTER_KEY) and wins over the file. `file` is read at first need; where it
-    does not exist and `create` holds, sealing makes it: random, readable by its owner only, all or nothing. With `kms`
-    the file holds the key as KMS encrypted it; a new one is `adopt` where that file has a key already.
+    `given` is the key as text (setting MASTER_KEY) and wins over the file. `file` is read at first need; where it does
+    not exist and `create` holds, sealing makes it: random, readable by its owner only, atomically. With `kms` the file
+    holds the ciphertext that KMS made of the key; a new one is made of the key in the file `adopt`, where that exists.
     """
 
     def __init__(
@@ -57,9 +58,8 @@ class MasterKey:
 
     @classmethod
     def of(cls, settings: Settings, *, create: bool = True) -> MasterKey:
-        """As the operator set it. A file that the operator named is never made: a mount that is missing must show.
-
-        Raises SettingError where KMS and another source are named."""
+        """The master key of these settings. A file that the operator named is never created, so that a missing mount is
+        noticed. Raises SettingError where KMS and another source are named."""
         file = file_of(settings)
         if settings.master_key_kms:
             if settings.master_key or settings.master_key_file:
@@ -146,7 +146,7 @@ class MasterKey:
             return None
 
     def _made(self) -> tuple[bytes, bytes]:
-        """A new master key, and what its file is to hold."""
+        """A new master key, and the content of its file."""
         if self._kms is None:
             master = secrets.token_bytes(KEY_BYTES)
             return master, master
@@ -172,7 +172,7 @@ class MasterKey:
 
 
 def file_of(settings: Settings) -> Path:
-    """The file that the master key lies in, in the clear or as KMS encrypted it, whether it is there or not."""
+    """The file of the master key, or of its ciphertext by KMS, whether it exists or not."""
     if settings.master_key_kms:
         return settings.data_dir / KMS_FILE
     return Path(settings.master_key_file).expanduser() if settings.master_key_file else settings.data_dir / FILE

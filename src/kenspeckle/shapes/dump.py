@@ -1,7 +1,6 @@
-"""Domain objects as the JSON that clients of Rekognition know: its member names, its nesting, nothing else.
-
-Pure functions for every edge; a member that has no value is absent, as Rekognition leaves it out. Numbers are those of
-`kenspeckle.domain`: ratios, percentages, degrees, epoch seconds.
+"""Domain objects as JSON in Amazon Rekognition's shapes: its member names and nesting. Pure functions for every edge;
+members without a value are left out, as Rekognition does. Numbers are those of `kenspeckle.domain`: ratios,
+percentages, degrees, epoch seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from kenspeckle.moments import iso
 Json: TypeAlias = dict[str, Any]
 
 LANDMARKS = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
-"""The order of Amazon's answers; programs take them by place."""
+"""The order in Amazon's answers; some programs access them by position."""
 
 
 def bounding_box(box: Box) -> Json:
@@ -85,7 +84,7 @@ def unindexed_face(one: UnindexedFace) -> Json:
 
 
 def unsearched_face(one: UnindexedFace) -> Json:
-    """UnsearchedFace; its member really is called FaceDetails."""
+    """UnsearchedFace; its member is called FaceDetails, in the plural."""
     return {"FaceDetails": face_detail(one.detail), "Reasons": [str(reason) for reason in one.reasons]}
 
 
@@ -189,7 +188,7 @@ def collection(one: Collection, arn: str, model: str) -> Json:
 
 
 def user_description(one: User) -> Json:
-    """A user with what ListUsers leaves out."""
+    """A user, with the members that ListUsers leaves out."""
     return {**user(one), "FaceCount": one.face_count, "CreationTimestamp": one.created_at}
 
 

@@ -1,6 +1,5 @@
-"""The inverse of `dump`: domain objects of the JSON that Amazon Rekognition and the REST API answer.
-
-Members that Amazon may leave out read as zero or empty; an answer without what it is asked for raises KeyError."""
+"""The inverse of `dump`: domain objects from the JSON of Amazon Rekognition and the REST API. Members that Amazon may
+leave out become zero or empty; an answer without a required member raises KeyError."""
 
 from __future__ import annotations
 
@@ -70,7 +69,7 @@ def detail(shape: Json) -> FaceDetail:
 
 
 def searched(shape: Json) -> FaceDetail:
-    """The face of SearchFacesByImageResponse, of which only box and confidence are told."""
+    """The searched face of SearchFacesByImageResponse, which has only box and confidence."""
     return detail(
         {"BoundingBox": shape.get("SearchedFaceBoundingBox", {}), "Confidence": shape.get("SearchedFaceConfidence", 0)}
     )
@@ -111,7 +110,7 @@ def unindexed(shapes: Iterable[Json]) -> tuple[UnindexedFace, ...]:
 
 
 def indexed(shape: Json, collection_id: str) -> Indexed:
-    """The answer of /v1/index, which does not tell whether this photograph was there already."""
+    """The answer of /v1/index, which does not say whether this photograph was indexed before."""
     records = tuple(face_record(one, collection_id) for one in shape["FaceRecords"])
     return Indexed(
         image_id=records[0].face.image_id if records else "",
@@ -140,7 +139,7 @@ def comparison(shape: Json) -> Comparison:
 
 
 def user(shape: Json, collection_id: str) -> User:
-    """A user as it is listed, matched or described; only a description tells when it was made."""
+    """A user as it is listed, matched or described; only a description has its time of creation."""
     return User(
         user_id=shape["UserId"],
         collection_id=collection_id,
@@ -187,7 +186,7 @@ def deleted(shape: Json) -> Deleted:
 
 
 def erased(shape: Json) -> Erased:
-    """The answer of an erasure with its receipt, which says what the rest of the answer does not."""
+    """The answer of an erasure with its receipt, which has facts that the rest of the answer lacks."""
     signed = shape.get("Receipt") or {}
     content: Json = signed.get("receipt", {})
     return Erased(
@@ -236,7 +235,7 @@ def page(shape: Json, member: str, item: Callable[[Json], T]) -> Page[T]:
 
 
 def _seconds(value: object) -> float:
-    """A time as epoch seconds; 0 where it is not told."""
+    """A time as epoch seconds; 0 where it is absent."""
     if isinstance(value, int | float):
         return float(value)
     return datetime.fromisoformat(value).timestamp() if isinstance(value, str) and value else 0.0

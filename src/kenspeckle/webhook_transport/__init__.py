@@ -1,1 +1,1 @@
-"""Carries webhooks out: which addresses may be reached, and how a request to one is made."""
+"""Sends webhooks: which addresses may be reached, and the requests to them."""

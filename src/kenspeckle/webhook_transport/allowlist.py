@@ -18,9 +18,9 @@ _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: the last four bytes are an IPv4 address, which a gateway reaches."""
 _GLOBAL = ipaddress.IPv6Network("2000::/3")
-"""Of IPv6 only this is handed out to the public internet; the rest is local, old or nobody's."""
+"""The only IPv6 range that is assigned to the public internet; the rest is local, obsolete or unassigned."""
 _TUNNELS = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))
-"""6to4 and Teredo, which nobody needs and which lead to IPv4 addresses of the sender's choice."""
+"""6to4 and Teredo, which are obsolete and lead to IPv4 addresses of the sender's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Reach:
         return cls(frozenset(names), tuple(networks))
 
     def check_url(self, url: str) -> str:
-        """The URL, seen to be one that may be asked as far as its text tells. Raises InvalidValue."""
+        """The URL, checked as far as its text allows. Raises InvalidValue."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower().rstrip("."), parts.port
@@ -68,7 +68,7 @@ class Reach:
         if address is None and not _HOST.fullmatch(host):
             raise _invalid(f"'{host[:80]}' is no host")
         listed = host in self.names or (address is not None and self._listed(address))
-        # A name may lead to a listed network: only connecting tells.
+        # A name may resolve to a listed network; that is checked when connecting.
         if parts.scheme == "http" and not listed and not (address is None and self.networks):
             raise _invalid("only https is taken, but for hosts that the setting WEBHOOK_HOSTS lists")
         if address is not None and not listed and (why := _private(address)) is not None:
@@ -101,7 +101,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _inner(address: Address) -> Address:
-    """The address that is really reached."""
+    """The address that is reached in fact: IPv4 inside IPv6 is unpacked."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped

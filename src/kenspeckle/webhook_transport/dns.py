@@ -1,4 +1,4 @@
-"""Looks names up within a deadline, which the system's own look-up can't be told."""
+"""Resolves names within a deadline, which the system's own resolver does not offer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ _Answer: TypeAlias = "asyncio.Future[tuple[Address, ...]]"
 class Names:
     """One for each event loop. `seconds` are the longest wait for one look-up.
 
-    A name server that is away holds a thread for as long as the system likes. So each look-up has a thread that nobody
-    has to wait for, neither the loop when it ends nor the process; and as one name has one at a time, there are never
-    more than names."""
+    A name server that does not answer blocks a thread for as long as the system decides. So each look-up has a thread
+    of its own, for which neither the loop nor the process waits when it ends; each name has at most one."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._under_way: dict[tuple[str, int], _Answer] = {}
 
     async def addresses(self, host: str, port: int) -> tuple[Address, ...]:
-        """All addresses of the name, each once; none where it leads nowhere. Raises TimeoutError."""
+        """All addresses of the name, each once; none where it does not resolve. Raises TimeoutError."""
         answer = self._under_way.get((host, port)) or self._ask(host, port)
         async with asyncio.timeout(self._seconds):
             return await asyncio.shield(answer)
@@ -41,7 +40,7 @@ class Names:
 
         def ask() -> None:
             found = _found(host, port)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed: the answer is not needed any more
                 loop.call_soon_threadsafe(told, found)
 
         threading.Thread(target=ask, name="webhook-name", daemon=True).start()

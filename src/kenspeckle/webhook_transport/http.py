@@ -18,13 +18,13 @@ from kenspeckle.webhook_transport.allowlist import Reach
 from kenspeckle.webhook_transport.dns import Names
 
 MOST_ANSWER = 16 * 1024
-"""Bytes of an answer that are read, so that the connection can be used again; nothing in it matters to us."""
+"""Most bytes of an answer that are read, so that the connection can be used again; its content is ignored."""
 IDLE_SECONDS = 30.0
 
 ADDRESS_SECONDS = 4.0
 """Longest wait for one of several addresses of a name."""
 NAME_SHARE = 2 / 3
-"""Of a message's time for looking up the name: a second name server is asked in it, and some is left to send."""
+"""Share of a message's time for resolving the name: enough to ask a second name server, with time left to send."""
 
 
 class Refused(Exception):
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Transport:
-    """`seconds` are all that a message may take: name, connection, request and answer."""
+    """`seconds` is the deadline of a message: name, connection, request and answer."""
 
     def __init__(self, reach: Reach, seconds: float, software: str) -> None:
         self._seconds = seconds
@@ -41,7 +41,7 @@ class Transport:
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=httpx.create_ssl_context(trust_env=True) if scheme == "https" else None,
-                max_connections=None,  # who sends bounds that; one that waited for another's would not be independent
+                max_connections=None,  # the sender limits connections; here one endpoint must not wait for another's
                 max_keepalive_connections=20,
                 keepalive_expiry=IDLE_SECONDS,
                 network_backend=_Checked(reach, names, tls=scheme == "https"),
@@ -87,8 +87,8 @@ class Transport:
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, checks every address, and connects to one that was checked: a name that leads elsewhere a
-    moment later (DNS rebinding) leads nowhere."""
+    """Resolves a name once, checks every address, and connects to one that was checked, so that a name that resolves
+    differently a moment later (DNS rebinding) has no effect."""
 
     def __init__(self, reach: Reach, names: Names, *, tls: bool) -> None:
         self._reach = reach
@@ -108,14 +108,14 @@ class _Checked(httpcore.AsyncNetworkBackend):
             addresses = await self._names.addresses(host, port)
         except TimeoutError:
             raise Refused(f"no name server said in time where '{host[:80]}' leads") from None
-        # One address that may not be reached spoils the name: an honest one has no use for it.
+        # One forbidden address makes the name refused: legitimate names have none.
         for address in addresses:
             why = self._reach.refusal(host, address, tls=self._tls)
             if why is not None:
                 raise Refused(why)
         failure: Exception = Refused(f"the name '{host[:80]}' leads nowhere")
         for place, address in enumerate(addresses, 1):
-            # One that answers nothing must leave time for the next; the last may use what is left.
+            # An address that does not answer must leave time for the next one; the last may use the rest.
             patience = timeout if place == len(addresses) else ADDRESS_SECONDS
             try:
                 return await self._inner.connect_tcp(str(address), port, patience, local_address, socket_options)
@@ -145,7 +145,7 @@ def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
 
 
 def _said(error: Exception) -> str:
-    """What went wrong, in words of ours: what the other side sent stays out of the log."""
+    """The failure in fixed words: text from the receiver is not logged."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -16,7 +16,8 @@ from kenspeckle.usecases.access.last_uses import LastUses
 T = TypeVar("T")
 
 TRUST_SECONDS = 0.5
-"""How long a key read from the catalog is believed: so late, at most, does a revocation by another process bite."""
+"""How long a key that was read from the catalog stays valid here: the longest delay of a revocation by another
+process."""
 
 _REMEMBERED = 4096
 
@@ -24,7 +25,7 @@ _REMEMBERED = 4096
 class Authentication:
     """Checks keys of one instance. `loopback` says that the server listens on loopback only, so that it may be open.
 
-    Safe to call from many threads. `clock` gives seconds since the epoch; `ticks` a clock that is never set.
+    Safe to call from many threads. `clock` gives seconds since the epoch; `ticks` is a monotonic clock.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Authentication:
         self._clock = clock
         self._ticks = ticks
         self.on_read: Callable[[Key], None] | None = None
-        """Told of each key as it is read from the catalog, in the thread that reads."""
+        """Called with each key that is read from the catalog, in the thread that reads."""
         self._locked = not loopback
         self._empty_until = float("-inf")
         self._by_digest: dict[str, tuple[float, Key]] = {}
@@ -49,11 +50,11 @@ class Authentication:
         self._last_uses = LastUses(keys, clock)
 
     def lock(self) -> None:
-        """There is a key now: the server is no longer open."""
+        """A key was created: the server is no longer open."""
         self._locked = True
 
     def forget(self) -> None:
-        """Read every key anew: one of them has changed."""
+        """Forget cached keys, because one of them has changed; each is read again at its next use."""
         self._by_digest.clear()
         self._pairs.clear()
 
@@ -80,8 +81,8 @@ class Authentication:
         return self._locked or self._ticks() < self._empty_until
 
     def is_known(self, api_key: str | None, is_open: bool | None = None) -> bool:
-        """Whether `authenticate` answers without reading the catalog. Where not, an event loop uses a thread. `is_open`
-        is what `open` said already to this request."""
+        """Whether `authenticate` answers without reading the catalog. If not, an event loop calls it in a thread.
+        `is_open` is the answer of `open` for this request."""
         if is_open:
             return True
         if not self._locked and is_open is None:
@@ -92,9 +93,8 @@ class Authentication:
         return held is not None and self._ticks() - held[0] < TRUST_SECONDS
 
     def authenticate(self, api_key: str | None) -> Principal:
-        """Who holds this key. None is let through on an open server only.
-
-        Looks at a digest in memory, and at the catalog where that is older than half a second. Raises Unauthenticated.
+        """The principal of this key. None is accepted on an open server only. Uses the cached key, and the catalog
+        where that is older than half a second. Raises Unauthenticated.
         """
         if self.open:
             return Principal(None)
@@ -135,7 +135,7 @@ class Authentication:
         return (key, secret) if credentials.state(key, self._clock()) == "active" else None
 
     def _find(self, api_key: str) -> Key | None:
-        # Timing tells nothing: what is compared is a digest, which a guesser can't steer, of 256 random bits.
+        # Timing reveals nothing: what is compared is a digest of 256 random bits, which an attacker can't control.
         digest = credentials.digest_of(api_key)
         held = self._by_digest.get(digest)
         now = self._ticks()
@@ -151,11 +151,11 @@ class Authentication:
         return key
 
     def used(self, key: Key) -> None:
-        """Note the use of a key that `aws_secret` gave; it is written later, by a thread of its own."""
+        """Record the use of a key that `aws_secret` returned; a thread of its own writes it later."""
         self._last_uses.note(key)
 
     def close(self) -> None:
-        """Write down what is still to be written; later uses are not recorded."""
+        """Write pending uses; later ones are not recorded."""
         self._last_uses.close()
 
 

@@ -1,4 +1,4 @@
-"""Authorization: the one decision of every edge, whether a principal may do what its request asks for."""
+"""Authorization: decides for every edge whether a principal may do what its request asks for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kenspeckle.usecases.access import credentials
 from kenspeckle.usecases.audit import actor
 
 if TYPE_CHECKING:
-    # A function on AWS Lambda has no plans, and in its zip is nothing that counts them.
+    # A function on AWS Lambda has no plans, and its zip does not contain the package that counts requests.
     from kenspeckle.usecases.access.rate_limits import Limits
 
 PRINCIPAL = "principal"
-"""Where a request's state has who asks, for the log and the handlers."""
+"""Member of a request's state with its principal, for the log and the handlers."""
 
 ALLOWANCE = "allowance"
-"""Where a request's state has what is left of its key's plan, for whoever writes the answer's head."""
+"""Member of a request's state with what is left of its key's plan, for the answer's headers."""
 
 
 def decide(
@@ -29,13 +29,12 @@ def decide(
     state: MutableMapping[str, Any],
     limits: Limits | None = None,
 ) -> str | None:
-    """Let the request of `principal` pass, or raise; the answer is the collection that it is about.
+    """Allow the request of `principal`, or raise; returns the collection that it is about.
 
-    In this order: the plan of the key, its scopes, and only then the request's own words: `collection` reads from them
-    which collection they name (None: the service as a whole), so that who lacks the scope learns nothing of what the
-    operation takes. `state` is the request's own, where the principal and its allowance are put.
-
-    Raises RateLimited, Forbidden, and what `collection` does.
+    In this order: the plan of the key, its scopes, and only then the request itself: `collection` reads the collection
+    that it names (None: the service as a whole). So a client without the scope learns nothing of the operation's
+    parameters. The principal and its allowance are put into `state`, the request's own. Raises RateLimited, Forbidden,
+    and what `collection` raises.
     """
     state[PRINCIPAL] = principal
     actor.identified(principal)

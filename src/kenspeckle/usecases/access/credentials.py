@@ -1,4 +1,4 @@
-"""What a credential is made of: random secrets, their digests, and the rules for names, grants and expiry."""
+"""Credentials: random secrets, their digests, and the rules for names, grants and expiry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AWS_PREFIX = "KSPA"
 """Not Amazon's own AKIA: tools that look for leaked Amazon keys would report ours to Amazon."""
 
 DEFAULT_SCOPES = (Scope.INDEX, Scope.SEARCH, Scope.READ, Scope.DELETE)
-"""A new key does the everyday work; only `admin`, which hands out keys, has to be asked for."""
+"""Default scopes of a new key: all but `admin`, which has to be named."""
 
 LONGEST_KEY = 256
 SHORTEST_ADMIN_KEY = 32
@@ -32,7 +32,7 @@ _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new credential with its secrets, which nobody sees again. The pair is None unless it was asked for."""
+    """A new credential with its secrets, which are shown only once. The pair is None unless it was requested."""
 
     key: Key
     api_key: str
@@ -62,7 +62,8 @@ def well_formed(api_key: str) -> bool:
 
 
 def digest_of(api_key: str) -> str:
-    """SHA-256, hex. No slow password hash: keys are random, and a slow hash would let anyone burn our CPU."""
+    """SHA-256, hex. No slow password hash: keys are random, and a slow hash would let anyone use up the server's
+    CPU."""
     return hashlib.sha256(api_key.encode("ascii")).hexdigest()
 
 

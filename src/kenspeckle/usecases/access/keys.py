@@ -1,4 +1,4 @@
-"""Keys: makes, lists, limits, rotates and revokes them."""
+"""Manages keys: creates, lists, limits, rotates and revokes them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Access(Authentication):
         return found
 
     def revoke(self, key_id: str) -> Key:
-        """Make a key worthless, here at once and in other processes within half a second. Raises KeyNotFound."""
+        """Revoke a key, in this process at once and in others within half a second. Raises KeyNotFound."""
         self.show(key_id)
         revoked = self._keys.revoke_key(key_id, self._clock())
         self.forget()
@@ -100,10 +100,10 @@ class Access(Authentication):
         return revoked
 
     def rotate(self, key_id: str) -> Created:
-        """A new key with the same name, grants, expiry and plan, and what was used of it; the old one is revoked.
+        """A new key with the same name, grants, expiry, plan and use of its quota; the old one is revoked.
 
-        Raises KeyNotFound; Conflict where the old one is revoked or expired already. Of several at once one wins, in
-        whatever process: the catalog decides.
+        Raises KeyNotFound; Conflict where the old one is revoked or expired already. Of several rotations at once, in
+        any process, one succeeds: the catalog decides.
         """
         old = self.show(key_id)
         state = credentials.state(old, self._clock())
@@ -125,8 +125,8 @@ class Access(Authentication):
     def limit(
         self, key_id: str, rate: float | str | None = None, burst: int | None = None, quota: str | None = None
     ) -> Key:
-        """Give a key other limits, as `plans.changed` reads them. It holds here at once, in other processes within half
-        a second. Raises KeyNotFound, InvalidValue."""
+        """Give a key other limits, as `plans.changed` reads them. They hold in this process at once, in others within
+        half a second. Raises KeyNotFound, InvalidValue."""
         key = self._keys.limit_key(key_id, plans.changed(self.show(key_id).plan, rate, burst, quota))
         self.forget()
         log.info("key limited", extra={"key": key_id, **plans.described(key.plan, None)})

@@ -14,7 +14,7 @@ from kenspeckle.ports import Keys
 log = logging.getLogger(__name__)
 
 TOUCH_SECONDS = 60.0
-"""The last use of a key is written down at most this often."""
+"""Least time between two records of a key's last use."""
 
 
 class LastUses:
@@ -29,7 +29,7 @@ class LastUses:
         self._lock = threading.Lock()
 
     def note(self, key: Key) -> None:
-        """Note the use of a key, at most once a minute, written by a thread of its own."""
+        """Record the use of a key, at most once a minute; a thread of its own writes it."""
         now = self._clock()
         if self._fresh(self._touched.get(key.key_id), now) or self._fresh(key.last_used_at, now):
             return
@@ -42,7 +42,7 @@ class LastUses:
             self._writer.submit(self._touch, key.key_id, now)
 
     def close(self) -> None:
-        """Write down what is still to be written; later uses are not recorded."""
+        """Write pending uses; later ones are not recorded."""
         with self._lock:
             self._closed = True
             writer, self._writer = self._writer, None
@@ -51,12 +51,12 @@ class LastUses:
 
     @staticmethod
     def _fresh(last: float | None, now: float) -> bool:
-        # The distance, not the difference: a clock that was set back must not stop the record.
+        # The absolute difference: a clock that was set back must not stop the record.
         return last is not None and abs(now - last) < TOUCH_SECONDS
 
     def _touch(self, key_id: str, now: float) -> None:
         try:
             self._keys.touch_key(key_id, now)
         except KenspeckleError as error:
-            # Nobody is refused because a disk is full; the next minute tries again.
+            # A full disk refuses no request; the next use after a minute is written again.
             log.warning("the last use of key %s was not recorded: %s", key_id, error.message)

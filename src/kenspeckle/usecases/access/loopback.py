@@ -1,4 +1,4 @@
-"""The rule of where the service may listen without a key: on addresses that only this machine reaches."""
+"""The rule on which addresses the service may listen without a key: those that only this machine reaches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which requests an open server answers: those of this machine, that no proxy or foreign page passed on."""
+"""Which requests an open server answers: those from this machine that came through no proxy and from no other site's
+page."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from kenspeckle.usecases.access.loopback import is_loopback_address
 FAR = "Without a key this service answers its own machine only."
 
 OPEN = "open"
-"""Where a request's state has whether the server is open, asked once for all of a request."""
+"""Member of a request's state that says whether the server is open; determined once for each request."""
 
 _PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 

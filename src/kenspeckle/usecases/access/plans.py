@@ -1,4 +1,4 @@
-"""Usage plans of keys: how they are said, what they default to, and when a quota's period begins and ends."""
+"""Usage plans of keys: their notation, their defaults, and when a quota's period begins and ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kenspeckle.domain import Period, Plan, Scope
 from kenspeckle.errors import InvalidValue
 
 DEFAULT = Plan(rate=10.0, burst=25)
-"""What a new key may ask unless it is said, as Amazon's API Gateway is commonly set."""
+"""Default limits of a new key; common settings of Amazon's API Gateway."""
 
 UNLIMITED = Plan()
 
 NONE = "none"
-"""How a limit is taken off."""
+"""The word that removes a limit."""
 
 _RATES = (0.001, 100_000.0)
 _BURSTS = (1, 1_000_000)
@@ -23,8 +23,8 @@ _QUOTA = re.compile(r"([1-9][0-9]{0,11})/(day|week|month)")
 
 
 def initial(scopes: Collection[Scope]) -> Plan:
-    """The plan of a key of these scopes that is created without one. The scope admin has no limits: whoever has it may
-    lift its own, and must not be locked out in the middle of a restore or a mass import."""
+    """The plan of a key with these scopes that is created without one. The scope admin has no limits: an administrator
+    can change them anyway, and must not be locked out in the middle of a restore or a large import."""
     return UNLIMITED if Scope.ADMIN in scopes else DEFAULT
 
 

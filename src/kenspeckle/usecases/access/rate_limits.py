@@ -1,4 +1,4 @@
-"""Holds keys to their usage plans: a token bucket for the rate, a counter in the catalog for the quota."""
+"""Enforces usage plans: a token bucket for the rate, a counter in the catalog for the quota."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from kenspeckle.usecases.access.plans import window
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0
-"""Counters are written this often while they change: so much, at most, is forgotten by a process that is killed."""
+"""Seconds between two writes of changed counters: the longest time whose counts are lost if the process is killed."""
 
 _BUCKETS = 65536
-"""Keys of one plan whose bucket is remembered; beyond it, the one that was idle longest is taken for full."""
+"""Keys of one plan whose buckets are kept; beyond it, the bucket that was idle longest is dropped and counts as
+full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a key stands under one limit: of `allowed` requests in `window` seconds `left` are left, and in `resets`
-    seconds there are more."""
+    """A key's state under one limit: of `allowed` requests in `window` seconds `left` are left, and in `resets` seconds
+    there are more."""
 
     name: str
     allowed: int
@@ -44,14 +45,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a request of a key met. With a `refusal` it may not go on, and has cost nothing."""
+    """The result of counting a request. With a `refusal` the request may not go on, and was not counted."""
 
     standings: tuple[Standing, ...] = ()
     refusal: RateLimited | None = None
 
 
 class _Count:
-    """Requests of one key in one period: ours, and what other processes had when we looked last."""
+    """Requests of one key in one period: those of this process, and those of others when they were last read."""
 
     __slots__ = ("began", "ends", "key_id", "others", "ours", "period")
 
@@ -67,10 +68,10 @@ class _Count:
 class Limits:
     """The plans of one process's keys. Safe to call from many threads.
 
-    `spend` never waits for the catalog: what others have counted comes by `learn`, which whoever reads a key from the
-    catalog calls in the same thread, and what we have counted is written by a thread of its own. So processes share a
-    quota within a second and a half. That thread runs from `start` to `close`. Rates are each process's own. `clock`
-    gives seconds since the epoch.
+    `spend` never waits for the catalog: `learn`, called in the thread that reads a key from the catalog, reads the
+    counts of other processes, and a thread of its own writes those of this process. So processes share a quota within a
+    second and a half. That thread runs from `start` to `close`. Rates are each process's own. `clock` gives seconds
+    since the epoch.
     """
 
     def __init__(self, usage: Usage, clock: Callable[[], float] = time.time) -> None:
@@ -86,7 +87,7 @@ class Limits:
         self._thread: threading.Thread | None = None
 
     def spend(self, key: Key) -> Allowance | None:
-        """Take one request off what the key may ask; None for a key without limits."""
+        """Count one request of the key; None for a key without limits."""
         plan = key.plan
         if plan.rate is None and plan.quota is None:
             return None
@@ -111,7 +112,7 @@ class Limits:
         return Allowance(standings)
 
     def learn(self, key: Key) -> None:
-        """Read what other processes, and this one before it was started anew, have counted for a key with a quota."""
+        """Read the counts of other processes, and of this one before its restart, for a key with a quota."""
         if key.plan.period is None:
             return
         now = self._clock()
@@ -123,12 +124,12 @@ class Limits:
                 count.others = others
 
     def start(self) -> None:
-        """Begin to write what is counted."""
+        """Start the thread that writes the counters."""
         self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write down what is still to be written."""
+        """Write pending counters."""
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
@@ -145,7 +146,7 @@ class Limits:
         count = self._counts.get((key.key_id, period, began))
         if count is None:
             count = self._counts[key.key_id, period, began] = _Count(key.key_id, period, began, ends)
-            # Not only the newest is kept: a clock that was set back must not count anew.
+            # Not only the newest period is kept: if the clock is set back, counting must not start again.
             for old in [one for one in self._counts if one[0] == key.key_id and one[2] < began - 40 * 86400]:
                 del self._counts[old]
         return count
@@ -182,7 +183,7 @@ class Limits:
         except Conflict:
             log.warning("quotas of keys that the catalog no longer has were not written")
         except KenspeckleError as error:
-            # Nobody is refused because a disk is full. The next second tries again, with totals that then hold.
+            # A full disk refuses no request. The next write, a second later, has the totals of then.
             log.warning("what keys have used of their quotas was not written: %s", error.message)
             with self._lock:
                 self._changed |= held
@@ -190,7 +191,7 @@ class Limits:
 
 
 def _bucket(rate: float, burst: int) -> BaseRateLimiter:
-    """The buckets of all keys with this rate and burst; a key that gets another plan begins with a full one.
+    """The buckets of all keys with this rate and burst; a key with a new plan starts with a full bucket.
 
     GCRA is the token bucket written as one time instead of tokens and a time; the library's own token bucket counts
     whole seconds only. It takes whole requests in whole seconds: half a request a second is one in two.

@@ -1,8 +1,8 @@
-"""The form of an archive: a plain tar file that any tar reads, and that we write and read strictly.
+"""The format of an archive: a plain tar file that any tar program reads, written and read strictly.
 
 Members, in this order: what is backed up, `SHA256SUMS` over all of it (`sha256sum -c` takes it), `manifest.json` with
-the digest of that list. An archive without its manifest was cut off, and is none. Photographs lie under their digest.
-A name that stands in an archive never becomes a path.
+the digest of that list. An archive without its manifest is incomplete and is refused. Photographs are named by their
+digest. A name in an archive never becomes a path.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OCTAL_END: Final = 8**11
 END: Final = bytes(2 * BLOCK)
 
 Progress = Callable[[int, int], None]
-"""Told bytes done and to do."""
+"""Called with bytes done and bytes in all."""
 
 
 def photograph(digest: str) -> str:
@@ -67,7 +67,7 @@ def sealed(facts: Mapping[str, Any]) -> bytes:
 
 
 def unsealed(data: bytes, otherwise: str) -> dict[str, Any]:
-    """The facts of `sealed`. Raises InvalidValue that begins with `otherwise` where a byte is another."""
+    """The facts of `sealed`. Raises InvalidValue, with a message that begins with `otherwise`, where a byte differs."""
     try:
         facts = orjson.loads(data)
         del facts["sha256"]
@@ -104,7 +104,7 @@ def header(name: str, size: int, moment: int) -> bytes:
 
 
 def parsed(block: bytes, at: int, last: str) -> tuple[str, int]:
-    """Name and size. Raises InvalidValue unless the header is, byte for byte, what we would have written."""
+    """Name and size. Raises InvalidValue unless the header is, byte for byte, what `header` makes."""
     name = block[:100].rstrip(b"\0").decode("ascii", "replace")
     sized = block[124:136]
     try:

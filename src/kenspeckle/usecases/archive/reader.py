@@ -1,4 +1,4 @@
-"""Reads an archive and believes nothing of it: every byte is seen to be as it was written, before any is used."""
+"""Reads an archive without trusting it: every byte is verified before any is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_PHOTOGRAPH: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """An archive of which every byte was seen to be as it was written. `plain` are members that are no photographs,
+    """An archive whose every byte was verified. `plain` are members that are no photographs,
     `digests` their SHA-256, but for the list and the manifest."""
 
     manifest: Mapping[str, Any]
@@ -83,7 +83,7 @@ class Archive:
         return self._read(member.offset, member.size, member.name)
 
     def verify(self, progress: Progress) -> Verified:
-        """Reads it all and compares every digest. Raises InvalidValue naming the member that is not as it was."""
+        """Reads all of it and compares every digest. Raises InvalidValue naming the member that differs."""
         seen = _Seen()
         manifest: dict[str, Any] | None = None
         with tempfile.TemporaryFile() as lines:
@@ -125,12 +125,12 @@ class Archive:
         return digest.hexdigest()
 
     def _encrypted(self, member: Member) -> bool:
-        """Whether a photograph is an encrypted one, and whole."""
+        """Whether a photograph is encrypted, and intact."""
         data = self.content(member)
         return encrypted_photograph.is_packed(data) and encrypted_photograph.whole(member.digest or "", data)
 
     def _compare(self, member: Member, lines: IO[bytes], seen: _Seen) -> None:
-        """Compare the list of digests with what the members have; note its own digest and the first difference."""
+        """Compare the list of digests with the members; record its own digest and the first difference."""
         digest = hashlib.sha256()
         self._file.seek(member.offset)
         left = member.size

@@ -1,4 +1,4 @@
-"""What the audit trail says of each operation: one row an operation, or the reason why it has none."""
+"""What the audit trail records of each operation: one row an operation, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ MOST_DELETED = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How an operation is recorded. Of what is asked: `facts`, and the ids of the faces that are `named` in it, which
-    the row has where the operation fails or `faces` is None. Of its answer: `faces`, at `most` so many, their `count`
-    where the answer does not name all of them, what is `told` besides, and whether it is `worth` a row. `erasure` is
+    """How an operation is recorded. Of the request: `facts`, and the ids of the faces that are `named` in it; the row
+    has these where the operation fails or `faces` is None. Of its answer: `faces`, at `most` so many, their `count`
+    where the answer does not name all of them, further facts (`told`), and whether it is `worth` a row. `erasure` is
     what a receipt attests, if anything."""
 
     name: str
@@ -111,7 +111,7 @@ def _of_job(job: Job) -> Facts:
 
 
 def _given(**facts: str | None) -> Facts:
-    """Those of the facts that are."""
+    """The facts without those that are None."""
     return {name: value for name, value in facts.items() if value is not None}
 
 
@@ -156,7 +156,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _erasure(ops.EraseIdentity, "EraseIdentity"),
         _erasure(ops.EraseUser, "EraseUser"),
         _erasure(ops.EraseCollection, "EraseCollection"),
-        # Housekeeping asks all the time, and mostly nothing is that old.
+        # Housekeeping calls it every hour, and mostly no face is that old.
         _erasure(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
         _row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_matched),
         _row(

@@ -1,4 +1,5 @@
-"""Who asks, for the audit trail: set by the edges, carried by the context into the threads that do the work."""
+"""The actor of a request, for the audit trail: set by the edges, carried by context variables into the threads that do
+the work."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from functools import lru_cache
 from kenspeckle.domain import Principal
 
 OPEN = "open"
-"""Anyone of this machine, on a server without keys."""
+"""Any client of this machine, on a server without keys."""
 CLI = "cli"
 NOBODY = "nobody"
-"""A request whose key is unknown, or not looked at yet."""
+"""A request whose key is unknown, or not checked yet."""
 SERVICE = "service"
-"""The service itself, at its housekeeping."""
+"""The service itself, for housekeeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,22 @@ _ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 
 def current() -> Actor:
-    """Who this code works for. Outside of any request that is a command of this machine's user."""
+    """The actor that this code works for. Outside of any request it is a command of the system's user."""
     return _ACTOR.get() or Actor(CLI, _user())
 
 
 def arrived(request_id: str, address: str) -> None:
-    """A request has come, nobody knows of whom."""
+    """A request has arrived; its actor is not known yet."""
     _ACTOR.set(Actor(NOBODY, "", request_id, address))
 
 
 def identified(principal: Principal) -> None:
-    """The request is from this one."""
+    """The request is from this principal."""
     _ACTOR.set(replace(current(), **_named(principal)))
 
 
 def acting(actor: Actor) -> None:
-    """From here on this context works for `actor`."""
+    """From now on this context works for `actor`."""
     _ACTOR.set(actor)
 
 

@@ -1,4 +1,4 @@
-"""Receipts of erasure: what went, signed so that anyone can check it with the service's public key."""
+"""Receipts of erasure: what was erased, signed so that anyone can verify it with the service's public key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases.audit.actor import Actor
 
 PURPOSE = "kenspeckle receipts, 1"
-"""What the key of the signatures is derived from the master key for."""
+"""Purpose (HKDF info) for which the signing key is derived from the master key."""
 
 FORMAT = "kenspeckle-receipt"
 VERSION = 1
@@ -42,7 +42,7 @@ class Receipts:
         row: AuditRow | None,
         at: float,
     ) -> Receipt:
-        """For what was erased by whom; `row` is its row of the audit trail."""
+        """The receipt of an erasure by `actor`; `row` is its row of the audit trail."""
         content: dict[str, object] = {
             "format": FORMAT,
             "version": VERSION,

@@ -25,7 +25,7 @@ class Audited:
     written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
 
     def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None) -> None:
-        """Without `receipts`, where there is no key to sign them with, erasure answers without one."""
+        """Without `receipts`, where there is no key to sign with, erasure answers without a receipt."""
         self.inner = inner
         self.recorder = recorder
         self.receipts = receipts
@@ -81,7 +81,7 @@ class Audited:
         try:
             self.recorder.record(entry)
         except KenspeckleError as error:
-            # Nothing was given out; the client is told of its own error rather than of this one.
+            # No data was given out; the client gets its own error rather than this one.
             log.error("a failed request (%s) is not in the audit trail: %s", code, error.message)
 
     def _attested(

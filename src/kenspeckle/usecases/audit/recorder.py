@@ -50,8 +50,8 @@ class Recorder:
     """Writes the audit trail of one process; others may write at the same time.
 
     `key` seals (`audit.PURPOSE`). With `required`, what can't be recorded fails; without, rows wait in memory for a
-    disk that takes them. After each commit its newest row is noted in `anchors`; what these name and the trail no
-    longer has is an alarm."""
+    disk that takes them. After each commit its newest row is noted in `anchors`; a row that these name and the trail
+    lacks raises an alarm."""
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ class Recorder:
         self._renewing = False
 
     def begin(self) -> None:
-        """Make the first row of a trail that has none; note it where the trail no longer has what its anchor names."""
+        """Write the first row of an empty trail; record it where the trail lacks the row that its anchor names."""
         with self._turn:
             if self._cut_back() or not self.trail.audit_head().begun:
                 self._commit([])
 
     def renew(self) -> None:
-        """Go on under this key where the trail was sealed under another one: the row that says so names the newest row
-        of before, and so confirms all of them by their chain of hashes."""
+        """Continue under this key where the trail was sealed under another one: the row that records this names the
+        previous newest row, and so confirms all earlier rows by their chain of hashes."""
         head = self.trail.audit_head()
         ticket = _Ticket(self.entry(NEW_KEY, facts={"number": head.number, "hash": head.hash.hex()}))
         with self._turn:
@@ -106,7 +106,7 @@ class Recorder:
         face_count: int | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> AuditEntry:
-        """An entry of now, by whom the context says."""
+        """An entry with the present time and the context's actor."""
         actor = actor_.current()
         return AuditEntry(
             at=self.now(),
@@ -125,9 +125,9 @@ class Recorder:
     def record(self, entry: AuditEntry) -> AuditRow | None:
         """Returns the row, which is on disk; None where it waits in memory. Raises StorageFull, StorageUnavailable.
 
-        Whoever comes first commits, at once and in its own thread; who comes meanwhile waits for that commit and then
-        finds that another has committed its row with all the others, or does so itself. An idle service needs no
-        switch of threads, a busy one few commits."""
+        The first caller commits at once, in its own thread; callers that arrive meanwhile wait for that commit, and one
+        of them then commits the rows of all that wait. An idle service needs no switch of threads, a busy one few
+        commits."""
         ticket = _Ticket(entry)
         self._waiting.append(ticket)
         while not ticket.done:
@@ -139,7 +139,7 @@ class Recorder:
         return ticket.row
 
     def close(self) -> None:
-        """Try once more to write what waits in memory."""
+        """Try once more to write the rows that wait in memory."""
         with self._turn:
             if self._late or self._lost:
                 self._commit([])
@@ -200,7 +200,8 @@ class Recorder:
                 ticket.error = StorageUnavailable(f"{_NO_RECORD} {error.message}", retry_after=error.retry_after)
 
     def _alarms(self, present: AuditHead) -> list[AuditEntry]:
-        """What was done to the trail since this process wrote last, so that the trail itself says so for good."""
+        """Rows that record tampering with the trail since this process last wrote, so that the trail itself shows
+        it."""
         found = []
         last = self._last
         facts: dict[str, object] = {"number": present.number, "hash": present.hash.hex()}
@@ -235,7 +236,7 @@ class Recorder:
 
     def _has(self, anchor: AuditAnchor) -> bool:
         if anchor.number <= self.trail.audit_head().floor:
-            return True  # age took it
+            return True  # removed by age
         row = next(self.trail.audit_rows(anchor.number - 1), None)
         return row is not None and (row.number, row.hash) == (anchor.number, anchor.hash)
 

@@ -1,4 +1,4 @@
-"""Refused requests in the audit trail, few rows however many there are: a flood must not fill the disk."""
+"""Records refused requests in the audit trail, in few rows however many there are: a flood must not fill the disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kenspeckle.usecases.audit.recorder import Recorder
 log = logging.getLogger(__name__)
 
 SECONDS = 1.0
-"""Refusals of one kind in so long are one row with a count."""
+"""Seconds in which refusals of one kind share a row with a count."""
 
 FLOOD_SECONDS = 60.0
 """The same once there were more kinds than `MOST_KINDS`."""
@@ -37,7 +37,7 @@ class _Kind:
 
 
 class Refusals:
-    """Takes refusals from any thread, the event loop's too, and never waits; a thread of its own writes them."""
+    """Accepts refusals from any thread, also the event loop's, without waiting; a thread of its own writes them."""
 
     def __init__(self, recorder: Recorder, now: Callable[[], float] = time.time) -> None:
         self._recorder = recorder
@@ -68,7 +68,7 @@ class Refusals:
         self._some.set()
 
     def start(self) -> None:
-        """Begin to write them."""
+        """Start the thread that writes them."""
         self._thread = threading.Thread(target=self._run, name="refusals")
         self._thread.start()
 
@@ -102,6 +102,6 @@ class Refusals:
             for entry in entries:
                 self._recorder.record(entry)
         except KenspeckleError as error:
-            # They were refused all the same; the trail says so again once there is room.
+            # The requests were refused all the same; recording goes on once there is room.
             log.error("%d refused requests are not in the audit trail: %s", len(entries), error.message)
         return others > 0

@@ -1,4 +1,5 @@
-"""The key that seals the audit trail, and the refusal to go on under another master key without being told to."""
+"""The key that seals the audit trail; it is refused under another master key, unless the operator has confirmed that
+one."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ _WAYS = (
 def sealing_key(trail: Trail, master: Deriver) -> bytes:
     """The key, derived from the master key.
 
-    Raises SettingError where the trail was sealed under another master key than is here, or none is here: one that was
-    made in its place would silently end AWS pairs, webhooks and the trail. Where only the head does not fit, somebody
-    has changed it, which the recorder notes."""
+    Raises SettingError where the trail was sealed under another master key than the present one, or there is none: a
+    new one would silently invalidate AWS pairs, webhooks and the trail. Where only the head does not fit, it was
+    tampered with, which the recorder records."""
     begun = trail.audit_head().begun
     if begun and not master.there():
         raise SettingError(

@@ -1,4 +1,5 @@
-"""The audit trail as a whole: verified row by row, trimmed by age, and anchored by hashes that were noted elsewhere."""
+"""The audit trail as a whole: verification row by row, trimming by age, and anchors (hashes that are kept
+elsewhere)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, at which row."""
+    """What is wrong, and at which row."""
 
     number: int
     what: str
@@ -125,7 +126,8 @@ def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[A
 
 
 class _Rows:
-    """Looks at one row after the other. `known` is a row that was noted elsewhere, `noted` one of the anchor file."""
+    """Looks at one row after the other. `known` is an anchor that was kept elsewhere, `noted` one of the anchor
+    file."""
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class _Rows:
         self._more_unsealed = 0
 
     def read(self, rows: Iterable[AuditRow]) -> AuditHead:
-        """The last row that is there, as a head."""
+        """The last existing row, as a head."""
         head = self._head
         number, made = head.floor, head.floor_hash
         for row in rows:
@@ -155,7 +157,7 @@ class _Rows:
                 continue
             linked = self._link(number, made, row)
             self._look(row, linked, made)
-            # Each row is judged by the hash that the one before claims, so that one change is one finding.
+            # Each row is checked against the hash that the row before states, so that one change is one finding.
             number, made = row.number, row.hash
         for one in self._unsealed:
             self._found.find(one, "not sealed under this master key: changed or put in by someone who has no key")
@@ -216,7 +218,7 @@ def moment(text: str, now: float) -> float:
 
 
 def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
-    """Rows that fit, newest first. Who has looked is in the trail before it is answered."""
+    """Rows that fit, newest first. The query itself is in the trail before it is answered."""
     rows = recorder.trail.find_audit(query, limit)
     recorder.record(recorder.entry(SHOWN, query.collection_id, facts={"rows": len(rows)}))
     return rows
@@ -228,7 +230,7 @@ def lines(trail: Trail, after: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def anchor(recorder: Recorder, kept: Sequence[AuditAnchor]) -> bytes:
-    """The newest row, that of this very export, as a file that `verify` takes."""
+    """The newest row, which records this export, as a file that `verify` accepts."""
     row = recorder.record(recorder.entry(ANCHORED))
     head = recorder.trail.audit_head()
     if row is not None:

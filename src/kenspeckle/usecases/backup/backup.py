@@ -20,15 +20,16 @@ from kenspeckle.usecases.archive.writer import Writer
 FORMAT: Final = "kenspeckle-backup"
 VERSION: Final = 1
 PAUSE_SECONDS: Final = 1.0
-"""Between the commit of a photograph's faces and its move into place lie milliseconds; this is plenty."""
+"""Seconds to wait for a photograph whose faces are committed and which is not in its place yet; usually
+milliseconds."""
 NAMED: Final = 100
 """Missing photographs that the manifest names; it counts all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds. `missing` are photographs that the catalog needs and the store has not, or has damaged;
-    `erased` those that were deleted while the backup was made; `encrypted` counts collections."""
+    """What a backup holds. `missing` are photographs that the catalog refers to and that are missing or damaged in the
+    store; `erased` those that were deleted while the backup was made; `encrypted` counts collections."""
 
     counts: dict[str, int]
     photographs: int
@@ -59,8 +60,8 @@ class Source:
 
 
 def back_up(source: Source, file: IO[bytes], work: Path, progress: Progress) -> Backup:
-    """Write a backup into an empty file. `work` is a name in the same folder for the copy of the database, which is
-    gone again before the photographs are written. Raises StorageFull, StorageUnavailable."""
+    """Write a backup into an empty file. `work` is a path in the same folder for the copy of the database, which is
+    removed before the photographs are written. Raises StorageFull, StorageUnavailable."""
     work.unlink(missing_ok=True)
     moment = source.now()
     with closing(Writer(file, int(moment), work.parent)) as writer:
@@ -88,7 +89,8 @@ def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts
     missing: list[str] = []
     still = _still_needed(source, tally.absent)
     if still:
-        # One whose faces were committed a moment ago, or just before a crash, is staged and not yet in its place.
+        # A photograph whose faces were committed a moment ago, or just before a crash, is staged and not yet in its
+        # place.
         source.pause(PAUSE_SECONDS)
         source.images.recover(source.copies.referenced, source.copies.lock)
         missing = [digest for digest in still if not _add(source.images, writer, digest, tally)]
@@ -138,7 +140,7 @@ def _manifest(source: Source, made: Backup, facts: CopyFacts, moment: float) -> 
 
 
 def _packed(digests: Iterable[str]) -> bytes:
-    """32 bytes each: a million of them fit where their names would take six times the room."""
+    """32 bytes each; as strings they would take six times the memory."""
     packed = bytearray()
     source = iter(digests)
     while some := list(islice(source, 1000)):

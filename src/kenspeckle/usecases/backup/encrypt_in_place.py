@@ -1,8 +1,9 @@
-"""Conversion: what a service holds already is encrypted, or decrypted, while the service is stopped.
+"""Encrypts existing data in place, or decrypts it, while the service is stopped.
 
 Order, collection by collection: mark it; photographs, a few at a time (staged under their new names, renamed in the
-catalog, moved into place, the old ones removed); templates and thumbnails; unmark it. Cut off anywhere, it goes on when
-it is run again: what is staged is moved or swept by `Images.recover`, what is to be removed is on the catalog's list.
+catalog, moved into place, the old ones removed); templates and thumbnails; unmark it. An interrupted conversion
+continues when it is run again: staged photographs are moved or removed by `Images.recover`, and the photographs to be
+removed are on the catalog's list.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage, u
 from kenspeckle.progress import Progress
 
 _AT_ONCE: Final = 16
-"""Photographs of one transaction; so many are in memory."""
+"""Photographs of one transaction, all of which are in memory."""
 _WRITERS: Final = 4
-"""Photographs that are synced at once: the disk does several in the time of one."""
+"""Photographs that are synced at once: disks sync several in the time of one."""
 _REMOVED_AT_ONCE: Final = 500
 
 
 @dataclass(slots=True)
 class Converted:
-    """What was done. `missing` photographs are not in the image store."""
+    """Counts of a conversion. `missing` photographs are not in the image store."""
 
     collections: tuple[str, ...] = ()
     photographs: int = 0
@@ -34,7 +35,7 @@ class Converted:
 
 
 def convert(catalog: Converting, images: Images, *, encrypt: bool, progress: Progress) -> Converted:
-    """Have every collection encrypted, or none. Raises StorageFull, StorageUnavailable: run it again then."""
+    """Encrypt, or decrypt, every collection. After StorageFull or StorageUnavailable, run it again."""
     images.recover(catalog.digests, unlocked, alone=True)
     _work_off(catalog, images)
     pending = catalog.pending(encrypt=encrypt)
@@ -81,7 +82,7 @@ def _photographs(
 
 
 def _staged(catalog: Converting, images: Images, pending: Pending, one: StoredImage, *, encrypt: bool) -> Staged | None:
-    """The photograph in its new form, staged under its new name; None where the store has none."""
+    """The photograph in its new form, staged under its new name; None where it is not in the store."""
     collection_id = pending.collection_id
     try:
         data = images.get(one.name)
@@ -98,7 +99,7 @@ def _staged(catalog: Converting, images: Images, pending: Pending, one: StoredIm
 
 
 def _work_off(catalog: Converting, images: Images) -> None:
-    """Remove photographs that lie under names which nothing refers to any more."""
+    """Remove photographs under names that are no longer referred to."""
     while some := catalog.removals(_REMOVED_AT_ONCE):
         wanted = catalog.digests(some)
         images.delete([name for name in some if name not in wanted])

@@ -1,7 +1,8 @@
 """The keyring of a service in a file: the wrapped keys of its collections, which backups leave out.
 
-There is one, and it is replaced: a key that is destroyed with its collection is in no newer keyring, so nothing can
-read that collection in any backup, however old. Its keys are of use only together with the master key.
+There is only one, and each backup replaces it: a key that was destroyed with its collection is not in the newer
+keyring, so that collection can't be read in any backup, however old. Its keys are of use only together with the master
+key.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from kenspeckle.ports import Keyring
 from kenspeckle.usecases.archive.archive_format import sealed, unsealed
 
 NAME: Final = "kenspeckle.keyring"
-"""What it is called beside backups."""
+"""Its file name beside backups."""
 FORMAT: Final = "kenspeckle-keyring"
 VERSION: Final = 1
 _MOST_BYTES: Final = 1 << 28
@@ -39,8 +40,8 @@ def read(path: Path) -> Keyring:
 
 
 def replaceable(path: Path, keyring: Keyring) -> int:
-    """How many keys of deleted collections go when `write` replaces the file. Raises Conflict where it is the keyring
-    of another service, InvalidValue where it is something else, StorageUnavailable."""
+    """How many keys of deleted collections are lost when `write` replaces the file. Raises Conflict where it is the
+    keyring of another service, InvalidValue where it is something else, StorageUnavailable."""
     if not path.exists():
         return 0
     there = read(path)
@@ -52,7 +53,7 @@ def replaceable(path: Path, keyring: Keyring) -> int:
 
 
 def write(path: Path, keyring: Keyring) -> None:
-    """The keyring instead of what is there, in one step, readable by its owner only. Raises StorageFull,
+    """Replace the file by the keyring, in one step, readable by its owner only. Raises StorageFull,
     StorageUnavailable."""
     facts = {
         "format": FORMAT,

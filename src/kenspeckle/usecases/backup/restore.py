@@ -1,8 +1,9 @@
-"""Restore: a backup, seen to be whole, becomes the catalog and its photographs in one step.
+"""Restore: replaces the catalog and its photographs by a verified backup, in one step.
 
-Order: verify every byte; prepare the database beside its place; stage the photographs; keep what was there aside; put
-the database in its place, by one rename; move the staged photographs into theirs. Cut off before the rename, the old
-service is there; cut off after it, the new one: what is still staged then, the next start moves (`Images.recover`).
+Order: verify every byte; prepare the database beside its place; stage the photographs; keep the present data in a
+folder of its own; put the database in its place, by one rename; move the staged photographs to theirs. Interrupted
+before the rename, the old data is in force; after it, the new data, and the next start moves the photographs that are
+still staged (`Images.recover`).
 """
 
 from __future__ import annotations
@@ -39,33 +40,33 @@ SHOWN: Final = (
     "master_key",
     "encrypted",
 )
-"""What of a manifest is for people and programs to see."""
+"""Members of a manifest that are shown to people and programs."""
 
 _COUNTED: Final = frozenset({"collections", "faces", "users"})
 _WRITERS: Final = 4
-"""Photographs that are synced at once: the disk does several in the time of one."""
+"""Photographs that are synced at once: disks sync several in the time of one."""
 _OTHERWISE: Final = "The backup does not read as it did when it was verified: its disk fails, or somebody writes to it."
 _MAX_KEY: Final = 4096
 _NAMED: Final = 5
 
 
 class PhotographFolder(Protocol):
-    """Photographs of the old catalog, where they lie in a folder."""
+    """The folder with the photographs of the present catalog."""
 
     def keep(self, aside: Path) -> int:
-        """Give each a second name in the folder; how many."""
+        """Keep them: give each a second name in the folder `aside`; returns their number."""
         ...
 
     def sweep(self, referenced: Callable[[Iterable[str]], set[str]]) -> int:
-        """Remove those that the catalog does not refer to; how many."""
+        """Remove those that the catalog does not refer to; returns their number."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a backup goes. `folder` is that of the catalog; `master_key` the file that a key in the backup becomes;
-    `anchor` the one that names the newest row of the audit trail that was there; `aside` the name of a folder for what
-    was there; `photograph_folder` None where photographs lie in a bucket."""
+    """Where a backup is restored to. `folder` is that of the catalog; `master_key` the file for a master key from the
+    backup; `anchor` the one that names the newest row of the audit trail that was there; `aside` the folder in which
+    the present data is kept; `photograph_folder` None where photographs are in a bucket."""
 
     folder: Path
     replacer: CatalogReplacer
@@ -78,8 +79,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What is there now. `aside` is the folder of what was there before, if anything was; `key_needed` tells that the
-    service had a master key which is neither in the backup nor here; `left_out` are collections without their keys."""
+    """The result. `aside` is the folder with the previous data, if there was any; `key_needed` says that the service
+    had a master key which is neither in the backup nor here; `left_out` are collections without their keys."""
 
     counts: dict[str, int]
     photographs: int
@@ -93,7 +94,7 @@ class Restored:
 
 
 def check(archive: Archive, progress: Progress) -> Verified:
-    """See that this is a whole backup that this program can read. Raises InvalidValue naming what is wrong."""
+    """Check that this is a complete backup that this program can read. Raises InvalidValue naming what is wrong."""
     verified = archive.verify(lambda done, total: progress("verify", done, total))
     manifest = verified.manifest
     if manifest.get("format") != FORMAT:
@@ -122,11 +123,11 @@ def restore(
     skip_unreadable: bool = False,
 ) -> Restored:
     """Verify, then restore. Encrypted collections need their keys in the `keyring`; those that it lacks are left out
-    where `skip_unreadable`. Raises InvalidValue for a bad backup, Conflict where the place is taken or in use or keys
-    are lacking, StorageFull, StorageUnavailable; then what was there is as it was."""
+    where `skip_unreadable`. Raises InvalidValue for a bad backup, Conflict where a catalog is there or in use or keys
+    are missing, StorageFull, StorageUnavailable; then nothing is changed."""
     if not replace:
         with target.replacer.reserve(replace=False):
-            pass  # what will be refused is refused before an hour of reading
+            pass  # refuses early, before an hour of reading
     verified = check(archive, progress)
     with disk_errors(target.folder):
         target.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -165,11 +166,11 @@ def _restore(
     aside = _keep(target, reserved) if reserved.taken else None
     if key is not None:
         replace_file(target.master_key, key)
-    target.anchor.unlink(missing_ok=True)  # of the trail that goes; the restored one gets its own
+    target.anchor.unlink(missing_ok=True)  # of the replaced trail; the restored one gets its own
     reserved.put(staged)
     if locked:
         count = len(target.replacer.digests(digest for one in archive.members() if (digest := one.digest)))
-    # From here on the new service is there; the rest, a start would do.
+    # From here on the restored data is in force; a start would complete the rest.
     progress("finish", 0, 1)
     target.images.recover(target.replacer.digests, target.replacer.lock)
     if aside is not None and target.photograph_folder is not None:
@@ -189,7 +190,7 @@ def _restore(
 
 
 def _lacking(locked: tuple[str, ...], keyring: Keyring | None) -> str:
-    """What is said of encrypted collections without their keys."""
+    """The error message for encrypted collections without their keys."""
     names = ", ".join(f"'{one}'" for one in locked[:_NAMED]) + (", ..." if len(locked) > _NAMED else "")
     if keyring is None:
         return (
@@ -218,7 +219,7 @@ def _extract(archive: Archive, verified: Verified, path: Path) -> None:
 
 
 def _stage(archive: Archive, total: int, images: Images, progress: Progress) -> int:
-    """Have every photograph on disk, in its place or staged for it; how many there are."""
+    """Store every photograph, in its place or staged for it; returns their number."""
 
     def one(digest: str, data: bytes) -> None:
         try:
@@ -254,7 +255,7 @@ def _finished(running: set[Future[None]]) -> set[Future[None]]:
 
 
 def _keep(target: Target, reserved: ReservedPlace) -> Path:
-    """What was there, under second names in a folder that is a data folder of its own."""
+    """Keep the present data under second names in a folder that is a complete data folder."""
     aside = _made(target.aside)
     try:
         reserved.keep(aside)
@@ -267,14 +268,14 @@ def _keep(target: Target, reserved: ReservedPlace) -> Path:
         sync_folder(aside)
         sync_folder(aside.parent)
     except BaseException:
-        # Who is erased after a restore that failed must not stay in it.
+        # People who are erased after a failed restore must not stay in it.
         shutil.rmtree(aside, ignore_errors=True)
         raise
     return aside
 
 
 def _made(folder: Path) -> Path:
-    """The folder, or one of a like name: a restore of the same second that was killed may have left it."""
+    """The folder, or one with a number added: a killed restore of the same second may have left it."""
     place, number = folder, 1
     while True:
         try:
@@ -287,8 +288,8 @@ def _made(folder: Path) -> Path:
 
 
 def _new_key(archive: Archive, verified: Verified, place: Path) -> bytes | None:
-    """The backup's master key where it has to be written. Raises Conflict where another one is in its place: a key
-    that something is encrypted under is never overwritten."""
+    """The backup's master key where it has to be written. Raises Conflict where another one is in its place: a key that
+    is in use is never overwritten."""
     member = verified.plain.get(MASTER_KEY)
     if member is None:
         return None

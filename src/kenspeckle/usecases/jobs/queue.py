@@ -77,7 +77,7 @@ def wait(
 
 
 def recorded(recorder: Recorder) -> Callable[[Job], None]:
-    """What writes the end of a job into the audit trail."""
+    """A function that writes the end of a job into the audit trail."""
 
     def record(job: Job) -> None:
         counted = {name: value for name, value in (job.result or {}).items() if isinstance(value, int | str)}

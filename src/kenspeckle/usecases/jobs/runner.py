@@ -22,7 +22,7 @@ from kenspeckle.usecases.audit import actor
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
-"""How long a job that nobody reports on stays with a process that may have died."""
+"""How long a job stays with a process that no longer reports on it and may have died."""
 
 HOLD_SECONDS = 5.0
 """How often a lease is renewed at least."""

@@ -1,4 +1,4 @@
-"""Checks the values of untrusted JSON, each for its type and range. Raises InvalidValue where one fits neither."""
+"""Checks the values of untrusted JSON for type and range. Raises InvalidValue where one does not fit."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Final
 from kenspeckle.errors import InvalidValue
 
 _LARGEST: Final = 1e6
-"""Of ratios, degrees and percentages: with far larger ones no photograph can be cut or drawn."""
+"""Largest ratio, angle or percentage: with much larger ones no face can be cut out or drawn."""
 _AHEAD: Final = 86_400.0
-"""Seconds that another machine's clock may be ahead. What is dated later, no age would ever reach."""
+"""Seconds that another machine's clock may be ahead. Retention would never reach faces with later dates."""
 
 
 def text(value: Any) -> str:
@@ -55,7 +55,7 @@ def measure(value: Any) -> float:
 
 
 def moment(value: Any) -> float:
-    """A time in seconds since 1970 that has been: by the clock here, or a day later."""
+    """A time in seconds since 1970 that is not in the future, with a tolerance of a day."""
     seconds = number(value)
     latest = time.time() + _AHEAD
     if not 0 <= seconds <= latest:

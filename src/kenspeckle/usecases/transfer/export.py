@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(slots=True)
 class Exported:
-    """What was written. `missing` are digests of photographs that the store does not have, or has damaged; those that
+    """Counts of an export. `missing` are digests of photographs that are missing or damaged in the store; those that
     were erased meanwhile are not among them."""
 
     faces: int = 0
@@ -47,16 +47,16 @@ class Exported:
 def export(
     source: Source, collection_id: str, file: IO[bytes], *, scratch: Path | None = None, progress: Progress
 ) -> Exported:
-    """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for what is
-    under way, is named. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
+    """Write a collection, as it is now, into an empty file; with photographs where `scratch`, a folder for temporary
+    files, is given. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
     moment = source.now()
     if scratch is None:
         return _lines(source, collection_id, moment, file.write, progress, with_images=False)[0]
     with closing(Writer(file, int(moment), scratch)) as writer:
         with writer.growing(FACES) as write:
             done, digests = _lines(source, collection_id, moment, write, progress, with_images=True)
-        # The catalog is let go by now: photographs take long, and who is erased meanwhile would stay in its log. So
-        # those deleted after the moment that the lines show may be gone from the store.
+        # The read transaction has ended by now: photographs take long, and people who are erased meanwhile would stay
+        # in the log. So those deleted after the moment that the lines show may be gone from the store.
         for number, packed in enumerate(sorted(digests), 1):
             _photograph(source.photographs, collection_id, writer, packed.hex(), done)
             progress("photographs", number, len(digests))
@@ -118,7 +118,7 @@ def _photograph(photographs: Photographs, collection_id: str, writer: Writer, di
 
 
 def _look_again(source: Source, collection_id: str, writer: Writer, done: Exported) -> None:
-    """One that was stored a moment ago, or just before a crash, is staged and not yet in its place."""
+    """A photograph that was stored a moment ago, or just before a crash, is staged and not yet in its place."""
     absent, done.missing = _needed(source, collection_id, done.missing), []
     if absent:
         source.pause(PAUSE_SECONDS)
@@ -143,7 +143,7 @@ class _Lines:
         self._count = 0
 
     def all(self, dump: Dump, header: export_format.Header, progress: Progress) -> tuple[Exported, set[bytes]]:
-        """Every line; and the digests (32 bytes) of the photographs that are kept."""
+        """Write every line; returns the counts and the digests (32 bytes) of the stored photographs."""
         done, digests = Exported(), set[bytes]()
         self._line(export_format.header_line(header))
         for one in dump.faces:

@@ -1,4 +1,4 @@
-"""The lines of an export: JSON made of the domain, and the domain made of untrusted JSON.
+"""The lines of an export: domain objects as JSON, and domain objects from untrusted JSON.
 
 docs/moving.md specifies them. One line is one object with a `kind`: header, face, user or end.
 """
@@ -33,8 +33,8 @@ _MAX_LANDMARKS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line. `with_images` tells whether photographs and thumbnails came along; `retention_days` is None where
-    faces are kept for good, as where an older Kenspeckle has written it."""
+    """The first line. `with_images` says whether photographs and thumbnails are included; `retention_days` is None
+    where faces are kept indefinitely, and in exports of older versions."""
 
     collection: str
     pack: str
@@ -79,7 +79,7 @@ def header_line(header: Header) -> bytes:
 
 
 def face_line(one: DumpedFace, *, with_images: bool) -> bytes:
-    """A face with all that is known of it; its thumbnail only with images."""
+    """A face with all its data; its thumbnail only with images."""
     face, detail, image = one.record.face, one.record.detail, one.image
     line: dict[str, Any] = {
         "kind": "face",
@@ -132,7 +132,7 @@ def parsed(line: bytes, number: int) -> Mapping[str, Any]:
 
 
 def header(line: Mapping[str, Any]) -> Header:
-    """Raises InvalidValue for anything but the header of an export that this program can read."""
+    """Raises InvalidValue unless it is the header of an export that this program can read."""
     if line["kind"] != "header" or line.get("format") != FORMAT:
         raise InvalidValue("This is no export of Kenspeckle: its first line says something else.")
     if line.get("version") != VERSION:
@@ -212,7 +212,7 @@ def template(value: Any, dimension: int) -> Vector:
     else:
         if not isinstance(value, list) or len(value) != dimension:
             raise InvalidValue(f"a template is base64, or a list of {dimension} numbers")
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+        with np.errstate(over="ignore"):  # values that overflow become infinite and are refused
             found = np.array([checks.number(one) for one in value], np.float32)
     if not np.isfinite(found).all() or not found.any():
         raise InvalidValue("a template holds numbers that are finite, and not all of them zero")
@@ -249,7 +249,7 @@ def _landmarks(value: Any) -> tuple[Landmark, ...]:
 
 
 class _Told:
-    """Whatever is wrong inside the block is told with the number of the line."""
+    """Adds the number of the line to errors of the block."""
 
     def __init__(self, number: int) -> None:
         self._number = number

@@ -1,4 +1,4 @@
-"""Import: an export, or templates that another program made, into a collection. Doing it again adds nothing."""
+"""Import: puts an export, or templates of another program, into a collection. Repeating it adds nothing."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from kenspeckle.usecases.transfer.reader import ExportFile
 log = logging.getLogger(__name__)
 
 NO_PHOTOGRAPH: Final = "application/octet-stream"
-"""Media type of the image of a face that came as a template alone."""
+"""Media type of the image of a face that was imported as a template alone."""
 
 _ENCODING: Final = b"kenspeckle: an encoding without a photograph\0"
 _NOWHERE: Final = FaceDetail(Box(0.0, 0.0, 0.0, 0.0), 100.0, (), Pose(0.0, 0.0, 0.0), Quality(0.0, 0.0))
-"""What is known of a face of which there is only the template: that somebody took it for one."""
+"""The detail of a face of which only the template is known."""
 
 _SAME_BOX: Final = 0.01
 """Faces of one photograph whose boxes differ by less, in parts of its size, are one face."""
@@ -56,8 +56,8 @@ _SAME_BOX: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where faces go. `pack_of` gives the pack of a contract, None where there is none; `open_photo` judges a
-    photograph by its header; `begun` is told the collection before anything is stored in it."""
+    """Where faces are imported to. `pack_of` gives the pack of a contract, None where there is none; `open_photo`
+    checks a photograph by its header; `begun` is called with the collection before anything is stored in it."""
 
     catalog: Catalog
     images: Images
@@ -70,8 +70,8 @@ class Target:
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did. `present` were there already; `without_photograph` came with none, or with one that can't be
-    used; `unlinked` are faces that belong to another user here, or that their user has no room for."""
+    """Counts of an import. `present` faces were stored already; `without_photograph` came with none, or with one that
+    can't be used; `unlinked` faces belong to another user here, or their user has the most faces allowed."""
 
     collection: str
     faces: int = 0
@@ -147,8 +147,8 @@ def import_encodings(
 
 
 def _begin(target: Target, name: str, header: export_format.Header) -> None:
-    """See that the collection is there and its templates are comparable with those of the export; it is made, of their
-    pack, where it is not. Raises PackMismatch, InvalidValue."""
+    """Check that the collection exists and its templates are comparable with those of the export; create it, with their
+    pack, where it does not exist. Raises PackMismatch, InvalidValue."""
     found = _found(target, name, header.pack, header.contract)
     pack = target.pack_of(header.contract)
     if pack is None and found is None:
@@ -188,7 +188,7 @@ def _found(target: Target, name: str, pack: str, contract: str) -> Collection | 
 
 
 def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -> Iterator[list[DumpedFace]]:
-    """Faces of one photograph at a time; users are noted on the way."""
+    """Faces of one photograph at a time; users are collected meanwhile."""
     group: list[DumpedFace] = []
     for number, line in source.entries():
         if line["kind"] == "user":
@@ -254,7 +254,8 @@ def _store(
 
 
 def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tuple[str, Staged] | None]:
-    """The image with what its bytes say of themselves, and its name, staged; not kept where no bytes can be used."""
+    """The image with media type and size of its bytes, its name, and the staged photograph; not kept where there are no
+    usable bytes."""
     data = source.photograph(image.digest) if image.kept and target.keep_images else None
     photo = _opened(target, data) if data is not None else None
     if data is None or photo is None:
@@ -283,7 +284,7 @@ def _opened(target: Target, data: bytes) -> Photo | None:
 
 
 def _publish(staged: Staged) -> None:
-    # The faces are stored and the photograph is on disk; what can't be moved now, the next start moves.
+    # The faces are stored and the photograph is on disk; if it can't be moved now, the next start moves it.
     try:
         staged.publish()
     except KenspeckleError:
@@ -291,8 +292,8 @@ def _publish(staged: Staged) -> None:
 
 
 def _same(here: Iterable[FaceRecord], wanted: FaceRecord) -> str:
-    """The id under which a face of the export is stored here: its own, or that of the face with the same box, where
-    the photograph was indexed here by itself."""
+    """The id under which a face of the export is stored here: its own, or that of the face with the same box, where the
+    photograph was indexed here independently."""
     stored = list(here)
     if any(one.face.face_id == wanted.face.face_id for one in stored):
         return wanted.face.face_id

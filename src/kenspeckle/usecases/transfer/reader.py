@@ -1,4 +1,4 @@
-"""Reads an export, plain or with photographs, and believes it only once its digest was seen to be right."""
+"""Reads an export, plain or with photographs, after its digest was verified."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class ExportFile:
         self._photographs = _Places()
 
     def verify(self, progress: Progress) -> export_format.Header:
-        """Read it all once. Raises InvalidValue where it is cut off, altered, or none that this program can read."""
+        """Read all of it once. Raises InvalidValue where it is incomplete, altered, or no export that this program can
+        read."""
         if self._archive is not None:
             verified = self._archive.verify(progress)
             if verified.manifest.get("format") != export_format.FORMAT or FACES not in verified.plain:
@@ -45,7 +46,7 @@ class ExportFile:
         return self._verify_lines(progress)
 
     def entries(self) -> Iterator[Line]:
-        """Everything between header and end. The file may not be read otherwise meanwhile, but for photographs."""
+        """All lines between header and end. Meanwhile only photographs may be read from the file."""
         for number, raw in self._raw():
             line = export_format.parsed(raw, number)
             if line["kind"] == "end":
@@ -54,7 +55,7 @@ class ExportFile:
                 yield number, line
 
     def photograph(self, digest: str) -> bytes | None:
-        """The photograph of that digest, None where it did not come along."""
+        """The photograph of that digest, None where it is not included."""
         place = self._photographs.find(digest)
         if place is None:
             return None
@@ -99,7 +100,8 @@ class ExportFile:
 
 
 class _Content:
-    """Judges lines between header and end as they will be stored, so that a bad one is refused before any is."""
+    """Checks the lines between header and end as they will be stored, so that a bad one is refused before any is
+    stored."""
 
     def __init__(self) -> None:
         self.faces = self.users = 0
@@ -120,7 +122,8 @@ class _Content:
             raise InvalidValue(f"Line {number} is of an unknown kind.")
 
     def _follows(self, photograph: tuple[str, str | None], number: int) -> None:
-        """A photograph that is stored takes no more faces: one that came apart from the others would be lost."""
+        """A photograph that is stored accepts no more faces: a face apart from the others of its photograph would be
+        lost."""
         if photograph == self._last:
             return
         if hash(photograph) in self._seen:
@@ -130,7 +133,7 @@ class _Content:
 
 
 class _Places:
-    """Where photographs lie: 48 bytes each, however many there are."""
+    """Positions of photographs in the archive: 48 bytes each, however many there are."""
 
     def __init__(self) -> None:
         self._found: list[tuple[bytes, int, int]] = []
@@ -157,4 +160,4 @@ class _Places:
 
 
 def _silent(done: int, total: int) -> None:
-    """The archive has told its progress already."""
+    """The archive has reported its progress already."""

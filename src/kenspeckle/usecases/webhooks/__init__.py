@@ -1,1 +1,1 @@
-"""Webhooks: endpoints, what is told, how it is signed, and how it gets there."""
+"""Webhooks: endpoints, events, signing, delivery."""

@@ -1,7 +1,6 @@
-"""Carries messages from the outbox to their endpoints: at least once each, and none waits for another's endpoint.
-
-One thread with an event loop of its own, so that a hundred slow endpoints cost nothing but sockets. Several processes
-may work on one outbox: a message that one has claimed is nobody else's until its lease ends.
+"""Delivers messages from the outbox to their endpoints: at least once each, and none waits for another endpoint. One
+thread with an event loop of its own, so that a hundred slow endpoints cost only sockets. Several processes may work on
+one outbox: a message that one has claimed is left alone by others until its lease ends.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LOOK_SECONDS = 1.0
-"""How often it looks for what other processes have put into the outbox, and for what is due again."""
+"""Seconds between two searches of the outbox for messages of other processes and for those that are due again."""
 AT_ONCE = 4
-"""Messages on their way to one endpoint; to one that fails, one."""
+"""Messages that are sent at once to one endpoint; one at a time to an endpoint that fails."""
 LEASE_SECONDS = 30.0
-"""Beyond an attempt's own time: so long a message is left to the process that claimed it."""
+"""Seconds beyond an attempt's own time for which a message stays with the process that claimed it."""
 GRACE_SECONDS = 2.0
-"""How long closing waits for attempts under way; one that is cut off is sent again, under the same id."""
+"""How long closing waits for attempts under way; an interrupted one is sent again, under the same id."""
 ROUND_SECONDS = 60.0
 MOST_PENDING = 100_000
 """Messages that may wait for one endpoint before it is disabled."""
@@ -74,24 +73,24 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="dispatcher-catalog")
         self._thread: threading.Thread | None = None
         self.tell: Callable[[str], None] = lambda _: None
-        """Told of every attempt's outcome, for those who count."""
+        """Called with every attempt's outcome, for metrics."""
 
     def start(self) -> None:
-        """Begin with what is due."""
+        """Start with the messages that are due."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="dispatcher")
         self._thread.start()
 
     def nudge(self) -> None:
-        """There is something new in the outbox. From any thread."""
+        """There are new messages in the outbox. May be called from any thread."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
             try:
                 loop.call_soon_threadsafe(self._wake.set)
-            except RuntimeError:  # it was closed just now
+            except RuntimeError:  # closed at this moment
                 return
 
     def close(self) -> None:
-        """Finish what is on its way, or leave it to the next start."""
+        """Finish attempts under way, or leave them to the next start."""
         self._closing.set()
         self.nudge()
         if self._thread is not None:
@@ -144,7 +143,7 @@ class Dispatcher:
         self._active[webhook_id] -= 1
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Its lease ends, and it is sent again.
+            # Its lease will end, and it is sent again.
             log.error("a webhook's attempt failed: %s", error, exc_info=error)
 
     async def _attempt(self, transport: Transport, webhook: Webhook, claimed: Claimed) -> None:
@@ -165,7 +164,7 @@ class Dispatcher:
         return self._endpoints.keys(webhook, held, now)
 
     def _settle(self, webhook: Webhook, claimed: Claimed, sent: Sent) -> None:
-        """Note how it went, and what that says of the endpoint."""
+        """Record the result, and the endpoint's health."""
         now, one = self._now(), claimed.delivery
         if sent.arrived:
             self.tell(DeliveryState.DELIVERED.value)
@@ -195,7 +194,7 @@ class Dispatcher:
             self._endpoints.disable(webhook, "Nothing has arrived there for five days.")
 
     def _round(self) -> None:
-        """Forget old deliveries; endpoints that others pile up for are disabled."""
+        """Forget old deliveries; disable endpoints with too long a backlog."""
         while not self._closing.is_set() and self._store.trim_deliveries(self._now() - self._days * DAY):
             pass
         backlog = self._store.backlog()

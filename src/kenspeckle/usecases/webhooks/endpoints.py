@@ -1,4 +1,4 @@
-"""Endpoints as an operator manages them: made, changed, rotated, tried out; each of it in the audit trail."""
+"""Management of endpoints: create, change, rotate, test; all of it is recorded in the audit trail."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ MOST_WEBHOOKS = 50
 MOST_COLLECTIONS = 1000
 LONGEST_DESCRIPTION = 256
 KEEP_SECONDS = 86_400.0
-"""So long the old secret signs too, unless it is said otherwise."""
+"""How long the old secret signs too, by default."""
 LONGEST_KEEP = 30 * 86_400.0
 
 MOST_TESTS = 16
-"""Tests under way at once, each of which may take as long as a message does."""
+"""Most tests under way at once, each of which may take as long as a message does."""
 
 _LETTERS = string.ascii_lowercase + "234567"
 
 
 class Endpoints:
-    """`check_url` raises InvalidValue for an address that may not be reached; `transport` makes what tries one out."""
+    """`check_url` raises InvalidValue for an address that may not be reached; `transport` makes the transport of a
+    test."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Endpoints:
     def create(
         self, url: str, events: Iterable[str] = (), collections: Iterable[str] = (), description: str = ""
     ) -> tuple[Webhook, str]:
-        """A new endpoint and its secret, which nobody sees again. No events, no collections: all of them.
+        """A new endpoint and its secret, which is shown only once. No events, no collections: all of them.
 
         Raises InvalidValue, QuotaExceeded; SettingError and StorageUnavailable where the master key can't be used."""
         webhook = Webhook(
@@ -91,7 +92,7 @@ class Endpoints:
         description: str | None = None,
         enabled: bool | None = None,
     ) -> Webhook:
-        """What is None stays as it is. Raises WebhookNotFound, InvalidValue."""
+        """Change what is not None. Raises WebhookNotFound, InvalidValue."""
         before = self.show(webhook_id)
         after = replace(
             before,
@@ -111,7 +112,7 @@ class Endpoints:
         return self.show(webhook_id)
 
     def disable(self, webhook: Webhook, reason: str) -> None:
-        """Tell it of nothing any more; what waits for it, waits. Disabling twice is fine."""
+        """Send it no more messages; pending ones stay. Disabling it again has no effect."""
         if self.store.disable_webhook(webhook.webhook_id, self._now(), reason):
             log.warning("webhook disabled", extra={"webhook": webhook.webhook_id, "reason": reason})
             self._record("DisableWebhook", webhook, reason=reason)
@@ -130,14 +131,14 @@ class Endpoints:
         return self.show(webhook_id), signing.shown(secret)
 
     def delete(self, webhook_id: str) -> Webhook:
-        """Its log and what waits for it go with it; what it was. Raises WebhookNotFound."""
+        """Deletes its log and pending messages too; returns the deleted endpoint. Raises WebhookNotFound."""
         webhook = self.show(webhook_id)
         self.store.remove_webhook(webhook_id)
         self._record("DeleteWebhook", webhook)
         return webhook
 
     async def test(self, webhook_id: str) -> Delivery:
-        """Send one message now, to a disabled endpoint too, and tell how that went; it is not sent again. Holds no
+        """Send one message now, also to a disabled endpoint, and return the result; it is not sent again. Uses no
         thread while it waits for the endpoint.
 
         Raises WebhookNotFound, and Overloaded where MOST_TESTS are under way."""
@@ -177,8 +178,8 @@ class Endpoints:
         return self.store.deliveries(webhook_id, DeliveryState(state) if state else None, most, cursor)
 
     def retry(self, webhook_id: str, message_id: str | None = None) -> int:
-        """Send again what failed for good, or one message; how many. Raises WebhookNotFound; Conflict for a message
-        that has no content any more, or is none."""
+        """Send failed messages again, or one message; returns their number. Raises WebhookNotFound; Conflict for a
+        message that has no content any more or does not exist."""
         count = self.store.retry(webhook_id, message_id, self._now())
         if message_id is not None and not count:
             raise Conflict(
@@ -191,7 +192,7 @@ class Endpoints:
         return count
 
     def keys(self, webhook: Webhook, held: Secrets, now: float) -> Sequence[bytes]:
-        """The secrets that sign at this moment, the present one first. Raises StorageUnavailable where the master key
+        """The secrets that sign now, the present one first. Raises StorageUnavailable where the master key
         is not the one that they were sealed under."""
         sealed = [held.present]
         if held.old is not None and webhook.old_until is not None and now < webhook.old_until:
@@ -213,13 +214,13 @@ class Endpoints:
 
 
 def _place(url: str) -> str:
-    """The URL without user and query, which may be secrets that let in whoever has them."""
+    """The URL without user and query, which may contain secrets."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def secret_context(webhook_id: str) -> str:
-    """What an endpoint's secret is sealed for (`ports.Sealer`)."""
+    """The context that an endpoint's secret is encrypted for (`ports.Sealer`)."""
     return f"webhook {webhook_id}"
 
 

@@ -1,4 +1,5 @@
-"""What endpoints are told: letters made of what was indexed, matched and deleted. Never pixels, never templates."""
+"""Makes the messages to endpoints (letters) that report what was indexed, matched and deleted. Never pixels or
+templates."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
 TRUST_SECONDS = 0.5
-"""So long it is believed which endpoints there are."""
+"""Seconds for which the list of endpoints is cached."""
 
 MOST_FACES = 100
-"""Faces that one message names; there is a count of all. Of deletions, several messages name all."""
+"""Most faces that one message names; it has a count of all. Of deletions, several messages name all faces."""
 
 
 class Announcer:
-    """Makes letters for whoever wants them. Without a `store` nobody does."""
+    """Makes letters for the endpoints that subscribe to an event. Without a `store` there are none."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Announcer:
         self.nudge()
 
     def deleted(self, collection_id: str) -> Tell | None:
-        """For what deletes faces of the collection; None where nobody wants to know."""
+        """For operations that delete faces of the collection; None where no endpoint subscribes to that."""
         if not (listeners := self._listeners(Event.DELETED, collection_id)):
             return None
 
@@ -88,7 +89,7 @@ class Announcer:
         return self._deleted(listeners, collection_id, None) if listeners else []
 
     def test(self, webhook: Webhook) -> Letter:
-        """A letter that says nothing, to see whether one arrives."""
+        """A test message without an event."""
         data = {"description": "A message to see whether messages arrive. Nothing has happened."}
         return self._letters([webhook], Event.TEST, "", data, ())[0]
 
@@ -96,7 +97,7 @@ class Announcer:
         self, listeners: Sequence[Webhook], collection_id: str, face_ids: Sequence[str] | None
     ) -> list[Letter]:
         data = {"whole_collection": face_ids is None, "face_ids": list(face_ids or ())}
-        # Whom these letters tell of is gone already; they go when they have arrived.
+        # The faces are deleted already; the messages' content is deleted once they have arrived.
         return self._letters(listeners, Event.DELETED, collection_id, data, ())
 
     def _listeners(self, event: Event, collection_id: str) -> list[Webhook]:

@@ -1,4 +1,4 @@
-"""When a message that did not arrive is sent again, and when there is no more hope."""
+"""When a message that did not arrive is sent again, and when it has failed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from kenspeckle.errors import SettingError
 
 DAY = 86_400.0
 JITTER = 0.1
-"""Part of a pause by which it may be longer or shorter, so that messages that failed together don't come together."""
+"""Part of a pause by which it may be longer or shorter, so that messages that failed together are not sent together
+again."""
 LONGEST_PAUSE = 2 * DAY
-"""What WEBHOOK_RETRIES may say, and more than what a Retry-After is believed."""
+"""Longest pause in WEBHOOK_RETRIES; a longer Retry-After is cut to it."""
 BELIEVED = DAY
 MOST_RETRIES = 50
 
@@ -35,8 +36,8 @@ def parsed(text: str) -> tuple[float, ...]:
 def next_pause(
     pauses: Sequence[float], attempts: int, sent: Sent, *, dice: random.Random | None = None
 ) -> float | None:
-    """Seconds until the next attempt after so many; None where that was the last one. What the endpoint asks for is
-    heard where it asks for longer."""
+    """Seconds until the next attempt after so many; None where that was the last one. The endpoint's Retry-After counts
+    where it is longer."""
     if attempts > len(pauses):
         return None
     spread = (dice or _DICE).uniform(1 - JITTER, 1 + JITTER)

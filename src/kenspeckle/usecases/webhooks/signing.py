@@ -1,4 +1,4 @@
-"""Secrets and signatures as the Standard Webhooks specification has them (symmetric, `v1`)."""
+"""Secrets and signatures by the Standard Webhooks specification (symmetric, `v1`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def shown(secret: bytes) -> str:
 
 
 def headers(message_id: str, at: float, body: bytes, keys: Iterable[bytes]) -> dict[str, str]:
-    """What goes with a message that is sent at `at`, signed with each of the keys: a receiver needs one of them."""
+    """Headers of a message that is sent at `at`, with a signature for each of the keys: a receiver needs one of
+    them."""
     moment = str(int(at))
     signed = b".".join((message_id.encode(), moment.encode(), body))
     signatures = (base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode("ascii") for key in keys)

@@ -1,4 +1,4 @@
-"""Endpoints and deliveries as every edge prints them, JSON-ready; no secrets, no contents."""
+"""Endpoints and deliveries as JSON for every edge; no secrets, no contents."""
 
 from __future__ import annotations
 
