@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.peers import FACE_RECOGNITION, OPENCV
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -32,20 +34,34 @@ class Goal:
 
 
 def goals(results: dict[str, Any]) -> list[Goal]:
-    """Every goal for which there is a measurement."""
+    """Every goal for which there is a measurement; some are lower where the processor does not compute in bfloat16."""
     search, index = (results["http"]["verbs"][verb] for verb in ("search", "index"))
     load, start = results["load"], results["start"]
+    fast = results["bfloat16"]
     found = [
         Goal(
             "one client's search over HTTP, times as fast as face_recognition",
-            search["times_faster"],
-            12,
+            search["peers"][FACE_RECOGNITION]["times_faster"],
+            12 if fast else 9,
             "x",
             True,
         ),
-        Goal("images under load, for each that face_recognition does on a core", load["times_faster"], 20, "x", True),
+        Goal(
+            "images under load, for each that face_recognition does on a core",
+            load["peers"][FACE_RECOGNITION]["times_faster"],
+            20,
+            "x",
+            True,
+        ),
+        Goal(
+            "images under load, for each that OpenCV does on a core with the same weights",
+            load["peers"][OPENCV]["times_faster"],
+            3 if fast else 2.2,
+            "x",
+            True,
+        ),
         Goal("answers 5xx under load", load["failures"], 0, ""),
-        Goal("time that HTTP and storage add to search", 100 * search["added"], 15, "%"),
+        Goal("time that HTTP and storage add to search", search["added_ms"], 2, "ms"),
         Goal("time that HTTP and storage add to index", 100 * index["added"], 15, "%"),
         Goal(f"ready with {start['faces']:,} faces stored", start["ready_s"], 3, "s"),
         Goal(f"resident memory with {start['faces']:,} faces stored", start["resident_mb"], 600, "MB"),

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import psutil
 
-PACKAGES = ("kenspeckle", "onnxruntime", "faiss-cpu", "numpy", "pillow", "uvicorn", "dlib-bin")
+PACKAGES = (
+    "kenspeckle",
+    "onnxruntime",
+    "openvino",
+    "faiss-cpu",
+    "numpy",
+    "pillow",
+    "uvicorn",
+    "dlib-bin",
+    "opencv-python-headless",
+)
 
 
 def described() -> dict[str, object]:

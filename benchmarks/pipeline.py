@@ -1,4 +1,4 @@
-"""Our pipeline and the `face_recognition` way side by side, in one process and one thread, stage by stage."""
+"""Our pipeline and those of the peers side by side, in one process, stage by stage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.peer import Peer
+from benchmarks.peers import Peer, Peers
 from benchmarks.photographs import Photograph
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Engine
 
-STAGES = ("decode and detect", "embed")
+OURS = "ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def ours(engine: Engine, data: bytes, *, every_face: bool) -> Timing:
 
 
 def theirs(peer: Peer, data: bytes, *, every_face: bool) -> Timing:
-    """The same of dlib: every face is detected either way, and the largest or all are embedded."""
+    """The same of a peer: every face is detected either way, and the largest or all are embedded."""
     start = time.perf_counter()
     pixels = peer.decode(data)
     faces = peer.detect(pixels)
@@ -54,9 +54,9 @@ def _timing(start: float, middle: float, faces: int) -> Timing:
 
 
 def run(
-    engine: Engine, peer: Peer, photographs: Sequence[Photograph], rounds: int, tick: Callable[[], None]
+    engine: Engine, peers: Peers, photographs: Sequence[Photograph], rounds: int, tick: Callable[[], None]
 ) -> dict[str, Any]:
-    """Medians over photographs (each the median of its rounds), ours and theirs in turn so that drift cancels."""
+    """Medians over photographs (each the median of its rounds), all sides in turn so that drift cancels."""
     rows = []
     for photograph in photographs:
         row: dict[str, Any] = {"photograph": photograph.name, "size": [photograph.width, photograph.height]}
@@ -66,17 +66,18 @@ def run(
             row["error"] = error.code
             continue
         for verb, every_face in (("search", False), ("index", True)):
-            mine, other = [], []
+            sides: dict[str, list[Timing]] = {OURS: [], **{name: [] for name in peers}}
             for _ in range(rounds):
-                mine.append(ours(engine, photograph.data, every_face=every_face))
-                other.append(theirs(peer, photograph.data, every_face=every_face))
-            row[verb] = {"ours": _medians(mine), "theirs": _medians(other)}
+                sides[OURS].append(ours(engine, photograph.data, every_face=every_face))
+                for name, peer in peers.items():
+                    sides[name].append(theirs(peer, photograph.data, every_face=every_face))
+            row[verb] = {side: _medians(timings) for side, timings in sides.items()}
         rows.append(row)
         tick()
     return {
         "photographs": len(rows),
         "rounds": rounds,
-        "verbs": {verb: _summary(rows, verb) for verb in ("search", "index")},
+        "verbs": {verb: _summary(rows, verb, peers) for verb in ("search", "index")},
         "rows": rows,
     }
 
@@ -90,15 +91,21 @@ def _medians(timings: Sequence[Timing]) -> dict[str, float]:
     }
 
 
-def _summary(rows: Sequence[dict[str, Any]], verb: str) -> dict[str, Any]:
-    """Medians over photographs of each side, and the median of the ratios of the same photograph."""
+def _summary(rows: Sequence[dict[str, Any]], verb: str, peers: Peers) -> dict[str, Any]:
+    """Medians over photographs of each side, and the median of the ratios of the same photograph for each peer."""
     sides = {
         side: {
             name: statistics.median(row[verb][side][name] for row in rows)
             for name in ("detect_ms", "embed_ms", "total_ms")
         }
         | {"faces": sum(row[verb][side]["faces"] for row in rows)}
-        for side in ("ours", "theirs")
+        for side in (OURS, *peers)
     }
-    ratios = [row[verb]["theirs"]["total_ms"] / row[verb]["ours"]["total_ms"] for row in rows]
-    return {**sides, "times_faster": statistics.median(ratios), "least_times_faster": min(ratios)}
+    found: dict[str, Any] = {OURS: sides[OURS], "peers": {}}
+    for name in peers:
+        ratios = [row[verb][name]["total_ms"] / row[verb][OURS]["total_ms"] for row in rows]
+        found["peers"][name] = sides[name] | {
+            "times_faster": statistics.median(ratios),
+            "least_times_faster": min(ratios),
+        }
+    return found

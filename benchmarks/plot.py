@@ -1,4 +1,4 @@
-"""Draws `docs/benchmarks.svg`: time a photograph, ours and the peer's by stage, and search time by faces."""
+"""Draws `docs/benchmarks.svg`: time a photograph, ours and the peers' by stage, and search time by faces."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _photographs(axes: Any, results: dict[str, Any]) -> None:
     labels, rows = [], []
     for verb, sides in results["pipeline"]["verbs"].items():
         http = results["http"]["verbs"][verb]
-        labels += [f"{verb}, in process", f"{verb}, over HTTP", f"{verb}, face_recognition"]
+        labels += [f"{verb}, in process", f"{verb}, over HTTP", *(f"{verb}, {name}" for name in sides["peers"])]
         rows += [
             (sides["ours"]["detect_ms"], sides["ours"]["embed_ms"], OURS),
             (http["http_ms"], 0.0, OURS),
-            (sides["theirs"]["detect_ms"], sides["theirs"]["embed_ms"], THEIRS),
+            *((one["detect_ms"], one["embed_ms"], THEIRS) for one in sides["peers"].values()),
         ]
     for place, (detect, embed, (dark, light)) in enumerate(rows):
         axes.barh(place, detect, color=dark)

@@ -14,8 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import goals, guard, machine, pipeline, plot, report, search, service, wire
-from benchmarks.peer import Peer
+from benchmarks import goals, guard, machine, peers, pipeline, plot, report, search, service, wire
 from benchmarks.photographs import photographs
 from kenspeckle import settings as settings_
 from kenspeckle.models import registry
@@ -75,22 +74,24 @@ def measure(size: Size, console: Console) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine.described()}
     with Progress(*columns, console=console) as progress:
         fetching = progress.add_task("models and photographs", total=1)
-        peer = Peer.load(settings.models_dir, lambda *_: None)
+        beside = peers.load(settings.models_dir, lambda *_: None)
         what, chosen = photographs(settings.models_dir, size.photographs, lambda *_: None)
         engine = Engine(registry.find(settings.models_dir, settings.pack), settings)
         progress.update(fetching, completed=1)
+        results["pack"], results["runtime"] = engine.pack.name, engine.runtime.label
+        results["bfloat16"] = engine.runtime.bfloat16
         results["photographs"] = f"{len(chosen)} {what}" if chosen else what
 
         def step(name: str, total: int) -> Callable[[], None]:
             task = progress.add_task(name, total=total)
             return lambda: progress.advance(task)
 
-        tick = step("pipeline against face_recognition", len(chosen))
-        results["pipeline"] = pipeline.run(engine, peer, chosen, size.rounds, tick)
+        tick = step("pipeline against peers", len(chosen))
+        results["pipeline"] = pipeline.run(engine, beside, chosen, size.rounds, tick)
         tick = step("HTTP and storage against the pipeline", len(chosen))
-        results["http"] = service.overhead(engine, peer, chosen, size.rounds, tick)
+        results["http"] = service.overhead(engine, beside, chosen, size.rounds, tick)
         tick = step(f"{service.CLIENTS} clients at once", size.requests)
-        results["load"] = service.load(peer, chosen, size.requests, tick)
+        results["load"] = service.load(beside, chosen, size.requests, tick)
         tick = step(f"start with {size.stored:,} faces", size.starts + 1)
         results["start"] = service.start_up(chosen, size.stored, size.starts, tick)
         tick = step("Rekognition's protocol", 1)

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from benchmarks.client import Client
-from benchmarks.peer import Peer
+from benchmarks.peers import Peer, Peers
 from benchmarks.photographs import Photograph
 from benchmarks.pipeline import ours, theirs
 from kenspeckle import settings as settings_
@@ -30,7 +30,7 @@ from kenspeckle.ports import Engine, NewFace
 
 CLIENTS = 4
 PAIRS = 3
-"""Requests, each beside the engine alone, for one run of dlib, which takes longer than all of them."""
+"""Requests, each beside the engine alone, for one run of each peer, which take longer than all of them."""
 SETTLED = 600
 """Rows of the audit trail after which SQLite writes over its log and makes it no longer, as it does from then on: half
 as much work for the disk."""
@@ -39,12 +39,12 @@ MEGABYTE = 1e6
 
 
 def overhead(
-    engine: Engine, peer: Peer, photographs: Sequence[Photograph], rounds: int, tick: Callable[[], None]
+    engine: Engine, peers: Peers, photographs: Sequence[Photograph], rounds: int, tick: Callable[[], None]
 ) -> dict[str, Any]:
-    """Search and index over HTTP by one client, beside the engine alone and dlib in this process, in turn.
+    """Search and index over HTTP by one client, beside the engine alone and the peers in this process, in turn.
 
-    Photographs without a face for either are left out. Milliseconds; `added` is the median of the shares that HTTP and
-    storage add to the engine's time of the same photograph."""
+    Photographs without a face are left out. Milliseconds; `added` is the median of the shares that HTTP and
+    storage add to the engine's time of the same photograph, `added_ms` of the milliseconds."""
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -55,30 +55,36 @@ def overhead(
             client.ask("GET", "/v1/collections/kenspeckle/faces")
         for photograph in photographs:
             if client.ask("POST", "/v1/search", photograph.data).status == 200:
-                rows.append(_overhead_of(client, engine, peer, photograph, rounds))
+                rows.append(_overhead_of(client, engine, peers, photograph, rounds))
             tick()
     verbs: dict[str, Any] = {}
     for verb in ("search", "index"):
-        medians = {
-            side: statistics.median(row[verb][side] for row in rows) for side in ("http_ms", "engine_ms", "theirs_ms")
-        }
-        verbs[verb] = medians | {
-            "added": statistics.median(row[verb]["http_ms"] / row[verb]["engine_ms"] - 1 for row in rows),
-            "times_faster": statistics.median(row[verb]["theirs_ms"] / row[verb]["http_ms"] for row in rows),
+        of = [row[verb] for row in rows]
+        verbs[verb] = {side: statistics.median(one[side] for one in of) for side in ("http_ms", "engine_ms")} | {
+            "added": statistics.median(one["http_ms"] / one["engine_ms"] - 1 for one in of),
+            "added_ms": statistics.median(one["http_ms"] - one["engine_ms"] for one in of),
+            "peers": {
+                name: {
+                    "ms": statistics.median(one[name] for one in of),
+                    "times_faster": statistics.median(one[name] / one["http_ms"] for one in of),
+                }
+                for name in peers
+            },
         }
     return {"photographs": len(rows), "rounds": rounds, "verbs": verbs, "rows": rows}
 
 
-def _overhead_of(client: Client, engine: Engine, peer: Peer, photograph: Photograph, rounds: int) -> dict[str, Any]:
+def _overhead_of(client: Client, engine: Engine, peers: Peers, photograph: Photograph, rounds: int) -> dict[str, Any]:
     times: dict[str, dict[str, list[float]]] = {
-        verb: {"http_ms": [], "engine_ms": [], "theirs_ms": []} for verb in ("search", "index")
+        verb: {side: [] for side in ("http_ms", "engine_ms", *peers)} for verb in ("search", "index")
     }
     for _ in range(rounds):
         for verb, every_face in (("search", False), ("index", True)):
             for _ in range(PAIRS):
                 times[verb]["http_ms"].append(_request(client, verb, photograph))
                 times[verb]["engine_ms"].append(ours(engine, photograph.data, every_face=every_face).total)
-            times[verb]["theirs_ms"].append(theirs(peer, photograph.data, every_face=every_face).total)
+            for name, peer in peers.items():
+                times[verb][name].append(theirs(peer, photograph.data, every_face=every_face).total)
     medians: dict[str, Any] = {
         verb: {side: statistics.median(values) for side, values in sides.items()} for verb, sides in times.items()
     }
@@ -94,9 +100,10 @@ def _request(client: Client, verb: str, photograph: Photograph) -> float:
     return answer.milliseconds
 
 
-def load(peer: Peer, photographs: Sequence[Photograph], requests: int, tick: Callable[[], None]) -> dict[str, Any]:
-    """Searches by several clients at once, against images a second of dlib on one core, measured before and after."""
-    before = _peer_pace(peer, photographs)
+def load(peers: Peers, photographs: Sequence[Photograph], requests: int, tick: Callable[[], None]) -> dict[str, Any]:
+    """Searches by several clients at once, against images a second of each peer on one core, measured before and
+    after."""
+    before = {name: _pace(peer, photographs) for name, peer in peers.items()}
     statuses: dict[int, int] = {}
     times: list[float] = []
     lock = threading.Lock()
@@ -123,8 +130,7 @@ def load(peer: Peer, photographs: Sequence[Photograph], requests: int, tick: Cal
                 future.result()
         seconds = time.perf_counter() - start
         resident = _resident(server)
-    after = _peer_pace(peer, photographs)
-    theirs_pace = (before + after) / 2
+    paces = {name: (before[name] + _pace(peer, photographs)) / 2 for name, peer in peers.items()}
     return {
         "clients": CLIENTS,
         "requests": len(times),
@@ -133,8 +139,9 @@ def load(peer: Peer, photographs: Sequence[Photograph], requests: int, tick: Cal
         "images_a_second": len(times) / seconds,
         "median_ms": statistics.median(times),
         "p99_ms": float(np.percentile(times, 99)),
-        "theirs_images_a_second": theirs_pace,
-        "times_faster": len(times) / seconds / theirs_pace,
+        "peers": {
+            name: {"images_a_second": pace, "times_faster": len(times) / seconds / pace} for name, pace in paces.items()
+        },
         "resident_mb": resident,
     }
 
@@ -145,8 +152,8 @@ def _indexed(server: Launched, photographs: Sequence[Photograph]) -> None:
             client.ask("PUT", f"/v1/index/person-{number}.jpg", photograph.data)
 
 
-def _peer_pace(peer: Peer, photographs: Sequence[Photograph]) -> float:
-    """Images a second of dlib on one core, one pass over the photographs."""
+def _pace(peer: Peer, photographs: Sequence[Photograph]) -> float:
+    """Images a second of a peer on one core, one pass over the photographs."""
     return 1000 * len(photographs) / sum(theirs(peer, one.data, every_face=False).total for one in photographs)
 
 

@@ -32,7 +32,7 @@ PREDICTOR = Member(
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class DlibPeer:
     """Loaded models of dlib."""
 
     detector: Any
@@ -40,7 +40,7 @@ class Peer:
     embedder: Any
 
     @classmethod
-    def load(cls, models_dir: Path, progress: Callable[[str, int, int], None]) -> Peer:
+    def load(cls, models_dir: Path, progress: Callable[[str, int, int], None]) -> DlibPeer:
         """Fetches the weights into the models folder, once. Raises ModelMissing."""
         embedder = registry.CENTERFACE_DLIB.embedder
         files = fetch(embedder.archive, [embedder.member, PREDICTOR], models_dir / "peers", progress)
