@@ -39,6 +39,28 @@ def test_flat_pictures_have_their_brightness_and_no_detail() -> None:
         assert found.sharpness == 0
 
 
+def test_brightness_is_a_percentile() -> None:
+    random = np.random.default_rng(3)
+    for spread in (0, 3, 20, 70):
+        pixels = np.clip(random.normal(120, spread, (112, 112)), 0, 255).astype(np.uint8)
+        reached = float(np.percentile(pixels, 98))
+        assert describe(Image.fromarray(pixels)).brightness == pytest.approx(min(100, 100 * reached / WHITE), abs=0.01)
+
+
+def test_sharpness_does_not_depend_on_what_lies_outside_the_face(chip: Image.Image) -> None:
+    found = describe(chip, EYES)
+    assert found.sharpness == describe(_framed(chip), EYES).sharpness
+
+
+def _framed(chip: Image.Image) -> Image.Image:
+    """The chip with its outermost pixels made noise, where its brightness stays the same."""
+    pixels = np.asarray(chip).copy()
+    outside = np.ones(pixels.shape[:2], bool)
+    outside[8:-8, 8:-8] = False
+    pixels[outside] = np.random.default_rng(4).permutation(pixels[outside])
+    return Image.fromarray(pixels)
+
+
 def test_noise_is_all_detail() -> None:
     noise = np.random.default_rng(2).integers(0, 255, (150, 150, 3), np.uint8)
     assert describe(Image.fromarray(noise)).sharpness == 100

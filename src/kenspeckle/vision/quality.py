@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from kenspeckle.domain import Pose, Quality
 
@@ -25,6 +27,8 @@ WHITE: Final = 235.0
 
 BAND: Final = (0.6, 1.0)
 """Standard deviations in pixels of the Gaussians between which detail is looked for."""
+REACH: Final = 4
+"""Pixels beyond which no Gaussian of BAND looks."""
 DETAIL: Final = 0.0175
 """Detail of sharpness 100, in units of the face's light: half of ordinary photographs have as much, a face that was
 blurred until hardly anybody knows it a fiftieth (docs/accuracy.md)."""
@@ -47,16 +51,29 @@ def describe(chip: Image.Image, eyes: float = EYES) -> Quality:
         side = max(16, round(chip.width * EYES / eyes))
         chip = chip.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     grey = chip.convert("L")
-    light, bright = np.percentile(np.asarray(grey), (95, 98)).tolist()
-    fine, coarse = (np.asarray(_inner(grey.filter(ImageFilter.GaussianBlur(radius))), np.float32) for radius in BAND)
+    light, bright = (_reached(grey, part) for part in (0.05, 0.02))
+    inner = _inner(grey, REACH)
+    fine, coarse = (
+        np.asarray(ImageOps.crop(inner.filter(ImageFilter.GaussianBlur(radius)), REACH), np.float32) for radius in BAND
+    )
     detail = float(np.abs(fine - coarse).mean()) / max(light, 1.0)
     return Quality(
         brightness=round(100 * min(1.0, bright / WHITE), 2), sharpness=round(100 * min(1.0, detail / DETAIL), 2)
     )
 
 
-def _inner(chip: Image.Image) -> Image.Image:
-    edge = round(chip.width * MARGIN)
+def _reached(grey: Image.Image, part: float) -> float:
+    """The luma, 0..255, that the brightest `part` of the pixels reach: a percentile, interpolated between the two
+    pixels next to it, from the histogram, which takes a tenth of the time that sorting takes."""
+    below = list(accumulate(grey.histogram()))
+    rank = (1 - part) * (grey.width * grey.height - 1)
+    lower, upper = bisect_right(below, math.floor(rank)), bisect_right(below, math.ceil(rank))
+    return lower + (upper - lower) * (rank % 1)
+
+
+def _inner(chip: Image.Image, more: int) -> Image.Image:
+    """The chip without its MARGIN, and `more` pixels of that at each edge."""
+    edge = round(chip.width * MARGIN) - more
     return chip.crop((edge, edge, chip.width - edge, chip.height - edge))
 
 
