@@ -48,8 +48,8 @@ def test_brightness_is_a_percentile() -> None:
 
 
 def test_sharpness_does_not_depend_on_what_lies_outside_the_face(chip: Image.Image) -> None:
-    found = describe(chip, EYES)
-    assert found.sharpness == describe(_framed(chip), EYES).sharpness
+    chip = chip.resize((112, 112))  # as it is judged: no pixel is mixed with its neighbours
+    assert describe(_framed(chip)).sharpness == describe(chip).sharpness > 0
 
 
 def _framed(chip: Image.Image) -> Image.Image:
