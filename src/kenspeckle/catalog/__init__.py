@@ -1,1 +1,1 @@
-"""The catalog: the truth about collections, faces, users and keys, in one SQL database."""
+"""The catalog: collections, faces, users, keys and the audit trail in one SQL database."""

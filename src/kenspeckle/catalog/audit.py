@@ -1,4 +1,4 @@
-"""The audit trail: rows are added at its end, read in order, and removed at its beginning; nothing else."""
+"""The audit trail: rows are appended, read in order, and removed from the beginning; nothing else."""
 
 from __future__ import annotations
 

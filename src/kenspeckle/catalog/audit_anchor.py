@@ -1,7 +1,7 @@
-"""The file beside the database in which the newest row of the audit trail is noted: two places, written in turn.
+"""The anchor file beside the database, which names the newest row of the audit trail: two slots, written in turn.
 
-Not synced: it outlives a process that is killed, and after a power cut it may name an earlier row than the table has,
-which is no fault. A write that was cut off leaves the other place as it was.
+Not synced: it survives a killed process, and after a power cut it may name an earlier row than the table has, which is
+no fault. An interrupted write leaves the other slot intact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kenspeckle.domain.audit_anchor import AuditAnchor, read, written
 FILE = "audit.anchor"
 
 _PLACE = 512
-"""Bytes of each place; an anchor takes less than 300."""
+"""Bytes of each slot; an anchor takes less than 300."""
 
 
 class AnchorFile:
@@ -52,7 +52,7 @@ class AnchorFile:
             self._forget()
 
     def _open(self) -> int:
-        """The file of that name: not one that was moved away since."""
+        """The present file of that name; one that was moved away since is closed."""
         if self._descriptor is not None:
             with suppress(OSError):
                 if os.path.samestat(self._path.stat(), os.fstat(self._descriptor)):

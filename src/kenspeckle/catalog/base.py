@@ -1,4 +1,4 @@
-"""What the catalog's parts share: the database, page tokens, and what is said of things that are not there."""
+"""What the catalog's parts share: the database, page tokens, and errors for things that do not exist."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Part:
         return self.collection_keys.of(found[0][0])
 
     def page(self, found: Sequence[Any], limit: int, make: Callable[[Any], T], bound: tuple[object, ...]) -> Page[T]:
-        """A page of rows (number first) of which one more than `limit` was asked for."""
+        """A page made of rows (number first), of which one more than `limit` was selected."""
         items = tuple(make(one) for one in found[:limit])
         more = len(found) > limit
         return Page(items, self.cursors.make(found[limit - 1][0], *bound) if more else None)
@@ -106,7 +106,7 @@ def chunks(values: Sequence[T]) -> list[Sequence[T]]:
 
 
 def referenced(connection: Connection, digests: Sequence[str]) -> set[str]:
-    """Those of the names under which the bytes of some photograph, in any collection, have to lie."""
+    """Those of the names that a photograph in any collection still needs."""
     found: set[str] = set()
     for some in chunks(digests):
         found.update(connection.execute(_REFERENCED, {"some": some}).scalars())

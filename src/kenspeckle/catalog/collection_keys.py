@@ -1,7 +1,8 @@
 """The keys of collections: made with a collection, kept wrapped under the master key, destroyed with it.
 
 A collection with a key is encrypted, one without is not; that never changes while a process has the catalog open
-(`convert.py` needs it alone), and numbers of collections are never used twice, so what was read of one stays true.
+(`encrypt.py` needs exclusive use), and numbers of collections are never used twice, so what was read of a collection's
+key stays valid.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ _DESTROY = update(collection_keys).where(collection_keys.c.collection_row == bin
 
 
 class CollectionKeys:
-    """Keys of the collections in one database. `master` wraps and unwraps them, None: no encrypted collection can be
-    read or made; `new` tells whether new collections are encrypted."""
+    """Keys of the collections in one database. `master` wraps and unwraps them (None: no encrypted collection can be
+    read or created); `new` says whether new collections are encrypted."""
 
     def __init__(self, database: Database, master: Sealer | None = None, *, new: bool = False) -> None:
         self._database = database
@@ -67,7 +68,7 @@ class CollectionKeys:
         return known
 
     def begin(self, connection: Connection, collection_row: int) -> None:
-        """In the transaction that makes a collection: its key, where new ones are encrypted."""
+        """In the transaction that creates a collection: make its key, where new ones are encrypted."""
         if self._new:
             self.make(connection, collection_row, ENCRYPTED)
 
@@ -79,25 +80,27 @@ class CollectionKeys:
         connection.execute(insert(collection_keys), values)
 
     def destroy(self, connection: Connection, collection_row: int) -> None:
-        """In the transaction that deletes a collection: nothing can decrypt what it had from the commit on."""
+        """In the transaction that deletes a collection: destroy its key, so that its data can't be decrypted from the
+        commit on."""
         connection.execute(_DESTROY, {"of_row": collection_row})
 
     def drop(self, connection: Connection, collection_row: int) -> None:
-        """The collection has no key any more, and is not encrypted."""
+        """Delete the key of a collection that was decrypted."""
         connection.execute(delete(collection_keys).where(collection_keys.c.collection_row == collection_row))
         self.forget(collection_row)
 
     def forget(self, collection_row: int) -> None:
-        """Have no key of this collection in memory."""
+        """Drop this collection's key from memory."""
         self._known.pop(collection_row, None)
 
     def check(self) -> None:
-        """See that the master key is the one that keys were wrapped under. Raises StorageUnavailable, SettingError."""
+        """Check that the master key is the one that keys were wrapped under. Raises StorageUnavailable,
+        SettingError."""
         if self._master is not None and (first := self._database.rows(_FIRST, {})):
             self._unwrapped("", *first[0])
 
     def require(self, encryption: bool) -> None:
-        """See that all collections are as the setting ENCRYPTION says. Raises SettingError, StorageUnavailable."""
+        """Check that all collections are as the setting ENCRYPTION says. Raises SettingError, StorageUnavailable."""
         now = self.encryption()
         if now.halfway:
             command = "encrypt" if now.halfway[0][1] == ENCRYPTING else "decrypt"

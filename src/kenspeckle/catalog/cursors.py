@@ -1,4 +1,4 @@
-"""Page tokens: encrypted and authenticated, good only for the list that they were handed out for."""
+"""Page tokens: encrypted and authenticated, valid only for the list that they were issued for."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kenspeckle.errors import InvalidCursor
 
 _VERSION = b"\x02"
-"""Of the form; tokens of the first one showed the position to whoever read them."""
+"""Version of the token format; tokens of the first version showed the position in plain text."""
 _NONCE_BYTES = 12
 _POSITION_BYTES = 8
 
 
 class Cursors:
-    """Makes and reads page tokens of 52 characters, which tell nothing: positions are numbers of rows in the database,
-    and not every reader may know how many there are. `key` (32 bytes) is the same in all processes of a service."""
+    """Makes and reads page tokens of 52 characters. They are encrypted because positions are row numbers, which would
+    show how many rows the database has. `key` (32 bytes) is the same in all processes of a service."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(hashlib.blake2b(key=key, digest_size=32, person=b"cursors 2").digest())
@@ -33,7 +33,7 @@ class Cursors:
         return base64.urlsafe_b64encode(_VERSION + nonce + self._cipher.encrypt(nonce, raw, _context(bound))).decode()
 
     def read(self, cursor: str | None, *bound: object) -> int:
-        """The position, 0 for None. Raises InvalidCursor for a token that is not ours or for another list."""
+        """The position, 0 for None. Raises InvalidCursor for a token that is forged or of another list."""
         if cursor is None:
             return 0
         try:

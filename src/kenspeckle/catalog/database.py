@@ -1,4 +1,4 @@
-"""Transactions on the catalog's database, and its errors in our words."""
+"""Transactions on the catalog's database, and translation of its errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 COLLIDES = "This collides with what another request stored meanwhile; look and ask again."
 
 Explain = Callable[[BaseException], KenspeckleError | None]
-"""What a driver's error means, None where the driver's module does not know it."""
+"""Translates a driver's error; None where the driver's module does not know it."""
 
 
 class Forget(Protocol):
-    """Has the files of the database forget what was deleted; whether nothing is left."""
+    """Overwrites remains of deleted data in the files of the database; returns whether nothing is left."""
 
     def __call__(self, *, thorough: bool) -> bool: ...
 
@@ -58,19 +58,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and waits for no writer."""
+        """A reading transaction, which sees one state of the database and waits for no writer."""
         with self.translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is on disk when the block ends, or undone where the block raises."""
+        """A writing transaction, on disk when the block ends, or rolled back where the block raises."""
         with self.translated(), self._turn(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def write_quickly(self) -> Iterator[Quick]:
-        """As `write`, past layers that cost a fifth of a millisecond; for statements of `fetch` only."""
+        """As `write`, without SQLAlchemy's overhead of a fifth of a millisecond; for statements of `fetch` only."""
         with self.translated(), self._turn():
             connection = self._writer.raw_connection()
             try:
@@ -83,7 +83,7 @@ class Database:
                     raise
                 cursor.execute("COMMIT")
             except BaseException:
-                # What can't be committed, a full disk say, must not stay open in the pool.
+                # A transaction that can't be committed (full disk) must not stay open in the pool.
                 connection.invalidate()
                 raise
             finally:
@@ -98,7 +98,7 @@ class Database:
             raise self._meaning(error) from error
 
     def rows(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-        """What `fetch` returns, in a transaction of its own that reads."""
+        """The rows of `fetch`, in a reading transaction of its own."""
         with self.translated():
             connection = self._engine.raw_connection()
             try:
@@ -119,7 +119,7 @@ class Database:
             raise StorageUnavailable(f"The database's files can't be read or written: {error.strerror}.") from error
 
     def close(self) -> None:
-        """Close what is open and idle."""
+        """Close idle connections."""
         self._engine.dispose()
 
     def _meaning(self, error: BaseException) -> KenspeckleError:
@@ -152,10 +152,10 @@ class Quick:
 
 
 def fetch(connection: Connection, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-    """The rows of a statement, past layers that cost several times what most of our statements do.
+    """The rows of a statement, without SQLAlchemy's overhead, which is several times that of most statements here.
 
-    `statement` has to live as long as the process, and to be given the same parameters by name each time. Columns
-    and values must be such that the driver needs no help with them: numbers, text, bytes."""
+    `statement` has to live as long as the process, and to be given the same parameters by name each time. Columns and
+    values must be types that the driver handles itself: numbers, text, bytes."""
     return _fetched(connection.connection, *_ready(connection.dialect, statement, parameters))
 
 

@@ -1,8 +1,8 @@
-"""Encrypts what a catalog holds already, or decrypts it, in many short transactions that may be cut off anywhere.
+"""Encrypts existing data of a catalog, or decrypts it, in many short transactions that may be interrupted anywhere.
 
-What is converted tells so by itself: an encrypted template has a length that no plain one has, an encrypted thumbnail
-begins unlike a JPEG, an image with a keyed name has its digest beside it. A collection's state says which way it goes,
-so that no service takes it for finished.
+Converted data can be recognized: an encrypted template has a length that no plain one has, an encrypted thumbnail does
+not begin like a JPEG, an image with a keyed name has its digest beside it. A collection's state has the direction of
+its conversion, so that no service takes it for finished.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import Pending, StoredImage
 
 BATCH: Final = 2000
-"""Rows of one transaction: others have to wait for nobody, so it is as many as fit into memory with ease."""
+"""Rows of one transaction. No other process waits for it, so the number is bounded by memory only."""
 
 _COLLECTIONS = (
     select(
@@ -77,7 +77,7 @@ _MARK = (
 
 
 class Converter(SqlCatalog):
-    """Implements `ports.Converting`. Open it with `alone`: no process may hold what this changes beneath it."""
+    """Implements `ports.Converting`. Open the catalog with `alone`: no other process may have it open."""
 
     def pending(self, *, encrypt: bool) -> tuple[Pending, ...]:
         done = collection_keys_.ENCRYPTED if encrypt else None

@@ -1,4 +1,5 @@
-"""Erasure: faces go whoever they belong to, and no file of the database holds what went; age and who is that old."""
+"""Erasure: deletes faces, also those of users, and their remains in the database's files; retention and faces by
+age."""
 
 from __future__ import annotations
 

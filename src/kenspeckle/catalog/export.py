@@ -1,4 +1,4 @@
-"""Reads all of a collection as it was at one moment, for export."""
+"""Reads a whole collection as of one moment, for export."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _IMAGE_COUNT = (
     .select_from(images)
     .where(images.c.collection_row == bindparam("collection_row"), images.c.kept)
 )
-# Counted: an export whose header says other numbers than follow is refused, and counters may be what is wrong.
+# Rows are counted here, because stored counters may be wrong, and an export with a wrong header is refused.
 _FACE_COUNT, _USER_COUNT = (
     select(func.count()).select_from(table).where(table.c.collection_row == bindparam("collection_row"))
     for table in (faces, users)

@@ -1,4 +1,4 @@
-"""Jobs: rows that any process takes on under a lease, which another takes over when it dies."""
+"""Jobs: rows that any process works on under a lease, and another process takes over when that one dies."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Jobs(Part):
         ended = or_(jobs.c.lease_until <= now, jobs.c.lease_until > horizon)
         free = or_(jobs.c.state == JobState.QUEUED.value, and_(_RUNNING, ended))
         due = select(jobs.c.row).where(jobs.c.kind.in_([one.value for one in kinds]), free)
-        with self.database.read() as connection:  # most of the time there is none, and a look takes no lock
+        with self.database.read() as connection:  # usually there is none, and reading takes no lock
             if connection.execute(due.limit(1)).first() is None:
                 return None
         with self.database.write() as connection:

@@ -1,4 +1,4 @@
-"""Clients' credentials, without any secret in the clear."""
+"""Clients' credentials; no secret is stored in plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kenspeckle.domain import Key, Period, Plan, Scope
 from kenspeckle.errors import Conflict, KeyNotFound
 
 TOUCH_SECONDS = 60.0
-"""The last use is recorded to the minute: a commit waits for the disk, and most requests should not."""
+"""The last use is recorded to the minute: a commit waits for the disk, which most requests should not do."""
 
 _KEY = select(
     keys.c.key_id,
@@ -41,7 +41,7 @@ _USABLE = select(func.count()).where(
 
 
 class Keys(Part):
-    """`ports.Keys`. Keys that are revoked or expired are returned like others: who asks has to look."""
+    """`ports.Keys`. Revoked and expired keys are returned like others: callers check that."""
 
     def add_key(self, key: Key, *, digest: str | None = None, sealed: bytes | None = None) -> None:
         try:

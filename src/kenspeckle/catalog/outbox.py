@@ -1,5 +1,5 @@
-"""The outbox of webhooks: messages stored with what they tell of, claimed, settled, and forgotten with the faces in
-them."""
+"""The outbox of webhooks: messages are stored in the transaction of what they report, claimed, settled, and emptied
+when a face in them is erased."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kenspeckle.ports import Tell
 _Ask: TypeAlias = Callable[[Executable, Mapping[str, object]], Sequence[Sequence[Any]]]
 
 TRIMMED = 1000
-"""Messages that one transaction forgets."""
+"""Messages that one transaction deletes."""
 
 _TO = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"), webhooks.c.disabled_at.is_(None))
 _ROW = select(webhooks.c.row).where(webhooks.c.webhook_id == bindparam("webhook_id"))
@@ -83,7 +83,7 @@ class Outbox(Part):
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
         asked = {"webhook_id": webhook_id, "now": now, "horizon": horizon, "most": limit}
-        if not self.database.rows(_DUE, asked):  # most of the time, and a look takes no lock
+        if not self.database.rows(_DUE, asked):  # usually nothing is due, and reading takes no lock
             return []
         with self.database.write() as connection:
             found = fetch(connection, _DUE, asked)
@@ -161,12 +161,12 @@ class Outbox(Part):
 
 
 def post(connection: Connection, letters: Sequence[Letter]) -> None:
-    """Put letters into the outbox in the transaction of what they tell of."""
+    """Put letters into the outbox in the transaction of what they report."""
     _post(partial(fetch, connection), letters)
 
 
 def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
-    """`seen`: their faces were there when another transaction looked; one may have gone since."""
+    """`seen`: another transaction saw their faces; one may have been deleted since."""
     known: dict[tuple[str, str], bool] = {}
 
     def there(collection_id: str, face_id: str) -> bool:
@@ -197,7 +197,7 @@ def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
 
 
 def forget_faces(connection: Connection, collection_id: str, face_ids: Sequence[str]) -> None:
-    """Empty every message that names one of these faces; what was still to be sent never is."""
+    """Empty every message that names one of these faces; pending ones are never sent."""
     for some in chunks(face_ids):
         rows = connection.execute(_NAMING, {"some": some}).scalars().all()
         if rows:
@@ -212,7 +212,7 @@ def told(connection: Connection, collection_id: str, face_ids: Sequence[str], te
 
 
 def forget_collection(connection: Connection, collection_id: str) -> None:
-    """Empty every message of a collection, but those that tell of what was deleted."""
+    """Empty every message of a collection, except those that report a deletion."""
     _empty(connection, and_(deliveries.c.collection_id == collection_id, deliveries.c.event != Event.DELETED.value))
 
 

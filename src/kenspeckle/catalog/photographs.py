@@ -87,7 +87,7 @@ class Photographs(Part):
 
 
 def note_removals(connection: Connection, digests: Sequence[str]) -> None:
-    """In the transaction that deletes what refers to them: these photographs are to be removed, whatever happens."""
+    """In the transaction that deletes the last reference to these photographs: put them on the list of removals."""
     for some in chunks(digests):
         known = set(connection.execute(_NOTED, {"some": some}).scalars())
         each(connection, _NOTE, [{"digest": one} for one in some if one not in known])

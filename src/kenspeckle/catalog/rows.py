@@ -14,7 +14,7 @@ from kenspeckle.encryption.cipher import Content
 from kenspeckle.errors import StorageUnavailable
 
 _FORMER_VERSIONS = {"1": "6.0"}
-"""Versions of packs as earlier releases stored them, and what the same packs are called now."""
+"""Versions of packs as earlier releases stored them, and the present versions of the same packs."""
 
 P = TypeVar("P", str, bytes)
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def packed_detail(detail: FaceDetail) -> str:
 
 
 def detail(found: Face, packed: str) -> FaceDetail:
-    """What `packed_detail` packed, with the face's box and confidence. Raises StorageUnavailable."""
+    """The inverse of `packed_detail`, with the face's box and confidence. Raises StorageUnavailable."""
 
     def read(packed: str) -> FaceDetail:
         landmarks, pose, quality = orjson.loads(packed)
@@ -112,7 +112,8 @@ def packed_vector(vector: Vector) -> bytes:
 
 
 def vector(packed: bytes, what: str) -> Vector:
-    """A read-only view of the bytes, (dimension,) float32; `what` it is the template of. Raises StorageUnavailable."""
+    """A read-only view of the bytes, (dimension,) float32; `what` names its owner in errors. Raises
+    StorageUnavailable."""
     return _read(_unpacked, packed, what)
 
 
@@ -125,7 +126,7 @@ def packed_mapping(mapping: Mapping[str, str]) -> str:
 
 
 def _read(read: Callable[[P], T], packed: P, what: str) -> T:
-    """What a value of the database says; one that can't be read is damage. Raises StorageUnavailable."""
+    """Decodes a value of the database. Raises StorageUnavailable where it can't be read, which means damage."""
     try:
         return read(packed)
     except (ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The version of the database's schema: checked at every start, raised where it is behind."""
+"""The version of the database's schema: checked at every start, migrated where it is old."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from kenspeckle.catalog.database import Database
 from kenspeckle.errors import StorageUnavailable
 
 VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
-"""All migrations, oldest first. Kept here so that a start that has nothing to do need not load Alembic."""
+"""All migrations, oldest first. Listed here so that a start without migrations need not load Alembic."""
 
 _version = table("alembic_version", column("version_num"))
 
 
 def bring_up_to_date(database: Database) -> None:
-    """Migrate to the newest version, all of it or nothing. Two processes at once wait for one another.
-
-    Raises StorageUnavailable for a database of a newer program or of another one, and what `Database` raises."""
+    """Migrate to the newest version, completely or not at all. Two processes at once wait for one another. Raises
+    StorageUnavailable for a database of a newer version or of another program, and what `Database` raises."""
     with database.read() as connection:
         if _behind(connection) is False:
             return
@@ -51,7 +50,7 @@ def _behind(connection: Connection) -> bool:
 
 
 def _migrate(connection: Connection) -> None:
-    # Alembic takes longer to load than all else at a start; most starts do without.
+    # Imported here: Alembic takes longer to load than everything else of a start, and most starts do not need it.
     from alembic import command
     from alembic.config import Config
 

@@ -43,7 +43,8 @@ class SqlCatalog(
 
     @classmethod
     def of(cls, settings: Settings, master: Sealer) -> Self:
-        """The catalog that settings name, seen to be as encrypted as ENCRYPTION says. Raises what `open` raises."""
+        """The catalog that settings name, whose collections are checked against ENCRYPTION. Raises what `open`
+        raises."""
         return cls.open(settings.catalog, master=master, encryption=settings.encryption)
 
     @classmethod
@@ -56,13 +57,12 @@ class SqlCatalog(
         encryption: bool | None = None,
         alone: bool = False,
     ) -> Self:
-        """The catalog at an SQLAlchemy URL, made or migrated where needed.
-
-        `master` is what collections' keys are wrapped under; without it nothing of encrypted collections can be read.
-        `alone` keeps all other processes out until it is closed, and raises Conflict where one has the database open.
-        `encryption` says whether collections are to be encrypted, and is held against what is there; None: not.
-        Raises SettingError for a URL that can't be, or where `encryption` does not hold; StorageUnavailable where the
-        database is damaged, out of reach, newer than this program or under another master key; StorageFull."""
+        """The catalog at an SQLAlchemy URL, created or migrated where needed. `master` unwraps collections' keys;
+        without it encrypted collections can't be read. `alone` keeps all other processes out until it is closed, and
+        raises Conflict where one has the database open. `encryption` says whether collections are to be encrypted, and
+        is checked against those that exist; None: it is not checked. Raises SettingError for an invalid URL, or where
+        `encryption` does not match; StorageUnavailable where the database is damaged, unreachable, newer than this
+        program or under another master key; StorageFull."""
         try:
             parsed = make_url(url)
         except ArgumentError as error:

@@ -1,4 +1,4 @@
-"""Where the catalog that a URL names lies."""
+"""Finds the storage of the catalog that a URL names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_FILE = "Only a catalog in an SQLite file can be backed up here; use the tools
 
 
 def storage_of(url: str) -> Storage:
-    """Nothing is opened or made. Raises SettingError for what is no URL of a database."""
+    """Nothing is opened or created. Raises SettingError for an invalid database URL."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -32,7 +32,7 @@ class Elsewhere:
     file = None
 
     def see(self) -> None:
-        """It is there, or opening it says why not."""
+        """Not checked here: opening it says why it can't be used."""
 
     def readable(self) -> bool:
         return False

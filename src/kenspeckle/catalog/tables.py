@@ -1,7 +1,7 @@
-"""The catalog's tables. What the migrations make of an empty database is exactly this; a test compares the two.
+"""The catalog's tables. The migrations of an empty database give exactly these tables; a test compares the two.
 
-Portable to SQLite and PostgreSQL. Row numbers are never used twice: an index may hold one for long after the row is
-gone. Templates are float32, little-endian; times are seconds since the epoch; mappings are JSON text. Templates and
+Portable to SQLite and PostgreSQL. Row numbers are never used twice: an index may refer to one long after the row was
+deleted. Templates are float32, little-endian; times are seconds since the epoch; mappings are JSON text. Templates and
 thumbnails of a collection that has a key are encrypted (`cipher.py`).
 """
 
@@ -49,7 +49,7 @@ collections = Table(
     "collections",
     metadata,
     _numbered(),
-    Column("collection_id", String(255), unique=True, comment="null: deleted, what it had is being removed"),
+    Column("collection_id", String(255), unique=True, comment="null: deleted, its contents are being removed"),
     Column("pack", String(255), nullable=False),
     Column("contract", String(255), nullable=False),
     Column("created_at", Double, nullable=False),
@@ -59,7 +59,7 @@ collections = Table(
     Column("image_count", BigInteger, nullable=False),
     Column("log_count", BigInteger, nullable=False, comment="entries of the change log"),
     Column("log_floor", BigInteger, nullable=False, comment="the log is complete after this revision"),
-    Column("retention_days", Integer, comment="null: for good"),
+    Column("retention_days", Integer, comment="null: indefinitely"),
     sqlite_autoincrement=True,
 )
 

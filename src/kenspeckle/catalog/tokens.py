@@ -18,7 +18,7 @@ _ANSWER = select(tokens.c.fingerprint, tokens.c.answer).where(
     tokens.c.created_at > bindparam("since"),
 )
 _EXPIRED = delete(tokens).where(tokens.c.created_at <= bindparam("since"))
-# Of those that an older version kept nobody knows the collection: they go with the first one that is deleted.
+# Answers that an older version stored have no collection: they are deleted with the first collection that is deleted.
 _OF_COLLECTION = delete(tokens).where(
     or_(tokens.c.collection_row == bindparam("collection_row"), tokens.c.collection_row.is_(None))
 )
@@ -39,8 +39,8 @@ class Tokens(Part):
 
 
 def keep_answer(connection: Connection, collection_row: int, answered: Answered | None) -> None:
-    """In the transaction of what a call does: its answer, where it has a token. Another answer that is there under the
-    token undoes all of it (Conflict)."""
+    """Store the answer of a call that has a token, in the call's transaction. Where the token has another answer
+    already, all of it is rolled back (Conflict)."""
     if answered is None:
         return
     connection.execute(_EXPIRED, {"since": answered.now - SECONDS})
@@ -56,5 +56,6 @@ def keep_answer(connection: Connection, collection_row: int, answered: Answered 
 
 
 def forget_answers(connection: Connection, collection_row: int) -> None:
-    """In the transaction that deletes a collection: a namesake is asked anew."""
+    """In the transaction that deletes a collection, so that a new collection of the same name is not answered from
+    before."""
     connection.execute(_OF_COLLECTION, {"collection_row": collection_row})

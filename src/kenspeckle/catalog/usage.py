@@ -14,9 +14,8 @@ from kenspeckle.ports import Used
 
 
 def _line(first: Select[Any]) -> CTE:
-    """Keys with all that they replaced, one after the other: `key_id` and each `member`, itself the first.
-
-    Summed when it is asked for, so that what another process still writes for a replaced key counts too."""
+    """Keys with all keys that they replaced, in turn: `key_id` and each `member`, the key itself included. Summed at
+    each query, so that counts which another process still writes for a replaced key are included."""
     line = first.add_columns(keys.c.key_id.label("member"), keys.c.replaces).cte("line", recursive=True)
     before = select(line.c.key_id, keys.c.key_id, keys.c.replaces).where(keys.c.key_id == line.c.replaces)
     return line.union(before)

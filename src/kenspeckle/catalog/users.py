@@ -132,7 +132,7 @@ class Users(Part):
             found = found_faces(connection, held.row, asked)
             leaving = [one.row for one in found.values() if one.user_row == user.row]
             count = user.face_count - len(leaving)
-            # A template that is there for no face, or missing for some, was made for other faces than there are.
+            # The template was made of other faces than the user has now.
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, their secrets sealed."""
+"""Endpoints of webhooks; their secrets are encrypted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of photographs: which one some bytes are, and what they say before a pixel of them is decoded."""
+"""Formats of photographs: recognition by magic bytes, and what a header says before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _REFUSED: Final = (
 
 
 def sniff(data: bytes) -> str | None:
-    """The media type that the first bytes tell; None for everything outside the allow-list."""
+    """The media type by the first bytes; None for everything outside the allow-list."""
     if data.startswith(jpeg.MAGIC):
         return JPEG
     if data.startswith(png.MAGIC):
@@ -65,8 +65,8 @@ def size(data: bytes) -> tuple[int, int] | None:
 
 
 def head(data: bytes, check: Check) -> Head:
-    """Everything that is to be known before decoding. The bytes are gone over once or twice; no time or memory beyond
-    that. Raises UnsupportedImage, DamagedImage, and what `check` raises of any size that the file claims."""
+    """Everything that has to be known before decoding. The bytes are read once or twice; no time or memory beyond that.
+    Raises UnsupportedImage, DamagedImage, and what `check` raises of any size that the file claims."""
     kind = media_type(data)
     try:
         if kind in (AVIF, HEIC):

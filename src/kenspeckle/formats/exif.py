@@ -1,4 +1,4 @@
-"""How a photograph is to be turned, by its metadata: nothing else of EXIF and XMP is read."""
+"""The orientation of a photograph by its metadata; nothing else of EXIF and XMP is read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _XMP: Final = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])\b")
 
 
 def orientation(exif: bytes | None, xmp: bytes | None = None) -> int:
-    """1 to 8 (TIFF 6.0, tag Orientation); 1 where neither tells, or tells what makes no sense: metadata must not cost a
-    photograph. `exif` is a TIFF file, with or without EXIF's own head."""
+    """1 to 8 (TIFF 6.0, tag Orientation); 1 where neither has a valid one: bad metadata must not make a photograph
+    unusable. `exif` is a TIFF file, with or without EXIF's own head."""
     found = _of_tiff(exif[:MAX_METADATA]) if exif else None
     if found is None and xmp:
         told = _XMP.search(xmp[:MAX_METADATA])

@@ -1,4 +1,4 @@
-"""What the bytes of a photograph say before any of its pixels is decoded, and the bytes that a decoder needs."""
+"""The header of a photograph: what is known before any pixel is decoded, and the bytes that a decoder needs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 from kenspeckle.errors import DamagedImage
 
 MAX_PARTS: Final = 20_000
-"""Segments, chunks or boxes of one file. A photograph of 15 MB whose pixels come in pieces of 1 KB has as many; more
-are sent to keep a parser busy."""
+"""Segments, chunks or boxes of one file. A photograph of 15 MB whose pixels come in pieces of 1 KB has as many; files
+with more are made to waste a parser's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Head:
 
 
 Check = Callable[[int, int], None]
-"""Is told each size that a file claims, as soon as it is known; raises ImageTooLarge or ImageTooSmall."""
+"""Called with each size that a file claims, as soon as it is known; raises ImageTooLarge or ImageTooSmall."""
 
 
 def damaged(what: str) -> DamagedImage:

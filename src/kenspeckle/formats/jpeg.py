@@ -46,7 +46,7 @@ class _Component:
 
 @dataclass(slots=True)
 class _Picture:
-    """What the walk has found so far."""
+    """What the parser has found so far."""
 
     kept: list[bytes | memoryview]
     width: int = 0
@@ -138,7 +138,7 @@ def _head(found: _Picture) -> Head:
 
 
 def _metadata(segment: bytes, found: _Picture) -> None:
-    """The first of each kind; a file that has more has them for some other picture, or to keep a parser busy."""
+    """The first of each kind; further ones belong to another picture, or are there to waste a parser's time."""
     if found.exif is None and segment.startswith(_EXIF):
         found.exif = segment
     elif found.xmp is None and segment.startswith(_XMP):

@@ -1,4 +1,4 @@
-"""PNG (ISO/IEC 15948): the critical chunks and the transparency of a file; all others are checked for nothing."""
+"""PNG (ISO/IEC 15948): the critical chunks and the transparency of a file; all others are skipped unchecked."""
 
 from __future__ import annotations
 

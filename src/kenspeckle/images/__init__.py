@@ -1,1 +1,1 @@
-"""Photographs by content digest, in a folder or a bucket; and photographs in places that the operator named."""
+"""Photographs by content digest, in a folder or a bucket; and photographs in buckets that the operator configured."""

@@ -1,4 +1,4 @@
-"""Photographs in an S3-compatible bucket. A staged one lies under another key until it is copied into its place."""
+"""Photographs in an S3-compatible bucket. A staged one has another key until it is copied to its own."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BucketImages:
         return self._prefix + digests.place(digest)
 
     def _staged(self) -> Iterator[tuple[str, str, float]]:
-        """Digest, key and time of what is staged."""
+        """Digest, key and time of each staged photograph."""
         with _bucket_errors(self._bucket):
             pages = self._client.s3.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._staging):
@@ -115,7 +115,7 @@ class _Staged:
                     Bucket=self.bucket, Key=self.target, CopySource={"Bucket": self.bucket, "Key": self.key}
                 )
             except s3.ERRORS as error:
-                # `recover` of another process that has just started may have been quicker.
+                # `recover` of another process that has just started may have done it already.
                 if s3.code(error) not in s3.ABSENT:
                     raise
                 self.client.s3.head_object(Bucket=self.bucket, Key=self.target)
@@ -126,7 +126,7 @@ class _Staged:
         try:
             self.client.s3.delete_object(Bucket=self.bucket, Key=self.key)
         except s3.ERRORS:
-            # What can't be removed now, `recover` sweeps.
+            # If it can't be removed now, `recover` removes it.
             return
 
 

@@ -1,4 +1,5 @@
-"""Photographs in places that the operator named as buckets, and in no others: folders of this machine, or S3."""
+"""Reads photographs from the buckets that the operator configured, and from no others: folders of this machine, or
+S3."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from kenspeckle.images import s3
 from kenspeckle.images.urls import BucketUrl, parse
 
 REFUSED = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
-"""Amazon's words, for all that can't be read: a stranger learns nothing of what is there."""
+"""Amazon's message, for everything that can't be read, so that a client can't find out which objects exist."""
 
 _NAME = re.compile(r"([0-9A-Za-z._-]{3,255})(?:\[([0-9A-Za-z._+-]{1,4096})\])?")
 _SETTING = "S3_BUCKETS"
@@ -58,11 +59,11 @@ class ClientBuckets:
         return cls(places, collections)
 
     def names(self) -> tuple[str, ...]:
-        """What clients may name."""
+        """Names of the buckets that clients may use."""
         return tuple(self._places)
 
     def for_all_keys_only(self) -> tuple[str, ...]:
-        """Buckets that no key of single collections may name."""
+        """Buckets that a key which is limited to collections may not name."""
         return tuple(name for name, some in self._collections.items() if not some)
 
     def read(
@@ -103,9 +104,9 @@ class _Folder:
             os.close(descriptor)
 
     def _open(self, name: str) -> int:
-        """A descriptor of the file. Raises OSError, ValueError for what is no file below the root.
-
-        Links are resolved first; then each step is opened without following any, so that none slips in between."""
+        """A descriptor of the file. Raises OSError, ValueError for anything but a file below the root. Links are
+        resolved first; then each part of the path is opened without following links, so that a link that is created in
+        between is not followed."""
         root = self._root.resolve(strict=True)
         parts = name.split("/")
         if "" in parts:
@@ -113,7 +114,7 @@ class _Folder:
         inside = root.joinpath(*parts).resolve(strict=True).relative_to(root)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for place, part in enumerate(inside.parts, 1):
-            # Without blocking: a pipe would wait for someone to write.
+            # Without blocking: opening a pipe would wait for a writer.
             kind = os.O_NONBLOCK if place == len(inside.parts) else os.O_DIRECTORY
             try:
                 deeper = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=descriptor)

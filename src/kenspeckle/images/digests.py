@@ -1,6 +1,6 @@
 """Digests as names: only the lower-case hexadecimal form of a SHA-256 ever becomes a path or a key.
 
-The name of an encrypted photograph has the same form, but is made with a key (`domain.encrypted`).
+The name of an encrypted photograph has the same form, but is computed with a key (`encryption.cipher`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ DAMAGED = (
 
 
 def is_digest(name: object) -> bool:
-    """Whether anything can lie under this name."""
+    """Whether a photograph can have this name."""
     return isinstance(name, str) and _DIGEST.fullmatch(name) is not None
 
 
 def checked(digest: str) -> str:
-    """The digest itself. Raises StorageUnavailable for anything that isn't one, which only a damaged catalog names."""
+    """The digest itself. Raises StorageUnavailable for anything else, which only a damaged catalog contains."""
     if not is_digest(digest):
         raise StorageUnavailable(
             f"The catalog has {str(digest)[:80]!r} where the digest of a photograph belongs, 64 lower-case hexadecimal "
@@ -36,18 +36,18 @@ def checked(digest: str) -> str:
 
 
 def place(digest: str) -> str:
-    """Where a photograph lies, relative to the store: two levels of folders, 65,536 in all."""
+    """A photograph's path within the store: two levels of folders, 65,536 in all."""
     checked(digest)
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
 def staged_name(digest: str) -> str:
-    """A new name for bytes that are not yet in their place."""
+    """A new name for a staged photograph."""
     return f"{checked(digest)}.{secrets.token_hex(8)}"
 
 
 def of_staged(name: str) -> str | None:
-    """The digest in such a name; None where something else has put the file there."""
+    """The digest in such a name; None for a file of another program."""
     found = _STAGED.fullmatch(name)
     return found[1] if found else None
 

@@ -1,7 +1,7 @@
-"""Photographs in a folder: written beside, synced, moved into place; what a crash left behind is mended or swept.
+"""Photographs in a folder: staged, synced, moved into place; `recover` completes or removes what a crash has left.
 
-A photograph that is staged has its bytes and its name on disk. Moving it into its place isn't synced: should the power
-fail before that is on disk, it lies where it was staged, and `recover` moves it again.
+A photograph that is staged has its bytes and its name on disk. Moving it into its place isn't synced: if the power
+fails before that is on disk, it is still staged, and `recover` moves it again.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from kenspeckle.images import digests
 from kenspeckle.ports.images import Lock
 
 OLD_SECONDS = 3600.0
-"""Staged bytes that nothing refers to may belong to another process at work; after this long they do not."""
+"""Staged bytes without a reference may belong to another process at work; older ones do not."""
 
 PRESENCE = ".presence"
-"""File that every process at work on the folder holds a shared lock on."""
+"""File on which every process that uses the folder holds a shared lock."""
 
 
 class FolderImages:
@@ -44,7 +44,7 @@ class FolderImages:
         with _disk_errors():
             _make(self._staging, sync=True)
             self._presence_lock()
-            # Now, so that a disk that is full says so before the catalog commits.
+            # Created now, so that a full disk is noticed before the catalog commits.
             _make(staged.target.parent, sync=False)
             self._under_way.add(path)
             try:
@@ -83,7 +83,7 @@ class FolderImages:
             self._delete_staged(set(wanted))
 
     def _delete_staged(self, wanted: set[str]) -> None:
-        """Remove what a publish that failed has left of these photographs, but nothing that someone is at work on."""
+        """Remove staged files that a failed publication has left of these photographs, but none that are in use."""
         try:
             names = [entry.name for entry in os.scandir(self._staging)]
         except FileNotFoundError:
@@ -129,7 +129,7 @@ class FolderImages:
         return True
 
     def _presence_lock(self) -> int:
-        """A shared lock that tells other processes of this one, for as long as it lives."""
+        """A shared lock that shows this process to others, as long as it lives."""
         with self._lock:
             if self._presence is None:
                 self._presence = os.open(self._staging / PRESENCE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -144,7 +144,7 @@ class _Staged:
     path: Path
     target: Path
     under_way: set[Path]
-    """Of all that are staged by this process and not yet done with."""
+    """All photographs that this process has staged and not yet published or discarded."""
 
     def publish(self) -> None:
         try:
@@ -157,29 +157,30 @@ class _Staged:
     def _move(self) -> None:
         try:
             self.path.replace(self.target)
-            # Where both are links to one file, renaming does nothing.
+            # If both are links to one file, renaming has no effect.
             self.path.unlink(missing_ok=True)
         except FileNotFoundError:
-            # `recover` of another process that has just started may have been quicker.
+            # `recover` of another process that has just started may have done it already.
             if not self.target.exists():
                 raise
 
     def discard(self) -> None:
         self.under_way.discard(self.path)
-        # What can't be removed now, `recover` sweeps.
+        # If it can't be removed now, `recover` removes it.
         with suppress(OSError):
             self.path.unlink()
 
 
 def _linked(staged: _Staged, digest: str) -> bool:
-    """Give what lies whole in its place already a second name, which lasts should the first be deleted meanwhile."""
+    """If the photograph is in its place already, intact, link it as staged too, so that it stays if the first name is
+    deleted meanwhile."""
     try:
         if not digests.matches(digest, staged.target.read_bytes()):
             return False
         os.link(staged.target, staged.path)
         os.utime(staged.path)
     except OSError:
-        # Nothing is there, or this file system has no links: the bytes are written.
+        # Not there, or the file system has no links: the bytes are written.
         staged.path.unlink(missing_ok=True)
         return False
     return True

@@ -1,4 +1,4 @@
-"""Photographs of a catalog that makes room for a restored one: kept under second names, then swept."""
+"""Photographs of a catalog that a restore replaces: kept under second names, then removed from the store."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kenspeckle.images import digests
 from kenspeckle.images.folder import write
 
 SWEPT = 500
-"""Digests that are asked for at once."""
+"""Digests of one query."""
 
 
 class PhotographFolder:
-    """The photographs that lie in their places in a folder."""
+    """The published photographs of a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -33,7 +33,7 @@ class PhotographFolder:
         return count
 
     def sweep(self, referenced: Callable[[Iterable[str]], set[str]]) -> int:
-        """Remove those that the catalog does not refer to; how many went."""
+        """Remove those that the catalog does not refer to; returns their number."""
         gone = 0
         stored = self.stored()
         while some := list(islice(stored, SWEPT)):

@@ -26,7 +26,7 @@ ERRORS = (BotoCoreError, ClientError)
 
 
 class Client:
-    """A client of S3, made when it is first used: that takes a few tenths of a second and can fail."""
+    """A client of S3, created when it is first used, because that takes a few tenths of a second and can fail."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,12 +47,12 @@ def code(error: Exception) -> str:
 
 
 def refused(error: Exception) -> bool:
-    """Whether S3 answered that the request is at fault, and not that S3 is in trouble."""
+    """Whether S3 answered with a client error, and not with a failure of its own."""
     return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
 def failure(error: Exception, bucket: str) -> KenspeckleError:
-    """What is said of an error that is not about a single object."""
+    """The message for an error that is not about a single object."""
     found = code(error)
     if found in _FULL:
         return StorageFull(f"The bucket '{bucket}' is full: nothing was stored. Make room and ask again.")

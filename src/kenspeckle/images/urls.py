@@ -1,4 +1,4 @@
-"""Reads the URLs of places: file:///folder and s3://bucket/prefix."""
+"""Parses URLs of storage: file:///folder and s3://bucket/prefix."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Search over templates: exact, in memory, following the catalog."""
+"""Exact search over templates in memory, kept up to date with the catalog."""

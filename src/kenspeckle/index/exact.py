@@ -19,7 +19,7 @@ from kenspeckle.index.positions import Positions
 from kenspeckle.index.scan import LEVELS, ZERO, Codes, Places, Scanners, split
 
 BLOCK = 65_536
-"""Rows a block. Blocks are what threads share out among each other, and what memory grows by."""
+"""Rows a block. Threads divide a scan by blocks, and memory grows by blocks."""
 
 HEADROOM = 1.25
 """The range of codes over the largest component of the first templates, so that later ones seldom widen it."""
@@ -98,7 +98,7 @@ class ExactIndex:
     def put(self, rows: Sequence[int], templates: Vector) -> None:
         """Add templates, (n, dimension), under their rows, each named once, or replace those that rows have.
 
-        A template that is not finite is at no distance of anything: its row is left out. Raises PackMismatch for
+        A template that is not finite has no distance to any other: its row is left out. Raises PackMismatch for
         templates of another dimension."""
         if templates.shape[1] != self.dimension:
             raise PackMismatch(
@@ -115,7 +115,7 @@ class ExactIndex:
             return
         codes = self._encode(given)
         fresh = np.ones(len(numbers), bool)
-        # Rows that are read in their order are all new, and need not be looked up.
+        # Rows with higher numbers than all others are new, and need not be looked up.
         ordered = int(numbers.min()) > self._highest
         self._highest = max(self._highest, int(numbers.max()))
         for number, row in () if ordered else enumerate(numbers.tolist()):
@@ -126,7 +126,7 @@ class ExactIndex:
         self._append(numbers[fresh], codes[fresh])
 
     def remove(self, rows: Sequence[int]) -> None:
-        """Absent rows are fine. The last template moves into the hole."""
+        """Absent rows are ignored. The last template moves into the gap."""
         for row in rows:
             position = self._positions.get(row)
             if position is None:
@@ -171,7 +171,7 @@ class ExactIndex:
             ask *= 8
 
     def _steps(self, places: Places, scaled: Distances) -> Distances:
-        """Distances in steps from the scaled probe to what lies at these places."""
+        """Distances, in steps, from the scaled probe to the codes at these places."""
         steps = np.empty(len(places))
         for block, here, inside in self._by_block(places):
             steps[here] = np.linalg.norm(block.codes[inside].astype(np.float64) - (scaled + ZERO), axis=1)

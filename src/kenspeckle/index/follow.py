@@ -1,4 +1,5 @@
-"""The index as a projection of the catalog: before every search it replays what changed since, or reads all anew."""
+"""The index as a projection of the catalog: before every search it replays the changes since, or reads everything
+again."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ from kenspeckle.index.scan import Scanners
 from kenspeckle.ports import Catalog, Change, Stored
 
 MOST_CHANGES = 50_000
-"""Beyond this, reading everything anew is quicker than replaying."""
+"""Beyond this many changes, reading everything again is quicker than replaying."""
 
 TRIES = 5
-"""Searches of one question, as long as rows vanish while it is answered."""
+"""Most repetitions of a search, if rows are deleted while it is answered."""
 
 IDLE = 3600.0
 """Seconds without a search after which loaded templates may go, once another collection needs memory."""
@@ -106,7 +107,7 @@ class FollowingIndex:
         while rows is None:
             loaded = self._ready(collection_id, kind)
             with loaded.lock.reading():
-                # Another thread may be at reading it anew; then there is a turn to wait for.
+                # Another thread may be reading it again; then this one waits for the lock.
                 if loaded.revision is not None and loaded.index is not None:
                     if probe.shape != (loaded.index.dimension,):
                         raise PackMismatch(
@@ -133,7 +134,7 @@ class FollowingIndex:
         seen = loaded.revision
         if seen != want:
             with loaded.update:
-                if loaded.revision != seen:  # while this thread waited for its turn, another one has done the work
+                if loaded.revision != seen:  # while this thread waited for the lock, another one has done the work
                     want = self._catalog.revision(collection_id)
                 self._follow(loaded, collection_id, kind, want)
         return loaded
@@ -168,7 +169,7 @@ class FollowingIndex:
 
     def _rebuild(self, loaded: _Loaded, collection_id: str, kind: str) -> None:
         with loaded.lock.writing():
-            # What is out of date is let go first, so that memory never holds a collection twice.
+            # The outdated index is dropped first, so that memory never holds a collection twice.
             loaded.revision = None
             loaded.index = None
         index = ExactIndex(self._scanners_of(self._dimension(collection_id)))

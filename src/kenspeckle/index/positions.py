@@ -1,7 +1,7 @@
-"""Where a row of the catalog lies in an index: a map of integers that takes about 6 bytes a row.
+"""Positions of the catalog's rows in an index: a map of integers that takes about 6 bytes a row.
 
 Row numbers of a collection come in long runs, so the map is cut into pages of consecutive rows; a dict takes 20 times
-as much. A collection whose rows lie strewn among those of others pays at most one page, 0.7 kB, a row.
+as much. A collection whose rows are scattered among those of others needs at most one page, 0.7 kB, a row.
 """
 
 from __future__ import annotations

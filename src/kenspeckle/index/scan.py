@@ -31,7 +31,7 @@ class Scanners:
         self._quantizer: Any = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit_direct_signed)
         self._helping = threads - 1
         self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
-        # FAISS's Python module never frees a scanner, so they are used again: there are as many as ever ran at once.
+        # FAISS's Python module never frees a scanner, so they are reused: there are as many as ever ran at once.
         self._idle: list[Any] = []
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Scanners:
         try:
             parts = [scan()]
         finally:
-            # Where helpers were busy with other searches, this thread has done their share.
+            # If helpers were busy with other searches, this thread has done their share.
             running = [one for one in asked if not one.cancel()]
             wait(running)
         return parts + [one.result() for one in running]

@@ -1,1 +1,1 @@
-"""Vision: from bytes to faces with templates; and the model packs that it runs on."""
+"""Vision: from the bytes of a photograph to faces with templates."""

@@ -1,4 +1,5 @@
-"""Cuts a face out of a picture, turned and scaled so that eyes, nose and mouth lie where the embedder expects them."""
+"""Alignment: cuts a face out of a picture, turned and scaled so that eyes, nose and mouth are where the embedder
+expects them."""
 
 from __future__ import annotations
 

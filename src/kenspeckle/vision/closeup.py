@@ -1,4 +1,4 @@
-"""Looks at one face closely: CenterFace on a crop in which the face is upright and of a known size."""
+"""Second detection stage: CenterFace on a crop in which the face is upright and of a known size."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ SECOND: Final = Lens(128, 0.7)
 """For what is turned or doubtful: of faces turned by 30 degrees, CenterFace loses landmarks that are smaller."""
 
 SEEN: Final = 0.05
-"""Score from which a crop shows something at all."""
+"""Least score of any detection in a crop."""
 SAME: Final = 0.25
-"""Intersection over union with where the face should be from which it is the one that was looked for."""
+"""Least intersection over union with the expected box for a detection to be the face that was looked for."""
 CLEAR: Final = 0.5
-"""Score from which the first look is believed, unless the face is turned by more than UPRIGHT."""
+"""Score from which the first crop's detection is accepted, unless the face is turned by more than UPRIGHT."""
 UPRIGHT: Final = 12.0
-"""Degrees up to which landmarks are as good as upright."""
+"""Degrees up to which landmarks are as accurate as of an upright face."""
 LOST: Final = 30.0
-"""Degrees by which a face may be turned in its last crop and still be believed."""
+"""Most degrees by which an accepted face may be turned in its last crop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A face as a crop showed it, in pixels of the picture."""
+    """A face detected in a crop, in pixels of the picture."""
 
     score: float
     points: Floats
@@ -74,7 +74,8 @@ class Seen:
 
 
 def look(picture: Image.Image, centre: complex, size: float, roll: float, lens: Lens, network: Network) -> Seen | None:
-    """The face of about `size` pixels at `centre`, in a crop turned by `roll` degrees; None where none is there."""
+    """The face of about `size` pixels at `centre`, detected in a crop turned by `roll` degrees; None where there is
+    none."""
     a = cmath.rect(size / lens.share / lens.side, math.radians(roll))
     b = centre - a * complex(lens.side, lens.side) / 2
     found = find(cut(picture, a, b, lens.side), network, SEEN)
@@ -106,8 +107,8 @@ def closely(
     roll: float = 0.0,
     others: Sequence[float] = (),
 ) -> Seen | None:
-    """The face, looked at as if it were turned by `roll` degrees, and again where that shows it turned or badly;
-    where it shows nothing clear, in the turns `others` too. The best of these."""
+    """The best detection of the face: in a crop turned by `roll` degrees; again where it is found turned or with a low
+    score; and in crops turned by `others` where nothing clear is found."""
     best = look(picture, centre, size, roll, FIRST, network)
     if best is not None and best.score >= CLEAR and abs(_between(best.roll, roll)) <= UPRIGHT:
         return best

@@ -19,14 +19,15 @@ THUMBNAIL_MARGIN: Final = 0.35
 
 PORTRAIT_SIDE: Final = 1024
 PORTRAIT_MARGIN: Final = 0.5
-"""The same of a portrait, which a detector is to find the face in again; a neighbour should not outgrow it."""
+"""The same of a portrait, in which a detector has to find the face again; too much would show larger faces beside
+it."""
 
 LEAST_SIDE: Final = 160
-"""Pixels that a portrait is enlarged to: twice what Amazon Rekognition takes at least."""
+"""Pixels that a portrait is enlarged to: twice the least that Amazon Rekognition accepts."""
 
 
 class Cutter:
-    """For a recognizer that gets photographs from elsewhere and can't cut; for many threads at once."""
+    """For the managed recognizer, which has no engine; safe for many threads at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

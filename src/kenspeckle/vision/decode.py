@@ -1,6 +1,7 @@
-"""Turns untrusted bytes into pixels: size, magic bytes and head are judged first, pixels come late and small.
+"""Turns untrusted bytes into pixels: size, magic bytes and header are checked first, pixels are decoded on demand and
+reduced.
 
-Order of distrust: bytes counted, format by magic bytes against an allow-list, the head by a parser of our own
+Order of the checks: number of bytes, format by magic bytes against an allow-list, the head by a parser of our own
 (`kenspeckle.formats`), which hands on what pixels depend on and nothing else; only then pixels, at the smallest scale
 that serves the caller. Nothing but a `KenspeckleError` comes out.
 """
@@ -31,7 +32,8 @@ LARGE_PIXELS: Final = 16_000_000
 """Pictures of more pixels are decoded one at a time in a process: one of them may need hundreds of megabytes."""
 
 COSTS: Final = {formats.WEBP: 2, formats.AVIF: 2}
-"""These may have this part of the pixels of others: their readers hold three or four copies of the picture at once."""
+"""Part of the allowed pixels that these formats may have: their decoders hold three or four copies of the picture at
+once."""
 
 MAX_PASSES: Final = {formats.JPEG: 20.0, formats.AVIF: 2.5}
 """How often a decoder may go over the most pixels that are allowed: the scans of a JPEG, each over what part of the
@@ -50,7 +52,7 @@ _READERS: Final[dict[str, type[ImageFile.ImageFile]]] = {
 
 @contextmanager
 def _foreign_errors() -> Iterator[None]:
-    """Around calls of the decoding libraries alone: whatever they raise on hostile bytes becomes a domain error."""
+    """Around calls of the decoding libraries only: whatever they raise on hostile bytes becomes a domain error."""
     try:
         yield
     except KenspeckleError:
@@ -98,7 +100,7 @@ class Photograph:
         Raises DamagedImage, ImageTooLarge (no memory).
         """
         if self._decoded is None or not (self._full or max(self._decoded.size) >= longest):
-            self._decoded = None  # let the coarser one go first
+            self._decoded = None  # frees the coarser one first
             large = self.width * self.height > LARGE_PIXELS
             with self._turn if large and self._turn else nullcontext(), _foreign_errors():
                 self._decoded = self._decode(longest)
@@ -111,7 +113,7 @@ class Photograph:
             return finished(heif.decode(head, WORKING_PIXELS), head.orientation)
         if not head.tails:
             return finished(self._read(head.picture, longest), head.orientation)
-        # The end of the picture is not marked. What would stand there changes no pixel where all pixels are there.
+        # The end of the picture is not marked. If all pixels are present, bytes appended there change no pixel.
         one, other = (self._read(head.picture + tail, longest) for tail in head.tails)
         if ImageChops.difference(one, other).getbbox(alpha_only=False) is not None:
             raise DamagedImage("The image is cut off: pixels are missing at its end; save or send it again.")

@@ -1,4 +1,4 @@
-"""The eye of the service: opens a photograph, finds and describes its faces, turns them into templates."""
+"""The engine: opens a photograph, detects and describes its faces, and turns them into templates."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Engine:
             faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
             chips = self._chips(own, [faces.points[at] for at in range(len(faces))])
             details = tuple(self._detail(own, faces, at, chip) for at, chip in enumerate(chips))
-        # Embedding comes next, mostly of these very faces.
+        # Mostly these faces are embedded next.
         own.chips = {detail.box: chip for detail, chip in zip(details, chips, strict=True)}
         return details
 
@@ -102,10 +102,9 @@ class Engine:
         return [one / np.linalg.norm(one) for one in found] if self._unit else found
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
-        """How much the embedder makes of each face, 0..100; 100 where its pack has no measure of it.
-
-        SFace's templates are the longer the more of a face there is: blur, mosaics, masks, compression and darkness
-        all shorten them before they spoil recognition. Costs nothing where `embed` was asked. Raises DamagedImage."""
+        """How recognizable each face is to the embedder, 0..100; 100 where its pack has no measure of it. SFace's
+        templates are longer for clearer faces: blur, mosaics, masks, compression and darkness all shorten them before
+        they spoil recognition. Costs nothing where the faces were embedded before. Raises DamagedImage."""
         if self._clarity is None:
             return [100.0] * len(faces)
         with self._activity.busy():
@@ -113,7 +112,7 @@ class Engine:
         return np.interp(lengths, self._clarity, (0.0, 100.0)).tolist()
 
     def _templates(self, photo: Photograph, faces: Sequence[FaceDetail]) -> list[Vector]:
-        """As the embedder makes them."""
+        """Templates as the embedder gives them."""
         for face in faces:
             if face.box not in photo.templates:
                 photo.templates[face.box] = template(photo.chips[face.box], self._embedder)

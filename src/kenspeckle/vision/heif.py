@@ -1,4 +1,4 @@
-"""Decodes HEIC in another process, which a crafted file may crash."""
+"""Decodes HEIC in a child process, because a crafted file may crash the decoder."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 CHILD: Final = Path(heif_child.__file__)
 SECONDS: Final = 60.0
-"""Of waiting; processor time is bounded closer, by the pixels (`heif_child`)."""
+"""Seconds to wait; processor time has a tighter bound, by the pixels (`heif_child`)."""
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-"""Variables that the other process may see; it has no use for the operator's secrets."""
+"""Environment variables of the child process; it does not get the operator's secrets."""
 
 DAMAGED: Final = "The HEIC file is damaged or of a kind that can't be read; send the photograph as a JPEG."
 

@@ -43,7 +43,8 @@ def has_cuda() -> bool:
 
 
 def share_memory() -> None:
-    """Lets all sessions of this process draw on one pool, so that it holds what runs at once and not what ever ran.
+    """Makes all sessions of this process share one memory pool, so that it is as large as what runs at once and not as
+    what ever ran.
 
     Call it before the first session is made; calling it again changes nothing.
     """

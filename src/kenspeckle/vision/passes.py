@@ -1,4 +1,5 @@
-"""Decides at which sizes a photograph is searched for faces, so that none is lost and little is computed.
+"""Multi-scale detection by CenterFace alone: chooses the sizes at which a photograph is searched for faces, so that
+none is lost and little is computed.
 
 Three passes, each only where the one before leaves something open. The *small* one finds a face that dominates the
 photograph. The *middle* one ranks all faces of some size, so that the largest is the same whether one is asked for or

@@ -1,4 +1,4 @@
-"""Draws what was found into a photograph: a frame around each face, and a label that reads at any size."""
+"""Draws results into a photograph: a frame around each face, and a label that is readable at any size."""
 
 from __future__ import annotations
 

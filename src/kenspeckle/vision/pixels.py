@@ -1,4 +1,4 @@
-"""Decoded pictures of any mode made small enough, RGB and upright."""
+"""Converts decoded pictures of any mode to RGB, upright and small enough."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UPRIGHT: Final = {
 
 
 def finished(image: Image.Image, orientation: int) -> Image.Image:
-    """RGB, upright (`orientation` is EXIF's), at most WORKING_PIXELS; what shines through is white."""
+    """RGB, upright (`orientation` is EXIF's), at most WORKING_PIXELS; transparency becomes white."""
     if image.width * image.height > WORKING_PIXELS:
         image = _shrunk(image)
     image = _rgb(image)

@@ -85,7 +85,7 @@ def noise(picture: Image.Image) -> float:
     """
     pixels = np.asarray(picture.convert("L"), np.float32)
     height, width = pixels.shape[0] // 4 * 4, pixels.shape[1] // 2 * 2
-    upper, lower = pixels[0:height:4, :width], pixels[1:height:4, :width]  # every other pair of rows tells enough
+    upper, lower = pixels[0:height:4, :width], pixels[1:height:4, :width]  # every other pair of rows is enough
     details = (upper[:, ::2] - upper[:, 1::2] - lower[:, ::2] + lower[:, 1::2]) / 2
     return float(np.median(np.abs(details))) / 0.6745 if details.size else 0.0
 

@@ -27,7 +27,7 @@ BFLOAT16: Final = {"amx_bf16", "avx512_bf16"}
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What computes. One for all networks of a process (docs/architecture.md has the measurements)."""
+    """The inference runtime of a process, the same for all networks (docs/architecture.md has the measurements)."""
 
     name: str
     """`onnxruntime` or `openvino`."""
@@ -37,7 +37,7 @@ class Runtime:
 
     @property
     def label(self) -> str:
-        """For people: what computes where, and how exactly."""
+        """Runtime, device and precision as text for people."""
         return f"{self.name} {'cuda' if self.cuda else 'cpu'} {'bfloat16' if self.bfloat16 else 'float32'}"
 
     def prepare(self) -> None:
@@ -62,8 +62,8 @@ class Runtime:
 def choose(device: str, precision: str) -> Runtime:
     """The runtime for DEVICE (`auto`, `cpu`, `cuda`) and PRECISION (`auto`, `float32`).
 
-    A GPU where one can be had, or else OpenVINO in bfloat16 where the processor has that, or else ONNX Runtime.
-    Raises SettingError where `cuda` is asked for and can't be had.
+    A GPU where one is available, or else OpenVINO in bfloat16 where the processor supports it, or else ONNX Runtime.
+    Raises SettingError where `cuda` is set and not available.
     """
     if device != "cpu":
         from kenspeckle.vision import onnx_runtime
@@ -96,7 +96,7 @@ def _has_bfloat16(file: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 class Activity:
-    """Counts the photographs under way, and knows whether a second core has time."""
+    """Counts the photographs under way, and says whether a second core is free."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -124,8 +124,8 @@ class Activity:
 class Network:
     """One network with one input; may be called from many threads at once.
 
-    A call has one thread, and one more while it is alone and a second core has time: 1.5 to 1.8 times faster then.
-    Under load the same session would waste a sixth of both cores in waiting, so there is one of each.
+    A call has one thread, and a second one while it is the only call and a second core is free: 1.5 to 1.8 times faster
+    then. Under load the same session would waste a sixth of both cores in waiting, so there is one of each.
     """
 
     def __init__(

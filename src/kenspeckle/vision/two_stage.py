@@ -1,8 +1,9 @@
-"""Sees the faces of a photograph, always the same way: YuNet finds what may be faces, a close look decides.
+"""Two-stage detection: YuNet proposes faces, and CenterFace decides on a crop of each (`closeup`), always in the same
+way.
 
-A *small* pass finds the large faces, a *full* one the others. Whatever is found lying on its side or head calls for
-passes over the turned picture; so does a photograph in which nothing is found. The largest face alone is the first
-of all faces: the full pass is left out only where it could not change which that is, nor anything of it.
+A *small* pass finds the large faces, a *full* one the others. A face that lies on its side or upside down starts passes
+over the turned picture; so does a photograph in which nothing is found. The largest face alone is the first of all
+faces: the full pass is left out only where it could not change which that is, nor anything of it.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ from kenspeckle.vision.quality import noise
 SMALL: Final = 256
 """Longest side of the small pass in pixels."""
 LARGE: Final = 32.0
-"""Side of a face in the small pass, in pixels, from which it is looked for there."""
+"""Least side, in pixels of the small pass, of a face that is searched in it."""
 CERTAIN: Final = 1.25
 """Times LARGE from which the largest face of the small pass is the largest of all."""
 
 MAYBE: Final = 0.25
-"""Score of YuNet from which a place is looked at closely. It gives tilted faces little, and CenterFace tells them from
-others: of 108 faces tilted by 45 degrees, 65 score over 0.7 and 100 over this."""
+"""Score of YuNet from which a place is passed to the second stage. It gives tilted faces little, and CenterFace tells
+them from others: of 108 faces tilted by 45 degrees, 65 score over 0.7 and 100 over this."""
 LIKELY: Final = 0.5
-"""Score from which a place without a clear face is looked at on its side and head too."""
+"""Score from which a place without a clear face is tried on its side and upside down too."""
 MOST: Final = 150
-"""Places of a pass that are looked at closely."""
+"""Most places of a pass that go to the second stage."""
 
 TRUSTED: Final = (0.3, 0.75)
-"""Score of the close look, and its sum with YuNet's, from which a place is a face (docs/accuracy.md)."""
+"""Score of the second stage, and its sum with YuNet's, from which a place is a face (docs/accuracy.md)."""
 DOUBTED: Final = (0.5, 1.0)
 """The same in a photograph that is turned because it shows no face as it lies: most of those have none."""
 TILTED: Final = 50.0
-"""Degrees from which a face calls for a pass over the turned picture."""
+"""Degrees from which a face starts a pass over the turned picture."""
 APART: Final = 0.35
 """Distance of two faces' centres, in units of the larger one's side, under which they are one."""
 
@@ -63,7 +64,7 @@ TURNS: Final = (45, 315, *LYING)
 
 
 class TwoStageDetector:
-    """The two detectors; for many threads at once."""
+    """Detection by both networks; safe for many threads at once."""
 
     def __init__(self, finder: Network, detector: Network) -> None:
         self.finder = finder
@@ -74,7 +75,7 @@ class TwoStageDetector:
         return self._see(photo, alone=False)
 
     def largest_face(self, photo: Photograph) -> Faces:
-        """The first of `every_face`, which is found sooner; none where there is none. Raises DamagedImage."""
+        """The first of `every_face`, found in less time; none where there is none. Raises DamagedImage."""
         return self._see(photo, alone=True)
 
     def _see(self, photo: Photograph, *, alone: bool) -> Faces:
@@ -109,7 +110,7 @@ class _Face:
 
 
 class _View:
-    """What was seen in one picture so far, largest first."""
+    """The faces found in one picture so far, largest first."""
 
     def __init__(self, source: Image.Image, detector: TwoStageDetector) -> None:
         self.source = source

@@ -1,4 +1,4 @@
-"""Finds what may be faces in a picture: runs YuNet and turns its maps into boxes, scores and five landmarks each."""
+"""Proposes faces in a picture: runs YuNet and turns its maps into boxes, scores and five landmarks each."""
 
 from __future__ import annotations
 

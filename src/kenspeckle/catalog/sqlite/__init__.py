@@ -1,1 +1,1 @@
-"""What is SQLite's alone: its engine, and removing deleted bytes from its files."""
+"""What only SQLite needs: its engine, name locks, copies, inspection, and removal of deleted bytes from its files."""

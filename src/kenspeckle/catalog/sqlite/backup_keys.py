@@ -1,4 +1,4 @@
-"""Keys of collections in copies of the SQLite database: taken out of a backup's, put back into a restored one."""
+"""Keys of collections in copies of the SQLite database: taken out for a backup, put back by a restore."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encrypted(connection: sqlite3.Connection) -> int:
 def read(connection: sqlite3.Connection) -> Keyring:
     """The wrapped keys of all collections."""
     (cursor_key,) = connection.execute("SELECT cursor_key FROM service").fetchone()
-    # Two services never share this; what it is made of can't be had from it.
+    # A digest that no two services share and that does not reveal its source.
     instance = hashlib.sha256(b"kenspeckle instance, 1" + cursor_key).hexdigest()[:32]
     keys = "SELECT key_id, wrapped FROM collection_keys WHERE wrapped IS NOT NULL"
     found = connection.execute(f"{keys} AND {_ALIVE}") if _there(connection) else ()
@@ -35,7 +35,7 @@ def take_out(connection: sqlite3.Connection) -> bool:
     if not _there(connection):
         return False
     connection.execute("PRAGMA secure_delete=ON")
-    connection.execute("PRAGMA journal_mode=MEMORY")  # what is overwritten must not lie beside the copy
+    connection.execute("PRAGMA journal_mode=MEMORY")  # overwritten bytes must not remain in a file beside the copy
     return connection.execute("UPDATE collection_keys SET wrapped = NULL WHERE wrapped IS NOT NULL").rowcount > 0
 
 
@@ -53,6 +53,6 @@ def put_in(connection: sqlite3.Connection, keys: Mapping[str, bytes]) -> tuple[s
 
 
 def _there(connection: sqlite3.Connection) -> bool:
-    """Whether the schema knows of keys at all."""
+    """Whether the schema has a table of keys."""
     wanted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'collection_keys'"
     return connection.execute(wanted).fetchone() is not None

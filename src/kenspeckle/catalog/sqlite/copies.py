@@ -1,4 +1,4 @@
-"""Whole copies of the SQLite database: made while others use it, and put in the place of another in one step."""
+"""Whole copies of the SQLite database: made while others use it, and put in place of another in one step."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _NEARLY_FULL = 1 << 20
 
 _MAGIC = b"SQLite format 3\0"
 _ALIVE = "collection_id IS NOT NULL"
-"""Deleted collections have none until what they had is removed."""
+"""Deleted collections have no id until their contents are removed."""
 _KEPT = (
     f"SELECT DISTINCT digest FROM images WHERE kept AND collection_row IN (SELECT row FROM collections WHERE {_ALIVE})"
 )
 
 
 def see(path: Path) -> None:
-    """Raises StorageUnavailable where there is no database, which opening it would make."""
+    """Raises StorageUnavailable where there is no database, so that opening it does not create one."""
     if not path.is_file():
         raise StorageUnavailable(f"There is no catalog at {path}; check KENSPECKLE_DATA_DIR or --data-dir.")
 
@@ -51,8 +51,8 @@ class SqliteCopies:
         self._path = path
 
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
-        """SQLite's online backup. The reader's transaction that is begun first holds the moment still: without it,
-        every write of another process would start the copy over, and a busy service could never be backed up."""
+        """SQLite's online backup. A reading transaction that is begun first fixes the moment: without it, every write
+        of another process would restart the copy, and a busy service could never be backed up."""
         see(self._path)
         with _translated(target), closing(_connect(self._path, "mode=rw")) as source:
             source.execute("BEGIN")
@@ -67,7 +67,7 @@ class SqliteCopies:
                     progress=lambda _, left, total: progress((total - left) * page, total * page),
                 )
                 had_keys = backup_keys.take_out(copy)
-                # One plain file, that nothing need lie beside.
+                # One plain file, without files beside it.
                 copy.execute("PRAGMA journal_mode=DELETE")
                 _check(copy)
             if had_keys:
@@ -177,7 +177,7 @@ class SqliteReservedPlace:
                 new.unlink()
             else:
                 if not self._sound:
-                    # Beside a new database these would be taken for its own. What they hold is kept aside.
+                    # Beside a new database these would be taken for its own. Copies of them are kept.
                     for one in self._files:
                         if one != self._path:
                             one.unlink(missing_ok=True)
@@ -224,14 +224,14 @@ def beside(path: Path, ending: str) -> Path:
 
 
 def _held(path: Path) -> sqlite3.Connection | None:
-    """A connection that keeps all others out, with nothing left in the write-ahead log; None where SQLite can't open
-    the file. Raises Conflict where others have it open."""
+    """A connection with an exclusive lock and an empty write-ahead log; None where SQLite can't open the file. Raises
+    Conflict where others have it open."""
     if not path.is_file() or _begin(path) != _MAGIC:
         return None  # SQLite would remove what lies beside it
     connection = _connect(path, "mode=rw", patience=engine.ALONE_SECONDS)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
-        # Whoever opened the old file meanwhile and waits finds that it has moved, and can't write to it.
+        # A process that opened the old file meanwhile finds that it has moved, and can't write to it.
         connection.execute("BEGIN EXCLUSIVE")
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "delete":
             raise Conflict(engine.IN_USE)
@@ -278,7 +278,7 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Errors of SQLite and the file system in our words; `path` is the file that is read or written."""
+    """Turns errors of SQLite and the file system into domain errors; `path` is the file that is read or written."""
     try:
         yield
     except sqlite3.Error as error:

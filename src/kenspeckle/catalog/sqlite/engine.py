@@ -1,4 +1,4 @@
-"""What only SQLite has: the file and its modes, WAL, locks, and the meaning of its error codes."""
+"""SQLite's engine: the file and its modes, WAL, locks, and the translation of its error codes."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _WRITES = "kenspeckle_writes"
 _NEARLY_FULL = 1 << 20
 
 ALONE_SECONDS = 2.0
-"""Longest wait for a process that may be about to let go."""
+"""Longest wait for a process that may be about to close the database."""
 
 IN_USE = "The catalog is in use: stop the service and whatever else works on the data folder, then run this again."
 FULL = "The disk of the catalog is full: nothing was stored. Make room and ask again."
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
 NO_ACCESS = "The catalog's database file can't be opened or written; check its path, owner and modes."
-"""What a request is told, which does not learn the path; a start names it, see `_no_access`."""
+"""The message for requests, without the path; a start names it, see `_no_access`."""
 BROKEN_DISK = "The disk of the catalog reports an error; see the system's log before anything is written to it."
 
 _MEANING = {
@@ -65,8 +65,9 @@ _MEANING = {
 def database(url: URL, *, alone: bool = False) -> Database:
     """The database in the file that the URL names, made where it is absent: folder 0700, file 0600, WAL.
 
-    `alone`: on one connection, which keeps all other processes out; a transaction in a transaction would wait for good.
-    Raises SettingError for a URL without a file, StorageFull, StorageUnavailable, Conflict where it can't be alone.
+    `alone`: on one connection, which keeps all other processes out; a transaction within a transaction would wait
+    forever. Raises SettingError for a URL without a file, StorageFull, StorageUnavailable, Conflict where it can't be
+    alone.
     """
     if not url.database or url.database == ":memory:":
         raise SettingError("CATALOG_URL names no file: write sqlite:////path/to/kenspeckle.db.", field="catalog_url")
@@ -136,14 +137,14 @@ def _connected_alone(connection: Any, _record: object) -> None:
 
 
 def _connected(connection: Any, _record: object) -> None:
-    # Transactions begin and end where we say, not where the driver guesses.
+    # Transactions begin and end explicitly, not where the driver guesses.
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma)
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later can't wait for its turn any more: writers say so at the start.
+    # A transaction that reads first and writes later can't wait for the lock any more: writers take it at the start.
     writes = connection.get_execution_options().get(_WRITES)
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -162,7 +163,7 @@ def _make_file(path: Path) -> None:
 
 
 def _use_wal(engine: Engine) -> None:
-    """Two processes that start at once collide here without SQLite's patience, so we bring our own."""
+    """SQLite's busy timeout does not apply here, so two processes that start at once are handled by retries."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         connection = engine.raw_connection()
@@ -180,7 +181,7 @@ def _use_wal(engine: Engine) -> None:
 
 
 def explained(error: BaseException, path: Path) -> KenspeckleError | None:
-    """What an error of the driver means for the database at `path`; None for one that is not SQLite's."""
+    """The domain error for a driver's error on the database at `path`; None for one that is not SQLite's."""
     if isinstance(error, UnicodeDecodeError):
         return StorageUnavailable(DAMAGED)
     code = getattr(error, "sqlite_errorcode", None)

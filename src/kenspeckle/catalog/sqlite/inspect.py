@@ -1,4 +1,4 @@
-"""Looks into the database of a catalog and changes nothing, while a service writes to it and where it is damaged too.
+"""Inspects the database of a catalog without changing it, also while a service writes to it or where it is damaged.
 
 Every method raises StorageUnavailable where what it asks for can't be read."""
 
@@ -27,7 +27,7 @@ from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import CollectionFacts, KeptPhotograph, Sealer
 
 MOST_DAMAGE = 20
-"""Damaged places that are named."""
+"""Most damaged parts that are named."""
 BATCH = 2000
 
 _LOOKING = "The catalog is only looked at; nothing is written to it."
@@ -74,8 +74,8 @@ _NEWEST = {
 class SqliteInspection:
     """Implements `ports.Inspection` of one database file, opened read-only.
 
-    A database at rest, without a write-ahead log, is opened as one that nobody writes to: SQLite would make files
-    beside it otherwise. Should a service start meanwhile, `disturbed` says so, and what was seen is worth nothing."""
+    A database without a write-ahead log is opened as immutable, because SQLite would create files beside it otherwise.
+    If a service starts meanwhile, `disturbed` says so, and what was read is unreliable."""
 
     def __init__(self, path: Path, master: Sealer | None = None) -> None:
         self._path = path
@@ -99,7 +99,7 @@ class SqliteInspection:
 
     @property
     def disturbed(self) -> bool:
-        """Whether somebody began to write to a database that was opened as one at rest."""
+        """Whether a process began to write to a database that was opened as immutable."""
         return self._at_rest and (_state(self._path) != self._seen or bool(_size(_log(self._path))))
 
     @property
@@ -117,7 +117,7 @@ class SqliteInspection:
         self.catalog.close()
 
     def damage(self, *, thorough: bool) -> list[str]:
-        """Where the file is damaged, in SQLite's words; `thorough` compares indexes with their tables too."""
+        """Damaged parts of the file, in SQLite's words; `thorough` compares indexes with their tables too."""
         with self._reading() as connection:
             found = connection.exec_driver_sql(f"PRAGMA {'integrity' if thorough else 'quick'}_check({MOST_DAMAGE})")
             told = [str(one) for (one,) in found if one != "ok"]
@@ -169,12 +169,12 @@ class SqliteInspection:
                     yield KeptPhotograph(digest, key, collection_id)
 
     def removals(self) -> int:
-        """Photographs whose last face went and that are still to be removed."""
+        """Photographs whose last face was deleted and that are still to be removed."""
         with self._reading() as connection:
             return int(connection.execute(select(func.count()).select_from(removals)).scalar_one())
 
     def newest(self) -> dict[str, float]:
-        """The latest time that a row of each kind names, where there is any."""
+        """The latest time in rows of each kind, where there is any."""
         with self._reading() as connection:
             found = {kind: connection.execute(newest).scalar_one() for kind, newest in _NEWEST.items()}
         return {kind: float(at) for kind, at in found.items() if at is not None}

@@ -1,7 +1,7 @@
 """Locks by name for the processes that share one SQLite database: byte ranges of a file beside it.
 
-The system lets go of them with the process, however it ends; so none is ever left behind, and none has to be taken
-over from one who may still be at work. SQLite's own lock would do too, but it keeps every other writer waiting.
+The system releases them when the process ends, however it ends; so none is left behind, and none has to be taken over
+from a process that may still be working. SQLite's own lock would work too, but it would block every other writer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from kenspeckle.errors import StorageUnavailable
 
 STRIPES = 1024
-"""Bytes of the file, each the lock of many names."""
+"""Bytes of the file; each is the lock of many names."""
 
 ENDING = "-locks"
 _PAUSE_SECONDS = 0.005
@@ -41,7 +41,7 @@ _lock = threading.Lock()
 
 
 class NameLocks:
-    """The locks beside the database at `path`. Whoever waits longer than `seconds` is refused."""
+    """The locks beside the database at `path`. A wait of more than `seconds` raises StorageUnavailable."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path = path.with_name(path.name + ENDING)
@@ -49,8 +49,8 @@ class NameLocks:
 
     @contextmanager
     def hold(self, names: Iterable[str]) -> Iterator[None]:
-        """Hold the locks of all these names (64 hexadecimal digits), taken in order, so that two who want several never
-        wait for each other. Raises StorageUnavailable."""
+        """Hold the locks of all these names (64 hexadecimal digits), taken in order, so that two holders of several
+        never deadlock. Raises StorageUnavailable."""
         stripes = sorted({int(name[:8], 16) % STRIPES for name in names})
         deadline = time.monotonic() + self._seconds
         with ExitStack() as held:
@@ -66,7 +66,7 @@ def _byte(file: _File, number: int, deadline: float) -> Iterator[None]:
     if not file.threads[number].acquire(timeout=max(0.0, deadline - time.monotonic())):
         raise StorageUnavailable(LOCKED, retry_after=1)
     try:
-        # Asked again and again: to wait for two bytes in two threads would look like a deadlock to the system.
+        # Polled: the system would take a wait for two bytes in two threads for a deadlock.
         while not _taken(file.descriptor, number):
             if time.monotonic() > deadline:
                 raise StorageUnavailable(LOCKED, retry_after=1)

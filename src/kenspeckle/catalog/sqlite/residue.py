@@ -1,8 +1,9 @@
-"""Copies that SQLite forgets: where it balances pages, cells move and their old bytes stay in unallocated space.
+"""Removes copies of rows that SQLite leaves behind: when it balances pages, cells move and their old bytes stay in
+unallocated space.
 
-`secure_delete` overwrites what is deleted, but not the copy of a row that lay on another page before it was moved;
-when the row is deleted later, that copy is nobody's. So the unallocated space of every page is set to zero in the file
-itself, at a moment when nobody writes and the write-ahead log is empty. SQLite never reads that space.
+`secure_delete` overwrites what is deleted, but not the copy of a row that lay on another page before it was moved; when
+the row is deleted later, that copy is no longer tracked. So the unallocated space of every page is set to zero in the
+file itself, at a moment when there is no writer and the write-ahead log is empty. SQLite never reads that space.
 (https://www.sqlite.org/fileformat2.html#b_tree_pages has the layout.)
 """
 
@@ -31,7 +32,7 @@ _lock = threading.Lock()
 
 
 def suspects(path: Path, page_bytes: int, among: Sequence[int] | None = None) -> list[int]:
-    """Pages, from 0, with something in their unallocated space: of all pages, or `among` some. Waits for nobody."""
+    """Pages, from 0, with bytes in their unallocated space: of all pages, or `among` some. Takes no lock."""
     file = _descriptor(path)
     count = os.fstat(file).st_size // page_bytes
     found: list[int] = []
@@ -77,7 +78,7 @@ def wipe(path: Path, page_bytes: int, pages: Sequence[int]) -> None:
 
 
 def wipe_all(path: Path, page_bytes: int) -> None:
-    """As `wipe`, all pages of a database that nobody has open."""
+    """As `wipe`, for all pages of a database that no process has open."""
     wipe(path, page_bytes, suspects(path, page_bytes))
     found = path.stat()
     with _lock:

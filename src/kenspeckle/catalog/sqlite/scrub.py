@@ -1,4 +1,5 @@
-"""Has SQLite's files forget what was deleted: the write-ahead log, and copies of moved rows in the database itself."""
+"""Removes deleted data from SQLite's files: from the write-ahead log, and copies of moved rows in the database
+itself."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from pathlib import Path
 from kenspeckle.catalog.sqlite import residue
 
 SECONDS = 2.0
-"""Longest wait for readers to be done with the write-ahead log."""
+"""Longest wait for readers of the write-ahead log."""
 PATIENCE_SECONDS = 0.05
-"""A short one, again and again: other writers must not wait for us while we wait for a reader."""
+"""Length of each try: other writers must not wait while this waits for a reader."""
 
 _HEAD = 32
 _FRAME_HEAD = 24
@@ -22,10 +23,9 @@ _FRAME_HEAD = 24
 
 
 class Scrub:
-    """Call it after a deletion. `turn` is held by whoever writes in this process.
-
-    The first time it looks at every page. After that it looks at those that the write-ahead log names, as long as the
-    log was not begun anew meanwhile: that is seen by its salts, which change then."""
+    """Call it after a deletion. `turn` is the lock of this process's writers. The first call checks every page. Later
+    calls check those that the write-ahead log names, as long as the log was not restarted meanwhile, which its salts
+    show."""
 
     def __init__(self, path: Path, turn: Callable[[], AbstractContextManager[None]]) -> None:
         self._path = path
@@ -35,9 +35,8 @@ class Scrub:
         self._one = threading.Lock()
 
     def __call__(self, *, thorough: bool = False) -> bool:
-        """Whether nothing is left; False where a reader, or another process that writes, was in the way for too long.
-
-        `thorough`: look at every page."""
+        """Whether nothing is left; False where a reader, or another process that writes, held a lock for too long.
+        `thorough`: check every page."""
         with self._one:
             if thorough:
                 self._salts = None
@@ -49,23 +48,23 @@ class Scrub:
                 return False
             with closing(_connect(self._path)) as connection:
                 page_bytes = _page_bytes(connection)
-            # Without the turn: what was deleted before is in unallocated space of these pages by now, or nowhere.
+            # Without `turn`: data that was deleted before is in unallocated space of these pages by now, or nowhere.
             found = residue.suspects(self._path, page_bytes)
             return _again(lambda: self._pass(found, whole=True))
 
     def _tracked(self) -> bool:
-        """Whether the log tells which pages were written since the last time."""
+        """Whether the log has all pages that were written since the last call."""
         return self._salts is not None
 
     def _begin(self) -> bool:
-        """Cut the log back and begin it anew, to know from there on which pages were written."""
+        """Truncate the log, so that it has all pages that are written from now on."""
         with self._turn(), closing(_connect(self._path)) as connection:
             return _checkpoint(connection) and self._mark(connection, ())
 
     def _pass(self, known: Iterable[int], *, whole: bool) -> bool:
-        """Wipe the pages `known` and those of the log. Where the log does not tell them all, without `whole` nothing
-        is done, and the salts are None."""
-        # A connection of its own: it has read none of these pages, so it can't write an old state of them back.
+        """Wipe the pages `known` and those of the log. Where the log does not have them all, nothing is done without
+        `whole`, and the salts are None."""
+        # A new connection: it has read none of these pages, so it can't write back an old state of them.
         with self._turn(), closing(_connect(self._path)) as connection:
             page_bytes = _page_bytes(connection)
             written = self._written(page_bytes)
@@ -82,7 +81,7 @@ class Scrub:
             return True
 
     def _mark(self, connection: sqlite3.Connection, pages: Sequence[int]) -> bool:
-        """Wipe the pages while nobody writes, and begin the log with a write of our own."""
+        """Wipe the pages under the write lock, and begin the log with a write of this connection."""
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -91,12 +90,12 @@ class Scrub:
             return False
         try:
             if self._log.exists() and self._log.stat().st_size > 0:
-                connection.execute("ROLLBACK")  # another process was quicker
+                connection.execute("ROLLBACK")  # another process has restarted the log
                 return False
             if pages:
                 residue.wipe(self._path, _page_bytes(connection), pages)
-            # A write makes all other connections, of other processes too, drop the pages that they have in memory. It
-            # has to change something, for SQLite leaves out what changes nothing; nobody else uses this number.
+            # A write makes all other connections, also of other processes, drop their cached pages. It has to change a
+            # value, because SQLite skips writes that change nothing; this number has no other use.
             number = int(connection.execute("PRAGMA user_version").fetchone()[0])
             connection.execute(f"PRAGMA user_version={(number + 1) % 0x7FFFFFFF}")
             connection.execute("COMMIT")
@@ -110,7 +109,7 @@ class Scrub:
         return True
 
     def _written(self, page_bytes: int) -> list[int] | None:
-        """Pages, from 0, in the log since it was begun; None where it was begun anew."""
+        """Pages, from 0, in the log since it was begun; None where it was restarted."""
         with self._log.open("rb") as file:
             if file.read(_HEAD)[16:24] != self._salts:
                 return None
@@ -131,7 +130,7 @@ def _again(act: Callable[[], bool]) -> bool:
 
 
 def _checkpoint(connection: sqlite3.Connection) -> bool:
-    """Fold the log, which holds older states of pages, into the database and cut it to nothing."""
+    """Write the log, which has older states of pages, into the database and truncate it."""
     try:
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     except sqlite3.OperationalError as error:

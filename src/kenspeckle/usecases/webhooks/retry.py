@@ -13,7 +13,7 @@ JITTER = 0.1
 """Part of a pause by which it may be longer or shorter, so that messages that failed together are not sent together
 again."""
 LONGEST_PAUSE = 2 * DAY
-"""Longest pause in WEBHOOK_RETRIES; a longer Retry-After is cut to it."""
+"""Longest pause in WEBHOOK_RETRIES."""
 BELIEVED = DAY
 MOST_RETRIES = 50
 
