@@ -1,4 +1,4 @@
-"""Keys and webhooks of a remote service: what `/v1/keys` and `/v1/webhooks` answer, as JSON."""
+"""Keys and webhooks of a remote service: answers of `/v1/keys` and `/v1/webhooks`, as JSON."""
 
 from __future__ import annotations
 

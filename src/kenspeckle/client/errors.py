@@ -1,4 +1,4 @@
-"""Errors of a remote service, as a command tells them."""
+"""Errors of commands and of remote services, with the next step for people."""
 
 from __future__ import annotations
 

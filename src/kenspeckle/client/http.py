@@ -1,4 +1,4 @@
-"""The recognizer behind a REST API elsewhere: the calls that commands make, over HTTP."""
+"""A recognizer over the REST API of a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BYTES = "application/octet-stream"
 class Remote:
     """Implements `ports.Recognizer` over one server's REST API; an empty collection is the server's default.
 
-    Raises the server's errors as the domain errors that they were there; ServerUnreachable where it can't be reached.
+    Raises the server's errors as domain errors; ServerUnreachable where it can't be reached.
     """
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
@@ -37,7 +37,7 @@ class Remote:
         if base.scheme not in ("http", "https") or not base.host:
             raise CommandFailed(f"--url '{url}' is no address of a server.", "Give http://host:port.")
         if api_key and not (api_key.isascii() and api_key.isprintable()):
-            # Else what refuses it later would show it.
+            # Otherwise a later error message would show the key.
             raise CommandFailed(
                 "The API key has characters that no key has.", "Check --api-key and KENSPECKLE_API_KEY for line ends."
             )
@@ -46,7 +46,7 @@ class Remote:
             base_url=base,
             headers={"x-api-key": api_key} if api_key else {},
             timeout=httpx.Timeout(120, connect=10),
-            trust_env=base.host not in LOOPBACK,  # a proxy of the environment can't reach this machine's loopback
+            trust_env=base.host not in LOOPBACK,  # a proxy from the environment can't reach this machine's loopback
         )
         self._default: str | None = None
 
@@ -74,7 +74,7 @@ class Remote:
         return answer
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
-        """The server itself counts what its key is for."""
+        """The server itself limits the counts to the key's collections."""
         return _json(self._ask("GET", "/v1/info"))
 
     def ready(self) -> None:
@@ -83,7 +83,7 @@ class Remote:
     def call(
         self, method: str, path: str, body: object | None = None, parameters: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """What a route that is no operation of the recognizer answers. Raises as `handle`."""
+        """The answer of a route that is no operation of the recognizer. Raises as `handle`."""
         sent = {} if body is None else {"content": orjson.dumps(body), "headers": {"content-type": "application/json"}}
         return dict(_json(self._ask(method, path, parameters, **sent)))
 
@@ -110,7 +110,7 @@ class Remote:
                 break
             pause = _pause(response, attempt)
             if response.status_code == 429 and pause > LONGEST_PAUSE:
-                break  # A quota is used up; it may be days until there is more.
+                break  # A quota is used up; the wait may be days.
             time.sleep(min(pause, LONGEST_PAUSE))
         if not response.is_success:
             raise _problem(response, self._url)
@@ -137,7 +137,7 @@ class _Segments(Mapping[str, str]):
 
 
 def _segment(name: str) -> str:
-    """A name as one segment of a path. Dots alone would be taken for a folder, so the rule is told here."""
+    """A name as one segment of a path. A name of dots only would be taken for a folder and is refused here."""
     if name in ("", ".", ".."):
         raise errors.InvalidValue(f"'{name}' is no name that the service takes.")
     return quote(name, safe="")
@@ -155,7 +155,7 @@ def _parameters(query: Sequence[str], operation: object) -> dict[str, str]:
 
 
 def _body(request: Request, operation: object) -> dict[str, Any]:
-    """What httpx is to send."""
+    """The body as parameters of httpx."""
     if request.photographs:
         return {"files": {name: (name, getattr(operation, name), BYTES) for name in request.photographs}}
     headers = dict(request.headers(operation))
@@ -170,7 +170,7 @@ def _body(request: Request, operation: object) -> dict[str, Any]:
 
 
 def _loaded(request: Request, operation: object, response: httpx.Response) -> Any:
-    """The answer that the response is. Raises CommandFailed where it is the answer of something else."""
+    """The answer in the response. Raises CommandFailed where the server is not a Kenspeckle."""
     if request.load is None:
         return response.content
     try:
@@ -208,7 +208,7 @@ def _problem(response: httpx.Response, url: str) -> Exception:
         answer = orjson.loads(response.content)
         code, detail = str(answer["code"]), str(answer["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        if response.status_code in (502, 503, 504):  # of a proxy, before which there is no server
+        if response.status_code in (502, 503, 504):  # of a proxy whose server is down
             return ServerUnreachable(f"{url} answers {response.status_code} {response.reason_phrase}.")
         return CommandFailed(
             f"{url} answered {response.status_code} {response.reason_phrase}.",

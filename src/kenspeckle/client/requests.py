@@ -1,4 +1,4 @@
-"""Which request of the REST API each operation is, and how its answer is read: one row an operation."""
+"""Maps operations to requests of the REST API and parses their answers: one row an operation."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _of_user(op: ops.SearchUsers) -> str:
 
 
 def _done(_: Json, __: object) -> None:
-    """For routes whose answer says no more than that it is done."""
+    """For routes whose answer has no content of interest."""
 
 
 REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
@@ -237,4 +237,4 @@ NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
     ops.GetImage: "The REST API answers a photograph without the row that describes it.",
     ops.EraseAged: "The service erases faces by age itself; the REST API sets the age.",
 }
-"""Operations that have no route that answers them in full, each with what is said of it."""
+"""Operations that no route answers in full, each with its error message."""

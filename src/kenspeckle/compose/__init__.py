@@ -1,1 +1,1 @@
-"""Composition: the only place where every part is made and put together."""
+"""Composition: creates the parts of a service, of a command or of a function, and connects them."""

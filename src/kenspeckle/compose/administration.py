@@ -1,4 +1,4 @@
-"""Keys and webhooks for commands: those of a server, or of the local data folder, behind one shape."""
+"""Keys and webhooks for commands: those of a server or of the local data folder, behind one interface."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Keys(Protocol):
-    """Keys where the command works on them; every answer is as `/v1/keys` gives it."""
+    """Interface of both; every answer is as `/v1/keys` gives it."""
 
     def create(self, **new: Any) -> Json: ...
     def list(self) -> list[Json]: ...
@@ -91,7 +91,7 @@ def opened_keys(url: str | None, api_key: str | None, data_dir: Path | None) -> 
 
 
 class Webhooks(Protocol):
-    """Webhooks where the command works on them; every answer is as `/v1/webhooks` gives it."""
+    """Interface of both; every answer is as `/v1/webhooks` gives it."""
 
     def create(self, **new: Any) -> Json: ...
     def list(self) -> list[Json]: ...

@@ -1,4 +1,4 @@
-"""Backups put together: what one is made of, where a restore puts it, and their rows in the audit trail."""
+"""Composition of backup and restore: source, target, and their rows in the audit trail."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ RESTORE = "Restore"
 
 
 def source(settings: Settings, made_by: str, key: bytes | None, *, has_key: bool) -> Source:
-    """The local data folder, to be backed up; `key` is the master key where it goes along. Raises SettingError, and
-    NotOffered for a catalog that is no file."""
+    """The local data folder as the source of a backup; `key` is the master key where it is to be included. Raises
+    SettingError, and NotOffered for a catalog that is no file."""
     return Source(storage(settings).copies(), open_images(settings.images), made_by, key, has_key)
 
 
 def target(settings: Settings, stamp: str) -> Target:
-    """The local data folder, to be restored; what is there moves to a folder named by `stamp`. Raises SettingError."""
+    """The local data folder as the target of a restore; its present data moves to a folder named by `stamp`. Raises
+    SettingError."""
     here = storage(settings)
     replacer = here.replacer()
     folder = here.file.parent if here.file is not None else settings.data_dir
@@ -47,10 +48,8 @@ def target(settings: Settings, stamp: str) -> Target:
 
 
 def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
-    """Record a backup in the trail of what was backed up; whether there is one that this program may write to.
-
-    A database of an older schema is left as it is: its backup is for the way back. Raises StorageFull,
-    StorageUnavailable."""
+    """Record a backup in the trail of the catalog that was backed up; returns whether it could be recorded. A database
+    of an older schema is not changed: its backup is needed for a rollback. Raises StorageFull, StorageUnavailable."""
     with closing(storage(settings).inspect()) as look:
         if look.schema() != look.known[-1]:
             return False
@@ -59,9 +58,8 @@ def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) 
 
 
 def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
-    """Record a restore in the trail of what was restored; whether it could be sealed under the key that is there.
-
-    Under another key than the backup's, the row would look like a forgery. Raises StorageFull, StorageUnavailable."""
+    """Record a restore in the restored trail; returns whether it could be sealed under the present key. Under another
+    key than the backup's, the row would look forged. Raises StorageFull, StorageUnavailable."""
     master = MasterKey.of(settings, create=False)
     with closing(storage(settings).inspect(master)) as look:
         head = look.catalog.audit_head()
@@ -76,7 +74,7 @@ def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -
 
 
 def anchor_of(settings: Settings, aside: Path) -> str:
-    """The newest row of a trail that a restore has moved aside, as `NUMBER:HASH`; "" where it can't be read."""
+    """The newest row of the trail that a restore has replaced, as `NUMBER:HASH`; "" where it can't be read."""
     with suppress(KenspeckleError), closing(storage(settings).beside(aside).inspect()) as look:
         return verification.anchor_of(look.catalog.audit_head())
     return ""

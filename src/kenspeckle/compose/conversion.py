@@ -1,4 +1,4 @@
-"""Encrypting or decrypting what a data folder holds already: the parts, and their rows in the audit trail."""
+"""Composition of encryption and decryption of a data folder in place, with rows in the audit trail."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
 
 
 def converted(settings: Settings, progress: Progress) -> Converted:
-    """Have all of the data folder as ENCRYPTION says, and nothing of what was before in the database's files."""
+    """Convert the data folder as ENCRYPTION says, and remove the former data from the database's files."""
     to = settings.encryption
     master = MasterKey.of(settings)
     operation = "EncryptCollection" if to else "DecryptCollection"
     with closing(Converter.open(settings.catalog, master=master, alone=True)) as alone:
-        # Cut off after a collection is done and before the end, the trail has this of it.
+        # Recorded first, so that the trail has it if the conversion is interrupted.
         with closing(recorder_of(settings, alone, master)) as recorder:
             for one in alone.pending(encrypt=to):
                 recorder.record(recorder.entry(f"{operation}Begun", one.collection_id))
         done = convert(alone, open_images(settings.images), encrypt=to, progress=progress)
-    # As any process again: the trail says what was done, and old bytes leave the files of the database. In this order,
-    # for another run would find nothing to do and so nothing to record.
+    # Without exclusive use again: record the conversion, then remove old bytes from the database's files. In this
+    # order, because another run would find nothing to do and so nothing to record.
     with closing(SqlCatalog.open(settings.catalog, master=master)) as catalog:
         with closing(recorder_of(settings, catalog, master)) as recorder:
             for name in done.collections:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """What is open until the block ends."""
+    """An open data folder, closed at the end of the block."""
 
     settings: Settings
     catalog: SqlCatalog
@@ -29,8 +29,8 @@ class DataFolder:
 
 @contextmanager
 def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
-    """`make` the catalog where there is none; with `any_key` under whatever master key is here, also where the trail
-    was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
+    """Open the data folder. `make` creates the catalog where there is none; `any_key` accepts the present master key
+    also where the trail was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
 
     settings = settings_.load({"data_dir": data_dir})
@@ -39,7 +39,7 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
     from kenspeckle.catalog.sql import SqlCatalog
 
     master = master_key(settings)
-    # Whatever ENCRYPTION says in this shell: nothing that makes collections comes this way.
+    # Without the setting ENCRYPTION: no command that uses this creates collections.
     catalog = SqlCatalog.open(settings.catalog, master=master)
     try:
         recorder = recorder_of(settings, catalog, master, any_key=any_key)
@@ -52,28 +52,28 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
 
 
 def storage(settings: Settings) -> Storage:
-    """Where the catalog lies that settings name. Raises SettingError."""
+    """The storage of the catalog that settings name. Raises SettingError."""
     from kenspeckle.catalog.storage import storage_of
 
     return storage_of(settings.catalog)
 
 
 def key_file(settings: Settings) -> Path:
-    """The file of the master key, whether it is there or not."""
+    """The file of the master key, whether it exists or not."""
     from kenspeckle.encryption.master_key import file_of
 
     return file_of(settings)
 
 
 def master_key(settings: Settings, *, create: bool = True) -> MasterKey:
-    """The master key as settings say; `create` one at the first need. Raises SettingError."""
+    """The master key of the settings; `create` makes one when it is first needed. Raises SettingError."""
     from kenspeckle.encryption.master_key import MasterKey
 
     return MasterKey.of(settings, create=create)
 
 
 def recorder_of(settings: Settings, catalog: Trail, master: MasterKey, *, any_key: bool = False) -> Recorder:
-    """What records in the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
+    """The recorder of the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle.domain.audit import PURPOSE
     from kenspeckle.usecases.audit.recorder import Recorder
     from kenspeckle.usecases.audit.sealing_key import sealing_key
@@ -83,7 +83,7 @@ def recorder_of(settings: Settings, catalog: Trail, master: MasterKey, *, any_ke
 
 
 def anchors_of(settings: Settings) -> AnchorFile:
-    """The file in which the newest row of the trail is noted."""
+    """The anchor file, which names the newest row of the trail."""
     from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
 
     return AnchorFile(settings.data_dir / FILE)

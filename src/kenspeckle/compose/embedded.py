@@ -1,4 +1,4 @@
-"""The composition root: `build(settings)` makes every part and puts them together; no other place knows them all."""
+"""The composition root: `build(settings)` creates all parts of a service and connects them."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What stands before either recognizer: keys, the audit trail, the bound of work that is taken, and what serves
-    them."""
+    """What both profiles share in front of their recognizer: keys, the audit trail, webhooks and the gate."""
 
     settings: Settings
     catalog: SqlCatalog
@@ -68,20 +67,20 @@ class Guard:
     runners: Runners
 
     def around(self, recognizer: Recognizer) -> Audited:
-        """The recognizer, recorded."""
+        """The recognizer, wrapped so that its operations are recorded."""
         return Audited(recognizer, self.recorder, self.receipts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseService:
-    """A service that is ready to serve, without what recognizes. `face_models` are the versions of models by name,
-    that of the one in use first."""
+    """A service that is ready to serve; subclasses have the recognizer. `face_models` are the versions of models by
+    name, that of the one in use first."""
 
     guard: Guard
     recognizer: Audited
     face_models: Mapping[str, str]
     housekeeping: Housekeeping
-    """What a service does by itself; it runs once the service serves."""
+    """Housekeeping; it runs once the service serves."""
 
     @property
     def settings(self) -> Settings:
@@ -119,7 +118,7 @@ class BaseService:
         return app
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
-        """What else runs beside requests with this recognizer."""
+        """Further runners beside requests with this recognizer."""
         return ()
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
@@ -127,7 +126,7 @@ class BaseService:
         return wait(self.recognizer, job_id, tell=tell)
 
     def close(self) -> None:
-        """Finish what is under way and let go of the files: close every part, the catalog last."""
+        """Finish work under way and close every part, the catalog last."""
         self.guard.runners.close()
 
 
@@ -141,7 +140,7 @@ class Service(BaseService):
     jobs: JobRunner
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
-        """Jobs, unless they are left to other processes."""
+        """The runner of jobs, unless JOBS leaves them to other processes."""
         if not self.settings.jobs:
             return ()
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
@@ -162,7 +161,7 @@ class ManagedService(BaseService):
 
 @dataclass(frozen=True)
 class _ManagedHousekeeping:
-    """What housekeeping looks after where no faces lie in the catalog."""
+    """Housekeeping of the managed profile, which has no faces in the catalog."""
 
     catalog: SqlCatalog
     settings: Settings
@@ -170,7 +169,7 @@ class _ManagedHousekeeping:
 
 
 class StageObserver:
-    """Passes durations of stages on to whoever measures them; nobody does until an edge is there."""
+    """Passes durations of stages to the metrics, once an edge has been made."""
 
     def __init__(self) -> None:
         self.tell: Callable[[str, float], None] | None = None
@@ -181,8 +180,8 @@ class StageObserver:
 
 
 def build(settings: Settings) -> Service | ManagedService:
-    """Everything of the profile that `settings.recognizer` names, mended after a crash, with the default collection in
-    place.
+    """The service of the profile that `settings.recognizer` names, recovered after a crash, with the default
+    collection.
 
     Raises SettingError, ModelMissing, RecognizerUnavailable, StorageFull, StorageUnavailable.
     """

@@ -1,4 +1,5 @@
-"""The engines of a server, one a model pack: the default one from the start, others from first use until idle."""
+"""The engines of a server, one for each model pack: the default one from the start, others from their first use until
+they are idle."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ from kenspeckle.vision.sessions import choose, trim_memory
 log = logging.getLogger(__name__)
 
 IDLE: Final = 900.0
-"""Seconds without a request after which the networks of a pack other than the default one are let go."""
+"""Seconds without a request after which the networks of a pack other than the default one are unloaded."""
 
 EVERY: Final = 60.0
-"""Seconds between two looks for idle ones, as long as there are any."""
+"""Seconds between two checks for idle engines, as long as any is loaded."""
 
 Load = Callable[[str], Engine]
 
@@ -38,9 +39,9 @@ class _Slot:
 
 
 class PackEngines:
-    """Implements `ports.Engines`. Memory is bounded by the packs that are in use: what nobody asked for in IDLE seconds
-    goes, once its last photograph is done. `load` makes the engine of a pack of `packs`, by name; `clock` gives seconds
-    and never goes back."""
+    """Implements `ports.Engines`. Memory is bounded by the packs in use: an engine without a request for IDLE seconds
+    is unloaded, once its last photograph is done. `load` makes the engine of a pack of `packs`, by name; `clock` gives
+    seconds and never goes back."""
 
     def __init__(
         self,
@@ -113,7 +114,7 @@ class PackEngines:
         return (self._default.pack.name, *others)
 
     def release(self) -> None:
-        """Let go of what nobody asked for in IDLE seconds. A request that has an engine keeps it to its end."""
+        """Unload engines without a request for IDLE seconds. A request that has an engine keeps it to its end."""
         gone = []
         for contract, slot in self._slots.items():
             with slot.lock:
@@ -125,7 +126,7 @@ class PackEngines:
             log.info("idle model packs let go", extra={"packs": gone})
 
     def close(self) -> None:
-        """End the thread that looks for idle ones."""
+        """End the thread that checks for idle engines."""
         self._closing.set()
         with self._lock:
             watcher = self._watcher
@@ -133,7 +134,7 @@ class PackEngines:
             watcher.join()
 
     def _watch(self) -> None:
-        """See that a thread looks for idle engines; it ends with the last of them."""
+        """Start the thread that checks for idle engines; it ends with the last of them."""
         if self._watcher is not None:
             return
         with self._lock:

@@ -1,22 +1,21 @@
-"""The managed profile put together without anything of the embedded one: what a function on AWS Lambda imports.
+"""Composition of the managed profile without any part of the embedded one, for functions on AWS Lambda.
 
     from kenspeckle import settings
     from kenspeckle.compose import managed
 
-    service = managed.gateway(settings.load())         # once, at the cold start; nothing is asked of AWS yet
+    service = managed.gateway(settings.load())         # once, at the cold start; no call to AWS yet
     service.app                                        # ASGI: the REST API, behind API Gateway
-    service.recognizer.handle(IndexFaces(collection_id=..., image=...))             # for what lands in a bucket
-    service.housekeep()                                # hourly, by a schedule: retention, what was left half done
+    service.recognizer.handle(IndexFaces(collection_id=..., image=...))             # for objects put into a bucket
+    service.housekeep()                                # hourly, by a schedule: retention, interrupted requests
 
 Settings: RECOGNIZER=rekognition, DYNAMODB_TABLE, IMAGES_URL=s3://bucket/prefix, COLLECTION, and MASTER_KEY where
 receipts of erasure are to be signed. API Gateway checks keys and plans, so the application trusts whoever hands it a
 request: put `api.gateway_auth.principal(key_id)` into the ASGI scope under `api.gateway_auth.PRINCIPAL`; without it
 every request is 401. The audit trail goes to the log (`aws.log_trail`). `IndexFaces` may be asked for any number of
-times, at once too, for the same photograph: it is indexed once. What it raises with `retry_after` set is worth another
-try, the rest is not.
+times, at once too, for the same photograph: it is indexed once. Errors with `retry_after` may be retried, others not.
 
 A server (`kenspeckle serve`) with the same recognizer has keys, plans, audit trail and the wire edge besides:
-`kenspeckle.compose.embedded.build`. docs/managed.md has the whole story.
+`kenspeckle.compose.embedded.build`. See docs/managed.md.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Gateway:
 
     @cached_property
     def app(self) -> FastAPI:
-        """The REST edge, made when it is first asked for: routes of keys and of the audit trail are not among them."""
+        """The REST edge, made at its first use, without the routes of keys and of the audit trail."""
         from kenspeckle.api import gateway_auth
         from kenspeckle.api.app import create_app
         from kenspeckle.serving import cors
@@ -74,8 +73,8 @@ class Gateway:
         )
 
     def housekeep(self) -> None:
-        """What a server does by itself every hour, for a schedule to call: faces that are too old, and what requests
-        have left that ended half-way."""
+        """A server's hourly housekeeping, to be called by a schedule: erases faces beyond retention and cleans up after
+        interrupted requests."""
         copy_context().run(self._housekeep)
 
     def _housekeep(self) -> None:
@@ -98,7 +97,7 @@ def gateway(settings: Settings) -> Gateway:
 
 
 def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ignore) -> ManagedRecognizer:
-    """The recognizer itself; nothing is asked of AWS yet. `observe(stage, seconds)` is told how long each stage took.
+    """The recognizer itself; no call to AWS yet. `observe(stage, seconds)` is called with the duration of each stage.
     Raises SettingError."""
     if not settings.dynamodb_table:
         raise SettingError(
@@ -120,7 +119,7 @@ def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ig
 def _cutter(settings: Settings) -> Callable[[], Cutter]:
     @cache
     def made() -> Cutter:
-        # Imported with the first face that is cut: a function starts quicker by what Pillow takes.
+        # Imported with the first face that is cut, so that a function starts without Pillow.
         from kenspeckle.vision.cutter import Cutter
 
         return Cutter(settings)
@@ -129,7 +128,7 @@ def _cutter(settings: Settings) -> Callable[[], Cutter]:
 
 
 def _signed(settings: Settings) -> tuple[bytes, Receipts]:
-    """What audit rows are sealed with, and what signs receipts."""
+    """The key that seals audit rows, and the signer of receipts."""
     from kenspeckle.encryption.master_key import MasterKey
     from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 

@@ -1,4 +1,4 @@
-"""What is open while a service runs: parts to close, and runners beside requests, which are started too."""
+"""The parts that are open while a service runs, and the runners beside requests, which are also started."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ R = TypeVar("R", bound=Runner)
 
 
 class Runners:
-    """All that is open, closed in the reverse order: what came later may use what was there before it."""
+    """All open parts, closed in reverse order, because later parts may use earlier ones."""
 
     def __init__(self) -> None:
         self._open: list[Part] = []
 
     def hold(self, part: P) -> P:
-        """Close it with the rest."""
+        """Close the part with the rest."""
         self._open.append(part)
         return part
 
     def start(self, runner: R) -> R:
-        """Start it, and close it with the rest, also where its start fails: it may have begun."""
+        """Start it, and close it with the rest, also if its start fails half-way."""
         self.hold(runner)
         runner.start()
         return runner
 
     def close(self) -> None:
-        """Close everything, the last one first. An error of one keeps no other open; the first error is raised, those
-        after it are logged."""
+        """Close everything, the last one first. An error of one does not keep others open; the first error is raised,
+        those after it are logged."""
         first: BaseException | None = None
         while self._open:
             part = self._open.pop()

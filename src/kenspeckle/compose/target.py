@@ -1,4 +1,4 @@
-"""Where a command's verbs go: the local data folder, or a server at --url. Either way it is asked alike."""
+"""The target of a command: the local data folder, or a server at --url, behind the same interface."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from kenspeckle.settings import Settings
 
 _OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
-"""A command listens nowhere, so it needs no key; and its words to people are not log lines."""
+"""A command does not listen, so it needs no key; and its messages to people are not log lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """An open recognizer. `collection` is what the user named or the default; empty means the server's default.
-    `finish(job_id, tell)` waits for a job, which runs in this process where it is about a folder that nobody serves;
-    `tell` is told of it now and again. Raises JobNotFound."""
+    `finish(job_id, tell)` waits for a job, which runs in this process if no server uses the folder; `tell` is called
+    with it from time to time. Raises JobNotFound."""
 
     recognizer: Recognizer
     collection: str
@@ -37,7 +37,7 @@ def opened(
     data_dir: Path | None,
     collection: str | None = None,
 ) -> Iterator[Target]:
-    """The target of a command, closed at the end. Raises what `settings.load` and `main.build` raise."""
+    """The target of a command, closed at the end. Raises what `settings.load` and `embedded.build` raise."""
     from kenspeckle import settings as settings_
 
     settings = settings_.load({"data_dir": data_dir, **_OVERRIDES})

@@ -1,4 +1,4 @@
-"""Exports and imports put together: the local data folder's parts, and their rows in the audit trail."""
+"""Composition of exports and imports of the local data folder, with rows in the audit trail."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from kenspeckle.usecases.transfer.reader import ExportFile
 from kenspeckle.vision.decode import Photograph
 
 ENCODER = "dlib_face_recognition_resnet_model_v1.dat"
-"""The network that face_recognition makes its encodings with."""
+"""The network of face_recognition's encodings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """A data folder that collections leave and come to; each transfer is a row of its audit trail."""
+    """A data folder that collections are exported from and imported into; each transfer is a row of its audit trail."""
 
     settings: Settings
     catalog: SqlCatalog
@@ -42,7 +42,7 @@ class Transfers:
     def export(
         self, collection: str, file: IO[bytes], made_by: str, *, scratch: Path | None, progress: Progress
     ) -> Exported:
-        """Write the collection; with `scratch`, a folder for what waits, its photographs too. Raises
+        """Write the collection; with `scratch`, a folder for temporary files, its photographs too. Raises
         CollectionNotFound, StorageFull, StorageUnavailable."""
         source = Source(
             SqlDumps(self.catalog.database, self.catalog.collection_keys),
@@ -56,14 +56,14 @@ class Transfers:
         return done
 
     def import_export(self, file: IO[bytes], collection: str | None, progress: Progress) -> Imported:
-        """Take an export in, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
+        """Import an export, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
         return self._imported(import_.import_export(self._target(), ExportFile(file), collection, progress))
 
     def import_encodings(
         self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, progress: Progress
     ) -> Imported:
-        """Take encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
-        they are read once it is known that the collection takes such. Raises as `import_export`."""
+        """Import encodings of face_recognition, pairs of identity and template, into `collection` or the default one;
+        they are read once the collection's pack is known to fit. Raises as `import_export`."""
         name = collection or self.settings.collection
         pack = self._encoder(name)
         return self._imported(import_.import_encodings(self._target(), name, pack, read(), progress))
@@ -102,7 +102,7 @@ class Transfers:
             _pack_of,
             lambda data: Photograph(data, max_bytes=most_bytes, max_pixels=most_pixels),
             settings.keep_images,
-            # Cut off before the end, the trail has this of it.
+            # Recorded first, so that the trail has it if the import is interrupted.
             lambda name: self._record("ImportCollectionBegun", name, 0, {}),
         )
 

@@ -1,4 +1,4 @@
-"""Webhooks put together: endpoints as administrators manage them, and the dispatcher of a service that serves."""
+"""Composition of webhooks: management of endpoints, and the dispatcher of a running service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def endpoints_of(settings: Settings, recorder: Recorder, store: Webhooks, sealer
 
 
 def dispatcher_of(settings: Settings, endpoints: Endpoints) -> Dispatcher:
-    """What carries messages out, not started yet."""
+    """The dispatcher, not started yet."""
     from kenspeckle.usecases.webhooks.dispatcher import Dispatcher
 
     return Dispatcher(
@@ -41,7 +41,7 @@ def _transport(settings: Settings) -> Callable[[], Transport]:
     reach = Reach.parse(settings.webhook_hosts)
 
     def make() -> Transport:
-        # Imported where it is needed: commands that send nothing need no HTTP.
+        # Imported here: commands that send nothing need no HTTP client.
         from kenspeckle import __version__
         from kenspeckle.webhook_transport.http import Transport
 

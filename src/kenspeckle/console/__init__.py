@@ -1,1 +1,1 @@
-"""The web console: plain files (HTML, CSS, ES modules) that `kenspeckle.api.console` serves as they are."""
+"""The web console: plain files (HTML, CSS, ES modules) that `kenspeckle.serving.console` serves as they are."""

@@ -1,1 +1,1 @@
-"""Examines an instance from outside, each part by itself, and changes nothing (`kenspeckle doctor`)."""
+"""Checks of an instance, each independent of the others; nothing is changed (`kenspeckle doctor`)."""

@@ -1,4 +1,4 @@
-"""The clock: nothing that is stored may lie in the future."""
+"""Checks the clock: no stored time may be in the future."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOLERANCE = 300.0
 """Seconds by which clocks of machines that share a catalog may differ: as much as signatures are allowed."""
 
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-"""No clock that is right shows a time before this program was written."""
+"""A time before this program was written means a wrong clock."""
 
 _WHY = "Retention, the expiry of keys, quotas and signatures go by the clock."
 

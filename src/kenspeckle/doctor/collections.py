@@ -1,4 +1,4 @@
-"""Collections, their templates, and whether a search finds them."""
+"""Checks collections, their templates, and whether a search finds them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MADE_ANEW = {
 
 
 def check_collections(instance: Instance, found: Examined) -> None:
-    """Counters as counted, the change log not ahead of the revision, packs that are there."""
+    """Counters equal the rows, the change log is not ahead of the revision, packs are installed."""
     faces = collections = 0
     for name in instance.catalog.names():
         with found.guarded("collection_unreadable", f"'{name}': ", _LOST, RESTORE):
@@ -80,7 +80,7 @@ def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> N
         )
         return
     settings = instance.settings
-    # The default pack's files are told with the models.
+    # The default pack's files are reported by the check of models.
     if pack.name != settings.pack and any(registry.check(settings.models_dir, pack.name).values()):
         found.warn(
             "pack_missing",
@@ -154,7 +154,7 @@ def check_index(instance: Instance, found: Examined) -> None:
 
 
 def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tuple[list[str], int]:
-    """Faces that a search with their own template does not find at once, and how many were asked."""
+    """Faces that a search with their own template does not find, and how many were searched."""
     name, total = collection.collection_id, collection.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if instance.thorough else SAMPLE))
     lost, asked = [], 0
@@ -171,7 +171,7 @@ def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tu
 
 
 def _collections(instance: Instance) -> Iterator[CollectionFacts]:
-    """Collections that can be read at all; what is wrong with others, their own check tells."""
+    """Collections that can be read; the check of collections reports the others."""
     for name in instance.catalog.names():
         try:
             collection = instance.catalog.collection(name)

@@ -1,4 +1,5 @@
-"""The database file: there, sound, of a version that this program knows, its write-ahead log of a normal size."""
+"""Checks the database file: exists, is undamaged, has a schema that this program knows and a write-ahead log of normal
+size."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import KenspeckleError
 
 LARGE_LOG = 256 << 20
-"""Bytes of a write-ahead log that nobody folds back; SQLite does so every few megabytes."""
+"""Size in bytes of a write-ahead log that is not checkpointed; SQLite does so every few megabytes."""
 
 RESTORE = "kenspeckle restore BACKUP --replace, with the service stopped"
 
@@ -61,7 +62,7 @@ def _there(file: Path, instance: Instance, found: Examined) -> bool:
 
 
 def _absent(file: Path, instance: Instance, found: Examined) -> None:
-    """A new instance has none; one with photographs or a master key had one."""
+    """A new instance has no database; one with photographs or a master key must have had one."""
     data_dir = instance.settings.data_dir
     try:
         traces = [name for name in ("images", "master.key") if (data_dir / name).exists()]

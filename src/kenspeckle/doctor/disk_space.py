@@ -1,4 +1,4 @@
-"""Room on the disks of database and photographs, and whether these are disks that a database may lie on."""
+"""Checks the space on the disks of database and photographs, and whether their file systems suit a database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kenspeckle.text import plural
 
 FULL = 64 << 20
 SCARCE = 1 << 30
-"""Bytes free under which a disk is as good as full, and under which it soon will be."""
+"""Free bytes under which a disk counts as full, and under which it soon will be."""
 FEW_FILES = 10_000
 
 MOUNTS = Path("/proc/self/mounts")
@@ -51,7 +51,7 @@ def _places(instance: Instance) -> list[tuple[str, Path]]:
             places.append(("the database", file.parent))
         images = parse(instance.settings.images, "IMAGES_URL")
     except KenspeckleError:
-        return places  # what is wrong with the settings is told there
+        return places  # the check of settings reports it
     if isinstance(images, Path):
         places.append(("the photographs", images))
     return places

@@ -1,4 +1,5 @@
-"""Encryption at rest: as the setting says, nothing half done, keys available, the master key in another place."""
+"""Checks encryption at rest: as the setting says, no interrupted conversion, keys available, master key stored
+elsewhere."""
 
 from __future__ import annotations
 

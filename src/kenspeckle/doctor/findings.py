@@ -1,4 +1,4 @@
-"""What an examination finds: how bad it is, what it is, why that matters, and how to mend it."""
+"""Findings of an examination: severity, problem, consequence, and remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing. `code` is stable, the sentences are for people; `mend` is a command where there is one."""
+    """One finding. `code` is stable, the sentences are for people; `mend` is a command where there is one."""
 
     code: str
     severity: Severity
@@ -44,8 +44,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Examined:
-    """One part of the instance. `summary` says in a few words how it is; `skipped` that it could not be looked at,
-    for a reason that another part's finding explains."""
+    """The result of one check. `summary` is its state in a few words; `skipped` is why it was not run, which another
+    check's finding explains."""
 
     check: str
     title: str
@@ -63,12 +63,12 @@ class Examined:
         self.findings.append(Finding(code, Severity.FAULT, what, why, mend))
 
     def skip(self, reason: str) -> None:
-        """Not looked at, because of what another part's finding says."""
+        """Mark the check as not run, because of another check's finding."""
         self.skipped, self.summary = True, reason
 
     @contextmanager
     def guarded(self, code: str, what: str, why: str, mend: str) -> Iterator[None]:
-        """A domain error of the block is a fault: `what`, and what the error says."""
+        """Makes a domain error of the block a fault: `what`, and the error's message."""
         try:
             yield
         except KenspeckleError as error:

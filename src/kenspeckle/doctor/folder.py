@@ -1,4 +1,4 @@
-"""The data folder: there, ours, closed to others, and nothing left behind in it."""
+"""Checks the data folder: exists, is owned by this user, is closed to others, and has no remains of restores."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _inside(folder: Path, uid: int, owner: str, found: Examined) -> None:
     foreign: list[str] = []
     aside: list[str] = []
     for entry in sorted(os.scandir(folder), key=lambda one: one.name):
-        with suppress(FileNotFoundError):  # removed meanwhile by who works here
+        with suppress(FileNotFoundError):  # removed meanwhile by a process at work
             if entry.stat(follow_symlinks=False).st_uid != uid:
                 foreign.append(entry.name)
         if entry.name == STAGING:

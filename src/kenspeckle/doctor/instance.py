@@ -1,4 +1,4 @@
-"""What every check is given."""
+"""The instance that checks examine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 
 SAMPLE = 200
-"""Photographs whose bytes are read, and templates of a collection that are searched, where not all are."""
+"""Photographs whose bytes are read, and templates of a collection that are searched, in an examination that is not
+thorough."""
 SAMPLE_THOROUGH = 5000
-"""Templates of a collection that are searched by a thorough examination: a million would take hours."""
+"""Templates of a collection that a thorough examination searches; a million would take hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class Instance:
 
     @property
     def storage(self) -> Storage:
-        """Where the catalog lies. Raises SettingError."""
+        """The storage of the catalog. Raises SettingError."""
         return data_folder.storage(self.settings)
 
     @property
     def key_file(self) -> Path:
-        """The file of the master key, whether it is there or not."""
+        """The file of the master key, whether it exists or not."""
         return file_of(self.settings)
 
     @property
     def master(self) -> MasterKey:
-        """The master key as it is; none is made. Raises SettingError where two are named."""
+        """The present master key; none is made. Raises SettingError where two are configured."""
         return MasterKey.of(self.settings, create=False)

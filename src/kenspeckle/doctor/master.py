@@ -1,4 +1,4 @@
-"""The master key, whether it is the one that the catalog was written under, and the audit trail that it seals."""
+"""Checks the master key, whether the catalog was written under it, and the audit trail that it seals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the model pack: there, and as they were published."""
+"""Checks the files of the model pack: they exist and are as published."""
 
 from __future__ import annotations
 

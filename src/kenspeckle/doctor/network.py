@@ -1,4 +1,4 @@
-"""Where the service listens, whether one does, and who may reach it with which key."""
+"""Checks the address: whether a service listens there, who can reach it, and which keys work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kenspeckle.usecases.access.loopback import is_loopback
 
 PATIENCE = 2.0
 SOON = 14 * 86_400.0
-"""Seconds before its end from which a key's expiry is told."""
+"""Seconds before its expiry from which a key is reported."""
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - asked for, not bound
 
@@ -75,7 +75,7 @@ def _reach(instance: Instance, keys: tuple[Key, ...], usable: list[Key], found: 
 
 
 def _running(host: str, port: int, tls: bool, found: Examined) -> str:
-    """Whether a Kenspeckle answers there. Health is neither recorded nor counted against anyone."""
+    """Whether a Kenspeckle answers there. The request is `/healthz`, which is neither recorded nor counted."""
     if port == 0:
         return "any free port"
     host = _EVERYWHERE.get(host, host)
@@ -97,7 +97,7 @@ def _running(host: str, port: int, tls: bool, found: Examined) -> str:
 
 def _is_kenspeckle(host: str, port: int, tls: bool) -> bool:
     if tls:
-        # Only whether it lives is asked, and no secret is sent: a certificate of another name is fine.
+        # No secret is sent, so a certificate for another name is accepted.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(

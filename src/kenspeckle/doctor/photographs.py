@@ -1,4 +1,4 @@
-"""Photographs: each that the catalog needs is there, with its bytes, and no others are."""
+"""Checks photographs: each that the catalog refers to exists, is undamaged, and there are no others."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, fo
     """Compare the folder with the catalog; digests that are missing."""
     there = set(PhotographFolder(place).stored())
     staged = _staged(place)
-    # A service at work moves and removes photographs while we look: the catalog is asked once more.
+    # A running service moves and removes photographs meanwhile: the catalog is read once more.
     absent = sorted(kept.keys() - there)
     absent = sorted(instance.catalog.referenced(absent) - set(PhotographFolder(place).stored())) if absent else []
     waiting = [digest for digest in absent if digest in staged]
@@ -120,7 +120,7 @@ def _bytes(instance: Instance, kept: list[KeptPhotograph], found: Examined) -> i
             if error.message != digests.DAMAGED.format(one.digest):
                 mend = "Mend what that says, check KENSPECKLE_IMAGES_URL (kenspeckle settings), and run this again"
                 found.fault("images_no_access", error.message, "Photographs can't be stored or shown.", mend)
-                break  # the others would be asked for in vain, at the patience of each
+                break  # the others would fail too, each after its timeout
             damaged[one.digest] = one
         read += 1
         instance.progress("photographs", read, len(chosen))
@@ -161,7 +161,7 @@ def _age(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
-        return float("inf")  # gone meanwhile
+        return float("inf")  # removed meanwhile
 
 
 def _several(digests: list[str], kept: dict[str, KeptPhotograph]) -> str:

@@ -1,4 +1,4 @@
-"""The examination as a whole: every check in its turn, none of which can stop the others."""
+"""Runs all checks in order; a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from kenspeckle.settings import Settings
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""Times that a catalog is looked at which a service begins to write to meanwhile."""
+"""Most attempts to inspect a catalog to which a service begins to write meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`run` notes in `Examined` what it finds. One that asks the `catalog` is not run where that can't be opened; one
-    of the `local` recognizer not where Amazon recognizes, and keeps what it would look at."""
+    """`run` adds its findings to `Examined`. A check that needs the `catalog` is not run where that can't be opened;
+    one of the `local` recognizer is not run with Amazon Rekognition, which stores that data itself."""
 
     name: str
     title: str
@@ -73,7 +73,7 @@ CATALOG = (
 def examine(
     settings: Settings, *, thorough: bool, progress: Progress, now: Callable[[], float] = time.time
 ) -> Iterable[Examined]:
-    """Each part as soon as it was looked at. Raises nothing but what nobody can foresee of `told`."""
+    """Yields the result of each check when it is done. Raises nothing, unless `progress` does."""
     instance = _with_its_pack(Instance(settings, thorough, progress, now))
     for check in PLACES:
         yield _run(check, instance)
@@ -90,7 +90,7 @@ def _with_its_pack(instance: Instance) -> Instance:
 
 
 def _catalog(instance: Instance) -> Iterable[Examined]:
-    """What lies in the database or is compared with it; anew where a service began to write meanwhile."""
+    """The checks of the catalog; repeated where a service began to write meanwhile."""
     for attempt in range(TRIES):
         inspection: Inspection | None = None
         with suppress(KenspeckleError, OSError):
@@ -107,7 +107,7 @@ def _catalog(instance: Instance) -> Iterable[Examined]:
 
 
 def _master(instance: Instance) -> MasterKey | None:
-    """None where settings contradict each other, which their own check tells."""
+    """None where settings contradict each other, which the check of settings reports."""
     with suppress(KenspeckleError):
         return instance.master
     return None
@@ -124,7 +124,7 @@ def _run(check: Check, instance: Instance) -> Examined:
     except KenspeckleError as error:
         found.fault("unreadable", error.message, "The rest of this check was not made.", _LATER)
     except Exception as error:
-        # A fault of ours must not hide what else is wrong with the instance.
+        # A bug in a check must not hide other findings.
         log.debug("the check %s failed", check.name, exc_info=True)
         found.fault(
             "not_examined",

@@ -1,4 +1,4 @@
-"""Settings that can't be used, that contradict each other, or that are seldom meant."""
+"""Checks settings: unusable values, contradictions, and values that are rarely intended."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check(instance: Instance, found: Examined) -> None:
 
 
 def _uses(settings: Settings) -> tuple[Callable[[], object], ...]:
-    """What the start does with settings that have a form of their own."""
+    """Parses settings that have a format of their own, as a start does."""
     return (
         lambda: settings.recognizer == "local" or managed.recognizer(settings),
         lambda: tls.certificate(settings.tls_cert, settings.tls_key),

@@ -1,4 +1,4 @@
-"""Webhooks: endpoints that nothing reaches any more, and secrets that nothing can be signed with."""
+"""Checks webhooks: endpoints that no longer accept messages, and secrets that can't be decrypted."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Photographs from files and folders on their way into a service: bulk indexing, drop folders, encodings."""
+"""Brings photographs from files and folders into a service: bulk indexing, drop folders, encodings."""

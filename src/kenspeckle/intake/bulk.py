@@ -1,4 +1,4 @@
-"""Indexes many photographs at once and keeps count of what became of each."""
+"""Indexes many photographs in parallel and counts the outcomes."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ HOPELESS = (
     StorageUnavailable,
     Unauthenticated,
 )
-"""Errors that every other photograph would meet too, so the run ends."""
+"""Errors that would occur with every other photograph too, so the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photograph: `indexed`, `present` (it was there already) or `skipped` with the reason."""
+    """The outcome of one photograph: `indexed`, `present` (it was indexed before) or `skipped` with the reason."""
 
     photograph: Photograph
     identity: str
@@ -120,8 +120,8 @@ class Enrolment:
         return Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
 
     def many(self, photographs: Iterable[Photograph], workers: int) -> Generator[Outcome, None, None]:
-        """Outcomes as they come, `workers` photographs at once. Closing the iterator finishes those under way and
-        starts no others."""
+        """Outcomes in order of completion, `workers` photographs at once. Closing the iterator finishes those under way
+        and starts no others."""
         source = iter(photographs)
         running: set[Future[Outcome]] = set()
         with ThreadPoolExecutor(workers, thread_name_prefix="index") as pool:

@@ -1,6 +1,6 @@
 """Reads encodings that face_recognition made, from JSON, CSV, .npz and .npy.
 
-Never from a pickle: that is a program, which opening it runs."""
+Never from a pickle, because opening it can run any program."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMATS = (
     "JSON {name: [[numbers], ...]}, CSV (name, then the numbers), .npz with names and encodings, or .npy + --names"
 )
 
-# RuntimeError is what zipfile makes of a password, and of a method that it does not know.
+# zipfile raises RuntimeError for a password, and for an unknown compression method.
 _UNREADABLE = (ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error)
 
 Encodings = list[tuple[str, Vector]]
@@ -140,7 +140,7 @@ def _vector(numbers: list[Any], place: str) -> Vector:
     try:
         if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
             raise ValueError("something is no number")
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+        with np.errstate(over="ignore"):  # values that overflow become infinite and are refused
             return np.array(numbers, np.float32)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{place}: {error}") from error

@@ -1,4 +1,4 @@
-"""What --save writes: the photograph with a box around each face and what is known of it."""
+"""The pictures of --save: the photograph with a box and a label for each face."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def indexed_picture(place: Path, data: bytes, answer: Indexed) -> None:
 
 
 def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
-    """The picture in the format that its name says; one that says nothing gets the photograph's."""
+    """Writes the picture in the format of its name's ending; without one, in the photograph's."""
     picture = annotate(data, marks)
     wanted = _FORMATS.get(place.suffix.lower())
     if wanted is not None:
@@ -60,7 +60,7 @@ def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
                 drawn.convert("RGB").save(converted, wanted, quality=90)
                 picture = converted.getvalue()
     try:
-        # As thumbnails are: a new file is readable by its owner only.
+        # As for thumbnails: a new file is readable by its owner only.
         with open(place, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(picture)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What all functions begin with: settings, logs, the managed service, and clients before they are needed."""
+"""The start of all functions: settings, logs, the managed service, and its clients of AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def service() -> managed.Gateway:
     """The managed service, on Lambda with its clients of AWS. Raises SettingError."""
     chosen = settings.load({"recognizer": "rekognition"})
     logs.configure(chosen.log_level, form="json")
-    # Its line for each request has the path, and so the name of whom a photograph shows.
+    # Its line for each request has the path, which may contain the name of a person.
     logging.getLogger("mangum.http").setLevel(logging.WARNING)
     made = managed.gateway(chosen)
     if on_lambda():

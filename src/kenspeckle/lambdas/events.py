@@ -1,4 +1,4 @@
-"""Reads what S3 and SQS send: which objects were put into a bucket, whatever the order and however often.
+"""Parses events of S3 and SQS: which objects were put into a bucket, in any order and any number of times.
 
 S3 tells a queue, and the queue invokes the function with up to a batch of messages; S3 may also invoke it itself.
 """
@@ -31,14 +31,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is acknowledged or comes again as a whole: a message of the queue, or an event of S3 (`queued` False)."""
+    """The unit that is acknowledged or delivered again: a message of the queue, or an event of S3 (`queued` False)."""
 
     message_id: str
     body: Any
     queued: bool = True
 
     def arrivals(self) -> tuple[Arrival, ...]:
-        """What it tells of, in its order. Raises InvalidValue where it is no notification of S3."""
+        """The objects it reports, in its order. Raises InvalidValue where it is no notification of S3."""
         told = self.body
         if isinstance(told, str):
             try:
@@ -72,7 +72,7 @@ def messages(event: Any) -> tuple[Message, ...]:
 
 
 def _arrival(record: Any) -> Iterator[Arrival]:
-    """The record's object, none where the record tells of something else that happened to one."""
+    """The record's object; None where the record reports another kind of event."""
     try:
         name, bucket, told = record["eventName"], record["s3"]["bucket"]["name"], record["s3"]["object"]
         key, version = told["key"], told.get("versionId")

@@ -1,4 +1,4 @@
-"""Between API Gateway's payloads and the REST edge: Mangum, and around it what Mangum leaves to others.
+"""Connects API Gateway's payloads with the REST edge: Mangum, and what Mangum does not handle.
 
 Payloads of REST APIs (version 1, as the demo's) and of HTTP APIs (version 2) are taken.
 """
@@ -21,8 +21,7 @@ from kenspeckle.serving import problems
 log = logging.getLogger("kenspeckle.gateway")
 
 MOST_ANSWERED = 6 * 1024 * 1024 - 16 * 1024
-"""Bytes of an answer, as the JSON that Lambda is handed, that it still passes on; some less than its 6 MB, for what it
-adds."""
+"""Largest answer in bytes, as JSON for Lambda; somewhat less than its limit of 6 MB, because it adds members."""
 LONGEST_ESCAPE = 12
 """Bytes that a character takes at most in JSON: two escapes, of one beyond the basic plane."""
 TEXT = ["text/", "application/json", problems.MEDIA_TYPE]
@@ -70,7 +69,7 @@ def _member(tree: Any, *names: str) -> Any:
 
 
 def request_id(event: Any) -> str:
-    """API Gateway's own id of the request, so that its log and ours can be laid side by side."""
+    """API Gateway's id of the request, so that its log and ours can be compared."""
     return str(_context(event).get("requestId", ""))
 
 
@@ -96,7 +95,7 @@ def _without_stage(event: Any) -> Any:
 
 
 def _told(made: dict[str, Any]) -> dict[str, Any]:
-    """The answer as clients of the gateway need it: a problem's `type` points at nothing (RFC 9457, 4.2.1), as /docs is
+    """Adapts the answer to clients of the gateway: a problem's `type` points at nothing (RFC 9457, 4.2.1), as /docs is
     not among the routes here, and text that JSON would escape beyond what Lambda passes on goes as base64, which is a
     third longer whatever is in it."""
     if str(made.get("headers", {}).get("content-type", "")).startswith(problems.MEDIA_TYPE):
@@ -122,8 +121,8 @@ def _problem(problem: problems.Problem, known_as: str) -> dict[str, Any]:
 
 
 class _Bridge:
-    """ASGI middleware: says whom API Gateway has checked, gives requests its id where the client chose none, and Mangum
-    headers that it can read."""
+    """ASGI middleware: sets the principal that API Gateway has authenticated and, where the client sent none, the
+    request id, and encodes headers for Mangum."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

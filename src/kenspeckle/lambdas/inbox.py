@@ -1,4 +1,5 @@
-"""The handler for what lands in the bucket: `kenspeckle.lambdas.inbox.handler`. `taking.py` says how it works."""
+"""The handler for objects put into the bucket: `kenspeckle.lambdas.inbox.handler`. `indexer.py` explains how it
+works."""
 
 from __future__ import annotations
 

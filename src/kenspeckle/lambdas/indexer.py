@@ -6,8 +6,8 @@ times it goes to the queue's dead-letter queue. So a burst of uploads waits in t
 Rekognition's limits, which S3 invoking the function by itself would do, with two repetitions and then the end of it.
 An event that S3 sends directly is taken too: everything in it is tried, then it fails as a whole and is repeated.
 
-A message that comes twice, or after its photograph was erased, finds nothing in the inbox and is done with. Two that
-come at the same moment index the same photograph under the same name, which Rekognition knows for one.
+A message that comes twice, or after its photograph was erased, finds no object in the inbox and is acknowledged. Two
+that come at the same moment index the same photograph under the same name, which Rekognition stores once.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ RESERVE_SECONDS = 25.0
 RIGHTS = frozenset(
     {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
 )
-"""What the inbox needs of IAM beside the role `indexer` of `aws.actions`, on PREFIX and (to list) on the bucket: who
-may not list is told that an object which is gone is forbidden."""
+"""What the inbox needs of IAM beside the role `indexer` of `aws.actions`, on PREFIX and (to list) on the bucket:
+without the right to list, S3 answers 403 for an object that does not exist."""
 _GONE = ("NoSuchKey", "NoSuchVersion")
 
 
@@ -54,7 +54,7 @@ class Inbox:
         self._max_image_bytes = max_image_bytes
 
     def empty(self, event: Any, remaining: Callable[[], float]) -> dict[str, Any]:
-        """Take everything that the event tells of; `remaining` says how many seconds the invocation has left.
+        """Index all objects of the event; `remaining` returns the seconds that are left of the invocation.
 
         Returns the answer that SQS expects, with the messages that have to come again. Raises InboxFailed where S3
         itself has to repeat its event, InvalidValue for an event of neither."""
@@ -65,7 +65,7 @@ class Inbox:
         return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
 
     def _done(self, message: Message, remaining: Callable[[], float]) -> bool:
-        """Whether all of the message is done. One failure keeps no other object, or message, from being tried."""
+        """Whether all of the message is done. After a failure, other objects and messages are still tried."""
         try:
             arrivals = message.arrivals()
         except InvalidValue as error:
@@ -97,7 +97,7 @@ class Inbox:
 
         Raises InvalidValue for a name that can't be an identity's, NoFace, ImageTooLarge, and what the recognizer
         raises; the photograph then stays where it is."""
-        if arrival.key.endswith("/"):  # What S3's console makes of "create folder".
+        if arrival.key.endswith("/"):  # An object that S3's console makes for "create folder".
             return "folder"
         collection, name = self._place(arrival.key)
         found = self._read(arrival)

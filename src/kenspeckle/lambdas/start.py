@@ -1,4 +1,4 @@
-"""The start of a function: where Lambda imports the handler, everything is made at once, and quickly."""
+"""The start of a function: on Lambda, everything is made when the handler is imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def on_lambda() -> bool:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No garbage is looked for in the block, which makes what lasts: a sixth of a start for nothing."""
+    """Turns off garbage collection for the block, whose objects are all kept; it would take a sixth of a start."""
     gc.disable()
     try:
         yield

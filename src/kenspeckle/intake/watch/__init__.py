@@ -1,1 +1,1 @@
-"""The drop folder of `kenspeckle watch`: what arrives, what is done already, the work, and the results beside it."""
+"""The drop folder of `kenspeckle watch`: arrivals, ledger of processed photographs, worker, and results."""

@@ -1,7 +1,7 @@
-"""Which photographs of a folder are there and whole: told by the file system's events, or seen by looking again.
+"""Finds the complete photographs of a folder, by the file system's events or by scanning.
 
-A file is whole when its writer closed it or renamed it into place, or when its size and time have not changed for a
-while. Nothing here trusts that: whoever reads a file compares what it was before and after (`FileState`).
+A file is complete when its writer closed it or renamed it into place, or when its size and time have not changed for a
+while. Readers do not rely on that: they compare the file's state before and after (`FileState`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from kenspeckle.intake.watch.tree import Tree
 
 EVENTS = (EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED)
 TEMPORARY = (".", "~")
-"""Names that begin so are somebody's hidden or unfinished files."""
+"""Prefixes of names of hidden or unfinished files."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What tells one state of a file from another."""
+    """Identifies the state of a file: whether it is the same file, unchanged."""
 
     inode: int
     size: int
@@ -64,10 +64,10 @@ class Arrivals(FileSystemEventHandler):
         self._candidates: dict[Path, _Candidate] = {}
         self._lock = threading.Lock()
         self.come = threading.Event()
-        """Set when something was noted, for a caller that waits."""
+        """Set when a file was noted, for a caller that waits."""
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """A word of the file system."""
+        """An event of the file system."""
         if event.is_directory or event.event_type not in EVENTS:
             return
         moved = event.event_type == EVENT_TYPE_MOVED
@@ -76,7 +76,7 @@ class Arrivals(FileSystemEventHandler):
             self.note(path, whole=moved or event.event_type == EVENT_TYPE_CLOSED)
 
     def note(self, path: Path, *, whole: bool = False) -> None:
-        """There is something at this path. Where nobody says that it is `whole`, it has to settle."""
+        """A file was seen at this path. Unless it is known to be `whole`, it has to stay unchanged for a while."""
         with self._lock:
             if whole:
                 self._candidates[path] = _Candidate(None, 0.0)
@@ -92,7 +92,7 @@ class Arrivals(FileSystemEventHandler):
             self.note(path)
 
     def ready(self) -> Iterator[tuple[Path, FileState]]:
-        """Files that are whole, each once; one that changes later is told again."""
+        """Complete files, each once; a file that changes later is returned again."""
         now = self._clock()
         with self._lock:
             due = [(path, one) for path, one in self._candidates.items() if one.due <= now]
@@ -108,12 +108,11 @@ class Arrivals(FileSystemEventHandler):
 
     @property
     def waiting(self) -> int:
-        """Files that were noted and are not whole yet."""
+        """The number of files that were seen and are not complete yet."""
         return len(self._candidates)
 
     def _facts(self, path: Path) -> FileState | None:
-        """None for what is not there, and for links, what lies behind one, pipes and all else that is no regular
-        file."""
+        """None for absent files, for links and files behind links, and for everything else that is no regular file."""
         try:
             found = self._tree.stat(path)
         except OSError:
@@ -137,12 +136,12 @@ def _is_passed_over(folder: str) -> bool:
 
 
 def is_photograph(name: str) -> bool:
-    """Whether a file of this name is taken."""
+    """Whether a file of this name is processed."""
     return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in SUFFIXES
 
 
 def watched(arrivals: Arrivals) -> Callable[[], None]:
-    """Have the file system tell `arrivals` of what happens in its folder; returns what ends that. Raises OSError
+    """Pass the file system's events of the folder to `arrivals`; returns a function that ends that. Raises OSError
     where the system can watch no more folders."""
     observer = Observer()
     observer.schedule(arrivals, str(arrivals.root), recursive=True)

@@ -1,4 +1,4 @@
-"""What was done with which photograph, by content: a small SQLite file that outlives the process that writes it."""
+"""The ledger of processed photographs, by content: a small SQLite file that persists between runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ledger:
         self._file = file
         self._job = job
         self.mark = hashlib.sha256(job.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        """Of the job, in results: those of another are not taken for ours."""
+        """The job's mark in results, so that results of another job are not mistaken for this one's."""
         self._lock = threading.Lock()
         with self._translated():
             self._connection = sqlite3.connect(file, timeout=1.0, isolation_level=None, check_same_thread=False)
@@ -67,12 +67,12 @@ class Ledger:
         self._connection.close()
 
     def knows(self, path: Path, facts: FileState) -> bool:
-        """Whether the file was dealt with and looks as it did then, without reading it."""
+        """Whether the file was processed and has the same state as then; it is not read."""
         found = self._row("SELECT size, mtime_ns FROM files WHERE job = ? AND path = ?", os.fsencode(path))
         return found == (facts.size, facts.mtime_ns)
 
     def done(self, digest: str, identity: str) -> tuple[Path, str] | None:
-        """Path and status of the photograph that was dealt with under this identity, None where none was."""
+        """Path and status of the photograph that was processed under this identity; None where there is none."""
         found = self._row(
             "SELECT path, status FROM photographs WHERE job = ? AND digest = ? AND identity = ?", digest, identity
         )

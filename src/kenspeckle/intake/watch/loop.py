@@ -1,4 +1,4 @@
-"""The loop of `kenspeckle watch`: looks, hands out what has arrived, and ends so that nothing is left half done."""
+"""The loop of `kenspeckle watch`: finds arrivals, passes them to workers, and finishes work under way at its end."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ TICK_SECONDS = 0.2
 BREATH_SECONDS = 0.02
 """Ten thousand events at once are looked at together, not one by one."""
 RESCAN_SECONDS = 60.0
-"""The system drops events where too many come at once, and tells none of a share that was mounted anew."""
+"""Seconds between scans: the system drops events where too many come at once, and sends none for a share that was
+mounted again."""
 POLL_SECONDS = 2.0
-"""How often it looks where the system can't tell."""
+"""Seconds between scans where the system sends no events."""
 ONCE_SECONDS = 60.0
 """Longest wait of `--once` for files that others are still writing."""
 
 
 class Run:
-    """Watches until `stop` is set, or once through the folder. `report` is told of every outcome, one at a time, and
-    `remark` of what people should know."""
+    """Watches until `stop` is set, or once through the folder. `report` is called with every outcome, one at a time,
+    and `remark` with messages for people."""
 
     def __init__(
         self,
@@ -47,20 +48,20 @@ class Run:
         self._error: BaseException | None = None
         self._away = False
         self.looked: Callable[[], None] = lambda: None
-        """Called whenever it has looked, for what shows how it goes."""
+        """Called after each pass, to update the display of progress."""
 
     @property
     def in_line(self) -> int:
-        """Files that are being dealt with or wait for it."""
+        """The number of files that are being processed or wait for that."""
         return self._running + self._arrivals.waiting
 
     def stop(self) -> None:
-        """Finish what is under way, and begin nothing new."""
+        """Finish work under way, and start no more."""
         self._stop.set()
         self._arrivals.come.set()
 
     def watch(self, poll: float | None) -> None:
-        """Until it is told to stop. Raises what ends the run."""
+        """Run until `stop` is called. Raises what ends the run."""
         end: Callable[[], None] | None = None
         if poll is None:
             try:
@@ -77,7 +78,7 @@ class Run:
                 end()
 
     def once(self) -> None:
-        """What is there now. Raises what ends the run."""
+        """Process the files that are there now. Raises what ends the run."""
         self._loop(float("inf"), time.monotonic() + ONCE_SECONDS)
 
     def _loop(self, every: float, last: float | None) -> None:

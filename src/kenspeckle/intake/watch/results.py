@@ -1,4 +1,4 @@
-"""The result beside a photograph: `<name>.json`, whole or not there at all; and the picture with its boxes."""
+"""Writes the result beside a photograph, `<name>.json`, atomically; and the picture with its boxes."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _OF_ONE_PLACE = frozenset(
     }
 )
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
-"""What some network shares say to a folder's fsync."""
+"""Errors of some network shares for fsync of a folder."""
 
 
 class ResultBlocked(CommandFailed):
-    """One file can't be written where it belongs: a folder has its name, or its own folder went or takes none."""
+    """One result can't be written: a folder has its name, or its own folder was removed or is not writable."""
 
 
 def place(photograph: Path) -> Path:
-    """Where the result of a photograph goes."""
+    """The path of a photograph's result."""
     return named_after(photograph, ".json")
 
 
 def named_after(photograph: Path, ending: str) -> Path:
-    """The photograph's name and one more ending. Where that is too long, the name's end gives way to a digest."""
+    """The photograph's name and one more ending. If that is too long, the end of the name is replaced by a digest."""
     name = os.fsencode(photograph.name)
     if len(name) + len(ending) > LONGEST:
         digest = hashlib.sha256(name).hexdigest()[:8]
@@ -80,7 +80,7 @@ def write(tree: Tree, photograph: Path, result: dict[str, Any]) -> None:
 
 
 def whole(target: Path, fill: Callable[[Path], None]) -> None:
-    """A picture that is there in one piece: `fill` writes it under a hidden name, and then it gets its own. A link that
+    """Write a picture atomically: `fill` writes it under a hidden name, and then it is renamed. A link that
     somebody put in its place is replaced, never followed. Raises ResultBlocked, CommandFailed."""
     beside = target.with_name(_beside(target))
     with _told(target):
@@ -107,12 +107,12 @@ def _told(target: Path) -> Iterator[None]:
 
 
 def _beside(target: Path) -> str:
-    """The hidden name until the file is whole."""
+    """The hidden name until the file is complete."""
     return f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{target.suffix}"
 
 
 def read(tree: Tree, photograph: Path) -> dict[str, Any] | None:
-    """A result that is there; None for whatever is not one of ours."""
+    """An existing result; None for files of other programs."""
     try:
         with tree.open(place(photograph)) as file:
             found = orjson.loads(file.read(MOST_BYTES))

@@ -1,5 +1,5 @@
-"""The drop folder and what lies in it, reached step by step: no link is followed, also not one that a folder has become
-since it was looked at."""
+"""Access to the drop folder, one path component at a time: no link is followed, also not one that has replaced a folder
+meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _A_LINK = (errno.ELOOP, errno.ENOTDIR)
 
 
 class Tree:
-    """Paths are below `root`. What lies behind a link is taken for absent. `root` may be a link itself, if it is one
+    """Paths are below `root`. Files behind a link count as absent. `root` may be a link itself, if it is one
     from the beginning."""
 
     def __init__(self, root: Path) -> None:

@@ -1,7 +1,7 @@
-"""One photograph of the drop folder after the other: read, done once, its result written, and then remembered.
+"""Processes photographs of the drop folder: each is read, processed once, its result written, and then recorded.
 
-The order makes it safe to be killed at any point: what was answered but not remembered is found by its result beside
-it, or asked again, which changes nothing (a photograph is indexed once under an identity, a search stores nothing).
+This order makes it safe to be killed at any point: a photograph that was answered but not recorded is found by its
+result, or sent again, which changes nothing (a photograph is indexed once under an identity, a search stores nothing).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kenspeckle.intake.watch.locks import DigestLocks
 from kenspeckle.intake.watch.tree import Tree
 
 PASSING = (Overloaded, RateLimited, StorageFull, StorageUnavailable, ServerUnreachable)
-"""Troubles that are not the photograph's and may pass: the photograph waits, and nothing is lost."""
+"""Temporary errors that do not depend on the photograph: it waits, and nothing is lost."""
 
 LASTING = (
     CollectionNotFound,
@@ -52,7 +52,7 @@ LASTING = (
     SettingError,
     Unauthenticated,
 )
-"""Troubles that every other photograph would meet, and that a person has to mend."""
+"""Errors that would occur with every other photograph, and that a person has to resolve."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
@@ -60,13 +60,13 @@ FAILED, REPEATED, NO_FACE = "failed", "repeated", "no_face"
 
 
 class Action(Protocol):
-    """What is done with a photograph."""
+    """The operation on a photograph: indexing or searching."""
 
     @property
     def name(self) -> str: ...
 
     def identity(self, path: Path) -> tuple[str, str]:
-        """(identity, the name that it is made of); both empty where the photograph is all that counts."""
+        """(identity, the name that it is made of); both empty where only the photograph's content matters."""
         ...
 
     def do(self, data: bytes, identity: str) -> Answer:
@@ -76,7 +76,8 @@ class Action(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the action found: the result's status and content, and what draws the picture with boxes into a file."""
+    """The answer of an action: the result's status and content, and a function that draws the picture with boxes into a
+    file."""
 
     status: str
     told: dict[str, Any]
@@ -85,7 +86,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file; `path` is relative to the folder."""
+    """The outcome of a file; `path` is relative to the folder."""
 
     path: Path
     status: str
@@ -94,7 +95,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Backoff:
-    """How long to wait for what may pass. `patience` are seconds in all, None for as long as it takes."""
+    """Waits between attempts after temporary errors. `patience` is the longest wait in seconds, None for no limit."""
 
     stop: threading.Event
     remark: Callable[[str], None]
@@ -105,7 +106,7 @@ class Backoff:
     def pause(self, attempt: int, error: Exception) -> bool:
         """Wait before the next attempt; False where it is time to stop."""
         wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
-        # What was waited before this: 1 + 2 + 4 ... seconds.
+        # Seconds waited before this: 1 + 2 + 4 ...
         if self.patience is not None and FIRST_PAUSE * (2**attempt - 1) >= self.patience:
             raise error
         with self._lock:
@@ -115,7 +116,7 @@ class Backoff:
         return not self.stop.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
 
     def passed(self) -> None:
-        """An attempt went well."""
+        """An attempt succeeded."""
         with self._lock:
             before, self._troubled = self._troubled, False
         if before:
@@ -123,7 +124,8 @@ class Backoff:
 
 
 class Worker:
-    """Deals with files of `root`. `most` are bytes of a photograph; `pictures` a folder for those with boxes."""
+    """Processes files of `root`. `most` is the largest size of a photograph in bytes; `pictures` a folder for pictures
+    with boxes."""
 
     def __init__(
         self, root: Path, ledger: Ledger, action: Action, backoff: Backoff, most: int, pictures: Path | None = None
@@ -137,18 +139,19 @@ class Worker:
         self._pictures = pictures
         self._same = DigestLocks()
         self._left: dict[Path, FileState] = {}
-        """What can't be read, or has no place for its result: left alone until it changes or the next start."""
+        """Files that can't be read, or whose result can't be written: skipped until they change or until the next
+        start."""
 
     def one(self, path: Path, facts: FileState) -> Outcome | None:
-        """Deal with a file that is whole; None where it was dealt with before, is gone, or is still being written (the
-        file system tells of it again), or it is time to stop. Raises what ends the run."""
+        """Process a complete file; None where it was processed before, was removed, or is still being written (then it
+        is reported again), or the run ends. Raises what ends the run."""
         near = path.relative_to(self._root)
         if self._backoff.stop.is_set() or self._ledger.knows(near, facts) or self._left.get(near) == facts:
             return None
         try:
             return self._dealt(path, facts)
         except results.ResultBlocked as error:
-            if not os.path.lexists(path):  # it went meanwhile, with its folder it may be
+            if not os.path.lexists(path):  # removed meanwhile, maybe with its folder
                 return None
             if not all(os.access(one, os.W_OK) for one in (self._root, self._pictures) if one is not None):
                 raise
@@ -162,11 +165,11 @@ class Worker:
         try:
             data = _read(self._tree, path, facts, self._most)
         except CommandFailed as error:
-            # Too much to read for a digest; where and what it is stands for it until the file changes.
+            # Too large to read for a digest; its path and state identify it until the file changes.
             digest = hashlib.sha256(os.fsencode(near) + repr(facts).encode()).hexdigest()
             return self._finish(path, facts, digest, identity, Answer(FAILED, _error("unusable", error.message)))
         except OSError as error:
-            # Whoever gives the right to read it changes nothing of the file: the next start tries again.
+            # A change of permissions does not change the file's state: the next start tries again.
             self._left[near] = facts
             why = _error("unreadable", f"It can't be read: {error.strerror}.")
             return Outcome(near, FAILED, self._written(path, "", identity, Answer(FAILED, why)))
@@ -179,7 +182,7 @@ class Worker:
                 return self._again(path, facts, digest, identity, known)
             found = results.read(self._tree, path)
             if found is not None and found.items() >= self._marks(digest, identity).items():
-                # Killed between the two: the result is there, and it was not remembered.
+                # Killed between the two: the result exists but was not recorded.
                 self._ledger.record(near, facts, digest, identity, str(found.get("status")))
                 return Outcome(near, str(found.get("status")), found)
             done = self._ask(data, identity, original)
@@ -238,7 +241,7 @@ class Worker:
             raise results.ResultBlocked(f"{target.parent} can't be made: {error.strerror}.") from error
         try:
             results.whole(target, answer.draw)
-        except KenspeckleError as error:  # what a server reads, this machine may not
+        except KenspeckleError as error:  # the server can decode the photograph, this machine may not
             self._backoff.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
 
     def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
@@ -256,7 +259,7 @@ class Worker:
         }
 
     def _marks(self, digest: str, identity: str) -> dict[str, Any]:
-        """What a result is of."""
+        """The members of a result that identify the photograph and the job."""
         of = {"verb": self._action.name, "job": self._ledger.mark, "sha256": digest or None}
         return of | {"identity": identity} if identity else of
 
@@ -286,5 +289,5 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    """A path as text; bytes that are none are escaped."""
+    """A path as text; undecodable bytes are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
