@@ -1,4 +1,4 @@
-"""The application factory: puts guard, routes, answers to errors and the envelope together."""
+"""The application factory: combines guard, routes, error handlers and the envelope."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def create_app(
 ) -> FastAPI:
     """The REST edge as an ASGI application.
 
-    `limits` hold keys to their plans, `refusals` record who was not let in.
-    `metrics` is shared with the use cases, whose stages it counts. `extra_routes` (the wire edge, the console) look
-    after their own rights; `more` are further groups of handlers, such as `api.keys.Keys`. `middleware` runs inside the
-    envelope, so its refusals have request ids and are counted. `app.state.drain()` begins the shutdown: readiness and
-    whatever is new get 503, what was taken is finished.
+    `limits` enforces the plans of keys, `refusals` records refused requests. `metrics` is shared with the use cases,
+    whose stages it measures. `extra_routes` (Amazon's protocol, the console) check rights themselves; `more` are
+    further groups of handlers, such as `api.keys.Keys`. `middleware` runs inside the envelope, so its refusals have
+    request ids and are counted. `app.state.drain()` begins the shutdown: readiness and new requests get 503, accepted
+    ones are finished.
     """
     metrics = metrics or Metrics()
     edge = Edge(
@@ -76,7 +76,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Paths name people: no tracer that the environment sets up gets to see them.
+        # Paths contain names of people: a tracer from the environment must not see them.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(edge),
         exception_handlers=_HANDLERS,
@@ -116,7 +116,7 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
         request.scope["state"][REFUSED] = error.code
     problem = problems.of_error(error)
     if problem.status == 500:
-        # An operator's mistake, not the client's: it is told as little as of any other surprise.
+        # An operator's mistake: the client gets the same fixed answer as for any unexpected error.
         raise error
     return _sent(request, problem)
 
@@ -156,7 +156,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 def _sent(request: Request, problem: problems.Problem) -> Response:
     response = problem.response(_id(request))
     if "expect" in request.headers:
-        # The client may still hold its body back, or not: only a new connection is free of doubt.
+        # The client may or may not send its body yet: only a new connection is safe.
         response.headers["connection"] = "close"
     return response
 

@@ -1,4 +1,4 @@
-"""Who sends a REST request, by the header `x-api-key`."""
+"""Authentication of REST requests, by the header `x-api-key`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = "x-api-key"
 
 
 class Authenticator:
-    """Turns a request's headers into a `Principal`; what the REST edge calls for every request."""
+    """Turns a request's headers into a `Principal`; called by the REST edge for every request."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kenspeckle.usecases.access.rate_limits import Limits
 
 Authenticate: TypeAlias = Callable[[Request], Principal | Awaitable[Principal]]
-"""Says who asks, by the request's headers alone. Raises Unauthenticated. Must not block: await what may."""
+"""Authenticates a request by its headers alone. Raises Unauthenticated. Must not block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,12 @@ class Edge:
     """Version of the face model by name of the pack."""
 
     async def handle(self, operation: Operation[A]) -> A:
-        """The recognizer's answer, worked out in a thread."""
+        """The recognizer's answer, computed in a thread."""
         return await self.threads.call(self.recognizer.handle, operation)
 
     async def photograph(self, request: Request) -> Body:
-        """The photograph that the request brings. It is refused before its body is read where it would find no place at
-        the gate, and holds none while the body comes: a slow one keeps nobody out. Then `admitted` is to be called."""
+        """The photograph that the request brings. It is refused before its body is read if the gate has no place, and
+        takes none while the body is read, so that a slow one keeps no others out. Call `admitted` afterwards."""
         self.gate.check()
         return await bodies.photograph(request, self.settings.max_image_bytes)
 
@@ -60,9 +60,9 @@ class Edge:
 
     @contextmanager
     def admitted(self, request: Request) -> Iterator[None]:
-        """A place at the gate for a photograph that was read. Raises Overloaded."""
+        """Holds a place at the gate for a photograph that was read. Raises Overloaded."""
         with self.gate.admit(checked=True):
-            # From here on the gate bounds what lies in memory.
+            # From here on the gate limits what is in memory.
             request.scope["state"][BODIES].give_back()
             yield
 
@@ -75,7 +75,7 @@ class Edge:
 
 
 def answer(content: Any, status: int = 200) -> Response:
-    """JSON without any validation on the way out: the shapes are ours, and tests hold them to the schemas."""
+    """JSON without validation: `shapes` makes it, and tests compare it with the schemas."""
     return Response(
         orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status_code=status, media_type="application/json"
     )

@@ -1,4 +1,5 @@
-"""Who asks where API Gateway has checked the key already and the application is reached through nothing else."""
+"""Authentication behind API Gateway, which has checked the key already; the application must not be reachable
+otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from kenspeckle.domain import Key, Principal, Scope
 from kenspeckle.errors import Unauthenticated
 
 PRINCIPAL = "kenspeckle.principal"
-"""Where in the ASGI scope whoever hands the request over puts the `Principal`."""
+"""Member of the ASGI scope into which the caller puts the `Principal`."""
 
 
 def principal(key_id: str, name: str = "") -> Principal:
@@ -18,7 +19,7 @@ def principal(key_id: str, name: str = "") -> Principal:
 
 
 def authenticate(request: Request) -> Principal:
-    """As `edge.Authenticate`. Raises Unauthenticated where nobody vouches for the request."""
+    """As `edge.Authenticate`. Raises Unauthenticated where the scope has no principal."""
     found = request.scope.get(PRINCIPAL)
     if not isinstance(found, Principal):
         raise Unauthenticated("This application answers requests that API Gateway has let in, and no others.")

@@ -1,4 +1,4 @@
-"""The guard that no route can be built without: who asks, whether they may, and which collection it is about."""
+"""The guard of every route: authentication, authorization, and the collection of the request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kenspeckle.usecases.access.authorization import decide
 
 
 def guarded(edge: Edge) -> type[APIRoute]:
-    """A route class that asks for the right of its entry before anything of the request but its head is read."""
+    """A route class that checks the right of its entry before more than the head of the request is read."""
 
     class Guarded(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -70,7 +70,7 @@ def _plain(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
 
 
 async def _decided(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
-    """Who asks, by the request's head, and whether they may; as `authorization.decide`. Raises Unauthenticated too."""
+    """Authenticate the request by its head, and authorize it as `authorization.decide`. Raises Unauthenticated too."""
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
     return decide(principal, right, collection, state=request.scope["state"], limits=edge.limits)
@@ -93,7 +93,7 @@ def _query_model(route: APIRoute) -> type[BaseModel] | None:
 
 
 def _longest(route: APIRoute) -> dict[str, int]:
-    """How long parameters of the path may be, where the handler says so."""
+    """Longest values of path parameters, where the handler declares them."""
     found: dict[str, int] = {}
     for parameter in route.dependant.path_params:
         for rule in parameter.field_info.metadata:

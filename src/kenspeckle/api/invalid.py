@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with parameters and JSON, said in our words and without its own."""
+"""Translates pydantic's errors of parameters and JSON into InvalidValue, without pydantic's wording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from kenspeckle.errors import InvalidValue
 
 
 def of(found: Sequence[Mapping[str, Any]]) -> InvalidValue:
-    """The first of pydantic's errors as ours. `field` is the name of the parameter, or the path inside the body."""
+    """The domain error for the first of pydantic's errors. `field` is the name of the parameter, or the path inside the
+    body."""
     error = found[0]
     place = [str(part) for part in error["loc"] if part not in ("query", "path", "body")]
     if error["type"] == "json_invalid":

@@ -1,4 +1,4 @@
-"""Handlers for those who run the service: alive, ready, numbers, and the description of the API."""
+"""Handlers for operators: health, readiness, metrics, and the description of the API."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class Operations:
     @route("GET", "/openapi.json", tag="operations", right=OPEN, media="application/json")
     async def openapi(self, request: Request) -> Response:
         """This description, as OpenAPI 3.1."""
-        # Nobody needs a key for these: many who ask first at once wait for one to be made, a second of a core each.
+        # These need no key: many first requests at once wait for one document to be made, which takes a second of a
+        # core.
         async with self._making:
             if not self._json:
                 made = await self.edge.threads.call(document, self.app)

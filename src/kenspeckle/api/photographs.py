@@ -1,4 +1,4 @@
-"""Handlers of what was kept of photographs: read and erase them, cut a face out of one."""
+"""Handlers of stored photographs: read and erase them, and thumbnails of faces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kenspeckle.shapes import dump
 
 
 class Photographs:
-    """A key is a file name as it can be in the store; other names are not even looked up."""
+    """A key is a file name that can be stored; other names are not looked up."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge

@@ -1,4 +1,4 @@
-"""Handlers of the two verbs and their kin: index, search, detect, compare, info, and the pictures that were kept."""
+"""Handlers of recognition: index, search, detect, compare, and info."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ META = "x-amz-meta-"
 
 
 class Recognition:
-    """Each photograph holds a place of the gate from when its body is read until it is answered."""
+    """Each photograph holds a place at the gate from the end of its body until it is answered."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
@@ -163,7 +163,7 @@ class Recognition:
 
 
 def _rights(key: Key) -> dump.Json:
-    """What a key is told of itself."""
+    """A key's rights, as `/v1/info` shows them to it."""
     return {
         "id": key.key_id,
         "name": key.name,

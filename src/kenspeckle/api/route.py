@@ -1,5 +1,5 @@
-"""What a route is: one entry above its handler says where it lies, whom it lets in, what it takes and answers, and how
-it fails. Guard, application, OpenAPI document and manual are made of it."""
+"""The declaration of a route: one entry above its handler has path, right, parameters, answer and errors. Guard,
+application, OpenAPI document and manual are generated from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Example = Callable[[], Mapping[str, Any]]
 
 OPEN = None
-"""The right of a route for everybody."""
+"""The right of a route without a key."""
 
 ADMIN = Right(Scope.ADMIN, Of.SERVICE)
 """Of routes for administrators of the whole service."""
@@ -49,8 +49,8 @@ class JsonBody:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One route. Its name is its handler's, its text the handler's docstring, its query the handler's parameter
-    `query`. `right` is None where everybody is let in. `answer` describes JSON, with an example; `media` is the type of
-    an answer that is none. `also` are other statuses of success, `codes` the errors that not every route has."""
+    `query`. `right` is None for routes that need no key. `answer` describes JSON, with an example; `media` is the type
+    of an answer that is none. `also` are other statuses of success, `codes` the errors that not every route has."""
 
     name: str
     methods: tuple[str, ...]
@@ -81,8 +81,8 @@ def route(
     codes: tuple[str, ...] = (),
     recognizes: bool = True,
 ) -> Callable[[Handler], Handler]:
-    """Make the method below a route's handler. `methods` are HTTP's, the first one names the operation in the OpenAPI
-    document; `recognizes` says that the recognizer is asked, which may be out of reach."""
+    """Declare the method below as a route's handler. `methods` are HTTP's, the first one names the operation in the
+    OpenAPI document; `recognizes` says that the recognizer is called, which may be unreachable."""
     keyed = () if right is OPEN else (*KEYED, *(RECOGNIZER if recognizes else ()))
 
     def declared(handler: Handler) -> Handler:

@@ -1,4 +1,4 @@
-"""Gives an application its routes: every handler with an entry, behind the guard."""
+"""Builds an application's routes: every handler with an entry, behind the guard."""
 
 from __future__ import annotations
 

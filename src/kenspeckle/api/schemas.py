@@ -1,4 +1,4 @@
-"""What goes over the wire as JSON, as Pydantic models: requests are read with them, answers only described.
+"""Pydantic models of the JSON of requests and answers: requests are parsed with them, answers only described.
 
 Answers are written by `kenspeckle.shapes`; tests hold each of them to its model here.
 """
@@ -15,7 +15,7 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Shape(BaseModel):
-    """Base of all: no member that is not named here."""
+    """Base of all models: members that are not declared are refused."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Which calls are made, and which rights they need of IAM: what policies are written from, and held against."""
+"""The AWS calls of this package and the IAM rights they need; policies are generated from it and tested against it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ CALLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "PutObject": ("s3:PutObject",),
     },
 }
-"""By service and operation, the rights that a call of it takes. Rekognition reads a photograph from the bucket in the
-name of whoever names it. S3 says 404 of an object that is not there only to who may list the bucket, otherwise 403."""
+"""IAM rights by service and operation. Rekognition reads a photograph from the bucket with the caller's rights. For an
+absent object S3 answers 404 only to callers that may list the bucket, otherwise 403."""
 
 _ENROL: Mapping[str, frozenset[str]] = {
     "rekognition": frozenset({"DeleteFaces", "IndexFaces"}),

@@ -12,11 +12,12 @@ from kenspeckle.errors import ImageNotFound, Overloaded, SettingError, StorageUn
 
 REMOVED_AT_ONCE = 1000
 IDENTITY = "identity"
-"""Metadata of an object: without it, nobody could tell what Rekognition knows the photograph's faces by."""
+"""Metadata of an object with the identity; without it, the ExternalImageId of the photograph's faces would be
+unknown."""
 
 TAKEN = "PreconditionFailed"
 CONTENDED = "ConditionalRequestConflict"
-"""Somebody else writes the same object at this moment."""
+"""Error codes while another request writes the same object."""
 
 
 class Bucket:
@@ -38,7 +39,7 @@ class Bucket:
         self.prefix = f"{prefix}/" if prefix else ""
 
     def put(self, key: str, data: bytes, media_type: str, identity: str | None) -> bool:
-        """Whether the object was not there before; what is there is left as it is."""
+        """Whether the object is new; an existing one is not changed."""
         try:
             self._amazon.s3(
                 "put_object",
@@ -82,12 +83,12 @@ class Bucket:
                 yield one["Key"], one["LastModified"].timestamp()
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Every version of these objects; absent ones are fine."""
+        """Remove every version of these objects; absent ones are ignored."""
         for key in keys:
             self._remove(one for one in self._listed(key, "Versions", "DeleteMarkers") if one["Key"] == key)
 
     def remove_all(self, prefix: str) -> int:
-        """Every version of every object below a prefix; how many there were."""
+        """Remove every version of every object below a prefix; returns their number."""
         return self._remove(self._listed(prefix, "Versions", "DeleteMarkers"))
 
     def _listed(self, prefix: str, *kinds: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Calls to Rekognition, DynamoDB and S3: configured as boto3 is, retried as AWS advises, failing as the core does."""
+"""Calls of Rekognition, DynamoDB and S3: configured as boto3 is, retried as AWS recommends, with the core's errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json: TypeAlias = dict[str, Any]
 
 ATTEMPTS = 4
 """Of one call, the first included. Between them botocore's standard mode waits at random, twice as long each time, at
-most 1, 2 and 4 seconds: a busy moment passes, and the answer still comes within the 29 s that API Gateway waits."""
+most 1, 2 and 4 seconds: enough for short overload, and still within the 29 s that API Gateway waits."""
 
 
 class Amazon:
@@ -50,11 +50,11 @@ class Amazon:
 
     @property
     def region(self) -> str:
-        """Where the services are asked."""
+        """The region of the services."""
         return str(self.client("rekognition").meta.region_name)
 
     def _made(self, service: str) -> Any:
-        # Imported here: a start that need not ask yet is quicker by what botocore takes.
+        # Imported here: a start that makes no call is quicker without botocore.
         from botocore.config import Config
         from botocore.session import Session
 

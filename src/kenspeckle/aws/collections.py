@@ -1,4 +1,4 @@
-"""Collections: Rekognition's, with what the table knows of them besides."""
+"""Collections of Rekognition, with their settings and counts from the table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kenspeckle.errors import AlreadyExists, CollectionNotFound, InvalidCursor, 
 
 DESCRIBED_AT_ONCE = 8
 MOST_LISTED = 100
-"""Collections of a page: each takes calls of its own to be described."""
+"""Most collections of a page: each takes calls of its own to be described."""
 
 
 class Collections:
@@ -58,7 +58,7 @@ class Collections:
         validation.collection_id(operation.collection_id)
         kept = validation.tags(operation.tags)
         if self.removal.is_left(operation.collection_id):
-            # A collection of this name was deleted, and what could not be removed then must not come back.
+            # Data of an earlier collection of this name that could not be removed then must not reappear.
             try:
                 self.context.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
             except CollectionNotFound:
@@ -116,7 +116,7 @@ class Collections:
         return Page(tuple(one for one in found if one is not None), str(end) if end < len(names) else None)
 
     def _described(self, collection_id: str) -> Collection | None:
-        """None where it is gone, or another application's, which this service has no right to."""
+        """None where it was deleted, or belongs to another application and this service has no right to it."""
         try:
             return self._describe(collection_id, expected=(DENIED,))
         except (CollectionNotFound, Refused):

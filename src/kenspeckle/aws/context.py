@@ -27,14 +27,14 @@ SHORTEST_SIDE = 80
 
 
 class Cutter(Protocol):
-    """Cuts faces out of photographs, which Amazon can't. Raises DamagedImage, ImageTooLarge."""
+    """Cuts faces out of photographs, which Rekognition does not offer. Raises DamagedImage, ImageTooLarge."""
 
     def thumbnail(self, image: bytes, box: Box) -> bytes:
         """The face with some surroundings, JPEG, small."""
         ...
 
     def portraits(self, image: bytes, boxes: Sequence[Box]) -> Iterator[bytes]:
-        """Each face with its surroundings as large as it is there, JPEG, for a search of its own."""
+        """Each face with its surroundings at full resolution, JPEG, for a search of its own."""
         ...
 
 

@@ -29,7 +29,7 @@ from kenspeckle.shapes import load
 log = logging.getLogger(__name__)
 
 LONGEST_DELETION = 60.0
-"""Seconds after which a deletion that has not ended never will: no request lasts so long."""
+"""Seconds after which an unfinished deletion counts as abandoned: no request lasts so long."""
 
 LONGEST_KEY = 1024
 """Bytes, as S3 counts a key; the table's index takes twice as many."""
@@ -41,7 +41,7 @@ _FINAL = (
     errors.ImageTooSmall,
     errors.NotFound,
 )
-"""What the same request again would meet again, so that nothing of it is to stay."""
+"""Errors that a repeated request would meet again, so that nothing of it is kept."""
 
 
 class Enrolment:
@@ -126,7 +126,7 @@ class _Enrol:
         except Changed:
             return self._agreed(records)
         if not placed and self.key:
-            # Another request stored the photograph, and may have taken it back since.
+            # Another request stored the photograph, and may have removed it since.
             self._place()
         return Indexed(records[0].face.image_id, records, unindexed, model, created=True)
 
@@ -138,7 +138,7 @@ class _Enrol:
             return self.context.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
 
     def _known(self) -> Indexed | None:
-        """What an earlier request stored; None where it stored nothing, or not to the end."""
+        """What an earlier request stored; None where it stored nothing or did not finish."""
         row = self.context.table.row(rows.image_row(self.record))
         if row is None:
             return None
@@ -153,7 +153,8 @@ class _Enrol:
         return Indexed(row["ImageId"], tuple(records), (), model, created=False)
 
     def _leave(self, row: Mapping[str, Any]) -> None:
-        """The photograph is being deleted. Raises Overloaded while that may go on, finishes it where it broke off."""
+        """The photograph is being deleted. Raises Overloaded while that may still run, completes it where it was
+        abandoned."""
         if self.context.now() - float(row[LEAVING]) < LONGEST_DELETION:
             raise Overloaded("The same photograph is being deleted; send the request again.", retry_after=BUSY_SECONDS)
         self.removal.finish(row)
@@ -196,7 +197,7 @@ class _Enrol:
         table.write(table.put(row, new=True), *changes)
 
     def _agreed(self, records: Sequence[FaceRecord]) -> Indexed:
-        """Another request was first: its answer, and none of our faces that are not its own."""
+        """Another request was first: return its answer, and remove our faces that it does not have."""
         known = self._known()
         if known is None:
             raise Overloaded(
@@ -210,7 +211,7 @@ class _Enrol:
         return known
 
     def _undo(self, placed: bool) -> None:
-        """Nothing was found: the photograph is not to stay, unless another request has stored faces of it."""
+        """No face was found: remove the photograph, unless another request has stored faces of it."""
         if not placed:
             return
         table, row = self.context.table, rows.image_row(self.record)

@@ -1,4 +1,4 @@
-"""What is stored: faces read and listed, photographs, thumbnails; deletion and erasure."""
+"""Stored faces, photographs and thumbnails: reading, listing, deletion, erasure."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Faces:
         """The user goes last, so that the same request again finds what is left."""
         collection_id, user_id = self._present(operation.collection_id), validation.user_id(operation.user_id)
         everything, seen = Removed(), set[str]()
-        with suppress(UserNotFound):  # `removal.user` says so, once it has looked for what is left of the user here
+        with suppress(UserNotFound):  # `removal.user` raises it, after it has removed the user's row here
             # Rekognition may list for a moment what it has just deleted.
             while found := [one for one in self._faces_of(collection_id, user_id) if one not in seen]:
                 removed, _ = self._whoevers(collection_id, found)
@@ -217,7 +217,7 @@ class Faces:
         return [one["FaceId"] for one in answer.get("Faces", ())]
 
     def _whoevers(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
-        """Delete faces whoever they belong to; also the users that lost some."""
+        """Delete faces, also those of users; returns the users that lost some, too."""
         everything, users = Removed(), dict[str, None]()
         for start in range(0, len(face_ids), validation.MAX_FACE_IDS):
             some = face_ids[start : start + validation.MAX_FACE_IDS]
@@ -235,7 +235,7 @@ class Faces:
         return everything, users
 
     def _taken(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, None]:
-        """Take faces from their users, who are returned."""
+        """Remove faces from their users; returns the users."""
         owners = self._owners(collection_id, face_ids)
         users = dict.fromkeys(owners.values())
         for user in users:

@@ -1,4 +1,4 @@
-"""From errors of Amazon's services to errors of the core: one table by code, words that say what to do next."""
+"""Maps errors of AWS services to errors of the core: one table by code, with messages that say what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kenspeckle.errors import KenspeckleError
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 2.0
-"""When to come again after Amazon has refused every attempt for want of capacity."""
+"""Seconds for Retry-After, after AWS has refused every attempt for lack of capacity."""
 
 NAMES = {"rekognition": "Amazon Rekognition", "dynamodb": "Amazon DynamoDB", "s3": "Amazon S3"}
 
@@ -58,7 +58,7 @@ def of(service: str, response: Mapping[str, Any], parameters: Mapping[str, Any])
 
 
 def unreachable(service: str, error: Exception) -> KenspeckleError:
-    """For what is no answer: no connection, no credentials, a configuration that can't be."""
+    """The error without an answer: no connection, no credentials, an invalid configuration."""
     log.error("%s can't be asked: %s", NAMES[service], error)
     words = f"{NAMES[service]} can't be reached; the log says why. Check network, region, endpoint and credentials."
     kind = errors.RecognizerUnavailable if service == "rekognition" else errors.StorageUnavailable
@@ -66,7 +66,7 @@ def unreachable(service: str, error: Exception) -> KenspeckleError:
 
 
 def _refused(service: str, code: str, message: str) -> KenspeckleError:
-    # Amazon's sentence names accounts, roles and actions: for the operator, not for whoever sent the request.
+    # Amazon's message names accounts, roles and actions: for the operator, not for the client.
     log.error("%s refuses this service (%s): %s", NAMES[service], code, message)
     kind = errors.RecognizerUnavailable if service == "rekognition" else errors.StorageUnavailable
     return kind(
@@ -131,7 +131,7 @@ def _parameter(message: str, parameters: Mapping[str, Any]) -> KenspeckleError:
     if "no faces in the" in lower:
         return errors.NoFace(message, field="target" if "target" in lower else "image")
     if "SourceImage" in parameters and lower == "request has invalid parameters":
-        # All that is wrong here with photographs that were judged before, and Amazon's words say no more.
+        # The only remaining reason for photographs that were checked before; Amazon's message says no more.
         return errors.NoFace("Amazon Rekognition finds no face to compare in one of the photographs.", field="source")
     if "faceid" in lower and "not found" in lower:
         return errors.FaceNotFound(

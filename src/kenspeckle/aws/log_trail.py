@@ -1,4 +1,4 @@
-"""The audit trail where there is no database: each row a line of the log, which CloudWatch keeps."""
+"""The audit trail without a database: each row is a line of the log, which CloudWatch stores."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ELSEWHERE = 'The audit trail is in the service\'s log here: search that for "log
 
 
 class LogTrail:
-    """Implements `ports.Trail`. Each process begins a chain of its own, whose rows no line can leave unnoticed; a row
-    is on its way to the log when `append_audit` returns."""
+    """Implements `ports.Trail`. Each process begins a chain of its own, in which a missing line is noticed; a row is
+    written to the log when `append_audit` returns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

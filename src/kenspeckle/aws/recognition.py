@@ -1,4 +1,4 @@
-"""Recognition: Rekognition's searches and comparisons, held against the table: a face without a row is no match."""
+"""Recognition: Rekognition's searches and comparisons, checked against the table: a face without a row is no match."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kenspeckle.errors import FaceNotFound, NoFace
 from kenspeckle.shapes import load
 
 MOST_SEARCHED = 20
-"""Faces of one photograph that are searched at most: each is a call that is paid for."""
+"""Most faces of one photograph that are searched: each is a paid call."""
 
 Ask = Callable[[int], dict[str, Any]]
 
@@ -140,8 +140,8 @@ class Recognition:
         )
 
     def _matches(self, collection_id: str, ask: Ask, most: int) -> tuple[dict[str, Any], tuple[FaceMatch, ...]]:
-        """Rekognition's answer and its matches that the table knows. Where others took their places, it is asked for
-        more."""
+        """Rekognition's answer and its matches that have a row in the table. If other faces displace them, more are
+        requested."""
         count = most
         while True:
             with self.context.timed("search"):

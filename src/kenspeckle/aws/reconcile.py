@@ -1,7 +1,7 @@
-"""Takes back what an index request left that ended before its rows were written and was never sent again.
+"""Removes what an index request has left that ended before its rows were written and was not repeated.
 
-Its photograph lies in the bucket, and Rekognition may hold faces of it that no row names. They are never answered, but
-nobody asked to keep them.
+Its photograph is in the bucket, and Rekognition may have faces of it without a row. They are never answered, and must
+not be kept.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 86_400.0
 OLD_SECONDS = 3600.0
-"""A photograph without rows may belong to a request at work; after so long it does not."""
+"""A photograph without rows may belong to a running request; an older one does not."""
 
 STATE = "reconciled:"
-"""Row that says up to when all photographs were looked at."""
+"""Row with the time up to which all photographs were checked."""
 
 _NOTHING_THERE = (errors.CollectionNotFound, errors.UnsupportedImage, errors.InvalidValue, errors.ImageTooLarge)
 
@@ -39,9 +39,8 @@ class Reconciliation:
         self._removal = removal
 
     def run(self) -> int:
-        """How many photographs were taken back; 0 also where the last pass was less than a day ago.
-
-        Raises the first failure once all were tried; then the next pass begins where this one did."""
+        """Returns how many photographs were removed; 0 also where the last pass was less than a day ago. Raises the
+        first failure once all were tried; then the next pass begins where this one did."""
         table, now = self._context.table, self._context.now()
         last = (table.row(STATE) or {}).get("At")
         if last is not None and now - float(last) < EVERY_SECONDS:
@@ -62,7 +61,7 @@ class Reconciliation:
                 failure = failure or error
         if failure is not None:
             raise failure
-        # Now and not before: a pass that broke off is done again.
+        # Written last, so that an interrupted pass is repeated.
         table.mark(STATE, "At", now)
         return count
 
@@ -87,7 +86,7 @@ class Reconciliation:
         if not faces:
             self._context.bucket.remove([key])
             return
-        # A row that says so keeps those away who send the photograph again at this moment.
+        # This row keeps requests away that send the photograph again at this moment.
         now = self._context.now()
         claim = {
             rows.KEY: row,
@@ -101,7 +100,7 @@ class Reconciliation:
         try:
             self._context.table.write(self._context.table.put(claim, new=True))
         except Changed:
-            return  # it was sent again, and is stored
+            return  # the request was repeated, and the photograph is stored
         self._removal.finish(claim)
         log.info("a photograph was taken back whose indexing never ended", extra={"collection": collection_id})
 

@@ -1,4 +1,4 @@
-"""Removing faces, photographs and collections for good, in an order that a crash can't harm.
+"""Removes faces, photographs and collections, in an order that is safe if it is interrupted.
 
 Rows of the table go last: until then they say what is still to be removed, and the same request again finishes it.
 """
@@ -36,14 +36,14 @@ Row = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Removed:
-    """What went: ids of faces, digests of photographs; and those that stayed."""
+    """What was removed: ids of faces, digests of photographs; and the faces that stayed."""
 
     faces: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     stayed: list[UnsuccessfulFace] = field(default_factory=list)
 
     def add(self, other: Removed) -> None:
-        """What went besides."""
+        """Add what another step removed."""
         self.faces += other.faces
         self.images += other.images
 
@@ -58,7 +58,8 @@ class Removal:
         self._context = context
 
     def faces(self, collection_id: str, face_ids: Sequence[str]) -> Removed:
-        """Faces that belong to no user, and photographs whose last face went. Raises CollectionNotFound."""
+        """Remove faces that belong to no user, and photographs whose last face was removed. Raises
+        CollectionNotFound."""
         answer = self._context.amazon.rekognition("delete_faces", CollectionId=collection_id, FaceIds=list(face_ids))
         failed = load.unsuccessful(answer.get("UnsuccessfulFaceDeletions", ()))
         refused = {one.face_id: one for one in failed if NOT_FOUND not in one.reasons}
@@ -79,7 +80,8 @@ class Removal:
         return removed
 
     def _photograph(self, key: str, gone: frozenset[str]) -> list[str]:
-        """Take faces from a photograph's row; with the last of them the photograph goes, whose digest is returned."""
+        """Remove faces from a photograph's row; with the last of them the photograph is removed, and its digest
+        returned."""
         table = self._context.table
         for _ in range(TRIES):
             photograph = table.row(key)
@@ -105,7 +107,8 @@ class Removal:
         raise Conflict("Other requests change the same photograph; send this one again.", retry_after=1.0)
 
     def user(self, collection_id: str, user_id: str, **token: str) -> None:
-        """A user without its faces. Raises UserNotFound, CollectionNotFound; the row of one who is gone goes too."""
+        """Remove a user, not its faces. Raises UserNotFound, CollectionNotFound, after removing the row of a user that
+        no longer exists."""
         row = rows.user_row(collection_id, user_id)
         try:
             self._context.amazon.rekognition("delete_user", CollectionId=collection_id, UserId=user_id, **token)
@@ -115,7 +118,7 @@ class Removal:
         self._context.table.delete(row)
 
     def finish(self, photograph: Row) -> None:
-        """Remove what a deletion that never ended has left of a photograph and its faces."""
+        """Remove what an abandoned deletion has left of a photograph and its faces."""
         faces: frozenset[str] = photograph["Faces"]
         with suppress(CollectionNotFound):
             self._context.amazon.rekognition(
@@ -124,8 +127,8 @@ class Removal:
         self._photograph(photograph[rows.KEY], faces)
 
     def collection(self, collection_id: str) -> Removed:
-        """Everything. Raises CollectionNotFound where neither Rekognition nor the table knows anything of it, and
-        NotOffered where this service's role may not delete it; then nothing was removed."""
+        """Remove a collection with everything in it. Raises CollectionNotFound where neither Rekognition nor the table
+        has anything of it, and NotOffered where this service's role may not delete it; then nothing was removed."""
         absent: CollectionNotFound | None = None
         try:
             self._context.amazon.rekognition("delete_collection", expected=(DENIED,), CollectionId=collection_id)
@@ -147,11 +150,11 @@ class Removal:
         return bool(self._context.table.in_collection(collection_id, 1, None, "").items)
 
     def sweep(self, collection_id: str) -> Removed:
-        """Photographs and rows of a collection that Rekognition no longer has."""
+        """Remove photographs and rows of a collection that Rekognition no longer has."""
         table = self._context.table
         self._context.bucket.remove_all(rows.in_collection(self._context.bucket.prefix, collection_id))
         gone: dict[str, Row] = {}
-        # The index lags behind the rows: a pass through all of it that finds no row is the last.
+        # The index lags behind the rows: passes are repeated until one finds no row.
         while found := self._pass(collection_id):
             gone |= found
         table.delete(rows.collection_row(collection_id))
@@ -161,7 +164,7 @@ class Removal:
         )
 
     def _pass(self, collection_id: str) -> dict[str, Row]:
-        """Remove the rows that the index has of a collection; those that were there."""
+        """Remove the rows that the index has of a collection; returns those that existed."""
         table, gone, cursor = self._context.table, dict[str, Row](), None
         while True:
             page = table.in_collection(collection_id, SWEPT, cursor, "")

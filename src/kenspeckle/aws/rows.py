@@ -1,4 +1,4 @@
-"""Rows of the table: faces, photographs, users and settings of collections, and the ids and orders they go by.
+"""Rows of the table: faces, photographs, users and settings of collections, with their keys and sort orders.
 
 The table has the hash key `FaceId`. A face's row has its FaceId there, any other row a word and a colon before.
 Two indexes hold keys only: ByCollection (`CollectionId`, `Order`) and ByName (`Name`, `Order`).
@@ -21,7 +21,7 @@ BY_NAME = "ByName"
 
 
 def schema(table: str) -> dict[str, Any]:
-    """What DynamoDB's CreateTable is to be told, billing on demand; terraform/ makes the same."""
+    """Parameters of DynamoDB's CreateTable, billing on demand; terraform/ creates the same table."""
     indexes = {BY_COLLECTION: "CollectionId", BY_NAME: "Name"}
     return {
         "TableName": table,
@@ -51,23 +51,23 @@ USER_ORDER = "user#"
 
 
 def record_id(collection_id: str, identity: str | None, digest: str) -> str:
-    """What a photograph under an identity in a collection is known by: the same again is the same record."""
+    """The id of a photograph under an identity in a collection: the same photograph again has the same id."""
     parts = "\0".join((collection_id, identity or "", digest))
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def object_key(prefix: str, collection_id: str, record: str) -> str:
-    """Where the photograph of a record lies. What a client chose is never a whole part of the path."""
+    """The object key of a record's photograph. Text chosen by a client is never a whole segment of the path."""
     return f"{in_collection(prefix, collection_id)}{record[:2]}/{record}"
 
 
 def in_collection(prefix: str, collection_id: str) -> str:
-    """What the keys of all photographs of a collection begin with."""
+    """The prefix of the keys of all photographs of a collection."""
     return f"{prefix}in-{collection_id}/"
 
 
 def parts_of(prefix: str, key: str) -> tuple[str, str] | None:
-    """Collection and record of a photograph by the key of its object; None where something else put it there."""
+    """Collection and record of a photograph by the key of its object; None for an object of another program."""
     found = _OBJECT.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
     return (found[1], found[2]) if found is not None else None
 
@@ -98,7 +98,7 @@ def order(kind: str, at: float, name: str) -> str:
 
 
 def before(at: float) -> str:
-    """Above the orders of all faces before this time."""
+    """An upper bound of the orders of all faces before this time."""
     return f"{FACE_ORDER}{max(0.0, at):017.6f}"
 
 

@@ -1,4 +1,4 @@
-"""The DynamoDB table: rows read and written, many in one call, as they are at this moment."""
+"""The DynamoDB table: consistent reads and writes of rows, many in one call."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from kenspeckle.errors import InvalidCursor, Overloaded
 
 READ_AT_ONCE = 100
 WRITTEN_AT_ONCE = 100
-"""Bounds of BatchGetItem and TransactWriteItems."""
+"""Limits of BatchGetItem and TransactWriteItems."""
 
 TRIES = 5
 COLLISION = "TransactionCanceledException"
 CONFLICT = "TransactionConflictException"
-"""Of a single write: a transaction is at the same row at this moment. botocore does not try again."""
+"""Error code of a single write while a transaction works on the same row. botocore does not retry it."""
 UNMET = "ConditionalCheckFailed"
 
 
 class Changed(Exception):
-    """A row is not as the writer thought; nothing was written."""
+    """A condition of a write is not met; nothing was written."""
 
 
 class Table:
@@ -46,7 +46,7 @@ class Table:
         return unpacked(answer["Item"]) if "Item" in answer else None
 
     def rows(self, keys: Iterable[str], only: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-        """Those of the rows that are there, by key; a hundred take one call. `only` some attributes, and the key."""
+        """The existing rows, by key; a hundred take one call. `only`: some attributes besides the key."""
         wanted = list(dict.fromkeys(keys))
         found: dict[str, dict[str, Any]] = {}
         names = {f"#{at}": name for at, name in enumerate((KEY, *only))} if only else {}
@@ -97,7 +97,7 @@ class Table:
                 reasons = {reason.get("Code") for reason in refused.response.get("CancellationReasons", ())}
                 if UNMET in reasons:
                     raise Changed from refused
-                # Another transaction at the same rows, or no capacity for all of them: as good as never asked.
+                # Another transaction works on the same rows, or there is no capacity: nothing was written.
                 self._wait(attempt)
             else:
                 return
@@ -178,7 +178,7 @@ class Table:
             raise Changed(code_of(refused.response)) from refused
 
     def _alone(self, write: Callable[[], Any]) -> None:
-        """A write of one row, outside of any transaction; tried again while a transaction is at the row."""
+        """A write of one row outside of a transaction; retried while a transaction works on the row."""
         for attempt in range(TRIES):
             try:
                 write()
@@ -208,7 +208,7 @@ class Table:
         return Page(keys, None if last is None else _closed(unpacked(last)))
 
     def _wait(self, attempt: int) -> None:
-        """Up to twice as long each time, at random, so that those who collided do not meet again."""
+        """Random, up to twice as long each time, so that colliding writers do not collide again."""
         self._pause(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - spreads load, guards nothing
 
 
@@ -221,12 +221,12 @@ def _having(name: str, value: Any) -> dict[str, Any]:
 
 
 def _closed(place: Mapping[str, Any]) -> str:
-    """Where a page ended, as a cursor."""
+    """The end of a page, as a cursor."""
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode()
 
 
 def _opened(cursor: str, hash_name: str, value: str) -> dict[str, str]:
-    """Where a page ended. Raises InvalidCursor for what is no end of a page of this list."""
+    """The end of a page, from a cursor. Raises InvalidCursor for one of another list."""
     try:
         place = orjson.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
         if set(place) == {KEY, hash_name, "Order"} and place[hash_name] == value:

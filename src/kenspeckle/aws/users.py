@@ -1,4 +1,4 @@
-"""Users: Rekognition's, with a row each that says when they were made."""
+"""Users of Rekognition, with a row each for their time of creation."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Users:
         )
 
     def delete_user(self, operation: DeleteUser) -> None:
-        """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
+        """The user's faces stay in the collection. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
         self.removal.user(
             validation.collection_id(operation.collection_id),
             validation.user_id(operation.user_id),

@@ -1,4 +1,4 @@
-"""Plain data as DynamoDB writes it, each value with its type, and back."""
+"""Converts plain data to DynamoDB's typed values and back."""
 
 from __future__ import annotations
 

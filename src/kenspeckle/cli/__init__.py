@@ -16,7 +16,8 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Services may start without them. What is opened next would get their numbers, and print into a database."""
+    """Services may start without them. The next opened files would get their numbers, and output would go into a
+    database."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""The commands of `kenspeckle`: where each lies, and a line of help. None is loaded before it is chosen."""
+"""The commands of `kenspeckle`: module and help line of each. None is loaded before it is chosen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kenspeckle.cli.commands import WIDTH, Commands, Entry, Root
 
 VERBS = "Recognize"
 MANAGE = "Manage"
-# The line of help is the first sentence of what the command says of itself; a test compares them.
+# The help line is the first sentence of the command's docstring; a test compares them.
 ENTRIES = (
     Entry("serve", "kenspeckle.cli.serve:serve", VERBS, "Run the service."),
     Entry(
@@ -122,7 +122,7 @@ ENTRIES = (
 
 
 class Kenspeckle(Root):
-    """All of them."""
+    """The root group with all commands."""
 
     entries = ENTRIES
 
@@ -149,7 +149,7 @@ def common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """What is said before any command."""
+    """Options before the command."""
     if debug:
         os.environ["KENSPECKLE_DEBUG"] = "1"
 

@@ -73,7 +73,7 @@ def backup(
 
 
 def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tuple[Backup, dict[str, Any]]:
-    """Write the file and replace the keyring at `place`; what was done, also as JSON."""
+    """Write the file and replace the keyring at `place`; returns the result, also as JSON."""
     from kenspeckle.compose import backups  # late: the catalog's libraries take a second
 
     rings.replaceable(place, source.copies.keyring())  # before an hour of copying
@@ -81,7 +81,7 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
     titles = {"catalog": "Copying the catalog", "photographs": "Copying photographs"}
     with whole_file(path) as file, steps(**titles) as progress:
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), progress)
-        # Before the file has its name: nothing leaves without its row.
+        # Recorded before the file has its name, so that every copy has its row.
         row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
         recorded = backups.backed_up(settings, made.counts["faces"], row)
         ring = source.copies.keyring()
@@ -137,7 +137,7 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def beside(path: Path) -> Path:
-    """Where the keyring of a backup lies unless it is said otherwise."""
+    """The default place of a backup's keyring."""
 
     return path.absolute().parent / NAME
 
@@ -149,13 +149,13 @@ def source_key(settings: Settings) -> Path:
 
 
 def software() -> str:
-    """The name and version that backups and exports bear."""
+    """The name and version in the header of backups and exports."""
 
     return f"kenspeckle {__version__}"
 
 
 def settings_of(data_dir: Path | None) -> Settings:
-    """As the environment and the option say. Raises SettingError."""
+    """The settings, by environment and option. Raises SettingError."""
 
     return load({"data_dir": data_dir})
 
@@ -177,7 +177,8 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
 
 
 def _named(destination: Path) -> Path:
-    """The file to write. In a folder, what killed backups have left goes: it has names that no other will have."""
+    """The file to write. In a folder, remains of killed backups are removed, because no later backup has their
+    names."""
 
     if destination.is_dir():
         sweep(destination, "kenspeckle-*.tar")

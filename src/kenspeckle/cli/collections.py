@@ -19,7 +19,7 @@ from kenspeckle.text import plural
 app = Commands("Collections: sets of faces, searched separately.")
 
 MOST_DIGITS = 10
-"""More than anyone means by a number of days; what is too long for a number is told as what is none."""
+"""Most digits of a number of days; longer text is refused as no number."""
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="Id of the collection.")]
 

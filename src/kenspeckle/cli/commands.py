@@ -1,4 +1,4 @@
-"""The one loader of commands: a group knows names and a line of help; a command's module is imported when it is chosen.
+"""Loads commands lazily: a group has names and help lines; a command's module is imported when it is chosen.
 
 Help is plain text in sections: drawn by Rich, `kenspeckle --help` would take three times as long.
 """
@@ -24,7 +24,7 @@ WIDTH = 110
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A command that is not loaded yet: `place` is `module:name` of its function, or of a group of commands; `help` is
-    the first sentence of what it says of itself."""
+    the first sentence of its docstring."""
 
     name: str
     place: str
@@ -48,7 +48,7 @@ class Entry:
 
 
 class Loading(MutableMapping[str, Any]):
-    """Commands by name, in order; each is loaded when it is first taken."""
+    """Commands by name, in order; each is loaded at its first access."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = {one.name: one for one in entries}
@@ -72,7 +72,7 @@ class Loading(MutableMapping[str, Any]):
         return len(self.entries)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.entries  # Mapping's own would load it
+        return name in self.entries  # the inherited method would load it
 
 
 class Command(TyperCommand):

@@ -59,7 +59,7 @@ class Enrolled:
 
 @dataclass(slots=True)
 class Probe:
-    """A photograph to search with, who is on it, and what the server said."""
+    """A photograph to search with, the people in it, and the server's answer."""
 
     title: str
     picture: Image
@@ -164,7 +164,7 @@ def _models() -> dict[str, str]:
 
 
 def _search(client: httpx.Client, probe: Probe) -> None:
-    """Search every face of the probe and write down what the server says."""
+    """Search every face of the probe and record the answer."""
 
     data = jpeg(probe.picture)
     answer, probe.milliseconds = _ask(lambda: client.post("/v1/search", params={"all_faces": "true"}, content=data))
@@ -178,8 +178,8 @@ def _search(client: httpx.Client, probe: Probe) -> None:
 
 
 def _ask(request: Callable[[], httpx.Response]) -> tuple[dict[str, Any], float]:
-    """(answer, milliseconds from the first byte sent to the last received). Raises CommandFailed for what is neither
-    an answer nor the news that there is no face."""
+    """(answer, milliseconds from the first byte sent to the last received). Raises CommandFailed for any error but
+    `no_face`."""
     start = time.perf_counter()
     response = request()
     took = 1000 * (time.perf_counter() - start)
@@ -249,7 +249,7 @@ def _go_on(people: list[Person]) -> None:
 
 @contextmanager
 def _stopped_politely() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that the server is stopped and the folder removed."""
+    """SIGTERM ends the block like Ctrl-C, so that the server is stopped and the folder removed."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

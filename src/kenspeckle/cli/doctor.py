@@ -51,7 +51,7 @@ def doctor(
     json: options.Json = False,
     data_dir: Annotated[
         Path | None,
-        # One that can't be read is for the doctor to explain.
+        # A folder that can't be read is explained by the doctor.
         typer.Option(
             "--data-dir", help="The local data folder to examine.", readable=False, rich_help_panel="Where to"
         ),
@@ -67,7 +67,7 @@ def doctor(
 
     if os.environ.get(DEBUG):
         logging.basicConfig(level=logging.DEBUG)
-    else:  # what adapters log is what the findings say
+    else:  # the findings say what adapters would log
         logging.getLogger("kenspeckle").addHandler(logging.NullHandler())
     settings = load({"data_dir": data_dir})
     with steps(**TITLES) as progress:

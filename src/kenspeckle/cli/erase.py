@@ -25,7 +25,7 @@ from kenspeckle.text import plural
 
 PAGE = 4096
 MOST_PAGES = 25
-"""Pages of faces that are looked through for a name like the one that is not there."""
+"""Most pages of faces that are searched for names similar to an unknown one."""
 
 SUGGESTED = 3
 
@@ -103,8 +103,8 @@ def _operation(what: Erasure, name: str, collection: str) -> Erase:
 
 
 def _near(recognizer: Recognizer, collection: str, name: str) -> str:
-    """A hint that names identities which may be meant; asked for like any list, so that a key which may not read
-    learns none."""
+    """A hint with similar identities, by the normal list operation, so that a key without the scope read learns
+    none."""
 
     stems: dict[str, list[str]] = {}
     cursor: str | None = None
@@ -127,7 +127,7 @@ def _near(recognizer: Recognizer, collection: str, name: str) -> str:
 
 
 def _stem(identity: str) -> str:
-    """What people take for the name: without capitals, extension and kind of space."""
+    """The name in lower case, without extension, and with all kinds of space made alike."""
     return PurePosixPath(identity).stem.casefold().replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""Errors as people read them: one red line and the next step, on standard error; a traceback only with --debug."""
+"""Shows errors: one red line and the next step, on standard error; a traceback only with --debug."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
 
 SHOWN = 20
-"""Skipped photographs that the summary names one by one."""
+"""Most skipped photographs that the summary names."""
 REMOTE_BYTES = 256 * 1024 * 1024
 REMOTE_WORKERS = 4
 
@@ -86,7 +86,7 @@ def _run(
     workers: int,
     json: bool,
 ) -> int:
-    """Index, report, and return the exit code. Whatever ends the run early, what was done is summed up."""
+    """Index, report, and return the exit code. The summary is shown also if the run ends early."""
 
     tally, total = Tally(), len(good) + len(skipped)
     start = time.monotonic()

@@ -106,7 +106,7 @@ def cancel(
 
 
 def finished(target: Target, job: Job) -> Job:
-    """The job once it has ended, with a progress bar; what Ctrl-C leaves goes on later."""
+    """Wait for the end of a job, with a progress bar; after Ctrl-C the job continues later."""
     title = job.kind.value.capitalize() + (f" of {job.collection_id}" if job.collection_id else "")
     with progress.steps(job=title) as bar:
         try:
@@ -119,7 +119,7 @@ def finished(target: Target, job: Job) -> Job:
 
 
 def told(job: Job, json: bool) -> None:
-    """The job on standard output."""
+    """Print the job on standard output."""
     if json:
         output.emit(dump.job(job))
         return

@@ -20,7 +20,7 @@ from kenspeckle.client.errors import CommandFailed
 
 _ANNOUNCEMENT = re.compile(r"listens on (https?://\S+)")
 KEPT = ("KENSPECKLE_MODELS_DIR", "KENSPECKLE_PACK", "KENSPECKLE_DEBUG")
-"""Settings of this process that a launched server shares; all others are its defaults."""
+"""Settings of this process that a launched server gets; all others have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def launched(
 
 
 def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes], patience: float = 15.0) -> int:
-    """Ask the process to finish what it took and leave; kill it where it does not. Returns its exit code."""
+    """Terminate the process gracefully; kill it if it does not end. Returns its exit code."""
     if process.poll() is None:
         process.terminate()
         try:

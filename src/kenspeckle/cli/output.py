@@ -17,7 +17,7 @@ from rich.text import Text
 from kenspeckle.text import printable
 
 PIPE_WIDTH = 1000
-"""Columns where nobody looks: rich would take 80 and fold."""
+"""Columns of output that is no terminal; rich would use 80 and fold lines."""
 
 
 @lru_cache(maxsize=1)

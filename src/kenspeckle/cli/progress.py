@@ -13,8 +13,7 @@ from kenspeckle.cli.output import err
 
 @contextmanager
 def steps(**titles: str) -> Iterator[progress.Progress]:
-    """What use cases tell their progress to: `progress(step, done, total)`. `titles` are the steps as people read
-    them."""
+    """Yields the callback for progress of use cases, `(step, done, total)`. `titles` are the titles of the steps."""
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal) as bars:

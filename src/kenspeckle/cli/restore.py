@@ -91,7 +91,7 @@ def _restore(
 
 
 def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:
-    """What was done, as JSON."""
+    """The result, as JSON."""
     return {
         "data_dir": str(settings.data_dir),
         "counts": done.counts,
@@ -123,7 +123,7 @@ def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
 
 
 def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
-    """In the trail as it is now, with the newest row of the one that it has replaced."""
+    """Record it in the restored trail, with the newest row of the replaced one."""
     from kenspeckle.compose import backups  # late, as above
 
     facts: dict[str, object] = {"file": source.name, "made": done.made, "replaced": ""}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 
 TRIES = 10
-"""Free ports that are tried until one is free for IPv4 and IPv6."""
+"""Most attempts to find a port that is free for IPv4 and IPv6."""
 
 
 @reported(FAILED)
@@ -110,7 +110,7 @@ def bound(host: str, port: int) -> list[socket.socket]:
 
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     if host.lower() == "localhost":
-        # Whatever the machine's table of hosts says: clients try both.
+        # Both families, whatever the hosts file says, because clients try both.
         return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
@@ -159,8 +159,8 @@ def _run(service: BaseService, settings: Settings, listeners: list[socket.socket
                 announce(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
 
     server = AnnouncingServer(server_.config(service.serve(), settings, tls))
-    # uvicorn takes these over while it runs. Before, a signal must not be lost; and afterwards, when uvicorn raises it
-    # again, it must not interrupt our closing.
+    # uvicorn handles these signals while it runs. Before that, a signal must not be lost; and afterwards, when uvicorn
+    # raises it again, it must not interrupt the shutdown.
     for one in STOPPED_BY:
         signal.signal(one, server.handle_exit)
     server.run(sockets=listeners)
@@ -169,12 +169,12 @@ def _run(service: BaseService, settings: Settings, listeners: list[socket.socket
 
 
 def announce(line: str) -> None:
-    """On standard output, where that can be written; the service needs it for nothing else."""
+    """Print on standard output, if that can be written."""
     try:
         sys.stdout.write(line)
         sys.stdout.flush()
     except OSError:
-        # What is left in its buffer would fail again at the end, and with it the exit code.
+        # The rest of its buffer would fail again at exit and change the exit code.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
@@ -192,5 +192,5 @@ def address(listener: socket.socket, host: str, scheme: str = "http") -> str:
 
 
 def _leave(number: int, _: FrameType | None) -> None:
-    """Stopped while starting: nothing was taken, so nothing has to be finished."""
+    """Stopped while starting: no request was accepted, so none has to be finished."""
     raise SystemExit(128 + number)

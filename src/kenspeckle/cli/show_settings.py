@@ -60,7 +60,7 @@ def settings(
 
 
 def _shown(name: str, value: Any) -> Any:
-    """The value, JSON-ready; secrets are only said to be there."""
+    """The value, JSON-ready; of secrets only whether they are set."""
     if name in ("admin_key", "master_key"):
         return "(set)" if value else ""
     if isinstance(value, bool | int | float):

@@ -48,7 +48,7 @@ def export(
         folder.catalog.collection(collection)  # before a file is begun
         scratch = destination.absolute().parent if images else None
         with whole_file(destination) as file, steps(**TITLES) as progress:
-            # Recorded before the file has its name: nothing leaves without its row.
+            # Recorded before the file has its name, so that every export has its row.
             done = folder.export(collection, file, software(), scratch=scratch, progress=progress)
     size = destination.stat().st_size
     if json:

@@ -148,7 +148,8 @@ def _action(
 
 
 def _job(action: Action, target: Target, url: str | None, how: tuple[object, ...]) -> str:
-    """What makes a photograph's result another one: the same photograph is asked again for another job."""
+    """Identifies the job: everything that changes a photograph's result. Another job processes the same photographs
+    again."""
     where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
     return repr((action.name, target.collection, where, *how))
 
@@ -163,7 +164,7 @@ def _bounds(target: Target) -> tuple[int, int]:
 
 @contextmanager
 def _until_signal(told: Callable[[], object]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM says that it is time to end, a second one ends."""
+    """The first SIGINT or SIGTERM ends the run after work under way, a second one at once."""
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
     def first(number: int, frame: object) -> None:
@@ -181,7 +182,7 @@ def _until_signal(told: Callable[[], object]) -> Iterator[None]:
 
 
 class _Reporter:
-    """What people and programs see: a line for each photograph on standard output, the rest on standard error."""
+    """Output: a line for each photograph on standard output, the rest on standard error."""
 
     def __init__(self, json: bool) -> None:
         self._json = json
@@ -196,9 +197,9 @@ class _Reporter:
         if self._json:
             output.emit({"path": path} | outcome.result | {"path": path}, line=True)
         else:
-            # On a terminal with a moving line, what is said has to go by the console that moves it.
+            # On a terminal with a progress line, output has to use the console that draws it.
             say = output.remark if self._moving and output.out().is_terminal else output.say
-            line = f"{path}: {_sentence(outcome)}".replace("\n", "\\n")  # names may have any character
+            line = f"{path}: {_sentence(outcome)}".replace("\n", "\\n")  # file names may contain any character
             say(line, "red" if outcome.status == "failed" else "")
         self._refresh()
 
@@ -230,7 +231,7 @@ class _Reporter:
 
 
 def _sentence(outcome: Outcome) -> str:
-    # A result that was there already is a file that somebody may have altered.
+    # An existing result may have been altered.
     result = outcome.result
     names, records, error = (result.get(one) for one in ("matchedFaces", "FaceRecords", "error"))
     if outcome.status == "matched":

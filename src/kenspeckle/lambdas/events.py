@@ -72,7 +72,7 @@ def messages(event: Any) -> tuple[Message, ...]:
 
 
 def _arrival(record: Any) -> Iterator[Arrival]:
-    """The record's object; None where the record reports another kind of event."""
+    """The record's object; nothing where the record reports another kind of event."""
     try:
         name, bucket, told = record["eventName"], record["s3"]["bucket"]["name"], record["s3"]["object"]
         key, version = told["key"], told.get("versionId")

@@ -7,7 +7,7 @@ from kenspeckle.models.extract import Archive, Member
 from kenspeckle.models.pack import Alignment, Pack, Part
 
 ALIGNMENT = Alignment(150, ((46.75, 47.75), (103.23, 46.86), (74.04, 77.45), (50.67, 102.77), (98.71, 101.87)))
-"""Of centerface-dlib: median places of CenterFace's landmarks in 256 chips that dlib's own shape predictor made."""
+"""Median places of CenterFace's landmarks in 256 chips that dlib's shape predictor made."""
 
 CALIBRATION = Calibration(
     distances=(0.0, 0.448, 0.491, 0.540, 0.600, 0.69, 0.88, 1.4),

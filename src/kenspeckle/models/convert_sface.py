@@ -91,7 +91,7 @@ class _Chain:
         return name
 
     def linear(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
-        """Holds the layer back, with the scale and shift of its input folded into it. Only the last layer, which
+        """Keeps the layer pending, with the scale and shift of its input folded into it. Only the last layer, which
         pads nothing, follows a shift."""
         weights = self.constants[node.input[1]].astype(np.float64)
         bias = self.constants[node.input[2]].astype(np.float64) if len(node.input) > 2 else np.zeros(len(weights))
@@ -125,7 +125,7 @@ class _Chain:
             self.scale = scale if self.scale is None else self.scale * scale
 
     def settle(self) -> None:
-        """Writes down the layer that is held back."""
+        """Appends the pending layer."""
         if self.held is not None:
             weights, bias, given = self.held
             self.held = None

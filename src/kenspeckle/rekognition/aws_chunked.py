@@ -1,4 +1,4 @@
-"""Bodies in AWS's chunked signing form (`Content-Encoding: aws-chunked`): taken apart, each chunk's signature checked.
+"""Decodes bodies with AWS's chunked signing (`Content-Encoding: aws-chunked`) and checks each chunk's signature.
 
 After "Signature calculations for the authorization header: transferring payload in multiple chunks" in the S3 API
 reference; a chunk is `<size in hex>;chunk-signature=<hex>\\r\\n<data>\\r\\n`, the last one has size 0.

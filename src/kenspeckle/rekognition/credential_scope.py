@@ -1,4 +1,4 @@
-"""What a request says of its signature: read from its headers or its URL, and checked as far as no secret is needed.
+"""Parses a request's signature from its headers or URL, and checks all of it that needs no secret.
 
 After AWS's published description ("Create a signed AWS API request" in the IAM user guide); messages are AWS's where
 they are known. `sigv4.verify` checks the signature itself.
@@ -32,7 +32,7 @@ _MUST_BE_SIGNED = ("x-amz-target", "x-amz-date", "x-amz-content-sha256", "x-amz-
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The signed part of an HTTP request as it came. `path` and `query` are undecoded, header names lower case."""
+    """The signed part of an HTTP request as received. `path` and `query` are undecoded, header names lower case."""
 
     method: str
     path: str
@@ -52,7 +52,8 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a request says of its signature. `payload` is the declared form of the body, None where none is."""
+    """A request's signature and its parameters. `payload` is the declared form of the body, None where none is
+    declared."""
 
     access_key_id: str
     date: str

@@ -1,4 +1,4 @@
-"""The one table from the core's errors to AWS's: which code and which words a client of Rekognition expects."""
+"""Maps the core's errors to AWS's error codes and messages."""
 
 from __future__ import annotations
 

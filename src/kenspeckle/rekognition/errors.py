@@ -1,4 +1,4 @@
-"""What this edge refuses by itself, before the core is asked: protocol and signature errors under AWS's names."""
+"""Errors of this edge itself, before the core is called: protocol and signature errors under AWS's names."""
 
 from __future__ import annotations
 

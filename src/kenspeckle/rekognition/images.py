@@ -1,4 +1,5 @@
-"""The photograph of a request: sent along, or named in a bucket that the operator opened; judged before the core.
+"""The photograph of a request: sent with it, or named in a bucket that the operator configured; checked before the core
+is called.
 
 At this edge Amazon's rules hold: JPEG or PNG, at least 80 x 80 pixels, 15 MB at most from a bucket.
 """

@@ -1,4 +1,4 @@
-"""The operations that are offered: what each needs a right for, and how it asks the core.
+"""The operations that are offered: the right of each, and its call of the core.
 
 A request arrives here validated against the service model; an answer leaves as the model's response shape.
 """
@@ -21,24 +21,24 @@ Json: TypeAlias = dict[str, Any]
 Request: TypeAlias = Mapping[str, Any]
 
 MOST_FACES_INDEXED = 100
-"""Amazon's bound of faces of one photograph, also what it takes where a request says nothing."""
+"""Amazon's limit of faces of one photograph, and its default."""
 
 PAGE = 1000
-"""Items of a page of collections or faces where a request says nothing."""
+"""Default page size of lists of collections and faces."""
 
 USER_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What operations need: the core, buckets, and the names that AWS would have given."""
+    """What operations need: the recognizer, buckets, region and account for ARNs."""
 
     recognizer: Recognizer
     buckets: Buckets
     region: str
     account: str
     face_models: Mapping[str, str]
-    """Versions that answers call packs by, by name; that of the default pack comes first."""
+    """Model versions in answers, by name of the pack; that of the default pack comes first."""
     principal: Principal = Principal()
 
     def arn(self, collection_id: str) -> str:
@@ -49,7 +49,7 @@ class Service:
         return self.face_models.get(collection.pack, collection.pack)
 
     def face_model_in(self, collection_id: str) -> str:
-        """As `face_model_of`, by name; nothing is looked up where there is one model only."""
+        """As `face_model_of`, by name; the catalog is not read where there is only one model."""
         if len(self.face_models) == 1:
             return next(iter(self.face_models.values()))
         return self.face_model_of(self.recognizer.handle(ops.DescribeCollection(collection_id=collection_id)))
@@ -145,7 +145,7 @@ def index_faces(service: Service, request: Request) -> Json:
             quality=_quality(request, QualityFilter.AUTO),
         )
     )
-    # A photograph that was indexed before has the faces of then, which may be more.
+    # A photograph that was indexed before has its earlier faces, which may be more.
     beyond = tuple(UnindexedFace(one.detail, (Reason.EXCEEDS_MAX_FACES,)) for one in answer.records[most:])
     return dump.index_faces(replace(answer, records=answer.records[:most], unindexed=(*answer.unindexed, *beyond)))
 

@@ -1,4 +1,4 @@
-"""Requests whose members stand in the URL, as botocore's `generate_presigned_url` leaves them: the body is empty."""
+"""Requests with their members in the URL, as botocore's `generate_presigned_url` makes them: the body is empty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIMPLE = ("string", "integer", "float")
 
 
 def members(model: Model, operation: str, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The request as JSON would have brought it. `parameters` are decoded names and values of the query.
+    """The request, as it would be in JSON. `parameters` are decoded names and values of the query.
 
     Raises Refusal for members that a URL can't carry, such as a photograph."""
     shape = model.shapes[model.input(operation)]

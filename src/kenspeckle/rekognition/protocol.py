@@ -46,8 +46,8 @@ MOST_WITHOUT = 1024 * 1024
 """Bytes of any other request: 4,096 face ids are 160 kB."""
 
 MOST_COMMAS = 20_000
-"""In any request's JSON, which bounds its values: each takes up to 25 times as much memory as it has bytes. 4,096 face
-ids have as many commas, photographs in base64 have none."""
+"""Most commas in a request's JSON, which bounds its values: each takes up to 25 times as much memory as it has bytes.
+4,096 face ids have as many commas, photographs in base64 have none."""
 
 NOT_LET_IN = frozenset(
     {
@@ -58,16 +58,16 @@ NOT_LET_IN = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Refusals of who asks, which the audit trail has too."""
+"""Authentication errors, which the audit trail records too."""
 
 MOST_TRUSTED = 4096
-"""Access key ids, each with the host it came from, that are remembered for having signed rightly."""
+"""Most access key ids, each with its host, that are remembered as having sent a valid signature."""
 
 log = logging.getLogger(__name__)
 
 
 class Call(Protocol):
-    """Runs work of the core in a thread; `api.threads.Threads.call`."""
+    """Runs work of the core in a thread: `serving.threads.Threads.call`."""
 
     def __call__(self, work: Callable[..., Any], /, *args: Any) -> Awaitable[Any]: ...
 
@@ -83,7 +83,7 @@ class Asked:
     state: dict[str, Any]
     """The request's own, shared with the middleware around it."""
     host: str
-    """Where it comes from."""
+    """The client's host."""
 
 
 def routes(
@@ -115,7 +115,7 @@ def routes(
 
 
 class Edge:
-    """Everything that stays the same from request to request."""
+    """The edge: everything that all requests share."""
 
     def __init__(
         self, service: Service, access: Authentication, gate: Gate, call: Call, clock: Callable[[], float] = time.time
@@ -131,7 +131,7 @@ class Edge:
         self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
 
     async def answer(self, request: Request) -> Response:
-        """Answers every request that comes, failed ones in AWS's form."""
+        """Answers every request, failed ones in AWS's format."""
         request_id = str(request.scope.get("state", {}).get("request_id") or uuid.uuid4())
         try:
             return _response(await self._answer(request), request_id)
@@ -155,8 +155,8 @@ class Edge:
                 state[BODIES].known = is_proved
             asked = Asked(name, _offered(name), signed, claim, state, _host(request))
             if asked.operation.images:
-                # Refused without its body where it would find no place. It takes none before its signature is checked,
-                # for which the body is needed.
+                # Refused before its body is read if the gate has no place. It takes a place only after its signature is
+                # checked, which needs the body.
                 self._gate.check()
             data = await self._read(request, asked)
             answer: bytes = await self._call(self._work, asked, data)
@@ -179,11 +179,9 @@ class Edge:
         return name
 
     async def _claim(self, signed: Signed, request: Request) -> tuple[Claim | None, bool]:
-        """Who claims to ask, and whether that is proved. Refuses, before the body is read, whoever can't be right
-        whatever the body is.
-
-        The signature of most SDKs can't be checked without the body. Until it is, little may lie in memory of who has
-        never signed rightly from there: an access key id is no secret."""
+        """The claimed key, and whether that is proved. Refuses, before the body is read, requests that no body could
+        make valid. The signature of most SDKs can't be checked without the body. Until then, clients without an earlier
+        valid signature from their host may have few bytes in memory, because an access key id is no secret."""
         is_open = request.scope.get("state", {}).get(OPEN)
         if is_open is None:
             known = self._access.open_is_known
@@ -196,7 +194,7 @@ class Edge:
         if claim is None:
             raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
         credential_scope.check(claim, region=self._service.region, service=service_model.SERVICE, now=self._clock())
-        # A second way into a thread costs more than all else here; who signed rightly before is spared it.
+        # A second switch to a thread costs more than the rest here; clients with an earlier valid signature do without.
         if (claim.access_key_id, _host(request)) in self._trusted:
             return claim, True
         return claim, await self._call(self._is_head_signed, signed, claim)
@@ -206,7 +204,7 @@ class Edge:
         return sigv4.verify_head(signed, claim, secret)
 
     def _secret(self, claim: Claim) -> tuple[Key, str]:
-        """The key and its secret; what decides, also for those who signed rightly before."""
+        """The key and its secret, for the check that decides in every case."""
         found = self._access.aws_secret(claim.access_key_id)
         if found is None:
             raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
@@ -226,10 +224,10 @@ class Edge:
             raise Refusal("RequestTimeoutException", "The request came too slowly; send it again.", 408) from None
 
     def _work(self, asked: Asked, data: bytes) -> bytes:
-        """What costs time, in one thread: from the signature to the answer's JSON."""
+        """The work in one thread: from the signature to the answer's JSON."""
         principal, data = self._verified(asked, data)
         if BODIES in asked.state:
-            # From here on its key's plan and the gate bound what lies in memory.
+            # From here on the key's plan and the gate limit what is in memory.
             asked.state[BODIES].give_back()
         request: Mapping[str, Any] = {}
 
@@ -247,7 +245,7 @@ class Edge:
             raise error_table.refusal(error, self._model, asked.name, request) from error
 
     def _verified(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
-        """Who asks, by a signature that is right, and the body without its chunks."""
+        """The principal, by a valid signature, and the decoded body."""
         signed, claim, key, signer = asked.signed, asked.claim, None, None
         if claim is not None:
             key, secret = self._secret(claim)
@@ -273,7 +271,7 @@ class Edge:
 
 
 def refused(refusal: Refusal, request_id: str) -> Response:
-    """A refusal as SDKs read it."""
+    """An error answer in the format that SDKs read."""
     headers = {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after)))
@@ -282,7 +280,7 @@ def refused(refusal: Refusal, request_id: str) -> Response:
 
 
 def _printable(text: str) -> str:
-    """The text without what a client's odd bytes left in it, which JSON can't carry."""
+    """The text without undecodable bytes, which JSON can't contain."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -311,7 +309,7 @@ def _signed(request: Request) -> Signed:
 
 
 def _text(data: bytes) -> str:
-    """Bytes of a head as text, so that the same bytes come out again."""
+    """Bytes of a header as text that can be encoded to the same bytes again."""
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""Signature Version 4, the verifying side: whether a request's signature is that of a secret.
+"""Verifies Signature Version 4: whether a request's signature was made with a secret.
 
 After AWS's published description ("Create a signed AWS API request" in the IAM user guide). Pure functions.
 """
@@ -24,7 +24,7 @@ _UNRESERVED = "-_.~"
 def verify(request: Signed, claim: Claim, body: bytes, secret: str) -> None:
     """Whether the signature is that of the secret over this request and body. Raises InvalidSignatureException.
 
-    With a chunked payload this is the seed signature; `chunks.decode` checks those of the chunks."""
+    With a chunked payload this is the seed signature; `aws_chunked.decode` checks those of the chunks."""
     needs_body = claim.payload not in (UNSIGNED, STREAMING)
     if not _matches(request, claim, hashlib.sha256(body).hexdigest() if needs_body else claim.payload or "", secret):
         raise Refusal(
@@ -35,10 +35,9 @@ def verify(request: Signed, claim: Claim, body: bytes, secret: str) -> None:
 
 
 def verify_head(request: Signed, claim: Claim, secret: str) -> bool:
-    """Whether the signature is right as far as it can be said without the body: by the digest that the request declares
-    of it. False where none is declared; `verify` is to follow in any case.
-
-    Raises InvalidSignatureException where no body could make it right."""
+    """Whether the signature is valid, as far as can be checked without the body: with the body's declared digest. False
+    where none is declared; `verify` has to follow in any case. Raises InvalidSignatureException where no body could
+    make it valid."""
     if claim.payload in (UNSIGNED, STREAMING):
         verify(request, claim, b"", secret)
         return True

@@ -52,7 +52,8 @@ def compiled(model: Model, operation: str) -> Callable[[Any], dict[str, Any]]:
 
 
 def too_large(model: Model, operation: str) -> Refusal:
-    """For a body that is too large to be read, and so holds a photograph that is: the same words, without its size."""
+    """The error for a body that is too large to be read because of its photograph: the same message, without the
+    size."""
     members = model.shapes[model.input(operation)]["members"]
     names = "' or '".join(
         _joined(_joined("", name), "Bytes") for name, one in members.items() if one["shape"] == _IMAGE
@@ -176,11 +177,11 @@ def _blob(shape: Shape) -> Check:
         if not isinstance(value, str):
             raise _mistyped(value, path, "a Blob (base64 text)")
         size = len(value) // 4 * 3 - value[-2:].count("=")
-        if size > most:  # said without decoding it
+        if size > most:  # known without decoding it
             broken.append(_sentence(_buffer(size), path, f"Member must have length less than or equal to {most}"))
             return b""
         try:
-            # Python's own decoder takes 50 times as long, which is half of what this edge may add to a request.
+            # Python's own decoder takes 50 times as long: half of the time that this edge may add to a request.
             data = pybase64.b64decode(value, validate=True)
         except ValueError:  # binascii.Error, or characters beyond ASCII
             raise serialization(f"'{path}' is not base64 text.") from None
@@ -253,7 +254,7 @@ def _shown(value: Any) -> str:
 
 
 def _buffer(size: int) -> str:
-    """Bytes as Amazon's answers show them; programs match the words around it."""
+    """Bytes as Amazon's errors show them; programs match the text around it."""
     return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
 
 

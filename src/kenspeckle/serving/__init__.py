@@ -1,1 +1,1 @@
-"""The serving floor under both edges: HTTP server, TLS, bodies, limits, logs, metrics."""
+"""What both edges share: HTTP server, TLS, bodies, limits, errors, logs, metrics."""

@@ -1,4 +1,4 @@
-"""Sends one answer: a large one piece by piece, as its client takes it, within the budget for answers."""
+"""Sends one answer: a large one in pieces, as fast as its client reads, within the budget for answers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from kenspeckle.serving.bodies import ClientDisconnected
 from kenspeckle.serving.budget import Share
 
 LARGE: Final = 256 * 1024
-"""Bytes from which an answer is counted: smaller ones are bounded by the number of connections."""
+"""Least size in bytes of answers that are counted; the memory of smaller ones is bounded by the number of
+connections."""
 PIECE: Final = 64 * 1024
 
 
 class Answer:
-    """The ASGI `send` of one request. Its share of the budget is given back by whoever made it."""
+    """The ASGI `send` of one request. The caller that created it returns its share of the budget."""
 
     def __init__(self, send: Send, share: Share, *, without_body: bool) -> None:
         self._send = send
@@ -23,7 +24,8 @@ class Answer:
         self._without_body = without_body
 
     async def __call__(self, message: Message) -> None:
-        """Raises ClientDisconnected; Overloaded for the head of an answer that has no room, and another may be sent."""
+        """Raises ClientDisconnected; Overloaded for the head of an answer that exceeds the budget; another answer may
+        be sent instead."""
         if message["type"] == "http.response.start":
             size = _declared(message)
             if size > LARGE and not self._without_body:
@@ -34,7 +36,7 @@ class Answer:
         if len(body) <= LARGE:
             await self._deliver({**message, "body": body})
             return
-        # Each piece waits until the one before has nearly gone: nobody's unread answer lies in memory twice.
+        # Each piece waits until most of the one before is sent, so that no unread answer is in memory twice.
         for start in range(0, len(body), PIECE):
             last = start + PIECE >= len(body)
             more = message.get("more_body", False) if last else True
@@ -46,7 +48,7 @@ class Answer:
         except (OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "closed" not in str(error):
                 raise
-            # An OSError as ASGI has it, or uvloop's own word for a connection that its client has closed.
+            # OSError by ASGI's specification, or uvloop's error for a connection that its client has closed.
             raise ClientDisconnected from error
 
 

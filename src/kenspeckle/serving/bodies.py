@@ -1,4 +1,4 @@
-"""Reading what clients send: counted, against a deadline, and only then looked at. Photographs, pairs and JSON."""
+"""Reads request bodies: counted, within a deadline, and parsed only when complete. Photographs, pairs and JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kenspeckle.usecases.access.authorization import PRINCIPAL
 GRACE_SECONDS = 10.0
 """Time to send a body, to which each received byte adds 1 / SLOWEST."""
 SLOWEST = 16 * 1024
-"""Bytes a second below which a client is cut, so that none holds a place in the queue by dripping."""
+"""Least bytes a second, so that no slow client keeps a place in the queue."""
 JSON_BYTES = 1024 * 1024
 FORM_BYTES = 64 * 1024
 """Allowance for a form's part headers, and for the head of a data: URL with its line breaks."""
@@ -57,7 +57,7 @@ class Body:
     field: str = "body"
 
     def image(self) -> bytes:
-        """Bytes of the image, base64 undone; costs time for large texts, so call it in a worker thread.
+        """Bytes of the image, decoded from base64; takes time for large texts, so call it in a worker thread.
 
         Raises UnsupportedImage (empty), InvalidValue (broken base64), ImageTooLarge."""
         if not self.data:
@@ -73,7 +73,7 @@ class Body:
 
 
 async def photograph(request: Request, limit: int) -> Body:
-    """The body of a request as a photograph of at most `limit` bytes, before any base64 text is undone."""
+    """The body of a request as a photograph of at most `limit` bytes, before base64 text is decoded."""
     headers = request.headers
     content_type = _media_type(headers)
     if content_type == "multipart/form-data":
@@ -186,14 +186,14 @@ def _too_large(limit: int, field: str) -> ImageTooLarge:
 
 
 def _is_text(data: bytes) -> bool:
-    """No image format that is taken begins with 16 printable characters."""
+    """No accepted image format begins with 16 printable characters."""
     return all(byte in _TEXT for byte in data[:16])
 
 
 def _decoded(data: bytes, declared: bool, field: str) -> bytes:
     """Bytes of base64 text (either alphabet, with or without padding, line breaks or a data: URL's head).
 
-    What is no base64 and was not `declared` to be text is returned as it is: the engine will say what it thinks."""
+    Text that is no base64 and was not `declared` to be text is returned unchanged; the engine will refuse it."""
     text = data.strip(_SPACE)
     if text[:5].lower() == b"data:":
         head, comma, text = text.partition(b",")
@@ -225,7 +225,7 @@ async def _form(headers: Headers, data: bytes) -> FormData:
         yield b""
 
     parser = MultiPartParser(headers, stream(), max_files=2, max_fields=2, max_part_size=len(data) + 1)
-    # Nothing of a face is spooled to a temporary file; the body was counted and lies in memory already.
+    # No part is written to a temporary file; the body was counted and is in memory already.
     parser.spool_max_size = len(data) + 1
     try:
         return await parser.parse()
@@ -242,5 +242,5 @@ async def _part(form: FormData, name: str, limit: int) -> Body:
     value = values[0]
     if isinstance(value, UploadFile):
         return Body(await value.read(), (value.content_type or "").lower(), limit, name)
-    # A charset of the form's choice may have made what UTF-8 has no bytes for.
+    # The form's charset may have produced characters that UTF-8 can't encode.
     return Body(value.encode("utf-8", "replace"), "text/plain", limit, name)

@@ -1,4 +1,4 @@
-"""How many bytes of bodies, or of answers, may lie in memory at once: in all, and for one client."""
+"""Limits the bytes of bodies, or of answers, in memory at once: in all, and for each client."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kenspeckle.serving.connections import of_one_host
 MIB = 1024 * 1024
 
 BODIES = "bodies"
-"""Where a request's state has its share of the bodies' budget."""
+"""Member of a request's state with its share of the bodies' budget."""
 
 
 class Budget:
     """At most `most` bytes in all; of one client `known`, and `unknown` until it has proved to hold a key. A client's
-    only request may take more, so that none is too large for the budget which is not too large by itself."""
+    only request may take more, so that the budget refuses no request that the size limits allow."""
 
     def __init__(self, most: int = 256 * MIB, known: int = 128 * MIB, unknown: int = 24 * MIB) -> None:
         self.most = most
@@ -31,11 +31,11 @@ class Budget:
         return self._held
 
     def share(self, address: str) -> Share:
-        """That of one request of this client; nothing is taken yet."""
+        """The share of one request of this client; it is empty."""
         return Share(self, of_one_host(address))
 
     def take(self, client: str, size: int, own: int, known: bool) -> bool:
-        """Take `size` bytes more for a request that has `own` already. False where that is too much."""
+        """Take `size` more bytes for a request that has `own` already. False where that exceeds the budget."""
         with self._lock:
             held, alone = self._clients.get(client, 0), self._held == own
             most = self.known if known else self.unknown
@@ -56,7 +56,7 @@ class Budget:
 
 
 class Share:
-    """What one request holds. `known`: its client has proved to hold a key."""
+    """The bytes of one request. `known`: its client has proved to hold a key."""
 
     def __init__(self, budget: Budget, client: str) -> None:
         self._budget = budget
@@ -65,13 +65,13 @@ class Share:
         self.known = False
 
     def take(self, size: int) -> None:
-        """Raises Overloaded where it can't have so many."""
+        """Raises Overloaded where the budget has not so many."""
         if size and not self._budget.take(self._client, size, self._size, self.known):
             raise Overloaded("Too many bytes are on their way at once; send this request again.", retry_after=1.0)
         self._size += size
 
     def give_back(self) -> None:
-        """All that was taken; again does nothing."""
+        """Return all that was taken; a second call has no effect."""
         size, self._size = self._size, 0
         if size:
             self._budget.give_back(self._client, size)

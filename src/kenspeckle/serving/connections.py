@@ -1,4 +1,4 @@
-"""All connections of the server, by host: how many there may be, and which makes room for another."""
+"""The server's connections by host: their limits, and which one is closed to admit another."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 BURST_SECONDS = 3.0
-"""As many requests as may come in these a host may send at once."""
+"""Seconds whose requests, at the allowed rate, a host may send at once."""
 REMEMBERED = 4096
-"""Hosts whose requests are counted; beyond, those go that may send anything again."""
+"""Most hosts whose requests are counted; beyond it, hosts that are under the limit again are dropped."""
 TELL_SECONDS = 60.0
-"""How often it is logged that connections make room for others, or are refused."""
+"""Least seconds between two log lines about closed or refused connections."""
 
 
 class Hosts(Protocol):
@@ -38,12 +38,12 @@ class Entry:
     exempt: bool = False
 
     def leave(self) -> None:
-        """The connection is no more; told twice it's the same."""
+        """The connection has ended; a second call has no effect."""
         self.connections.leave(self)
 
     def delay(self, rate: float = 0.0) -> float:
-        """Seconds that this host has to wait, which asked for too much without a key. With a rate a request is counted,
-        of which there may be so many a second."""
+        """Seconds that this host has to wait because of too many requests without a key. With a `rate` (requests a
+        second) one more request is counted."""
         return self.connections.delay(self, rate)
 
 
@@ -51,8 +51,8 @@ class Connections:
     """At most `most`, and `most_per_host` of one host, an IPv6 network of 64 bits being one; hosts in `exempt` may have
     as many as there are.
 
-    Where one too many comes, that which waits longest for its client makes room, of the host that has too many: so
-    connections on which nothing happens keep nobody out. Where all are worked on, the new one is refused.
+    Over a limit, the connection that has waited longest for its client is closed, of the host that has too many; so
+    idle connections do not keep others out. If all are busy, the new one is refused.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Connections:
         return self._count
 
     def enter(self, address: str, close: Callable[[], None]) -> Entry | None:
-        """A place for a connection from this address; None where there is none."""
+        """Registers a connection from this address; None where it is refused."""
         host = of_one_host(address)
         mine: Collection[Entry] = self._hosts.get(host, ())
         exempt = address in self._exempt
@@ -99,7 +99,7 @@ class Connections:
         return entry
 
     def leave(self, entry: Entry) -> None:
-        """Give the place of a connection back, once."""
+        """Remove a connection; a second call has no effect."""
         mine = self._hosts.get(entry.host)
         if mine is None or entry not in mine:
             return
@@ -109,7 +109,7 @@ class Connections:
             del self._hosts[entry.host]
 
     def delay(self, entry: Entry, rate: float) -> float:
-        """As `Entry.delay`: a bucket of BURST_SECONDS for each host, kept as the time when it is full again."""
+        """As `Entry.delay`: a token bucket of BURST_SECONDS for each host, stored as the time when it is full again."""
         now = self._now()
         full = max(self._full.get(entry.host, 0.0), now)
         if rate > 0 and not entry.exempt:
@@ -124,7 +124,7 @@ class Connections:
         return [entry for mine in self._hosts.values() for entry in mine]
 
     def make_room(self) -> bool:
-        """End one connection of the host that has most, trusted ones last. False where all are worked on."""
+        """Close one connection of the host that has most, trusted ones last. False where all are busy."""
         by_number = sorted(self._hosts.items(), key=lambda one: (one[0] in self._exempt, -len(one[1])))
         return any(self._evict(mine) for _, mine in by_number)
 
@@ -145,7 +145,7 @@ class Connections:
 
 @lru_cache(maxsize=4096)
 def of_one_host(address: str) -> str:
-    """What stands for the host of an address: IPv4 as it is, also where mapped into IPv6; of IPv6 the network."""
+    """The host of an address: IPv4 unchanged, also where mapped into IPv6; for IPv6 the network of 64 bits."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,6 +1,6 @@
 """Serves the web console: `GET /` and the files under `/console/`, read once, with tags, compressed where asked for.
 
-Everybody may read them, they hold nothing of anyone; what they show they ask the REST API for, with the visitor's key.
+They are public and contain no data; the console gets what it shows from the REST API, with the user's key.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ HEADERS: Mapping[str, str] = {
     "content-security-policy": POLICY,
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
     "cross-origin-opener-policy": "same-origin",
-    # Kept by browsers, asked for again each time: a new version is there at once, an old one costs a 304.
+    # Browsers cache the files and revalidate them each time: a new version is used at once, an unchanged one costs a
+    # 304.
     "cache-control": "no-cache",
     "vary": "accept-encoding",
 }
@@ -59,7 +60,7 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it goes out. `etag` is of its bytes, quoted."""
+    """One file as it is sent. `etag` is a digest of its bytes, quoted."""
 
     body: bytes
     compressed: bytes
@@ -73,7 +74,7 @@ def load() -> dict[str, Asset]:
 
 
 def routes() -> list[Route]:
-    """`GET /` and `GET /console/{path}`, over files that are read now and never again."""
+    """`GET /` and `GET /console/{path}`, for files that are read once, now."""
     console = Console(load())
     return [
         Route("/", console, methods=["GET"], name="console"),
@@ -82,7 +83,7 @@ def routes() -> list[Route]:
 
 
 class Console:
-    """The endpoint. A class, so that logs and metrics call all its files by one name."""
+    """The endpoint. A class, so that logs and metrics have one route for all its files."""
 
     def __init__(self, assets: Mapping[str, Asset]) -> None:
         self.assets = assets
@@ -96,7 +97,7 @@ class Console:
 
 
 def _answer(request: Request, asset: Asset) -> Response:
-    # A tag is of what is inside; compressed or not, a browser that has it needs it no second time.
+    # The tag is that of the uncompressed file, so it holds for both encodings.
     headers = {**HEADERS, "etag": asset.etag}
     if asset.etag in [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""Which pages of other sites may call the service: those that the operator lists, and no others."""
+"""Which other sites' pages may call the service: those that the operator lists."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from starlette.middleware.cors import CORSMiddleware
 from kenspeckle.errors import SettingError
 
 READABLE = ("x-request-id", "x-amzn-requestid", "retry-after", "ratelimit", "ratelimit-policy")
-"""Headers of answers that pages may read."""
+"""Headers of answers that these pages may read."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 KEEP_SECONDS = 600
-"""How long a browser may go by the answer to a preflight."""
+"""How long a browser may cache the answer to a preflight."""
 
 
 def middleware(cors_origins: str) -> tuple[Middleware, ...]:
     """The CORS protocol (fetch.spec.whatwg.org) for the setting's origins; nothing where it is empty.
 
-    Any header may be sent: metadata and the AWS SDKs make up theirs, and it is the origin that decides. Cookies are
-    never asked for, keys travel in headers. Raises SettingError.
+    Any header may be sent, because metadata and the AWS SDKs use many; the origin decides. Cookies are not used; keys
+    are sent in headers. Raises SettingError.
     """
     allowed = origins(cors_origins)
     if not allowed:

@@ -1,4 +1,4 @@
-"""Open files of this process: how many connections their limit leaves room for, and whether any is left."""
+"""The limit of open files: how many connections it allows, and whether it is used up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 log = logging.getLogger(__name__)
 
 OTHERS = 256
-"""Descriptors for all else: databases of each thread, photographs, webhooks, child processes."""
+"""Descriptors for everything else: databases of each thread, photographs, webhooks, child processes."""
 USED_UP = frozenset({errno.EMFILE, errno.ENFILE})
 TELL_SECONDS = 60.0
 _told = float("-inf")
@@ -26,11 +26,11 @@ def affordable(connections: int) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             soft = most
-        except (OSError, ValueError):  # as macOS has it beyond its own limit
+        except (OSError, ValueError):  # macOS raises this beyond its own limit
             pass
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
-    # Where there are few, half of them are for all else.
+    # If there are few, half of them are for everything else.
     found = max(soft - OTHERS, soft // 2)
     log.warning(
         "fewer connections than CONNECTIONS allows: allow the service more open files (ulimit -n, LimitNOFILE)",
@@ -40,8 +40,8 @@ def affordable(connections: int) -> int:
 
 
 def are_used_up(connections: int) -> bool:
-    """Whether the system gives no descriptor any more, which is logged now and then: a loop's server drops what it
-    can't take, and says nothing."""
+    """Whether no descriptor is left, which is logged now and then, because a loop's server drops such connections
+    silently."""
     global _told
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))

@@ -1,4 +1,4 @@
-"""What every request gets, whatever its route: an id, safe headers, a line in the log, its numbers, a last resort."""
+"""Middleware of every request: request id, security headers, log line, metrics, and the answer to unexpected errors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from kenspeckle.usecases.audit.refused_requests import Refusals
 
 REFUSED = "refused"
-"""Where a request's state has the code for which it was not let in, if so."""
+"""Member of a request's state with the error code of its refusal, if it was refused."""
 
 METHOD = "method"
-"""Where a request's state has the method that was asked for; HEAD is answered by the routes of GET."""
+"""Member of a request's state with its original method; HEAD is answered by the routes of GET."""
 
 ANSWERS = 64 * MIB
-"""Bytes of large answers that one client may have on their way."""
+"""Most bytes of large answers under way to one client."""
 
 CLIENT_GONE = 499
-"""Status of the log and the metrics for a client that left before its answer; nobody receives it."""
+"""Status in log and metrics for a client that disconnected before its answer; it is never sent."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}\Z")
 
@@ -44,16 +44,16 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-"""Headers of every answer that does not bring its own: biometric data is cached by nobody and embedded nowhere."""
+"""Default headers of every answer: biometric data must not be cached or embedded."""
 
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
-"""Of answers over TLS: a browser that was here once asks by TLS only, for a year (RFC 6797)."""
+"""Header of answers over TLS: browsers then use only TLS, for a year (RFC 6797)."""
 
 _DURING_SHUTDOWN = frozenset({"/healthz", "/metrics"})
 
 
 class Envelope:
-    """Pure ASGI middleware around everything, the wire edge included."""
+    """Pure ASGI middleware around all routes, Amazon's protocol included."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, life: Life, refusals: Refusals | None = None) -> None:
         self.app = app
@@ -72,7 +72,7 @@ class Envelope:
         state = scope.setdefault("state", {})
         state["request_id"], state[METHOD] = request_id, scope["method"]
         if scope["method"] == "HEAD":
-            # Whatever GET answers, without the body, which servers leave out.
+            # Answered as GET; the server leaves out the body.
             scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
         actor.arrived(request_id, _address(scope))
@@ -141,26 +141,26 @@ class Envelope:
 
 
 class Life:
-    """Whether the server takes requests, or only finishes those it has."""
+    """Whether the server accepts requests, or only finishes those it has."""
 
     def __init__(self) -> None:
         self.draining = False
 
 
 def route_of(scope: Scope) -> str:
-    """Template of the route that took the request, `unmatched` where none did."""
+    """Template of the request's route; `unmatched` where there is none."""
     route = scope.get("route")
     path = getattr(route, "path_format", None) or getattr(route, "path", None)
     if isinstance(path, str):
         return path
-    # FastAPI notes its own routes only. A plain one was taken literally where nothing of the path is a parameter.
+    # FastAPI records its own routes only. The path of a plain route without parameters is its template.
     if "endpoint" in scope:
         return str(scope["path"]) if not scope.get("path_params") else type(scope["endpoint"]).__name__
     return "unmatched"
 
 
 def _address(scope: Scope) -> str:
-    """The client's, as far as proxies are trusted to know it; empty for a Unix socket."""
+    """The client's address, by trusted proxies; empty for a Unix socket."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
@@ -171,8 +171,8 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if _REQUEST_ID.match(text):
                 return text
-    # Unlike uuid4, which asks the system each time, this keeps the interpreter's lock: under load a thread that gives
-    # it away waits milliseconds to have it back. An id is no secret.
+    # Unlike uuid4, which calls the system each time, this does not release the interpreter's lock: under load a thread
+    # waits milliseconds to get it back. An id is no secret.
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 

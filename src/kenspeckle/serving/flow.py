@@ -1,4 +1,4 @@
-"""What one connection may cost, and the ways in and out of it that uvicorn's requests are given."""
+"""The limits of one connection, and its flow control and transport as uvicorn's requests use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one connection may cost, in seconds, bytes and counts."""
+    """Limits of one connection, in seconds, bytes and counts."""
 
     head_seconds: float = 20.0
     """For a head, from its first byte; of a connection's first request, from the connection."""
@@ -23,28 +23,30 @@ class Bounds:
     fields: int = 256
     """Header lines of a head, and of trailers."""
     pipelined: int = 16
-    """Requests that wait behind the one under way. What follows them is not answered: its client sends it again."""
+    """Pipelined requests that wait behind the one under way. Further ones are not answered: the client sends them
+    again."""
     unread_seconds: float = 30.0
     unread_bytes: int = 64 * 1024 * 1024
-    """Of a body that goes on after its answer. It is let pass, so that a client which only reads when all is sent gets
-    its answer."""
+    """Seconds for a body that goes on after its answer. It is read and dropped, so that a client which reads only after
+    sending gets its answer."""
     anonymous_rate: float = 100.0
     """Requests a second of one host that no key was found for (also those that need none). More wait, up to"""
     longest_pause: float = 1.0
-    """each: whoever sends them, and new connections of that host."""
+    """each: that host's next requests, and its new connections."""
     send_seconds: float = 12.0
-    """How often it is seen whether a client takes its answer."""
+    """Seconds between two checks whether a client reads its answer."""
     send_pace: float = 16 * 1024
-    """Bytes a second below which a client does not."""
+    """Least bytes a second that count as reading."""
 
 
 class Flow(FlowControl):
-    """As uvicorn's, but an application that asks for its body doesn't bring in more requests."""
+    """uvicorn's flow control, changed so that an application that reads its body does not resume the reading of further
+    requests."""
 
     held = False
 
     def hold(self) -> None:
-        """Read nothing more until `release`."""
+        """Stop reading until `release`."""
         self.held = True
         self.pause_reading()
 
@@ -58,7 +60,7 @@ class Flow(FlowControl):
 
 
 class Outgoing(asyncio.Transport):
-    """The transport as requests get it: it counts what is sent, and closes when the client's body has passed."""
+    """The transport that requests write to: counts what is sent, and closes once the client's body was read."""
 
     def __init__(self, transport: asyncio.Transport, finish: Callable[[], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: httptools parses, uvicorn calls the application; the bounds that both lack are here."""
+"""One HTTP/1.1 connection: httptools parses, uvicorn calls the application; the limits that both lack are here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Part(Enum):
-    """What of a message comes next."""
+    """Which part of a message comes next."""
 
     NOTHING = 0
     HEAD = 1
@@ -32,7 +32,7 @@ class _Part(Enum):
 
 
 class _Wait(Enum):
-    """What a connection waits for on which no request is worked on."""
+    """What an idle connection waits for."""
 
     IDLE = 0
     HEAD = 1
@@ -46,14 +46,14 @@ _BROKEN = (
 
 
 class _Refused(Exception):
-    """Ends the parsing from inside of a callback."""
+    """Ends the parsing from within a callback."""
 
 
 class Connection(HttpToolsProtocol):
-    """Give this class to uvicorn as `http`. `Config.bounds` of the configuration, where there are any, are its own."""
+    """uvicorn's setting `http`. Limits are `Config.bounds`, where the configuration has them."""
 
     entry: Entry | None = None
-    """Its place among all connections, taken when it is made, unless a TlsListener has taken it before."""
+    """Its entry among all connections, made with the connection, unless a TlsListener has made it before."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -152,8 +152,8 @@ class Connection(HttpToolsProtocol):
                 return
 
     def _without_offer(self) -> bytes:
-        """The head again, without its offer of another protocol, which is to be ignored (RFC 9110, 7.8). The parser
-        would take the body for that protocol, so another one begins anew."""
+        """Parse the head again with a new parser, without its Upgrade header, which may be ignored (RFC 9110, 7.8). The
+        first parser would take the body for the other protocol."""
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/", self.parser.get_http_version().encode(), b"\r\n"]
         for name, value in self.headers:
             if name != b"upgrade":
@@ -174,7 +174,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4, 1)
-        if self._part is _Part.HEAD:  # Trailers are nobody's: they must not become headers.
+        if self._part is _Part.HEAD:  # Trailers are dropped: they must not become headers.
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -221,7 +221,7 @@ class Connection(HttpToolsProtocol):
             raise _Refused
 
     def _pass(self, size: int) -> None:
-        """Bytes that nobody reads."""
+        """Drop bytes."""
         self._unread += size
         if self._unread > self._bounds.unread_bytes:
             self._real.abort()
@@ -250,7 +250,7 @@ class Connection(HttpToolsProtocol):
         return PRINCIPAL not in state and not (share is not None and share.known)
 
     def _pause(self, seconds: float) -> bool:
-        """Take nothing for so long, which is how a flood from one host is slowed down. False where that is no time."""
+        """Stop reading for so many seconds, which slows down a flood from one host. False for zero seconds."""
         if seconds <= 0:
             return False
         self._flow.hold()
@@ -258,7 +258,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _go_on(self) -> None:
-        """With what waits, or with what comes."""
+        """Continue with pipelined requests, or with reading."""
         self._paused = None
         if self.pipeline and not self._outgoing.is_closing():
             cycle, app = self.pipeline.pop()
@@ -272,27 +272,27 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete and not cycle.disconnected
 
     def _last(self) -> RequestResponseCycle:
-        """The newest request that was taken, while one is worked on."""
+        """The newest accepted request, while one is being answered."""
         assert self._current is not None
         return self.pipeline[0][0] if self.pipeline else self._current
 
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _broken(self) -> None:
-        """What came is not to be parsed any further."""
+        """Stop parsing: the bytes are no valid HTTP."""
         if self._deaf:
             self._settle()
             return
         self._deaf = self._goes_on = True
         last = self.cycle
         if last is not None and not last.response_complete and (last.body or last.more_body):
-            # Its body was not read yet, so nothing was done: the reader learns that there is no such request.
+            # Its body was not read yet, so nothing was done: the application is told that the client disconnected.
             last.disconnected = True
             last.message_event.set()
             if self.pipeline:
                 self.pipeline.popleft()
         if self._is_busy():
-            # Whole requests that are worked on get their answers, what follows gets none.
+            # Complete requests under way get their answers, later ones do not.
             self._last().keep_alive = False
         else:
             self._refuse(*self._refusal)
@@ -312,7 +312,7 @@ class Connection(HttpToolsProtocol):
         self._outgoing.write(head.encode() + body)
 
     def _finish(self) -> None:
-        """Close once what is sent has gone out and what the client still sends has passed."""
+        """Close once the answer is sent and the client's remaining bytes are read."""
         if self._outgoing.finished:
             return
         self._outgoing.finished = True
@@ -328,11 +328,11 @@ class Connection(HttpToolsProtocol):
     # -- time --------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Give what the connection waits for now its time. While a request is worked on there is none: whoever reads
-        its body looks after that."""
+        """Set the deadline for what the connection waits for now. While a request is answered there is none: the
+        reading of its body has its own."""
         wait = self._waits_for()
         if self.entry is not None:
-            # Who does not take its answer waits for nothing of ours.
+            # A client that does not read its answer gets no further deadline.
             busy = wait is None and not self.flow.write_paused
             if self.entry.busy and not busy:
                 self.entry.since = self.loop.time()

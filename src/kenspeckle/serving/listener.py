@@ -1,4 +1,4 @@
-"""Takes connections for TLS: counted before their handshake, for which there is a deadline."""
+"""Accepts TLS connections: counted before their handshake, which has a deadline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kenspeckle.serving.connections import Connections, Entry
 from kenspeckle.serving.http_protocol import Connection
 
 HANDSHAKE_SECONDS = 10.0
-"""For TLS to be agreed upon."""
+"""Seconds for the handshake."""
 GOODBYE_SECONDS = 2.0
-"""For a client to say that it closes, too."""
+"""Seconds for a client to close TLS, too."""
 PAUSE_SECONDS = 0.1
-"""Before the next try where the system has no descriptor left."""
+"""Seconds before the next try when no descriptor is left."""
 BACKLOG = 2048
-"""Connections that the system keeps until they are taken."""
+"""Connections that the system queues until they are accepted."""
 
 
 class TlsListener:
-    """One listening socket at work, with what uvicorn asks of a server. A loop's own server tells of no connection
-    before its handshake."""
+    """One listening socket, with the interface that uvicorn needs of a server. A loop's own server reports no
+    connection before its handshake."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class TlsListener:
         self._task = asyncio.get_running_loop().create_task(self._accept())
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Accept no more connections."""
         self._task.cancel()
         for one in self._beginning:
             one.cancel()
@@ -62,7 +62,7 @@ class TlsListener:
             try:
                 accepted, address = await loop.sock_accept(self._listening)
             except OSError as error:
-                # Anything but this concerns the one connection, which is gone before it was taken.
+                # Other errors concern only the one connection, which ended before it was accepted.
                 await asyncio.sleep(PAUSE_SECONDS if error.errno in descriptors.USED_UP else 0)
                 continue
             host = str(address[0]) if isinstance(address, tuple) else ""
@@ -73,11 +73,11 @@ class TlsListener:
                 task = loop.create_task(self._begin(accepted, entry))
                 self._beginning.add(task)
                 task.add_done_callback(self._beginning.discard)
-            # Under a flood a connection is always there: others' requests get their turn between any two.
+            # Under a flood there is always a connection: other requests are served between any two.
             await asyncio.sleep(0)
 
     async def _begin(self, accepted: socket.socket, entry: Entry) -> None:
-        """Hand the connection to its protocol after the handshake."""
+        """Pass the connection to its protocol after the handshake."""
         loop = asyncio.get_running_loop()
 
         def made() -> Connection:
@@ -94,7 +94,7 @@ class TlsListener:
                 ssl_shutdown_timeout=GOODBYE_SECONDS,
             )
         except (OSError, ssl.SSLError, ConnectionError, TimeoutError):
-            # Who speaks no TLS, leaves or stays silent is nobody to log for each time.
+            # Clients without TLS, or that disconnect or stay silent, are not logged each time.
             entry.leave()
             accepted.close()
         except asyncio.CancelledError:
@@ -104,6 +104,6 @@ class TlsListener:
 
 
 def _hang_up(accepted: socket.socket) -> None:
-    """End a connection that the loop may read already: it sees the end, and closes."""
+    """End a connection that the loop may be reading already: it sees the end and closes."""
     with contextlib.suppress(OSError):
         accepted.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Refuses requests to an open server that come from elsewhere than this machine."""
+"""Refuses requests to an open server that do not come from this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LocalOnly:
 
     A page of another site could otherwise use the visitor's browser to reach the server: by a request across sites,
     or by a name of its own that it points to 127.0.0.1 (DNS rebinding). Does nothing once a key exists.
-    Belongs inside the middleware that hands out request ids.
+    Belongs inside the middleware that assigns request ids.
     """
 
     def __init__(self, app: ASGIApp, access: Authentication) -> None:
@@ -39,12 +39,12 @@ class LocalOnly:
         await self._app(scope, receive, send)
 
     async def _open(self, state: dict[str, Any]) -> bool:
-        """Whether the server is open, noted in the request's state for whoever decides on access."""
+        """Whether the server is open; stored in the request's state for the decision on access."""
         known = self._access.open_is_known
         try:
             state[OPEN] = self._access.open if known else await run_in_threadpool(lambda: self._access.open)
         except KenspeckleError:
-            return True  # The catalog does not answer: look closely, and let the request meet the error itself.
+            return True  # The catalog does not answer: check as for an open server.
         return bool(state[OPEN])
 
 

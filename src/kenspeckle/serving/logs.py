@@ -15,7 +15,7 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 from kenspeckle.text import printable
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-"""Id of the request that this code works for; empty outside of one."""
+"""Id of the present request; empty outside of requests."""
 
 log = logging.getLogger("kenspeckle")
 access = logging.getLogger("kenspeckle.access")
@@ -38,8 +38,8 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 
 class _TextFormatter(logging.Formatter):
-    """A line for people: time, level, message, and the facts that the JSON line would have. What a client or a file
-    name brought is escaped, so that it can't control the terminal."""
+    """A line for people: time, level, message, and the facts that the JSON line would have. Text from clients or file
+    names is escaped, so that it can't control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = self.formatTime(record, "%H:%M:%S")
@@ -70,5 +70,5 @@ def configure(level: str = "INFO", stream: TextIO | None = None, *, form: str = 
         logger.handlers = [] if name == "uvicorn.error" else [handler]
         logger.propagate = name == "uvicorn.error"
         logger.setLevel(level)
-    # The access line here says more than uvicorn's, and both would be two lines a request.
+    # The log line of a request here has more than uvicorn's access line, which is turned off.
     logging.getLogger("uvicorn.access").disabled = True

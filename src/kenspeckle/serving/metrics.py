@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests, latency by route and by stage, faces, the gate and its queue."""
+"""Metrics for Prometheus: requests, latency by route and by stage, faces, the gate and its queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From errors to answers: one table of statuses, one shape (RFC 9457 problem+json), nothing of an exception's text."""
+"""Maps errors to answers: one table of statuses, one shape (RFC 9457 problem+json), never an exception's text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STATUSES: dict[type[errors.KenspeckleError], int] = {
     errors.SettingError: 500,
     errors.NotOffered: 501,
 }
-"""Every error class of the core, each by name: a test walks the classes and finds the one that is missing here."""
+"""Every error class of the core, each by name; a test finds a class that is missing here."""
 
 TITLES: dict[str, str] = {
     "invalid_value": "A value breaks a rule",
@@ -136,7 +136,7 @@ REMEDIES: dict[str, str] = {
     "head_too_large": "Send fewer or shorter headers.",
     "internal_error": "Tell the operator the request id.",
 }
-"""What whoever meets the code can do about it."""
+"""What a client or operator can do about each code."""
 
 _HTTP_CODES: dict[int, str] = {
     400: "bad_request",
@@ -153,17 +153,17 @@ HTTP_STATUSES: dict[str, int] = {
     "head_too_large": 431,
     "internal_error": 500,
 }
-"""Statuses of the codes that no error class of the core has."""
+"""Statuses of codes without an error class of the core."""
 
 _OF_THE_PHOTOGRAPH = (errors.UnsupportedImage, errors.ImageTooLarge, errors.ImageTooSmall)
-"""Errors of the engine, which sees bytes and can't know where they came from."""
+"""Errors of the engine, which does not know the name of the input that the bytes came from."""
 
 INTERNAL = "Something went wrong on the server. Its log has more under this request id."
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One failed request as the client is told of it."""
+    """A failed request, as it is answered."""
 
     status: int
     code: str
@@ -195,7 +195,7 @@ class Problem:
 
 
 def of_error(error: errors.KenspeckleError) -> Problem:
-    """The problem that a domain error is. A class that the table lacks takes its nearest ancestor's status, or 500."""
+    """The problem for a domain error. A class that is not in the table gets its nearest base class's status, or 500."""
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
     headers: dict[str, str] = {}
     if error.retry_after is not None or status in (429, 503):
@@ -207,7 +207,7 @@ def of_error(error: errors.KenspeckleError) -> Problem:
 
 
 def unseen(error: errors.KenspeckleError, scope: Scope) -> Response:
-    """The answer to a request that is refused before any edge sees it, in the shape that its client reads."""
+    """The answer to a request that is refused before it reaches an edge, in the format of its protocol."""
     request_id = str(scope.get("state", {}).get("request_id", ""))
     problem = of_error(error)
     if scope["method"] != "POST" or scope["path"] != "/":
@@ -223,10 +223,10 @@ def unseen(error: errors.KenspeckleError, scope: Scope) -> Response:
 
 
 def of_http(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
-    """The problem of an answer that routing or HTTP itself demands."""
+    """The problem for an error of routing or of HTTP."""
     return Problem(status, _HTTP_CODES.get(status, "bad_request"), detail, headers=headers)
 
 
 def internal() -> Problem:
-    """The fixed answer to whatever nobody foresaw."""
+    """The fixed answer to unexpected errors."""
     return Problem(500, "internal_error", INTERNAL)

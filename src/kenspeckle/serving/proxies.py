@@ -1,4 +1,4 @@
-"""Whose word is taken for a client's address: that of the proxies that the operator lists."""
+"""Trusted proxies: those whose headers are accepted for a client's address, as the operator lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of keys, and how clients are told: fields RateLimit-Policy and RateLimit of the IETF's HTTPAPI group."""
+"""Headers with a key's limits: RateLimit-Policy and RateLimit of the IETF's HTTPAPI group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the application is served: uvicorn with our bounds on connections, and a shutdown that says so first."""
+"""Runs the application: uvicorn with limits on connections, and a shutdown that is announced first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kenspeckle.settings import Settings
 
 
 def config(app: ASGIApp, settings: Settings, tls: Certificate | None = None, bounds: Bounds | None = None) -> Config:
-    """Configuration of a server for an application that `create_app` made. Logs are ours: see `logs.configure`.
+    """Configuration of a server for an application of `create_app`. Logging is configured by `logs.configure`.
 
     Raises SettingError for a list of proxies that can't be used."""
     proxies = Proxies(settings.trusted_proxies)
@@ -47,7 +47,7 @@ def config(app: ASGIApp, settings: Settings, tls: Certificate | None = None, bou
 
 
 class Config(uvicorn.Config):
-    """uvicorn's configuration, and what is ours."""
+    """uvicorn's configuration, and that of our protocol."""
 
     certificate: Certificate | None = None
     bounds: Bounds
@@ -55,15 +55,15 @@ class Config(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """Counts its connections, tells the application to take nothing new as soon as a signal asks the server
-    to stop, and sees when its certificate is renewed."""
+    """Counts its connections, tells the application to accept no new requests as soon as a signal stops the server, and
+    notices when its certificate is renewed."""
 
     _looked = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """`sockets` are bound, and not listening yet."""
         await super().startup(sockets=[])
-        self.started = False  # It listens to nothing yet.
+        self.started = False  # It does not listen yet.
         configuration = cast(Config, self.config)
         tls = configuration.certificate
         made: list[asyncio.base_events.Server | TlsListener] = []
@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
                 made.append(TlsListener(one, self._connection, configuration.connections, tls.context))
             else:
                 made.append(await asyncio.get_running_loop().create_server(self._connection, sock=one, backlog=BACKLOG))
-        # Of a server uvicorn asks no more than a TlsListener has.
+        # uvicorn uses no more of a server than a TlsListener has.
         self.servers = cast(list[asyncio.base_events.Server], made)
         self.started = True
 

@@ -1,4 +1,5 @@
-"""A bounded pool of threads in which both edges call the recognizer; keys, audit, webhooks use the framework's own."""
+"""A bounded pool of threads in which both edges call the recognizer; keys, audit and webhooks use the framework's
+pool."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 SMALL_CALLS = 8
 """Threads beyond those that admitted photographs can take, so that lists and probes answer under full load."""
 WAITING = 256
-"""Calls that may wait for a thread before the next is refused."""
+"""Most calls that may wait for a thread."""
 
 
 class Threads:

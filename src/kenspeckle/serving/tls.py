@@ -1,4 +1,4 @@
-"""TLS from two files, read again when they are renewed; connections that are open keep what they began with."""
+"""TLS from two files, which are read again when they are renewed; open connections keep their certificate."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Certificate:
         self._tell()
 
     def refresh(self) -> None:
-        """Use the files for new connections if they have changed; what is wrong with them is logged, and the last pair
-        that was right stays in use."""
+        """Use the files for new connections if they have changed; errors are logged, and the last valid pair stays in
+        use."""
         seen = self._state()
         if seen == self._seen:
             return
@@ -46,7 +46,7 @@ class Certificate:
         except SettingError as error:
             log.error("the renewed TLS certificate is not used: %s", error.message)
         except (OSError, ValueError) as error:
-            # Whoever renews them may be at work: a file that was there a moment ago is gone. Looked at again next time.
+            # The renewal may be under way, so that a file is missing for a moment. Checked again next time.
             self._seen = []
             log.error("the renewed TLS certificate can't be read yet: %s", error)
 
@@ -54,7 +54,7 @@ class Certificate:
         handshake.context = self._current
 
     def _state(self) -> list[tuple[int, int, int] | None]:
-        """What changes whenever a file is replaced or written to."""
+        """A value that changes whenever a file is replaced or written to."""
         found: list[tuple[int, int, int] | None] = []
         for file in self._files:
             try:
@@ -104,7 +104,7 @@ def _loaded(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
-        # Without an answer for it, OpenSSL would ask the terminal for the passphrase of an encrypted key.
+        # Without a callback, OpenSSL would ask the terminal for the passphrase of an encrypted key.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":

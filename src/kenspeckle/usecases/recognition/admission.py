@@ -1,9 +1,8 @@
-"""Bounds inference: so many photographs at once, so many waiting, the rest refused at once.
+"""Admission (the gate): limits how many photographs are analysed and how many wait; further ones are refused at once.
 
-A queue is for bursts. Under a load that is too much for long it would always be full, and every answer would come as
-late as the queue is long, while not one more is given. So for as long as many are refused the queue is closed, and of
-two workers one with it: a photograph that has two cores is done in little more than half the time, so that a tenth
-fewer are answered, and those about as quickly as on a quiet day.
+A queue is for bursts. Under lasting overload it would always be full and delay every answer without adding one. So
+while many are refused the queue is closed, and so is one of two workers: a photograph with two cores takes little more
+than half the time, so a tenth fewer are answered, but about as quickly as without load.
 """
 
 from __future__ import annotations
@@ -16,24 +15,23 @@ from contextlib import contextmanager
 from kenspeckle.errors import Overloaded, ShuttingDown
 
 RETRY_AFTER = 1.0
-"""Seconds after which a refused client may come again: a queue of 32 is worked off in about one."""
+"""Seconds for Retry-After: a queue of 32 is processed in about one second."""
 
 WINDOW_SECONDS = 1.0
-"""How often it is judged whether the load is a burst."""
+"""Length of a window, at whose end it is decided whether the load is a burst."""
 YIELD_SECONDS = 1.0
-"""How long work beside requests lets these go first: under a load without a pause it does one step in that time."""
+"""Longest wait of work beside requests between two steps: under constant load it does one step in that time."""
 
 OVERLOAD = 0.25
-"""Refused to finished photographs of one window from which it is not: five clients for each four that can be served."""
+"""Ratio of refused to finished photographs in a window from which the load is no burst: five clients for each four that
+can be served."""
 
 
 class Gate:
-    """Admits `workers + queue` photographs, `reduced` under a load that is too much; `workers` of them are analysed at
-    the same time.
+    """Admits `workers + queue` photographs, `reduced` under overload; `workers` of them are analysed at the same time.
 
-    Edges call `check` before they read a body, and `admit` when they have it: bodies may come slowly, and none holds a
-    place meanwhile. Use cases call `turn` around the engine and nothing else, so that no
-    core idles while another request waits for a disk.
+    Edges call `check` before they read a body, and `admit` when they have it: a slow body holds no place meanwhile. Use
+    cases call `turn` around the engine and nothing else, so that no core idles while another request waits for a disk.
     """
 
     def __init__(
@@ -41,7 +39,8 @@ class Gate:
     ) -> None:
         self.workers = workers
         self.queue = queue
-        # With two, the one that is left has both cores. With more, the engine gives each a single core all the same.
+        # With two workers, the remaining one has both cores. With more, the engine gives each a single core in any
+        # case.
         self.reduced = 1 if workers == 2 else workers
         self._wait_seconds = wait_seconds
         self._turns = threading.Semaphore(workers)
@@ -57,7 +56,7 @@ class Gate:
         self._shedding = False
 
     def check(self) -> None:
-        """Raises what `admit` would raise now; takes nothing."""
+        """Raises what `admit` would raise now, without taking a place."""
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; send the request again.", retry_after=RETRY_AFTER)
@@ -82,33 +81,33 @@ class Gate:
                     self._empty.notify_all()
 
     def _find_room(self) -> None:
-        """Raises Overloaded where none is."""
+        """Raises Overloaded where there is no place."""
         self._judge()
         if self._admitted >= (self.reduced if self._shedding else self.workers + self.queue):
             self._refused += 1
             raise _overloaded()
 
     def _judge(self) -> None:
-        """At the end of a window, see whether the queue is of use."""
+        """At the end of a window, open or close the queue."""
         now = self._now()
         begun, refused, finished = self._window
         if now - begun < WINDOW_SECONDS:
             return
         refused, finished = self._refused - refused, self._finished - finished
-        # Of a window that ended long ago nothing follows.
+        # A window that ended long ago says nothing about the present load.
         self._shedding = refused > OVERLOAD * finished and now - begun < 2 * WINDOW_SECONDS
         self._window = (now, self._refused, self._finished)
 
     def give_way(self, seconds: float = YIELD_SECONDS) -> None:
-        """Return once no request holds a place, or after `seconds`: what runs beside requests calls it between its
-        steps, so that it has what they leave, and comes on under any load."""
+        """Return once no request holds a place, or after `seconds`. Work beside requests calls it between its steps, so
+        that it uses idle time and makes progress under any load."""
         with self._lock:
             self._empty.wait_for(lambda: not self._admitted or self._closed, seconds)
 
     @contextmanager
     def turn(self, *, patient: bool = False) -> Iterator[None]:
-        """Hold one of the `workers` places at the engine; waits `wait_seconds` at most, then raises Overloaded, but for
-        what nobody waits for (`patient`)."""
+        """Hold one of the `workers` places at the engine; waits `wait_seconds` at most, then raises Overloaded; with
+        `patient`, for background work, it waits without limit."""
         if not self._turns.acquire(timeout=None if patient else self._wait_seconds):
             with self._lock:
                 self._refused += 1

@@ -24,7 +24,7 @@ REMOVED_AT_ONCE = 250
 
 
 class Collections:
-    """What a recognizer does with collections, their tags and the age of their faces."""
+    """Operations on collections, their tags and their retention."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -58,7 +58,7 @@ class Collections:
         return self.context.catalog.collection(operation.collection_id)
 
     def ensure_default(self) -> None:
-        """Create the operator's default collection where it is not there yet."""
+        """Create the operator's default collection where it does not exist."""
         try:
             self.create_collection(CreateCollection(collection_id=self.context.settings.collection))
         except AlreadyExists:
@@ -95,7 +95,7 @@ class Collections:
         )
 
     def untag_collection(self, operation: UntagCollection) -> None:
-        """Absent tags are fine. Raises CollectionNotFound."""
+        """Absent tags are ignored. Raises CollectionNotFound."""
         self.context.catalog.remove_tags(validation.collection_id(operation.collection_id), operation.keys)
 
 

@@ -18,12 +18,13 @@ from kenspeckle.usecases.webhooks.events import Announcer
 
 
 def _ignore(stage: str, seconds: float) -> None:
-    """Default of `observe`: nobody measures."""
+    """Default of `observe`: durations are ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a use case needs. `observe(stage, seconds)` is told how long each stage took; `now` gives the time."""
+    """Everything a use case needs. `observe(stage, seconds)` is called with the duration of each stage; `now` gives the
+    time."""
 
     engines: Engines
     catalog: Catalog

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Enrolment:
-    """What a recognizer does with stored faces and photographs."""
+    """Operations on stored faces and photographs."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -95,7 +95,7 @@ class Enrolment:
         record = Image(
             image_id=image_id,
             collection_id=operation.collection_id,
-            # Not its digest, which tells whoever reads the database and has the photograph that it is stored.
+            # Not its digest, which would show to a reader of the database who has the photograph that it is stored.
             key=operation.key or operation.external_image_id or image_id,
             digest=digest,
             media_type=photo.media_type,
@@ -112,13 +112,13 @@ class Enrolment:
         return self._store(engine.pack, record, operation.external_image_id, faces, unindexed, staged, stored_as)
 
     def _mend(self, known: Image, data: bytes) -> None:
-        """Put back a photograph that the store should have: whoever sends it again has its bytes."""
+        """Restore a photograph that is missing in the store, from the bytes that were sent again."""
         context = self.context
         if not known.kept or self._is_stored(known):
             return
         name = context.photographs.name(known.collection_id, known.digest)
         with context.catalog.lock([name]):
-            # Unless its publication was under way, or it was deleted meanwhile.
+            # Not if its publication was under way, or it was deleted meanwhile.
             if not self._is_stored(known) and context.catalog.digests([name]):
                 log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
                 context.photographs.stage(known.collection_id, known.digest, data)[1].publish()
@@ -133,7 +133,7 @@ class Enrolment:
     def _analyse(
         self, engine: Engine, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
     ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
-        """The faces to store and those not to; calls `opened` when the bytes are known to be a photograph."""
+        """The faces to store and the others; calls `opened` when the bytes are known to be a photograph."""
         context = self.context
         with context.gate.turn():
             with context.timed("detect"):
@@ -234,7 +234,7 @@ class Enrolment:
 
 
 def _publish(staged: Staged) -> None:
-    """The faces are stored and the photograph is on disk: failing now would be a lie. The next start moves it."""
+    """The faces are stored and the photograph is on disk, so an error now would be wrong. The next start moves it."""
     try:
         staged.publish()
     except KenspeckleError:

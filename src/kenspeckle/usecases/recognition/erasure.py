@@ -1,4 +1,4 @@
-"""Erasure: everything of an image, an identity, a user or a collection, and of faces that are too old."""
+"""Erasure: everything of an image, an identity, a user or a collection, and faces beyond retention."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BATCH = 4096
 """Faces of one transaction."""
 
 AGE_BATCH = 100
-"""Faces that age takes at once: others need not wait, and a row of the audit trail names them all."""
+"""Faces of one batch of retention: other writers wait little, and a row of the audit trail names them all."""
 
 LISTED = 10_000
-"""Faces and images that an answer names; it counts all."""
+"""Most faces and images that an answer names; it counts all."""
 
 WORKED_OFF = 500
 
 
 class Erasing:
-    """What a recognizer erases."""
+    """Operations of erasure."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -89,7 +89,7 @@ class Erasing:
         return replace(erased, face_count=max(counted.face_count, len(faces)))
 
     def work_off(self) -> None:
-        """Remove photographs whose last face went and whose bytes a crash has left."""
+        """Remove photographs whose last face was deleted and whose bytes were left by a crash."""
         while some := self.context.catalog.removals(WORKED_OFF):
             remove_images(self.context, some)
 

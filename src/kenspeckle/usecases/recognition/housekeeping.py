@@ -1,4 +1,5 @@
-"""Housekeeping of a running service: faces that are too old, rows of the audit trail too, and what could not wait."""
+"""Housekeeping of a running service: erases faces and audit rows beyond retention, and completes interrupted
+removals."""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
 PENDING_SECONDS = 5.0
-"""How soon it is tried again to have the database's side files forget what was deleted."""
+"""Seconds until the database's side files are scrubbed again, where a reader prevented it."""
 
 
 class HousekeepingContext(Protocol):
-    """What is looked after besides faces; `usecases.context.Context` is one."""
+    """What housekeeping needs of the service; `usecases.recognition.context.Context` has it."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -36,7 +37,7 @@ class HousekeepingContext(Protocol):
 
 
 class Housekeeping:
-    """One thread, from `start` to `close`. `now` is the clock, `ticks` one that is never set."""
+    """One thread, from `start` to `close`. `now` is the clock, `ticks` a monotonic clock."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Housekeeping:
             self._thread.join()
 
     def round(self) -> None:
-        """Everything once, in the name of the service; the caller's own name in the audit trail stays as it is."""
+        """Do everything once, with the service as actor in the audit trail; the caller's actor is restored."""
         copy_context().run(self._round)
 
     def _round(self) -> None:
@@ -79,7 +80,8 @@ class Housekeeping:
             lambda: self._retention.round(self._closing.is_set),
             lambda: self._context.catalog.scrub(thorough=True),
             lambda: verification.trim(recorder, self._context.settings.audit_days, self._now()),
-            # Where logs are kept elsewhere, this is an anchor that a trail put back to an older state misses.
+            # If logs are stored elsewhere, this line is an anchor, which a trail that was put back to an older state
+            # lacks.
             lambda: log.info("audit trail", extra={"anchor": verification.anchor_of(recorder.trail.audit_head())}),
         ):
             try:

@@ -1,4 +1,4 @@
-"""The embedded recognizer: all use cases as one `ports.Recognizer`."""
+"""The local recognizer: all use cases as one `ports.Recognizer`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.users import Users
 
 OFFERED = ("packs", "jobs")
-"""What not every recognizer offers, as `/v1/info` names it."""
+"""Features that not every recognizer offers, as named in `/v1/info`."""
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +40,23 @@ class LocalRecognizer:
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
         self.long_work: dict[JobKind, Handler] = {}
-        """What does each kind of job."""
+        """Handlers by kind of job."""
 
     def handle(self, operation: Operation[A]) -> A:
         return answered(self.handlers, operation)
 
     def start(self) -> None:
-        """Mend what a crash left half done; make sure the default collection is there."""
+        """Recover from a crash; create the default collection where it does not exist."""
         self.context.images.recover(self.context.catalog.digests, self.context.catalog.lock)
         try:
             self._erasing.work_off()
         except KenspeckleError as error:
-            # A service starts where nothing can be written, too; housekeeping tries again.
+            # The service starts even if nothing can be written; housekeeping tries again.
             log.error("photographs that were to be removed are still there: %s", error.message)
         self._collections.ensure_default()
 
     def work_off(self) -> None:
-        """Remove photographs whose last face went and whose bytes a crash has left."""
+        """Remove photographs whose last face was deleted and whose bytes were left by a crash."""
         self._erasing.work_off()
 
     def close(self) -> None:

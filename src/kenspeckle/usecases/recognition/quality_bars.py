@@ -1,4 +1,4 @@
-"""Judges which detected faces are good enough to be used, and says why the others are not."""
+"""Quality bars: which detected faces are good enough to be used, and why the others are not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kenspeckle.domain import FaceDetail, QualityFilter, Reason, UnindexedFace, 
 from kenspeckle.ports import Engine, Photo
 
 LEAST_AREA: Final = 40 * 40 / (1920 * 1080)
-"""Part of the photograph that a face has to fill: 40 x 40 pixels in 1920 x 1080, and in proportion in any other, as
-Amazon Rekognition has it. How many pixels a smaller photograph leaves for the face is judged by sharpness."""
+"""Least part of the photograph that a face fills: 40 x 40 pixels in 1920 x 1080, and in proportion in others, as at
+Amazon Rekognition. In a smaller photograph the face has fewer pixels, which its sharpness shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ BARS: Final = {
     QualityFilter.MEDIUM: Bar(confidence=95, brightness=25, sharpness=22, clarity=54, yaw=45, pitch=30),
     QualityFilter.HIGH: Bar(confidence=98, brightness=40, sharpness=35, clarity=69, yaw=30, pitch=20),
 }
-"""Measured on ordinary photographs and on degraded ones (docs/accuracy.md): LOW refuses what nobody is recognized by,
-AUTO what is recognized rarely, MEDIUM asks for a clear picture, HIGH for a nearly frontal and sharp one. Roll has no
-bar: faces are turned upright before they are embedded."""
+"""Measured on ordinary photographs and on degraded ones (docs/accuracy.md): LOW refuses faces that can't be recognized,
+AUTO those that rarely are, MEDIUM requires a clear picture, HIGH a nearly frontal and sharp one. Roll has no bar: faces
+are turned upright before they are embedded."""
 
 
 def embedded(
     engine: Engine, photo: Photo, details: Sequence[FaceDetail], bar: QualityFilter, max_faces: int
 ) -> tuple[list[FaceDetail], list[Vector], list[UnindexedFace]]:
-    """As `screen`, with the templates of the faces to use; those of which the embedder makes too little are refused as
-    well (LOW_FACE_QUALITY), and leave their places to others. Raises the errors of `Engine.embed`."""
+    """As `screen`, with the templates of the faces to use; those with too low clarity are refused as well
+    (LOW_FACE_QUALITY), and other faces take their places. Raises the errors of `Engine.embed`."""
     unclear: list[FaceDetail] = []
     while True:
         kept, refused = screen([one for one in details if one not in unclear], bar, max_faces)
@@ -62,8 +62,8 @@ def embedded(
 def largest_clear(
     engine: Engine, photo: Photo, kept: Sequence[FaceDetail], bar: QualityFilter
 ) -> tuple[list[FaceDetail], list[Vector], list[UnindexedFace]]:
-    """The first of the faces that passed `screen` of which the embedder makes enough, with its template; none where
-    there is none. And those before it, refused."""
+    """The first of the faces that passed `screen` with enough clarity, with its template; none where there is none. And
+    those before it, refused."""
     refused: list[UnindexedFace] = []
     for one in kept:
         templates = engine.embed(photo, [one])
@@ -93,7 +93,7 @@ def screen(
 
 
 def failings(detail: FaceDetail, bar: QualityFilter) -> tuple[Reason, ...]:
-    """Why a face stays under the bar; empty where it passes."""
+    """The reasons why a face does not pass the bar; empty where it passes."""
     if bar is QualityFilter.NONE:
         return ()
     least = BARS[bar]

@@ -14,14 +14,15 @@ from kenspeckle.usecases.audit.recognizer import Audited
 log = logging.getLogger(__name__)
 
 LEAP_SECONDS = 3600.0
-"""By so much the clock may differ from the time that passed; after a larger leap nothing is erased by age until the
-clock has run on for another hour."""
+"""Seconds by which the clock may differ from the time that passed; after a larger jump nothing is erased by age until
+the clock has run for another hour."""
 
 RECEIPT = "RetentionReceipt"
 
 
 class Retention:
-    """`now` is the clock, `ticks` one that is never set. Receipts go into the audit trail, as nobody waits for them."""
+    """`now` is the clock, `ticks` a monotonic clock. Receipts are recorded in the audit trail, because there is no
+    client to receive them."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Retention:
                 try:
                     self._erase(one.collection_id, one.retention_days, stopped)
                 except KenspeckleError as error:
-                    # Deleted just now, or damaged: the others' faces go all the same.
+                    # Just deleted, or damaged: other collections are processed all the same.
                     log.error("nothing erased by age in '%s': %s", one.collection_id, error.message)
             cursor = page.cursor
             if cursor is None:

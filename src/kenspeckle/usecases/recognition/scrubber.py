@@ -1,4 +1,4 @@
-"""Sees to it that the database's side files forget what was deleted; deletions at the same time share the work."""
+"""Has deleted data removed from the database's side files; concurrent deletions share the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Scrubber:
-    """Counts deletions, and up to which of them nothing is left."""
+    """Counts deletions, and the number of those whose data is completely removed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,12 +22,12 @@ class Scrubber:
 
     @property
     def pending(self) -> bool:
-        """Whether something may be left because someone was reading."""
+        """Whether deleted data may be left because of a reader."""
         return self._done < self._wanted
 
     def scrub(self, catalog: Catalog) -> bool:
-        """Whether nothing is left of what was deleted before this call. Never raises: what was deleted is deleted, and
-        housekeeping tries again."""
+        """Whether nothing is left of data that was deleted before this call. Never raises: the deletion is committed,
+        and housekeeping tries again."""
         with self._lock:
             self._wanted += 1
             mine = self._wanted

@@ -1,4 +1,4 @@
-"""Recognition: who is in a photograph (1:N), whether two photographs show one person (1:1), which faces there are."""
+"""Recognition: identification (1:N), verification (1:1) and detection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear
 
 
 class Recognition:
-    """What a recognizer does with photographs that are not kept: search, detect, compare."""
+    """Operations on photographs that are not stored: search, detect, compare."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -78,7 +78,7 @@ class Recognition:
         least, _ = self._bounds(operation.threshold, None)
         engine = self.context.engines.default
         with self.context.gate.turn():
-            target_photo = engine.open(operation.target)  # before a network runs on the source
+            target_photo = engine.open(operation.target)  # checked before a network runs on the source
         details, templates, _ = probe(self.context, engine, operation.source, operation.quality, every_face=False)
         with self.context.gate.turn():
             with self.context.timed("detect"):

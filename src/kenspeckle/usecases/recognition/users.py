@@ -42,11 +42,11 @@ LOW_CONFIDENCE = "LOW_MATCH_CONFIDENCE"
 MAX_USERS = 500
 
 Keep = Callable[[object], Answered | None]
-"""Makes of an answer what the catalog keeps of it; None where the call has no token."""
+"""Makes the `Answered` that the catalog stores of an answer; None where the call has no token."""
 
 
 class Users:
-    """What a recognizer does with users."""
+    """Operations on users."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -82,7 +82,7 @@ class Users:
         )
 
     def delete_user(self, operation: DeleteUser) -> None:
-        """The user's faces stay, no longer anyone's. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
+        """The user's faces stay in the collection. Raises CollectionNotFound, UserNotFound, IdempotencyMismatch."""
         validation.collection_id(operation.collection_id)
         self._once(
             "DeleteUser",
