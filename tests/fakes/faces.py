@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
 from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
-from kenspeckle.ports import Gone, NewFace, Tell
+from kenspeckle.ports import Gone, NewFace, NewPhotograph, Tell
 from tests.fakes.galleries import Galleries, Photo, StoredFace
 
 
@@ -57,6 +58,28 @@ class Faces(Galleries):
             self._wrote(gallery, [("face", one) for one in rows])
             self.letters += letters
             return image, self._records(gallery, row), True
+
+    def add_photographs(
+        self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
+    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            before = copy.deepcopy(gallery)
+            try:
+                return [
+                    self.add_faces(
+                        one.image,
+                        one.external_image_id,
+                        one.faces,
+                        one.index_model,
+                        stored_as=one.stored_as,
+                        contract=contract,
+                    )
+                    for one in photographs
+                ]
+            except BaseException:
+                vars(gallery).update(vars(before))
+                raise
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
         with self._lock:

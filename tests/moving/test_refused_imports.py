@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kenspeckle.usecases.transfer import import_
+from kenspeckle.usecases.transfer.storing import Storer
 from tests.moving.conftest import Command
 from tests.moving.folders import PEOPLE, make, opened, shown
 
@@ -95,7 +95,7 @@ def test_an_import_that_is_cut_off_has_left_a_row(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_, "_store", broken)
+        patch.setattr(Storer, "add_exported", broken)
         assert command("import", "people.jsonl", "--collection", "guests", "--data-dir", data).code != 0
     assert command("import", "people.jsonl", "--collection", "guests", "--data-dir", data).code == 0
     shown = command("audit", "show", "--collection", "guests", "--data-dir", data, "--json").json

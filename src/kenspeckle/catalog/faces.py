@@ -26,7 +26,7 @@ from kenspeckle.catalog.tables import collections, faces, images, thumbnails, us
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
-from kenspeckle.ports import NewFace, Tell
+from kenspeckle.ports import NewFace, NewPhotograph, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
 _ONE = (
@@ -62,6 +62,9 @@ _INDEXED = (
     .outerjoin(users, users.c.row == faces.c.user_row)
     .where(collections.c.collection_id == bindparam("collection_id"))
     .order_by(faces.c.row)
+)
+_THERE = select(images.c.digest, images.c.identity).where(
+    images.c.collection_row == bindparam("row"), images.c.digest.in_(bindparam("some", expanding=True))
 )
 _ADD_IMAGE = insert(images).returning(images.c.row)
 _ADD_FACE = insert(faces).returning(faces.c.row)
@@ -102,30 +105,57 @@ class Faces(Part):
         stored_as: str | None = None,
         contract: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        identity = external_image_id or ""
+        one = NewPhotograph(image, external_image_id, faces, index_model, stored_as)
+        return self._add(image.collection_id, [one], contract, letters)[0]
+
+    def add_photographs(
+        self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
+    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
+        return self._add(collection_id, photographs, contract, ())
+
+    def _add(
+        self,
+        collection_id: str,
+        photographs: Sequence[NewPhotograph],
+        contract: str | None,
+        letters: Sequence[Letter],
+    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
+        answers: list[tuple[Image, tuple[FaceRecord, ...], bool]] = []
+        changed: list[tuple[str, int]] = []
+        came = 0
         with self.database.write() as connection:
-            held = hold(connection, image.collection_id)
+            held = hold(connection, collection_id)
             if contract not in (None, held.contract):
                 raise PackMismatch(OTHER_PACK, field="collection")
             content = self.collection_keys.of(held.row)
-            name = content.name(image.digest)
-            if stored_as not in (None, name):
+            names = [content.name(one.image.digest) for one in photographs]
+            if any(one.stored_as not in (None, name) for one, name in zip(photographs, names, strict=True)):
                 raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
-            parameters = {"collection_id": image.collection_id, "digest": name, "identity": identity}
-            found = fetch(connection, _INDEXED, parameters)
-            known = _indexed(image.collection_id, found, content)
-            if known is not None:
-                return (*known, False)
-            lone = found[0][0]
-            if lone is not None:
-                connection.execute(_DELETE_IMAGE, {"number": lone})
-            image_row = _add_image(connection, held.row, image, identity, index_model, content)
-            changed = _add_faces(connection, held.row, image_row, faces, content)
-            came = 1 if lone is None else 0
-            record(connection, held, self.log_limit, changed, faces=len(faces), images=came)
-            post(connection, letters)
-        records = [_record(image, external_image_id, face, index_model) for face in faces]
-        return image, _largest_first(records), True
+            # One alone is looked up with its faces at once.
+            there = _there(connection, held.row, names) if len(photographs) > 1 else None
+            for one, name in zip(photographs, names, strict=True):
+                identity = one.external_image_id or ""
+                if there is None or (name, identity) in there:
+                    parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
+                    found = fetch(connection, _INDEXED, parameters)
+                    known = _indexed(collection_id, found, content)
+                    if known is not None:
+                        answers.append((*known, False))
+                        continue
+                    if found[0][0] is not None:
+                        connection.execute(_DELETE_IMAGE, {"number": found[0][0]})
+                        came -= 1
+                if there is not None:
+                    there.add((name, identity))
+                image_row = _add_image(connection, held.row, one.image, identity, one.index_model, content)
+                changed += _add_faces(connection, held.row, image_row, one.faces, content)
+                came += 1
+                records = [_record(one.image, one.external_image_id, face, one.index_model) for face in one.faces]
+                answers.append((one.image, _largest_first(records), True))
+            if any(created for _, _, created in answers):
+                record(connection, held, self.log_limit, changed, faces=len(changed), images=came)
+                post(connection, letters)
+        return answers
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
         with self.database.read() as connection:
@@ -198,6 +228,14 @@ def _listed(
     if user is not None:
         found = found.where(faces.c.user_row + 0 == user)
     return (found if identity is None else found.where(images.c.identity + "" == identity)), {}
+
+
+def _there(connection: Connection, row: int, names: Sequence[str]) -> set[tuple[str, str]]:
+    """Names in the image store and identities of those of the photographs that the collection has."""
+    found: set[tuple[str, str]] = set()
+    for some in chunks(names):
+        found.update((name, identity) for name, identity in connection.execute(_THERE, {"row": row, "some": some}))
+    return found
 
 
 def _indexed(collection_id: str, found: Sequence[Any], content: Content) -> tuple[Image, tuple[FaceRecord, ...]] | None:

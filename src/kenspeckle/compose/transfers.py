@@ -23,8 +23,8 @@ from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer import import_
 from kenspeckle.usecases.transfer.export import Exported, Source
 from kenspeckle.usecases.transfer.export import export as write
-from kenspeckle.usecases.transfer.import_ import Imported, Target
 from kenspeckle.usecases.transfer.reader import ExportFile
+from kenspeckle.usecases.transfer.storing import Imported, Target
 from kenspeckle.vision.decode import Photograph
 
 ENCODER = "dlib_face_recognition_resnet_model_v1.dat"

@@ -24,6 +24,18 @@ class NewFace:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPhotograph:
+    """A photograph and its faces, to be stored. `stored_as` is the name that its bytes were staged under; None where
+    none were."""
+
+    image: Image
+    external_image_id: str | None
+    faces: Sequence[NewFace]
+    index_model: str
+    stored_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One entry of a collection's change log. `kind` is `face` or `user`; `row` identifies it in the index;
     `template` is None where it was deleted."""
@@ -118,6 +130,13 @@ class Catalog(Vault, Protocol):
         stored returns with False. `stored_as` is the name that the photograph was staged under: Conflict where the
         collection was deleted and created again meanwhile, with another key. `contract` is that of the templates:
         PackMismatch where the collection has another one by now. Raises CollectionNotFound."""
+        ...
+
+    def add_photographs(
+        self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
+    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
+        """`add_faces` for each of these photographs of one collection, all of them or none, in one transaction. Raises
+        as `add_faces`."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...

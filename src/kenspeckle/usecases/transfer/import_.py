@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,6 @@ from kenspeckle.domain import (
     Box,
     Collection,
     FaceDetail,
-    FaceRecord,
     Image,
     PackInfo,
     Pose,
@@ -30,16 +28,14 @@ from kenspeckle.errors import (
     Conflict,
     FaceNotFound,
     InvalidValue,
-    KenspeckleError,
     PackMismatch,
-    UnsupportedImage,
 )
-from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, Photo, Staged
+from kenspeckle.ports import DumpedFace, NewFace, NewPhotograph
 from kenspeckle.progress import Progress
-from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.users import combined
 from kenspeckle.usecases.transfer import export_format
 from kenspeckle.usecases.transfer.reader import ExportFile
+from kenspeckle.usecases.transfer.storing import Imported, Storer, Target
 
 log = logging.getLogger(__name__)
 
@@ -49,36 +45,6 @@ NO_PHOTOGRAPH: Final = "application/octet-stream"
 _ENCODING: Final = b"kenspeckle: an encoding without a photograph\0"
 _NOWHERE: Final = FaceDetail(Box(0.0, 0.0, 0.0, 0.0), 100.0, (), Pose(0.0, 0.0, 0.0), Quality(0.0, 0.0))
 """The detail of a face of which only the template is known."""
-
-_SAME_BOX: Final = 0.01
-"""Faces of one photograph whose boxes differ by less, in parts of its size, are one face."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where faces are imported to. `pack_of` gives the pack of a contract, None where there is none; `open_photo`
-    checks a photograph by its header; `begun` is called with the collection before anything is stored in it."""
-
-    catalog: Catalog
-    images: Images
-    pack_of: Callable[[str], PackInfo | None]
-    open_photo: Callable[[bytes], Photo]
-    keep_images: bool
-    begun: Callable[[str], None]
-    now: Callable[[], float] = time.time
-
-
-@dataclass(slots=True)
-class Imported:
-    """Counts of an import. `present` faces were stored already; `without_photograph` came with none, or with one that
-    can't be used; `unlinked` faces belong to another user here, or their user has the most faces allowed."""
-
-    collection: str
-    faces: int = 0
-    present: int = 0
-    without_photograph: int = 0
-    users: int = 0
-    unlinked: int = 0
 
 
 @dataclass(slots=True)
@@ -96,10 +62,16 @@ def import_export(target: Target, source: ExportFile, collection_id: str | None,
     name = validation.collection_id(collection_id or header.collection)
     _begin(target, name, header)
     done, users, read = Imported(name), _Users(), 0
-    for group in _photographs(source, name, header.dimension, users):
-        _store(target, source, header.contract, group, users, done)
-        read += len(group)
-        progress("faces", read, header.faces)
+    storer = Storer(target, header.contract, done, lambda user, face: users.faces.setdefault(user, []).append(face))
+    try:
+        for group in _photographs(source, name, header.dimension, users):
+            storer.add_exported(source, group)
+            read += len(group)
+            progress("faces", read, header.faces)
+    except BaseException:
+        storer.discard()
+        raise
+    storer.flush()
     for number, user_id in enumerate(dict.fromkeys([*users.created, *users.faces]), 1):
         _user(target, name, user_id, users, done)
         progress("users", number, header.users)
@@ -121,6 +93,7 @@ def import_encodings(
     if found is None:
         target.catalog.create_collection(Collection(collection_id, pack.name, pack.contract, target.now()))
     done = Imported(collection_id)
+    storer = Storer(target, pack.contract, done)
     for number, (identity, template) in enumerate(encodings, 1):
         raw = np.ascontiguousarray(template, "<f4").tobytes()
         image = Image(
@@ -135,14 +108,9 @@ def import_encodings(
             created_at=target.now(),
             kept=False,
         )
-        face = NewFace(str(uuid.uuid4()), _NOWHERE, template)
-        known = target.catalog.find_indexed(collection_id, image.digest, identity)
-        if known is None and target.catalog.add_faces(image, identity, [face], pack.version, contract=pack.contract)[2]:
-            done.faces += 1
-            done.without_photograph += 1
-        else:
-            done.present += 1
+        storer.add(NewPhotograph(image, identity, [NewFace(str(uuid.uuid4()), _NOWHERE, template)], pack.version))
         progress("faces", number, len(encodings))
+    storer.flush()
     return done
 
 
@@ -202,109 +170,6 @@ def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -
         group.append(face)
     if group:
         yield group
-
-
-def _store(
-    target: Target, source: ExportFile, contract: str, group: Sequence[DumpedFace], users: _Users, done: Imported
-) -> None:
-    first = group[0]
-    identity, name = first.record.face.external_image_id, first.image.collection_id
-    known = target.catalog.find_indexed(name, first.image.digest, identity)
-    if known is None or not known[1]:
-        image, photograph = _image(target, source, first.image)
-        name_there, staged = photograph or (None, None)
-        faces = [
-            NewFace(
-                one.record.face.face_id, one.record.detail, one.template, None if staged else _thumbnail(target, one)
-            )
-            for one in group
-        ]
-        try:
-            with target.catalog.lock([name_there] if name_there else []):
-                _, records, created = target.catalog.add_faces(
-                    image,
-                    identity,
-                    faces,
-                    first.record.face.index_model,
-                    stored_as=name_there,
-                    contract=contract,
-                )
-                if staged is not None:
-                    _publish(staged)
-        except KenspeckleError as error:
-            if staged is not None:
-                staged.discard()
-            if isinstance(error, Conflict):
-                raise Conflict(
-                    f"Face {first.record.face.face_id} is in '{name}' already, with another photograph or name."
-                ) from error
-            raise
-        known = (image, records)
-        if created:
-            done.faces += len(group)
-            done.without_photograph += 0 if staged else len(group)
-        else:
-            done.present += len(group)
-    else:
-        done.present += len(group)
-    for one in group:
-        if one.record.face.user_id is not None:
-            here = _same(known[1], one.record)
-            users.faces.setdefault(one.record.face.user_id, []).append(here)
-
-
-def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tuple[str, Staged] | None]:
-    """The image with media type and size of its bytes, its name, and the staged photograph; not kept where there are no
-    usable bytes."""
-    data = source.photograph(image.digest) if image.kept and target.keep_images else None
-    photo = _opened(target, data) if data is not None else None
-    if data is None or photo is None:
-        return replace(image, kept=False), None
-    facts = replace(
-        image, kept=True, size=len(data), media_type=photo.media_type, width=photo.width, height=photo.height
-    )
-    photographs = Photographs(target.images, target.catalog)
-    return facts, photographs.stage(image.collection_id, image.digest, data)
-
-
-def _thumbnail(target: Target, face: DumpedFace) -> bytes | None:
-    if face.thumbnail is None:
-        return None
-    photo = _opened(target, face.thumbnail)
-    return face.thumbnail if photo is not None and photo.media_type == "image/jpeg" else None
-
-
-def _opened(target: Target, data: bytes) -> Photo | None:
-    try:
-        return target.open_photo(data)
-    except KenspeckleError as error:
-        if not isinstance(error, UnsupportedImage):
-            log.warning("an imported photograph is left out: %s", error.message)
-        return None
-
-
-def _publish(staged: Staged) -> None:
-    # The faces are stored and the photograph is on disk; if it can't be moved now, the next start moves it.
-    try:
-        staged.publish()
-    except KenspeckleError:
-        log.exception("a photograph could not be moved into its place; the next start will do it")
-
-
-def _same(here: Iterable[FaceRecord], wanted: FaceRecord) -> str:
-    """The id under which a face of the export is stored here: its own, or that of the face with the same box, where the
-    photograph was indexed here independently."""
-    stored = list(here)
-    if any(one.face.face_id == wanted.face.face_id for one in stored):
-        return wanted.face.face_id
-
-    def apart(one: FaceRecord) -> float:
-        mine, other = one.face.box, wanted.face.box
-        pairs = ((mine.left, other.left), (mine.top, other.top), (mine.width, other.width), (mine.height, other.height))
-        return max(abs(a - b) for a, b in pairs)
-
-    nearest = min(stored, key=apart, default=None)
-    return nearest.face.face_id if nearest is not None and apart(nearest) < _SAME_BOX else wanted.face.face_id
 
 
 def _user(target: Target, name: str, user_id: str, users: _Users, done: Imported) -> None:
