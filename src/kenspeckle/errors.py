@@ -60,6 +60,12 @@ class NoFace(KenspeckleError):
     code = "no_face"
 
 
+class TooManyFaces(KenspeckleError):
+    """The photograph shows several faces where one was asked for; nothing of it was stored."""
+
+    code = "too_many_faces"
+
+
 class NotFound(KenspeckleError):
     """Base of what does not exist."""
 

@@ -26,11 +26,16 @@ def _handlers() -> dict[str, ops.Handlers]:
 
 HANDLERS = _handlers()
 
+_NO_TEMPLATES = "Amazon gives no templates out, and takes none"
 _NO_JOBS = "long work is on collections that lie here"
 NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.ListJobs: _NO_JOBS,
     ops.GetJob: _NO_JOBS,
     ops.CancelJob: _NO_JOBS,
+    ops.DescribeFaces: _NO_TEMPLATES,
+    ops.SearchTemplates: _NO_TEMPLATES,
+    ops.CompareTemplates: _NO_TEMPLATES,
+    ops.GetFaceImage: "photographs are read by their key there",
 }
 """Operations that are not offered over Amazon Rekognition, each with the reason."""
 
@@ -60,7 +65,9 @@ def test_the_remote_client_handles_each_operation_or_says_why_not() -> None:
 
 
 def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
-    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged}
+    """Those of CompreFace's protocol alone are tested over the real recognizer (tests/compreface/)."""
+    compreface = {ops.DescribeFaces, ops.SearchTemplates, ops.CompareTemplates, ops.GetFaceImage}
+    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface
 
 
 def test_an_operation_that_nobody_handles_is_not_offered() -> None:
@@ -76,6 +83,7 @@ def test_photographs_are_not_shown_by_a_representation() -> None:
         ops.SearchImage(collection_id="c", image=secret),
         ops.SearchUsersByImage(collection_id="c", image=secret),
         ops.DetectFaces(image=secret),
+        ops.DescribeFaces(collection_id="c", image=secret),
         ops.CompareFaces(source=secret, target=secret),
     ):
         assert "pixels" not in repr(asked)

@@ -61,6 +61,8 @@ class Enrolment:
         StorageUnavailable."""
         settings = self.context.settings
         validation.collection_id(operation.collection_id)
+        if operation.alone or operation.least_confidence:
+            raise errors.NotOffered("Amazon stores the faces it sees: how many and how sure can't be asked before.")
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
         if operation.key is not None and len(operation.key.encode()) > LONGEST_KEY:

@@ -11,6 +11,7 @@ _NEXT_STEPS = {
     "user_not_found": "`kenspeckle users list` shows those that exist.",
     "webhook_not_found": "`kenspeckle webhooks list` shows those that exist.",
     "no_face": "`kenspeckle detect IMAGE` shows what is found; a larger or sharper photograph may help.",
+    "too_many_faces": "Cut the face out, or send a photograph of one person.",
     "unauthenticated": "Commands take the key as --api-key or KENSPECKLE_API_KEY.",
     "forbidden": "`kenspeckle keys list`, where the service runs, shows what each key may do.",
     "storage_full": "Free some disk space and run the command again; what was indexed before is safe.",

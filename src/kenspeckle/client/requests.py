@@ -235,6 +235,10 @@ NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
     ops.TagCollection: "The REST API sets tags only when a collection is created.",
     ops.UntagCollection: "The REST API sets tags only when a collection is created.",
     ops.GetImage: "The REST API answers a photograph without the row that describes it.",
+    ops.GetFaceImage: "The REST API answers photographs by the name that they were stored under.",
+    ops.DescribeFaces: "The REST API gives no templates out; CompreFace's protocol does.",
+    ops.SearchTemplates: "The REST API searches with photographs; CompreFace's protocol takes templates.",
+    ops.CompareTemplates: "The REST API compares photographs; CompreFace's protocol takes templates.",
     ops.EraseAged: "The service erases faces by age itself; the REST API sets the age.",
 }
 """Operations that no route answers in full, each with its error message."""

@@ -293,6 +293,8 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     from kenspeckle.api import audit, keys, webhooks
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator
+    from kenspeckle.compreface.edge import Edge as CompreFace
+    from kenspeckle.compreface.routes import routes as of_compreface
     from kenspeckle.rekognition import protocol
     from kenspeckle.serving import console, cors
     from kenspeckle.serving.local_only import LocalOnly
@@ -325,6 +327,19 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
             call=app.state.edge.threads.call,
             face_models=service.face_models,
             limits=limits,
+        )
+    )
+    edge = app.state.edge
+    app.router.routes.extend(
+        of_compreface(
+            CompreFace(
+                recognizer=edge.recognizer,
+                settings=settings,
+                gate=gate,
+                threads=edge.threads,
+                authenticate=edge.authenticate,
+                limits=limits,
+            )
         )
     )
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kenspeckle.domain.collections import Face, FaceRecord, User
-from kenspeckle.domain.detection import FaceDetail, UnindexedFace
+from kenspeckle.domain.detection import FaceDetail, UnindexedFace, Vector
 from kenspeckle.domain.erasure import Receipt
 
 
@@ -59,6 +59,17 @@ class UserSearch:
     detail: FaceDetail | None
     matches: tuple[UserMatch, ...]
     unsearched: tuple[UnindexedFace, ...]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Faces of a photograph, largest first, each with its template where templates were asked for. `width` and
+    `height` are the photograph's pixels as a viewer sees it."""
+
+    faces: tuple[tuple[FaceDetail, Vector | None], ...]
+    width: int
+    height: int
     model: str
 
 

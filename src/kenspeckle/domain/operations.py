@@ -16,6 +16,7 @@ from kenspeckle.domain.answers import (
     Associated,
     Comparison,
     Deleted,
+    Described,
     FaceMatch,
     ImageSearch,
     Indexed,
@@ -23,7 +24,7 @@ from kenspeckle.domain.answers import (
     UserSearch,
 )
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, User
-from kenspeckle.domain.detection import FaceDetail, QualityFilter
+from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
 from kenspeckle.domain.erasure import Erased, Erasure
 from kenspeckle.domain.jobs import Job, JobState
 from kenspeckle.errors import NotOffered
@@ -175,7 +176,9 @@ class CancelJob(Operation[Job]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFaces(InCollection[Indexed]):
     """Store every face of a photograph that passes the quality bar, at most `max_faces`. `key` is the photograph's
-    name."""
+    name.
+
+    Faces under `least_confidence` (0..100) are not seen. `alone` refuses a photograph that shows more than one."""
 
     right = _INDEX
     image: bytes = field(repr=False)
@@ -184,6 +187,8 @@ class IndexFaces(InCollection[Indexed]):
     metadata: Mapping[str, str] = field(default_factory=dict)
     max_faces: int | None = None
     quality: QualityFilter | None = None
+    least_confidence: float = 0.0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +221,14 @@ class GetImage(InCollection[tuple[Image, bytes]]):
 
     right = _READ
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFaceImage(InCollection[tuple[Image, bytes]]):
+    """The photograph that a stored face was found on, as it was sent."""
+
+    right = _READ
+    face_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +351,41 @@ class CompareFaces(Operation[Comparison]):
     target: bytes = field(repr=False)
     threshold: float | None = None
     quality: QualityFilter = QualityFilter.NONE
+
+
+# -- templates ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeFaces(InCollection[Described]):
+    """Faces of a photograph as the collection's pack describes them, largest first: those of at least
+    `least_confidence` (0..100), at most `max_faces`, with their `templates` or without."""
+
+    right = _SEARCH
+    image: bytes = field(repr=False)
+    max_faces: int | None = None
+    least_confidence: float = 0.0
+    templates: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchTemplates(InCollection[tuple[tuple[FaceMatch, ...], ...]]):
+    """Stored faces like each of the templates, most similar first, in the order of the templates."""
+
+    right = _SEARCH
+    templates: Sequence[Vector] = field(repr=False)
+    threshold: float | None = None
+    max_faces: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareTemplates(InCollection[tuple[float, ...]]):
+    """Similarity of each target to a stored face, or to the template `source`. Exactly one of the two."""
+
+    right = _SEARCH
+    targets: Sequence[Vector] = field(repr=False)
+    source: Vector | None = field(default=None, repr=False)
+    face_id: str | None = None
 
 
 # -- users -------------------------------------------------------------------------------------------------------------

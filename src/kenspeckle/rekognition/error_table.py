@@ -41,6 +41,7 @@ TABLE: Mapping[type[KenspeckleError], Entry] = {
     errors.ImageTooLarge: Entry(("ImageTooLargeException", _PARAMETER), "Image size is too large: {message}"),
     errors.ImageTooSmall: Entry((_PARAMETER,), "Request has invalid parameters: {message}"),
     errors.NoFace: Entry((_PARAMETER,)),
+    errors.TooManyFaces: Entry((_PARAMETER,)),
     errors.NotFound: Entry((_ABSENT, _PARAMETER)),
     errors.CollectionNotFound: Entry((_ABSENT, _PARAMETER), "The collection id: {CollectionId} does not exist"),
     errors.FaceNotFound: Entry((_PARAMETER,), "faceId was not found in the collection."),

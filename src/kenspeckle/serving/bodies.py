@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -75,30 +75,39 @@ class Body:
 async def photograph(request: Request, limit: int) -> Body:
     """The body of a request as a photograph of at most `limit` bytes, before base64 text is decoded."""
     headers = request.headers
-    content_type = _media_type(headers)
+    content_type = media_type(headers)
     if content_type == "multipart/form-data":
         raise UnsupportedImage(
             "This route takes the photograph itself as the body, not a form. With curl: --data-binary @photo.jpg",
             field="body",
         )
-    most = limit if content_type.startswith("image/") else _base64_size(limit)
+    most = limit if content_type.startswith("image/") else base64_size(limit)
     return Body(await read(request, most, limit), content_type, limit)
 
 
 async def pair(request: Request, limit: int) -> tuple[Body, Body]:
     """`source` and `target` of a multipart form, each a photograph of at most `limit` bytes, as file or as text."""
-    if _media_type(request.headers) != "multipart/form-data":
+    if media_type(request.headers) != "multipart/form-data":
         raise InvalidValue(
             "This route takes a form (multipart/form-data) with the photographs 'source' and 'target'. "
             "With curl: -F source=@a.jpg -F target=@b.jpg",
             field="body",
         )
-    data = await read(request, 2 * _base64_size(limit), limit)
-    form = await _form(request.headers, data)
+    data = await read(request, 2 * base64_size(limit), limit)
+    form = await _form(request.headers, data, ("source", "target"))
     unknown = set(form) - {"source", "target"}
     if unknown:
         raise InvalidValue(f"The form has the part {min(unknown)!r}; known are source and target.", field="body")
     return await _part(form, "source", limit), await _part(form, "target", limit)
+
+
+async def parts(request: Request, names: Sequence[str], limit: int) -> tuple[Body, ...]:
+    """The named parts of a multipart form, each a photograph of at most `limit` bytes; other parts are not looked at.
+
+    Raises InvalidValue whose field is the part that is not there once."""
+    data = await read(request, len(names) * base64_size(limit), limit)
+    form = await _form(request.headers, data, names, others=6)
+    return tuple([await _part(form, name, limit) for name in names])
 
 
 async def json(request: Request, model: type[M]) -> M:
@@ -162,11 +171,12 @@ async def received(receive: Receive, most: int, share: Share | None = None) -> b
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _media_type(headers: Headers) -> str:
+def media_type(headers: Headers) -> str:
+    """Of the body, as its head declares it: lower case, without parameters; empty for none."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _base64_size(limit: int) -> int:
+def base64_size(limit: int) -> int:
     """Bytes of base64 text with a line break every 64 characters and the head of a data: URL."""
     return limit * 4 // 3 + limit // 24 + FORM_BYTES
 
@@ -219,19 +229,21 @@ def _decoded(data: bytes, declared: bool, field: str) -> bytes:
     return pybase64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
 
 
-async def _form(headers: Headers, data: bytes) -> FormData:
+async def _form(headers: Headers, data: bytes, names: Sequence[str], others: int = 0) -> FormData:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield data
         yield b""
 
-    parser = MultiPartParser(headers, stream(), max_files=2, max_fields=2, max_part_size=len(data) + 1)
+    most = len(names) + others
+    parser = MultiPartParser(headers, stream(), max_files=most, max_fields=most, max_part_size=len(data) + 1)
     # No part is written to a temporary file; the body was counted and is in memory already.
     parser.spool_max_size = len(data) + 1
+    wanted = " and one ".join(f"'{name}'" for name in names)
     try:
         return await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:  # ValueError: a charset that is none for text
         raise InvalidValue(
-            "The form can't be read. It must be multipart/form-data with one 'source' and one 'target'.", field="body"
+            f"The form can't be read. It must be multipart/form-data with one {wanted}.", field="body"
         ) from error
 
 

@@ -16,6 +16,8 @@ from kenspeckle import errors
 
 MEDIA_TYPE = "application/problem+json"
 AMAZON_TYPE = "application/x-amz-json-1.1"
+COMPREFACE = "/api/v1/"
+"""What paths of CompreFace's protocol begin with."""
 
 STATUSES: dict[type[errors.KenspeckleError], int] = {
     errors.InvalidValue: 422,
@@ -25,6 +27,7 @@ STATUSES: dict[type[errors.KenspeckleError], int] = {
     errors.ImageTooLarge: 413,
     errors.ImageTooSmall: 422,
     errors.NoFace: 422,
+    errors.TooManyFaces: 422,
     errors.NotFound: 404,
     errors.CollectionNotFound: 404,
     errors.FaceNotFound: 404,
@@ -62,6 +65,7 @@ TITLES: dict[str, str] = {
     "image_too_large": "The image is too large",
     "image_too_small": "The image is too small",
     "no_face": "No face in the photograph",
+    "too_many_faces": "More than one face in the photograph",
     "not_found": "Not found",
     "collection_not_found": "No such collection",
     "face_not_found": "No such face",
@@ -104,6 +108,7 @@ REMEDIES: dict[str, str] = {
     "image_too_large": "Send fewer bytes or pixels.",
     "image_too_small": "Send a larger photograph.",
     "no_face": "Send a photograph that shows a face, larger or sharper.",
+    "too_many_faces": "Send a photograph of one person, or cut the face out.",
     "not_found": "Look at the list of routes; there is no such one.",
     "collection_not_found": "Create it, or mind the spelling.",
     "face_not_found": "Mind the id and the collection; or it was deleted.",
@@ -210,6 +215,9 @@ def unseen(error: errors.KenspeckleError, scope: Scope) -> Response:
     """The answer to a request that is refused before it reaches an edge, in the format of its protocol."""
     request_id = str(scope.get("state", {}).get("request_id", ""))
     problem = of_error(error)
+    if scope["path"].startswith(COMPREFACE):
+        said = orjson.dumps({"message": error.message, "code": 0})
+        return Response(said, problem.status, problem.headers, media_type="application/json")
     if scope["method"] != "POST" or scope["path"] != "/":
         return problem.response(request_id)
     busy = isinstance(error, errors.Overloaded)

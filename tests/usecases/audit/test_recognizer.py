@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
@@ -15,6 +16,7 @@ from kenspeckle.domain import (
     Associated,
     Comparison,
     Deleted,
+    Described,
     Erased,
     Face,
     FaceMatch,
@@ -46,6 +48,7 @@ RECEIPTS = Receipts(b"r" * 32)
 PIXELS = b"these are the pixels of a photograph"
 FACE = Face("face-1", "image-1", "people", "anna.jpg", detail(1).box, 99.0, "v1", 1.0)
 RECORD = FaceRecord(FACE, detail(1))
+TEMPLATE = np.ones(3, np.float32)
 MATCHES = (FaceMatch(FACE, 98.0),)
 USERS = (UserMatch(person("anna"), 97.0),)
 UNSUCCESSFUL = (UnsuccessfulFace("face-2", ("FACE_NOT_FOUND",)),)
@@ -142,6 +145,34 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "GetImage",
         [],
         {"key": "1.jpg", "image": "image-1"},
+    ),
+    (
+        ops.GetFaceImage(collection_id="people", face_id="face-1"),
+        (photo(1), PIXELS),
+        "GetFaceImage",
+        ["face-1"],
+        {"image": "image-1"},
+    ),
+    (
+        ops.DescribeFaces(collection_id="people", image=PIXELS),
+        Described(((detail(1), None),), 10, 10, "v1"),
+        "DescribeFaces",
+        [],
+        {"templates": True, "detected": 1},
+    ),
+    (
+        ops.SearchTemplates(collection_id="people", templates=[TEMPLATE]),
+        (MATCHES,),
+        "SearchTemplates",
+        ["face-1"],
+        {"searched": 1},
+    ),
+    (
+        ops.CompareTemplates(collection_id="people", face_id="face-1", targets=[TEMPLATE]),
+        (50.0,),
+        "CompareTemplates",
+        ["face-1"],
+        {"targets": 1},
     ),
     (ops.GetThumbnail(collection_id="people", face_id="face-1"), PIXELS, "GetThumbnail", ["face-1"], {}),
     (

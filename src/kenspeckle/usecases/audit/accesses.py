@@ -151,6 +151,12 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             lambda op: {"key": op.key},
             told=lambda found: {"image": found[0].image_id},
         ),
+        _row(
+            ops.GetFaceImage,
+            "GetFaceImage",
+            named=lambda op: [op.face_id],
+            told=lambda found: {"image": found[0].image_id},
+        ),
         _row(ops.GetThumbnail, "GetThumbnail", named=lambda op: [op.face_id]),
         _erasure(ops.EraseImage, "EraseImage"),
         _erasure(ops.EraseIdentity, "EraseIdentity"),
@@ -164,6 +170,24 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             "SearchFacesByImage",
             faces=lambda found: [face_id for one in found.searches for face_id in _matched(one.matches)],
             told=lambda found: {"searched": len(found.searches)},
+        ),
+        _row(
+            ops.DescribeFaces,
+            "DescribeFaces",
+            lambda op: {"templates": op.templates},
+            told=lambda found: {"detected": len(found.faces)},
+        ),
+        _row(
+            ops.SearchTemplates,
+            "SearchTemplates",
+            lambda op: {"searched": len(op.templates)},
+            faces=lambda found: [face_id for matches in found for face_id in _matched(matches)],
+        ),
+        _row(
+            ops.CompareTemplates,
+            "CompareTemplates",
+            lambda op: {"targets": len(op.targets)},
+            named=lambda op: [op.face_id] if op.face_id else [],
         ),
         _row(ops.DetectFaces, "DetectFaces", told=lambda found: {"detected": len(found)}),
         _row(

@@ -21,8 +21,17 @@ from kenspeckle.domain import (
     UnindexedFace,
     validation,
 )
-from kenspeckle.domain.operations import DeleteFaces, GetFace, GetImage, GetThumbnail, Handlers, IndexFaces, ListFaces
-from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
+from kenspeckle.domain.operations import (
+    DeleteFaces,
+    GetFace,
+    GetFaceImage,
+    GetImage,
+    GetThumbnail,
+    Handlers,
+    IndexFaces,
+    ListFaces,
+)
+from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable, TooManyFaces
 from kenspeckle.ports import Engine, NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Context
@@ -46,6 +55,7 @@ class Enrolment:
                 ListFaces.by(self.list_faces),
                 DeleteFaces.by(self.delete_faces),
                 GetImage.by(self.get_image),
+                GetFaceImage.by(self.get_face_image),
                 GetThumbnail.by(self.get_thumbnail),
             ]
         )
@@ -60,7 +70,7 @@ class Enrolment:
         The same photograph under the same identity again writes nothing and returns the faces it has; but where the
         store has lost or damaged it, it is put back.
         Raises CollectionNotFound, PackMismatch, ModelMissing, UnsupportedImage, ImageTooLarge, InvalidValue,
-        Overloaded, StorageFull.
+        Overloaded, StorageFull, TooManyFaces.
         """
         context = self.context
         if operation.external_image_id is not None:
@@ -72,6 +82,7 @@ class Enrolment:
         model = engine.pack.version
         known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is not None and known[1]:
+            _require_one(operation, len(known[1]))
             self._mend(known[0], operation.image)
             return Indexed(known[0].image_id, known[1], (), model, created=False)
 
@@ -86,7 +97,7 @@ class Enrolment:
 
         quality = operation.quality or context.settings.quality_filter
         try:
-            photo, faces, unindexed = self._analyse(engine, operation.image, quality, most, opened)
+            photo, faces, unindexed = self._analyse(engine, operation, quality, most, opened)
             stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
@@ -131,15 +142,16 @@ class Enrolment:
         return True
 
     def _analyse(
-        self, engine: Engine, image: bytes, quality: QualityFilter, most: int, opened: Callable[[], None]
+        self, engine: Engine, operation: IndexFaces, quality: QualityFilter, most: int, opened: Callable[[], None]
     ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
         """The faces to store and the others; calls `opened` when the bytes are known to be a photograph."""
         context = self.context
         with context.gate.turn():
             with context.timed("detect"):
-                photo = engine.open(image)
+                photo = engine.open(operation.image)
                 opened()
-                seen = engine.detect(photo)
+                seen = [one for one in engine.detect(photo) if one.confidence >= operation.least_confidence]
+                _require_one(operation, len(seen))
             with context.timed("embed"):
                 kept, templates, unindexed = embedded(
                     engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
@@ -217,6 +229,13 @@ class Enrolment:
         record = self.context.catalog.image(validation.collection_id(operation.collection_id), operation.key)
         return record, self.context.photographs.get(operation.collection_id, record.digest)
 
+    def get_face_image(self, operation: GetFaceImage) -> tuple[Image, bytes]:
+        """Raises FaceNotFound, ImageNotFound, also where originals are not kept."""
+        catalog, collection_id = self.context.catalog, validation.collection_id(operation.collection_id)
+        record, _ = catalog.face(collection_id, validation.face_id(operation.face_id))
+        image = catalog.image_of(collection_id, record.face.image_id)
+        return image, self.context.photographs.get(collection_id, image.digest)
+
     def get_thumbnail(self, operation: GetThumbnail) -> bytes:
         """The face cut out, JPEG. Raises FaceNotFound, ImageNotFound."""
         context = self.context
@@ -231,6 +250,11 @@ class Enrolment:
         with context.gate.turn():
             engine = context.engines.default  # no network is run
             return engine.thumbnail(engine.open(data), record.detail.box)
+
+
+def _require_one(operation: IndexFaces, count: int) -> None:
+    if operation.alone and count > 1:
+        raise TooManyFaces(f"The photograph shows {count} faces; one was asked for.", field="image")
 
 
 def _publish(staged: Staged) -> None:

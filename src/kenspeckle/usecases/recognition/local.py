@@ -14,9 +14,10 @@ from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.search import Recognition
+from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.users import Users
 
-OFFERED = ("packs", "jobs")
+OFFERED = ("packs", "jobs", "compreface")
 """Features that not every recognizer offers, as named in `/v1/info`."""
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class LocalRecognizer:
             self._enrolment,
             self._erasing,
             Recognition(context),
+            Templates(context),
             Users(context),
             context.jobs,
         )

@@ -1,0 +1,1 @@
+"""CompreFace's protocol: a real server, real weights, its own clients."""
