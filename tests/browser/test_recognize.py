@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
+from kenspeckle.domain import similarity
 from tests.browser import pictures
 from tests.browser.console import Console
 
@@ -21,6 +23,7 @@ def test_from_an_opened_page_to_a_recognized_face(console: Console) -> None:
     expect(finding).to_have_count(1)
     expect(finding.get_by_role("heading")).to_have_text("Grace Hopper")
     expect(finding.locator(".similarity")).to_have_text(re.compile(r"9\d\.\d|100\.0"))
+    expect(finding.get_by_text("similarity · sure")).to_be_visible()
     box = console.page.get_by_role("button", name=re.compile(r"Face 1: Grace Hopper, "))
     expect(box).to_be_visible()
     expect(console.page.locator(".landmarks i")).to_have_count(5)
@@ -38,6 +41,19 @@ def test_from_an_opened_page_to_a_recognized_face(console: Console) -> None:
     assert 0.1 < (face["y"] - canvas["y"]) / canvas["height"] < 0.25
     finding.get_by_text("Quality").click()
     expect(finding.get_by_text("Sharpness")).to_be_visible()
+
+
+def test_words_and_rates_are_those_of_the_command_line(console: Console) -> None:
+    console.open()
+    asked = [0, 79.9, 80, 85, 89.99, 90, 93, 95, 98.99, 99, 100]
+    said = console.page.evaluate(
+        """values => import("/console/similarity.js").then(
+             ({ tier, falseMatchRate }) => values.map((one) => [tier(one), falseMatchRate(one)]))""",
+        asked,
+    )
+    for value, (word, rate) in zip(asked, said, strict=True):
+        assert word == similarity.tier(value)
+        assert rate == pytest.approx(similarity.false_match_rate(value))
 
 
 def test_the_slider_chooses_from_one_answer(console: Console) -> None:

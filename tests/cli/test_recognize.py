@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_index_then_search(command: Command, where: list[str], album: Path, mirr
     assert found.code == 0, found.err
     assert "Grace Hopper" in found.out
     assert "Eileen" not in found.out
+    assert re.search(r"Grace Hopper +9\d\.\d\d  sure ", found.out)
+    assert re.search(r"Among the \d+ faces here, a stranger reaches 99 in about 1 of [\d,]+ searches\.", found.out)
     assert _differs(tmp_path / "found.jpg", mirrored) > 1
 
     answer = command("search", mirrored, *where, "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,8 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import FaceDetail, QualityFilter, display_name
 from kenspeckle.domain import operations as ops
-from kenspeckle.errors import NoFace
+from kenspeckle.domain.similarity import among, tier
+from kenspeckle.errors import KenspeckleError, NoFace
 from kenspeckle.intake.files import read
 from kenspeckle.intake.pictures import comparison_picture, detection_picture, search_picture
 from kenspeckle.shapes import dump
@@ -52,6 +54,8 @@ def search(
                 every_face=all_faces,
             )
         )
+        similarities = [match.similarity for one in answer.searches for match in one.matches]
+        chance = "" if json or not similarities else _among(target, min(similarities))
     if json:
         output.emit(searched(answer, all_faces))
     else:
@@ -60,6 +64,7 @@ def search(
                 str(number) if all_faces else "",
                 display_name(match.face.external_image_id or "") or match.face.face_id,
                 f"{match.similarity:.2f}",
+                tier(match.similarity),
                 match.face.external_image_id or "",
                 match.face.face_id,
             )
@@ -68,8 +73,10 @@ def search(
         ]
         if rows:
             first = 0 if all_faces else 1
-            columns = ("face", "who", "similarity", "indexed as", "face id")
+            columns = ("face", "who", "similarity", "how sure", "indexed as", "face id")
             output.table(columns[first:], [row[first:] for row in rows], numbers=("face", "similarity"))
+            if chance:
+                output.say(chance)
         if all_faces:
             unknown = sum(not one.matches for one in answer.searches)
             if unknown:
@@ -78,8 +85,17 @@ def search(
             output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     if save:
         search_picture(save, data, answer)
-    if not any(one.matches for one in answer.searches):
+    if not similarities:
         raise typer.Exit(NEGATIVE)
+
+
+def _among(target: Target, similarity: float) -> str:
+    """How often a stranger reaches the similarity in the collection, as a sentence; "" where its size may not be read,
+    and over Amazon Rekognition, whose scale is its own: a number stands for the pack there."""
+    with suppress(KenspeckleError, CommandFailed):
+        found = target.recognizer.handle(ops.DescribeCollection(collection_id=target.collection))
+        return "" if found.pack.replace(".", "").isdigit() else among(similarity, found.face_count)
+    return ""
 
 
 @reported(TROUBLE)
@@ -110,9 +126,9 @@ def compare(
     if json:
         output.emit(dump.compare_faces(answer))
     else:
-        rows = [(f"{similarity:.2f}", *_place(detail)) for detail, similarity in answer.matches]
+        rows = [(f"{similarity:.2f}", tier(similarity), *_place(detail)) for detail, similarity in answer.matches]
         if rows:
-            output.table(("similarity", "left", "top", "width", "height"), rows, numbers=_PLACE)
+            output.table(("similarity", "how sure", *_PLACE[1:]), rows, numbers=_PLACE)
         else:
             others = f" ({plural(len(answer.unmatched), 'other face')} there)" if answer.unmatched else ""
             output.say(f"No match: the largest face of {source} is not on {target}{others}.")

@@ -97,7 +97,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         _row(
             ops.DescribeCollection,
             "GET",
-            "/v1/collections/{collection_id}",
+            _COLLECTION,
             lambda answer, _: load.collection(answer),
         ),
         _row(

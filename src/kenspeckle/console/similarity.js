@@ -1,6 +1,8 @@
 // What a similarity means: false match rates of the calibration (docs/accuracy.md), and what follows for a collection.
 
 const KNOTS = [[80, 1e-3], [90, 1e-4], [95, 1e-5], [99, 1e-6]];
+// The same as domain/similarity.py has.
+const TIERS = [[99, "sure"], [90, "likely"], [80, "possible"]];
 
 /** Share of pairs of strangers that pass the threshold; null below 80, for which no rate is promised. */
 export function falseMatchRate(threshold) {
@@ -10,6 +12,11 @@ export function falseMatchRate(threshold) {
     if (threshold <= high) return many * (few / many) ** ((threshold - low) / (high - low));
   }
   return KNOTS.at(-1)[1];
+}
+
+/** A word for a match: sure, likely or possible; "" below 80, where strangers are too common for one. */
+export function tier(similarity) {
+  return (TIERS.find(([least]) => similarity >= least) ?? [0, ""])[1];
 }
 
 /** "1 in 3,200", to two digits. */

@@ -7,7 +7,7 @@ import { boxes, mark } from "/console/overlay.js";
 import { close, crop, decode, draw } from "/console/photograph.js";
 import { ask } from "/console/server.js";
 import { session } from "/console/session.js";
-import { falseMatchRate, odds } from "/console/similarity.js";
+import { falseMatchRate, odds, tier } from "/console/similarity.js";
 import { threshold } from "/console/threshold.js";
 
 const SIDE = 176;
@@ -143,7 +143,7 @@ function verdictOf(answer, source, target) {
     h("div", { class: "pair" },
       crop(source.photo, answer.SourceImageFace.BoundingBox, SIDE, "The face of the first photograph"),
       crop(target.photo, best.Face.BoundingBox, SIDE, "The most similar face of the second"),
-      h("p", { class: "similarity" }, number(best.Similarity, 1))),
+      h("p", { class: "similarity" }, number(best.Similarity, 1)), h("p", { class: "soft" }, tier(best.Similarity))),
     h("h2", {}, passes ? "Alike enough for your threshold" : "Not alike enough for your threshold"),
     h("p", { class: "soft" }, rarity(best.Similarity), " A similarity is a hint and never proof."));
 }

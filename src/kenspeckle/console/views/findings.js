@@ -6,6 +6,7 @@ import { reason, shown } from "/console/names.js";
 import { crop } from "/console/photograph.js";
 import { thumbnail } from "/console/pictures.js";
 import { may } from "/console/session.js";
+import { tier } from "/console/similarity.js";
 import { faceLink } from "/console/tiles.js";
 import { enrolment } from "/console/views/enrol.js";
 
@@ -104,7 +105,7 @@ function pair(face, index, passed, { photo, collection }) {
   const value = h("span", { class: "similarity" }, number(best.Similarity, 1));
   if (passed) {
     return [mine, stored, h("div", { class: "who" },
-      h("h2", {}, foreign(name)), value, h("span", { class: "soft" }, "similarity"),
+      h("h2", {}, foreign(name)), value, h("span", { class: "soft" }, ["similarity", tier(best.Similarity)].filter(Boolean).join(" · ")),
       h("p", { class: "fine" }, h("code", {}, foreign(best.Face.ExternalImageId ?? "")),
         best.Face.UserId ? [" · user ", foreign(best.Face.UserId)] : null))];
   }
