@@ -93,7 +93,12 @@ def _among(target: Target, similarity: float) -> str:
     """How often a stranger reaches the similarity in the collection, as a sentence; "" where its size may not be read,
     and over Amazon Rekognition, whose scale is its own: a number stands for the pack there."""
     with suppress(KenspeckleError, CommandFailed):
-        found = target.recognizer.handle(ops.DescribeCollection(collection_id=target.collection))
+        name = target.collection
+        if not name and target.remote:
+            from kenspeckle.client.http import Remote  # late: it brings httpx
+
+            name = target.recognizer.default_collection() if isinstance(target.recognizer, Remote) else name
+        found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
         return "" if found.pack.replace(".", "").isdigit() else among(similarity, found.face_count)
     return ""
 

@@ -97,7 +97,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         _row(
             ops.DescribeCollection,
             "GET",
-            _COLLECTION,
+            "/v1/collections/{collection_id}",
             lambda answer, _: load.collection(answer),
         ),
         _row(
