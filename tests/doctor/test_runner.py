@@ -17,6 +17,9 @@ import pytest
 
 from kenspeckle.catalog.sqlite.inspect import SqliteInspection
 from kenspeckle.compose.data_folder import opened as instance
+from kenspeckle.domain import Collection
+from kenspeckle.models import registry
+from kenspeckle.settings import load
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
 from tests.moving.folders import digest, face_id, make, opened, photograph
@@ -347,6 +350,19 @@ def test_model_files(doctor: Doctor, data: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(tmp_path / "models"))
     report = doctor(data)
     assert "kenspeckle models pull" in report.the("model_damaged")["mend"]
+
+
+def test_a_folder_of_the_old_pack_is_examined_with_that_pack(
+    doctor: Doctor, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, models = registry.CENTERFACE_DLIB, tmp_path / "models"
+    models.mkdir()
+    (models / old.name).symlink_to(load(environ={}).models_dir / old.name)
+    monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(models))
+    assert "sface" in doctor(data).the("model_damaged")["mend"]
+    with opened(data) as folder:
+        folder.catalog.create_collection(Collection("kenspeckle", old.name, old.contract, 1.0))
+    assert doctor(data).states["models"] == "sound"
 
 
 def test_a_check_that_breaks_off_stops_no_other(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
