@@ -39,7 +39,9 @@ class Collections(Galleries):
             rows = {self._order[one]: self.collection(one) for one in named}
             return self._page(rows, limit, cursor, "collections")
 
-    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
+    def delete_collection(
+        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+    ) -> tuple[str, ...]:
         with self._lock:
             self.letters += letters
             gallery = self._gallery(collection_id)
@@ -47,7 +49,13 @@ class Collections(Galleries):
             self._floor = max(self._floor, gallery.revision + 1)
             unreferenced = self._unreferenced(photo.image.digest for photo in gallery.photos.values())
             self._removals |= set(unreferenced)
-            return unreferenced
+            return unreferenced if purge else ()
+
+    def has_remains(self) -> bool:
+        return False
+
+    def purge_some(self, most: int) -> int:
+        return 0
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         with self._lock:

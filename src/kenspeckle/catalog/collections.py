@@ -68,7 +68,7 @@ _DIGESTS = select(images.c.digest).where(images.c.row.in_(bindparam("some", expa
 # Children before parents.
 _REMOVE = tuple(
     (
-        select(number).where(owner == bindparam("collection_row")).limit(CHUNK),
+        select(number).where(owner == bindparam("collection_row")).limit(bindparam("most")),
         tuple(delete(table).where(column.in_(bindparam("some", expanding=True))) for table, column in what),
     )
     for number, owner, what in (
@@ -129,10 +129,12 @@ class Collections(Part):
             tagged = _tags(connection, [one.row for one in found[:limit]])
         return self.page(found, limit, lambda one: _collection(one, tagged.get(one.row, {})), bound)
 
-    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
+    def delete_collection(
+        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+    ) -> tuple[str, ...]:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
-            gone = _only_here(connection, held.row)
+            gone = _only_here(connection, held.row) if purge else ()
             self.collection_keys.destroy(connection, held.row)
             nothing = dict.fromkeys(("face_count", "user_count", "image_count"), 0)
             connection.execute(
@@ -147,7 +149,8 @@ class Collections(Part):
             post(connection, letters)
         self.collection_keys.forget(held.row)
         try:
-            self.purge()
+            if purge:
+                self.purge()
         except KenspeckleError:
             log.exception("what a deleted collection had is left for the next start to remove")
         return gone
@@ -160,24 +163,26 @@ class Collections(Part):
         """Remove what deleted collections had, also those whose removal a crash interrupted.
 
         In many short transactions: to remove a million faces takes half a minute, for which no other write can wait."""
-        while self._purge_some():
+        while self.purge_some(CHUNK):
             time.sleep(PAUSE_SECONDS)
 
-    def _purge_some(self) -> bool:
+    def purge_some(self, most: int) -> int:
+        removed = 0
         with self.database.write() as connection:
             row = connection.execute(_GONE).scalar()
             if row is None:
-                return False
+                return 0
             for found, deletions in _REMOVE:
-                some = connection.execute(found, {"collection_row": row}).scalars().all()
+                some = connection.execute(found, {"collection_row": row, "most": min(most, CHUNK)}).scalars().all()
                 if some and deletions is _REMOVE_IMAGES:
                     digests = sorted(set(connection.execute(_DIGESTS, {"some": some}).scalars()))
                     note_removals(connection, sorted(set(digests) - referenced(connection, digests)))
                 for deletion in deletions if some else ():
                     connection.execute(deletion, {"some": some})
                 if some:
+                    removed = len(some)
                     break
-        return True
+        return removed
 
     def tags(self, collection_id: str) -> Mapping[str, str]:
         with self.database.read() as connection:

@@ -64,6 +64,12 @@ class Jobs(Part):
                 },
             )
 
+    def has_unfinished(self, kind: JobKind) -> bool:
+        """Whether a job of this kind is queued or running."""
+        with self.database.read() as connection:
+            found = connection.execute(select(jobs.c.row).where(_UNFINISHED, jobs.c.kind == kind.value).limit(1))
+            return found.scalar() is not None
+
     def job(self, job_id: str) -> Job:
         with self.database.read() as connection:
             return _one(connection, job_id)

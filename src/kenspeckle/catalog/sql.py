@@ -26,6 +26,7 @@ from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
 from kenspeckle.catalog.webhooks import Webhooks
+from kenspeckle.domain import JobKind
 from kenspeckle.errors import SettingError
 from kenspeckle.ports import Encryption, Sealer
 from kenspeckle.settings import Settings
@@ -79,7 +80,7 @@ class SqlCatalog(
             with database.read() as connection:
                 key = connection.execute(select(service.c.cursor_key)).scalar_one()
             catalog = cls(database, Cursors(key), log_limit, collection_keys)
-            if catalog.has_remains():
+            if catalog.has_remains() and not catalog.has_unfinished(JobKind.PURGE):
                 log.warning("a collection was being deleted when the service stopped: removing the rest of it")
                 catalog.purge()
         except BaseException:

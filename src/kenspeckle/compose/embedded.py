@@ -143,6 +143,7 @@ class Service(BaseService):
         """The runner of jobs, unless JOBS leaves them to other processes."""
         if not self.settings.jobs:
             return ()
+        self.local.context.jobs.served = True
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
         metrics.watch_jobs(lambda: self.jobs.running)
         return (self.jobs,)

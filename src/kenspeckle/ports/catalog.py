@@ -95,10 +95,21 @@ class Catalog(Vault, Protocol):
         """Oldest first; with `only` those of these names that there are. Raises InvalidCursor."""
         ...
 
-    def delete_collection(self, collection_id: str, letters: Sequence[Letter] = ()) -> tuple[str, ...]:
+    def delete_collection(
+        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+    ) -> tuple[str, ...]:
         """Deletes its faces, users, tags, images and change log too. Returns digests of images that nothing refers to
         now. Webhook messages about it lose their content, and `letters` are put into the outbox in the same
-        transaction."""
+        transaction. Without `purge` its rows are left for `purge_some`, which notes its images for removal; nothing
+        finds them any more, and an encrypted collection's key is gone."""
+        ...
+
+    def has_remains(self) -> bool:
+        """Whether rows of deleted collections are left."""
+        ...
+
+    def purge_some(self, most: int) -> int:
+        """Remove up to `most` rows of deleted collections, with what hangs on them; how many, 0 where none are left."""
         ...
 
     def tags(self, collection_id: str) -> Mapping[str, str]: ...

@@ -23,6 +23,8 @@ class JobQueue:
     ) -> None:
         self._jobs = jobs
         self.nudge = nudge
+        self.served = False
+        """Whether this process runs jobs beside requests."""
         self._now = now
 
     def handlers(self) -> Handlers:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from kenspeckle.domain import Collection, Page, validation
+from kenspeckle.domain import Collection, JobKind, Page, validation
 from kenspeckle.domain.operations import (
     CreateCollection,
     DeleteCollection,
@@ -16,8 +18,13 @@ from kenspeckle.domain.operations import (
     TagCollection,
     UntagCollection,
 )
-from kenspeckle.errors import AlreadyExists
+from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError
 from kenspeckle.usecases.recognition.context import Context
+
+log = logging.getLogger(__name__)
+
+PURGED_AT_ONCE = 2000
+"""Faces of a collection that are removed before its deletion is answered."""
 
 REMOVED_AT_ONCE = 250
 """Photographs whose names are held at once, so that nobody waits long who stores one of them."""
@@ -75,8 +82,19 @@ class Collections:
         )
 
     def delete_collection(self, operation: DeleteCollection) -> None:
-        """Faces, users, tags and photographs go with it. Raises CollectionNotFound."""
-        erase_collection(self.context, validation.collection_id(operation.collection_id))
+        """Faces, users, tags and photographs go with it; those of a large collection in a job, where jobs run, after
+        the answer: nothing finds them then. Raises CollectionNotFound."""
+        context, collection_id = self.context, validation.collection_id(operation.collection_id)
+        if not context.jobs.served or context.catalog.collection(collection_id).face_count <= PURGED_AT_ONCE:
+            erase_collection(context, collection_id)
+            return
+        letters = context.announcer.collection_deleted(collection_id)
+        context.catalog.delete_collection(collection_id, letters, purge=False)
+        context.index.forget(collection_id)
+        try:
+            purge_later(context, collection_id)
+        except KenspeckleError:
+            log.exception("the rows of a deleted collection are left; housekeeping removes them")
 
     def retain_collection(self, operation: RetainCollection) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
@@ -97,6 +115,12 @@ class Collections:
     def untag_collection(self, operation: UntagCollection) -> None:
         """Absent tags are ignored. Raises CollectionNotFound."""
         self.context.catalog.remove_tags(validation.collection_id(operation.collection_id), operation.keys)
+
+
+def purge_later(context: Context, collection_id: str | None) -> None:
+    """Queue a job that removes what deleted collections have left. One that is queued for the name does it too."""
+    with suppress(Conflict):
+        context.jobs.submit(JobKind.PURGE, collection_id)
 
 
 def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, ...], bool]:

@@ -9,10 +9,11 @@ from kenspeckle.domain import JobKind
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.jobs.runner import Handler
-from kenspeckle.usecases.recognition.collections import Collections
+from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
+from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.users import Users
@@ -41,7 +42,7 @@ class LocalRecognizer:
             context.jobs,
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
-        self.long_work: dict[JobKind, Handler] = {}
+        self.long_work: dict[JobKind, Handler] = {JobKind.PURGE: Purge(context).run}
         """Handlers by kind of job."""
 
     def handle(self, operation: Operation[A]) -> A:
@@ -58,8 +59,11 @@ class LocalRecognizer:
         self._collections.ensure_default()
 
     def work_off(self) -> None:
-        """Remove photographs whose last face was deleted and whose bytes were left by a crash."""
+        """Remove photographs whose last face was deleted and whose bytes were left by a crash, and have the rest
+        of deleted collections removed."""
         self._erasing.work_off()
+        if self.context.jobs.served and self.context.catalog.has_remains():
+            purge_later(self.context, None)
 
     def close(self) -> None:
         """Wait for photographs that are being written."""

@@ -1,0 +1,52 @@
+"""The job of kind `purge`: removes the rows of deleted collections in steps, beside requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from kenspeckle.domain import Job
+from kenspeckle.usecases.jobs.runner import Cancelled, Progress
+from kenspeckle.usecases.recognition.collections import remove_images
+from kenspeckle.usecases.recognition.context import Context
+
+STEP_SECONDS = 0.03
+"""How long a step is to take: other writers, the audit rows of searches among them, wait for it."""
+
+REST = 1.0
+"""Pause after a step, in parts of what the step took, for others that write."""
+
+FEWEST, MOST = 20, 1000
+REMOVED = 250
+"""Photographs that are removed between two reports."""
+
+
+class Purge:
+    """Implements the handler of `JobKind.PURGE`. It removes what all deleted collections have left."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
+        """Raises GivenBack and JobLost. It is not cancelled: what it removes was deleted by an answered request."""
+        catalog, done, rows = self._context.catalog, job.done, FEWEST
+        while True:
+            _report(progress, done)
+            began = time.monotonic()
+            removed = catalog.purge_some(rows)
+            took = time.monotonic() - began
+            if not removed:
+                break
+            done += removed
+            rows = min(MOST, max(FEWEST, int(rows * min(2.0, max(0.5, STEP_SECONDS / max(took, 1e-4))))))
+            time.sleep(min(REST * took, 1.0))
+        while some := catalog.removals(REMOVED):
+            _report(progress, done)
+            remove_images(self._context, some)
+        return {"rows": done, "complete": self._context.scrubber.scrub(catalog)}
+
+
+def _report(progress: Progress, done: int) -> None:
+    with suppress(Cancelled):
+        progress.step(done, 0)
