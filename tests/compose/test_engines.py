@@ -32,7 +32,7 @@ class Loader:
         self.go = threading.Event()
         self.go.set()
         packs = {one.pack.name: one.pack for one in (self._made("large"), self._made("absent"))}
-        self.engines = PackEngines(self._made("small"), packs, self._load, self._find, lambda: self.seconds)
+        self.engines = PackEngines(self._made("small"), lambda: packs, self._load, self._find, lambda: self.seconds)
 
     def _made(self, name: str) -> DrawnEngine:
         return DrawnEngine(contract=name[0] * 64, name=name, dimension=512 if name == "large" else 2)

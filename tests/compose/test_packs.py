@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +16,19 @@ import pytest
 from botocore.config import Config
 from PIL import Image
 
-from kenspeckle.compose import embedded
+from kenspeckle.compose import own_packs
 from kenspeckle.compose.embedded import Service, build
 from kenspeckle.compose.engines import PackEngines
-from kenspeckle.domain import Collection, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Collection
 from kenspeckle.models import registry
-from kenspeckle.ports import Engine, Photo
+from kenspeckle.models.own_description import described
 from kenspeckle.settings import Settings, load
-from kenspeckle.vision import engine as vision
+from tests.models import own_network
 from tests.rekognition.served import running
 
 MODELS = load(environ={}).models_dir
 PACKS = {"modern": "sface", "old": "centerface-dlib", "wide": "wide"}
 """The packs of the collections of this test."""
-
-WIDE = replace(registry.SFACE.info, name="wide", contract="5" * 64, dimension=512, version="9.5")
-
-
-class WideEngine(vision.Engine):
-    """A pack of 512 dimensions made for tests: SFace's template four times, at the same length."""
-
-    @property
-    def pack(self) -> PackInfo:
-        return WIDE
-
-    def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
-        return [np.asarray(np.tile(one, 4) / 2, np.float32) for one in super().embed(photo, faces)]
-
-
-def open_engines(settings: Settings) -> PackEngines:
-    """As compose opens them, with the wide pack."""
-    default = vision.Engine(registry.find(settings.models_dir, settings.pack), settings)
-
-    def load(name: str) -> Engine:
-        if name == WIDE.name:
-            return WideEngine(registry.find(settings.models_dir, "sface"), settings, beside=default)
-        return vision.Engine(registry.find(settings.models_dir, name), settings, beside=default)
-
-    packs = {name: pack.info for name, pack in registry.PACKS.items()} | {WIDE.name: WIDE}
-    return PackEngines(default, packs, load, lambda name: name)
 
 
 @dataclass(frozen=True)
@@ -64,11 +38,8 @@ class Served:
     wire: Any
 
 
-def served(settings: Settings, *, wide: bool = False) -> Iterator[Served]:
-    with pytest.MonkeyPatch.context() as patch:
-        if wide:
-            patch.setattr(embedded, "open_engines", open_engines)
-        service = build(settings)
+def served(settings: Settings) -> Iterator[Served]:
+    service = build(settings)
     assert isinstance(service, Service)
     try:
         with running(service.serve()) as url, httpx.Client(base_url=url, timeout=60) as http:
@@ -86,8 +57,18 @@ def served(settings: Settings, *, wide: bool = False) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("packs")
-    settings = load({"data_dir": folder, "host": "127.0.0.1", "pack": "sface"}, environ={})
-    yield from served(settings, wide=True)
+    models = folder / "models"
+    models.mkdir()
+    for name in ("sface", "centerface-dlib", "samples"):
+        (models / name).symlink_to(MODELS / name)
+    chosen = {"data_dir": folder / "data", "host": "127.0.0.1", "pack": "sface", "models_dir": models}
+    settings = load(chosen, environ={})
+    file = folder / "wide.onnx"
+    file.write_bytes(own_network.wide(512))
+    for one in served(settings):
+        # Added while the service runs, which finds it when it is first asked for.
+        own_packs.add(settings, described({"name": "wide", "embedder": str(file), "version": "9.5"}), lambda *_: None)
+        yield one
 
 
 def variation(name: str) -> bytes:
@@ -146,12 +127,25 @@ def test_index_and_search_in_collections_of_three_packs_at_once(server: Served) 
         expected = engine.pack.calibration.similarity(float(np.linalg.norm(template - stored)))
         assert best["Similarity"] == pytest.approx(expected, abs=0.05), "what similarity means is its pack's"
         assert best["Similarity"] > 95
+        assert np.linalg.norm(stored) == pytest.approx(1, abs=1e-5) or name == "old"
         by_face = wire.search_faces(CollectionId=name, FaceId=faces[name, who], FaceMatchThreshold=0)
         assert by_face["FaceModelVersion"] == engine.pack.version
         rest = http.post(f"/v1/collections/{name}/faces/{faces[name, who]}/search").json()
         assert rest["FaceModelVersion"] == engine.pack.version
     loaded = context.engines.loaded() if isinstance(context.engines, PackEngines) else ()
     assert set(loaded) == {"sface", "centerface-dlib", "wide"}
+
+
+def test_info_says_what_each_pack_is_and_how_its_similarity_was_measured(server: Served) -> None:
+    server.service.local.context.engines.named("wide")
+    info = server.http.get("/v1/info").json()
+    assert (info["pack"]["name"], info["pack"]["calibration"]["kind"]) == ("sface", "built-in")
+    packs = {one["name"]: one for one in info["packs"]}
+    assert set(packs) == {"sface", "centerface-dlib", "wide"}
+    assert (packs["wide"]["dimension"], packs["wide"]["licence"]) == (512, "not stated")
+    assert packs["wide"]["calibration"]["kind"] == "default"
+    assert "careful default" in packs["wide"]["calibration"]["sample"]
+    assert packs["sface"]["licence"] == "Apache-2.0"
 
 
 def test_users_are_of_the_collections_pack(server: Served) -> None:

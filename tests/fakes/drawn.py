@@ -83,6 +83,10 @@ class DrawnEngines:
         self._all = [default, *others]
         self._missing = missing
 
+    @property
+    def packs(self) -> Sequence[PackInfo]:
+        return [one.pack for one in self._all]
+
     def of(self, collection: Collection) -> Engine:
         pack = self.pack_of(collection)
         self.named(pack.name)

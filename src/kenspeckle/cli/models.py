@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
+from kenspeckle.cli import own_packs
 from kenspeckle.cli.commands import Commands
+from kenspeckle.cli.download_bars import bars
 from kenspeckle.cli.failures import FAILED, reported
-from kenspeckle.cli.options import Json
-from kenspeckle.cli.output import emit, err, remark, say, table
+from kenspeckle.cli.options import Json, ModelsDir
+from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.models import registry, samples
-from kenspeckle.models.pack import Pack, Part, Text
-from kenspeckle.progress import Progress
+from kenspeckle.models.own import OwnPack
+from kenspeckle.models.pack import Part, Text
+from kenspeckle.models.registry import AnyPack
 from kenspeckle.settings import Settings, load
 
 app = Commands("Model packs: the detector and the embedder that the service runs.")
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Pack; without it, the one that PACK sets.")]
-ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Folder of model packs to use.")]
 
 TERMS = (
     "These are the licences of the files. The photographs that the networks were trained on had terms of their own; "
@@ -35,15 +32,17 @@ TERMS = (
 def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Show the packs, whether each is installed, and licence and source of every file."""
     with reported(FAILED):
-        settings = _settings(models_dir)
-        described = [_described(pack, settings) for pack in registry.PACKS.values()]
+        settings = load({"models_dir": models_dir})
+        described = [_described(pack, settings) for pack in registry.known(settings.models_dir).values()]
         photographs = [_source(part) for part in samples.PARTS]
         if as_json:
             emit({"models_dir": str(settings.models_dir), "packs": described, "samples": photographs})
             return
         for one in described:
             state = f"installed in {one['folder']}" if one["installed"] else f"not installed ({one['problem']})"
-            say(f"{one['name']}, version {one['version']}{', default' if one['default'] else ''}: {state}", "bold")
+            remarks = (", default" if one["default"] else "") + (", your own" if one["own"] else "")
+            say(f"{one['name']}, version {one['version']}{remarks}: {state}", "bold")
+            say(f"  similarity {one['calibration']['kind']}: {one['calibration']['sample']}")
             _show(one["files"])
         say("sample photographs of the demo and the tests: kenspeckle models pull --samples", "bold")
         _show(photographs)
@@ -70,8 +69,8 @@ def pull(
     with reported(FAILED):
         from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
 
-        settings = _settings(models_dir)
-        with _bars() as progress:
+        settings = load({"models_dir": models_dir})
+        with bars() as progress:
             installed = install.pull(settings.models_dir, name or settings.pack, progress, places or ())
             photographs = install.samples(settings.models_dir, progress) if samples else None
         say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
@@ -83,8 +82,8 @@ def pull(
 def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
     with reported(FAILED):
-        settings = _settings(models_dir)
-        pack = registry.get(name or settings.pack)
+        settings = load({"models_dir": models_dir})
+        pack = registry.named(settings.models_dir, name or settings.pack)
         problems = registry.check(settings.models_dir, pack.name)
         fine = not any(problems.values())
         if as_json:
@@ -93,7 +92,7 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
         else:
             table(["File", "State"], [[file, problem or "as published"] for file, problem in problems.items()])
         if not fine:
-            remark(f"Model pack '{pack.name}' is not whole. Run `kenspeckle models pull {pack.name}`.", "red")
+            remark(f"Model pack '{pack.name}' is not whole. {registry.remedy(pack.name)}", "red")
             raise typer.Exit(FAILED)
 
 
@@ -101,7 +100,7 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
 def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Print the folder of an installed pack."""
     with reported(FAILED):
-        settings = _settings(models_dir)
+        settings = load({"models_dir": models_dir})
         installed = registry.find(settings.models_dir, name or settings.pack)
         if as_json:
             files = {"detector": str(installed.detector), "embedder": str(installed.embedder)}
@@ -110,26 +109,19 @@ def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False)
             say(str(installed.folder))
 
 
-def _settings(models_dir: Path | None) -> Settings:
-
-    return load({"models_dir": models_dir})
-
-
-def _described(pack: Pack, settings: Settings) -> dict[str, Any]:
-
+def _described(pack: AnyPack, settings: Settings) -> dict[str, Any]:
     problems = registry.check(settings.models_dir, pack.name)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
+    files = [_source(part) for part in pack.parts] + [_text(one) for one in pack.texts if isinstance(one, Text)]
     return {
-        "name": pack.name,
-        "version": pack.version,
+        **registry.info_of(settings.models_dir, pack).described,
         "default": pack.name == settings.pack,
+        "own": isinstance(pack, OwnPack),
         "installed": not wrong,
         "problem": "; ".join(wrong),
         "folder": str(settings.models_dir / pack.name),
-        "contract": pack.contract,
-        "dimension": pack.dimension,
         "metric": pack.metric,
-        "files": [_source(part) for part in pack.parts] + [_text(one) for one in pack.texts if isinstance(one, Text)],
+        "files": own_packs.files(pack) if isinstance(pack, OwnPack) else files,
     }
 
 
@@ -159,25 +151,12 @@ def _show(files: list[dict[str, Any]]) -> None:
         say(f"  {one['file']}: {one['what']}")
         say(f"    licence  {one['licence']}, {one['author']}, {one['home']}")
         if "member" in one:
-            say(f"    source   {one['package']}, {one['member']}, {one['size']:,} bytes, sha256 {one['sha256']}", "dim")
+            source = f"{one['package'] or 'your own'}, {one['member']}"
+            say(f"    source   {source}, {one['size']:,} bytes, sha256 {one['sha256']}", "dim")
         if one["trained_on"]:
             say(f"    trained on {one['trained_on']}")
     say("")
 
 
-@contextmanager
-def _bars() -> Iterator[Progress]:
-    """A progress bar for each step on a terminal, one line for each elsewhere."""
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=err(), disable=not err().is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=None)
-                if not err().is_terminal:
-                    remark(step)
-            bars.update(tasks[step], completed=done, total=total or None)
-
-        yield show
+app.command()(own_packs.add)
+app.command()(own_packs.remove)

@@ -30,6 +30,7 @@ Collection = Annotated[
     str | None,
     typer.Option("--collection", help="Collection to use instead of the default one.", rich_help_panel=_WHERE),
 ]
+ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Folder of model packs to use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Quality = Annotated[

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,31 +40,49 @@ class _Slot:
 
 class PackEngines:
     """Implements `ports.Engines`. Memory is bounded by the packs in use: an engine without a request for IDLE seconds
-    is unloaded, once its last photograph is done. `load` makes the engine of a pack of `packs`, by name; `clock` gives
-    seconds and never goes back."""
+    is unloaded, once its last photograph is done. `packs` are asked for again where one is wanted that was not there;
+    `load` makes the engine of one, by name; `clock` gives seconds and never goes back."""
 
     def __init__(
         self,
         default: Engine,
-        packs: Mapping[str, PackInfo],
+        packs: Callable[[], Mapping[str, PackInfo]],
         load: Load,
         installed: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._default = default
-        self._packs = {default.pack.name: default.pack, **packs}
+        self._known = packs
+        self._packs: dict[str, PackInfo] = {}
+        self._versions: dict[str, str] = {}
+        self._by_contract: dict[str, PackInfo] = {}
+        self._slots: dict[str, _Slot] = {}
         self._load = load
         self._installed = installed
         self._clock = clock
-        self._by_contract = {one.contract: one for one in self._packs.values()}
-        self._slots = {contract: _Slot() for contract in self._by_contract}
         self._lock = threading.Lock()
+        self._learn()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
+
+    def _learn(self) -> None:
+        """Find packs that were added. Those that are known stay as they are, whatever their folder says now."""
+        with self._lock:
+            for one in (self._default.pack, *self._known().values()):
+                if one.name not in self._packs and one.contract not in self._by_contract:
+                    self._slots[one.contract] = _Slot()
+                    self._by_contract[one.contract] = one
+                    self._versions[one.name] = one.version
+                    self._packs[one.name] = one
 
     @property
     def default(self) -> Engine:
         return self._default
+
+    @property
+    def packs(self) -> Sequence[PackInfo]:
+        """As `ports.Engines.packs`."""
+        return tuple(self._packs.values())
 
     def of(self, collection: Collection) -> Engine:
         """As `ports.Engines.of`."""
@@ -83,13 +101,15 @@ class PackEngines:
 
     def pack_of(self, collection: Collection) -> PackInfo:
         """As `ports.Engines.pack_of`."""
+        if collection.contract not in self._by_contract:
+            self._learn()
         pack = self._by_contract.get(collection.contract)
         if pack is None:
             raise PackMismatch(
                 f"Collection '{collection.collection_id}' holds templates of the pack '{collection.pack}' (contract "
                 f"{collection.contract[:12]}), which this server does not know, and they are comparable with none of "
                 f"those that it knows ({', '.join(self._packs)}). Serve it with the version of Kenspeckle that made "
-                "it, or index the photographs into a new collection.",
+                "it, add its pack again (kenspeckle models add), or index the photographs into a new collection.",
                 field="collection",
             )
         return pack
@@ -99,24 +119,29 @@ class PackEngines:
         if name is None or name == self._default.pack.name:
             return self._default.pack
         if name not in self._packs:
+            self._learn()
+        if name not in self._packs:
             raise InvalidValue(f"There is no model pack '{name}'. Packs are: {', '.join(self._packs)}.", field="pack")
         self._installed(name)
         return self._packs[name]
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """What answers call each pack by (FaceModelVersion), by name, the default one first."""
-        return {name: one.version for name, one in self._packs.items()}
+        """What answers call each pack by (FaceModelVersion), by name, the default one first; it grows as packs are
+        found."""
+        return self._versions
 
     def loaded(self) -> tuple[str, ...]:
         """Names of the packs whose networks are in memory, the default one first."""
-        others = (self._by_contract[contract].name for contract, slot in self._slots.items() if slot.engine is not None)
+        others = (
+            self._by_contract[contract].name for contract, slot in list(self._slots.items()) if slot.engine is not None
+        )
         return (self._default.pack.name, *others)
 
     def release(self) -> None:
         """Unload engines without a request for IDLE seconds. A request that has an engine keeps it to its end."""
         gone = []
-        for contract, slot in self._slots.items():
+        for contract, slot in list(self._slots.items()):
             with slot.lock:
                 if slot.engine is not None and self._clock() - slot.asked > IDLE:
                     slot.engine = None
@@ -146,7 +171,7 @@ class PackEngines:
         while not self._closing.wait(EVERY):
             self.release()
             with self._lock:
-                if all(slot.engine is None for slot in self._slots.values()):
+                if all(slot.engine is None for slot in list(self._slots.values())):
                     self._watcher = None
                     return
 
@@ -161,5 +186,7 @@ def open_engines(settings: Settings) -> PackEngines:
     def load(name: str) -> Engine:
         return vision.Engine(registry.find(settings.models_dir, name, runtime), settings, beside=default)
 
-    packs = {name: pack.info for name, pack in registry.PACKS.items()}
+    def packs() -> Mapping[str, PackInfo]:
+        return registry.infos(settings.models_dir)
+
     return PackEngines(default, packs, load, lambda name: registry.find(settings.models_dir, name, runtime))

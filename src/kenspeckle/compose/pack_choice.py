@@ -32,7 +32,7 @@ def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object]
         own = catalog.collection(settings.collection)
     except CollectionNotFound:
         return settings
-    pack = registry.of_contract(own.contract) if own is not None else None
+    pack = registry.of_contract(settings.models_dir, own.contract) if own is not None else None
     if pack is None or pack.name == settings.pack:
         return settings
     tell(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -48,7 +49,7 @@ class Transfers:
             SqlDumps(self.catalog.database, self.catalog.collection_keys),
             Photographs(open_images(self.settings.images), self.catalog),
             self.catalog,
-            lambda pack: registry.get(pack).dimension,
+            lambda pack: registry.named(self.settings.models_dir, pack).dimension,
             made_by,
         )
         done = write(source, collection, file, scratch=scratch, progress=progress)
@@ -99,7 +100,7 @@ class Transfers:
         return Target(
             self.catalog,
             open_images(settings.images),
-            _pack_of,
+            partial(_pack_of, settings.models_dir),
             lambda data: Photograph(data, max_bytes=most_bytes, max_pixels=most_pixels),
             settings.keep_images,
             # Recorded first, so that the trail has it if the import is interrupted.
@@ -107,8 +108,8 @@ class Transfers:
         )
 
 
-def _pack_of(contract: str) -> PackInfo | None:
-    pack = registry.of_contract(contract)
+def _pack_of(models_dir: Path, contract: str) -> PackInfo | None:
+    pack = registry.of_contract(models_dir, contract)
     return None if pack is None else pack.info
 
 

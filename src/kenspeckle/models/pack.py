@@ -110,10 +110,26 @@ class Pack:
         other = self.embedder if runtime == "openvino" else self.plain_embedder
         return tuple(file for file in self.files if file != other.file)
 
+    @property
+    def detector_file(self) -> str:
+        return self.detector.file
+
+    @property
+    def embedder_file(self) -> str:
+        return self.embedder.file
+
+    @property
+    def finder_file(self) -> str | None:
+        return None if self.finder is None else self.finder.file
+
+    @property
+    def plain_embedder_file(self) -> str | None:
+        return None if self.plain_embedder is None else self.plain_embedder.file
+
     @cached_property
     def contract(self) -> str:
         """sha256 (hex) of what makes templates comparable: embedder, dimension, preprocessing, alignment, metric."""
-        return _sha256(
+        return sha256_of(
             {
                 "embedder": self.embedder.member.sha256,
                 "dimension": self.dimension,
@@ -126,23 +142,11 @@ class Pack:
     @cached_property
     def recipe(self) -> str:
         """sha256 (hex) of what the installed files are made of."""
-        return _sha256({"recipe": RECIPE, "sources": {part.file: part.member.sha256 for part in self.parts}})
+        return sha256_of({"recipe": RECIPE, "sources": {part.file: part.member.sha256 for part in self.parts}})
 
     @property
     def info(self) -> PackInfo:
-        return PackInfo(self.name, self.contract, self.dimension, self.calibration, self.version)
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledPack:
-    """A pack on this machine; its files had the right size and sha256 when it was found."""
-
-    pack: Pack
-    folder: Path
-    detector: Path
-    embedder: Path
-    finder: Path | None = None
-    plain_embedder: Path | None = None
+        return PackInfo(self.name, self.contract, self.dimension, self.calibration, self.version, self.embedder.licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +160,6 @@ class Samples:
     rocket: Path
 
 
-def _sha256(value: Any) -> str:
+def sha256_of(value: Any) -> str:
+    """Of a JSON value, hex."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,17 +1,24 @@
-"""The model packs that there are, and where an installed one lies. Never downloads but in `pull` and `samples`."""
+"""The model packs that there are, built in and of one's own, and where an installed one lies. Never downloads."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from kenspeckle.domain import Calibration, PackInfo
 from kenspeckle.errors import ModelMissing, SettingError
+from kenspeckle.models import calibration_file, own
 from kenspeckle.models.centerface_dlib import ALIGNMENT, CALIBRATION, CENTERFACE_DLIB
 from kenspeckle.models.download import digest
-from kenspeckle.models.pack import RECIPE, Alignment, InstalledPack, Pack, Part, Samples, Text
+from kenspeckle.models.own import OwnPack
+from kenspeckle.models.pack import RECIPE, Alignment, Pack, Part, Samples, Text
+from kenspeckle.models.samples import FOLDER as SAMPLES
 from kenspeckle.models.sface import SFACE
 
 __all__ = [
@@ -21,7 +28,9 @@ __all__ = [
     "RECIPE",
     "SFACE",
     "Alignment",
+    "AnyPack",
     "InstalledPack",
+    "OwnPack",
     "Pack",
     "Part",
     "Samples",
@@ -33,18 +42,85 @@ MANIFEST = "manifest.json"
 PACKS: dict[str, Pack] = {pack.name: pack for pack in (SFACE, CENTERFACE_DLIB)}
 DEFAULT = SFACE.name
 
+AnyPack: TypeAlias = Pack | OwnPack
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPack:
+    """A pack on this machine; its files had the right size and sha256 when it was found."""
+
+    pack: AnyPack
+    folder: Path
+    detector: Path
+    embedder: Path
+    finder: Path | None = None
+    plain_embedder: Path | None = None
+    measured: Calibration | None = None
+    """What the operator has measured on this machine, in place of the pack's own calibration."""
+
+    @property
+    def info(self) -> PackInfo:
+        info = self.pack.info
+        return info if self.measured is None else replace(info, calibration=self.measured)
+
 
 def get(name: str) -> Pack:
-    """The pack of that name. Raises SettingError."""
+    """The built-in pack of that name. Raises SettingError."""
     if name not in PACKS:
-        raise SettingError(f"There is no model pack '{name}'. Packs are: {', '.join(PACKS)}.", field="pack")
+        raise _unknown(name, PACKS)
     return PACKS[name]
 
 
-def of_contract(contract: str) -> Pack | None:
+def own_packs(models_dir: Path) -> dict[str, OwnPack]:
+    """Packs that were added in `models_dir`, by name; what can't be read is left out. Reads their manifests alone."""
+    found = {}
+    for manifest in sorted(models_dir.glob(f"*/{MANIFEST}")):
+        name = manifest.parent.name
+        if name not in PACKS and own.is_name(name):
+            with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                found[name] = own.read(name, json.loads(manifest.read_bytes())["own"])
+    return found
+
+
+def known(models_dir: Path) -> dict[str, AnyPack]:
+    """All packs, by name: the built-in ones, whether they are installed or not, and those that were added."""
+    return {**PACKS, **own_packs(models_dir)}
+
+
+def named(models_dir: Path, name: str) -> AnyPack:
+    """The pack of that name. Raises SettingError."""
+    if name in PACKS:
+        return PACKS[name]
+    packs = known(models_dir)
+    if name not in packs:
+        if own.is_name(name) and (models_dir / name / MANIFEST).exists() and name != SAMPLES:
+            raise SettingError(
+                f"{models_dir / name / MANIFEST} can't be read. Remove the pack and add it again: "
+                f"kenspeckle models remove {name}",
+                field="pack",
+            )
+        raise _unknown(name, packs)
+    return packs[name]
+
+
+def infos(models_dir: Path) -> dict[str, PackInfo]:
+    """What the core needs to know of each pack, by name, with what was measured on this machine."""
+    return {name: info_of(models_dir, pack) for name, pack in known(models_dir).items()}
+
+
+def info_of(models_dir: Path, pack: AnyPack) -> PackInfo:
+    measured = calibration_file.read(models_dir, pack.name, pack.contract)
+    return pack.info if measured is None else replace(pack.info, calibration=measured)
+
+
+def of_contract(models_dir: Path, contract: str) -> AnyPack | None:
     """The pack whose templates are comparable with those of this contract, whatever it was called; None: there is
     none."""
-    return next((pack for pack in PACKS.values() if pack.contract == contract), None)
+    return next((pack for pack in known(models_dir).values() if pack.contract == contract), None)
+
+
+def _unknown(name: str, packs: Mapping[str, AnyPack]) -> SettingError:
+    return SettingError(f"There is no model pack '{name}'. Packs are: {', '.join(packs)}.", field="pack")
 
 
 def find(models_dir: Path, name: str, runtime: str | None = None) -> InstalledPack:
@@ -54,18 +130,25 @@ def find(models_dir: Path, name: str, runtime: str | None = None) -> InstalledPa
     Raises ModelMissing where it is absent, damaged or made by another version of this program, SettingError where
     there is no such pack.
     """
-    pack = get(name)
+    pack = named(models_dir, name)
     folder = models_dir / name
     for file, problem in check(models_dir, name, runtime).items():
         if problem:
             raise ModelMissing(_missing(models_dir, name, file, problem))
+    return installed_in(folder, pack, calibration_file.read(models_dir, name, pack.contract))
+
+
+def installed_in(folder: Path, pack: AnyPack, measured: Calibration | None = None) -> InstalledPack:
+    """The pack whose files lie in `folder`; they are not looked at."""
+    finder, plain = pack.finder_file, pack.plain_embedder_file
     return InstalledPack(
         pack,
         folder,
-        folder / pack.detector.file,
-        folder / pack.embedder.file,
-        folder / pack.finder.file if pack.finder is not None else None,
-        folder / pack.plain_embedder.file if pack.plain_embedder is not None else None,
+        folder / pack.detector_file,
+        folder / pack.embedder_file,
+        folder / finder if finder is not None else None,
+        folder / plain if plain is not None else None,
+        measured,
     )
 
 
@@ -84,12 +167,19 @@ def _missing(models_dir: Path, name: str, file: str, problem: str) -> str:
             "may read them, and name that folder by KENSPECKLE_MODELS_DIR."
         )
     what = f"{folder / file} {problem}" if there else f"it is not in {models_dir} (KENSPECKLE_MODELS_DIR)"
-    return f"Model pack '{name}' is missing: {what}. Run `kenspeckle models pull {name}`."
+    return f"Model pack '{name}' is missing: {what}. {remedy(name)}"
+
+
+def remedy(name: str) -> str:
+    """What brings a pack that is not whole."""
+    if name in PACKS:
+        return f"Run `kenspeckle models pull {name}`."
+    return f"Run `kenspeckle models remove {name}`, then `kenspeckle models add` with its embedder again."
 
 
 def check(models_dir: Path, name: str, runtime: str | None = None) -> dict[str, str]:
     """What is wrong with each file of the pack (that `runtime` loads), "" where nothing is. Raises SettingError."""
-    pack = get(name)
+    pack = named(models_dir, name)
     folder = models_dir / name
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())

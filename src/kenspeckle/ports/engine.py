@@ -55,6 +55,11 @@ class Engines(Protocol):
         """The engine of the setting PACK, always loaded: for requests that concern no collection."""
         ...
 
+    @property
+    def packs(self) -> Sequence[PackInfo]:
+        """All packs that are known, the default one first; not all of them need be installed."""
+        ...
+
     def of(self, collection: Collection) -> Engine:
         """The engine whose templates can be compared with the collection's, loaded at its first use. Get it again for
         every request. Raises PackMismatch, and ModelMissing where its pack is not installed."""

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
+from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry
 from kenspeckle.ports import Photo
 from kenspeckle.settings import Settings
@@ -42,7 +43,7 @@ class Engine:
     def __init__(self, installed: registry.InstalledPack, settings: Settings, *, beside: Engine | None = None) -> None:
         """Loads the networks (a tenth of a second). `beside` is an engine of another pack in this process,
         with which it shares cores and memory. Raises ModelMissing where a file can't be loaded."""
-        self._pack = installed.pack.info
+        self._pack = installed.info
         self._settings = settings
         self.runtime = choose(settings.device, settings.precision)
         self.runtime.prepare()
@@ -92,14 +93,21 @@ class Engine:
         return details
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
-        """One template a face, (dimension,) float32, in the order given. Raises DamagedImage."""
+        """One template a face, (dimension,) float32, in the order given. Raises DamagedImage, and ModelMissing
+        where the embedder answers NaN."""
         own = _own(photo)
         with self._activity.busy():
             lost = [face for face in faces if face.box not in own.chips]
             for face, chip in zip(lost, self._chips(own, [_points(own, face) for face in lost]), strict=True):
                 own.chips[face.box] = chip
             found = self._templates(own, faces)
-        return [one / np.linalg.norm(one) for one in found] if self._unit else found
+        found = [one / np.linalg.norm(one) for one in found] if self._unit else found
+        if not all(np.isfinite(one).all() for one in found):
+            raise ModelMissing(
+                f"The embedder of the pack '{self._pack.name}' answers NaN for a face: nothing can be compared. "
+                "Run kenspeckle models verify, or use another pack."
+            )
+        return found
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         """How recognizable each face is to the embedder, 0..100; 100 where its pack has no measure of it. SFace's

@@ -75,12 +75,10 @@ class LocalRecognizer:
         return {
             "recognizer": "local",
             "pack": {
-                "name": pack.name,
-                "version": pack.version,
-                "contract": pack.contract,
-                "dimension": pack.dimension,
+                **pack.described,
                 "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
             },
+            "packs": [one.described for one in self.context.engines.packs],
             "collection": settings.collection,
             "face_match_threshold": settings.face_match_threshold,
             "max_faces": settings.max_faces,

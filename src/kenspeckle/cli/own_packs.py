@@ -1,0 +1,157 @@
+"""`kenspeckle models add` and `remove`: packs of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kenspeckle.cli.download_bars import bars
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.options import Json, ModelsDir, Yes
+from kenspeckle.cli.output import emit, remark, say
+from kenspeckle.client.errors import CommandFailed
+from kenspeckle.models.own import OwnPack
+from kenspeckle.settings import load
+
+_NETWORK = "What the network takes"
+_TERMS = "What is said of it"
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="Name of the pack, or a description of it.")],
+    embedder: Annotated[Path | None, typer.Option("--embedder", help="The network, .onnx or dlib's .dat.")] = None,
+    detector: Annotated[
+        Literal["sface", "centerface-dlib"] | None,
+        typer.Option("--detector", help="The pack whose way of seeing finds the faces; sface if none is named."),
+    ] = None,
+    alignment: Annotated[
+        Literal["arcface", "dlib"] | None,
+        typer.Option("--alignment", help="Places of landmarks; arcface, for .dat dlib.", rich_help_panel=_NETWORK),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Side of a chip in pixels, where the file has none.", rich_help_panel=_NETWORK),
+    ] = None,
+    channels: Annotated[
+        Literal["rgb", "bgr"] | None,
+        typer.Option("--channels", help="Their order; rgb.", rich_help_panel=_NETWORK),
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option("--mean", help="Subtracted from 0..255: R,G,B or one number; 127.5.", rich_help_panel=_NETWORK),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option("--scale", help="What the rest is divided by: likewise; 127.5.", rich_help_panel=_NETWORK),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", help="The output that is the template.", rich_help_panel=_NETWORK)
+    ] = None,
+    metric: Annotated[
+        Literal["cosine", "euclidean"] | None,
+        typer.Option("--metric", help="Of templates; cosine, for .dat euclidean.", rich_help_panel=_NETWORK),
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="FaceModelVersion of answers; 8.0.", rich_help_panel=_TERMS)
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence of the file.", rich_help_panel=_TERMS)
+    ] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Who made it.", rich_help_panel=_TERMS)] = None,
+    home: Annotated[str | None, typer.Option("--home", help="Where it is published.", rich_help_panel=_TERMS)] = None,
+    trained_on: Annotated[
+        str | None, typer.Option("--trained-on", help="What it learned from.", rich_help_panel=_TERMS)
+    ] = None,
+    models_dir: ModelsDir = None,
+    as_json: Json = False,
+) -> None:
+    """Add a pack of your own: an embedder behind the detectors of a pack that is built in.
+
+    It is tried on two people before it is accepted. An ONNX file is a program: add only what you trust."""
+    with reported(FAILED):
+        from kenspeckle.compose import own_packs  # late: brings the ONNX library
+        from kenspeckle.models import own_description
+
+        given: dict[str, Any] = {
+            "embedder": str(embedder) if embedder is not None else None,
+            "detector": detector,
+            "alignment": alignment,
+            "size": size,
+            "channels": channels,
+            "mean": mean,
+            "scale": scale,
+            "output": output,
+            "metric": metric,
+            "version": version,
+            "licence": licence,
+            "author": author,
+            "home": home,
+            "trained_on": trained_on,
+        }
+        if name.endswith(".toml"):
+            if any(value is not None for value in given.values()):
+                raise CommandFailed("A pack.toml says all of a pack.", "Write into it what the other options say.")
+            description = own_description.from_toml(Path(name))
+        else:
+            description = own_description.described({"name": name, **given})
+        with bars() as progress:
+            added = own_packs.add(load({"models_dir": models_dir}), description, progress)
+        trial = added.trial
+        if as_json:
+            tried = {"same": trial.same, "strangers": trial.strangers} if trial is not None else None
+            shown = {"pack": added.pack.name, "contract": added.pack.contract, "dimension": added.pack.dimension}
+            emit({**shown, "folder": str(added.folder), "added": trial is not None, "trial": tried})
+            return
+        if trial is None:
+            say(f"Model pack {added.pack.name} is in {added.folder} already.")
+            return
+        say(f"Model pack {added.pack.name} ({added.pack.dimension} dimensions) is in {added.folder}")
+        say(
+            f"Tried on two people: photographs of one are up to {trial.same:.3f} apart, of both at least "
+            f"{trial.strangers:.3f}."
+        )
+        remark(
+            f"Its similarities are {added.pack.calibration.sample.split(';')[0]}. Measure it on people you know: "
+            f"kenspeckle models calibrate --pack {added.pack.name} FOLDER",
+            "yellow",
+        )
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Pack of your own.")],
+    force: Annotated[bool, typer.Option("--force", help="Also where collections are of it.")] = False,
+    yes: Yes = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Remove a pack of your own, with what was measured of it."""
+    with reported(FAILED):
+        from kenspeckle.compose import own_packs
+
+        settings = load({"models_dir": models_dir})
+        if not yes:
+            typer.confirm(f"Remove {name}? Its collections can't be searched without it.", abort=True, err=True)
+        with bars() as progress:
+            folder = own_packs.remove(settings, name, progress, force=force)
+        say(f"Removed {folder}")
+
+
+def files(pack: OwnPack) -> list[dict[str, Any]]:
+    """The embedder as `models list` shows it, in the operator's words."""
+    source = pack.source
+    return [
+        {
+            "file": pack.embedder_file,
+            "what": f"embedder {source.file}: {pack.dimension}-dimensional templates, behind {pack.behind}",
+            "author": source.author,
+            "licence": source.licence,
+            "home": source.home,
+            "trained_on": source.trained_on,
+            "package": "",
+            "package_sha256": "",
+            "member": source.file,
+            "size": source.size,
+            "sha256": source.sha256,
+        }
+    ]

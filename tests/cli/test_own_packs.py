@@ -1,0 +1,69 @@
+"""`kenspeckle models add`, `remove`, and the example of docs/models.md, as people type it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.settings import load
+from tests.cli.conftest import Command
+from tests.models import own_network
+
+MODELS = load(environ={}).models_dir
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("sface", "centerface-dlib", "samples"):
+        (folder / name).symlink_to(MODELS / name)
+    monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(folder))
+    monkeypatch.setenv("KENSPECKLE_PACK", "sface")
+    return folder
+
+
+def test_the_example_of_the_documentation(command: Command, models: Path, tmp_path: Path) -> None:
+    text = Path(__file__).parents[2].joinpath("docs", "models.md").read_text()
+    description = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
+    (tmp_path / "pack.toml").write_text(description)
+    missing = command("models", "add", "pack.toml")
+    assert (missing.code, "model.onnx can't be read" in missing.err) == (1, True)
+    (tmp_path / "model.onnx").write_bytes(own_network.wide(512))
+    added = command("models", "add", "pack.toml")
+    assert added.code == 0, added.err
+    assert f"Model pack mine (512 dimensions) is in {models / 'mine'}" in added.out
+    assert "kenspeckle models calibrate --pack mine FOLDER" in added.err
+    again = command("models", "add", "pack.toml", "--json")
+    assert (again.code, again.json["added"]) == (0, False)
+    listed = {one["name"]: one for one in command("models", "list", "--json").json["packs"]}
+    assert (listed["mine"]["own"], listed["mine"]["installed"], listed["mine"]["dimension"]) == (True, True, 512)
+    assert (listed["mine"]["licence"], listed["mine"]["calibration"]["kind"]) == ("MIT", "default")
+    assert listed["mine"]["files"][0]["author"] == "somebody"
+    shown = command("models", "list").out
+    assert "mine, version 8.0, your own: installed" in shown
+    assert "similarity default: a careful default" in shown
+    assert command("models", "verify", "mine").code == 0
+    created = command("collections", "create", "staff", "--pack", "mine")
+    assert created.code == 0, created.err
+    refused = command("models", "remove", "mine", "--yes")
+    assert (refused.code, "are of this pack: staff" in refused.err) == (1, True)
+    removed = command("models", "remove", "mine", "--yes", "--force")
+    assert removed.code == 0
+    assert not (models / "mine").exists()
+
+
+def test_what_is_typed_wrong(command: Command, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "small.onnx").write_bytes(own_network.small(answer="constant"))
+    for words, says in (
+        (("sface", "--embedder", "small.onnx"), "built in; choose another one"),
+        (("Mine!", "--embedder", "small.onnx"), "A pack's name has 1 to 63 characters"),
+        (("mine",), "A pack needs the embedder's file"),
+        (("mine", "--embedder", "small.onnx"), "the same for two people"),
+        (("pack.toml", "--size", "112"), "A pack.toml says all of a pack"),
+    ):
+        said = command("models", "add", *words)
+        assert (said.code, says in said.err) == (1, True), said.err
+    assert {one.name for one in models.iterdir()} <= {"sface", "centerface-dlib", "samples", ".lock"}
