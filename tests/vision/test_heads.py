@@ -70,23 +70,39 @@ def test_no_head_costs_more_than_pixels(measure: Measure, name: str, made: Calla
     [
         (7070, 7070, "JPEG", {"progressive": True}),
         (7070, 7070, "PNG", {"compress_level": 1}),
-        (5000, 5000, "WEBP", {"quality": 50, "method": 0}),
+        (6000, 4000, "WEBP", {"quality": 50, "method": 0}),
+        (5000, 4500, "WEBP", {"lossless": True, "quality": 0, "method": 0}),
     ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_the_largest_photographs_cost_no_more(
     measure: Measure, width: int, height: int, kind: str, options: dict[str, Any]
 ) -> None:
-    told = measure(
-        encode(
-            Image.linear_gradient("L").resize((width, height)).convert("RGBA" if kind == "PNG" else "RGB"),
-            kind,
-            **options,
-        )
-    )
+    picture = Image.linear_gradient("L").resize((width, height)).convert("RGBA" if kind == "PNG" else "RGB")
+    if "lossless" in options:
+        picture = picture.convert("L").point(lambda value: value & 0xE0).convert("RGBA")
+        picture.putalpha(128)
+    told = measure(encode(picture, kind, **options))
     assert told["ended"].endswith(tuple("0123456789")), told
     assert told["seconds"] < SECONDS, told
     assert told["mib"] < MIB, told
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        (encode(quarters(), "WEBP", lossless=False), 6400),
+        (encode(quarters(), "WEBP", lossless=True), 6827),
+        (encode(quarters(), "AVIF", speed=10), 6144),
+        (HEIC, 2 * 64 * 64),  # As it is stored, before it is cut.
+    ],
+    ids=["WebP", "WebP without loss", "AVIF", "HEIC"],
+)
+def test_formats_that_cost_more_have_a_part_of_the_pixels(data: bytes, most: int) -> None:
+    """Of 64 x 48 pixels. The limit is named, and what to do."""
+    assert photograph(data, max_pixels=most).image(64).size in ((64, 48), (48, 64))
+    with pytest.raises(ImageTooLarge, match=r"at most (307|409)\d pixels .* than a JPEG.*KENSPECKLE_MAX_IMAGE_PIXELS"):
+        photograph(data, max_pixels=most - 2)
 
 
 def test_what_is_too_much_is_refused_in_words() -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import kenspeckle
-from kenspeckle.errors import DamagedImage, UnsupportedImage
+from kenspeckle.errors import DamagedImage, ImageTooLarge, UnsupportedImage
 from kenspeckle.vision import heif
 from tests.vision.drawing import HEIC
 from tests.vision.test_decode import photograph
 
+CHILD = heif.CHILD
 BASE = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 """The interpreter without the environment's packages."""
 
@@ -57,6 +58,28 @@ def test_a_decoder_that_does_not_load_is_the_operators_to_mend(
         photograph(HEIC).image(100)
     assert not isinstance(caught.value, DamagedImage)
     assert "pi-heif does not load" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process whose time is over")
+def test_a_decoder_that_takes_too_long_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    own = f"import runpy; limit = runpy.run_path({str(heif.CHILD)!r})['limit']"
+    child.write_text(f"{own}\nlimit(64 * 48)\nwhile True:\n    pass\n")
+    monkeypatch.setattr(heif, "CHILD", child)
+    with pytest.raises(ImageTooLarge, match="takes too long"):
+        photograph(HEIC).image(100)
+
+
+def test_large_pictures_come_by_strips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same pixels, whatever the strips are."""
+    whole = photograph(HEIC).image(100)
+    child = tmp_path / "child.py"
+    child.write_text(heif.CHILD.read_text().replace("STRIP = 512", "STRIP = 5"))
+    monkeypatch.setattr(heif, "CHILD", child)
+    assert photograph(HEIC).image(100).tobytes() == whole.tobytes()
+    reduced = heif.decode(photograph(HEIC)._head, 64 * 48 // 9)
+    monkeypatch.setattr(heif, "CHILD", CHILD)
+    assert reduced.tobytes() == heif.decode(photograph(HEIC)._head, 64 * 48 // 9).tobytes()
 
 
 def test_a_decoder_is_bounded_by_the_pixels_that_are_claimed() -> None:

@@ -18,8 +18,9 @@ class Head:
     """Sizes in pixels as they are stored, before `orientation` (EXIF's, 1 to 8) is applied.
 
     `picture` are the bytes to decode: the file without what its pixels don't depend on. `passes` is how often a decoder
-    goes over all pixels, `buffered` how many bytes it keeps beside its output. `tails`: where the file ends before the
-    end of the picture is marked, two ends of different content; all pixels are there where both give the same."""
+    goes over all pixels, `buffered` how many bytes it keeps beside its output, `lossless` is told of a WebP alone.
+    `tails`: where the file ends before the end of the picture is marked, two ends of different content; all pixels are
+    there where both give the same."""
 
     media_type: str
     width: int
@@ -28,6 +29,7 @@ class Head:
     picture: bytes
     passes: float = 1.0
     buffered: int = 0
+    lossless: bool = False
     tails: tuple[bytes, ...] = ()
 
 

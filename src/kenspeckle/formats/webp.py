@@ -25,6 +25,7 @@ def read(data: bytes, check: Check) -> Head:
     view = memoryview(data)
     told: dict[bytes, bytes] = {}
     size: tuple[int, int] | None = None
+    lossless = False
     at = 12
     for _ in range(MAX_PARTS):
         kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
@@ -40,11 +41,11 @@ def read(data: bytes, check: Check) -> Head:
         elif kind in _PIXELS:
             whole = _size(kind, bytes(body[:10]))
             check(*whole)
-            size = size or whole
+            size, lossless = size or whole, kind == _PIXELS[1]
             kept += _chunk(kind, body)
             break
         elif kind == b"ANMF" and extended:
-            _check_frame(body, check)
+            lossless = _check_frame(body, check) == _PIXELS[1]
             kept += _chunk(kind, body)
             break
         elif kind in (b"ALPH", b"ANIM") and extended and kind not in told:
@@ -60,6 +61,7 @@ def read(data: bytes, check: Check) -> Head:
         kept = [*_chunk(b"VP8X", bytes([extended[0] & ~(_ICC | _EXIF | _XMP)]) + extended[1:]), *kept]
     inside = 4 + sum(map(len, kept))
     return Head(
+        lossless=lossless,
         media_type=MEDIA_TYPE,
         width=size[0],
         height=size[1],
@@ -80,14 +82,14 @@ def _look_behind(data: bytes, at: int, told: dict[bytes, bytes]) -> None:
     raise too_many("chunks")
 
 
-def _check_frame(body: memoryview, check: Check) -> None:
-    """The pixels of an animation's frame (ANMF): 16 bytes of its place, then chunks."""
+def _check_frame(body: memoryview, check: Check) -> bytes:
+    """The pixels of an animation's frame (ANMF): 16 bytes of its place, then chunks. The kind of those with pixels."""
     at = 16
     for _ in range(MAX_PARTS):
         kind, length = bytes(body[at : at + 4]), int.from_bytes(body[at + 4 : at + 8], "little")
         if kind in _PIXELS:
             check(*_size(kind, bytes(body[at + 8 : at + 8 + min(length, 10)])))
-            return
+            return kind
         if len(body) < at + 8:
             break
         at += 8 + length + (length & 1)

@@ -31,9 +31,11 @@ MAX_SIDE: Final = 65_535
 LARGE_PIXELS: Final = 16_000_000
 """Pictures of more pixels are decoded one at a time in a process: one of them may need hundreds of megabytes."""
 
-COSTS: Final = {formats.WEBP: 2, formats.AVIF: 2}
+PARTS: Final = {formats.WEBP: 0.48, formats.AVIF: 0.5, formats.HEIC: 0.5}
 """Part of the allowed pixels that these formats may have: their decoders hold three or four copies of the picture at
-once."""
+once, and HEIC takes a core the longest."""
+LOSSLESS: Final = 0.45
+"""That of a WebP which is compressed without loss."""
 
 MAX_PASSES: Final = {formats.JPEG: 20.0, formats.AVIF: 2.5}
 """How often a decoder may go over the most pixels that are allowed: the scans of a JPEG, each over what part of the
@@ -76,9 +78,11 @@ class Photograph:
         if len(data) > max_bytes:
             raise ImageTooLarge(f"The image has {len(data)} bytes; at most {max_bytes} are taken.")
         self.media_type = formats.media_type(data)
-        max_pixels //= COSTS.get(self.media_type, 1)
-        self._head = formats.head(data, lambda width, height: _check_most(width, height, max_pixels))
-        _check(self._head, max_pixels)
+        most = _most(self.media_type, max_pixels)
+        self._head = formats.head(data, lambda width, height: _check_most(width, height, most, self.media_type))
+        if self._head.lossless:
+            most = int(max_pixels * LOSSLESS)
+        _check(self._head, most)
         turned = self._head.orientation >= 5
         self.width, self.height = self._head.width, self._head.height
         if turned:
@@ -158,9 +162,13 @@ def _webp_pixels(picture: bytes) -> Image.Image:
     return Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
 
 
+def _most(media_type: str, max_pixels: int) -> int:
+    return int(max_pixels * PARTS.get(media_type, 1))
+
+
 def _check(head: formats.Head, max_pixels: int) -> None:
     """Raises ImageTooLarge, ImageTooSmall."""
-    _check_most(head.width, head.height, max_pixels)
+    _check_most(head.width, head.height, max_pixels, head.media_type)
     if min(head.width, head.height) < MIN_SIDE:
         raise ImageTooSmall(
             f"The image has {head.width} x {head.height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
@@ -173,8 +181,13 @@ def _check(head: formats.Head, max_pixels: int) -> None:
         )
 
 
-def _check_most(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        raise ImageTooLarge(
-            f"The image has {width} x {height} pixels; at most {max_pixels} pixels and {MAX_SIDE} a side are taken."
-        )
+def _check_most(width: int, height: int, max_pixels: int, media_type: str) -> None:
+    if width * height <= max_pixels and max(width, height) <= MAX_SIDE:
+        return
+    less = ""
+    if media_type in PARTS:
+        less = f" of {media_type}, which takes more memory or time than a JPEG, of which more are; send it as one"
+    raise ImageTooLarge(
+        f"The image has {width} x {height} pixels; at most {max_pixels} pixels and {MAX_SIDE} a side are taken{less}. "
+        "The operator sets the limit (KENSPECKLE_MAX_IMAGE_PIXELS)."
+    )

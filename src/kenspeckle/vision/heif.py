@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -31,7 +32,7 @@ DAMAGED: Final = "The HEIC file is damaged or of a kind that can't be read; send
 def decode(head: Head, most: int) -> Image.Image:
     """RGB as a viewer sees it (libheif applies the container's rotation), reduced to at most `most` pixels.
 
-    Raises DamagedImage, also where the decoder crashed or took too long, ImageTooLarge (no memory), and
+    Raises DamagedImage, also where the decoder crashed, ImageTooLarge (too much memory or time), and
     UnsupportedImage where the decoder can't be loaded, which is the operator's to mend and said in the log.
     """
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
@@ -43,18 +44,21 @@ def decode(head: Head, most: int) -> Image.Image:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DamagedImage(DAMAGED) from error
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise ImageTooLarge("The HEIC takes too long to decode; send the photograph smaller, or as a JPEG.")
     if done.returncode == heif_child.NO_MEMORY:
         raise ImageTooLarge("The image needs more memory than there is to decode; send a smaller one.")
     if done.returncode == heif_child.NO_DECODER:
         log.error("HEIC can't be decoded: pi-heif does not load: %s", done.stderr.decode(errors="replace")[:500])
         raise UnsupportedImage("This server can't decode HEIC at present; send the photograph as a JPEG.")
-    line, _, pixels = done.stdout.partition(b"\n")
-    if done.returncode or not line:
+    end = done.stdout.find(b"\n")
+    if done.returncode or end < 1:
         raise DamagedImage(DAMAGED)
-    *whole, width, height = map(int, line.split())
+    *whole, width, height = map(int, done.stdout[:end].split())
     if whole != [head.width, head.height]:  # the container lies
         raise DamagedImage(DAMAGED)
-    return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+    pixels = memoryview(done.stdout)[end + 1 :]  # Pillow copies them, and once is enough.
+    return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)  # type: ignore[arg-type]
 
 
 @cache
