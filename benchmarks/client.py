@@ -22,18 +22,21 @@ class Answer:
 class Client:
     """One connection to a server whose answers tell their length; not for several threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, headers: str = "", source: str = "") -> None:
+        """`headers` are lines that every request gets; `source` is the address that it comes from."""
         parts = urlsplit(url)
         self._host = parts.netloc
-        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=60)
+        self._headers = headers
+        own = (source, 0) if source else None
+        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=60, source_address=own)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Send and read the whole answer; the time is from the first byte sent to the last received.
 
         Raises OSError, ConnectionError where the server hangs up."""
-        kind = "content-type: application/octet-stream\r\n" if body else ""
-        head = f"{method} {path} HTTP/1.1\r\nhost: {self._host}\r\n{kind}content-length: {len(body)}\r\n\r\n"
+        headers = self._headers + ("content-type: application/octet-stream\r\n" if body else "")
+        head = f"{method} {path} HTTP/1.1\r\nhost: {self._host}\r\n{headers}content-length: {len(body)}\r\n\r\n"
         message = head.encode("ascii") + body
         start = time.perf_counter()
         self._socket.sendall(message)
