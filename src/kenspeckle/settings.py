@@ -78,7 +78,7 @@ class Settings:
     )
     device: str = _doc("What the networks run on: auto, cpu or cuda (docs/models.md).", "auto")
     precision: str = _doc(
-        "How exactly they compute: auto (bfloat16 where the processor has it and templates stay comparable) or "
+        "Precision of the networks: auto (bfloat16 where the processor has it and templates stay comparable) or "
         "float32.",
         "auto",
     )
@@ -125,9 +125,7 @@ class Settings:
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
     workers: int = _doc("Photographs analysed at once.", factory=cpu.cores)
-    connections: int = _doc(
-        "Connections at once. Where one too many comes, that on which nothing happens for longest makes room.", 1024
-    )
+    connections: int = _doc("Connections at once. Above the limit, the one that is idle longest is closed.", 1024)
     connections_per_host: int = _doc(
         "Connections at once of one address (of IPv6: of one /64 network), but for TRUSTED_PROXIES.", 256
     )
@@ -140,9 +138,9 @@ class Settings:
         "Origins whose pages may call the service: https://app.example.org, with commas between; empty: none.", ""
     )
     trusted_proxies: str = _doc(
-        "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed: 10.0.0.7,10.1.0.0/16.", ""
+        "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are trusted: 10.0.0.7,10.1.0.0/16.", ""
     )
-    audit_days: int = _doc("Days that rows of the audit trail are kept; 0: for good.", 0)
+    audit_days: int = _doc("Days that rows of the audit trail are kept; 0: indefinitely.", 0)
     audit_required: bool = _doc(
         "Refuse what can't be recorded in the audit trail; if not, reading goes on where the disk is full, and rows "
         "wait in memory.",
@@ -158,7 +156,7 @@ class Settings:
         "Pauses in seconds before a message that did not arrive is sent again; after the last it has failed.",
         "5,300,1800,7200,18000,36000,50400,72000,86400",
     )
-    webhook_log_days: int = _doc("Days that messages of webhooks and what became of them are kept.", 30)
+    webhook_log_days: int = _doc("Days that messages of webhooks and their delivery log are kept.", 30)
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
     log_format: str = _doc("text, json, or auto: text on a terminal, JSON elsewhere.", "auto")

@@ -147,7 +147,7 @@ def test_collections_are_made_and_erased(console: Console, api: httpx.Client) ->
     console.button("Make it").click()
     expect(console.dialog).to_have_count(0)
     card = console.page.get_by_role("listitem").filter(has=console.page.get_by_role("link", name="front-desk"))
-    expect(card).to_contain_text("Faces are kept for good.")
+    expect(card).to_contain_text("Faces are kept indefinitely.")
     expect(console.page.get_by_label("Collection", exact=True)).to_have_value("front-desk")
 
     card.get_by_role("button", name="Retention…").click()

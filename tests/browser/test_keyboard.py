@@ -279,5 +279,5 @@ def test_webhooks(signed_out: Console) -> None:
         console.press_on("Delete…")
         press("Tab")
         press("Enter")
-        expect(page.get_by_text("Nobody is told")).to_be_visible()
+        expect(page.get_by_text("No webhooks yet")).to_be_visible()
         expect(console.focused).to_be_visible()

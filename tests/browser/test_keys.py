@@ -211,14 +211,14 @@ def test_a_webhook_is_made_tested_and_its_log_read(signed_out: Console, locked: 
             if failed.count():
                 break
             console.page.wait_for_timeout(250)
-            console.button("Read anew").click()
+            console.button("Reload").click()
             expect(console.page.locator(".busy")).to_have_count(0)
         expect(failed).to_contain_text("500")
         failed.get_by_role("button", name="Send again").click()
         expect(console.page.locator(".toast")).to_contain_text("1 sent again.")
         console.button("Delete…").click()
         console.dialog.get_by_role("button", name="Delete").click()
-        expect(console.page.get_by_text("Nobody is told")).to_be_visible()
+        expect(console.page.get_by_text("No webhooks yet")).to_be_visible()
 
 
 def test_the_first_key_locks_an_open_server(browser: Browser, tmp_path: Path) -> None:

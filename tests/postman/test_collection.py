@@ -77,4 +77,4 @@ def test_the_run_fails_where_the_server_refuses(newman: Newman, url: str, tmp_pa
     folders = ("--folder", "Service", "--folder", "Operations")
     status, run = newman.run("local", tmp_path, *folders, baseUrl=url, apiKey="ksp_wrong")
     assert status != 0
-    assert {name for name, _ in failures(run)} >= {"What this server is", "Numbers for Prometheus"}
+    assert {name for name, _ in failures(run)} >= {"What this server is", "Metrics for Prometheus"}

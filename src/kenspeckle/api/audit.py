@@ -65,7 +65,7 @@ class AuditAnswer(BaseModel):
 
 
 class AuditParameters(BaseModel):
-    """Which rows; `collection` is a filter here, and not what a right is needed for."""
+    """Filters of rows; `collection` is a filter here, and needs no right for that collection."""
 
     since: Annotated[
         str | None, Field(description="An age (12h, 30d) or an ISO date or time in UTC.", max_length=64)

@@ -46,7 +46,7 @@ class Collections:
         codes=LISTED,
     )
     async def list_collections(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """All collections. A key of single collections is shown those."""
+        """All collections. A key that is limited to collections sees only those."""
         only = request.state.principal.only
         page = await self.edge.handle(ops.ListCollections(limit=query.limit, cursor=query.cursor, only=only))
         shown = page.items
@@ -142,7 +142,7 @@ class Collections:
     async def delete_collection(
         self, request: Request, collection_id: CollectionId, query: Annotated[ReceiptQuery, Query()]
     ) -> Response:
-        """Delete a collection with all its faces, users and photographs. There is no way back."""
+        """Delete a collection with all its faces, users and photographs. This can't be undone."""
         name = request.state.collection
         if query.receipt:
             return answer(dump.erased(await self.edge.handle(ops.EraseCollection(collection_id=name))))
@@ -239,7 +239,8 @@ class Collections:
         codes=(*HERE, "face_not_found", "conflict"),
     )
     async def delete_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
-        """Delete one face; 409 as long as it belongs to a user. Its photograph goes with the last of its faces."""
+        """Delete one face; 409 as long as it belongs to a user. Its photograph is deleted with the last of its
+        faces."""
         done = await self.edge.handle(ops.DeleteFaces(collection_id=request.state.collection, face_ids=[face_id]))
         for one in done.unsuccessful:
             if NOT_FOUND in one.reasons:

@@ -1,4 +1,4 @@
-"""Handlers of jobs: long work, how far it is and what came of it. A key sees the jobs of its collections."""
+"""Handlers of jobs (long work). A key sees the jobs of its collections."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class JobAnswer(Shape):
     job_id: str
     kind: JobKind
     collection_id: str | None = Field(description="What it works on; null for the service as a whole.")
-    state: JobState = Field(description="It ends as succeeded, failed or cancelled, and stays so.")
+    state: JobState = Field(description="succeeded, failed and cancelled are final.")
     done: int = Field(description="Steps that are done.")
     total: int = Field(description="Steps in all; 0 where that is not known yet.")
     error: str | None = Field(description="Why it failed.")
-    result: dict[str, JsonValue] | None = Field(description="What came of it, by its kind.")
-    cancelling: bool = Field(description="It was asked to end, and will at its next step.")
+    result: dict[str, JsonValue] | None = Field(description="Its result; the members depend on its kind.")
+    cancelling: bool = Field(description="Cancellation was requested; it ends at its next step.")
     created_at: str
     finished_at: str | None
 
@@ -76,7 +76,7 @@ class Jobs:
         codes=(*LISTED, "not_offered"),
     )
     async def list_jobs(self, request: Request, query: Annotated[JobsQuery, Query()]) -> Response:
-        """Jobs, newest first, up to 30 days after their end. A key of single collections is shown those of these."""
+        """Jobs, newest first, up to 30 days after their end. A key that is limited to collections sees only theirs."""
         only = request.state.principal.only
         page = await self.edge.handle(
             ops.ListJobs(state=query.state, limit=query.limit, cursor=query.cursor, only=only)
@@ -93,7 +93,7 @@ class Jobs:
         codes=_UNKNOWN,
     )
     async def get_job(self, request: Request, job_id: _JobId) -> Response:
-        """One job: how far it is, and what came of it."""
+        """One job, with its progress and result."""
         found = await self.edge.handle(ops.GetJob(job_id=job_id, only=request.state.principal.only))
         return answer(dump.job(found))
 
@@ -107,6 +107,7 @@ class Jobs:
         codes=(*_UNKNOWN, "storage_full"),
     )
     async def cancel_job(self, request: Request, job_id: _JobId) -> Response:
-        """Cancel a job. One that runs ends at its next step and undoes what it has done; a finished one stays."""
+        """Cancel a job. A running job ends at its next step and undoes what it has done; a finished one is not
+        changed."""
         found = await self.edge.handle(ops.CancelJob(job_id=job_id, only=request.state.principal.only))
         return answer(dump.job(found))

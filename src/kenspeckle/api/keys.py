@@ -49,7 +49,7 @@ _Quota = Annotated[
 
 
 class NewKey(BaseModel):
-    """What a key may do. Without limits said: 10 requests a second and 25 at once, with the scope admin any."""
+    """A new key. Default limits: 10 requests a second and 25 at once; none with the scope admin."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +71,7 @@ class NewKey(BaseModel):
 
 
 class NewLimits(BaseModel):
-    """How much a key may ask from now on; what is left out stays as it is."""
+    """New limits of a key; members that are left out stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -133,7 +133,7 @@ _KeyId = Annotated[str, Path(description="Id of the key.")]
 
 
 class Keys:
-    """Answers what a key was made of, never its secret, but for the one answer that makes it."""
+    """Answers have a key's properties, and its secret only in the answer that creates it."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -148,7 +148,7 @@ class Keys:
         codes=_BODY,
     )
     async def create_key(self, request: Request) -> Response:
-        """Make a key. Its secret is in this answer only."""
+        """Create a key. Its secret is in this answer only."""
         new = await bodies.json(request, NewKey)
         expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
         scopes = checked_scopes(new.scopes)
@@ -189,7 +189,7 @@ class Keys:
         codes=(*_UNKNOWN, *_BODY),
     )
     async def limit_key(self, request: Request, key_id: _KeyId) -> Response:
-        """Change how much a key may ask; all servers on the catalog follow within half a second."""
+        """Change a key's limits; all servers on the catalog follow within half a second."""
         new = await bodies.json(request, NewLimits)
         return await self._shown(self._access.limit, key_id, new.rate, new.burst, new.quota)
 
@@ -201,7 +201,7 @@ class Keys:
         codes=_UNKNOWN,
     )
     async def revoke_key(self, request: Request, key_id: _KeyId) -> Response:
-        """Make a key worthless, for good."""
+        """Revoke a key permanently."""
         return await self._shown(self._access.revoke, key_id)
 
     @_route(

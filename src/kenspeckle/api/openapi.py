@@ -30,7 +30,7 @@ Rekognition also has carry its names. Similarity and confidence are percentages;
 photograph's width and height.
 
 With a key created, each request needs one in the header `x-api-key`. Errors are `application/problem+json` (RFC 9457)
-with a stable `code`; every answer has an `x-request-id`, under which the server's log knows more.
+with a stable `code`; every answer has an `x-request-id`, under which the server's log has more.
 """
 
 TAGS = [
@@ -38,10 +38,10 @@ TAGS = [
     {"name": "collections", "description": "Sets of faces, each searched by itself."},
     {"name": "faces", "description": "What a collection holds."},
     {"name": "users", "description": "Several faces of one person under one id."},
-    {"name": "jobs", "description": "Long work: how far it is, and what came of it."},
-    {"name": "keys", "description": "Who may do what; for administrators."},
-    {"name": "webhooks", "description": "Who is told of what happens; for administrators."},
-    {"name": "operations", "description": "For those who run the service."},
+    {"name": "jobs", "description": "Long work: its progress and results."},
+    {"name": "keys", "description": "Keys and their rights; for administrators."},
+    {"name": "webhooks", "description": "Endpoints that receive messages of events; for administrators."},
+    {"name": "operations", "description": "For operators."},
 ]
 
 _REQUEST_ID = {
@@ -107,8 +107,16 @@ PAIR_BODY: dict[str, Any] = {
                 "type": "object",
                 "required": ["source", "target"],
                 "properties": {
-                    "source": {"type": "string", "format": "binary", "description": "Whose largest face is sought."},
-                    "target": {"type": "string", "format": "binary", "description": "Where it is sought."},
+                    "source": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "Photograph whose largest face is searched for.",
+                    },
+                    "target": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "Photograph in which it is searched for.",
+                    },
                 },
             }
         }

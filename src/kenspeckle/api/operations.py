@@ -48,7 +48,7 @@ class Operations:
 
     @route("GET", "/metrics", tag="operations", right=Right(Scope.READ, Of.SERVICE), media="text/plain")
     async def metrics(self, request: Request) -> Response:
-        """Numbers for Prometheus."""
+        """Metrics for Prometheus."""
         text = await self.edge.threads.call(self.edge.metrics.text)
         return Response(text, headers={"content-type": metrics.MEDIA_TYPE})
 

@@ -45,7 +45,7 @@ _Url = Annotated[str, Field(description="Where messages are posted: https://host
 
 
 class NewWebhook(BaseModel):
-    """An endpoint and what it is told of."""
+    """An endpoint and its events."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,7 +56,7 @@ class NewWebhook(BaseModel):
 
 
 class WebhookChange(BaseModel):
-    """What is left out stays as it is."""
+    """Members that are left out stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +64,7 @@ class WebhookChange(BaseModel):
     events: _Events | None = None
     collections: _Collections | None = None
     description: _Description | None = None
-    enabled: bool | None = Field(default=None, description="Disabled, it is told of nothing.")
+    enabled: bool | None = Field(default=None, description="A disabled endpoint receives no messages.")
 
 
 class Rotation(BaseModel):
@@ -80,7 +80,9 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    message_id: str | None = Field(default=None, description="This one; without it all that failed.", max_length=64)
+    message_id: str | None = Field(
+        default=None, description="Only this message; without it all that failed.", max_length=64
+    )
 
 
 class WebhookAnswer(BaseModel):
@@ -98,7 +100,7 @@ class WebhookAnswer(BaseModel):
     created_at: str
     disabled_at: str | None
     failing_since: str | None
-    old_secret_until: str | None = Field(description="So long the secret before the present one signs too.")
+    old_secret_until: str | None = Field(description="Until when the previous secret signs too.")
 
 
 class WebhookWithSecret(WebhookAnswer):
@@ -116,7 +118,7 @@ class WebhookList(BaseModel):
 
 
 class DeliveryAnswer(BaseModel):
-    """What has become of a message. Its content is not shown."""
+    """The delivery of a message. Its content is not shown."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [DELIVERY]})
 
@@ -131,7 +133,7 @@ class DeliveryAnswer(BaseModel):
     status: int | None = Field(description="Status of the newest answer; null where there was none.")
     error: str | None = Field(description="Why the newest attempt did not arrive.")
     milliseconds: int | None
-    can_retry: bool = Field(description="Whether its content is still there.")
+    can_retry: bool = Field(description="Whether its content is still stored.")
 
 
 class DeliveryList(BaseModel):

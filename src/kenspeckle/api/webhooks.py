@@ -1,5 +1,4 @@
-"""`/v1/webhooks`: who is told of what happens, and what has become of each message. Every route needs the scope
-admin."""
+"""`/v1/webhooks`: endpoints and their deliveries. Every route needs the scope admin."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ class Webhooks:
         codes=(*_BODY, "quota_exceeded"),
     )
     async def create_webhook(self, request: Request) -> Response:
-        """Make an endpoint. Its secret is in this answer only."""
+        """Create an endpoint. Its secret is in this answer only."""
         new = await bodies.json(request, shapes.NewWebhook)
         made, key = await run_in_threadpool(
             self._endpoints.create, new.url, new.events, new.collections, new.description
@@ -91,7 +90,7 @@ class Webhooks:
         codes=(*_BODY, *_UNKNOWN),
     )
     async def change_webhook(self, request: Request, webhook_id: _Id) -> Response:
-        """Change an endpoint, disable it, or enable it again: then what waited for it is sent."""
+        """Change an endpoint, disable it, or enable it again, which sends its pending messages."""
         new = await bodies.json(request, shapes.WebhookChange)
 
         def change() -> dict[str, object]:
@@ -107,7 +106,7 @@ class Webhooks:
         codes=_UNKNOWN,
     )
     async def delete_webhook(self, request: Request, webhook_id: _Id) -> Response:
-        """Delete an endpoint, with its log and what waits for it; the answer is what it was."""
+        """Delete an endpoint, with its log and pending messages; answers the deleted endpoint."""
         return answer(views.webhook(await run_in_threadpool(self._endpoints.delete, webhook_id)))
 
     @_route(
@@ -132,7 +131,7 @@ class Webhooks:
         codes=_UNKNOWN,
     )
     async def test_webhook(self, request: Request, webhook_id: _Id) -> Response:
-        """Send one message now and wait for what comes of it: 200 whether it arrived or not; `state` tells."""
+        """Send one test message now and wait for the result: 200 whether it arrived or not; `state` says which."""
         return answer(views.delivery(await self._endpoints.test(webhook_id)))
 
     @_route(
@@ -145,7 +144,7 @@ class Webhooks:
     async def list_deliveries(
         self, request: Request, webhook_id: _Id, query: Annotated[DeliveriesQuery, Query()]
     ) -> Response:
-        """What has become of messages to an endpoint, newest first."""
+        """The delivery log of an endpoint, newest first."""
         page = await run_in_threadpool(self._endpoints.deliveries, webhook_id, query.state, query.limit, query.cursor)
         return answer({"deliveries": [views.delivery(one) for one in page.items], "cursor": page.cursor})
 
@@ -158,7 +157,7 @@ class Webhooks:
         codes=(*_BODY, *_UNKNOWN, "conflict"),
     )
     async def retry_webhook(self, request: Request, webhook_id: _Id) -> Response:
-        """Send again what failed for good, or one message; under the ids that they have."""
+        """Send failed messages again, or one message; their ids stay the same."""
         asked = await bodies.json(request, shapes.Retry)
         count = await run_in_threadpool(self._endpoints.retry, webhook_id, asked.message_id)
         return answer({"messages": count})

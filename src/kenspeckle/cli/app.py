@@ -23,8 +23,8 @@ ENTRIES = (
         VERBS,
         "Index photographs: every face in them is stored with its identity, and can be found from then on.",
     ),
-    Entry("search", "kenspeckle.cli.recognize:search", VERBS, "Find out who is on a photograph."),
-    Entry("compare", "kenspeckle.cli.recognize:compare", VERBS, "Tell whether the largest face of A is on B."),
+    Entry("search", "kenspeckle.cli.recognize:search", VERBS, "Find out who is in a photograph."),
+    Entry("compare", "kenspeckle.cli.recognize:compare", VERBS, "Check whether the largest face of A is in B."),
     Entry("detect", "kenspeckle.cli.recognize:detect", VERBS, "Find the faces of a photograph and describe them."),
     Entry(
         "watch",
@@ -42,13 +42,13 @@ ENTRIES = (
         "demo",
         "kenspeckle.cli.demo:demo",
         VERBS,
-        "Watch it recognize people: a real server, two photographs indexed, a dozen searched.",
+        "Demonstrate recognition: a real server, two photographs indexed, a dozen searched.",
     ),
     Entry(
         "erase",
         "kenspeckle.cli.erase:erase",
         MANAGE,
-        "Erase faces with all that was made of them: templates, thumbnails, photographs, and the bytes in "
+        "Erase faces with everything derived from them: templates, thumbnails, photographs, and the bytes in "
         "the database.",
     ),
     Entry(
@@ -79,7 +79,7 @@ ENTRIES = (
         "encrypt",
         "kenspeckle.cli.encryption:encrypt",
         MANAGE,
-        "Encrypt all that is in the local data folder, with the service stopped.",
+        "Encrypt all data in the local data folder, with the service stopped.",
     ),
     Entry(
         "decrypt",
@@ -97,7 +97,7 @@ ENTRIES = (
         "import",
         "kenspeckle.cli.transfer:import_",
         MANAGE,
-        "Put an export, or encodings made by face_recognition, into a collection, which is made where it is not there.",
+        "Import an export, or encodings of face_recognition, into a collection, which is created if it does not exist.",
     ),
     Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: sets of faces, searched separately."),
     Entry("faces", "kenspeckle.cli.faces:app", MANAGE, "Faces that are stored in a collection."),
@@ -108,7 +108,7 @@ ENTRIES = (
         "webhooks",
         "kenspeckle.cli.webhooks:app",
         MANAGE,
-        "Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.",
+        "Webhooks: signed messages about events (Standard Webhooks), sent by `kenspeckle serve`.",
     ),
     Entry("receipts", "kenspeckle.cli.receipts:app", MANAGE, "Receipts of erasure."),
     Entry("audit", "kenspeckle.cli.audit:app", MANAGE, "The audit trail: who did what with whose faces."),

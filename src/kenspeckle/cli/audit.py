@@ -36,13 +36,13 @@ def show(
     key: Annotated[str | None, typer.Option("--key", metavar="ID", help="A key's id, or open, cli, nobody.")] = None,
     collection: Annotated[str | None, typer.Option("--collection", metavar="ID", help="Only this collection.")] = None,
     operation: Annotated[
-        str | None, typer.Option("--operation", metavar="NAME", help="Only this, such as IndexFaces.")
+        str | None, typer.Option("--operation", metavar="NAME", help="Only this operation, such as IndexFaces.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 100,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Show the newest rows, newest first. Looking is recorded too."""
+    """Show the newest rows, newest first. The query is recorded too."""
 
     query = AuditQuery(verification.moment(since, time.time()) if since else None, key, collection, operation)
     with opened(data_dir, make=False) as instance:
@@ -63,17 +63,17 @@ def verify(
         typer.Option(
             "--anchor",
             metavar="NUMBER:HASH|FILE",
-            help="A row that was noted elsewhere, or a file of `audit anchor`; it has to be there.",
+            help="An anchor that was kept elsewhere (NUMBER:HASH, or a file of `audit anchor`); its row has to exist.",
         ),
     ] = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Check every row's hash, seal and place, and that the row is there which the anchor file beside the database
-    names. Exit code 1 if any was changed, removed or put in; it is named.
+    """Check every row's hash, seal and place, and that the row named by the anchor file beside the database exists.
+    Exit code 1 if any was changed, removed or put in; it is named.
 
-    Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what can't be
-    found from inside, such as the whole trail having been put back to an older state."""
+    Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what the trail
+    itself can't show, such as a trail that was put back to an older state as a whole."""
     given = _anchor(anchor) if anchor is not None else None
     with opened(data_dir, make=False, any_key=True) as instance:
         kept = anchors_of(instance.settings).read()
@@ -91,7 +91,8 @@ def verify(
             output.say(f"Rows up to {found.former:,} are sealed under a former master key; their hashes confirm them.")
         if not kept:
             output.remark(
-                "No anchor file beside the database: a tail that was cut off shows by --anchor only.", "yellow"
+                "No anchor file beside the database: only --anchor can show that the newest rows were cut off.",
+                "yellow",
             )
         output.say(f"anchor: {found.anchor}")
     if not found.sound:
@@ -122,16 +123,17 @@ def anchor(
 @app.command("new-key")
 @reported(FAILED)
 def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
-    """Go on under another master key, where the one that the catalog was written under is lost for good.
+    """Continue under another master key, where the one that the catalog was written under is lost.
 
-    Makes a key where there is none. The rows so far stay, and stay verifiable: by their chain, which a row that says so
-    continues, and by the old key if it is found again. Says what was sealed under it and has to be made anew."""
+    Makes a key where there is none. Earlier rows stay verifiable: by their chain, which a row that records the change
+    continues, and by the old key if it is found again. Lists what was encrypted under the old key and has to be
+    replaced."""
     with opened(data_dir, make=False, any_key=True) as instance:
         if not instance.catalog.audit_head().begun or fits(instance.catalog, instance.recorder.key):
             output.say("The catalog is written under this master key; there is nothing to do.")
             return
         if not yes:
-            typer.confirm("Is the former master key lost for good?", abort=True, err=True)
+            typer.confirm("Is the former master key lost?", abort=True, err=True)
         instance.recorder.renew()
         every = instance.catalog.keys()
         pairs = [one.key_id for one in every if one.kind == "aws" and one.revoked_at is None]

@@ -34,7 +34,7 @@ def backup(
         bool,
         typer.Option(
             "--with-master-key",
-            help="Put the master key in too. Whoever has such a backup has everything that is encrypted under it.",
+            help="Include the master key. Anyone with such a backup can read everything that is encrypted under it.",
         ),
     ] = False,
     keyring: Annotated[
@@ -50,12 +50,12 @@ def backup(
 ) -> None:
     """Back up everything into one file, while the service runs.
 
-    All collections, faces, users, keys and photographs, as they were at one moment. The file has its name only once it
-    is whole; run it again after an interruption. It is biometric data: keep it as closely as the data folder. Exit
-    code: 0 all is in it, 1 it failed, or photographs were missing in the store (they are named).
+    All collections, faces, users, keys and photographs, as they were at one moment. The file gets its name only when it
+    is complete; run it again after an interruption. It is biometric data: protect it like the data folder. Exit code: 0
+    all is in it, 1 it failed, or photographs were missing in the store (they are named).
 
-    Encrypted collections are encrypted in it, and their keys are in a file of their own, the keyring. There has to be
-    one only: what is deleted here is gone from all backups when the next backup replaces it.
+    Encrypted collections are encrypted in it, and their keys are in a file of their own, the keyring. Keep only one:
+    data that is deleted here can't be read in any backup once the next backup has replaced the keyring.
     """
 
     settings = settings_of(data_dir)

@@ -111,7 +111,7 @@ def delete(
 @reported(FAILED)
 def retain(
     name: Name,
-    days: Annotated[str, typer.Argument(metavar="DAYS", help="Erase faces once they are so old; off keeps them.")],
+    days: Annotated[str, typer.Argument(metavar="DAYS", help="Age in days at which faces are erased; off keeps them.")],
     json: options.Json = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -121,7 +121,7 @@ def retain(
 
     if days != "off" and not (days.isdecimal() and len(days) <= MOST_DIGITS):
         raise CommandFailed(
-            f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces for good."
+            f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces indefinitely."
         )
     with opened(url, api_key, data_dir) as target:
         found = target.recognizer.handle(

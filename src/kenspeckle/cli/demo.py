@@ -81,7 +81,7 @@ def demo(
         "demo-output"
     ),
 ) -> None:
-    """Watch it recognize people: a real server, two photographs indexed, a dozen searched. Exit code 0: all found.
+    """Demonstrate recognition: a real server, two photographs indexed, a dozen searched. Exit code 0: all found.
 
     Data goes to a temporary folder, which is removed at the end.
     """

@@ -15,11 +15,12 @@ from kenspeckle.text import plural
 
 @reported(FAILED)
 def encrypt(json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """Encrypt all that is in the local data folder, with the service stopped.
+    """Encrypt all data in the local data folder, with the service stopped.
 
-    Templates, thumbnails and photographs of every collection, each under a key of its own, which lies in the catalog
-    under the master key. Run it once, with KENSPECKLE_ENCRYPTION=on, and start the service with that too. It may be
-    interrupted: run it again, it goes on where it was. Backups that were made before stay as they are.
+    Templates, thumbnails and photographs of every collection, each under a key of its own, which is stored in the
+    catalog, encrypted under the master key. Run it once, with KENSPECKLE_ENCRYPTION=on, and start the service with that
+    too. If it is interrupted, run it again; it continues where it stopped. Backups that were made before stay as they
+    are.
     """
     _convert(data_dir, to=True, json=json)
 

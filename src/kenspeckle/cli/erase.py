@@ -52,9 +52,9 @@ def erase(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Erase faces with all that was made of them: templates, thumbnails, photographs, and the bytes in the database.
+    """Erase faces with everything derived from them: templates, thumbnails, photographs, and the bytes in the database.
 
-    There is no way back, but for backups, which have to be erased too. Exit code 1 if it failed, if nothing was
+    This can't be undone, except from backups, which have to be erased too. Exit code 1 if it failed, if nothing was
     there to erase (then there is no receipt), or if a reader still needed older states of the database; the service
     then finishes by itself.
     """
@@ -64,7 +64,7 @@ def erase(
     try:
         with (
             opened(url, api_key, data_dir, collection) as target,
-            whole_file(receipt) if receipt is not None else nullcontext() as file,  # before anything is gone
+            whole_file(receipt) if receipt is not None else nullcontext() as file,  # before anything is erased
         ):
             if not yes:
                 _confirm(what, name, target.collection or "the default collection")
@@ -147,6 +147,6 @@ def _chosen(identity: str | None, user: str | None, image: str | None, everythin
         named.append((Erasure.COLLECTION, ""))
     if len(named) != 1:
         raise CommandFailed(
-            "Say what to erase, one thing at a time.", "Give one of --identity, --user, --image, --everything."
+            "Name what to erase, one thing at a time.", "Give one of --identity, --user, --image, --everything."
         )
     return named[0]

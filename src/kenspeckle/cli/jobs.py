@@ -67,7 +67,7 @@ def show(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """One job: how far it is, and what came of it."""
+    """One job, with its progress and result."""
     with opened(url, api_key, data_dir) as target:
         told(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
 

@@ -60,10 +60,8 @@ def create(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key. Its secret is printed once and never again.
-
-    Unless it is said otherwise, a key may send 10 requests a second and 25 at once; one with the scope admin has no
-    limits."""
+    """Create a key. Its secret is printed once and never again. By default a key may send 10 requests a second and 25
+    at once; one with the scope admin has no limits."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         first = keys.first()
         scopes = [part.strip() for one in scope or DEFAULT_SCOPES for part in one.split(",")]
@@ -115,9 +113,9 @@ def revoke(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key worthless, for good; running servers follow within half a second."""
+    """Revoke a key permanently; running servers follow within half a second."""
     if not yes:
-        typer.confirm(f"Revoke the key {key_id}? Whoever uses it is shut out.", abort=True, err=True)
+        typer.confirm(f"Revoke the key {key_id}? Requests with it will be refused.", abort=True, err=True)
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         _describe(keys.revoke(key_id), as_json)
 
@@ -133,10 +131,11 @@ def limit(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Change how much a key may ask; running servers follow within half a second. What is not said stays as it is."""
+    """Change how much a key may ask; running servers follow within half a second. Limits that are not given stay as
+    they are."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         if rate is None and burst is None and quota is None:
-            raise CommandFailed("Nothing to change is said.", "Give --rate, --burst or --quota.")
+            raise CommandFailed("No change was given.", "Give --rate, --burst or --quota.")
         _describe(keys.limit(key_id, rate, burst, quota), as_json)
 
 

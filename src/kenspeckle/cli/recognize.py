@@ -40,7 +40,7 @@ def search(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Find out who is on a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
+    """Find out who is in a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
 
     with opened(url, api_key, data_dir, collection) as target:
         data = read_image(image, target)
@@ -115,7 +115,7 @@ def compare(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Tell whether the largest face of A is on B. Exit code: 0 it is, 1 it is not, 2 an error."""
+    """Check whether the largest face of A is in B. Exit code: 0 it is, 1 it is not, 2 an error."""
 
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)

@@ -27,7 +27,8 @@ from kenspeckle.usecases.backup.restore import Restored
 def restore(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle backup` wrote.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Move aside the catalog that is in the data folder already.")
+        bool,
+        typer.Option("--replace", help="Replace the catalog in the data folder; its data moves to another folder."),
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Only verify the backup; restore nothing.")] = False,
     keyring: Annotated[
@@ -44,8 +45,8 @@ def restore(
 ) -> None:
     """Restore a backup into the local data folder, with the service stopped.
 
-    Every byte is verified before anything is touched. Until all is ready the old service is there, then the new one,
-    whatever interrupts it; run it again then.
+    Every byte is verified before anything is changed. The old data is in force until the new data is complete, also if
+    the command is interrupted; run it again then.
     """
 
     settings = None if check else settings_of(data_dir)
@@ -115,7 +116,7 @@ def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
     if settings is not None and facts["master_key_needed"]:
         remark(f"Put the copy of the master key that you kept at {source_key(settings)} before you start it.", "yellow")
     if facts.get("aside"):
-        remark(f"What was there before is in {facts['aside']}; remove it when you no longer need it.")
+        remark(f"The previous data is in {facts['aside']}; remove it when you no longer need it.")
     if facts.get("recorded") is False:
         remark("Not recorded in the audit trail: that needs the backup's master key.", "yellow")
     if facts["missing"]:
@@ -134,5 +135,5 @@ def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
     except KenspeckleError as error:
         raise CommandFailed(
             f"The backup is restored, but that could not be recorded in the audit trail: {error.message}",
-            f"What was there before is in {done.aside}." if done.aside else "",
+            f"The previous data is in {done.aside}." if done.aside else "",
         ) from error

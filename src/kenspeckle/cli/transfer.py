@@ -91,7 +91,8 @@ def import_(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Put an export, or encodings made by face_recognition, into a collection, which is made where it is not there.
+    """Import an export, or encodings of face_recognition, into a collection, which is created if it does not
+    exist.
 
     The service may run. Everything is checked before anything is stored; run it again after an interruption: what is
     there already is not added twice. A folder for each person is what `kenspeckle index --by folder` takes.

@@ -1,4 +1,4 @@
-"""`kenspeckle users`: several faces under one id, and who of them is on a photograph."""
+"""`kenspeckle users`: several faces under one id, and search for users."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def associate(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Make faces the user's. Those that don't resemble its others stay out; exit code 1 then."""
+    """Assign faces to the user. Those that don't resemble its other faces are refused; exit code 1 then."""
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(
@@ -132,7 +132,7 @@ def disassociate(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Take faces from the user; they stay in the collection."""
+    """Remove faces from the user; they stay in the collection."""
 
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(

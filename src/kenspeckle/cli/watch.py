@@ -33,7 +33,7 @@ _WHEN = "When"
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")]
 _Index = Annotated[
-    bool, typer.Option("--index/--search", help="Store the faces under their names, or search whom they show.")
+    bool, typer.Option("--index/--search", help="Store the faces under their names, or search for the people in them.")
 ]
 _By = Annotated[
     Literal["file", "folder"],
@@ -41,14 +41,16 @@ _By = Annotated[
 ]
 _AllFaces = Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")]
 _Save = Annotated[Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")]
-_Once = Annotated[bool, typer.Option("--once", help="Take what is there and end, for cron.", rich_help_panel=_WHEN)]
+_Once = Annotated[
+    bool, typer.Option("--once", help="Process the files that are there and end, for cron.", rich_help_panel=_WHEN)
+]
 _Poll = Annotated[
     float | None,
     typer.Option(
         "--poll",
         metavar="SECONDS",
         min=0.1,
-        help="Look so often instead of waiting for the system's word: for network shares.",
+        help="Scan this often instead of waiting for events of the file system: for network shares.",
         rich_help_panel=_WHEN,
     ),
 ]
@@ -58,13 +60,15 @@ _Settle = Annotated[
         "--settle",
         metavar="SECONDS",
         min=0,
-        help="A file that nobody is seen to close is whole after so long without a change.",
+        help="Time without a change after which a file counts as complete, where its closing was not seen.",
         rich_help_panel=_WHEN,
     ),
 ]
 _State = Annotated[
     Path | None,
-    typer.Option("--state", help="File that remembers what is done; FOLDER/.kenspeckle-watch.db unless set."),
+    typer.Option(
+        "--state", help="File with the record of processed photographs; FOLDER/.kenspeckle-watch.db unless set."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
 
@@ -91,8 +95,8 @@ def watch(
 ) -> None:
     """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.
 
-    Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph again, after a restart too, is not asked
-    again. A file that is no photograph gets a result that says so and is left alone until it changes. When the server
+    Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph is not processed again, after a restart
+    either. A file that is no photograph gets a result that says so and is left alone until it changes. When the server
     is away, the command waits. Ctrl-C and SIGTERM finish what is under way. Exit code: 0; with --once 1 where a file
     failed; 2 an error.
     """

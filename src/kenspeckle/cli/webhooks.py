@@ -17,7 +17,7 @@ from kenspeckle.text import plural
 
 Shown: TypeAlias = dict[str, Any]
 
-app = Commands("Who is told of what happens: signed messages (Standard Webhooks), sent by `kenspeckle serve`.")
+app = Commands("Webhooks: signed messages about events (Standard Webhooks), sent by `kenspeckle serve`.")
 
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="Id, as `kenspeckle webhooks list` prints it.")]
 Events = Annotated[
@@ -55,7 +55,7 @@ def create(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make an endpoint. Its secret is printed once and never again.
+    """Create an endpoint. Its secret is printed once and never again.
 
     Addresses that are not public, or http, have to be listed in the setting WEBHOOK_HOSTS."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
@@ -111,7 +111,7 @@ def change(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Change an endpoint; what is not said stays as it is. Running servers follow within half a second."""
+    """Change an endpoint; what is not given stays as it is. Running servers follow within half a second."""
     if all_collections and collection:
         raise CommandFailed("--collection and --all-collections exclude each other.")
     with opened_webhooks(server, api_key, data_dir) as endpoints:
@@ -136,7 +136,7 @@ def enable(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Tell a disabled endpoint again; what waited for it is sent."""
+    """Enable an endpoint again; pending messages are sent."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=True), as_json)
 
@@ -150,7 +150,7 @@ def disable(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Tell an endpoint of nothing any more; what waits for it, waits."""
+    """Disable an endpoint; it gets no messages, and pending ones stay."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=False), as_json)
 
@@ -160,14 +160,14 @@ def disable(
 def rotate(
     webhook_id: WebhookId,
     keep: Annotated[
-        str, typer.Option("--keep", metavar="AGE", help="So long the old secret signs too: 12h, 7d, or 0.")
+        str, typer.Option("--keep", metavar="AGE", help="How long the old secret signs too: 12h, 7d, or 0.")
     ] = "24h",
     server: Server = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a new secret, printed once. Receivers have until the old one ends to take it."""
+    """Make a new secret, printed once. Receivers have to change to it before the old one ends."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         _reveal(endpoints.rotate(webhook_id, keep), as_json)
@@ -176,10 +176,10 @@ def rotate(
 @app.command()
 @reported(FAILED)
 def delete(webhook_id: WebhookId, server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None) -> None:
-    """Delete an endpoint, with its log and what waits for it."""
+    """Delete an endpoint, with its log and pending messages."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         endpoints.delete(webhook_id)
-    remark(f"{webhook_id} is gone.")
+    remark(f"Deleted webhook {webhook_id}.")
 
 
 @app.command("test")
@@ -191,7 +191,7 @@ def try_out(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Send one message now and say what came of it. Exit code: 0 it arrived, 1 it did not, 2 an error."""
+    """Send one test message now and show the result. Exit code: 0 it arrived, 1 it did not, 2 an error."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         sent = endpoints.test(webhook_id)
@@ -219,7 +219,7 @@ def log(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """What has become of messages to an endpoint, newest first."""
+    """The delivery log of an endpoint, newest first."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.deliveries(webhook_id, state, limit)
@@ -241,14 +241,14 @@ def log(
 def retry(
     webhook_id: WebhookId,
     message_id: Annotated[
-        str | None, typer.Argument(metavar="[MESSAGE]", help="This one; without it all that failed.")
+        str | None, typer.Argument(metavar="[MESSAGE]", help="Only this message; without it all that failed.")
     ] = None,
     server: Server = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Send messages again that failed for good. The running server does it, within a second."""
+    """Send failed messages again. The running server does it, within a second."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         count = endpoints.retry(webhook_id, message_id)
     if as_json:

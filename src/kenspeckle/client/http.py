@@ -105,7 +105,9 @@ class Remote:
                     f"No server answers at {self._url}.", "Start it with `kenspeckle serve`."
                 ) from error
             except httpx.HTTPError as error:
-                raise ServerUnreachable(f"{self._url} broke off: {error or type(error).__name__}.") from error
+                raise ServerUnreachable(
+                    f"The connection to {self._url} failed: {error or type(error).__name__}."
+                ) from error
             if response.status_code not in (429, 503) or attempt == ATTEMPTS:
                 break
             pause = _pause(response, attempt)

@@ -49,10 +49,10 @@ async function still(video) {
 }
 
 const REFUSALS = {
-  NotAllowedError: "The browser was told not to let this page use the camera. Allow it in the address bar, or choose a file.",
+  NotAllowedError: "The browser does not let this page use the camera. Allow it in the address bar, or choose a file.",
   NotFoundError: "This device has no camera. Choose a file instead.",
   NotReadableError: "Another program uses the camera. Close it, or choose a file.",
-  SecurityError: "Browsers lend the camera to secure pages only: open the console over HTTPS, or on the machine itself.",
+  SecurityError: "Browsers allow the camera on secure pages only: open the console over HTTPS, or on the machine itself.",
 };
 
 function refusal(error) {

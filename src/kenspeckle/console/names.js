@@ -40,7 +40,7 @@ const REASONS = {
   LOW_SHARPNESS: "Too blurred.",
   LOW_CONFIDENCE: "Not clearly a face.",
   SMALL_BOUNDING_BOX: "Too small in the photograph.",
-  LOW_FACE_QUALITY: "Too poor to be recognized by.",
+  LOW_FACE_QUALITY: "Too poor for recognition.",
   FACE_NOT_LARGEST: "Only the largest face was looked at.",
   ASSOCIATED_TO_A_DIFFERENT_USER: "Belongs to another user.",
   FACE_NOT_FOUND: "No longer there.",

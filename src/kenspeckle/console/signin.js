@@ -58,7 +58,7 @@ function form(failure, done) {
 }
 
 const STRANGE = {
-  code: "unauthenticated", title: "This is no key", detail: "A key has letters, digits and underscores only. Copy it anew.",
+  code: "unauthenticated", title: "This is no key", detail: "A key has letters, digits and underscores only. Copy it again.",
 };
 
 function exposed() {

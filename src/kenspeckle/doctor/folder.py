@@ -106,8 +106,8 @@ def _inside(folder: Path, uid: int, owner: str, found: Examined) -> None:
     if aside:
         found.note(
             "restore_kept_aside",
-            f"What was here before a restore is kept: {_some(aside)}.",
-            "Who was erased since is still in it.",
+            f"The data from before a restore is kept: {_some(aside)}.",
+            "People who were erased since are still in it.",
             on("rm -r", folder / aside[0])
             + ("" if len(aside) == 1 else " (and the others)")
             + ", once it is not needed",

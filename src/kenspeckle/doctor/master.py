@@ -121,7 +121,7 @@ def check_trail(instance: Instance, found: Examined) -> None:
     if rest > 0:
         found.note(
             "trail_broken_more",
-            f"Not right either: {plural(rest, 'more row')}.",
+            f"Also wrong: {plural(rest, 'more row')}.",
             "As above.",
             "kenspeckle audit verify",
         )

@@ -116,9 +116,9 @@ def _master(instance: Instance) -> MasterKey | None:
 def _run(check: Check, instance: Instance) -> Examined:
     found = Examined(check.name, check.title)
     if check.local and instance.settings.recognizer != "local":
-        return _skipped(check, f"RECOGNIZER={instance.settings.recognizer}: this lies with Amazon")
+        return _skipped(check, f"RECOGNIZER={instance.settings.recognizer}: this is stored at Amazon")
     if check.catalog and instance.inspection is None:
-        return _skipped(check, "there is no database to ask")
+        return _skipped(check, "there is no database to check")
     try:
         check.run(instance, found)
     except KenspeckleError as error:
@@ -128,13 +128,13 @@ def _run(check: Check, instance: Instance) -> Examined:
         log.debug("the check %s failed", check.name, exc_info=True)
         found.fault(
             "not_examined",
-            f"The check broke off: {type(error).__name__}: {error}",
-            "What it would have found is not known.",
+            f"The check failed: {type(error).__name__}: {error}",
+            "Its findings are unknown.",
             "Mend what else was found and run it again; if it stays, `kenspeckle --debug doctor` is what a bug "
             "report needs.",
         )
     if not found.summary:
-        found.summary = "looked at as far as possible"
+        found.summary = "checked as far as possible"
     return found
 
 

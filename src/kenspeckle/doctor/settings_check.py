@@ -69,7 +69,7 @@ def _keys(settings: Settings, found: Examined) -> None:
         found.warn(
             "two_master_keys",
             "MASTER_KEY and MASTER_KEY_FILE are both set.",
-            "The file is not used; whoever changes it changes nothing.",
+            "The file is not used; changing it has no effect.",
             "Unset one of them",
         )
     key = settings.admin_key

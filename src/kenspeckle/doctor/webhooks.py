@@ -21,7 +21,7 @@ def check(instance: Instance, found: Examined) -> None:
             found.note(
                 "webhook_disabled",
                 f"The webhook {one.webhook_id} is disabled. {one.disabled_reason}",
-                f"It is told of nothing; {waits}",
+                f"It receives no messages; {waits}",
                 f"kenspeckle webhooks enable {one.webhook_id}, or delete it",
             )
         elif one.failing_since is not None:

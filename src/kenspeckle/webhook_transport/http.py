@@ -107,13 +107,13 @@ class _Checked(httpcore.AsyncNetworkBackend):
         try:
             addresses = await self._names.addresses(host, port)
         except TimeoutError:
-            raise Refused(f"no name server said in time where '{host[:80]}' leads") from None
+            raise Refused(f"the name '{host[:80]}' was not resolved in time") from None
         # One forbidden address makes the name refused: legitimate names have none.
         for address in addresses:
             why = self._reach.refusal(host, address, tls=self._tls)
             if why is not None:
                 raise Refused(why)
-        failure: Exception = Refused(f"the name '{host[:80]}' leads nowhere")
+        failure: Exception = Refused(f"the name '{host[:80]}' does not resolve")
         for place, address in enumerate(addresses, 1):
             # An address that does not answer must leave time for the next one; the last may use the rest.
             patience = timeout if place == len(addresses) else ADDRESS_SECONDS
@@ -153,10 +153,10 @@ def _said(error: Exception) -> str:
         if isinstance(cause, ssl.SSLError):
             return "TLS failed."
         if isinstance(cause, ConnectionRefusedError):
-            return "Nobody listens there (connection refused)."
+            return "The connection was refused."
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpcore.ConnectError):
         return "No connection."
     if isinstance(error, httpcore.ProtocolError):
-        return "Its answer is no HTTP, or it hung up."
+        return "Its answer is no valid HTTP, or it closed the connection."
     return "The connection broke."

@@ -35,7 +35,7 @@ function card(one, changed) {
       h("div", {}, h("dt", {}, "faces"), h("dd", {}, number(one.FaceCount))),
       h("div", {}, h("dt", {}, "users"), h("dd", {}, number(one.UserCount)))),
     h("p", { class: "fine" }, "Made ", time(one.CreationTimestamp), ". ",
-      one.RetentionDays ? `Faces are erased after ${number(one.RetentionDays)} days.` : "Faces are kept for good."),
+      one.RetentionDays ? `Faces are erased after ${number(one.RetentionDays)} days.` : "Faces are kept indefinitely."),
     tags.length > 0 && h("p", { class: "fine" }, tags.map(([key, value]) => [foreign(key), ": ", foreign(value), " "])),
     admin && h("p", { class: "actions" },
       button("Retention…", { class: "plain small", onclick: () => retain(one, changed) }),
@@ -67,7 +67,7 @@ async function retain(one, changed) {
   const done = await modal("How long faces are kept", (close) => {
     const days = h("input", {
       type: "number", id: "days", min: 1, max: LONGEST, step: 1, value: one.RetentionDays ?? "", autofocus: true,
-      placeholder: "for good",
+      placeholder: "indefinitely",
     });
     const room = h("div");
     const set = async () => {
@@ -79,7 +79,7 @@ async function retain(one, changed) {
       }
     };
     return h("form", { onsubmit: sends(set) },
-      h("p", { class: "field" }, h("label", { for: "days" }, "Days; empty for good"), days,
+      h("p", { class: "field" }, h("label", { for: "days" }, "Days; empty: indefinitely"), days,
         h("span", { class: "hint" }, "Faces that are older are erased by the service itself, with those that are too old already.")),
       room, h("p", { class: "actions" }, button("Save", { class: "primary", type: "submit" })));
   });
@@ -90,7 +90,7 @@ async function erase(one, changed) {
   const name = one.CollectionId;
   const done = await confirmErasure({
     title: "Erase this collection?", what: ["Everything in ", h("strong", {}, foreign(name)), "."], word: name,
-    consequences: [`${number(one.FaceCount)} faces, ${number(one.UserCount)} users, and their photographs.`, "There is no way back."],
+    consequences: [`${number(one.FaceCount)} faces, ${number(one.UserCount)} users, and their photographs.`, "This can't be undone."],
     erase: () => ask(listOf(name), { method: "DELETE", query: { receipt: true } }),
   });
   if (!done) return;

@@ -140,12 +140,12 @@ function erasure({ collection, face, name, siblings }) {
   const everything = () => removed({
     title: "Erase this person?", verb: "Erase", what: ["Everything under ", h("strong", {}, foreign(identity)), "."],
     consequences: [`${plural(siblings.length, "face")}${siblings.length === SIBLINGS ? " or more" : ""}, also those of users.`,
-      "All photographs that are left without a face.", "There is no way back."],
+      "All photographs that are left without a face.", "This can't be undone."],
     erase: () => ask(listOf(collection, "faces"), { method: "DELETE", query: { external_image_id: identity } }),
   });
   const photographs = () => removed({
     title: "Erase the photographs?", verb: "Erase", what: ["Photographs stored as ", h("strong", {}, foreign(identity)), "."],
-    consequences: ["All faces found on them go too, those of users as well.", "There is no way back."],
+    consequences: ["All faces found on them go too, those of users as well.", "This can't be undone."],
     erase: () => ask(at("images", identity), { method: "DELETE", query: { collection } }),
   });
   return h("section", {}, h("h2", {}, "Erase"), h("p", { class: "actions" },

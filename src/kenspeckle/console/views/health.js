@@ -19,7 +19,7 @@ export function view({ signal }) {
   watch({ room, tiles, tables, history, signal }).catch(() => {});
   return h("section", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Health"),
-      h("p", { class: "lead" }, "Read anew every two seconds. For alerts and history, let Prometheus read ",
+      h("p", { class: "lead" }, "Updated every two seconds. For alerts and history, let Prometheus read ",
         h("code", {}, "/metrics"), "."))),
     room, tiles, tables, about());
 }

@@ -23,7 +23,7 @@ export function view({ signal }) {
     if (!answer) return;
     endpoints = answer.webhooks;
     fill(list, endpoints.length ? h("ul", { class: "cards" }, endpoints.map((one) => card(one, load, show)))
-      : empty("next", "Nobody is told", "An endpoint gets a signed message when faces are stored, found or deleted."));
+      : empty("next", "No webhooks yet", "An endpoint gets a signed message when faces are stored, found or deleted."));
   }
 
   /** The log of one endpoint, below the cards. */
@@ -39,11 +39,11 @@ export function view({ signal }) {
         return { items: answer.deliveries, next: answer.cursor };
       },
       draw: (deliveries) => table(deliveries, endpoint, draw),
-      none: () => empty("search", "No messages", "Nothing has happened that this endpoint is told of."),
+      none: () => empty("search", "No messages", "There was no event for this endpoint."),
     });
     const heading = h("h2", { tabindex: -1 }, "Messages to ", foreign(endpoint.url));
     fill(log, heading, h("div", { class: "toolbar" }, choice,
-      button("Read anew", { class: "plain small", onclick: draw }, "retry"),
+      button("Reload", { class: "plain small", onclick: draw }, "retry"),
       button("Send failed ones again", { class: "plain small", onclick: () => retry(endpoint, null, draw) })), rows);
     draw();
     heading.focus();
@@ -52,7 +52,7 @@ export function view({ signal }) {
   load().catch(() => {});
   return h("section", { class: "page" },
     h("header", { class: "page-head" },
-      h("div", {}, h("h1", {}, "Webhooks"), h("p", { class: "lead" }, "Who is told when faces are stored, found or deleted.")),
+      h("div", {}, h("h1", {}, "Webhooks"), h("p", { class: "lead" }, "Endpoints that receive a message when faces are stored, found or deleted.")),
       button("New endpoint", { class: "primary", onclick: async () => { if (await create()) load(); } }, "add")),
     room, list, log);
 }
@@ -105,7 +105,7 @@ async function create() {
     };
     return h("form", { onsubmit: sends(make) },
       url.element, description.element,
-      h("fieldset", {}, h("legend", {}, "It is told when; none chosen: always"), events.element),
+      h("fieldset", {}, h("legend", {}, "Events; none chosen: all"), events.element),
       h("fieldset", {}, h("legend", {}, "In these collections; none chosen: in all"), collections.element),
       room, h("p", { class: "actions" }, button("Make the endpoint", { class: "primary", type: "submit" })));
   }, { wide: true });
@@ -146,7 +146,7 @@ async function retry(one, messageId, changed) {
 async function remove(one, changed) {
   const done = await confirmErasure({
     title: "Delete this endpoint?", verb: "Delete", what: [h("strong", {}, foreign(one.url))],
-    consequences: ["It is told of nothing any more.", "Its log, and what waits for it, go too."],
+    consequences: ["It receives no more messages.", "Its log and pending messages are deleted too."],
     erase: () => ask(at("webhooks", one.id), { method: "DELETE" }),
   });
   if (done) changed();

@@ -80,7 +80,7 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
     found = set()
     for scope in scopes:
         if scope not in {one.value for one in Scope}:
-            hint = " Give each by itself." if "," in scope else ""
+            hint = " Give each separately." if "," in scope else ""
             raise InvalidValue(
                 f"'{scope[:40]}' is no scope. Scopes are: {', '.join(one.value for one in Scope)}.{hint}",
                 field="scopes",
@@ -112,7 +112,7 @@ def expiry(text: str, now: float) -> float:
         at = moments.parsed(when) if seconds is None else now + seconds
     except (ValueError, OverflowError) as error:
         raise InvalidValue(
-            f"'{when[:40]}' is no expiry. Say an age (12h, 30d) or an ISO date or time (2030-01-31, "
+            f"'{when[:40]}' is no expiry. Give an age (12h, 30d) or an ISO date or time (2030-01-31, "
             "2030-01-31T12:00:00Z).",
             field="expires",
         ) from error

@@ -44,7 +44,7 @@ def changed(plan: Plan, rate: float | str | None = None, burst: int | None = Non
             a_burst = max(1, round(2.5 * a_rate))
     if burst is not None:
         if a_rate is None:
-            raise InvalidValue("A burst needs a rate; say both.", field="burst")
+            raise InvalidValue("A burst needs a rate; give both.", field="burst")
         if not _BURSTS[0] <= burst <= _BURSTS[1]:
             raise InvalidValue(f"A burst is {_BURSTS[0]} to {_BURSTS[1]} requests.", field="burst")
         a_burst = burst

@@ -155,7 +155,7 @@ class Archive:
     def _padding(self, member: Member) -> None:
         start = member.offset + member.size
         if any(self._read(start, member.end - start, member.name)):
-            raise InvalidValue(f"The archive is damaged after its member '{member.name}': what fills it up isn't zero.")
+            raise InvalidValue(f"The archive is damaged after its member '{member.name}': its padding isn't zero.")
 
     def _read(self, at: int, size: int, after: str) -> bytes:
         if at + size > self._size or size < 0:
