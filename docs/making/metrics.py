@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from docs.making.tables import MADE, table
+from kenspeckle.serving.instance_metrics import Sources
 from kenspeckle.serving.metrics import Metrics
 from kenspeckle.usecases.recognition.admission import Gate
 
@@ -17,6 +19,9 @@ own numbers (`process_*`: memory, open files, time of the processor) and `python
 TAIL = """
 `route` is the template of a route and never a name that a client chose. Histograms have `_bucket`, `_sum` and
 `_count`, as usual.
+
+`deploy/grafana.json` is a board of these numbers and `deploy/alerts.yaml` has rules for Prometheus; a test holds
+both to the numbers that exist.
 
 Alert on a growing `kenspeckle_gate_refusals_total`, on `kenspeckle_requests_total{status="500"}` at all, on
 `status="507"` (the disk is full) and on the 99th percentile of `kenspeckle_request_seconds`:
@@ -39,6 +44,11 @@ def text() -> str:
     """What a server answers that has seen one request."""
     metrics = Metrics()
     metrics.watch(Gate(1, 0, 1.0))
+    metrics.tell_instance(
+        Sources(counts=dict, certificate_end=lambda: 1.0, database=Path(__file__), folders={"data": Path(__file__)})
+    )
+    metrics.webhook("delivered")
+    metrics.job("index", "succeeded")
     metrics.request("GET", "/v1/info", 200, 0.01)
     metrics.observe("detect", 0.01)
     return metrics.text().decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ def create_app(
     refusals: Refusals | None = None,
     metrics: Metrics | None = None,
     face_models: Mapping[str, str] | None = None,
+    writable: Callable[[], None] | None = None,
     extra_routes: Sequence[BaseRoute] = (),
     more: Sequence[object] = (),
     middleware: Sequence[Middleware] = (),
@@ -54,7 +55,7 @@ def create_app(
     whose stages it measures. `extra_routes` (Amazon's protocol, the console) check rights themselves; `more` are
     further groups of handlers, such as `api.keys.Keys`. `middleware` runs inside the envelope, so its refusals have
     request ids and are counted. `app.state.drain()` begins the shutdown: readiness and new requests get 503, accepted
-    ones are finished.
+    ones are finished. `writable` raises where nothing can be stored, which readiness tells.
     """
     metrics = metrics or Metrics()
     edge = Edge(
@@ -67,6 +68,7 @@ def create_app(
         authenticate=authenticate,
         limits=limits,
         face_models=face_models or {},
+        writable=writable,
     )
     edge.metrics.watch(gate)
     app = FastAPI(

@@ -40,6 +40,8 @@ class Edge:
     life: Life
     authenticate: Authenticate
     limits: Limits | None = None
+    writable: Callable[[], None] | None = None
+    """Raises where every write would be refused."""
     face_models: Mapping[str, str] = field(default_factory=dict)
     """Version of the face model by name of the pack."""
 

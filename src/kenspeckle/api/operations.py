@@ -39,11 +39,14 @@ class Operations:
         right=OPEN,
         answer=schemas.Status,
         example=examples.ready,
-        codes=("model_missing", "storage_unavailable"),
+        codes=("model_missing", "storage_unavailable", "storage_full"),
     )
     async def readyz(self, request: Request) -> Response:
-        """Ready: model loaded, catalog answers, no shutdown under way. Send no traffic where this fails."""
+        """Ready: model loaded, catalog answers, disks can be written to, no shutdown under way. Send no traffic where
+        this fails."""
         await self.edge.threads.call(self.edge.recognizer.ready)
+        if self.edge.writable is not None:
+            await self.edge.threads.call(self.edge.writable)
         return answer({"status": "ready"})
 
     @route("GET", "/metrics", tag="operations", right=Right(Scope.READ, Of.SERVICE), media="text/plain")

@@ -294,6 +294,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     from kenspeckle.api import audit, keys, webhooks
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator
+    from kenspeckle.compose.instance import sources, writable
     from kenspeckle.compreface.edge import Edge as CompreFace
     from kenspeckle.compreface.routes import routes as of_compreface
     from kenspeckle.rekognition import protocol
@@ -304,6 +305,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     settings, recognizer, access = service.settings, service.recognizer, service.access
     gate = service.guard.gate
     metrics = Metrics()
+    metrics.tell_instance(sources(settings, service.catalog, settings.pack))
     service.guard.stages.tell = metrics.observe
     app = create_app(
         recognizer=recognizer,
@@ -313,6 +315,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
         limits=limits,
         metrics=metrics,
         face_models=service.face_models,
+        writable=writable(settings).check,
         refusals=refusals,
         extra_routes=console.routes(),
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),

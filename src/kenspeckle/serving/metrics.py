@@ -10,12 +10,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from kenspeckle.domain import UserSearch
 from kenspeckle.domain.operations import A, IndexFaces, Kind, Operation, SearchImage, SearchUsersByImage
 from kenspeckle.ports import Recognizer
+from kenspeckle.serving.instance_metrics import InstanceCollector, Sources
 from kenspeckle.usecases.recognition.admission import Gate
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
+OUTCOMES = ("match", "miss")
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 
@@ -59,6 +62,14 @@ class Metrics:
         )
         self.jobs_running = Gauge("kenspeckle_jobs_running", "Jobs under way.", registry=self.registry)
         self.faces_searched = Counter("kenspeckle_faces_searched", "Faces searched for.", registry=self.registry)
+        self._searches = Counter(
+            "kenspeckle_searches",
+            "Faces searched for, by whether anybody like them was found: match or miss.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        for outcome in OUTCOMES:
+            self._searches.labels(outcome)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request. `route` is the template, so that no name of a client becomes a label."""
@@ -72,6 +83,16 @@ class Metrics:
     def webhook(self, outcome: str) -> None:
         """Count an attempt: delivered, pending (it is tried again) or failed. Called from any thread."""
         self._webhooks.labels(outcome).inc()
+
+    def searched(self, found: Sequence[bool]) -> None:
+        """Count searched faces, each by whether it matched."""
+        self.faces_searched.inc(len(found))
+        for one in found:
+            self._searches.labels(OUTCOMES[0] if one else OUTCOMES[1]).inc()
+
+    def tell_instance(self, sources: Sources) -> None:
+        """Tell the numbers of the instance whenever the numbers are read."""
+        self.registry.register(InstanceCollector(sources))
 
     def job(self, kind: str, state: str) -> None:
         """Count a job that has ended. Called from any thread."""
@@ -94,6 +115,10 @@ def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callabl
     return kind, count
 
 
+def _probes(found: UserSearch) -> list[bool]:
+    return [] if found.detail is None else [bool(found.matches)]
+
+
 class Counted:
     """Implements `ports.Recognizer` around another: counts what its answers hold, whichever edge asked."""
 
@@ -102,8 +127,8 @@ class Counted:
         self._counts: Mapping[type[Operation[Any]], Callable[[Any], None]] = dict(
             [
                 _count(IndexFaces, lambda done: metrics.faces_indexed.inc(len(done.records) if done.created else 0)),
-                _count(SearchImage, lambda found: metrics.faces_searched.inc(len(found.searches))),
-                _count(SearchUsersByImage, lambda found: metrics.faces_searched.inc(0 if found.detail is None else 1)),
+                _count(SearchImage, lambda found: metrics.searched([bool(one.matches) for one in found.searches])),
+                _count(SearchUsersByImage, lambda found: metrics.searched(_probes(found))),
             ]
         )
 

@@ -75,6 +75,14 @@ class Certificate:
             log.info("TLS certificate loaded", extra=said)
 
 
+def end_of(file: Path) -> float | None:
+    """When the first certificate of a PEM file ends, in seconds since the epoch; None where the file can't be read."""
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())[0].not_valid_after_utc.timestamp()
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def certificate(tls_cert: str, tls_key: str) -> Certificate | None:
     """The certificate that the settings name; None where they name none. Raises SettingError."""
     if not tls_cert and not tls_key:

@@ -1,0 +1,46 @@
+"""Composition of what tells operators about the instance: sources of its numbers, and the probe of its disks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose.backups import BACKUP
+from kenspeckle.compose.data_folder import storage
+from kenspeckle.images.urls import parse
+from kenspeckle.ports.trail import AuditQuery
+from kenspeckle.serving.instance_metrics import Sources
+from kenspeckle.serving.tls import end_of
+from kenspeckle.serving.writable import Writable
+from kenspeckle.settings import Settings
+
+
+def sources(settings: Settings, catalog: SqlCatalog, pack: str) -> Sources:
+    """Where the numbers of `/metrics` come from. `pack` is the default one's name."""
+    certificate = settings.tls_cert
+
+    def last_backup() -> float | None:
+        found = catalog.find_audit(AuditQuery(operation=BACKUP), 1)
+        return found[0].at if found else None
+
+    return Sources(
+        counts=catalog.counts,
+        backlog=catalog.backlog,
+        last_backup=last_backup,
+        certificate_end=lambda: end_of(Path(certificate).expanduser()) if certificate else None,
+        database=storage(settings).file,
+        folders=_folders(settings),
+        pack=pack,
+    )
+
+
+def writable(settings: Settings) -> Writable:
+    """What says whether data folder, database and photographs can be written to."""
+    file = storage(settings).file
+    return Writable([*_folders(settings).values(), *([] if file is None else [file.parent])])
+
+
+def _folders(settings: Settings) -> Mapping[str, Path]:
+    images = parse(settings.images, "IMAGES_URL")
+    return {"data": settings.data_dir, **({"photographs": images} if isinstance(images, Path) else {})}

@@ -1,0 +1,60 @@
+"""Whether the service can write: what /readyz asks before it lets requests come."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
+
+PROBE_BYTES = 64 * 1024
+TRUST_SECONDS = 5.0
+"""How long an answer holds: anyone may ask, and each look writes to the disk."""
+
+
+class Writable:
+    """Writes a small file into each folder and removes it. Safe to call from several threads."""
+
+    def __init__(self, folders: Sequence[Path], ticks: Callable[[], float] = time.monotonic) -> None:
+        self._folders = tuple(dict.fromkeys(folders))
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._until = float("-inf")
+        self._error: KenspeckleError | None = None
+
+    def check(self) -> None:
+        """Raises StorageFull where a disk has no room, StorageUnavailable where nothing may be written."""
+        with self._lock:
+            if self._ticks() >= self._until:
+                self._error = self._look()
+                self._until = self._ticks() + TRUST_SECONDS
+            error = self._error
+        if error is not None:
+            raise type(error)(error.message)
+
+    def _look(self) -> KenspeckleError | None:
+        for folder in self._folders:
+            try:
+                _probe(folder)
+            except OSError as error:
+                # The address of a folder is nobody's business who has no key.
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    return StorageFull("The disk is full: requests that store are refused. Make room.")
+                return StorageUnavailable("Nothing can be written to the data folder; the doctor says more.")
+        return None
+
+
+def _probe(folder: Path) -> None:
+    number, name = tempfile.mkstemp(prefix=".writable-", dir=folder)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        Path(name).unlink()
