@@ -16,7 +16,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench soak audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench growth soak audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment t
 
 bench: setup $(PACKS) ## measure against peers and limits; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
+
+growth: setup ## what grows with a collection, a table: SIZES="10000 1000000" faces; 1.6 kB of disk each
+	$(BIN)/python -m benchmarks.growth $(SIZES)
 
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py tests/vision/test_head_fuzz.py

@@ -297,3 +297,19 @@ def test_age_and_retention(catalog: SqlCatalog) -> None:
     assert catalog.aged("people", 2002.0, 10) == ("face-0", "face-1")
     assert catalog.aged("people", 2002.0, 1) == ("face-0",)
     assert catalog.faces_of_key("people", "2.jpg", 10) == ("face-2",)
+
+
+def test_a_file_too_large_to_tell_its_pages_apart_is_never_called_clean(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.create_collection(gallery())
+    assert catalog.scrub()
+    monkeypatch.setattr(residue, "_MOST_PAGES", 2)
+    assert not catalog.scrub()
+    assert not catalog.scrub(thorough=True)
+    monkeypatch.undo()
+    assert catalog.scrub()
+
+
+def test_pages_are_told_apart_up_to_where_numbers_begin_with_a_kind_of_page() -> None:
+    assert residue._MOST_PAGES - 1 < min(residue._TREE_HEADS) << 24 <= residue._MOST_PAGES

@@ -22,13 +22,20 @@ _TREE_HEADS = {2: 12, 5: 12, 10: 8, 13: 8}
 """Bytes of a page's own header by its kind: interior pages and leaves of the two sorts of trees."""
 _CELLS = struct.Struct(">HH")
 """Number of cells, and where their content begins."""
-_MOST_PAGES = 1 << 24
-"""In a larger file the first byte of an overflow page could be mistaken for the kind of a page."""
+_MOST_PAGES = 1 << 25
+"""Overflow pages and those of the list of free pages begin with the number of another page, whose first byte is no kind
+of a tree's page (2, 5, 10, 13) below this number: 275 GB of 8 KiB pages. In a larger file one could be taken for the
+other."""
 
 _descriptors: dict[tuple[int, int], int] = {}
 """Of database files, by device and inode, and kept open as long as the process lives: closing any descriptor of a file
 drops all locks that the process has on it (POSIX), those of SQLite too."""
 _lock = threading.Lock()
+
+
+def tells(path: Path, page_bytes: int) -> bool:
+    """Whether pages of trees are told from others in a file of this size, so that `suspects` misses none."""
+    return os.fstat(_descriptor(path)).st_size // page_bytes < _MOST_PAGES
 
 
 def suspects(path: Path, page_bytes: int, among: Sequence[int] | None = None) -> list[int]:

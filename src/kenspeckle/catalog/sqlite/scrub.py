@@ -3,6 +3,7 @@ itself."""
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -11,6 +12,8 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from kenspeckle.catalog.sqlite import residue
+
+log = logging.getLogger(__name__)
 
 SECONDS = 2.0
 """Longest wait for readers of the write-ahead log."""
@@ -32,6 +35,7 @@ class Scrub:
         self._turn = turn
         self._log = path.with_name(path.name + "-wal")
         self._salts: bytes | None = None
+        self._bytes_a_page = 0
         self._one = threading.Lock()
 
     def __call__(self, *, thorough: bool = False) -> bool:
@@ -40,6 +44,11 @@ class Scrub:
         with self._one:
             if thorough:
                 self._salts = None
+            if not self._tells():
+                _again(self._begin)
+                self._salts = None
+                log.error("the database is too large to look for copies of deleted rows: no receipt says complete")
+                return False
             if self._tracked():
                 done = _again(lambda: self._pass((), whole=False))
                 if self._tracked() or not done:
@@ -51,6 +60,13 @@ class Scrub:
             # Without `turn`: data that was deleted before is in unallocated space of these pages by now, or nowhere.
             found = residue.suspects(self._path, page_bytes)
             return _again(lambda: self._pass(found, whole=True))
+
+    def _tells(self) -> bool:
+        """Whether pages that hold copies can be told from others in so large a file."""
+        if not self._bytes_a_page:
+            with closing(_connect(self._path)) as connection:
+                self._bytes_a_page = _page_bytes(connection)
+        return residue.tells(self._path, self._bytes_a_page)
 
     def _tracked(self) -> bool:
         """Whether the log has all pages that were written since the last call."""
