@@ -69,7 +69,7 @@ def show(
 ) -> None:
     """One job, with its progress and result."""
     with opened(url, api_key, data_dir) as target:
-        told(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
+        print_job(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def wait(
     here."""
     with opened(url, api_key, data_dir) as target:
         ended = finished(target, target.recognizer.handle(ops.GetJob(job_id=job_id)))
-    told(ended, json)
+    print_job(ended, json)
     raise typer.Exit(FINE if ended.state is JobState.SUCCEEDED else FAILED)
 
 
@@ -102,7 +102,7 @@ def cancel(
     with opened(url, api_key, data_dir) as target:
         asked = target.recognizer.handle(ops.CancelJob(job_id=job_id))
         ended = target.finish(job_id, lambda job: None) if asked.state in UNFINISHED else asked
-    told(ended, json)
+    print_job(ended, json)
 
 
 def finished(target: Target, job: Job) -> Job:
@@ -118,7 +118,7 @@ def finished(target: Target, job: Job) -> Job:
             raise
 
 
-def told(job: Job, json: bool) -> None:
+def print_job(job: Job, json: bool) -> None:
     """Print the job on standard output."""
     if json:
         output.emit(dump.job(job))

@@ -167,14 +167,14 @@ def _bounds(target: Target) -> tuple[int, int]:
 
 
 @contextmanager
-def _until_signal(told: Callable[[], object]) -> Iterator[None]:
+def _until_signal(stop: Callable[[], object]) -> Iterator[None]:
     """The first SIGINT or SIGTERM ends the run after work under way, a second one at once."""
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
     def first(number: int, frame: object) -> None:
         for one, handler in before.items():
             signal.signal(one, handler)
-        told()
+        stop()
 
     for one in before:
         signal.signal(one, first)
