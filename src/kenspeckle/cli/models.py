@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kenspeckle.cli import own_packs
+from kenspeckle.cli.calibrate import calibrate
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.download_bars import bars
 from kenspeckle.cli.failures import FAILED, reported
@@ -160,3 +161,4 @@ def _show(files: list[dict[str, Any]]) -> None:
 
 app.command()(own_packs.add)
 app.command()(own_packs.remove)
+app.command()(calibrate)

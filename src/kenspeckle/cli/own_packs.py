@@ -72,7 +72,7 @@ def add(
     It is tried on two people before it is accepted. An ONNX file is a program: add only what you trust."""
     with reported(FAILED):
         from kenspeckle.compose import own_packs  # late: brings the ONNX library
-        from kenspeckle.models import own_description
+        from kenspeckle.models import own_description  # late: as the one before it
 
         given: dict[str, Any] = {
             "embedder": str(embedder) if embedder is not None else None,
@@ -127,7 +127,7 @@ def remove(
 ) -> None:
     """Remove a pack of your own, with what was measured of it."""
     with reported(FAILED):
-        from kenspeckle.compose import own_packs
+        from kenspeckle.compose import own_packs  # late: brings the ONNX library
 
         settings = load({"models_dir": models_dir})
         if not yes:
