@@ -17,8 +17,10 @@ import pytest
 
 from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections, Entry, of_one_host
+from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import certificate
+from kenspeckle.settings import Settings
 from tests.fakes.certificates import pair
 from tests.serving.echo import QUICK, echoing, received, trusting
 from tests.serving.test_http_protocol import GET, statuses
@@ -103,6 +105,12 @@ def test_requests_without_a_key_are_slowed_down_by_host() -> None:
     assert [proxy.delay(1.0) for _ in range(50)] == [0.0] * 50
     door.time += 3
     assert one.delay(10.0) <= 0
+
+
+def test_the_rate_without_a_key_holds_for_all_connections_of_a_host_together() -> None:
+    """Each waits for its own turn: the longest of them does not come together with the others."""
+    bounds, settings = Bounds(), Settings()
+    assert settings.connections_per_host / bounds.anonymous_rate <= bounds.longest_pause
 
 
 def test_a_flood_without_a_key_waits() -> None:

@@ -31,8 +31,9 @@ class Bounds:
     sending gets its answer."""
     anonymous_rate: float = 100.0
     """Requests a second of one host that no key was found for (also those that need none). More wait, up to"""
-    longest_pause: float = 1.0
-    """each: that host's next requests, and its new connections."""
+    longest_pause: float = 3.0
+    """each: that host's next requests, and its new connections. At least CONNECTIONS_PER_HOST / anonymous_rate: with
+    less, all connections of a host would wait this long together, and then ask together, more often than the rate."""
     send_seconds: float = 12.0
     """Seconds between two checks whether a client reads its answer."""
     send_pace: float = 16 * 1024
