@@ -329,3 +329,20 @@ def test_writes_do_not_start_the_copy_over(data: Path, tmp_path: Path, monkeypat
         assert folder.catalog.counts()["images"] == 9 + len(steps)
     assert len(steps) > 10
     assert steps == sorted(steps)
+
+
+def test_only_the_newest_dated_backups_are_kept(command: Command, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    old = [folder / f"kenspeckle-2020010{day}T020000Z.tar" for day in (1, 2, 3)]
+    other = [folder / name for name in ("kenspeckle-mine.tar", "notes.txt")]
+    for file in old + other:
+        file.write_bytes(b"x")
+    assert command("backup", folder, "--keep", "2", "--data-dir", data).code == 0
+    left = set(folder.glob("*.tar"))
+    assert old[2] in left
+    assert not {old[0], old[1]} & left
+    assert len(left - set(other)) == 2
+    assert all(file.exists() for file in other)
+    assert command("backup", tmp_path / "one.tar", "--keep", "2", "--data-dir", data).code != 0
+    assert not (tmp_path / "one.tar").exists()

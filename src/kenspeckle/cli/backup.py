@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ from kenspeckle.usecases.backup import keyring_file as rings
 from kenspeckle.usecases.backup.backup import Backup, Source, back_up
 from kenspeckle.usecases.backup.keyring_file import NAME
 
+_DATED = re.compile(r"kenspeckle-\d{8}T\d{6}Z\.tar")
+"""Names that a backup into a folder gives."""
+
 
 @reported(FAILED)
 def backup(
@@ -45,6 +49,15 @@ def backup(
             help="File for the keys of encrypted collections, replaced by each backup; kenspeckle.keyring beside DEST.",
         ),
     ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            metavar="N",
+            min=1,
+            help="Where DEST is a folder: once this one is whole, delete all but the newest N there.",
+        ),
+    ] = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
@@ -58,6 +71,8 @@ def backup(
     data that is deleted here can't be read in any backup once the next backup has replaced the keyring.
     """
 
+    if keep is not None and not destination.is_dir():
+        raise CommandFailed("--keep needs a folder to write dated backups into.", f"{destination} is none.")
     settings = settings_of(data_dir)
     source = _source(settings, with_master_key)
     path = _named(destination)
@@ -69,7 +84,9 @@ def backup(
         _tell_backup(settings, made, facts)
     if made.missing:
         _tell_missing(made.missing)
-        raise typer.Exit(NEGATIVE)
+        raise typer.Exit(NEGATIVE)  # and older backups stay, which may have what is missing
+    if keep is not None:
+        _keep_newest(destination, keep)
 
 
 def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tuple[Backup, dict[str, Any]]:
@@ -186,6 +203,14 @@ def _named(destination: Path) -> Path:
     if not destination.parent.is_dir():
         raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
     return destination
+
+
+def _keep_newest(folder: Path, count: int) -> None:
+    """Delete dated backups but the newest `count`; files of other names stay."""
+    dated = sorted(one for one in folder.glob("kenspeckle-*.tar") if _DATED.fullmatch(one.name) and one.is_file())
+    for old in dated[:-count]:
+        old.unlink()
+        remark(f"Deleted {old}.")
 
 
 def stamp() -> str:
