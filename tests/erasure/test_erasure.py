@@ -427,7 +427,7 @@ def test_commands(running: tuple[httpx.Client, Path], tmp_path: Path, monkeypatc
     assert run("erase", "--identity", "f", "--user", "g", *there).exit_code == 1
     kept = run("collections", "retain", HOME, "30", "--json", *there[:2])
     assert orjson.loads(kept.stdout)["RetentionDays"] == 30
-    assert "for good" in run("collections", "retain", HOME, "off", *there[:2]).output
+    assert "indefinitely" in run("collections", "retain", HOME, "off", *there[:2]).output
     for days in ("soon", "²", "9" * 20):
         refused = run("collections", "retain", HOME, days, *there[:2])
         assert (refused.exit_code, "neither a number of days nor off" in refused.output) == (1, True)

@@ -130,7 +130,7 @@ def retain(
     if json:
         output.emit(shape(found))
     else:
-        kept = "for good" if found.retention_days is None else f"for {plural(found.retention_days, 'day')}"
+        kept = "indefinitely" if found.retention_days is None else f"for {plural(found.retention_days, 'day')}"
         output.say(f"{name} keeps faces {kept}.")
 
 
