@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,35 @@ def test_the_example_of_the_documentation(command: Command, models: Path, tmp_pa
     removed = command("models", "remove", "mine", "--yes", "--force")
     assert removed.code == 0
     assert not (models / "mine").exists()
+
+
+def test_collections_of_a_pack_of_ones_own_move_and_are_backed_up(
+    command: Command, models: Path, tmp_path: Path
+) -> None:
+    """Index, search, export with and without photographs, import, backup and restore over 512 dimensions."""
+    (tmp_path / "model.onnx").write_bytes(own_network.wide(512))
+    assert command("models", "add", "mine", "--embedder", "model.onnx").code == 0
+    assert command("collections", "create", "staff", "--pack", "mine").code == 0
+    for name in ("grace_hopper.jpg", "astronaut.png"):
+        (tmp_path / name).write_bytes((models / "samples" / name).read_bytes())
+        indexed = command("index", name, "--collection", "staff")
+        assert indexed.code == 0, indexed.err
+    assert command("export", "staff", "staff.jsonl").code == 0
+    assert command("export", "staff", "staff.tar", "--images").code == 0
+    assert command("import", "staff.jsonl", "--collection", "guests").code == 0
+    assert command("import", "staff.tar", "--data-dir", "other").code == 0
+    assert command("backup", "all.tar").code == 0
+    assert command("restore", "all.tar", "--data-dir", "restored").code == 0
+    shutil.copy(tmp_path / "data" / "master.key", tmp_path / "restored")  # no backup has it
+    for collection, folder in (("staff", "data"), ("guests", "data"), ("staff", "other"), ("staff", "restored")):
+        there = ("--collection", collection, "--data-dir", folder)
+        found = command("search", "astronaut.png", "--json", *there)
+        assert found.code == 0, found.err
+        faces = found.json["faces"]
+        assert faces["FaceModelVersion"] == "8.0"
+        matches = [(one["Face"]["ExternalImageId"], one["Similarity"]) for one in faces["FaceMatches"]]
+        assert [name for name, _ in matches] == ["astronaut.png"]
+        assert matches[0][1] == pytest.approx(100, abs=0.1), "the same photograph"
 
 
 def test_what_is_typed_wrong(command: Command, models: Path, tmp_path: Path) -> None:
