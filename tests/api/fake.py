@@ -22,6 +22,8 @@ from kenspeckle.domain import (
     Image,
     ImageSearch,
     Indexed,
+    Job,
+    JobKind,
     Page,
     Reason,
     Receipt,
@@ -68,6 +70,7 @@ class FakeRecognizer(FakeUsers):
             [
                 *self.of_users(),
                 *self.queue.handlers().items(),
+                ops.UpgradeCollection.by(self.upgrade_collection),
                 ops.CompareFaces.by(self.compare_faces),
                 ops.CreateCollection.by(self.create_collection),
                 ops.DeleteCollection.by(self.delete_collection),
@@ -192,6 +195,10 @@ class FakeRecognizer(FakeUsers):
     def list_collections(self, operation: ops.ListCollections) -> Page[Collection]:
         names = [name for name in sorted(self.records) if operation.only is None or name in operation.only]
         return page([self._described(name) for name in names], operation.limit, operation.cursor)
+
+    def upgrade_collection(self, operation: ops.UpgradeCollection) -> Job:
+        self._faces(operation.collection_id)
+        return self.queue.submit(JobKind.UPGRADE, operation.collection_id, {"pack": operation.pack})
 
     def delete_collection(self, operation: ops.DeleteCollection) -> None:
         self._faces(operation.collection_id)

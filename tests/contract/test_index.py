@@ -192,6 +192,14 @@ def test_templates_of_another_dimension(people: Whole, following: FollowingIndex
         FollowingIndex(people, lambda _: 2 * DIMENSION).load("people", "face")
 
 
+def test_a_probe_of_another_contract_is_compared_with_nothing(people: Whole, following: FollowingIndex) -> None:
+    stored_face(people, 1)
+    assert names(following.search("people", "face", template(1), 5, FAR, contract="contract")) == ["face-1"]
+    for kind in ("face", "user"):
+        with pytest.raises(PackMismatch):
+            following.search("people", kind, template(1), 5, FAR, contract="another")
+
+
 def test_collections_of_two_dimensions_in_one_index(people: Whole) -> None:
     large = {"people": DIMENSION, "large": 512}
     people.create_collection(gallery("large"))
@@ -199,7 +207,7 @@ def test_collections_of_two_dimensions_in_one_index(people: Whole) -> None:
     template_of = np.random.default_rng(5).standard_normal(512).astype(np.float32)
     face = replace(new_face(2), template=template_of)
     people.add_faces(photo(2, "large"), "2.jpg", [face], "v1")
-    index = FollowingIndex(people, large.__getitem__, 2)
+    index = FollowingIndex(people, lambda one: large[one.collection_id], 2)
     try:
         assert names(index.search("people", "face", template(1), 5, FAR)) == ["face-1"]
         assert names(index.search("large", "face", template_of, 5, FAR)) == [face.face_id]
@@ -320,11 +328,13 @@ class Vanishing(FakeCatalog):
 
     victim: str | None = None
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
         if self.victim:
             victim, self.victim = self.victim, None
             self.delete_faces(collection_id, [victim])
-        return super().stored(collection_id, kind, rows)
+        return super().stored(collection_id, kind, rows, contract=contract)
 
 
 def test_a_row_that_vanishes_meanwhile_never_matches(indexes: Callable[[Catalog], FollowingIndex]) -> None:

@@ -24,9 +24,11 @@ class Counting(FakeCatalog):
         self.read: list[int] = []
         self.asked: list[str] = []
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
         self.read.append(len(rows))
-        return super().stored(collection_id, kind, rows)
+        return super().stored(collection_id, kind, rows, contract=contract)
 
     def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
         self.asked.append("changes")

@@ -36,6 +36,7 @@ REAL = {
         "Inspection",
     ),  # files of the catalog
     "Vault",  # part of Catalog
+    "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them

@@ -36,6 +36,7 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.SearchTemplates: _NO_TEMPLATES,
     ops.CompareTemplates: _NO_TEMPLATES,
     ops.GetFaceImage: "photographs are read by their key there",
+    ops.UpgradeCollection: "Amazon Rekognition has one model, which it changes itself",
 }
 """Operations that are not offered over Amazon Rekognition, each with the reason."""
 

@@ -115,12 +115,14 @@ class BruteIndex:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+    def search(
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+    ) -> list[tuple[Stored, float]]:
         _, batches = self._catalog.snapshot(collection_id, kind)
         rows = [row for batch, _ in batches for row in batch]
         found = [
             (one, float(np.linalg.norm(one.template - probe)))
-            for one in self._catalog.stored(collection_id, kind, rows)
+            for one in self._catalog.stored(collection_id, kind, rows, contract=contract)
         ]
         return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: (pair[1], pair[0].row))[:k]
 

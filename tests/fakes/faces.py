@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
-from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
+from kenspeckle.errors import Conflict
 from kenspeckle.ports import Gone, NewFace, NewPhotograph, Tell
 from tests.fakes.galleries import Galleries, Photo, StoredFace
 
@@ -39,8 +39,7 @@ class Faces(Galleries):
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         with self._lock:
             gallery = self._gallery(image.collection_id)
-            if contract not in (None, gallery.collection.contract):
-                raise PackMismatch(OTHER_PACK, field="collection")
+            self._check_contract(gallery, contract)
             known = self.find_indexed(image.collection_id, image.digest, external_image_id)
             if known is not None:
                 return (*known, False)

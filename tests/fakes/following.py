@@ -40,9 +40,12 @@ class Following(Galleries):
             held = {row: template for row in rows if (template := self._template(gallery, kind, row)) is not None}
             return gallery.revision, [(list(held), np.stack(list(held.values())))] if held else []
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
         with self._lock:
             gallery = self._gallery(collection_id)
+            self._check_contract(gallery, contract)
             found = []
             for row in rows:
                 template = self._template(gallery, kind, row)

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from kenspeckle.domain import Collection, Face, FaceRecord, Image, Letter, Page, User, Vector
-from kenspeckle.errors import CollectionNotFound, Conflict, FaceNotFound, ImageNotFound, InvalidCursor, UserNotFound
+from kenspeckle.errors import (
+    OTHER_PACK,
+    CollectionNotFound,
+    Conflict,
+    FaceNotFound,
+    ImageNotFound,
+    InvalidCursor,
+    PackMismatch,
+    UserNotFound,
+)
 from kenspeckle.ports import Answered, NewFace
 
 T = TypeVar("T")
@@ -80,6 +89,11 @@ class Galleries:
         if collection_id not in self._galleries:
             raise CollectionNotFound(f"There is no collection named '{collection_id}'.", field="collection_id")
         return self._galleries[collection_id]
+
+    @staticmethod
+    def _check_contract(gallery: Gallery, contract: str | None) -> None:
+        if contract not in (None, gallery.collection.contract):
+            raise PackMismatch(OTHER_PACK, field="collection")
 
     def _face_row(self, gallery: Gallery, face_id: str) -> int:
         for row, stored in gallery.faces.items():

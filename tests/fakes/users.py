@@ -83,10 +83,12 @@ class Users(Galleries):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
+            self._check_contract(gallery, contract)
             user = self._user_row(gallery, user_id)
             self._check_members(gallery, user, among)
             rows = {stored.new.face_id: row for row, stored in gallery.faces.items()}
@@ -108,10 +110,12 @@ class Users(Galleries):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
         with self._lock:
             gallery = self._gallery(collection_id)
+            self._check_contract(gallery, contract)
             user = self._user_row(gallery, user_id)
             self._check_members(gallery, user, among)
             members = {row for row, stored in gallery.faces.items() if stored.user == user}

@@ -104,8 +104,8 @@ class Collections:
                 found, status = recognizer.handle(ops.DescribeCollection(collection_id=name)), 200
             if wanted.Pack not in (None, found.pack):
                 raise PackMismatch(
-                    f"The collection '{name}' belongs to the pack '{found.pack}'. Create another one for the pack "
-                    f"'{wanted.Pack}', and index the photographs into it.",
+                    f"The collection '{name}' belongs to the pack '{found.pack}'. An upgrade brings it to the "
+                    f"pack '{wanted.Pack}': POST /v1/collections/{name}/upgrade.",
                     field="pack",
                 )
             if "RetentionDays" in wanted.model_fields_set and found.retention_days != wanted.RetentionDays:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import Field, JsonValue
+from pydantic import AliasChoices, Field, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.queries import PageQuery
-from kenspeckle.api.route import LISTED, route
+from kenspeckle.api.queries import CollectionId, PageQuery
+from kenspeckle.api.route import HERE, LISTED, JsonBody, route
 from kenspeckle.api.schemas import Shape
 from kenspeckle.domain import JobKind, JobState
 from kenspeckle.domain import operations as ops
+from kenspeckle.serving import bodies
 from kenspeckle.shapes import dump
 
 EXAMPLE: dict[str, JsonValue] = {
@@ -60,6 +61,15 @@ class JobsQuery(PageQuery):
     state: Annotated[JobState | None, Field(description="Only jobs in this state.")] = None
 
 
+class Upgrade(Shape):
+    pack: str = Field(
+        min_length=1,
+        max_length=255,
+        validation_alias=AliasChoices("pack", "Pack"),
+        description="Model pack that is to describe the faces.",
+    )
+
+
 class Jobs:
     """What is listed and found is limited to the collections of the key."""
 
@@ -96,6 +106,27 @@ class Jobs:
         """One job, with its progress and result."""
         found = await self.edge.handle(ops.GetJob(job_id=job_id, only=request.state.principal.only))
         return answer(dump.job(found))
+
+    @route(
+        "POST",
+        "/v1/collections/{collection_id}/upgrade",
+        tag="jobs",
+        right=ops.UpgradeCollection.right,
+        body=JsonBody(Upgrade, {"pack": "sface"}),
+        answer=JobAnswer,
+        example=lambda: {**EXAMPLE, "state": "queued", "done": 0, "total": 0},
+        status=202,
+        codes=(*HERE, "conflict", "model_missing", "storage_full", "not_offered"),
+    )
+    async def upgrade_collection(self, request: Request, collection_id: CollectionId) -> Response:
+        """Bring a collection to another model pack: a job describes every face anew, from its photograph, else from its
+        thumbnail. Ids, names, users and boxes stay. Searches answer by the old pack until all faces are described; 409
+        where the collection is of the pack already, or some faces have neither photograph nor thumbnail."""
+        wanted = await bodies.json(request, Upgrade)
+        started = await self.edge.handle(
+            ops.UpgradeCollection(collection_id=request.state.collection, pack=wanted.pack)
+        )
+        return answer(dump.job(started), 202)
 
     @route(
         "DELETE",

@@ -22,7 +22,7 @@ from kenspeckle.api.users import Users
 GROUPS = (Recognition, Collections, Users, Photographs, Jobs, Operations)
 """Classes of handlers that every application has."""
 
-_DONE = {200: "Done.", 201: "Created.", 204: "Deleted; the answer has no body."}
+_DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
 
 
 def entries(groups: Iterable[object] = GROUPS) -> Mapping[str, Entry]:

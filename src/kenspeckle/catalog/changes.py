@@ -18,7 +18,7 @@ from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import changes, collections, faces, images, users
 from kenspeckle.domain import Vector
 from kenspeckle.encryption.cipher import KINDS, Content
-from kenspeckle.errors import TEMPLATES_DIFFER, StorageUnavailable
+from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, PackMismatch, StorageUnavailable
 from kenspeckle.ports import Change, Stored
 
 BATCH = 10_000
@@ -111,6 +111,12 @@ def hold(connection: Connection, collection_id: str) -> Held:
     return Held(*found[0])
 
 
+def check_contract(held: Held, contract: str | None) -> None:
+    """See that templates of `contract` belong there. Raises PackMismatch."""
+    if contract not in (None, held.contract):
+        raise PackMismatch(OTHER_PACK, field="collection")
+
+
 def record(
     connection: Connection,
     held: Held,
@@ -134,6 +140,14 @@ def record(
         _trim(connection, held.row, excess)
 
 
+def renew(connection: Connection, held: Held) -> None:
+    """Raise the revision and begin the log there: an index that holds an earlier one reads all anew."""
+    revision = held.revision + 1
+    begun = {"revision": revision, "log_floor": revision, "log_count": 0}
+    connection.execute(delete(changes).where(changes.c.collection_row == held.row))
+    connection.execute(update(collections).where(collections.c.row == held.row).values(**begun))
+
+
 def _trim(connection: Connection, collection_row: int, excess: int) -> None:
     floor = fetch(connection, _OLDEST, {"held": collection_row, "before": excess - 1})[0][0]
     gone = connection.execute(_FORGET, {"held": collection_row, "to_floor": floor})
@@ -145,11 +159,13 @@ def _stored(kind: str, count: int) -> Select[Any]:
     """Finds up to `count` rows; one statement for each of a few sizes, so that none is made anew for a search."""
     table = faces if kind == "face" else users
     found = (
-        select(*rows.FACE, faces.c.collection_row, faces.c.template)
+        select(*rows.FACE, collections.c.contract, faces.c.collection_row, faces.c.template)
         .join(images, images.c.row == faces.c.image_row)
         .outerjoin(users)
         if kind == "face"
-        else select(*rows.USER, users.c.collection_row, users.c.template).where(users.c.template.is_not(None))
+        else select(*rows.USER, collections.c.contract, users.c.collection_row, users.c.template).where(
+            users.c.template.is_not(None)
+        )
     )
     # `+ 0`: each row is looked up by its number alone, not in the collection's order first.
     return found.join(collections, collections.c.row == table.c.collection_row + 0).where(
@@ -203,15 +219,17 @@ class Log(Part):
                     templates = tuple(map(content.open, templates, repeat(of), names))
                 yield revision, (list(numbers), _stacked(templates))
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
         found: list[Stored] = []
         for start in range(0, len(rows), MOST_STORED):
-            found.extend(self._some_stored(collection_id, kind, sorted(rows[start : start + MOST_STORED])))
+            found.extend(self._some_stored(collection_id, kind, sorted(rows[start : start + MOST_STORED]), contract))
         if not found:
             self.revision(collection_id)
         return found
 
-    def _some_stored(self, collection_id: str, kind: str, wanted: Sequence[int]) -> list[Stored]:
+    def _some_stored(self, collection_id: str, kind: str, wanted: Sequence[int], contract: str | None) -> list[Stored]:
         size = next(size for size in (4, 16, 64, 256, 1024, MOST_STORED) if size >= len(wanted))
         parameters: dict[str, object] = {f"row{number}": -1 for number in range(size)}
         parameters.update((f"row{number}", int(row)) for number, row in enumerate(wanted))
@@ -219,6 +237,8 @@ class Log(Part):
         found = self.database.rows(_stored(kind, size), parameters)
         if not found:
             return []
+        if contract not in (None, found[0][-3]):
+            raise PackMismatch(OTHER_PACK, field="collection")
         content = self.collection_keys.of(found[0][-2])
         if kind == "face":
             return [

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func
 
 from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, no_collection, referenced
 from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.jobs import end_jobs_of
 from kenspeckle.catalog.outbox import forget_collection, post
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import (
@@ -20,6 +21,7 @@ from kenspeckle.catalog.tables import (
     faces,
     images,
     service,
+    staged,
     tags,
     thumbnails,
     users,
@@ -72,7 +74,11 @@ _REMOVE = tuple(
         tuple(delete(table).where(column.in_(bindparam("some", expanding=True))) for table, column in what),
     )
     for number, owner, what in (
-        (faces.c.row, faces.c.collection_row, ((thumbnails, thumbnails.c.face_row), (faces, faces.c.row))),
+        (
+            faces.c.row,
+            faces.c.collection_row,
+            ((staged, staged.c.face_row), (thumbnails, thumbnails.c.face_row), (faces, faces.c.row)),
+        ),
         (images.c.row, images.c.collection_row, ((images, images.c.row),)),
         (users.c.row, users.c.collection_row, ((users, users.c.row),)),
         (tags.c.collection_row, tags.c.collection_row, ((tags, tags.c.collection_row),)),
@@ -146,6 +152,7 @@ class Collections(Part):
             connection.execute(update(service).values(floor=floor))
             forget_answers(connection, held.row)
             forget_collection(connection, collection_id)
+            end_jobs_of(connection, collection_id)
             post(connection, letters)
         self.collection_keys.forget(held.row)
         try:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from kenspeckle.catalog import collection_keys as collection_keys_
 from kenspeckle.catalog.base import referenced
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.catalog.tables import collection_keys, collections, faces, images, thumbnails, users
+from kenspeckle.catalog.tables import collection_keys, collections, faces, images, staged, thumbnails, users
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, USER, VERSION, Cipher
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import Pending, StoredImage
@@ -71,6 +71,7 @@ _THUMBNAILS = (
     .join(faces, faces.c.row == thumbnails.c.face_row)
     .where(faces.c.collection_row == bindparam("of_row"))
 )
+_UNSTAGE = delete(staged).where(staged.c.collection_row == bindparam("of_row"))
 _MARK = (
     update(collection_keys).where(collection_keys.c.collection_row == bindparam("of_row")).values(state=bindparam("to"))
 )
@@ -89,6 +90,8 @@ class Converter(SqlCatalog):
 
     def begin(self, pending: Pending, *, encrypt: bool) -> None:
         with self.database.write() as connection:
+            # An upgrade that was under way makes these anew, in the form that the collection has then.
+            connection.execute(_UNSTAGE, {"of_row": pending.row})
             to = collection_keys_.ENCRYPTING if encrypt else collection_keys_.DECRYPTING
             if not connection.execute(_MARK, {"of_row": pending.row, "to": to}).rowcount:
                 self.collection_keys.make(connection, pending.row, to)

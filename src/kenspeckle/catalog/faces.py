@@ -18,14 +18,14 @@ from kenspeckle.catalog.base import (
     referenced,
     user_row,
 )
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import check_contract, hold, record
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
-from kenspeckle.catalog.tables import collections, faces, images, thumbnails, users
+from kenspeckle.catalog.tables import collections, faces, images, staged, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
-from kenspeckle.errors import OTHER_PACK, Conflict, PackMismatch
+from kenspeckle.errors import Conflict
 from kenspeckle.ports import NewFace, NewPhotograph, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
@@ -71,6 +71,7 @@ _ADD_FACE = insert(faces).returning(faces.c.row)
 _ADD_THUMBNAILS = insert(thumbnails)
 
 _some: BindParameter[int] = bindparam("some", expanding=True)
+_DELETE_STAGED = delete(staged).where(staged.c.face_row.in_(_some))
 _DELETE_THUMBNAILS = delete(thumbnails).where(thumbnails.c.face_row.in_(_some))
 _DELETE_FACES = delete(faces).where(faces.c.row.in_(_some))
 _DELETE_FACELESS = (
@@ -125,8 +126,7 @@ class Faces(Part):
         came = 0
         with self.database.write() as connection:
             held = hold(connection, collection_id)
-            if contract not in (None, held.contract):
-                raise PackMismatch(OTHER_PACK, field="collection")
+            check_contract(held, contract)
             content = self.collection_keys.of(held.row)
             names = [content.name(one.image.digest) for one in photographs]
             if any(one.stored_as not in (None, name) for one, name in zip(photographs, names, strict=True)):
@@ -322,6 +322,7 @@ def _add_faces(
 
 def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
     for some in chunks(numbers):
+        connection.execute(_DELETE_STAGED, {"some": some})
         connection.execute(_DELETE_THUMBNAILS, {"some": some})
         connection.execute(_DELETE_FACES, {"some": some})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, and_, case, delete, insert, or_, select, upda
 
 from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.tables import jobs
-from kenspeckle.domain import UNFINISHED, Job, JobKind, JobLost, JobState, Page
+from kenspeckle.domain import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState, Page
 from kenspeckle.errors import Conflict, JobNotFound
 
 _JOB = select(
@@ -29,7 +30,7 @@ _JOB = select(
     jobs.c.cancelling,
     jobs.c.attempts,
 )
-_UNFINISHED = jobs.c.state.in_([one.value for one in UNFINISHED])
+unfinished = jobs.c.state.in_([one.value for one in UNFINISHED])
 _RUNNING = jobs.c.state == JobState.RUNNING.value
 
 
@@ -37,7 +38,7 @@ class Jobs(Part):
     """Implements `ports.Jobs`."""
 
     def add_job(self, job: Job) -> None:
-        same = and_(_UNFINISHED, jobs.c.kind == job.kind.value, jobs.c.collection_id == job.collection_id)
+        same = and_(unfinished, jobs.c.kind == job.kind.value, jobs.c.collection_id == job.collection_id)
         with self.database.write() as connection:
             other = connection.execute(select(jobs.c.job_id).where(same)).scalar()
             if other is not None:
@@ -67,7 +68,7 @@ class Jobs(Part):
     def has_unfinished(self, kind: JobKind) -> bool:
         """Whether a job of this kind is queued or running."""
         with self.database.read() as connection:
-            found = connection.execute(select(jobs.c.row).where(_UNFINISHED, jobs.c.kind == kind.value).limit(1))
+            found = connection.execute(select(jobs.c.row).where(unfinished, jobs.c.kind == kind.value).limit(1))
             return found.scalar() is not None
 
     def job(self, job_id: str) -> Job:
@@ -141,6 +142,12 @@ class Jobs(Part):
                 connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cancelling=True))
             return _one(connection, job_id)
 
+    def end_upgrades(self, error: str) -> None:
+        """End upgrades that are unfinished: what they had staged is not there, as after a restore."""
+        ended = {"state": JobState.FAILED.value, "error": error, "finished_at": time.time()}
+        with self.database.write() as connection:
+            connection.execute(update(jobs).where(unfinished, jobs.c.kind == JobKind.UPGRADE.value).values(**ended))
+
     def trim_jobs(self, before: float) -> int:
         with self.database.write() as connection:
             return connection.execute(delete(jobs).where(jobs.c.finished_at < before)).rowcount
@@ -148,6 +155,19 @@ class Jobs(Part):
     def _mine(self, connection: Connection, job_id: str, owner: str, values: dict[str, Any]) -> None:
         if not connection.execute(update(jobs).where(_owned(job_id, owner)).values(**values)).rowcount:
             raise JobLost(f"Job {job_id} was taken over by another process.")
+
+
+def check_claim(connection: Connection, claim: Claim) -> None:
+    """In a transaction that stores what a job has done. Raises JobLost where it is another's by now, or has ended."""
+    if connection.execute(select(jobs.c.row).where(_owned(claim.job_id, claim.owner))).first() is None:
+        raise JobLost(f"Job {claim.job_id} was taken over by another process, or has ended.")
+
+
+def end_jobs_of(connection: Connection, collection_id: str) -> None:
+    """In the transaction that deletes a collection: nothing works on what it holds any more."""
+    within = jobs.c.kind.in_([one.value for one in WITHIN])
+    ended = {"state": JobState.FAILED.value, "error": "The collection was deleted.", "finished_at": time.time()}
+    connection.execute(update(jobs).where(unfinished, within, jobs.c.collection_id == collection_id).values(**ended))
 
 
 def _owned(job_id: str, owner: str) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 from kenspeckle.catalog.database import Database
 from kenspeckle.errors import StorageUnavailable
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """All migrations, oldest first. Listed here so that a start without migrations need not load Alembic."""
 
 _version = table("alembic_version", column("version_num"))

@@ -1,4 +1,5 @@
-"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs` over one SQL database."""
+"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs` and `Staging` over one SQL
+database."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.sqlite import engine
+from kenspeckle.catalog.staging import StagedTemplates
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
@@ -38,7 +40,20 @@ LOG_LIMIT = 100_000
 
 
 class SqlCatalog(
-    Collections, Faces, Photographs, Users, Tokens, Log, Keys, Usage, Audit, Erasing, Webhooks, Outbox, Jobs
+    Collections,
+    Faces,
+    Photographs,
+    Users,
+    Tokens,
+    Log,
+    Keys,
+    Usage,
+    Audit,
+    Erasing,
+    Webhooks,
+    Outbox,
+    Jobs,
+    StagedTemplates,
 ):
     """Safe for many threads and for several processes on one database."""
 

@@ -151,6 +151,17 @@ thumbnails = Table(
     Column("jpeg", LargeBinary, nullable=False),
 )
 
+staged = Table(
+    "staged_templates",
+    metadata,
+    Column("face_row", _Row, ForeignKey("faces.row"), primary_key=True, autoincrement=False),
+    Column("collection_row", _Row, nullable=False),
+    Column("contract", String(255), nullable=False, comment="of the pack that the collection is to come to"),
+    Column("source", String(32), nullable=False, comment="what the template was made of"),
+    Column("template", LargeBinary, comment="null: none can be made"),
+    Index("staged_by_collection", "collection_row", "contract"),
+)
+
 changes = Table(
     "changes",
     metadata,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import check_contract, hold, record
 from kenspeckle.catalog.tables import faces, users
 from kenspeckle.catalog.tokens import keep_answer
 from kenspeckle.domain import Page, User, Vector
@@ -93,11 +93,13 @@ class Users(Part):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             held = hold(connection, collection_id)
+            check_contract(held, contract)
             user = _user(connection, held.row, user_id)
             _check_members(connection, user.row, among)
             found = found_faces(connection, held.row, asked)
@@ -122,11 +124,13 @@ class Users(Part):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             held = hold(connection, collection_id)
+            check_contract(held, contract)
             user = _user(connection, held.row, user_id)
             _check_members(connection, user.row, among)
             found = found_faces(connection, held.row, asked)

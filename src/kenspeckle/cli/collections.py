@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from kenspeckle.cli import options, output
+from kenspeckle.cli import jobs, options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.pages import all_of
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
-from kenspeckle.domain import Collection
+from kenspeckle.domain import Collection, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.text import plural
 
@@ -105,6 +105,28 @@ def delete(
             typer.confirm(f"Delete {name} with {what}?", abort=True)
         target.recognizer.handle(ops.DeleteCollection(collection_id=name))
     output.say(f"Deleted collection {name}.")
+
+
+@app.command()
+@reported(FAILED)
+def upgrade(
+    name: Name,
+    pack: Annotated[str, typer.Option("--pack", metavar="NAME", help="Model pack that is to describe its faces.")],
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the job and leave it to a service.")] = False,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Bring a collection to another model pack: every face is described anew, from its photograph or thumbnail.
+
+    Ids, names, users and boxes stay, and searches go on with the old pack until all faces are described."""
+    with opened(url, api_key, data_dir) as target:
+        job = target.recognizer.handle(ops.UpgradeCollection(collection_id=name, pack=pack))
+        ended = job if no_wait else jobs.finished(target, job)
+    jobs.print_job(ended, json)
+    if not no_wait and ended.state is not JobState.SUCCEEDED:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

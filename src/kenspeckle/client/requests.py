@@ -123,6 +123,13 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: load.page(answer, "jobs", load.job),
             query=("state", "limit", "cursor"),
         ),
+        _row(
+            ops.UpgradeCollection,
+            "POST",
+            "/v1/collections/{collection_id}/upgrade",
+            lambda answer, _: load.job(answer),
+            json=lambda op: {"pack": op.pack},
+        ),
         _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(

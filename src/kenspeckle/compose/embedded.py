@@ -193,11 +193,7 @@ def _embedded(settings: Settings) -> Service:
     with _guarded(settings) as guard:
         settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
         engines = guard.runners.hold(open_engines(settings))
-
-        def dimension(collection_id: str) -> int:
-            return engines.pack_of(guard.catalog.collection(collection_id)).dimension
-
-        index = guard.runners.hold(open_index(guard.catalog, dimension))
+        index = guard.runners.hold(open_index(guard.catalog, lambda one: engines.pack_of(one).dimension))
         images = open_images(settings.images)
         local = LocalRecognizer(
             Context(
@@ -208,6 +204,7 @@ def _embedded(settings: Settings) -> Service:
                 gate=guard.gate,
                 settings=settings,
                 jobs=JobQueue(guard.catalog),
+                staging=guard.catalog,
                 observe=guard.stages.observe,
                 announcer=guard.announcer,
             )

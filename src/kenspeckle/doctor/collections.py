@@ -42,6 +42,14 @@ def check_collections(instance: Instance, found: Examined) -> None:
             faces += collection.rows["faces"]
             _counters(collection, found)
             _pack(collection, instance, found)
+    left = instance.catalog.left_staged()
+    if left:
+        found.note(
+            "staged_templates",
+            f"Staged for an upgrade that has ended: {plural(left, 'template')}.",
+            "Nothing uses them. The service removes them at its next start, or within an hour.",
+            "kenspeckle serve",
+        )
     found.summary = f"{collections:,} with {plural(faces, 'face')}"
 
 

@@ -35,16 +35,18 @@ from kenspeckle.domain.detection import (
     largest,
 )
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
-from kenspeckle.domain.jobs import UNFINISHED, Job, JobKind, JobLost, JobState
+from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
     "EVENTS",
     "UNFINISHED",
+    "WITHIN",
     "Associated",
     "Box",
     "Calibration",
+    "Claim",
     "Claimed",
     "Collection",
     "Comparison",

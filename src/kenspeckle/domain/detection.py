@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -96,6 +96,37 @@ class UnindexedFace:
 
     detail: FaceDetail
     reasons: tuple[Reason, ...]
+
+
+THUMBNAIL_MARGIN = 0.35
+"""What a thumbnail shows around the face at each side, in units of the longer side of its box."""
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union, 0..1."""
+    across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    down = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    common = max(0.0, across) * max(0.0, down)
+    union = one.area + other.area - common
+    return common / union if union > 0 else 0.0
+
+
+def in_thumbnail(detail: FaceDetail, width: int, height: int) -> FaceDetail:
+    """The face as its thumbnail shows it, of a photograph of `width` x `height` pixels; to a pixel or two."""
+    around = THUMBNAIL_MARGIN * max(detail.box.width * width, detail.box.height * height)
+    left = max(0.0, detail.box.left * width - around) / width
+    top = max(0.0, detail.box.top * height - around) / height
+    right = min(1.0, detail.box.left + detail.box.width + around / width)
+    bottom = min(1.0, detail.box.top + detail.box.height + around / height)
+    across, down = max(right - left, 1e-6), max(bottom - top, 1e-6)
+    box = Box(
+        (detail.box.left - left) / across,
+        (detail.box.top - top) / down,
+        detail.box.width / across,
+        detail.box.height / down,
+    )
+    points = tuple(Landmark(one.kind, (one.x - left) / across, (one.y - top) / down) for one in detail.landmarks)
+    return replace(detail, box=box, landmarks=points)
 
 
 def largest(details: Sequence[FaceDetail]) -> FaceDetail:

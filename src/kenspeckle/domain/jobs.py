@@ -30,6 +30,9 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+WITHIN = frozenset({JobKind.UPGRADE, JobKind.GROUPS, JobKind.INDEX, JobKind.VIDEO, JobKind.SYNC})
+"""Kinds of work on what a collection holds, which ends where the collection is deleted."""
+
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
@@ -55,6 +58,14 @@ class Job:
     finished_at: float | None = None
     cancelling: bool = False
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job as the process holds it that works on it. What is stored under a claim raises JobLost once it is gone."""
+
+    job_id: str
+    owner: str
 
 
 class JobLost(Exception):

@@ -170,6 +170,14 @@ class CancelJob(Operation[Job]):
     only: Sequence[str] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeCollection(InCollection[Job]):
+    """Start the job that describes all faces by another model pack. Until it has, searches answer by the old one."""
+
+    right = _ADMIN
+    pack: str
+
+
 # -- faces and photographs ---------------------------------------------------------------------------------------------
 
 

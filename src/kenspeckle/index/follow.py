@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kenspeckle import cpu
-from kenspeckle.domain import Vector
-from kenspeckle.errors import TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
+from kenspeckle.domain import Collection, Vector
+from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.exact import ExactIndex
 from kenspeckle.index.locks import ReadWriteLock
 from kenspeckle.index.scan import Scanners
@@ -35,14 +35,15 @@ class _Loaded:
 
     index: ExactIndex | None = None
     revision: int | None = None
+    contract: str = ""
     searched: float = 0.0
     lock: ReadWriteLock = field(default_factory=ReadWriteLock)
     update: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FollowingIndex:
-    """`ports.Index` over `catalog`; `dimension(collection_id)` says how many components a collection's templates have,
-    and raises CollectionNotFound or PackMismatch. Collections are read when first searched.
+    """`ports.Index` over `catalog`; `dimension(collection)` says how many components a collection's templates have, and
+    raises PackMismatch. Collections are read when first searched.
 
     A search of a large collection runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
     Searches at the same time share the others. `clock` gives seconds and never goes back."""
@@ -50,7 +51,7 @@ class FollowingIndex:
     def __init__(
         self,
         catalog: Catalog,
-        dimension: Callable[[str], int],
+        dimension: Callable[[Collection], int],
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,12 +63,14 @@ class FollowingIndex:
         self._loaded: dict[tuple[str, str], _Loaded] = {}
         self._lock = threading.Lock()
 
-    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+    def search(
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+    ) -> list[tuple[Stored, float]]:
         """As `ports.Index.search`. Raises PackMismatch where the collection's templates or the probe have another
         dimension than its pack, StorageUnavailable where one of them was damaged."""
         try:
             for _ in range(TRIES):
-                matches, settled = self._search(collection_id, kind, probe, k, within)
+                matches, settled = self._search(collection_id, kind, probe, k, within, contract)
                 if settled:
                     break
             return matches
@@ -100,7 +103,7 @@ class FollowingIndex:
             one.close()
 
     def _search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, contract: str | None
     ) -> tuple[list[tuple[Stored, float]], bool]:
         """Matches, and whether every row that the index named was still there, so that none can be missing."""
         rows = None
@@ -109,6 +112,8 @@ class FollowingIndex:
             with loaded.lock.reading():
                 # Another thread may be reading it again; then this one waits for the lock.
                 if loaded.revision is not None and loaded.index is not None:
+                    if contract not in (None, loaded.contract):
+                        raise PackMismatch(OTHER_PACK, field="collection")
                     if probe.shape != (loaded.index.dimension,):
                         raise PackMismatch(
                             f"The probe has the shape {probe.shape}, but templates of the collection have "
@@ -118,7 +123,7 @@ class FollowingIndex:
                     rows = loaded.index.candidates(probe, k, within)
         if not len(rows):
             return [], True
-        stored = self._catalog.stored(collection_id, kind, rows.tolist())
+        stored = self._catalog.stored(collection_id, kind, rows.tolist(), contract=contract)
         if not stored:
             return [], False
         templates = _stacked([one.template for one in stored], len(probe))
@@ -172,14 +177,21 @@ class FollowingIndex:
             # The outdated index is dropped first, so that memory never holds a collection twice.
             loaded.revision = None
             loaded.index = None
-        index = ExactIndex(self._scanners_of(self._dimension(collection_id)))
-        revision, batches = self._catalog.snapshot(collection_id, kind)
+        collection = self._catalog.collection(collection_id)
+        while True:
+            index = ExactIndex(self._scanners_of(self._dimension(collection)))
+            revision, batches = self._catalog.snapshot(collection_id, kind)
+            after = self._catalog.collection(collection_id)
+            if after.contract == collection.contract:
+                break
+            collection = after  # it came to another pack in between, and the snapshot may be of either
         for rows, templates in batches:
             if len(rows):
                 index.put(rows, templates)
         with loaded.lock.writing():
             loaded.index = index
             loaded.revision = revision
+            loaded.contract = collection.contract
 
 
 def _replay(loaded: _Loaded, index: ExactIndex, kind: str, changes: list[Change], want: int) -> None:

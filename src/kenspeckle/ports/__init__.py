@@ -16,6 +16,7 @@ from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
 from kenspeckle.ports.recognizer import Recognizer
+from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Undescribed
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
@@ -32,6 +33,7 @@ __all__ = [
     "Converting",
     "Copies",
     "CopyFacts",
+    "Counts",
     "Deriver",
     "Dump",
     "DumpedFace",
@@ -55,13 +57,17 @@ __all__ = [
     "Recognizer",
     "ReservedPlace",
     "Sealer",
+    "Source",
     "Staged",
+    "StagedTemplate",
+    "Staging",
     "Storage",
     "Stored",
     "StoredImage",
     "Tell",
     "Trail",
     "Transport",
+    "Undescribed",
     "Usage",
     "Used",
     "Vault",

@@ -229,11 +229,13 @@ class Catalog(Vault, Protocol):
         limit: int,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
         """Assign the faces to the user and store its new template. Raises QuotaExceeded beyond `limit` faces, Conflict
         where a face meanwhile belongs to another user or was deleted. `among` are the faces that the user had when the
-        template was made: Conflict where it has others now."""
+        template was made: Conflict where it has others now. `contract` is that of the template: PackMismatch where the
+        collection has another one by now."""
         ...
 
     def unlink_faces(
@@ -244,9 +246,10 @@ class Catalog(Vault, Protocol):
         template: Vector | None,
         *,
         among: Sequence[str] | None = None,
+        contract: str | None = None,
         answered: Answered | None = None,
     ) -> None:
-        """Raises Conflict where the user's faces changed meanwhile; `among` as for `link_faces`."""
+        """Raises Conflict where the user's faces changed meanwhile; `among` and `contract` as for `link_faces`."""
         ...
 
     def remember(self, collection_id: str, answered: Answered) -> None:
@@ -293,8 +296,10 @@ class Catalog(Vault, Protocol):
         """(revision, batches of rows and templates, each (n, dimension)) of all faces or users at that revision."""
         ...
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
-        """Those of the rows that exist now, in any order."""
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
+        """Those of the rows that exist now, in any order. Raises PackMismatch where they are not of this contract."""
         ...
 
     def counts(self, only: Sequence[str] | None = None) -> Mapping[str, int]:

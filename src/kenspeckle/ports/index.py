@@ -11,9 +11,13 @@ from kenspeckle.ports.catalog import Stored
 class Index(Protocol):
     """Nearest templates of a collection; a projection of the catalog that follows its revisions."""
 
-    def search(self, collection_id: str, kind: str, probe: Vector, k: int, within: float) -> list[tuple[Stored, float]]:
+    def search(
+        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+    ) -> list[tuple[Stored, float]]:
         """At most k faces (`kind` face) or users (`kind` user) at a Euclidean distance of `within` or less, nearest
-        first, with exact float32 distances, at the collection's newest revision. Raises CollectionNotFound."""
+        first, with exact float32 distances, at the collection's newest revision. `contract` is that of the probe.
+
+        Raises CollectionNotFound, and PackMismatch where the templates, or some of them, are of another contract."""
         ...
 
     def load(self, collection_id: str, kind: str) -> int:

@@ -106,6 +106,10 @@ class Inspection(Protocol):
         """Photographs whose last face was deleted and that are still to be removed."""
         ...
 
+    def left_staged(self) -> int:
+        """Templates that are staged for an upgrade which has ended."""
+        ...
+
     def newest(self) -> dict[str, float]:
         """The latest time in rows of each kind, where there is any."""
         ...

@@ -10,12 +10,11 @@ from typing import Final
 from PIL import Image
 
 from kenspeckle.domain import Box
+from kenspeckle.domain.detection import THUMBNAIL_MARGIN
 from kenspeckle.settings import Settings
 from kenspeckle.vision.decode import Photograph
 
 THUMBNAIL_SIDE: Final = 256
-THUMBNAIL_MARGIN: Final = 0.35
-"""Surroundings of a thumbnail at each side, in units of the face's longer side."""
 
 PORTRAIT_SIDE: Final = 1024
 PORTRAIT_MARGIN: Final = 0.5

@@ -107,6 +107,13 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         [],
         {"job": "job-1", "kind": "upgrade", "state": "queued", "collection": "people"},
     ),
+    (
+        ops.UpgradeCollection(collection_id="people", pack="sface"),
+        Job("job-1", JobKind.UPGRADE, "people", 1.0),
+        "UpgradeCollection",
+        [],
+        {"pack": "sface", "job": "job-1", "kind": "upgrade", "state": "queued", "collection": "people"},
+    ),
     (ops.CreateUser(collection_id="people", user_id="anna"), None, "CreateUser", [], {"user": "anna"}),
     (ops.DeleteUser(collection_id="people", user_id="anna"), None, "DeleteUser", [], {"user": "anna"}),
     (ops.GetUser(collection_id="people", user_id="anna"), person("anna"), "GetUser", [], {"user": "anna"}),

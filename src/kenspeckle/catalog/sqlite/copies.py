@@ -24,6 +24,8 @@ STEP_PAGES = 1024
 RESTORED = "A backup was restored: it may have arrived since the backup was made. Retry it if it has not."
 """Messages of webhooks that wait in a backup: nobody knows whether they were sent since."""
 
+NOT_GONE_ON = "A backup was restored that was made during the upgrade. Nothing was changed; start it again."
+
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -66,6 +68,7 @@ class SqliteCopies:
                     pages=STEP_PAGES,
                     progress=lambda _, left, total: progress((total - left) * page, total * page),
                 )
+                _leave_out_staged(copy)
                 had_keys = backup_keys.take_out(copy)
                 # One plain file, without files beside it.
                 copy.execute("PRAGMA journal_mode=DELETE")
@@ -191,6 +194,7 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
     catalog = SqlCatalog.open(f"sqlite:///{copy}")
     try:
         catalog.hold_deliveries(RESTORED)
+        catalog.end_upgrades(NOT_GONE_ON)
         for collection in without:
             catalog.delete_collection(collection)
     finally:
@@ -266,6 +270,15 @@ def _check(connection: sqlite3.Connection) -> None:
         raise StorageUnavailable(
             f"The catalog's database is damaged ({found[0] if found else 'no answer'}); go back to an older backup."
         )
+
+
+def _leave_out_staged(connection: sqlite3.Connection) -> None:
+    """An upgrade that is under way belongs to the service that does it; what it has staged can be made anew."""
+    wanted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'staged_templates'"
+    if connection.execute(wanted).fetchone() is not None:
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA journal_mode=MEMORY")
+        connection.execute("DELETE FROM staged_templates")
 
 
 def _sync(path: Path) -> None:

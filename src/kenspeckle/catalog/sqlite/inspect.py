@@ -173,6 +173,10 @@ class SqliteInspection:
         with self._reading() as connection:
             return int(connection.execute(select(func.count()).select_from(removals)).scalar_one())
 
+    def left_staged(self) -> int:
+        """Templates that are staged for an upgrade which has ended; none in a schema that stages none."""
+        return self.catalog.left_staged() if self.schema() == schema.VERSIONS[-1] else 0
+
     def newest(self) -> dict[str, float]:
         """The latest time in rows of each kind, where there is any."""
         with self._reading() as connection:

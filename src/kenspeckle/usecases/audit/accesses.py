@@ -195,6 +195,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             "CompareFaces",
             told=lambda found: {"matched": len(found.matches), "unmatched": len(found.unmatched)},
         ),
+        _row(ops.UpgradeCollection, "UpgradeCollection", lambda op: {"pack": op.pack}, told=_of_job),
         _row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
         _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
         _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),

@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from kenspeckle.domain import PackInfo
-from kenspeckle.ports import Catalog, Engine, Engines, Images, Index
+from kenspeckle.domain import Collection, PackInfo
+from kenspeckle.errors import PackMismatch
+from kenspeckle.ports import Catalog, Engine, Engines, Images, Index, Staging
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.scrubber import Scrubber
 from kenspeckle.usecases.webhooks.events import Announcer
+
+A = TypeVar("A")
 
 
 def _ignore(stage: str, seconds: float) -> None:
@@ -33,6 +37,8 @@ class Context:
     gate: Gate
     settings: Settings
     jobs: JobQueue
+    staging: Staging | None = None
+    """Where templates of another pack wait; None for a catalog that stages none, which can be upgraded to none."""
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)
@@ -51,6 +57,17 @@ class Context:
             yield
         finally:
             self.observe(stage, time.perf_counter() - start)
+
+    def settled(self, collection_id: str, work: Callable[[Collection], A]) -> A:
+        """What `work` answers of the collection; done again where the collection has come to another pack meanwhile, as
+        it says by PackMismatch. Raises CollectionNotFound, and what `work` raises."""
+        while True:
+            collection = self.catalog.collection(collection_id)
+            try:
+                return work(collection)
+            except PackMismatch:
+                if self.catalog.collection(collection_id).contract == collection.contract:
+                    raise
 
     def engine_of(self, collection_id: str) -> Engine:
         """The engine of the collection's pack. Raises CollectionNotFound, PackMismatch, ModelMissing."""

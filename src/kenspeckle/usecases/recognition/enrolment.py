@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from kenspeckle.domain import (
+    Collection,
     Deleted,
     Face,
     FaceRecord,
@@ -72,12 +73,17 @@ class Enrolment:
         Raises CollectionNotFound, PackMismatch, ModelMissing, UnsupportedImage, ImageTooLarge, InvalidValue,
         Overloaded, StorageFull, TooManyFaces.
         """
+        return self.context.settled(
+            validation.collection_id(operation.collection_id), lambda collection: self._index(operation, collection)
+        )
+
+    def _index(self, operation: IndexFaces, collection: Collection) -> Indexed:
         context = self.context
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or context.settings.max_faces, validation.MAX_MATCHES, "max_faces")
-        engine = context.engine_of(validation.collection_id(operation.collection_id))
+        engine = context.engines.of(collection)
         digest = hashlib.sha256(operation.image).hexdigest()
         model = engine.pack.version
         known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)

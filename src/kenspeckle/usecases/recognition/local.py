@@ -16,9 +16,10 @@ from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.templates import Templates
+from kenspeckle.usecases.recognition.upgrade import Upgrading
 from kenspeckle.usecases.recognition.users import Users
 
-OFFERED = ("packs", "jobs", "compreface")
+OFFERED = ("packs", "jobs", "upgrade", "compreface")
 """Features that not every recognizer offers, as named in `/v1/info`."""
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class LocalRecognizer:
         self._collections = Collections(context)
         self._enrolment = Enrolment(context)
         self._erasing = Erasing(context)
+        self._upgrading = Upgrading(context)
         sections = (
             self._collections,
             self._enrolment,
@@ -39,10 +41,14 @@ class LocalRecognizer:
             Recognition(context),
             Templates(context),
             Users(context),
+            self._upgrading,
             context.jobs,
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
-        self.long_work: dict[JobKind, Handler] = {JobKind.PURGE: Purge(context).run}
+        self.long_work: dict[JobKind, Handler] = {
+            JobKind.PURGE: Purge(context).run,
+            JobKind.UPGRADE: self._upgrading.run,
+        }
         """Handlers by kind of job."""
 
     def handle(self, operation: Operation[A]) -> A:
@@ -53,15 +59,17 @@ class LocalRecognizer:
         self.context.images.recover(self.context.catalog.digests, self.context.catalog.lock)
         try:
             self._erasing.work_off()
+            self._upgrading.sweep()
         except KenspeckleError as error:
             # The service starts even if nothing can be written; housekeeping tries again.
-            log.error("photographs that were to be removed are still there: %s", error.message)
+            log.error("what was to be removed is still there: %s", error.message)
         self._collections.ensure_default()
 
     def work_off(self) -> None:
-        """Remove photographs whose last face was deleted and whose bytes were left by a crash, and have the rest
-        of deleted collections removed."""
+        """Remove photographs whose last face was deleted and whose bytes were left by a crash, and what upgrades left;
+        have the rest of deleted collections removed."""
         self._erasing.work_off()
+        self._upgrading.sweep()
         if self.context.jobs.served and self.context.catalog.has_remains():
             purge_later(self.context, None)
 

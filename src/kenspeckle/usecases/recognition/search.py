@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kenspeckle.domain import (
+    Collection,
     Comparison,
     FaceDetail,
     FaceMatch,
@@ -51,9 +52,13 @@ class Recognition:
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        pack = self.context.pack_of(validation.collection_id(operation.collection_id))
-        _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
-        matches = self._matches(operation.collection_id, pack, template, least, most + 1)
+
+        def search(collection: Collection) -> tuple[FaceMatch, ...]:
+            pack = self.context.engines.pack_of(collection)
+            _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
+            return self._matches(operation.collection_id, pack, template, least, most + 1)
+
+        matches = self.context.settled(validation.collection_id(operation.collection_id), search)
         return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
 
     def search_image(self, operation: SearchImage) -> ImageSearch:
@@ -62,16 +67,21 @@ class Recognition:
         Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge, InvalidValue, Overloaded.
         """
         least, most = self._bounds(operation.threshold, operation.max_faces)
-        engine = self.context.engine_of(validation.collection_id(operation.collection_id))
-        details, templates, unsearched = probe(
-            self.context, engine, operation.image, operation.quality, operation.every_face
-        )
-        searches = tuple(
-            FaceSearch(detail, self._matches(operation.collection_id, engine.pack, template, least, most))
-            for detail, template in zip(details, templates, strict=True)
-        )
-        self.context.announcer.matched(operation.collection_id, searches)
-        return ImageSearch(searches, unsearched, engine.pack.version)
+
+        def search(collection: Collection) -> ImageSearch:
+            engine = self.context.engines.of(collection)
+            details, templates, unsearched = probe(
+                self.context, engine, operation.image, operation.quality, operation.every_face
+            )
+            searches = tuple(
+                FaceSearch(detail, self._matches(operation.collection_id, engine.pack, template, least, most))
+                for detail, template in zip(details, templates, strict=True)
+            )
+            return ImageSearch(searches, unsearched, engine.pack.version)
+
+        found = self.context.settled(validation.collection_id(operation.collection_id), search)
+        self.context.announcer.matched(operation.collection_id, found.searches)
+        return found
 
     def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
@@ -112,7 +122,9 @@ class Recognition:
     ) -> tuple[FaceMatch, ...]:
         calibration = pack.calibration
         with self.context.timed("search"):
-            found = self.context.index.search(collection_id, "face", template, most, calibration.distance(least))
+            found = self.context.index.search(
+                collection_id, "face", template, most, calibration.distance(least), contract=pack.contract
+            )
         return tuple(
             FaceMatch(stored.face, calibration.similarity(distance)) for stored, distance in found if stored.face
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from kenspeckle.domain import Described, FaceMatch, PackInfo, Vector, validation
 from kenspeckle.domain.operations import CompareTemplates, DescribeFaces, Handlers, SearchTemplates
-from kenspeckle.errors import InvalidValue
+from kenspeckle.errors import OTHER_PACK, InvalidValue, PackMismatch
 from kenspeckle.usecases.recognition.context import Context
 
 MOST = 100
@@ -55,7 +55,7 @@ class Templates:
         found = []
         with self.context.timed("search"):
             for template in _checked(operation.templates, pack, "templates"):
-                near = self.context.index.search(collection_id, "face", template, most, within)
+                near = self.context.index.search(collection_id, "face", template, most, within, contract=pack.contract)
                 found.append(
                     tuple(FaceMatch(one.face, pack.calibration.similarity(far)) for one, far in near if one.face)
                 )
@@ -69,6 +69,8 @@ class Templates:
             raise InvalidValue("Name a face or send a template to compare with, and not both.", field="source")
         if operation.face_id is not None:
             _, source = self.context.catalog.face(collection_id, validation.face_id(operation.face_id))
+            if self.context.pack_of(collection_id).contract != pack.contract:
+                raise PackMismatch(OTHER_PACK, field="collection")
         else:
             (source,) = _checked([operation.source], pack, "source")
         targets = _checked(operation.targets, pack, "targets")

@@ -11,6 +11,7 @@ import orjson
 
 from kenspeckle.domain import (
     Associated,
+    Collection,
     PackInfo,
     Page,
     UnsuccessfulFace,
@@ -114,7 +115,12 @@ class Users:
         least = validation.threshold(operation.threshold, "user_match_threshold")
 
         def associate(keep: Keep) -> Associated:
-            pack = self.context.pack_of(validation.collection_id(operation.collection_id))
+            return self.context.settled(
+                validation.collection_id(operation.collection_id), lambda collection: attempt(collection, keep)
+            )
+
+        def attempt(collection: Collection, keep: Keep) -> Associated:
+            pack = self.context.engines.pack_of(collection)
             user, _ = self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
             members = dict(self.context.catalog.user_templates(operation.collection_id, operation.user_id))
             known = set(members)
@@ -135,6 +141,7 @@ class Users:
                     template,
                     most,
                     among=list(known),
+                    contract=pack.contract,
                     answered=answered,
                 )
             elif answered is not None:
@@ -179,9 +186,12 @@ class Users:
         ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
 
         def disassociate(keep: Keep) -> Associated:
-            self.context.catalog.user(
-                validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
+            return self.context.settled(
+                validation.collection_id(operation.collection_id), lambda collection: attempt(collection, keep)
             )
+
+        def attempt(collection: Collection, keep: Keep) -> Associated:
+            self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id))
             members = dict(self.context.catalog.user_templates(operation.collection_id, operation.user_id))
             gone = [face_id for face_id in ids if face_id in members]
             rest = {face_id: template for face_id, template in members.items() if face_id not in gone}
@@ -191,7 +201,13 @@ class Users:
             if gone:
                 template = combined(list(rest.values())) if rest else None
                 self.context.catalog.unlink_faces(
-                    operation.collection_id, operation.user_id, gone, template, among=list(members), answered=answered
+                    operation.collection_id,
+                    operation.user_id,
+                    gone,
+                    template,
+                    among=list(members),
+                    contract=collection.contract,
+                    answered=answered,
                 )
             elif answered is not None:
                 self.context.catalog.remember(operation.collection_id, answered)
@@ -221,36 +237,43 @@ class Users:
         if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        pack = self.context.pack_of(validation.collection_id(operation.collection_id))
-        if operation.face_id is not None:
-            template: Vector | None = self.context.catalog.face(
-                operation.collection_id, validation.face_id(operation.face_id)
-            )[1]
-        else:
-            template = self.context.catalog.user(operation.collection_id, validation.user_id(operation.user_id or ""))[
-                1
-            ]
-        if template is None:
-            return ()
-        matches = self._user_matches(operation.collection_id, pack, template, least, most + 1)
+        catalog = self.context.catalog
+
+        def search(collection: Collection) -> tuple[UserMatch, ...]:
+            pack = self.context.engines.pack_of(collection)
+            if operation.face_id is not None:
+                template: Vector | None = catalog.face(operation.collection_id, validation.face_id(operation.face_id))[
+                    1
+                ]
+            else:
+                template = catalog.user(operation.collection_id, validation.user_id(operation.user_id or ""))[1]
+            if template is None:
+                return ()
+            return self._user_matches(operation.collection_id, pack, template, least, most + 1)
+
+        matches = self.context.settled(validation.collection_id(operation.collection_id), search)
         return tuple(match for match in matches if match.user.user_id != operation.user_id)[:most]
 
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
         least, most = self._user_bounds(operation.threshold, operation.max_users)
-        engine = self.context.engine_of(validation.collection_id(operation.collection_id))
-        pack = engine.pack
-        details, templates, unsearched = look(
-            self.context, engine, operation.image, operation.quality, every_face=False, largest_only=False
-        )
-        if not details:
-            return UserSearch(None, (), unsearched, pack.version)
-        return UserSearch(
-            details[0],
-            self._user_matches(operation.collection_id, pack, templates[0], least, most),
-            unsearched,
-            pack.version,
-        )
+
+        def search(collection: Collection) -> UserSearch:
+            engine = self.context.engines.of(collection)
+            pack = engine.pack
+            details, templates, unsearched = look(
+                self.context, engine, operation.image, operation.quality, every_face=False, largest_only=False
+            )
+            if not details:
+                return UserSearch(None, (), unsearched, pack.version)
+            return UserSearch(
+                details[0],
+                self._user_matches(operation.collection_id, pack, templates[0], least, most),
+                unsearched,
+                pack.version,
+            )
+
+        return self.context.settled(validation.collection_id(operation.collection_id), search)
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.context.settings
@@ -263,7 +286,9 @@ class Users:
     ) -> tuple[UserMatch, ...]:
         calibration = pack.calibration
         with self.context.timed("search"):
-            found = self.context.index.search(collection_id, "user", template, most, calibration.distance(least))
+            found = self.context.index.search(
+                collection_id, "user", template, most, calibration.distance(least), contract=pack.contract
+            )
         return tuple(
             UserMatch(stored.user, calibration.similarity(distance)) for stored, distance in found if stored.user
         )

@@ -174,6 +174,7 @@ def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -
 
 def _user(target: Target, name: str, user_id: str, users: _Users, done: Imported) -> None:
     created_at = users.created.get(user_id, target.now())
+    contract = target.catalog.collection(name).contract
     try:
         target.catalog.create_user(User(user_id, name, "CREATED", created_at))
         done.users += 1
@@ -195,4 +196,5 @@ def _user(target: Target, name: str, user_id: str, users: _Users, done: Imported
             done.unlinked += 1
     if new:
         together = combined([*members.values(), *new.values()])
-        target.catalog.link_faces(name, user_id, list(new), together, validation.MAX_FACES_A_USER, among=list(members))
+        most = validation.MAX_FACES_A_USER
+        target.catalog.link_faces(name, user_id, list(new), together, most, among=list(members), contract=contract)
