@@ -22,7 +22,7 @@ def check(instance: Instance, found: Examined) -> None:
                 "model_damaged",
                 f"{settings.models_dir / settings.pack / file} {problem}.",
                 "The service does not start with a pack that is not whole: templates would not be comparable.",
-                f"kenspeckle models pull {settings.pack}",
+                registry.remedy(settings.pack),
             )
     wrong = sum(map(bool, problems.values()))
     found.summary = f"pack {settings.pack}, " + (
