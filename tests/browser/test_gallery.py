@@ -165,3 +165,21 @@ def test_collections_are_made_and_erased(console: Console, api: httpx.Client) ->
     console.page.keyboard.press("Escape")
     expect(card).to_have_count(0)
     assert api.get("/v1/collections/front-desk").status_code == 404
+
+
+def test_a_collection_comes_to_another_pack(console: Console, api: httpx.Client) -> None:
+    api.post("/v1/collections", json={"id": "upgraded", "pack": "centerface-dlib"})
+    api.put("/v1/index/Grace.jpg?collection=upgraded", content=pictures.grace())
+    console.open("collections")
+    card = console.page.get_by_role("listitem").filter(has=console.page.get_by_role("link", name="upgraded"))
+    expect(card).to_contain_text("Model pack centerface-dlib.")
+    card.get_by_role("button", name="Upgrade…").click()
+    console.dialog.get_by_label("Model pack").fill("none")
+    console.button("Upgrade").click()
+    expect(console.dialog.get_by_role("alert")).to_contain_text("There is no model pack 'none'")
+    console.dialog.get_by_label("Model pack").fill("sface")
+    console.button("Upgrade").click()
+    expect(console.dialog).to_have_count(0)
+    expect(card).to_contain_text("Model pack sface.")
+    assert api.get("/v1/collections/upgraded").json()["Pack"] == "sface"
+    api.delete("/v1/collections/upgraded")

@@ -7,6 +7,7 @@ import { listOf, pages, reader } from "/console/pages.js";
 import { ask } from "/console/server.js";
 import { choose, may, mayService, refresh } from "/console/session.js";
 import { nameField } from "/console/views/enrol.js";
+import { followAll, offered, upgrade } from "/console/views/upgrade.js";
 
 const SIZE = 24;
 const LONGEST = 36_500;
@@ -14,7 +15,11 @@ const LONGEST = 36_500;
 export function view({ signal }) {
   const list = pages({
     signal, read: reader({ path: "/v1/collections", member: "Collections", size: SIZE }),
-    draw: (found) => h("ul", { class: "cards" }, found.map((one) => card(one, changed))),
+    draw: (found) => {
+      const rooms = new Map(found.map((one) => [one.CollectionId, h("div")]));
+      if (offered()) followAll(rooms, { changed, signal }).catch(() => {});
+      return h("ul", { class: "cards" }, found.map((one) => card(one, rooms.get(one.CollectionId), { changed, signal })));
+    },
     none: () => empty("photo", "No collections", "This key is for none that exists."),
   });
   const changed = () => { refresh().catch(() => {}); return list.reload(); };
@@ -25,7 +30,7 @@ export function view({ signal }) {
     list);
 }
 
-function card(one, changed) {
+function card(one, room, { changed, signal }) {
   const name = one.CollectionId;
   const tags = Object.entries(one.Tags);
   const admin = may("admin", name);
@@ -35,9 +40,12 @@ function card(one, changed) {
       h("div", {}, h("dt", {}, "faces"), h("dd", {}, number(one.FaceCount))),
       h("div", {}, h("dt", {}, "users"), h("dd", {}, number(one.UserCount)))),
     h("p", { class: "fine" }, "Made ", time(one.CreationTimestamp), ". ",
-      one.RetentionDays ? `Faces are erased after ${number(one.RetentionDays)} days.` : "Faces are kept indefinitely."),
+      one.RetentionDays ? `Faces are erased after ${number(one.RetentionDays)} days.` : "Faces are kept indefinitely.",
+      one.Pack && [" Model pack ", foreign(one.Pack), "."]),
     tags.length > 0 && h("p", { class: "fine" }, tags.map(([key, value]) => [foreign(key), ": ", foreign(value), " "])),
+    room,
     admin && h("p", { class: "actions" },
+      offered() && button("Upgrade…", { class: "plain small", onclick: () => upgrade(one, room, { changed, signal }) }),
       button("Retention…", { class: "plain small", onclick: () => retain(one, changed) }),
       button("Erase…", { class: "plain small", onclick: () => erase(one, changed) }, "erase")));
 }
