@@ -26,7 +26,7 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("make", "title", "advice"),
     [
-        (lambda: b"this is no photograph", "Not an image that is taken", "Choose a photograph"),
+        (lambda: b"this is no photograph", "Unsupported image", "Choose a photograph"),
         (lambda: pictures.grace()[:20_000], "The image is damaged", "Save or export it again"),
         (bomb, "The image is too large", "Make it smaller"),
         (pictures.rocket, "No face in the photograph", "Choose one where a face can be seen"),

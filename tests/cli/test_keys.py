@@ -140,7 +140,7 @@ def test_for_people(run: Run) -> None:
         (("create", "desk", "--rate", "fast"), "no rate"),
         (("create", "desk", "--quota", "5/year"), "no quota"),
         (("create", "desk", "--scope", "admin", "--burst", "5"), "A burst needs a rate"),
-        (("limit", "key-none"), "Nothing to change"),
+        (("limit", "key-none"), "No change was given"),
         (("limit", "key-none", "--rate", "1"), "no key 'key-none'"),
         (("create", "desk", "--expires", "2001-01-01"), "has passed"),
         (("show", "key-none"), "no key 'key-none'"),

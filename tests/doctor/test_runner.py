@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -157,13 +157,31 @@ def test_photographs_that_are_moved_while_it_looks(doctor: Doctor, data: Path, m
     picture(data, 4).rename(staged)
     scandir = os.scandir
 
-    def after(path: Path) -> Iterator[os.DirEntry[str]]:
-        entries = list(scandir(path))
+    class Listed:
+        """What `scandir` answers: gone through once, and closed."""
+
+        def __init__(self, path: Path) -> None:
+            self._entries = iter(list(scandir(path)))
+
+        def __iter__(self) -> Self:
+            return self
+
+        def __next__(self) -> os.DirEntry[str]:
+            return next(self._entries)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def after(path: Path) -> Listed:
+        entries = Listed(path)
         if Path(path) == staged.parent and staged.exists():
             staged.rename(picture(data, 4))
         if Path(path) == data and (data / "restoring").exists():
             (data / "restoring").rmdir()
-        return iter(entries)
+        return entries
 
     (data / "restoring").mkdir()
     monkeypatch.setattr(os, "scandir", after)

@@ -17,6 +17,7 @@ from docs.making.metrics import text
 
 from kenspeckle import __version__
 from kenspeckle.cli.launch import launched
+from kenspeckle.compose.instance import writable
 from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
 from kenspeckle.models import install
 from kenspeckle.serving.instance_metrics import InstanceCollector, Sources
@@ -123,6 +124,19 @@ def test_a_disk_that_takes_nothing_is_not_ready(
 def test_a_folder_that_is_gone_is_not_writable(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable):
         Writable([tmp_path / "gone"]).check()
+
+
+def test_a_folder_that_is_made_later_is_tried_where_it_will_be(tmp_path: Path) -> None:
+    Writable([tmp_path], [tmp_path / "images" / "later"]).check()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageUnavailable):
+        Writable([tmp_path], [tmp_path / "file" / "images"]).check()
+
+
+def test_a_service_without_photographs_is_ready(tmp_path: Path) -> None:
+    writable(load({"data_dir": tmp_path}, environ={})).check()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_boards_and_alerts_name_numbers_that_exist() -> None:

@@ -38,7 +38,9 @@ def sources(settings: Settings, catalog: SqlCatalog, pack: str) -> Sources:
 def writable(settings: Settings) -> Writable:
     """What says whether data folder, database and photographs can be written to."""
     file = storage(settings).file
-    return Writable([*_folders(settings).values(), *([] if file is None else [file.parent])])
+    # The folder of photographs is made with the first of them.
+    photographs = [one for name, one in _folders(settings).items() if name == "photographs"]
+    return Writable([settings.data_dir, *([] if file is None else [file.parent])], photographs)
 
 
 def _folders(settings: Settings) -> Mapping[str, Path]:

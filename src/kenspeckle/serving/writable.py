@@ -20,8 +20,16 @@ TRUST_SECONDS = 5.0
 class Writable:
     """Writes a small file into each folder and removes it. Safe to call from several threads."""
 
-    def __init__(self, folders: Sequence[Path], ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        made_later: Sequence[Path] = (),
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`made_later`: folders that need not be there yet; the nearest one around each is tried then."""
         self._folders = tuple(dict.fromkeys(folders))
+        self._made_later = tuple(made_later)
         self._ticks = ticks
         self._lock = threading.Lock()
         self._until = float("-inf")
@@ -38,7 +46,7 @@ class Writable:
             raise type(error)(error.message)
 
     def _look(self) -> KenspeckleError | None:
-        for folder in self._folders:
+        for folder in (*self._folders, *map(_existing, self._made_later)):
             try:
                 _probe(folder)
             except OSError as error:
@@ -47,6 +55,11 @@ class Writable:
                     return StorageFull("The disk is full: requests that store are refused. Make room.")
                 return StorageUnavailable("Nothing can be written to the data folder; the doctor says more.")
         return None
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the one that it will be made in."""
+    return next((one for one in (folder, *folder.parents) if one.exists()), folder)
 
 
 def _probe(folder: Path) -> None:

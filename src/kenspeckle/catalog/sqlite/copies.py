@@ -61,7 +61,7 @@ class SqliteCopies:
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             page = int(source.execute("PRAGMA page_size").fetchone()[0])
             os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(_connect(target, "mode=rw")) as copy:
+            with _no_files_beside(target), closing(_connect(target, "mode=rw")) as copy:
                 copy.execute("PRAGMA synchronous=OFF")  # one fsync at the end does for all
                 source.backup(
                     copy,
@@ -270,6 +270,17 @@ def _check(connection: sqlite3.Connection) -> None:
         raise StorageUnavailable(
             f"The catalog's database is damaged ({found[0] if found else 'no answer'}); go back to an older backup."
         )
+
+
+@contextmanager
+def _no_files_beside(target: Path) -> Iterator[None]:
+    """Where a copy fails, SQLite may leave its files beside it: a full disk does not let it end them."""
+    try:
+        yield
+    except BaseException:
+        for suffix in _SIDE_FILES:
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        raise
 
 
 def _leave_out_staged(connection: sqlite3.Connection) -> None:
