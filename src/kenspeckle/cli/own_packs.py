@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.models.own import OwnPack
 from kenspeckle.settings import load
+
+if TYPE_CHECKING:
+    from kenspeckle.compose.own_packs import Added
 
 _NETWORK = "What the network takes"
 _TERMS = "What is said of it"
@@ -98,25 +101,29 @@ def add(
             description = own_description.described({"name": name, **given})
         with bars() as progress:
             added = own_packs.add(load({"models_dir": models_dir}), description, progress)
-        trial = added.trial
-        if as_json:
-            tried = {"same": trial.same, "strangers": trial.strangers} if trial is not None else None
-            shown = {"pack": added.pack.name, "contract": added.pack.contract, "dimension": added.pack.dimension}
-            emit({**shown, "folder": str(added.folder), "added": trial is not None, "trial": tried})
-            return
-        if trial is None:
-            say(f"Model pack {added.pack.name} is in {added.folder} already.")
-            return
-        say(f"Model pack {added.pack.name} ({added.pack.dimension} dimensions) is in {added.folder}")
-        say(
-            f"Tried on two people: photographs of one are up to {trial.same:.3f} apart, of both at least "
-            f"{trial.strangers:.3f}."
-        )
-        remark(
-            f"Its similarities are {added.pack.calibration.sample.split(';')[0]}. Measure it on people you know: "
-            f"kenspeckle models calibrate --pack {added.pack.name} FOLDER",
-            "yellow",
-        )
+        _print(added, as_json)
+
+
+def _print(added: Added, as_json: bool) -> None:
+    trial = added.trial
+    if as_json:
+        tried = {"same": trial.same, "strangers": trial.strangers} if trial is not None else None
+        shown = {"pack": added.pack.name, "contract": added.pack.contract, "dimension": added.pack.dimension}
+        emit({**shown, "folder": str(added.folder), "added": trial is not None, "trial": tried})
+        return
+    if trial is None:
+        say(f"Model pack {added.pack.name} is in {added.folder} already.")
+        return
+    say(f"Model pack {added.pack.name} ({added.pack.dimension} dimensions) is in {added.folder}")
+    say(
+        f"Tried on two people: photographs of one are up to {trial.same:.3f} apart, of both at least "
+        f"{trial.strangers:.3f}."
+    )
+    remark(
+        f"Its similarities are {added.pack.calibration.sample.split(';')[0]}. Measure it on people you know: "
+        f"kenspeckle models calibrate --pack {added.pack.name} FOLDER",
+        "yellow",
+    )
 
 
 def remove(
