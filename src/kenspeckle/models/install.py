@@ -1,19 +1,28 @@
-"""Installs model packs and sample photographs: fetch, convert, publish in one step."""
+"""Installs model packs, the networks for attributes and sample photographs: fetch, convert, publish in one step."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from kenspeckle.atomic_file import sync_folder
 from kenspeckle.errors import ModelMissing, SettingError, StorageUnavailable
-from kenspeckle.models import calibration_file, convert_centerface, convert_dlib, convert_sface, convert_yunet, registry
+from kenspeckle.models import (
+    calibration_file,
+    convert_centerface,
+    convert_dlib,
+    convert_sface,
+    convert_yunet,
+    registry,
+)
 from kenspeckle.models import samples as sample_photographs
+from kenspeckle.models.attributes import ATTRIBUTES, Networks
 from kenspeckle.models.dlib_format import FormatError
 from kenspeckle.models.download import STAGING, digest, fetch, holds, staging, storage_errors, write
 from kenspeckle.models.extract import Archive, Member
@@ -27,9 +36,21 @@ LOCK = ".lock"
 PATIENCE = 900.0
 """Seconds that a pull waits for another one."""
 
-_CONVERTERS = {
+
+def _from_tflite(converter: str, data: bytes) -> bytes:
+    from kenspeckle.models import convert_tflite  # late: its reader is needed for these files alone
+
+    converted: bytes = getattr(convert_tflite, converter)(data)
+    return converted
+
+
+_CONVERTERS: dict[str, Callable[[bytes], bytes]] = {
     "centerface": convert_centerface.convert,
     "dlib": convert_dlib.convert,
+    "iris": partial(_from_tflite, "convert_iris"),
+    "iris-plain": partial(_from_tflite, "convert_iris_plain"),
+    "mesh": partial(_from_tflite, "convert_mesh"),
+    "mesh-plain": partial(_from_tflite, "convert_mesh_plain"),
     "sface": convert_sface.convert,
     "sface-plain": convert_sface.convert_plain,
     "yunet": convert_yunet.convert,
@@ -55,12 +76,30 @@ def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] 
     with alone(models_dir, progress):
         if found := _installed(models_dir, pack):  # by another process, while this one waited
             return found
-        sources = _fetch(models_dir, pack.parts, progress, places)
-        files = {part.file: _converted(part, sources[part.member], progress) for part in pack.parts}
-        files |= {text.file: text.data for text in pack.texts if isinstance(text, Text)}
-        _publish(models_dir, pack.name, files, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe})
-        shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
+        _make(models_dir, pack, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe}, progress, places)
         return registry.find(models_dir, pack.name)
+
+
+def pull_attributes(models_dir: Path, progress: Progress, places: Sequence[str] = ()) -> Path:
+    """Installs the networks for attributes of faces in `models_dir` and returns their folder; does nothing where they
+    are there, whole. `places` and errors as of `pull`."""
+    folder = models_dir / ATTRIBUTES.name
+    if any(registry.check_attributes(models_dir).values()):
+        with alone(models_dir, progress):
+            if any(registry.check_attributes(models_dir).values()):
+                _make(models_dir, ATTRIBUTES, {"recipe": ATTRIBUTES.recipe}, progress, places)
+    return folder
+
+
+def _make(
+    models_dir: Path, wanted: Pack | Networks, stated: dict[str, object], progress: Progress, places: Sequence[str]
+) -> None:
+    """Fetches, converts and publishes; call it within `alone`."""
+    sources = _fetch(models_dir, wanted.parts, progress, places)
+    files = {part.file: _converted(part, sources[part.member], progress) for part in wanted.parts}
+    files |= {text.file: text.data for text in wanted.texts if isinstance(text, Text)}
+    _publish(models_dir, wanted.name, files, stated)
+    shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
 
 
 def samples(models_dir: Path, progress: Progress) -> Samples:

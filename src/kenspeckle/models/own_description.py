@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kenspeckle.errors import InvalidValue
 from kenspeckle.models import centerface_dlib, own, sface
+from kenspeckle.models.attributes import ATTRIBUTES
 from kenspeckle.models.own import Preprocessing
 from kenspeckle.models.pack import Alignment
 from kenspeckle.models.registry import PACKS
@@ -102,7 +103,7 @@ def _name(field: str, value: Any) -> str:
         raise InvalidValue(
             "A pack's name has 1 to 63 characters: a to z, 0 to 9, - and _, a letter or digit first.", field=field
         )
-    if value in PACKS or value == SAMPLES:
+    if value in PACKS or value in (SAMPLES, ATTRIBUTES.name):
         raise InvalidValue(f"'{value}' is the name of something that is built in; choose another one.", field=field)
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import Calibration, PackInfo
 from kenspeckle.errors import ModelMissing, SettingError
+from kenspeckle.models import attributes as attributes_
 from kenspeckle.models import calibration_file, own
+from kenspeckle.models.attributes import ATTRIBUTES, InstalledNetworks
 from kenspeckle.models.centerface_dlib import ALIGNMENT, CALIBRATION, CENTERFACE_DLIB
 from kenspeckle.models.download import digest
 from kenspeckle.models.own import OwnPack
@@ -23,6 +25,7 @@ from kenspeckle.models.sface import SFACE
 
 __all__ = [
     "ALIGNMENT",
+    "ATTRIBUTES",
     "CALIBRATION",
     "CENTERFACE_DLIB",
     "RECIPE",
@@ -138,6 +141,22 @@ def find(models_dir: Path, name: str, runtime: str | None = None) -> InstalledPa
     return installed_in(folder, pack, calibration_file.read(models_dir, name, pack.contract))
 
 
+def find_attributes(models_dir: Path, runtime: str) -> InstalledNetworks:
+    """The installed networks for attributes of faces, compared with their manifest as `find` does it.
+
+    Raises ModelMissing, which says how to install them."""
+    folder, files = models_dir / ATTRIBUTES.name, ATTRIBUTES.files_for(runtime)
+    for file, problem in _checked(folder, ATTRIBUTES.recipe, files).items():
+        if problem:
+            raise ModelMissing(_missing(models_dir, ATTRIBUTES.name, file, problem))
+    return attributes_.installed_in(folder, runtime)
+
+
+def check_attributes(models_dir: Path) -> dict[str, str]:
+    """As `check`, of the networks for attributes."""
+    return _checked(models_dir / ATTRIBUTES.name, ATTRIBUTES.recipe, ATTRIBUTES.files)
+
+
 def installed_in(folder: Path, pack: AnyPack, measured: Calibration | None = None) -> InstalledPack:
     """The pack whose files lie in `folder`; they are not looked at."""
     finder, plain = pack.finder_file, pack.plain_embedder_file
@@ -166,13 +185,15 @@ def _missing(models_dir: Path, name: str, file: str, problem: str) -> str:
             f"Model pack '{name}' can't be read: the user {user} may not enter {folder}. Put packs where the service "
             "may read them, and name that folder by KENSPECKLE_MODELS_DIR."
         )
-    what = f"{folder / file} {problem}" if there else f"it is not in {models_dir} (KENSPECKLE_MODELS_DIR)"
-    return f"Model pack '{name}' is missing: {what}. {remedy(name)}"
+    what = f"{folder / file} {problem}" if there else f"not in {models_dir} (KENSPECKLE_MODELS_DIR)"
+    if name == ATTRIBUTES.name:
+        return f"The networks that tell attributes of faces are missing: {what}. {remedy(name)}"
+    return f"Model pack '{name}' is missing: {what if there else f'it is {what}'}. {remedy(name)}"
 
 
 def remedy(name: str) -> str:
     """What brings a pack that is not whole."""
-    if name in PACKS:
+    if name in PACKS or name == ATTRIBUTES.name:
         return f"Run `kenspeckle models pull {name}`."
     return f"Run `kenspeckle models remove {name}`, then `kenspeckle models add` with its embedder again."
 
@@ -180,7 +201,11 @@ def remedy(name: str) -> str:
 def check(models_dir: Path, name: str, runtime: str | None = None) -> dict[str, str]:
     """What is wrong with each file of the pack (that `runtime` loads), "" where nothing is. Raises SettingError."""
     pack = named(models_dir, name)
-    folder = models_dir / name
+    files = pack.files if runtime is None else pack.files_for(runtime)
+    return _checked(models_dir / name, pack.recipe, files)
+
+
+def _checked(folder: Path, made_by: str, files: Sequence[str]) -> dict[str, str]:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         recipe, stated = manifest["recipe"], dict(manifest["files"])
@@ -188,9 +213,8 @@ def check(models_dir: Path, name: str, runtime: str | None = None) -> dict[str, 
         return {MANIFEST: "is not there"}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {MANIFEST: "can't be read"}
-    if recipe != pack.recipe:
+    if recipe != made_by:
         return {MANIFEST: "was made by another version of Kenspeckle"}
-    files = pack.files if runtime is None else pack.files_for(runtime)
     return {MANIFEST: ""} | {file: _damage(folder / file, stated.get(file)) for file in files}
 
 
