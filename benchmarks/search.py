@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 import psutil
 
-from kenspeckle.domain import Vector
+from kenspeckle.domain import Collection, Vector
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Catalog, Change, Stored
 
@@ -89,6 +89,9 @@ class _Memory:
     def revision(self, collection_id: str) -> int:
         return 1
 
+    def collection(self, collection_id: str) -> Collection:
+        return Collection("all", pack="simulated", contract="simulated", created_at=0.0)
+
     def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
         return []
 
@@ -99,7 +102,9 @@ class _Memory:
             (list(range(start, end)), self.templates[start:end]) for start, end in zip(starts, ends, strict=True)
         )
 
-    def stored(self, collection_id: str, kind: str, rows: Sequence[int]) -> list[Stored]:
+    def stored(
+        self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
+    ) -> list[Stored]:
         self.read += len(rows)
         return [Stored(row, self.templates[row]) for row in rows]
 

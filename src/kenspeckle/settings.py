@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,8 @@ class Settings:
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
     log_format: str = _doc("text, json, or auto: text on a terminal, JSON elsewhere.", "auto")
+    given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """Names of the settings that somebody has set, if only to their default; no setting itself."""
 
     @property
     def catalog(self) -> str:
@@ -227,7 +229,7 @@ def load(
     """
     environ = os.environ if environ is None else environ
     path = file or Path(environ.get(PREFIX + "CONFIG", FILE))
-    names = {one.name: str(one.type) for one in fields(Settings)}
+    names = {one.name: str(one.type) for one in described()}
     values: dict[str, Any] = {}
     if path.is_file():
         for name, value in _read(path).items():
@@ -241,14 +243,19 @@ def load(
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = _parse(name, names[name], value, f"option --{name.replace('_', '-')}")
-    return Settings(**values)
+    return Settings(**values, given=frozenset(values))
+
+
+def described() -> list[Field[Any]]:
+    """The fields that are settings, each with its sentence in `metadata["doc"]`."""
+    return [one for one in fields(Settings) if "doc" in one.metadata]
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Variables of the environment with the prefix KENSPECKLE_ that are no settings, each with the nearest setting or
     "". Those that Kubernetes makes for a Service named kenspeckle are not among them."""
     environ = os.environ if environ is None else environ
-    names = [one.name.upper() for one in fields(Settings)]
+    names = [one.name.upper() for one in described()]
     found: dict[str, str] = {}
     for variable, value in sorted(environ.items()):
         name = variable.removeprefix(PREFIX)

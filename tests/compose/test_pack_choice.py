@@ -49,6 +49,12 @@ def test_the_pack_of_the_default_collection_where_nothing_else_is_set(contract: 
     assert len(said) == (pack != taken)
 
 
+def test_a_pack_that_somebody_has_set_is_taken_even_if_it_is_the_default() -> None:
+    said: list[str] = []
+    chosen = pack_choice.kept(load(environ={"KENSPECKLE_PACK": "sface"}), Catalog(OLD.contract), said.append)
+    assert (chosen.pack, said) == ("sface", [])
+
+
 def test_an_old_folder_is_opened_with_its_pack_and_says_what_is_new(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

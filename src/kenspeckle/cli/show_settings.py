@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +32,7 @@ def settings(
     path = config or Path(os.environ.get(settings_.PREFIX + "CONFIG", settings_.FILE))
     in_file = set(tomllib.loads(path.read_text("utf-8"))) if path.is_file() else set()
     rows: list[dict[str, Any]] = []
-    for one in fields(values):
+    for one in settings_.described():
         variable = settings_.PREFIX + one.name.upper()
         source = "environment" if os.environ.get(variable, "") else str(path) if one.name in in_file else "default"
         rows.append(

@@ -23,10 +23,10 @@ class Collections(Protocol):
 
 
 def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object] = lambda _: None) -> Settings:
-    """The settings, with the pack of the default collection where PACK is left at its default and that collection was
+    """The settings, with the pack of the default collection where nobody has set PACK and that collection was
     made with another pack that is known: a new version of the program takes nobody's faces away. `tell` is then given
     the sentence that says what is new and what to do."""
-    if settings.pack != registry.DEFAULT:
+    if settings.pack != registry.DEFAULT or "pack" in settings.given:
         return settings
     try:
         own = catalog.collection(settings.collection)
@@ -38,7 +38,8 @@ def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object]
     tell(
         f"New data folders take the model pack '{registry.DEFAULT}', which recognizes better. This one goes on with "
         f"'{pack.name}', of which its collection '{settings.collection}' is: set PACK={pack.name} to keep it so "
-        f"without this line. `kenspeckle collections create ID --pack {registry.DEFAULT}` makes a collection of the "
-        "new one, docs/models.md says more."
+        f"without this line, PACK={registry.DEFAULT} for new collections of the new one. "
+        f"`kenspeckle collections create ID --pack {registry.DEFAULT}` makes one such collection, docs/models.md says "
+        "more."
     )
     return replace(settings, pack=pack.name)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Comparison, FaceDetail, ImageSearch, Indexed, display_name
+from kenspeckle.domain.similarity import tier
 from kenspeckle.vision.picture import Mark, annotate
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
@@ -22,14 +23,14 @@ def search_picture(place: Path, data: bytes, answer: ImageSearch) -> None:
     for one in answer.searches:
         best = one.matches[0] if one.matches else None
         name = display_name(best.face.external_image_id or best.face.face_id) if best else ""
-        marks.append(Mark(one.detail.box, f"{name} {best.similarity:.1f}" if best else "unknown", best is not None))
+        marks.append(Mark(one.detail.box, label(name, best.similarity) if best else "unknown", best is not None))
     marks += [Mark(one.detail.box, "not searched", False) for one in answer.unsearched]
     _write(place, data, marks)
 
 
 def comparison_picture(place: Path, data: bytes, answer: Comparison) -> None:
     """The target with the similarity of every face that matches."""
-    marks = [Mark(detail.box, f"{similarity:.1f}", True) for detail, similarity in answer.matches]
+    marks = [Mark(detail.box, label("", similarity), True) for detail, similarity in answer.matches]
     marks += [Mark(detail.box, "no match", False) for detail in answer.unmatched]
     _write(place, data, marks)
 
@@ -47,6 +48,12 @@ def indexed_picture(place: Path, data: bytes, answer: Indexed) -> None:
     ]
     marks += [Mark(one.detail.box, ", ".join(str(reason) for reason in one.reasons), False) for one in answer.unindexed]
     _write(place, data, marks)
+
+
+def label(name: str, similarity: float) -> str:
+    """Of a match, as in `Amy 97.3, likely`; without a word below 80."""
+    word = tier(similarity)
+    return f"{name} {similarity:.1f}{', ' + word if word else ''}".lstrip()
 
 
 def _write(place: Path, data: bytes, marks: list[Mark]) -> None:
