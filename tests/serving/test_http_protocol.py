@@ -130,6 +130,18 @@ def test_answers_that_nobody_reads_are_dropped(echo: Echo, path: bytes) -> None:
         echo.until(lambda: not echo.config.connections)
 
 
+def test_the_system_takes_little_of_an_answer_that_nobody_reads() -> None:
+    with echoing(replace(QUICK, send_seconds=30.0)) as echo, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", echo.port))
+        connection.sendall(GET.replace(b"/one", b"/large"))
+        echo.until(lambda: bool(echo.seen))
+        (entry,) = echo.config.connections.entries()
+        transport = getattr(entry.close, "__self__")  # noqa: B009  # its type knows no transport
+        # The buffer (doubled by Linux) and what the client's own takes.
+        echo.until(lambda: LARGE - 600_000 < transport.get_write_buffer_size() < LARGE)
+
+
 def test_an_answer_that_is_read_slowly_arrives(echo: Echo) -> None:
     with echo.connect() as connection:
         connection.sendall(GET.replace(b"/one", b"/large"))

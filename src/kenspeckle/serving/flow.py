@@ -25,7 +25,7 @@ class Bounds:
     pipelined: int = 16
     """Pipelined requests that wait behind the one under way. Further ones are not answered: the client sends them
     again."""
-    unread_seconds: float = 30.0
+    unread_seconds: float = 20.0
     unread_bytes: int = 64 * 1024 * 1024
     """Seconds for a body that goes on after its answer. It is read and dropped, so that a client which reads only after
     sending gets its answer."""
@@ -38,6 +38,9 @@ class Bounds:
     """Seconds between two checks whether a client reads its answer."""
     send_pace: float = 16 * 1024
     """Least bytes a second that count as reading."""
+    send_buffer: int = 128 * 1024
+    """Bytes that the system keeps of an answer (Linux doubles it). Unbounded, it takes megabytes of an answer that
+    nobody reads, and each looks like reading."""
 
 
 class Flow(FlowControl):

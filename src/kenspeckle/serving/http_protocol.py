@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import uuid
 from enum import Enum
 from http import HTTPStatus
@@ -85,6 +86,9 @@ class Connection(HttpToolsProtocol):
                 return
         super().connection_made(transport)
         self._real = transport
+        connected = transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._bounds.send_buffer)
         self._outgoing = Outgoing(transport, self._finish)
         self.transport = self._outgoing
         self.flow = self._flow = Flow(transport)
