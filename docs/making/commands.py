@@ -10,12 +10,17 @@ import typer.main
 from docs.making.tables import MADE, table
 from kenspeckle.cli.app import app
 from kenspeckle.cli.commands import first_sentence
+from kenspeckle.cli.examples import EXAMPLES
 
 HEAD = """# Commands
 
 What `kenspeckle COMMAND --help` says, in one page. Commands that recognize work on the local data folder, or
 with `--url` on a server. What reads takes `--json` for programs. Progress and remarks go to standard error,
-results to standard output.
+results to standard output. The default of many options is a setting: `FACE_MATCH_THRESHOLD, 80` is the setting of
+that name, 80 where nothing sets it ([settings](settings.md)).
+
+Exit codes: 0 fine; 1 no match, or an error; 2 wrong usage, or an error of a command whose 1 means no match;
+130 interrupted. Each command says what its own 1 means.
 
 """
 VALUES = {bool: "", int: "N", float: "N", str: "TEXT"}
@@ -57,6 +62,9 @@ def _section(words: tuple[str, ...], command: Any) -> str:
         parts.append(table(("argument", "meaning"), ((f"`{_argument(one)}`", one.help) for one in arguments)))
     if options:
         parts.append(table(("option", "meaning"), ((_option(one), _meaning(one)) for one in options)))
+    examples = EXAMPLES.get(" ".join(words[1:]), ())
+    if examples:
+        parts.append("Examples:\n\n```text\n" + "\n".join(examples) + "\n```\n")
     return "\n".join(parts)
 
 
@@ -98,7 +106,9 @@ def _meaning(parameter: Any) -> str:
     lowest, highest = (getattr(parameter, name, None) for name in ("min", "max"))
     if lowest is not None or highest is not None:
         parts.append(f"{lowest} to {highest}." if highest is not None else f"{lowest} or more.")
-    if parameter.default not in (None, False, "", [], ()) and parameter.show_default:
+    if isinstance(parameter.show_default, str):
+        parts.append(f"Default: {parameter.show_default}.")
+    elif parameter.default not in (None, False, "", [], ()) and parameter.show_default:
         parts.append(f"Default: `{parameter.default}`.")
     if parameter.envvar:
         parts.append(f"Also as `{parameter.envvar}`.")

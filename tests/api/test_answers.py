@@ -201,7 +201,7 @@ def test_faces_are_listed_read_searched_and_deleted(http: httpx.Client) -> None:
     assert [face["FaceId"] for face in page["Faces"]] == [one]
     page = http.get(FACES, params={"external_image_id": "keanu-reeves.jpg", "cursor": page["NextToken"]}).json()
     assert [face["FaceId"] for face in page["Faces"]] == [two]
-    schemas.FaceRecord.model_validate(http.get(f"{FACES}/{one}").json())
+    schemas.StoredFaceRecord.model_validate(http.get(f"{FACES}/{one}").json())
     found = http.post(f"{FACES}/{one}/search?threshold=70&max_faces=5").json()
     schemas.SearchFaces.model_validate(found)
     assert [match["Face"]["FaceId"] for match in found["FaceMatches"]] == [two]

@@ -31,18 +31,19 @@ HEAVY = [
     "starlette",
     "uvicorn",
 ]
-CATALOG = {"alembic", "cryptography", "numpy", "sqlalchemy", "pydantic"}
-"""What a command needs that opens the catalog; Typer takes Pydantic to check what is given."""
-WITH_PIL = ("index", "search", "compare", "detect", "watch", "demo", "users")
+CATALOG = {"alembic", "cryptography", "numpy", "sqlalchemy"}
+"""What a command needs that opens the catalog."""
+WITH_PIL = ("watch", "demo")
 WITH_CRYPTOGRAPHY = ("serve", "receipts")
 HELP = {name: {"PIL"} for name in WITH_PIL} | {name: {"cryptography"} for name in WITH_CRYPTOGRAPHY}
 """Heavy modules that a command's module may import; those of any other import none."""
 RUNS = (
-    ("settings", {"pydantic"}),
+    ("settings", set[str]()),
     ("keys list", CATALOG),
     ("audit verify", CATALOG),
     ("backup DATA/one.tar", CATALOG | {"botocore"}),
-    ("collections list --url http://127.0.0.1:9", {"httpx", "pydantic"}),
+    ("collections list --url http://127.0.0.1:9", {"httpx"}),
+    ("search DATA/none.jpg --url http://127.0.0.1:9", {"httpx"}),
 )
 """Commands that are run, and heavy modules that they may import at most."""
 PROGRAM = """

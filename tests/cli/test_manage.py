@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def test_life_of_a_collection(command: Command, where: list[str], samples: Sampl
     assert command("collections", "show", "lobby", *where, "--json").json["FaceCount"] == 2
     faces = command("faces", "list", *here, "--json").json
     assert [face["ExternalImageId"] for face in faces] == ["grace_hopper.jpg", "astronaut.png"]
+    assert all(time.time() - 600 < face["CreationTimestamp"] < time.time() + 1 for face in faces)
+    assert time.strftime("%Y-%m-", time.localtime(faces[0]["CreationTimestamp"])) in command("faces", "list", *here).out
     one = command("faces", "list", *here, "--name", "astronaut.png", "--json").json
     assert [face["FaceId"] for face in one] == [faces[1]["FaceId"]]
     assert "Astronaut" in command("faces", "list", *here).out

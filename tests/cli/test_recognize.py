@@ -77,6 +77,47 @@ def test_index_then_search(command: Command, where: list[str], album: Path, mirr
     assert [len(one["FaceMatches"]) for one in every.json["searches"]] == [1]
 
 
+def test_many_photographs_are_searched_at_once(
+    command: Command, where: list[str], album: Path, mirrored: Path, samples: Samples, tmp_path: Path
+) -> None:
+    command("collections", "create", "many", *where)
+    here = [*where, "--collection", "many"]
+    assert command("index", album / "people" / "Grace Hopper.jpg", *here).code == 0
+    (album / "torn.jpg").unlink()
+    (album / os.fsdecode(b"caf\xe9.jpg")).unlink()
+
+    said = command("search", mirrored, album, *here, "--save", tmp_path / "pictures")
+    assert said.code == 0, said.err
+    hopper = album / "people" / "Grace Hopper.jpg"
+    rows = said.out.splitlines()
+    assert rows[0].split() == ["who", "photograph", "similarity", "how", "sure"]
+    assert re.fullmatch(rf"Grace Hopper +{re.escape(str(hopper))} +100\.00 +sure *", rows[1])
+    assert re.fullmatch(rf" +{re.escape(str(mirrored))} +9\d\.\d\d +sure *", rows[2])
+    assert rows[3] == f"Nobody who is indexed: {album / 'people' / 'Eileen-Collins.png'}"
+    assert rows[4] == f"No face: {album / 'coffee.png'}"
+    assert "4 photographs: 2 with someone known, 1 with nobody known, 1 without a face." in said.err
+    names = sorted(one.name for one in (tmp_path / "pictures").iterdir())
+    assert names == ["Eileen-Collins.jpg", "Grace_Hopper.jpg", "mirrored.jpg"]
+
+    lines = command("search", album, mirrored, tmp_path / "nothing.jpg", *here, "--json")
+    assert lines.code == 2, "one of them could not be searched"
+    found = {Path(one["path"]).name: one for one in map(json.loads, lines.out.splitlines())}
+    assert {name: one["status"] for name, one in found.items()} == {
+        "Grace Hopper.jpg": "found",
+        "mirrored.jpg": "found",
+        "Eileen-Collins.png": "unknown",
+        "coffee.png": "no_face",
+        "nothing.jpg": "skipped",
+    }
+    assert found["mirrored.jpg"]["matchedFaces"] == ["Grace Hopper"]
+    assert found["nothing.jpg"]["reason"] == "No such file or folder"
+    assert command("search", samples.coffee, samples.astronaut, *here).code == 1
+    assert "no faces" not in command("search", album / "nowhere", *here).out
+    (tmp_path / "empty").mkdir()
+    assert command("search", tmp_path / "empty", *here).code == 2
+    assert command("search", "-", samples.coffee, *here).code == 2
+
+
 def test_indexing_again_adds_nothing(command: Command, album: Path) -> None:
     people = album / "people"
     assert command("index", people).code == 0
@@ -139,7 +180,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     for words, said in (
         (("search", samples.coffee), "no faces"),
         (("search", album / "notes.txt"), "no image"),
-        (("search", album), "is a folder"),
+        (("detect", album), "is a folder"),
         (("search", "nothing.jpg"), "does not exist"),
         (("search", samples.astronaut, "--collection", "nowhere"), "nowhere"),
         (("index", samples.astronaut, "--collection", "nowhere"), "nowhere"),

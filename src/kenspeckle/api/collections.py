@@ -174,7 +174,7 @@ class Collections:
                     external_image_id=query.external_image_id,
                 )
             )
-            return dump.list_faces(page.items, page.cursor, self._model(name))
+            return dump.stored_faces(page.items, page.cursor, self._model(name))
 
         return answer(await self.edge.threads.call(read))
 
@@ -220,14 +220,14 @@ class Collections:
         "/v1/collections/{collection_id}/faces/{face_id}",
         tag="faces",
         right=ops.GetFace.right,
-        answer=schemas.FaceRecord,
+        answer=schemas.StoredFaceRecord,
         example=examples.face,
         codes=(*HERE, "face_not_found"),
     )
     async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """A stored face with everything that its photograph told."""
         record = await self.edge.handle(ops.GetFace(collection_id=request.state.collection, face_id=face_id))
-        return answer(dump.face_record(record))
+        return answer(dump.stored_face_record(record))
 
     @route(
         "DELETE",

@@ -72,8 +72,19 @@ class Face(Shape):
     UserId: str | None = Field(default=None, description="The user it belongs to; absent where it belongs to none.")
 
 
+class StoredFace(Face):
+    """A face held by a collection, with the time since when."""
+
+    CreationTimestamp: float = Field(description="Seconds since the epoch.")
+
+
 class FaceRecord(Shape):
     Face: Face
+    FaceDetail: FaceDetail
+
+
+class StoredFaceRecord(Shape):
+    Face: StoredFace
     FaceDetail: FaceDetail
 
 
@@ -170,7 +181,7 @@ class CollectionList(Shape):
 
 
 class FaceList(Shape):
-    Faces: list[Face]
+    Faces: list[StoredFace]
     FaceModelVersion: str
     NextToken: str | None = None
 

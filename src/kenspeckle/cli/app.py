@@ -14,6 +14,7 @@ from kenspeckle.cli.commands import WIDTH, Commands, Entry, Root
 
 VERBS = "Recognize"
 MANAGE = "Manage"
+ABOUT = "About"
 # The help line is the first sentence of the command's docstring; a test compares them.
 ENTRIES = (
     Entry("serve", "kenspeckle.cli.serve:serve", VERBS, "Run the service."),
@@ -23,7 +24,7 @@ ENTRIES = (
         VERBS,
         "Index photographs: every face in them is stored with its identity, and can be found from then on.",
     ),
-    Entry("search", "kenspeckle.cli.recognize:search", VERBS, "Find out who is in a photograph."),
+    Entry("search", "kenspeckle.cli.search:search", VERBS, "Find out who is in a photograph, or in many."),
     Entry("compare", "kenspeckle.cli.recognize:compare", VERBS, "Check whether the largest face of A is in B."),
     Entry("detect", "kenspeckle.cli.recognize:detect", VERBS, "Find the faces of a photograph and describe them."),
     Entry(
@@ -118,6 +119,14 @@ ENTRIES = (
         MANAGE,
         "Model packs: the detector and the embedder that the service runs.",
     ),
+    Entry("help", "kenspeckle.cli.about:help_", ABOUT, "Show the help of a command."),
+    Entry("version", "kenspeckle.cli.about:version", ABOUT, "Show the version."),
+)
+
+
+EXIT_CODES = (
+    "`kenspeckle help COMMAND` shows examples. Exit codes: 0 fine; 1 no match, or an error; 2 wrong usage, or an error "
+    "of a command whose 1 means no match; 130 interrupted."
 )
 
 
@@ -132,6 +141,7 @@ app = Commands(
     name="kenspeckle",
     cls=Kenspeckle,
     add_completion=True,
+    epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 

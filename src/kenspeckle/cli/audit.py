@@ -31,12 +31,28 @@ app = Commands("The audit trail: who did what with whose faces.")
 @reported(FAILED)
 def show(
     since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC).")
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="Only rows since then: 12h, 30d, or an ISO date or time (UTC).",
+            show_default="all",
+        ),
     ] = None,
-    key: Annotated[str | None, typer.Option("--key", metavar="ID", help="A key's id, or open, cli, nobody.")] = None,
-    collection: Annotated[str | None, typer.Option("--collection", metavar="ID", help="Only this collection.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="ID", help="Only rows of this key: its id, or open, cli, nobody.", show_default="all"
+        ),
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="ID", help="Only this collection.", show_default="all")
+    ] = None,
     operation: Annotated[
-        str | None, typer.Option("--operation", metavar="NAME", help="Only this operation, such as IndexFaces.")
+        str | None,
+        typer.Option(
+            "--operation", metavar="NAME", help="Only this operation, such as IndexFaces.", show_default="all"
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 100,
     json: options.Json = False,

@@ -46,7 +46,8 @@ def backup(
         typer.Option(
             "--keyring",
             metavar="FILE",
-            help="File for the keys of encrypted collections, replaced by each backup; kenspeckle.keyring beside DEST.",
+            help="File for the keys of encrypted collections, replaced by each backup.",
+            show_default="kenspeckle.keyring beside DEST",
         ),
     ] = None,
     keep: Annotated[
@@ -56,6 +57,7 @@ def backup(
             metavar="N",
             min=1,
             help="Where DEST is a folder: once this one is whole, delete all but the newest N there.",
+            show_default="all stay",
         ),
     ] = None,
     json: options.Json = False,

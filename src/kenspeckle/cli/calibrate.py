@@ -24,8 +24,10 @@ WIDTH, HEIGHT = 640, 260
 
 def calibrate(
     folder: Annotated[Path, typer.Argument(help="A folder for each person, or for each group of people.")],
-    pack: Annotated[str | None, typer.Option("--pack", help="Pack; without it, the one that PACK sets.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the distances into this .svg file.")] = None,
+    pack: Annotated[str | None, typer.Option("--pack", help="Pack to measure.", show_default="PACK, sface")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the distances into this .svg file.", show_default="no plot")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, and store nothing.")] = False,
     models_dir: ModelsDir = None,
     as_json: Json = False,

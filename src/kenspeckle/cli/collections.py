@@ -48,9 +48,11 @@ def list_(
 @reported(FAILED)
 def create(
     name: Name,
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; repeatable.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; repeatable.", show_default="none")
+    ] = None,
     pack: Annotated[
-        str | None, typer.Option("--pack", metavar="NAME", help="Model pack of its faces, if not the default one.")
+        str | None, typer.Option("--pack", metavar="NAME", help="Model pack of its faces.", show_default="PACK, sface")
     ] = None,
     json: options.Json = False,
     url: options.Url = None,

@@ -33,6 +33,8 @@ class Entry:
 
     def load(self) -> Any:
         """The command itself."""
+        from kenspeckle.cli.parsing import parse_lightly  # late: the list of commands does without
+
         module, _, name = self.place.partition(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
@@ -44,6 +46,7 @@ class Entry:
             _flow(alone)
             command = get_command(alone)
         command.name = self.name
+        parse_lightly(command)
         return command
 
 
@@ -75,14 +78,35 @@ class Loading(MutableMapping[str, Any]):
         return name in self.entries  # the inherited method would load it
 
 
-class Command(TyperCommand):
-    """A command whose help has its options in sections."""
+class _Flags:
+    """Flags are off until they are given. Typer's own (help, completion) have None for that, which it loads Pydantic to
+    read."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters: list[Any] = list(super().get_params(ctx))  # type: ignore[misc]
+        for one in parameters:
+            if getattr(one, "is_flag", False) and one.default is None:
+                one.default = False
+        return parameters
+
+
+class Command(_Flags, TyperCommand):
+    """A command whose help has its options in sections, and examples after them."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from kenspeckle.cli.examples import EXAMPLES  # late: for help alone
+
+        lines = EXAMPLES.get(_words(ctx), ())
+        if lines:
+            with formatter.section(typer.style("Examples", bold=True)):
+                for line in lines:  # one that is folded could not be copied
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
 
 
-class Group(TyperGroup):
+class Group(_Flags, TyperGroup):
     """Commands of one subject, which are loaded together."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -91,7 +115,7 @@ class Group(TyperGroup):
         _write(formatter, "Commands", rows)
 
 
-class Root(TyperGroup):
+class Root(_Flags, TyperGroup):
     """All commands, none loaded; a subclass names the `entries`."""
 
     entries: Sequence[Entry] = ()
@@ -104,13 +128,6 @@ class Root(TyperGroup):
         _write_options(self, ctx, formatter)
         for section in dict.fromkeys(one.section for one in self.entries):
             _write(formatter, section, [(one.name, one.help) for one in self.entries if one.section == section])
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        parameters = list(super().get_params(ctx))
-        for one in parameters:  # Typer's own flags for completion have None for "no", which it loads Pydantic to check
-            if getattr(one, "is_flag", False) and one.default is None:
-                one.default = False
-        return parameters
 
 
 class Commands(typer.Typer):
@@ -135,6 +152,11 @@ def _flow(commands: typer.Typer) -> None:
     for one in commands.registered_commands:
         text = inspect.getdoc(one.callback) or ""
         one.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _words(ctx: Any) -> str:
+    """The words of a command, without the program's name, which may be `python -m kenspeckle`."""
+    return "" if ctx.parent is None else f"{_words(ctx.parent)} {ctx.info_name}".strip()
 
 
 def first_sentence(text: str) -> str:

@@ -53,7 +53,11 @@ def doctor(
         Path | None,
         # A folder that can't be read is explained by the doctor.
         typer.Option(
-            "--data-dir", help="The local data folder to examine.", readable=False, rich_help_panel="Where to"
+            "--data-dir",
+            help="The local data folder to examine.",
+            show_default="DATA_DIR",
+            readable=False,
+            rich_help_panel="Where to",
         ),
     ] = None,
 ) -> None:

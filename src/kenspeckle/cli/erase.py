@@ -43,7 +43,8 @@ def erase(
         bool, typer.Option("--everything", help="The whole collection, with its users and photographs.")
     ] = False,
     receipt: Annotated[
-        Path | None, typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.")
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.", show_default="no file"),
     ] = None,
     yes: options.Yes = False,
     json: options.Json = False,

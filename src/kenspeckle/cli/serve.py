@@ -32,15 +32,29 @@ TRIES = 10
 
 @reported(FAILED)
 def serve(
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on; 127.0.0.1 unless set.")] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="Port; 8080 unless set. 0 takes any free one.")
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on.", show_default="HOST, 127.0.0.1")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and images.")] = None,
-    pack: Annotated[str | None, typer.Option("--pack", help="Model pack of new collections.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Photographs analysed at once.")] = None,
-    log_level: Annotated[str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Read this file instead of kenspeckle.toml.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port. 0 takes any free one.", show_default="PORT, 8080"),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder of the database and images.", show_default="DATA_DIR")
+    ] = None,
+    pack: Annotated[
+        str | None, typer.Option("--pack", help="Model pack of new collections.", show_default="PACK, sface")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Photographs analysed at once.", show_default="WORKERS, the cores"),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default="LOG_LEVEL, INFO")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml")
+    ] = None,
 ) -> None:
     """Run the service. Ctrl-C or SIGTERM stops it once the requests under way are answered.
 

@@ -86,7 +86,8 @@ def import_(
         typer.Option("--encodings", help="SRC holds encodings of face_recognition: .json, .csv, .npz, or .npy."),
     ] = False,
     names: Annotated[
-        Path | None, typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.")
+        Path | None,
+        typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.", show_default="none"),
     ] = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,

@@ -155,7 +155,9 @@ def search(
     face: Annotated[str | None, typer.Option("--face", help="Search with this stored face instead.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Search with this user instead.")] = None,
     threshold: options.Threshold = None,
-    max_users: Annotated[int | None, typer.Option("--max-users", min=1, max=500, help="At most so many.")] = None,
+    max_users: Annotated[
+        int | None, typer.Option("--max-users", min=1, max=500, help="At most so many.", show_default="MAX_FACES, 10")
+    ] = None,
     json: options.Json = False,
     collection: options.Collection = None,
     url: options.Url = None,

@@ -40,7 +40,10 @@ _By = Annotated[
     typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
 ]
 _AllFaces = Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")]
-_Save = Annotated[Path | None, typer.Option("--save", help="Write every photograph with its boxes into this folder.")]
+_Save = Annotated[
+    Path | None,
+    typer.Option("--save", help="Write every photograph with its boxes into this folder.", show_default="no pictures"),
+]
 _Once = Annotated[
     bool, typer.Option("--once", help="Process the files that are there and end, for cron.", rich_help_panel=_WHEN)
 ]
@@ -50,7 +53,8 @@ _Poll = Annotated[
         "--poll",
         metavar="SECONDS",
         min=0.1,
-        help="Scan this often instead of waiting for events of the file system: for network shares.",
+        help="Scan this often, for network shares.",
+        show_default="events of the file system",
         rich_help_panel=_WHEN,
     ),
 ]
@@ -67,7 +71,7 @@ _Settle = Annotated[
 _State = Annotated[
     Path | None,
     typer.Option(
-        "--state", help="File with the record of processed photographs; FOLDER/.kenspeckle-watch.db unless set."
+        "--state", help="File with the record of processed photographs.", show_default="FOLDER/.kenspeckle-watch.db"
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
@@ -81,7 +85,7 @@ def watch(
     all_faces: _AllFaces = False,
     threshold: options.Threshold = None,
     max_faces: options.MaxFaces = None,
-    quality: options.Quality = None,
+    quality: options.StoredQuality = None,
     save: _Save = None,
     once: _Once = False,
     poll: _Poll = None,

@@ -34,12 +34,19 @@ Collections = Annotated[
         "--collection", metavar="ID", help="Only of this collection; repeat it for several. Without it: all of them."
     ),
 ]
-Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
+Description = Annotated[
+    str | None, typer.Option("--description", metavar="TEXT", help="What it is for.", show_default="none")
+]
 
 
 _SERVER = "Ask the server at this address instead of the local data folder."
-Server = Annotated[str | None, typer.Option("--url", "--server", envvar="KENSPECKLE_URL", help=_SERVER)]
-OnlyServer = Annotated[str | None, typer.Option("--server", envvar="KENSPECKLE_URL", help=_SERVER)]
+Server = Annotated[
+    str | None,
+    typer.Option("--url", "--server", envvar="KENSPECKLE_URL", help=_SERVER, show_default="the local data folder"),
+]
+OnlyServer = Annotated[
+    str | None, typer.Option("--server", envvar="KENSPECKLE_URL", help=_SERVER, show_default="the local data folder")
+]
 """Of `change`, where `--url` is the endpoint's."""
 
 
@@ -211,7 +218,7 @@ def try_out(
 def log(
     webhook_id: WebhookId,
     state: Annotated[
-        str | None, typer.Option("--state", help="Only pending, delivered, failed or erased ones.")
+        str | None, typer.Option("--state", help="Only pending, delivered, failed or erased ones.", show_default="all")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many rows.")] = 100,
     server: Server = None,

@@ -6,15 +6,34 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 
 from PIL import Image
 
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Comparison, FaceDetail, ImageSearch, Indexed, display_name
 from kenspeckle.domain.similarity import tier
+from kenspeckle.intake.files import Photograph
 from kenspeckle.vision.picture import Mark, annotate
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+class PictureFolder:
+    """A folder of pictures, one JPEG for each photograph; it is made where there is none. For several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._names: dict[str, int] = {}
+        self._lock = Lock()
+
+    def place(self, photograph: Photograph) -> Path:
+        """A file of the photograph's name; others of one name get a number."""
+        stem = Path(photograph.identity).stem.replace(":", "_")
+        with self._lock:
+            self._names[stem] = number = self._names.get(stem, 0) + 1
+        return self._folder / (f"{stem}.jpg" if number == 1 else f"{stem}-{number}.jpg")
 
 
 def search_picture(place: Path, data: bytes, answer: ImageSearch) -> None:

@@ -75,8 +75,18 @@ def face(one: Face) -> Json:
     return answer
 
 
+def stored_face(one: Face) -> Json:
+    """A face with its time of storing, which the lists of `/v1` have and Amazon's shapes lack."""
+    return {**face(one), "CreationTimestamp": one.created_at}
+
+
 def face_record(record: FaceRecord) -> Json:
     return {"Face": face(record.face), "FaceDetail": face_detail(record.detail)}
+
+
+def stored_face_record(record: FaceRecord) -> Json:
+    """A FaceRecord with the face's time of storing."""
+    return {**face_record(record), "Face": stored_face(record.face)}
 
 
 def unindexed_face(one: UnindexedFace) -> Json:
@@ -146,6 +156,12 @@ def list_faces(faces: Iterable[Face], cursor: str | None, model: str) -> Json:
     if cursor is not None:
         answer["NextToken"] = cursor
     return answer
+
+
+def stored_faces(faces: Iterable[Face], cursor: str | None, model: str) -> Json:
+    """ListFacesResponse with the time of storing of each face."""
+    faces = tuple(faces)
+    return {**list_faces(faces, cursor, model), "Faces": [stored_face(one) for one in faces]}
 
 
 def delete_faces(answer: Deleted) -> Json:

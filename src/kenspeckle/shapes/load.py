@@ -75,8 +75,9 @@ def searched(shape: Json) -> FaceDetail:
     )
 
 
-def face(shape: Json, collection_id: str, created_at: float = 0.0, model: str = "") -> Face:
-    """A Face as it is listed and matched. `model` is used where the face names none."""
+def face(shape: Json, collection_id: str, created_at: float | None = None, model: str = "") -> Face:
+    """A Face as it is listed and matched. `model` is used where the face names none, `created_at` instead of its own
+    time, which only `/v1` lists."""
     return Face(
         face_id=shape["FaceId"],
         image_id=shape.get("ImageId", ""),
@@ -85,7 +86,7 @@ def face(shape: Json, collection_id: str, created_at: float = 0.0, model: str = 
         box=box(shape.get("BoundingBox", {})),
         confidence=float(shape.get("Confidence", 0)),
         index_model=shape.get("IndexFacesModelVersion", model),
-        created_at=created_at,
+        created_at=_seconds(shape.get("CreationTimestamp")) if created_at is None else created_at,
         user_id=shape.get("UserId"),
     )
 
