@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import postgres as postgres_
 from tests import soak
 
 
@@ -19,6 +20,18 @@ def logging_as_it_was() -> Iterator[None]:
     for one, handlers, level, propagate, disabled in before:
         one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
         one.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_.Server]:
+    """A PostgreSQL of this test process, with a catalog as the template of databases."""
+    postgres_.needed()
+    server = postgres_.Server()
+    try:
+        server.template()
+        yield server
+    finally:
+        server.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -190,6 +190,10 @@ class StorageUnavailable(KenspeckleError):
     """The catalog or the image store can't be reached or is damaged."""
 
     code = "storage_unavailable"
+    repeatable = False
+    """Whether nothing was stored, and the same call may succeed at once."""
+    lost = False
+    """Whether the connection was lost: others that were made before may be, too."""
 
 
 TEMPLATES_DIFFER = (

@@ -64,7 +64,14 @@ class Settings:
     )
     host: str = _doc("Address to listen on. Anything but loopback needs a key first.", "127.0.0.1")
     port: int = _doc("Port to listen on.", 8080)
-    catalog_url: str = _doc("SQLAlchemy URL of the catalog; empty: SQLite in DATA_DIR.", "", secret=True)
+    catalog_url: str = _doc(
+        "SQLAlchemy URL of the catalog: sqlite:///FILE or postgresql+psycopg://...; empty: SQLite in DATA_DIR.",
+        "",
+        secret=True,
+    )
+    catalog_connections: int = _doc(
+        "Connections of a process to PostgreSQL at once, and half as many again for locks (docs/cluster.md).", 16
+    )
     images_url: str = _doc("Where photographs lie: file:///folder or s3://bucket/prefix; empty: DATA_DIR/images.", "")
     keep_images: bool = _doc("Keep the photographs that were indexed; if not, only face thumbnails are kept.", True)
     models_dir: Path = _doc(
@@ -201,6 +208,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "connections_per_host": (1, 1_000_000),
     "queue": (0, 100_000),
     "jobs": (0, 64),
+    "catalog_connections": (2, 1024),
     "audit_days": (0, 36_500),
     "wait_seconds": (0, 3600),
     "webhook_seconds": (0.1, 60),

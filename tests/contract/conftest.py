@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,19 +19,29 @@ Open = Callable[..., Whole]
 MASTER = MasterKey(Path("no file"), "ab" * 32)
 
 
-@pytest.fixture(params=["fake", "sqlite", "encrypted"])
+@pytest.fixture(params=["fake", "sqlite", "encrypted", "postgres"])
 def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens an empty catalog, closed after the test."""
     opened: list[Whole] = []
+    with ExitStack() as databases:
+        server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+        at = databases.enter_context(server.database()) if server else f"sqlite:///{tmp_path / 'data/kenspeckle.db'}"
+        yield opener(request.param, at, opened)
+        for one in opened:
+            one.close()
+
+
+def opener(kind: str, url: str, opened: list[Whole]) -> Open:
+    """What opens a catalog of this kind, and notes it."""
 
     def open_one(log_limit: int = 100_000) -> Whole:
         one: Whole
-        if request.param == "fake":
+        if kind == "fake":
             one = FakeCatalog(log_limit)
         else:
-            encrypted = request.param == "encrypted"
+            encrypted = kind == "encrypted"
             one = SqlCatalog.open(
-                f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}",
+                url,
                 log_limit=log_limit,
                 master=MASTER if encrypted else None,
                 encryption=encrypted,
@@ -38,9 +49,7 @@ def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
         opened.append(one)
         return one
 
-    yield open_one
-    for one in opened:
-        one.close()
+    return open_one
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,15 @@ from tests.fakes.jobs import FakeJobs
 KINDS = [JobKind.UPGRADE, JobKind.PURGE]
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
 def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
     if request.param == "fake":
         yield FakeJobs()
         return
-    with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'kenspeckle.db'}")) as catalog:
-        yield catalog
+    with ExitStack() as stack:
+        server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+        url = stack.enter_context(server.database()) if server else f"sqlite:///{tmp_path / 'kenspeckle.db'}"
+        yield stack.enter_context(closing(SqlCatalog.open(url)))
 
 
 def job(number: int, kind: JobKind = JobKind.UPGRADE, collection: str | None = "people") -> Job:

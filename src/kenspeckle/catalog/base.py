@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.database import Database, fetch
-from kenspeckle.catalog.tables import collections, faces, images, users
+from kenspeckle.catalog.tables import collections, faces, images, service, users
 from kenspeckle.domain import Page
 from kenspeckle.encryption.cipher import Content
 from kenspeckle.errors import CollectionNotFound, FaceNotFound, UserNotFound
@@ -35,6 +35,7 @@ _REFERENCED = (
         images.c.digest.in_(bindparam("some", expanding=True)), images.c.kept, collections.c.collection_id.is_not(None)
     )
 )
+_ONE_AT_A_TIME = select(service.c.row).with_for_update()
 _USER_ROW = select(users.c.row).where(
     users.c.collection_row == bindparam("collection_row"), users.c.user_id == bindparam("user_id")
 )
@@ -69,6 +70,12 @@ def collection_row(connection: Connection, collection_id: str) -> int:
     if not found:
         raise no_collection(collection_id)
     return int(found[0][0])
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Let this transaction wait for all others that asked for the same, until its end. For what may exist once, or so
+    many times, and is rare."""
+    connection.execute(_ONE_AT_A_TIME)
 
 
 def user_row(connection: Connection, collection_row: int, user_id: str) -> int:

@@ -210,7 +210,7 @@ class Log(Part):
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
             yield revision, ([], np.empty((0, 0), np.float32))
-            content, of = self.collection_keys.of(collection_row), KINDS[kind]
+            content, of = self.collection_keys.of(collection_row, connection), KINDS[kind]
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
             while found := fetch(connection, _BATCH[kind], values):
                 numbers, templates, names = zip(*found, strict=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from kenspeckle.catalog.database import Database
+from kenspeckle.catalog.database import Database, fetch
 from kenspeckle.catalog.tables import collection_keys, collections
 from kenspeckle.encryption.cipher import KEY_BYTES, PLAIN, Cipher, Content
 from kenspeckle.encryption.master_key import WrongMasterKey
@@ -56,12 +56,14 @@ class CollectionKeys:
         self._new = new
         self._known: dict[int, Content] = {}
 
-    def of(self, collection_row: int) -> Content:
-        """How this collection's data is stored. Raises CollectionNotFound where it was deleted meanwhile,
+    def of(self, collection_row: int, connection: Connection | None = None) -> Content:
+        """How this collection's data is stored. A transaction gives its `connection`, so that it needs no other one to
+        come to its end. Raises CollectionNotFound where it was deleted meanwhile,
         StorageUnavailable where its key is not available."""
         known = self._known.get(collection_row)
         if known is None:
-            found = self._database.rows(_KEY, {"collection_row": collection_row})
+            asked = {"collection_row": collection_row}
+            found = self._database.rows(_KEY, asked) if connection is None else fetch(connection, _KEY, asked)
             if not found or found[0][0] is None:
                 raise CollectionNotFound("The collection was deleted meanwhile.", field="collection_id")
             known = self._known[collection_row] = self._content(*found[0])

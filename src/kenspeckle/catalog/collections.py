@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func
 
 from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, no_collection, referenced
 from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.database import serialize
 from kenspeckle.catalog.jobs import end_jobs_of
 from kenspeckle.catalog.outbox import forget_collection, post
 from kenspeckle.catalog.photographs import note_removals
@@ -183,6 +184,7 @@ class Collections(Part):
                 some = connection.execute(found, {"collection_row": row, "most": min(most, CHUNK)}).scalars().all()
                 if some and deletions is _REMOVE_IMAGES:
                     digests = sorted(set(connection.execute(_DIGESTS, {"some": some}).scalars()))
+                    serialize(connection, digests)
                     note_removals(connection, sorted(set(digests) - referenced(connection, digests)))
                 for deletion in deletions if some else ():
                     connection.execute(deletion, {"some": some})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from functools import wraps
+from itertools import count
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -21,6 +26,21 @@ Explain = Callable[[BaseException], KenspeckleError | None]
 """Translates a driver's error; None where the driver's module does not know it."""
 
 
+SERIALIZE = "kenspeckle_serialize"
+"""Option of connections that write: what `serialize` calls, where writers do not take turns anyway."""
+
+UNCERTAIN = (
+    "The connection to the catalog was cut while this was being stored: it may be stored or not. Look before you ask "
+    "again."
+)
+
+TRIES = 6
+"""How often a transaction is begun that others keep from its end."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
 class Forget(Protocol):
     """Overwrites remains of deleted data in the files of the database; returns whether nothing is left."""
 
@@ -32,7 +52,9 @@ class Database:
 
     `writer` is the same engine with transactions that may write; `turn` is entered for the length of each of those;
     `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`; `lock`
-    holds names for the length of a block, against all processes; `begin` begins a transaction that may write.
+    holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
+    `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
+    engines to close with this one.
     """
 
     def __init__(
@@ -45,6 +67,9 @@ class Database:
         forget: Forget,
         lock: Lock,
         begin: str = "BEGIN",
+        *,
+        migrating: str = "",
+        closing: Sequence[Engine] = (),
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -55,6 +80,8 @@ class Database:
         self._forget = forget
         self._lock = lock
         self._begin = begin
+        self._migrating = migrating
+        self._closing = closing
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -65,7 +92,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A writing transaction, on disk when the block ends, or rolled back where the block raises."""
-        with self.translated(), self._turn(), self._writer.begin() as connection:
+        with self.translated(), self._turn(), self._writer.connect() as connection:
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            if transaction.is_active:
+                with self._committing():
+                    transaction.commit()
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """As `write`, after all migrations of other processes."""
+        with self.write() as connection:
+            if self._migrating:
+                connection.exec_driver_sql(self._migrating)
             yield connection
 
     @contextmanager
@@ -81,7 +124,8 @@ class Database:
                 except BaseException:
                     cursor.execute("ROLLBACK")
                     raise
-                cursor.execute("COMMIT")
+                with self._committing():
+                    cursor.execute("COMMIT")
             except BaseException:
                 # A transaction that can't be committed (full disk) must not stay open in the pool.
                 connection.invalidate()
@@ -120,18 +164,70 @@ class Database:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._engine.dispose()
+        for one in (self._engine, *self._closing):
+            one.dispose()
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        """A connection that is lost now leaves open what became of the transaction."""
+        try:
+            yield
+        except self._foreign as error:
+            meaning = self._meaning(error)
+            if isinstance(meaning, StorageUnavailable) and meaning.lost:
+                raise StorageUnavailable(UNCERTAIN, retry_after=meaning.retry_after) from error
+            raise meaning from error
 
     def _meaning(self, error: BaseException) -> KenspeckleError:
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         if isinstance(error, IntegrityError):
             return Conflict(COLLIDES)
         known = self._explain(original)
-        if not isinstance(known, Conflict):
+        if isinstance(known, StorageUnavailable) and known.lost:
+            # Those that lie idle in the pool are lost as well; new ones are made as they are needed.
+            self._engine.dispose()
+        if not (isinstance(known, Conflict) or (isinstance(known, StorageUnavailable) and known.repeatable)):
             log.error("catalog: %s: %s", type(original).__name__, original)
         return known or StorageUnavailable(
             "The catalog does not answer; the server's log has the reason.", retry_after=5
         )
+
+
+def serialize(connection: Connection, names: Sequence[str]) -> None:
+    """Let this transaction wait for every other that named one of these (64 hexadecimal digits), and those that name
+    one later wait for its end. For what two transactions decide of rows that they do not share."""
+    wait = connection.get_execution_options().get(SERIALIZE)
+    if wait is not None and names:
+        wait(connection, names)
+
+
+def tried_again(catalog: type[T]) -> type[T]:
+    """Let all public methods of a catalog, each of which is one transaction, be done again where the database undid
+    it: after a deadlock, a failed serialization, or a connection that was lost before the commit was sent."""
+    for name in dir(catalog):
+        method = getattr(catalog, name)
+        if not name.startswith("_") and inspect.isfunction(method) and not hasattr(method, "tries"):
+            setattr(catalog, name, _tried(method))
+    return catalog
+
+
+def _tried(method: F) -> F:
+    @wraps(method)
+    def tried(*arguments: Any, **named: Any) -> Any:
+        # What can be walked through once is kept for the next try.
+        arguments = tuple(tuple(one) if isinstance(one, Iterator) else one for one in arguments)
+        for tries in count(1):
+            try:
+                return method(*arguments, **named)
+            except StorageUnavailable as error:
+                if not error.repeatable or tries >= (2 if error.lost else TRIES):
+                    error.repeatable = False
+                    raise
+            time.sleep(random.uniform(0, 0.005 * 2**tries))  # noqa: S311  # no secret: the two are to differ
+        return None
+
+    tried.tries = TRIES  # type: ignore[attr-defined]
+    return tried  # type: ignore[return-value]
 
 
 class Quick:

@@ -61,7 +61,7 @@ class Erasing(Part):
             emptied, digests = remove_faces(connection, numbers, {one.image_row for one in found.values()})
             changed = [("face", number) for number in numbers]
             names = []
-            content = self.collection_keys.of(held.row)
+            content = self.collection_keys.of(held.row, connection)
             for some in chunks(sorted(owners | ({leaving} if leaving is not None else set()))):
                 for user in connection.execute(_NAMES, {"some": some}).all():
                     names.append(user.user_id)

@@ -19,7 +19,7 @@ from kenspeckle.catalog.base import (
     user_row,
 )
 from kenspeckle.catalog.changes import check_contract, hold, record
-from kenspeckle.catalog.database import each, fetch
+from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, staged, thumbnails, users
@@ -71,6 +71,7 @@ _ADD_FACE = insert(faces).returning(faces.c.row)
 _ADD_THUMBNAILS = insert(thumbnails)
 
 _some: BindParameter[int] = bindparam("some", expanding=True)
+_DIGESTS = select(images.c.digest).where(images.c.row.in_(_some))
 _DELETE_STAGED = delete(staged).where(staged.c.face_row.in_(_some))
 _DELETE_THUMBNAILS = delete(thumbnails).where(thumbnails.c.face_row.in_(_some))
 _DELETE_FACES = delete(faces).where(faces.c.row.in_(_some))
@@ -127,7 +128,7 @@ class Faces(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             check_contract(held, contract)
-            content = self.collection_keys.of(held.row)
+            content = self.collection_keys.of(held.row, connection)
             names = [content.name(one.image.digest) for one in photographs]
             if any(one.stored_as not in (None, name) for one, name in zip(photographs, names, strict=True)):
                 raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
@@ -332,9 +333,12 @@ def remove_faces(
 ) -> tuple[int, tuple[str, ...]]:
     """Delete faces, and those of the photographs that have no face left then; how many of these went, and the digests
     that nothing refers to now, whose bytes are noted for removal."""
+    rows_of_images = sorted(image_rows)
+    for some in chunks(rows_of_images):
+        serialize(connection, connection.execute(_DIGESTS, {"some": some}).scalars().all())
     _delete_faces(connection, numbers)
     digests: list[str] = []
-    for some in chunks(sorted(image_rows)):
+    for some in chunks(rows_of_images):
         digests.extend(connection.execute(_DELETE_FACELESS, {"some": some}).scalars())
     gone = set(digests)
     unreferenced = tuple(sorted(gone - referenced(connection, sorted(gone))))

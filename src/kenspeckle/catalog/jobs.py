@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, case, delete, insert, or_, select, update
 
-from kenspeckle.catalog.base import Part
+from kenspeckle.catalog.base import Part, one_at_a_time
 from kenspeckle.catalog.tables import jobs
 from kenspeckle.domain import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState, Page
 from kenspeckle.errors import Conflict, JobNotFound
@@ -40,6 +40,7 @@ class Jobs(Part):
     def add_job(self, job: Job) -> None:
         same = and_(unfinished, jobs.c.kind == job.kind.value, jobs.c.collection_id == job.collection_id)
         with self.database.write() as connection:
+            one_at_a_time(connection)
             other = connection.execute(select(jobs.c.job_id).where(same)).scalar()
             if other is not None:
                 of = "" if job.collection_id is None else f" of collection '{job.collection_id}'"
@@ -134,7 +135,7 @@ class Jobs(Part):
 
     def cancel_job(self, job_id: str, now: float) -> Job:
         with self.database.write() as connection:
-            found = _one(connection, job_id)
+            found = _one(connection, job_id, to_write=True)
             if found.state is JobState.QUEUED and not found.attempts:
                 ended = {"state": JobState.CANCELLED.value, "finished_at": now}
                 connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**ended))
@@ -159,7 +160,8 @@ class Jobs(Part):
 
 def check_claim(connection: Connection, claim: Claim) -> None:
     """In a transaction that stores what a job has done. Raises JobLost where it is another's by now, or has ended."""
-    if connection.execute(select(jobs.c.row).where(_owned(claim.job_id, claim.owner))).first() is None:
+    mine = select(jobs.c.row).where(_owned(claim.job_id, claim.owner)).with_for_update()
+    if connection.execute(mine).first() is None:
         raise JobLost(f"Job {claim.job_id} was taken over by another process, or has ended.")
 
 
@@ -174,8 +176,9 @@ def _owned(job_id: str, owner: str) -> Any:
     return and_(jobs.c.job_id == job_id, jobs.c.owner == owner, _RUNNING)
 
 
-def _one(connection: Connection, job_id: str) -> Job:
-    found = connection.execute(_JOB.where(jobs.c.job_id == job_id)).first()
+def _one(connection: Connection, job_id: str, *, to_write: bool = False) -> Job:
+    wanted = _JOB.where(jobs.c.job_id == job_id)
+    found = connection.execute(wanted.with_for_update() if to_write else wanted).first()
     if found is None:
         raise JobNotFound.named(job_id)
     return _job(found)

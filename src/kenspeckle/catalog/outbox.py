@@ -28,6 +28,8 @@ _THERE = (
     .join(collections, collections.c.row == faces.c.collection_row)
     .where(collections.c.collection_id == bindparam("collection_id"), faces.c.face_id == bindparam("face_id"))
 )
+# A deletion that is under way is waited for, and one that begins waits: none misses a message that names its face.
+_THERE_STILL = _THERE.with_for_update(read=True, of=(faces, collections))
 _ADD = insert(deliveries).returning(deliveries.c.row)
 _NAME = insert(delivery_faces).returning(delivery_faces.c.delivery_row)
 _DELIVERY = select(
@@ -57,6 +59,7 @@ _DUE = (
     .order_by(deliveries.c.due_at, deliveries.c.row)
     .limit(bindparam("most"))
 )
+_CLAIMABLE = _DUE.with_for_update(of=deliveries, skip_locked=True)
 _CLAIM = (
     update(deliveries)
     .where(deliveries.c.row == bindparam("number"))
@@ -86,7 +89,7 @@ class Outbox(Part):
         if not self.database.rows(_DUE, asked):  # usually nothing is due, and reading takes no lock
             return []
         with self.database.write() as connection:
-            found = fetch(connection, _DUE, asked)
+            found = fetch(connection, _CLAIMABLE, asked)
             each(connection, _CLAIM, [{"number": one[0], "until": until} for one in found])
         return [Claimed(_delivery([*one[:7], one[7] + 1, *one[8:]]), one[-1] or "") for one in found]
 
@@ -171,7 +174,7 @@ def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
 
     def there(collection_id: str, face_id: str) -> bool:
         if (face := (collection_id, face_id)) not in known:
-            known[face] = bool(ask(_THERE, {"collection_id": collection_id, "face_id": face_id}))
+            known[face] = bool(ask(_THERE_STILL, {"collection_id": collection_id, "face_id": face_id}))
         return known[face]
 
     for letter in letters:

@@ -21,7 +21,7 @@ def bring_up_to_date(database: Database) -> None:
     with database.read() as connection:
         if _behind(connection) is False:
             return
-    with database.write() as connection:
+    with database.migrate() as connection:
         if _behind(connection):
             _migrate(connection)
 

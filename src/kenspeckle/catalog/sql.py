@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Self
 
-from sqlalchemy import make_url, select
+from sqlalchemy import URL, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from kenspeckle.catalog.audit import Audit
@@ -14,6 +14,7 @@ from kenspeckle.catalog.changes import Log
 from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.collections import Collections
 from kenspeckle.catalog.cursors import Cursors
+from kenspeckle.catalog.database import Database, tried_again
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.jobs import Jobs
@@ -21,7 +22,7 @@ from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.schema import bring_up_to_date
-from kenspeckle.catalog.sqlite import engine
+from kenspeckle.catalog.sqlite import engine as sqlite
 from kenspeckle.catalog.staging import StagedTemplates
 from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
@@ -35,10 +36,14 @@ from kenspeckle.settings import Settings
 
 log = logging.getLogger(__name__)
 
+CONNECTIONS = 16
+"""Connections to a server at once, unless the setting says otherwise."""
+
 LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
+@tried_again
 class SqlCatalog(
     Collections,
     Faces,
@@ -61,7 +66,12 @@ class SqlCatalog(
     def of(cls, settings: Settings, master: Sealer) -> Self:
         """The catalog that settings name, whose collections are checked against ENCRYPTION. Raises what `open`
         raises."""
-        return cls.open(settings.catalog, master=master, encryption=settings.encryption)
+        return cls.open(
+            settings.catalog,
+            master=master,
+            encryption=settings.encryption,
+            connections=settings.catalog_connections,
+        )
 
     @classmethod
     def open(
@@ -72,20 +82,20 @@ class SqlCatalog(
         master: Sealer | None = None,
         encryption: bool | None = None,
         alone: bool = False,
+        connections: int = CONNECTIONS,
     ) -> Self:
         """The catalog at an SQLAlchemy URL, created or migrated where needed. `master` unwraps collections' keys;
         without it encrypted collections can't be read. `alone` keeps all other processes out until it is closed, and
         raises Conflict where one has the database open. `encryption` says whether collections are to be encrypted, and
-        is checked against those that exist; None: it is not checked. Raises SettingError for an invalid URL, or where
+        is checked against those that exist; None: it is not checked. `connections`: at most so many at once, where the
+        database is a server. Raises SettingError for an invalid URL, or where
         `encryption` does not match; StorageUnavailable where the database is damaged, unreachable, newer than this
         program or under another master key; StorageFull."""
         try:
             parsed = make_url(url)
         except ArgumentError as error:
             raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
-        if parsed.get_backend_name() != "sqlite":
-            raise SettingError(f"CATALOG_URL: '{parsed.get_backend_name()}' is not supported, only sqlite is.")
-        database = engine.database(parsed, alone=alone)
+        database = opened(parsed, alone=alone, connections=connections)
         try:
             bring_up_to_date(database)
             collection_keys = CollectionKeys(database, master, new=bool(encryption))
@@ -110,3 +120,20 @@ class SqlCatalog(
     def close(self) -> None:
         """Close idle connections; the last one folds the write-ahead log into the database."""
         self.database.close()
+
+
+def opened(url: URL, *, alone: bool = False, connections: int = CONNECTIONS) -> Database:
+    """The database at a URL, by its own module. Raises SettingError, StorageFull, StorageUnavailable, Conflict."""
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return sqlite.database(url, alone=alone)
+    if backend == "postgresql":
+        try:
+            from kenspeckle.catalog.postgres import engine as postgres  # late: its driver is an extra
+        except ImportError as error:
+            raise SettingError(
+                "CATALOG_URL names PostgreSQL, whose driver is not installed: pip install 'kenspeckle[cluster]'.",
+                field="catalog_url",
+            ) from error
+        return postgres.database(url, alone=alone, connections=connections)
+    raise SettingError(f"CATALOG_URL: '{backend}' is not supported; sqlite and postgresql are.", field="catalog_url")

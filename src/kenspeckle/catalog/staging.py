@@ -115,8 +115,8 @@ class StagedTemplates(Part):
     def stage(self, claim: Claim, collection_id: str, contract: str, described: Sequence[StagedTemplate]) -> None:
         with self.database.write() as connection:
             check_claim(connection, claim)
-            row = collection_row(connection, collection_id)
-            content = self.collection_keys.of(row)
+            row = hold(connection, collection_id).row  # no face of it is deleted meanwhile
+            content = self.collection_keys.of(row, connection)
             found = found_faces(connection, row, [one.face_id for one in described])
             made = [
                 {
@@ -198,7 +198,7 @@ class StagedTemplates(Part):
         return bool(some)
 
     def _combine(self, connection: Connection, row: int, combine: Callable[[Sequence[Vector]], Vector]) -> None:
-        content = self.collection_keys.of(row)
+        content = self.collection_keys.of(row, connection)
         for user in connection.execute(_USERS, {"collection_row": row}).all():
             members = [
                 rows.vector(content.open(template, FACE, face_id), f"the face {face_id}")

@@ -112,7 +112,7 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
-            set_template(connection, user, count, template, self.collection_keys.of(held.row))
+            set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)
 
@@ -140,7 +140,7 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            set_template(connection, user, count, template, self.collection_keys.of(held.row))
+            set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from kenspeckle.catalog.base import Part
+from kenspeckle.catalog.base import Part, one_at_a_time
 from kenspeckle.catalog.tables import deliveries, delivery_faces, webhooks
 from kenspeckle.domain import Event, Secrets, Webhook
 from kenspeckle.errors import Conflict, QuotaExceeded, WebhookNotFound
@@ -37,6 +37,7 @@ class Webhooks(Part):
 
     def add_webhook(self, webhook: Webhook, secrets: Secrets, most: int) -> None:
         with self.database.write() as connection:
+            one_at_a_time(connection)
             if connection.execute(_COUNT).scalar_one() >= most:
                 raise QuotaExceeded(f"There may be {most} webhooks; delete one that nobody needs.")
             connection.execute(

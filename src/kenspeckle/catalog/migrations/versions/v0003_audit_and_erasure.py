@@ -23,6 +23,19 @@ GUARDS = {
         "CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
     ),
+    "postgresql": (
+        "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
+        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()",
+        "CREATE FUNCTION audit_above_the_floor() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF OLD.number > (SELECT floor FROM audit_head) THEN "
+        "RAISE EXCEPTION 'the audit trail is append-only'; END IF; RETURN OLD; END $$",
+        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_above_the_floor()",
+        "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit EXECUTE FUNCTION audit_is_append_only()",
+        "CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head FOR EACH ROW "
+        "EXECUTE FUNCTION audit_is_append_only()",
+        "CREATE TRIGGER audit_head_no_truncate BEFORE TRUNCATE ON audit_head EXECUTE FUNCTION audit_is_append_only()",
+    ),
 }
 
 

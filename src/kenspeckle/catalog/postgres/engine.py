@@ -1,0 +1,157 @@
+"""PostgreSQL's engine: connections and their settings, isolation of transactions, and what a start checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from kenspeckle.catalog.database import SERIALIZE, Database
+from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
+from kenspeckle.catalog.postgres.meaning import explained
+from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
+
+BUSY_SECONDS = 10
+"""Longest wait for a row, a lock or a connection that others hold."""
+
+OLDEST = 14
+"""The oldest release of PostgreSQL that is accepted; older ones get no corrections any more."""
+
+IN_USE = (
+    "The catalog is in use: stop all services and other programs that use the database of CATALOG_URL, then run this "
+    "again."
+)
+KEPT_OUT = "Another program uses the catalog alone (encrypt, decrypt or copy); start again when it has ended."
+
+_READS, _WRITES = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN = "kenspeckle_begin"
+
+# An answer goes out after the commit is on disk; a stricter setting of the server (on a standby too) stays.
+_SESSION = (
+    f"SET lock_timeout = '{BUSY_SECONDS}s'; "
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+_SERVER = (
+    "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
+    "pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+)
+
+
+def database(url: URL, *, alone: bool = False, connections: int) -> Database:
+    """The database that the URL names. `connections`: at most so many of this process at once, and half as many again
+    that hold locks by name. `alone`: on one connection, while no other process has the catalog open.
+
+    Raises SettingError where URL, server, role or database are not as needed, StorageUnavailable where the server does
+    not answer, Conflict where it can't be alone."""
+    if url.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise SettingError(
+            f"CATALOG_URL: the driver '{url.drivername}' is not supported; write postgresql+psycopg://...",
+            field="catalog_url",
+        )
+    url = url.set(drivername="postgresql+psycopg")
+    engine = _engine(url, 1 if alone else connections)
+    event.listen(engine, "connect", _alone if alone else _beside_others)
+    event.listen(engine, "begin", _begin)
+    locks: Callable[[Iterable[str]], AbstractContextManager[None]] = lambda _: nullcontext()  # noqa: E731
+    closing: tuple[Engine, ...] = ()
+    if not alone:
+        holders = _engine(url, max(2, connections // 2))
+        event.listen(holders, "connect", _beside_others)
+        locks, closing = AdvisoryLocks(holders).hold, (holders,)
+    made = Database(
+        engine,
+        engine.execution_options(**{_BEGIN: _WRITES, SERIALIZE: serialize}),
+        nullcontext,
+        psycopg.Error,
+        explained,
+        _kept,
+        locks,
+        _WRITES,
+        migrating=f"SELECT pg_advisory_xact_lock({MIGRATING})",
+        closing=closing,
+    )
+    try:
+        _check(made, url, alone=alone)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    given = {
+        "application_name": "kenspeckle",
+        "client_encoding": "utf8",
+        "connect_timeout": "5",
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+    }
+    return create_engine(
+        url,
+        connect_args={name: value for name, value in given.items() if name not in url.query},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+
+
+def _begin(connection: Connection) -> None:
+    begin = connection.get_execution_options().get(_BEGIN, _READS)
+    driver: Any = connection.connection.driver_connection
+    driver.execute(begin)
+
+
+def _beside_others(connection: Any, _record: object) -> None:
+    if not _connected(connection, f"SELECT pg_try_advisory_lock_shared({PRESENT})"):
+        connection.close()
+        raise StorageUnavailable(KEPT_OUT, retry_after=5)
+
+
+def _alone(connection: Any, _record: object) -> None:
+    if not _connected(connection, f"SELECT pg_try_advisory_lock({PRESENT})"):
+        connection.close()
+        raise Conflict(IN_USE)
+
+
+def _connected(connection: Any, presence: str) -> bool:
+    # Transactions begin and end explicitly, and one statement alone needs none: one message instead of three.
+    connection.autocommit = True
+    connection.execute(_SESSION)
+    # Held as long as the connection: whoever wants the catalog alone finds it.
+    return bool(connection.execute(presence).fetchone()[0])
+
+
+def _check(made: Database, url: URL, *, alone: bool) -> None:
+    """See that the server is one that the catalog can lie on."""
+    where = f"{url.host or dict(url.query).get('host', 'the local socket')}, database '{url.database or url.username}'"
+    try:
+        with made.read() as connection:
+            version, encoding, standby, read_only = connection.exec_driver_sql(_SERVER).one()
+    except SettingError as error:
+        raise SettingError(f"CATALOG_URL ({where}): {error.message}", field="catalog_url") from error
+    except StorageUnavailable as error:
+        raise StorageUnavailable(f"CATALOG_URL ({where}): {error.message}", retry_after=error.retry_after) from error
+    if version < OLDEST * 10_000:
+        _refuse(where, f"PostgreSQL {version // 10_000} is too old; {OLDEST} or newer is needed.")
+    if encoding != "UTF8":
+        _refuse(where, f"the database is encoded as {encoding}; make one with ENCODING 'UTF8' TEMPLATE template0.")
+    if standby:
+        _refuse(where, "this server is a standby (in recovery); name the primary, or both with target_session_attrs.")
+    if read_only == "on":
+        _refuse(where, "the database is read-only (default_transaction_read_only); ALTER it, or name another.")
+
+
+def _refuse(where: str, reason: str) -> None:
+    raise SettingError(f"CATALOG_URL ({where}): {reason}", field="catalog_url")
+
+
+def _kept(*, thorough: bool) -> bool:
+    """Deleted rows stay in PostgreSQL's files until VACUUM and later writes overwrite them, and in its log."""
+    return False

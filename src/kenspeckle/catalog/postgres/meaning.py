@@ -1,0 +1,134 @@
+"""What PostgreSQL's errors mean: SQLSTATE to domain errors. (https://www.postgresql.org/docs/18/errcodes-appendix.html)"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from kenspeckle.catalog.database import COLLIDES
+from kenspeckle.errors import Conflict, InvalidValue, KenspeckleError, SettingError, StorageFull, StorageUnavailable
+
+FULL: Final = "The disk of PostgreSQL is full: nothing was stored. Make room and ask again."
+BUSY: Final = "The catalog was busy with other writes for too long; ask again."
+LOST: Final = "PostgreSQL does not answer; it may be starting again."
+TOO_MANY: Final = (
+    "PostgreSQL takes no more connections: raise its max_connections, or lower KENSPECKLE_CATALOG_CONNECTIONS of the "
+    "services that share it."
+)
+POOL_USED_UP: Final = (
+    "All connections of this service to PostgreSQL are in use; raise KENSPECKLE_CATALOG_CONNECTIONS if that stays so."
+)
+MEMORY: Final = "PostgreSQL has no memory left for this; its log has more."
+READ_ONLY: Final = (
+    "PostgreSQL takes no writes: it is a standby, or the database is read-only. CATALOG_URL has to name the primary."
+)
+NO_RIGHT: Final = (
+    "The role of CATALOG_URL lacks a right. It has to own the catalog's tables: CREATE DATABASE kenspeckle OWNER "
+    "thatrole, or GRANT CREATE, USAGE ON SCHEMA public TO thatrole."
+)
+OTHER_SCHEMA: Final = (
+    "The catalog's tables are not those that this program knows: a newer version may have migrated them. Start again."
+)
+DAMAGED: Final = "PostgreSQL reports that its files are damaged; see its log, and restore a backup."
+TIMED_OUT: Final = "PostgreSQL ended a statement that took too long (statement_timeout); raise that, or ask for less."
+UNSTORABLE: Final = "A value is too long, too large, or has a character (NUL) that the catalog can't store."
+
+_LOST = re.compile("08...|57P0[1-5]|25P0[34]")
+
+
+def explained(error: BaseException) -> KenspeckleError | None:
+    """The domain error; None for one that is not PostgreSQL's. `repeatable` where nothing was stored and the same
+    transaction may succeed at once."""
+    if isinstance(error, PoolTimeoutError):
+        return StorageUnavailable(POOL_USED_UP, retry_after=1)
+    if isinstance(error, UnicodeDecodeError):
+        return StorageUnavailable(DAMAGED)
+    if not hasattr(error, "sqlstate"):
+        return None
+    state: str | None = error.sqlstate
+    if state is None:
+        return _without_state(error)
+    if _LOST.fullmatch(state):
+        return _lost()
+    return _by_code(state) or _by_class(state[:2])
+
+
+def _without_state(error: BaseException) -> KenspeckleError | None:
+    """What the driver or libpq say themselves: a connection that can't be made or was cut, or a value that can't be
+    sent."""
+    name, text = type(error).__name__, str(error)
+    if name == "DataError":
+        return InvalidValue(UNSTORABLE)
+    if name not in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
+        return None
+    refused = _refused(text)
+    return refused if refused is not None else _lost()
+
+
+def _refused(text: str) -> KenspeckleError | None:
+    """Errors while connecting have no SQLSTATE, only the server's words."""
+    for words, what in (
+        ("password authentication failed", "role or password are wrong."),
+        ("no password supplied", "a password is needed; write it into the URL, or into a file that PGPASSFILE names."),
+        ("no pg_hba.conf entry", "the server lets this role in from here only once its pg_hba.conf says so."),
+        ('role "', "the role does not exist."),
+        ('database "', "the database does not exist: CREATE DATABASE kenspeckle OWNER thatrole ENCODING 'UTF8'."),
+        ("could not translate host name", "the host's name is unknown."),
+        ("failed to resolve host", "the host's name is unknown."),
+        ("Name or service not known", "the host's name is unknown."),
+        ("invalid connection option", "the URL has an option that PostgreSQL's client does not know."),
+        ("invalid port number", "the port is no number from 1 to 65535."),
+    ):
+        if words in text and (not words.endswith('"') or "does not exist" in text):
+            return SettingError(what, field="catalog_url")
+    if "too many clients" in text or "remaining connection slots" in text:
+        return StorageUnavailable(TOO_MANY, retry_after=2)
+    return None
+
+
+def _by_code(state: str) -> KenspeckleError | None:
+    if state in ("40001", "40P01"):
+        return _again(BUSY)
+    if state in ("55P03", "57014"):
+        return StorageUnavailable(BUSY if state == "55P03" else TIMED_OUT, retry_after=1)
+    if state == "53100":
+        return StorageFull(FULL)
+    if state == "53300":
+        return StorageUnavailable(TOO_MANY, retry_after=2)
+    if state == "25006":
+        return _lost(READ_ONLY)  # after a fail-over, the pool may hold connections to what is a standby now
+    if state == "42501":
+        return StorageUnavailable(NO_RIGHT)
+    if state in ("42P01", "42703", "3F000"):
+        return StorageUnavailable(OTHER_SCHEMA)
+    return None
+
+
+def _by_class(kind: str) -> KenspeckleError | None:
+    if kind == "23":
+        return Conflict(COLLIDES)
+    if kind == "22":
+        return InvalidValue(UNSTORABLE)
+    if kind == "53":
+        return StorageUnavailable(MEMORY, retry_after=5)
+    if kind == "XX":
+        return StorageUnavailable(DAMAGED)
+    if kind == "28":
+        return SettingError("role or password are wrong.", field="catalog_url")
+    if kind == "3D":
+        return SettingError("the database does not exist.", field="catalog_url")
+    return None
+
+
+def _again(message: str) -> StorageUnavailable:
+    made = StorageUnavailable(message, retry_after=1)
+    made.repeatable = True
+    return made
+
+
+def _lost(message: str = LOST) -> StorageUnavailable:
+    made = StorageUnavailable(message, retry_after=2)
+    made.repeatable = made.lost = True
+    return made

@@ -1,0 +1,311 @@
+"""The catalog on PostgreSQL: what only there can go wrong. The contract itself runs over it like over the others."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from kenspeckle.catalog import outbox
+from kenspeckle.catalog.database import UNCERTAIN, Database
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.catalog.tables import metadata
+from kenspeckle.domain import Event, Letter, Secrets, Webhook
+from kenspeckle.errors import Conflict, InvalidValue, SettingError, StorageUnavailable
+from tests.catalogs import gallery, held, new_face, photo, stored_face, template
+from tests.contract.test_catalog_processes import finished, python
+from tests.postgres import Server
+
+psycopg = pytest.importorskip("psycopg")  # of the extra dev; the contract's own fixture insists on it where CI is set
+engine = importlib.import_module("kenspeckle.catalog.postgres.engine")
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as made:
+        yield made
+
+
+@pytest.fixture
+def catalog(url: str) -> Iterator[SqlCatalog]:
+    with closing(SqlCatalog.open(url)) as opened:
+        opened.create_collection(gallery())
+        yield opened
+
+
+def name_of(url: str) -> str:
+    return url.split("@/")[1].split("?")[0]
+
+
+def test_an_empty_database_becomes_what_the_tables_say_also_where_two_start_at_once(postgres: Server) -> None:
+    code = "import sys; from kenspeckle.catalog.sql import SqlCatalog; SqlCatalog.open(sys.argv[1]).close()"
+    with postgres.empty_database() as url:
+        for process in [python(code, url) for _ in range(2)]:
+            finished(process)
+        with closing(SqlCatalog.open(url)) as catalog, catalog.database.read() as connection:
+            found = compare_metadata(MigrationContext.configure(connection), metadata)
+            differ = [one for some in found for one in (some if isinstance(some, list) else [some])]
+            assert [one for one in differ if one[0] != "modify_comment"] == []  # old words, which SQLite drops
+
+
+def test_the_audit_trail_is_append_only(postgres: Server, url: str) -> None:
+    row = "INSERT INTO audit VALUES (1, 0, 'a', 'a', 'a', 'a', 'a', 'a', NULL, 0, '', '', '', '')"
+    postgres.execute(row, name_of(url))
+    for statement in (
+        "UPDATE audit SET who = 'b'",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head",
+    ):
+        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+            postgres.execute(statement, name_of(url))
+    postgres.execute("UPDATE audit_head SET floor = 1; DELETE FROM audit", name_of(url))
+
+
+def test_what_a_start_refuses(postgres: Server, tmp_path: Path) -> None:
+    socket = postgres.url("postgres").split("?")[1]
+    for address, said in (
+        (f"postgresql+psycopg://kenspeckle@/absent?{socket}", "does not exist"),
+        (f"postgresql+psycopg://nobody@/postgres?{socket}", "role does not exist"),
+        (f"postgresql+psycopg2://kenspeckle@/postgres?{socket}", "driver"),
+        ("postgresql+psycopg://kenspeckle@no.such.host.invalid/postgres", "host's name"),
+    ):
+        with pytest.raises(SettingError, match=rf"CATALOG_URL.*{said}"):
+            SqlCatalog.open(address)
+    with pytest.raises(StorageUnavailable, match=r"CATALOG_URL.*does not answer"):
+        SqlCatalog.open(f"postgresql+psycopg://kenspeckle@/postgres?host={tmp_path}")
+    with (
+        postgres.empty_database(" ENCODING LATIN1 TEMPLATE template0") as url,
+        pytest.raises(SettingError, match=r"CATALOG_URL.*LATIN1"),
+    ):
+        SqlCatalog.open(url)
+
+
+def test_rights_and_modes_of_a_database(postgres: Server) -> None:
+    with postgres.empty_database() as url:
+        postgres.execute("CREATE ROLE guest LOGIN")
+        with pytest.raises(StorageUnavailable, match="lacks a right"):
+            SqlCatalog.open(url.replace("kenspeckle@", "guest@"))
+        postgres.execute(f"ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on")
+        with pytest.raises(SettingError, match=r"CATALOG_URL.*read-only"):
+            SqlCatalog.open(url)
+        postgres.execute(f"ALTER DATABASE {name_of(url)} RESET default_transaction_read_only")
+        postgres.execute("CREATE TABLE invoices (id int)", name_of(url))
+        with pytest.raises(StorageUnavailable, match="another program"):
+            SqlCatalog.open(url)
+        postgres.execute("DROP TABLE invoices", name_of(url))
+        SqlCatalog.open(url).close()
+        postgres.execute("UPDATE alembic_version SET version_num = '9999'", name_of(url))
+        with pytest.raises(StorageUnavailable, match="newer Kenspeckle"):
+            SqlCatalog.open(url)
+
+
+def test_connections_that_were_cut_are_made_anew(postgres: Server, url: str, catalog: SqlCatalog) -> None:
+    stored_face(catalog, 1)
+    with catalog.lock([photo(1).digest]):
+        pass
+    postgres.execute(CUT.format(name_of(url)))
+    assert catalog.collection("people").face_count == 1
+    postgres.execute(CUT.format(name_of(url)))
+    stored_face(catalog, 2)
+    postgres.execute(CUT.format(name_of(url)))
+    with catalog.lock([photo(1).digest]):
+        pass
+    assert catalog.collection("people").face_count == 2
+
+
+def test_a_write_that_is_cut_is_done_again_and_one_cut_at_its_commit_is_told(
+    postgres: Server, url: str, catalog: SqlCatalog
+) -> None:
+    tries = []
+
+    def work(self: SqlCatalog) -> None:
+        with self.database.write() as connection:
+            tries.append(1)
+            connection.exec_driver_sql("UPDATE service SET floor = floor + 1")
+            if len(tries) == 1:
+                postgres.execute(CUT.format(name_of(url)))
+                connection.exec_driver_sql("SELECT 1")
+
+    from kenspeckle.catalog.database import _tried
+
+    _tried(work)(catalog)
+    assert len(tries) == 2
+    assert postgres.execute("SELECT floor FROM service", name_of(url)) == [(1,)]
+
+    def cut_at_the_end() -> None:
+        with catalog.database.write() as connection:
+            connection.exec_driver_sql("UPDATE service SET floor = 100")
+            postgres.execute(CUT.format(name_of(url)))
+
+    with pytest.raises(StorageUnavailable) as caught:
+        cut_at_the_end()
+    assert caught.value.message == UNCERTAIN
+    assert not caught.value.repeatable
+
+
+def test_who_is_chosen_in_a_deadlock_tries_again(catalog: SqlCatalog) -> None:
+    catalog.create_collection(gallery("others"))
+    meet = threading.Barrier(2)
+    tries: list[str] = []
+
+    def work(catalog: SqlCatalog, first: str, second: str) -> None:
+        tries.append(first)
+        with catalog.database.write() as connection:
+            for name in (first, second):
+                connection.exec_driver_sql("UPDATE collections SET pack = pack WHERE collection_id = %s", (name,))
+                if name == first and len(tries) < 3:
+                    meet.wait(timeout=30)
+
+    from kenspeckle.catalog.database import _tried
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(_tried(work), catalog, *names) for names in (("people", "others"), ("others", "people"))]
+        for one in both:
+            one.result()
+    assert len(tries) == 3
+
+
+def test_a_pool_that_is_used_up_names_its_setting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
+    with (
+        closing(SqlCatalog.open(url, connections=1)) as catalog,
+        catalog.database.read(),
+        pytest.raises(StorageUnavailable, match="KENSPECKLE_CATALOG_CONNECTIONS"),
+    ):
+        catalog.keys()
+
+
+def test_a_row_that_is_held_for_too_long_is_busy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_SESSION", "SET lock_timeout = '50ms'")
+    with closing(SqlCatalog.open(url)) as catalog, closing(SqlCatalog.open(url)) as other:
+        catalog.create_collection(gallery())
+        with catalog.database.write() as connection:
+            connection.exec_driver_sql("SELECT * FROM collections FOR UPDATE")
+            with pytest.raises(StorageUnavailable, match="busy") as caught:
+                stored_face(other, 1)
+        assert caught.value.retry_after == 1
+        with (
+            catalog.lock([photo(1).digest]),
+            pytest.raises(StorageUnavailable, match="same photograph"),
+            other.lock([photo(2).digest, photo(1).digest]),
+        ):
+            pass
+        with catalog.lock([photo(2).digest]):
+            pass
+
+
+def test_who_wants_the_catalog_alone_waits_for_nobody_and_keeps_others_out(url: str) -> None:
+    with closing(SqlCatalog.open(url)), pytest.raises(Conflict, match="in use"):
+        SqlCatalog.open(url, alone=True)
+    with closing(SqlCatalog.open(url, alone=True)) as alone:
+        alone.create_collection(gallery())
+        with pytest.raises(StorageUnavailable, match="alone"):
+            SqlCatalog.open(url)
+        with alone.lock([photo(1).digest]):
+            stored_face(alone, 1)
+    with closing(SqlCatalog.open(url)) as catalog:
+        assert catalog.collection("people").face_count == 1
+
+
+def test_a_value_that_can_not_be_stored_is_said_to_be_so(catalog: SqlCatalog) -> None:
+    with pytest.raises(InvalidValue, match="NUL"):
+        catalog.set_tags("people", {"a": "b\0c"}, 10)
+    with pytest.raises(InvalidValue, match="too long"):
+        catalog.set_tags("people", {"a" * 300: "b"}, 10)
+
+
+def test_two_processes_write_at_once_and_store_nothing_twice(url: str, catalog: SqlCatalog) -> None:
+    code = (
+        "import sys; from kenspeckle.catalog.sql import SqlCatalog; from tests.catalogs import new_face, photo\n"
+        "from dataclasses import replace\n"
+        "catalog, offset = SqlCatalog.open(sys.argv[1]), int(sys.argv[2])\n"
+        "made = 0\n"
+        "for number in range(25):\n"
+        "    faces = [replace(new_face(number), face_id=f'{offset}-{number}')]\n"
+        "    made += catalog.add_faces(photo(number), 'same', faces, 'v1')[2]\n"
+        "    catalog.add_faces(photo(offset + number), 'own', [new_face(offset + number)], 'v1')\n"
+        "print(made)"
+    )
+    seen: dict[int, int] = {}
+    last = catalog.revision("people")
+    processes = [python(code, url, str(offset)) for offset in (1000, 2000)]
+    while any(process.poll() is None for process in processes) or len(seen) < 75:
+        for change in catalog.changes("people", last, 1000) or ():
+            assert change.row not in seen
+            seen[change.row] = change.revision
+            last = max(last, change.revision)
+        time.sleep(0.005)
+    assert sum(int(finished(process)) for process in processes) == 25
+    assert catalog.collection("people").face_count == 75
+    assert {row for _, row in held(catalog)} == set(seen)
+
+
+def test_the_last_two_references_to_a_photograph_may_go_at_once(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sees the other's reference until that is gone: without a lock both would leave the bytes to the other."""
+    catalog.create_collection(gallery("others"))
+    for name in ("people", "others"):
+        catalog.add_faces(photo(1, name), None, [new_face(1)], "v1")
+    inside, go_on = threading.Event(), threading.Event()
+    plain = outbox.told
+
+    def told(*words: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            go_on.wait(timeout=30)
+        plain(*words)  # type: ignore[arg-type]  # as it is called
+
+    monkeypatch.setattr("kenspeckle.catalog.faces.told", told)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(catalog.delete_faces, "people", ["face-1"])
+        assert inside.wait(timeout=30)
+        second = pool.submit(catalog.delete_faces, "others", ["face-1"])
+        waits(catalog.database)
+        go_on.set()
+        assert first.result()[1] + second.result()[1] == (photo(1).digest,)
+    assert catalog.removals(10) == (photo(1).digest,)
+
+
+def test_a_message_is_claimed_once(catalog: SqlCatalog) -> None:
+    webhook = Webhook("hook", "https://a.example/", "", frozenset({Event.DELETED}), frozenset(), 1.0)
+    catalog.add_webhook(webhook, Secrets(b"secret", None), 10)
+    catalog.post([Letter("hook", f"message-{number}", Event.DELETED, "people", "{}", (), 1.0) for number in range(40)])
+    barrier = threading.Barrier(4)
+
+    def claim(_: int) -> list[str]:
+        barrier.wait(timeout=30)
+        return [one.delivery.message_id for one in catalog.claim("hook", 10.0, 70.0, 1000.0, 40)]
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [one for some in pool.map(claim, range(4)) for one in some]
+    assert sorted(claimed) == sorted(f"message-{number}" for number in range(40))
+
+
+def waits(database: Database) -> None:
+    """Until a transaction waits for another."""
+    deadline = time.monotonic() + 30
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    while True:
+        with database.read() as connection:
+            if connection.exec_driver_sql(waiting).scalar_one():
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_templates_come_back_as_they_were(catalog: SqlCatalog) -> None:
+    stored_face(catalog, 7)
+    assert catalog.face("people", "face-7")[1].tobytes() == template(7).tobytes()
