@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kenspeckle import errors
-from kenspeckle.client import http as remote_
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable
 from kenspeckle.client.http import Remote
+from kenspeckle.client.retries import Retries
 from kenspeckle.domain import (
     Associated,
     Box,
@@ -131,11 +131,10 @@ def test_a_busy_server_is_asked_again(scripted: tuple[str, Script]) -> None:
     assert script == []
 
 
-def test_patience_ends(scripted: tuple[str, Script], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends(scripted: tuple[str, Script]) -> None:
     url, script = scripted
-    monkeypatch.setattr(remote_, "ATTEMPTS", 2)
     script += [(503, {"retry-after": "0"}, _problem("overloaded"))] * 2
-    with Remote(url) as remote, pytest.raises(errors.Overloaded):
+    with Remote(url, retries=Retries(attempts=2)) as remote, pytest.raises(errors.Overloaded):
         remote.handle(ops.ListCollections())
 
 
@@ -148,7 +147,12 @@ def test_nobody_waits_for_tomorrows_quota(scripted: tuple[str, Script]) -> None:
 
 def test_something_else_at_that_address_is_said_to_be_that(scripted: tuple[str, Script]) -> None:
     url, script = scripted
-    script += [(502, {}, b"<h1>Bad gateway</h1>"), (200, {}, b"<h1>Hello</h1>"), (500, {}, _problem("internal_error"))]
+    script += [
+        (502, {}, b"<h1>Bad gateway</h1>"),
+        (200, {}, b"<h1>Hello</h1>"),
+        (404, {}, b""),
+        (500, {}, _problem("internal_error")),
+    ]
     with Remote(url) as remote:
         with pytest.raises(CommandFailed, match="502"):
             remote.handle(ops.ListCollections())

@@ -9,8 +9,8 @@ import typer
 from kenspeckle.cli import jobs, options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, reported
-from kenspeckle.cli.pages import all_of
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Collection, JobState
 from kenspeckle.domain import operations as ops

@@ -12,7 +12,7 @@ import typer
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
-from kenspeckle.cli.pages import all_of
+from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Face, display_name
 from kenspeckle.domain import operations as ops

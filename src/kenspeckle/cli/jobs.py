@@ -9,7 +9,7 @@ import typer
 from kenspeckle.cli import options, output, progress
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, FINE, reported
-from kenspeckle.cli.pages import all_of
+from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import UNFINISHED, Job, JobState
 from kenspeckle.domain import operations as ops

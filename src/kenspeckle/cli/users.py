@@ -10,9 +10,9 @@ import typer
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
-from kenspeckle.cli.pages import all_of
 from kenspeckle.cli.recognize import read_image
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump

@@ -29,8 +29,16 @@ class CommandFailed(Exception):
         self.hint = hint
 
 
-class ServerUnreachable(CommandFailed):
-    """The server at --url does not answer."""
+class ClientError(CommandFailed):
+    """A failure of a client: an address or key that is none, or an answer of something else than such a service."""
+
+
+class UnknownAnswer(ClientError):
+    """The server answers what this version of the client does not know, or lacks the route."""
+
+
+class ServerUnreachable(ClientError):
+    """The server does not answer."""
 
 
 def describe(error: Exception) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import pack_choice
 from kenspeckle.compose.data_folder import recorder_of
-from kenspeckle.compose.engines import open_engines
+from kenspeckle.compose.engines import PackEngines, open_engines
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import dispatcher_of, endpoints_of
 from kenspeckle.domain import Job
@@ -180,19 +180,21 @@ class StageObserver:
             self.tell(stage, seconds)
 
 
-def build(settings: Settings) -> Service | ManagedService:
+def build(settings: Settings, *, engines: PackEngines | None = None) -> Service | ManagedService:
     """The service of the profile that `settings.recognizer` names, recovered after a crash, with the default
-    collection.
+    collection. `engines` are used instead of those of the model packs, by a service for tests.
 
     Raises SettingError, ModelMissing, RecognizerUnavailable, StorageFull, StorageUnavailable.
     """
-    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings)
+    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings, engines)
 
 
-def _embedded(settings: Settings) -> Service:
+def _embedded(settings: Settings, engines: PackEngines | None) -> Service:
     with _guarded(settings) as guard:
-        settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
-        engines = guard.runners.hold(open_engines(settings))
+        if engines is None:
+            settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
+            engines = open_engines(settings)
+        guard.runners.hold(engines)
         index = guard.runners.hold(open_index(guard.catalog, lambda one: engines.pack_of(one).dimension))
         images = open_images(settings.images)
         local = LocalRecognizer(

@@ -43,9 +43,9 @@ def opened(
     settings = settings_.load({"data_dir": data_dir, **_OVERRIDES})
     with ExitStack() as stack:
         if url:
-            from kenspeckle.client.http import Remote
+            from kenspeckle.client.sync import Client
 
-            remote = stack.enter_context(Remote(url, api_key))
+            remote = stack.enter_context(Client(url, api_key))
             from kenspeckle.usecases.jobs.queue import wait
 
             def finish(job_id: str, tell: Callable[[Job], None]) -> Job:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
 from kenspeckle.domain import Indexed, QualityFilter
@@ -26,12 +24,10 @@ from kenspeckle.errors import (
     Unauthenticated,
 )
 from kenspeckle.intake.files import Photograph, read, same_person
+from kenspeckle.parallel import parallel
 
 if TYPE_CHECKING:
     from kenspeckle.ports import Recognizer
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 HOPELESS = (
     CollectionNotFound,
@@ -127,26 +123,6 @@ class Enrolment:
         """Outcomes in order of completion, `workers` photographs at once. Closing the iterator finishes those under way
         and starts no others."""
         return parallel(self.one, photographs, workers)
-
-
-def parallel(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R, None, None]:
-    """Results in order of completion, `workers` items at once. Closing the iterator finishes those under way and starts
-    no others; an error of `work` ends it."""
-    source = iter(items)
-    running: set[Future[R]] = set()
-    with ThreadPoolExecutor(workers, thread_name_prefix="photographs") as pool:
-        try:
-            while True:
-                for item in islice(source, 2 * workers - len(running)):
-                    running.add(pool.submit(work, item))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        finally:
-            for future in running:
-                future.cancel()
 
 
 def _why_none(answer: Indexed) -> str:

@@ -10,8 +10,9 @@ from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
 from kenspeckle.domain import FaceMatch, ImageSearch, QualityFilter, display_name
 from kenspeckle.domain.operations import SearchImage
 from kenspeckle.errors import KenspeckleError, NoFace
-from kenspeckle.intake.bulk import HOPELESS, parallel
+from kenspeckle.intake.bulk import HOPELESS
 from kenspeckle.intake.files import Photograph, read
+from kenspeckle.parallel import parallel
 
 if TYPE_CHECKING:
     from kenspeckle.ports import Recognizer

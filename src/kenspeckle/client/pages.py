@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from kenspeckle.domain import Page
@@ -21,6 +21,18 @@ def all_of(page: Callable[[str | None], Page[T]], most: int | None = None) -> It
                 if left == 0:
                     return
                 left -= 1
+            yield item
+        cursor = found.cursor
+        if cursor is None:
+            return
+
+
+async def all_of_later(page: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
+    """As `all_of`, where pages are awaited."""
+    cursor: str | None = None
+    while True:
+        found = await page(cursor)
+        for item in found.items:
             yield item
         cursor = found.cursor
         if cursor is None:
