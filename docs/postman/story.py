@@ -199,6 +199,12 @@ FACES = Folder(
         ),
         Step("image", values={"key": "grace-hopper.jpg", **_IN}),
         Step("thumbnail", values={"face_id": "{{faceId}}", **_IN}),
+        Step(
+            "thumbnails",
+            values=_HERE,
+            body={"face_ids": ["{{faceId}}"]},
+            expect={"it has a picture": "pm.expect(answer.thumbnails.length).to.equal(1);"},
+        ),
     ),
 )
 

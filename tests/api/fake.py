@@ -80,6 +80,7 @@ class FakeRecognizer(FakeUsers):
                 ops.GetFace.by(self.get_face),
                 ops.GetImage.by(self.get_image),
                 ops.GetThumbnail.by(self.get_thumbnail),
+                ops.GetThumbnails.by(self.get_thumbnails),
                 ops.IndexFaces.by(self.index_faces),
                 ops.ListCollections.by(self.list_collections),
                 ops.ListFaces.by(self.list_faces),
@@ -295,6 +296,10 @@ class FakeRecognizer(FakeUsers):
     def get_thumbnail(self, operation: ops.GetThumbnail) -> bytes:
         self._face(operation.collection_id, operation.face_id)
         return b"\xff\xd8thumbnail"
+
+    def get_thumbnails(self, operation: ops.GetThumbnails) -> Mapping[str, bytes]:
+        there = self._faces(operation.collection_id)
+        return {one: b"\xff\xd8thumbnail" for one in operation.face_ids if one in there}
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         counts = {"collections": len([name for name in self.records if only is None or name in only])}

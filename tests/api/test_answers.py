@@ -171,6 +171,15 @@ def test_thumbnail(http: httpx.Client) -> None:
     assert answer.headers["content-type"] == "image/jpeg"
 
 
+def test_a_page_of_thumbnails(http: httpx.Client) -> None:
+    face, gone = _face(http), "00000000-0000-0000-0000-000000000000"
+    answer = http.post("/v1/collections/kenspeckle/thumbnails", json={"face_ids": [face, gone]})
+    assert answer.json() == {"thumbnails": [{"face_id": face, "jpeg": "/9h0aHVtYm5haWw="}]}
+    for ids in ([], ["no id"], [face] * 101):
+        answer = http.post("/v1/collections/kenspeckle/thumbnails", json={"face_ids": ids})
+        assert answer.status_code == 422, ids
+
+
 def test_collections_are_created_listed_described_and_deleted(http: httpx.Client) -> None:
     made = http.post("/v1/collections", json={"CollectionId": "visitors", "Tags": {"site": "lobby"}})
     assert made.status_code == 201

@@ -100,6 +100,7 @@ def test_originals_that_are_not_kept(aws: Amazon, grace: bytes) -> None:
     ):
         with pytest.raises(errors.ImageNotFound):
             verb()
+    assert recognizer.handle(ops.GetThumbnails(collection_id=name, face_ids=[face])) == {}
     assert recognizer.handle(ops.EraseImage(collection_id=name, key="grace")).face_ids == (face,)
 
 

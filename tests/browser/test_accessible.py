@@ -13,7 +13,20 @@ from tests.browser import pictures
 from tests.browser.console import PHONE, Console, tab
 
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-VIEWS = ("", "compare", "gallery", "users", "keys", "webhooks", "audit", "health", "collections", "face", "user")
+VIEWS = (
+    "",
+    "compare",
+    "gallery",
+    "users",
+    "keys",
+    "webhooks",
+    "audit",
+    "health",
+    "jobs",
+    "collections",
+    "face",
+    "user",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +66,7 @@ def test_nor_have_a_recognized_photograph_and_dialogs(console: Console, person: 
     console.open()
     console.photograph(pictures.both())
     expect(console.findings).to_have_count(2)
+    console.findings.first.get_by_role("button", name="Details of face 1").click()
     console.findings.first.get_by_text("Quality").click()
     console.findings.first.get_by_role("button", name="Name or add this face").click()
     clean(console)

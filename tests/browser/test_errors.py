@@ -55,7 +55,7 @@ def test_a_server_that_stops_and_comes_back(browser: Browser, tmp_path: Path) ->
         name = console.page.get_by_label("Who is this?")
         name.fill("Grace")
         stop(first.process)
-        console.button("Index").click()
+        console.button("Save").click()
         expect(console.page.get_by_role("alert")).to_contain_text("The server does not answer")
         expect(name).to_have_value("Grace")
         with launched(tmp_path, "--port", str(urlsplit(first.url).port)):
@@ -104,7 +104,7 @@ def test_a_slow_answer_can_be_given_up(console: Console) -> None:
     console.page.clock.fast_forward(5_000)
     expect(console.page.get_by_text("This takes longer than usual; the server may be busy.")).to_be_visible()
     console.button("Cancel").click()
-    expect(console.button("Choose a photograph")).to_be_focused()
+    expect(console.button("Choose photographs")).to_be_focused()
     expect(console.page.get_by_role("alert")).to_have_count(0)
 
 

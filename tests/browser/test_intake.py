@@ -46,7 +46,7 @@ def flags(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_dropped_and_pasted_photographs_are_recognized(console: Console, kind: str) -> None:
     console.open()
-    expect(console.button("Choose a photograph")).to_be_visible()
+    expect(console.button("Choose photographs")).to_be_visible()
     assert console.page.evaluate(GIVEN, [base64.b64encode(pictures.grace()).decode(), kind, ""])
     expect(console.findings.get_by_role("heading")).to_have_text("Grace Hopper")
 
@@ -64,7 +64,7 @@ def test_the_camera_sees_who_sits_before_it(console: Console) -> None:
 
 def test_of_two_photographs_at_once_the_later_counts(console: Console) -> None:
     console.open()
-    expect(console.button("Choose a photograph")).to_be_visible()
+    expect(console.button("Choose photographs")).to_be_visible()
     console.page.evaluate(GIVEN, [base64.b64encode(pictures.huge(4000, 3000)).decode(), "paste", ""])
     console.page.evaluate(GIVEN, [base64.b64encode(pictures.both()).decode(), "paste", ""])
     expect(console.findings).to_have_count(2)

@@ -72,7 +72,7 @@ def test_another_collection_while_the_photograph_is_decoded(console: Console, ap
     api.put("/v1/collections/elsewhere")
     waiting = held(console, "**/v1/search?*")
     console.open()
-    expect(console.button("Choose a photograph")).to_be_visible()
+    expect(console.button("Choose photographs")).to_be_visible()
     console.page.evaluate(SLOW_DECODER)
     console.photograph(pictures.grace())
     until(console, waiting)
@@ -91,7 +91,7 @@ def test_naming_one_face_keeps_what_is_typed_for_the_other(console: Console, api
     expect(console.findings).to_have_count(2)
     console.findings.nth(1).get_by_label("Who is this?").fill("Eileen")
     console.findings.first.get_by_label("Who is this?").fill("Grace")
-    console.findings.first.get_by_role("button", name="Index").click()
+    console.findings.first.get_by_role("button", name="Save").click()
     expect(console.findings.first.get_by_role("heading")).to_have_text("Grace")
     expect(console.findings.nth(1).get_by_label("Who is this?")).to_have_value("Eileen")
     expect(console.findings.first).to_be_focused()
@@ -135,7 +135,7 @@ def test_addresses_that_objects_have_by_birth(console: Console) -> None:
 def test_a_folder_is_no_photograph(console: Console, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("photographs")
     console.open()
-    expect(console.button("Choose a photograph")).to_be_visible()
+    expect(console.button("Choose photographs")).to_be_visible()
     devtools = console.page.context.new_cdp_session(console.page)
     data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):

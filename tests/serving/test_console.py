@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -85,6 +86,19 @@ def test_a_browser_asks_again_and_gets_nothing_twice(http: httpx.Client, path: s
 def test_nothing_else_is_served(http: httpx.Client, path: str) -> None:
     answer = http.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_samples_are_offered_where_they_are_installed(tmp_path: Path) -> None:
+    (tmp_path / "grace.jpg").write_bytes(b"\xff\xd8 a photograph")
+    (tmp_path / "secret.txt").write_bytes(b"secret")
+    files = {"Grace Hopper": tmp_path / "grace.jpg", "Eileen Collins": tmp_path / "not-there.png"}
+    with running(extra_routes=console.routes(files)) as server:
+        http = server.client
+        assert http.get("/console/samples").json() == {"samples": [{"name": "Grace Hopper", "file": "grace.jpg"}]}
+        answer = http.get("/console/samples/grace.jpg")
+        assert (answer.content, answer.headers["content-type"]) == (b"\xff\xd8 a photograph", "image/jpeg")
+        for other in ("not-there.png", "secret.txt", "..%2Fsecret.txt"):
+            assert http.get(f"/console/samples/{other}").status_code == 404
 
 
 def test_other_methods_are_named(http: httpx.Client) -> None:

@@ -16,6 +16,7 @@ from kenspeckle.api.route import ADMIN, route
 from kenspeckle.domain.audit import described
 from kenspeckle.ports import AuditQuery
 from kenspeckle.usecases.audit import verification
+from kenspeckle.usecases.audit.accesses import NAMES
 from kenspeckle.usecases.audit.recorder import Recorder
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -62,6 +63,7 @@ class AuditAnswer(BaseModel):
 
     rows: list[AuditRowAnswer]
     before: int | None = Field(description="Send this as `before` for older rows; null where there are none.")
+    operations: list[str] = Field(description="Names of operations that this server records, by alphabet.")
 
 
 class AuditParameters(BaseModel):
@@ -73,6 +75,10 @@ class AuditParameters(BaseModel):
     key: Annotated[str | None, Field(description="Id of a key, or open, cli, nobody.", max_length=255)] = None
     collection: Annotated[str | None, Field(description="Only this collection.", max_length=255)] = None
     operation: Annotated[str | None, Field(description="As rows name it: IndexFaces.", max_length=255)] = None
+    outcome: Annotated[
+        str | None,
+        Field(description="ok, the code of an error, or failed: every outcome but ok.", max_length=255),
+    ] = None
     before: Annotated[int | None, Field(description="Only rows older than this one.", ge=1, le=1 << 62)] = None
     limit: Annotated[int, Field(description="Rows at most.", ge=1, le=1000)] = 100
 
@@ -89,17 +95,17 @@ class Audit:
         tag="audit",
         right=ADMIN,
         answer=AuditAnswer,
-        example=lambda: {"rows": [_EXAMPLE], "before": None},
+        example=lambda: {"rows": [_EXAMPLE], "before": None, "operations": ["IndexFaces", "SearchFacesByImage"]},
         recognizes=False,
     )
     async def show_audit(self, request: Request, query: Annotated[AuditParameters, Query()]) -> Response:
         """Rows of the audit trail, newest first. Reading it is recorded too."""
         begin = verification.moment(query.since, time.time()) if query.since is not None else None
-        asked = AuditQuery(begin, query.key, query.collection, query.operation, query.before)
+        asked = AuditQuery(begin, query.key, query.collection, query.operation, query.before, query.outcome)
 
         def read() -> dict[str, Any]:
             rows = verification.shown(self._recorder, asked, query.limit)
             more = rows[-1].number if len(rows) == query.limit else None
-            return {"rows": [described(row) for row in rows], "before": more}
+            return {"rows": [described(row) for row in rows], "before": more, "operations": NAMES}
 
         return answer(await run_in_threadpool(read))

@@ -216,6 +216,26 @@ class Collections:
         return answer(dump.with_receipt(dump.delete_faces(done), done.receipt))
 
     @route(
+        "POST",
+        "/v1/collections/{collection_id}/thumbnails",
+        tag="faces",
+        right=ops.GetThumbnails.right,
+        body=JsonBody(schemas.ThumbnailIds, {"face_ids": [examples.FACE_ID]}),
+        answer=schemas.Thumbnails,
+        example=lambda: {"thumbnails": [{"face_id": examples.FACE_ID, "jpeg": "/9j/4AAQSkZJRg=="}]},
+        codes=(*HERE, "overloaded"),
+    )
+    async def thumbnails(self, request: Request, collection_id: CollectionId) -> Response:
+        """Up to 100 faces cut out, each a JPEG of at most 256 pixels as base64: a page of pictures for one row of the
+        audit trail. Faces that are gone, or whose picture is not kept, are left out."""
+        wanted = await bodies.json(request, schemas.ThumbnailIds)
+        with self.edge.gate.admit():
+            found = await self.edge.handle(
+                ops.GetThumbnails(collection_id=request.state.collection, face_ids=wanted.face_ids)
+            )
+        return answer(dump.thumbnails(found))
+
+    @route(
         "GET",
         "/v1/collections/{collection_id}/faces/{face_id}",
         tag="faces",

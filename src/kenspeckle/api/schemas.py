@@ -337,6 +337,19 @@ class FaceIds(Shape):
     )
 
 
+class ThumbnailIds(Shape):
+    face_ids: list[str] = Field(min_length=1, max_length=validation.MAX_THUMBNAILS)
+
+
+class Thumbnail(Shape):
+    face_id: str
+    jpeg: str = Field(description="The picture as base64.")
+
+
+class Thumbnails(Shape):
+    thumbnails: list[Thumbnail]
+
+
 class AssociatedFaceIds(Shape):
     FaceIds: list[str] = Field(
         min_length=1, max_length=validation.MAX_FACES_A_USER, validation_alias=AliasChoices("FaceIds", "faceIds")

@@ -20,6 +20,7 @@ from kenspeckle.domain.operations import (
     GetFace,
     GetImage,
     GetThumbnail,
+    GetThumbnails,
     Handlers,
     ListFaces,
 )
@@ -52,6 +53,7 @@ class Faces:
                 DeleteFaces.by(self.delete_faces),
                 GetImage.by(self.get_image),
                 GetThumbnail.by(self.get_thumbnail),
+                GetThumbnails.by(self.get_thumbnails),
                 EraseImage.by(self.erase_image),
                 EraseIdentity.by(self.erase_identity),
                 EraseUser.by(self.erase_user),
@@ -159,6 +161,16 @@ class Faces:
         if "Key" not in row:
             raise ImageNotFound("The photograph of this face is not kept.", field="face_id")
         return self.context.cutter().thumbnail(self.context.bucket.get(row["Key"]), rows.record_of(row).face.box)
+
+    def get_thumbnails(self, operation: GetThumbnails) -> Mapping[str, bytes]:
+        """Those that there are, by face id; one that is gone or not kept keeps no other away."""
+        found: dict[str, bytes] = {}
+        for face_id in validation.face_ids(operation.face_ids, validation.MAX_THUMBNAILS):
+            with suppress(FaceNotFound, ImageNotFound):
+                found[face_id] = self.get_thumbnail(
+                    GetThumbnail(collection_id=operation.collection_id, face_id=face_id)
+                )
+        return found
 
     def _present(self, collection_id: str) -> str:
         """The collection, which exists. Raises CollectionNotFound, InvalidValue."""

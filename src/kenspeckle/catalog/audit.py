@@ -12,6 +12,7 @@ from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import audit, audit_head
 from kenspeckle.domain.audit import AuditHead, AuditRow
 from kenspeckle.ports import AuditQuery
+from kenspeckle.ports.trail import FAILED, OK
 
 BATCH = 1000
 
@@ -78,6 +79,10 @@ class Audit(Part):
         ):
             if wanted is not None:
                 statement = statement.where(column == wanted)
+        if query.outcome == FAILED:
+            statement = statement.where(audit.c.outcome != OK)
+        elif query.outcome is not None:
+            statement = statement.where(audit.c.outcome == query.outcome)
         if query.since is not None:
             statement = statement.where(audit.c.at >= query.since)
         if query.before is not None:

@@ -54,13 +54,18 @@ def show(
             "--operation", metavar="NAME", help="Only this operation, such as IndexFaces.", show_default="all"
         ),
     ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option("--outcome", metavar="OUTCOME", help="Only ok, failed (all that is not ok), or an error's code."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 100,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
     """Show the newest rows, newest first. The query is recorded too."""
 
-    query = AuditQuery(verification.moment(since, time.time()) if since else None, key, collection, operation)
+    begin = verification.moment(since, time.time()) if since else None
+    query = AuditQuery(begin, key, collection, operation, outcome=outcome)
     with opened(data_dir, make=False) as instance:
         rows = [described(row) for row in verification.shown(instance.recorder, query, min(limit, MOST_ROWS))]
     if json:

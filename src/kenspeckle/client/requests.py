@@ -162,6 +162,13 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             json=lambda op: {"FaceIds": list(op.face_ids)},
         ),
         _row(ops.GetThumbnail, "GET", "/v1/faces/{face_id}/thumbnail", query=("collection=collection_id",)),
+        _row(
+            ops.GetThumbnails,
+            "POST",
+            _COLLECTION + "/thumbnails",
+            lambda answer, _: load.thumbnails(answer),
+            json=lambda op: {"face_ids": list(op.face_ids)},
+        ),
         _erasure(ops.EraseImage, "/v1/images/{key}", query=("collection=collection_id",)),
         _erasure(ops.EraseIdentity, _COLLECTION + "/faces", query=("external_image_id",)),
         _erasure(ops.EraseUser, _USER + "?faces=true"),

@@ -296,6 +296,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     from kenspeckle.compose.instance import sources, writable
     from kenspeckle.compreface.edge import Edge as CompreFace
     from kenspeckle.compreface.routes import routes as of_compreface
+    from kenspeckle.models import samples
     from kenspeckle.rekognition import protocol
     from kenspeckle.serving import console, cors
     from kenspeckle.serving.local_only import LocalOnly
@@ -316,7 +317,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
         face_models=service.face_models,
         writable=writable(settings).check,
         refusals=refusals,
-        extra_routes=console.routes(),
+        extra_routes=console.routes(samples.portraits(settings.models_dir)),
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )

@@ -101,7 +101,12 @@ export function fact(term, ...words) {
 
 /** Gives the visitor a JSON file. */
 export function save(content, name = `receipt-${content.receipt?.audit?.number ?? Date.now()}.json`) {
-  const url = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }));
+  saveFile(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }), name);
+}
+
+/** Gives the visitor a file of that name. */
+export function saveFile(blob, name) {
+  const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -6,14 +6,22 @@ import { announce } from "/console/notices.js";
 const TAKEN = "image/*,.heic,.heif,.hif,.avif";
 
 /**
- * A field that takes one photograph and calls `onphoto(file)`. With `view`, what is dropped or pasted anywhere on the
+ * A field that takes one photograph and calls `onphoto(file)`; with `several` as many as are given at once, and calls
+ * `onphotos(files)`. With `view`, what is dropped or pasted anywhere on the
  * page is meant for it while that element is shown, whether the field itself is or not; until the signal is aborted.
  */
-export function intake({ title, hint, onphoto, view = null, signal }) {
-  const picker = h("input", { type: "file", accept: TAKEN, class: "unseen", tabindex: -1, "aria-label": title });
+export function intake({ title, hint, several = false, onphoto = null, onphotos = (files) => onphoto(files[0]), view = null, signal }) {
+  const picker = h("input", { type: "file", accept: TAKEN, multiple: several, class: "unseen", tabindex: -1, "aria-label": title });
+  const take = (files) => {
+    if (!files.length) return;
+    if (files.length > 1 && !several) announce(`One photograph at a time: this is the first of ${files.length}.`);
+    onphotos([...files]);
+  };
   picker.addEventListener("change", () => {
-    if (picker.files.length) take(picker.files, onphoto);
+    // A copy: the list empties with the field.
+    const files = [...picker.files];
     picker.value = "";
+    take(files);
   });
   const field = h("div", { class: "intake" },
     icon("photo"),
@@ -21,34 +29,28 @@ export function intake({ title, hint, onphoto, view = null, signal }) {
     hint && h("p", { class: "soft" }, hint),
     picker,
     h("p", { class: "actions" },
-      button("Choose a photograph", { class: "primary", onclick: () => picker.click() }),
-      button("Use the camera", { class: "plain", onclick: () => camera(onphoto) }, "camera")));
+      button(several ? "Choose photographs" : "Choose a photograph", { class: "primary", onclick: () => picker.click() }),
+      button("Use the camera", { class: "plain", onclick: () => camera(take) }, "camera")));
   const wanted = () => !view || (view.isConnected && !document.querySelector("dialog[open]"));
-  catchDrops(view ? document : field, { field, wanted, onphoto, signal });
+  catchDrops(view ? document : field, { field, wanted, take, signal });
   if (view) {
     document.addEventListener("paste", (event) => {
       if (!wanted()) return;
-      if (event.clipboardData?.files.length) take(event.clipboardData.files, onphoto);
+      if (event.clipboardData?.files.length) take(event.clipboardData.files);
     }, { signal });
   } else {
-    field.addEventListener("paste", (event) => take(event.clipboardData.files, onphoto), { signal });
+    field.addEventListener("paste", (event) => take(event.clipboardData.files), { signal });
   }
   return field;
 }
 
-async function camera(onphoto) {
+async function camera(take) {
   const { photographFromCamera } = await import("/console/camera.js");
   const file = await photographFromCamera();
-  if (file) onphoto(file);
+  if (file) take([file]);
 }
 
-function take(files, onphoto) {
-  if (!files.length) return;
-  if (files.length > 1) announce(`One photograph at a time: this is the first of ${files.length}.`);
-  onphoto(files[0]);
-}
-
-function catchDrops(target, { field, wanted, onphoto, signal }) {
+function catchDrops(target, { field, wanted, take, signal }) {
   const carries = (event) => event.dataTransfer?.types.includes("Files") && wanted();
   const glow = (on) => field.classList.toggle("over", on);
   target.addEventListener("dragover", (event) => {
@@ -62,6 +64,6 @@ function catchDrops(target, { field, wanted, onphoto, signal }) {
     if (!carries(event)) return;
     event.preventDefault();
     glow(false);
-    take(event.dataTransfer.files, onphoto);
+    take(event.dataTransfer.files);
   }, { signal });
 }

@@ -4,25 +4,30 @@ import { button, fill, foreign, h, icon } from "/console/dom.js";
 import { keepFocus } from "/console/focus.js";
 import { notice } from "/console/notices.js";
 import { Failure, hasKey, whenLocked } from "/console/server.js";
-import { ANY, choose, may, mayService, onChange, refresh, session } from "/console/session.js";
+import { ANY, choose, may, mayService, offered, onChange, refresh, session } from "/console/session.js";
 
+const READ = () => may("read", ANY);
+const ADMIN = () => mayService("admin");
+
+// By address, in the order of navigation. Views of one `section` share a link; views without a title are reached from `under`.
 const VIEWS = {
   "": { title: "Recognize", load: () => import("/console/views/recognize.js"), allowed: () => may("search") },
+  gallery: { section: "People", title: "Faces", load: () => import("/console/views/gallery.js"), allowed: READ },
+  collections: { section: "People", title: "Collections", load: () => import("/console/views/collections.js"), allowed: READ },
+  users: { section: "People", title: "Users", load: () => import("/console/views/users.js"), allowed: READ },
   compare: { title: "Compare", load: () => import("/console/views/compare.js"), allowed: () => may("search", ANY) },
-  gallery: { title: "Gallery", load: () => import("/console/views/gallery.js"), allowed: () => may("read", ANY) },
-  users: { title: "Users", load: () => import("/console/views/users.js"), allowed: () => may("read", ANY) },
-  keys: { title: "Keys", load: () => import("/console/views/keys.js"), allowed: () => mayService("admin") },
-  webhooks: { title: "Webhooks", load: () => import("/console/views/webhooks.js"), allowed: () => mayService("admin") },
-  audit: { title: "Audit", load: () => import("/console/views/audit.js"), allowed: () => mayService("admin") },
-  health: { title: "Health", load: () => import("/console/views/health.js"), allowed: () => mayService("read") },
-  // Reached from others.
-  collections: { under: "gallery", load: () => import("/console/views/collections.js"), allowed: () => may("read", ANY) },
-  face: { under: "gallery", load: () => import("/console/views/face.js"), allowed: () => may("read", ANY) },
-  user: { under: "users", load: () => import("/console/views/user.js"), allowed: () => may("read", ANY) },
+  keys: { section: "Admin", title: "Keys", load: () => import("/console/views/keys.js"), allowed: ADMIN },
+  webhooks: { section: "Admin", title: "Webhooks", load: () => import("/console/views/webhooks.js"), allowed: ADMIN },
+  audit: { section: "Admin", title: "Audit", load: () => import("/console/views/audit.js"), allowed: ADMIN },
+  health: { section: "Admin", title: "Health", load: () => import("/console/views/health.js"), allowed: () => mayService("read") },
+  jobs: { section: "Admin", title: "Jobs", load: () => import("/console/views/jobs.js"), allowed: () => READ() && offered("jobs") },
+  face: { under: "gallery", load: () => import("/console/views/face.js"), allowed: READ },
+  user: { under: "users", load: () => import("/console/views/user.js"), allowed: READ },
 };
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
+const within = document.getElementById("within");
 const standing = document.getElementById("standing");
 let leaving = new AbortController();
 let arrived = false;
@@ -62,12 +67,25 @@ function arrive() {
   }
 }
 
+/** The first level has a link for each section, which leads to the first of its views; the second has those views. */
 function drawNavigation(here) {
+  const section = VIEWS[here].section ?? VIEWS[here].title;
+  const views = Object.entries(VIEWS).filter(([, view]) => view.title && view.allowed());
+  const firsts = views.filter(([, view], at) => views.findIndex(([, one]) => group(one) === group(view)) === at);
   nav.hidden = false;
-  const links = Object.entries(VIEWS).filter(([, view]) => view.title && view.allowed());
-  fill(nav, links.map(([name, view]) =>
+  fill(nav, firsts.map(([name, view]) => h("a", {
+    href: `#/${name}`, "aria-current": group(view) === section ? (name === here ? "page" : "true") : null,
+  }, group(view))));
+  const siblings = views.filter(([, view]) => view.section === section);
+  within.hidden = siblings.length < 2;
+  within.setAttribute("aria-label", section);
+  fill(within, siblings.map(([name, view]) =>
     h("a", { href: `#/${name}`, "aria-current": name === here ? "page" : null }, view.title)));
-  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  for (const one of [nav, within]) one.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function group(view) {
+  return view.section ?? view.title;
 }
 
 function drawStanding() {
@@ -94,7 +112,7 @@ function keyState() {
   const key = session.info.key;
   if (!key) return h("span", { class: "chip", title: "No key was ever created: this server answers its own machine only." }, "Open");
   return h("span", { class: "signed-in" },
-    h("span", { class: "chip", title: `Scopes: ${key.scopes.join(", ")}` }, icon("key"), foreign(key.name)),
+    h("span", { class: "chip", title: `This key may: ${key.scopes.join(", ")}` }, icon("key"), foreign(key.name)),
     hasKey() && button("Sign out", { class: "plain small", onclick: () => location.reload() }));
 }
 

@@ -5,7 +5,7 @@ import { foreign, h, place } from "/console/dom.js";
 const LOW = 0.93;
 
 /**
- * Puts a button over each face. A face: `{box, landmarks, verdict: "known"|"unknown"|"left-out", label, tag}`.
+ * Puts a button over each face. A face: `{box, landmarks, verdict: "known"|"unknown"|"left-out", tier, label, tag}`.
  * `onpick(index)` is called for a click or Enter, `onpoint(index or null)` for the pointer and the focus.
  */
 export function boxes(faces, { onpick, onpoint = () => {} }) {
@@ -25,11 +25,46 @@ export function mark(layer, index) {
   }
 }
 
+/**
+ * Keeps every label inside the photograph, and lets those that would cover another one show their number only.
+ * Gives the indices of these.
+ */
+export function arrange(layer) {
+  const tags = [...layer.querySelectorAll(".tag")];
+  for (const tag of tags) {
+    tag.classList.remove("numbered");
+    tag.style.removeProperty("--shift");
+  }
+  const room = layer.getBoundingClientRect();
+  const places = tags.map((tag) => tag.getBoundingClientRect());
+  const taken = [];
+  const crowded = [];
+  places.forEach(({ left, right, top, bottom }, index) => {
+    const shift = left < room.left ? room.left - left : right > room.right ? room.right - right : 0;
+    const spot = { left: left + shift, right: right + shift, top, bottom };
+    if (right - left > room.width || taken.some((one) => overlap(one, spot))) {
+      tags[index].classList.add("numbered");
+      crowded.push(index);
+    } else {
+      if (shift) tags[index].style.setProperty("--shift", `${shift}px`);
+      taken.push(spot);
+    }
+  });
+  if (crowded.length * 2 <= tags.length) return crowded;
+  // Where most have no room, one way for all is easier to read.
+  for (const tag of tags) tag.classList.add("numbered");
+  return tags.map((_, index) => index);
+}
+
+function overlap(one, other) {
+  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+}
+
 function box(face, index, { onpick, onpoint }) {
   const element = h("button", {
     type: "button", class: "box", tabindex: -1, "aria-label": face.label,
-    // A small box has room for the number only. Near the lower edge the name stands inside the box.
-    dataset: { face: index, verdict: face.verdict, low: face.box.Top + face.box.Height > LOW },
+    // Near the lower edge the name stands inside the box.
+    dataset: { face: index, verdict: face.verdict, tier: face.tier ?? "", low: face.box.Top + face.box.Height > LOW },
     onclick: () => onpick(index),
     onpointerenter: () => onpoint(index), onpointerleave: () => onpoint(null),
     onfocus: () => onpoint(index), onblur: () => onpoint(null),

@@ -1,19 +1,26 @@
-// Pictures that need the key: fetched when they come into view, let go of when they leave it, a few at a time.
+// Pictures that need the key: a page of them in one request as soon as the first comes into view, shown while in view.
 
 import { h, icon } from "/console/dom.js";
 import { Failure, ask, at } from "/console/server.js";
+import { may } from "/console/session.js";
 
-const AT_ONCE = 4;
-const KEPT = 240;
+const AT_ONCE = 100;
+const KEPT = 300;
 const MARGIN = "300px";
 
 const kept = new Map();
-const waiting = [];
-let running = 0;
+const asked = new Map();
 
 /** A stored face as an image that loads itself while it is in view. `name` is for those who don't see it. */
 export function thumbnail(collection, faceId, name) {
-  return lazy(at("faces", faceId, "thumbnail"), { collection }, `Stored face of ${name}`);
+  const alt = `Stored face of ${name}`;
+  if (!faceId || !may("read", collection)) return placeholder(alt);
+  const image = h("img", { alt, class: "thumb", decoding: "async", draggable: "false" });
+  image.addEventListener("error", () => missing(image));
+  sources.set(image, { collection, faceId, key: `${collection} ${faceId}`, url: null, wanted: false });
+  unloaded.add(image);
+  watcher.observe(image);
+  return image;
 }
 
 /** The photograph stored under a name. Throws Failure where originals are not kept. */
@@ -23,40 +30,79 @@ export async function storedPhotograph(collection, identity, signal) {
   return { blob: await response.blob(), metadata: metadata.map(([name, value]) => [name.slice(11), value]) };
 }
 
-const watcher = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (isIntersecting) load(target);
-    else release(target);
-  }
-}, { rootMargin: MARGIN });
-
-const sources = new WeakMap();
-
-function lazy(path, query, alt) {
-  const image = h("img", { alt, class: "thumb", decoding: "async", draggable: "false" });
-  sources.set(image, { path, query, key: `${query.collection} ${path}`, url: null, wanted: false });
-  watcher.observe(image);
-  return image;
+/** What stands where there is no picture. */
+export function placeholder(alt) {
+  return h("span", { class: "thumb missing", role: "img", "aria-label": `${alt} (no picture)` }, icon("face"));
 }
 
-async function load(image) {
+const sources = new WeakMap();
+const unloaded = new Set();
+
+const watcher = new IntersectionObserver((entries) => {
+  const wanted = new Set();
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting && show(target)) wanted.add(sources.get(target).collection);
+    else if (!isIntersecting) release(target);
+  }
+  for (const collection of wanted) load(collection);
+}, { rootMargin: MARGIN });
+
+/** Shows it if its bytes are there; true where they have to be asked for. */
+function show(image) {
   const source = sources.get(image);
   source.wanted = true;
-  if (source.url) return;
-  let blob = kept.get(source.key);
+  if (source.url || asked.has(source.key)) return false;
+  const blob = kept.get(source.key);
   if (!blob) {
-    try {
-      blob = await queued(source);
-    } catch (failure) {
-      // Without a key that is taken it stays away; whatever is done next asks for another.
-      if (failure instanceof Failure && failure.status !== 401) missing(image);
-      return;
-    }
-    keep(source.key, blob);
+    unloaded.add(image);
+    return true;
   }
-  if (!source.wanted || source.url || !image.isConnected) return;
+  unloaded.delete(image);
   source.url = URL.createObjectURL(blob);
   image.src = source.url;
+  return false;
+}
+
+/** Asks for every picture of the page at once, seen or not yet: one request, and one row of the audit trail. */
+async function load(collection) {
+  const images = [...unloaded].filter((one) => one.isConnected && sources.get(one).collection === collection);
+  for (const one of unloaded) if (!one.isConnected) unloaded.delete(one);
+  const due = images.filter((one) => !asked.has(sources.get(one).key));
+  const ids = [...new Set(due.map((one) => sources.get(one).faceId))];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const some = ids.slice(from, from + AT_ONCE);
+    const these = due.filter((one) => some.includes(sources.get(one).faceId));
+    for (const one of these) asked.set(sources.get(one).key, true);
+    fetched(collection, some).then(
+      (found) => these.forEach((one) => arrived(one, found.has(sources.get(one).faceId))),
+      (failure) => these.forEach((one) => failed(one, failure)));
+  }
+}
+
+async function fetched(collection, ids) {
+  const { thumbnails } = await ask(at("collections", collection, "thumbnails"), {
+    method: "POST", body: { face_ids: ids }, quiet: true, reads: true,
+  });
+  for (const { face_id: faceId, jpeg } of thumbnails) {
+    keep(`${collection} ${faceId}`, new Blob([Uint8Array.from(atob(jpeg), (one) => one.charCodeAt(0))], { type: "image/jpeg" }));
+  }
+  return new Set(thumbnails.map((one) => one.face_id));
+}
+
+function arrived(image, there) {
+  const source = sources.get(image);
+  asked.delete(source.key);
+  unloaded.delete(image);
+  if (!there) missing(image);
+  else if (source.wanted && image.isConnected) show(image);
+}
+
+function failed(image, failure) {
+  asked.delete(sources.get(image).key);
+  // Without a key that is taken it stays away; whatever is done next asks for another.
+  if (!(failure instanceof Failure) || failure.status === 401) return;
+  unloaded.delete(image);
+  missing(image);
 }
 
 /** Out of view, or taken out of the page: the bytes that the browser holds for it are let go of. */
@@ -68,38 +114,20 @@ function release(image) {
     URL.revokeObjectURL(source.url);
     source.url = null;
   }
-  if (!image.isConnected) watcher.unobserve(image);
+  if (!image.isConnected) {
+    watcher.unobserve(image);
+    unloaded.delete(image);
+  }
 }
 
 function missing(image) {
-  image.replaceWith(h("span", { class: "thumb missing", role: "img", "aria-label": `${image.alt} (no picture)` },
-    icon("photo")));
+  release(image);
+  watcher.unobserve(image);
+  image.replaceWith(placeholder(image.alt));
 }
 
 function keep(key, blob) {
+  kept.delete(key);
   kept.set(key, blob);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-}
-
-function queued(source) {
-  return new Promise((resolve, reject) => {
-    waiting.push({ source, resolve, reject });
-    work();
-  });
-}
-
-async function work() {
-  if (running >= AT_ONCE) return;
-  // The newest first: whoever scrolls quickly waits for what is seen, not for what has passed by.
-  const next = waiting.pop();
-  if (!next) return;
-  running += 1;
-  try {
-    next.resolve(next.source.wanted ? await ask(next.source.path, { query: next.source.query, as: "blob", quiet: true }) : Promise.reject(new DOMException("", "AbortError")));
-  } catch (error) {
-    next.reject(error);
-  } finally {
-    running -= 1;
-    work();
-  }
 }

@@ -47,7 +47,8 @@ export function whenLocked(handler) {
 }
 
 /**
- * One request. `as`: "json" (the default), "text", "blob", "response" or "none". `query` without null values.
+ * One request. `as`: "json" (the default), "text", "blob", "response" or "none". `query` without null values. `reads`
+ * says of a POST that it changes nothing, so that it may be repeated.
  * Throws Failure, or the signal's AbortError. A refused key is asked for anew, and the request is sent again.
  */
 export async function ask(path, options = {}) {
@@ -57,7 +58,7 @@ export async function ask(path, options = {}) {
       return await once(path, options, used);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
-      if (failure.status === 429 && (options.method ?? "GET") === "GET" && waits < MOST_WAITS) {
+      if (failure.status === 429 && (options.reads || (options.method ?? "GET") === "GET") && waits < MOST_WAITS) {
         // A page asks for more at once than some keys may; what only reads waits for its turn by itself.
         waits += 1;
         await pause(1000 * Math.max(1, failure.wait), options.signal);

@@ -59,6 +59,11 @@ export function open() {
   return session.info !== null && !session.info.key && !hasKey();
 }
 
+/** Whether the server does that at all: not every one has jobs, people or videos. */
+export function offered(what) {
+  return session.info?.offered?.includes(what) ?? false;
+}
+
 /** The described collection in use; null where the key may not read it. */
 export function current() {
   return session.collections.find((one) => one.CollectionId === session.collection) ?? null;

@@ -9,6 +9,11 @@ export function faceLink(collection, faceId) {
   return `#/face/${encodeURIComponent(collection)}/${encodeURIComponent(faceId)}`;
 }
 
+/** Address of a person in the console. */
+export function personLink(collection, personId) {
+  return `#/person/${encodeURIComponent(collection)}/${encodeURIComponent(personId)}`;
+}
+
 /** Address of a user in the console. */
 export function userLink(collection, userId) {
   return `#/user/${encodeURIComponent(collection)}/${encodeURIComponent(userId)}`;
@@ -16,15 +21,15 @@ export function userLink(collection, userId) {
 
 /**
  * A grid of faces as the API lists them. `chosen` (a Map by face id) makes them choosable and is kept by it;
- * `onchoice()` is called when it changes. `similarity(face)` adds a number.
+ * `onchoice()` is called when it changes. `similarity(face)` adds a number; `name` is that of all where they are one person's.
  */
-export function grid(collection, faces, { chosen = null, onchoice = () => {}, similarity = null, label = "Faces" } = {}) {
+export function grid(collection, faces, { chosen = null, onchoice = () => {}, similarity = null, label = "Faces", name: one = null } = {}) {
   return h("ul", { class: "grid", "aria-label": label }, faces.map((face) => {
-    const name = shown(face.ExternalImageId);
+    const name = one ?? shown(face.ExternalImageId);
     const below = similarity ? number(similarity(face), 1) : face.UserId ? ["user ", foreign(face.UserId)] : null;
     return h("li", {},
       h("a", { class: "tile", href: faceLink(collection, face.FaceId), title: face.ExternalImageId ?? "" },
-        thumbnail(collection, face.FaceId, name), h("span", { class: "name" }, foreign(name)),
+        thumbnail(collection, face.FaceId, name), h("span", { class: "name" }, foreign(one ? shown(face.ExternalImageId) : name)),
         below && h("span", { class: "fine number" }, below)),
       chosen && choice(face, name, chosen, onchoice));
   }));

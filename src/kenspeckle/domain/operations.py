@@ -247,6 +247,14 @@ class GetThumbnail(InCollection[bytes]):
     face_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetThumbnails(InCollection[Mapping[str, bytes]]):
+    """Up to 100 faces cut out, JPEG by face id. Faces that are gone, or whose picture is not kept, are left out."""
+
+    right = _READ
+    face_ids: Sequence[str]
+
+
 # -- erasure -----------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kenspeckle.models.extract import Archive, Member
 from kenspeckle.models.pack import Part
 
@@ -32,6 +34,13 @@ def _sample(file: str, what: str, author: str, licence: str, size: int, sha256: 
         archive, home, folder = _SCIKIT_IMAGE, "https://github.com/scikit-image/scikit-image", "skimage/data"
     return Part(file, what, author, licence, home, archive, Member(f"{folder}/{file}", size, sha256))
 
+
+def portraits(models_dir: Path) -> dict[str, Path]:
+    """Where the samples that show a person lie, by the person's name; the files need not be there."""
+    return {one.what: models_dir / FOLDER / one.file for one in PARTS if one.file in _PORTRAITS}
+
+
+_PORTRAITS = ("grace_hopper.jpg", "astronaut.png")
 
 PARTS: tuple[Part, ...] = (
     _sample(

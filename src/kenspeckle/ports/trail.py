@@ -9,17 +9,23 @@ from typing import Protocol
 from kenspeckle.domain.audit import AuditHead, AuditRow
 from kenspeckle.domain.audit_anchor import AuditAnchor
 
+OK = "ok"
+
+FAILED = "failed"
+"""Stands in a filter for every outcome that is not `ok`."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
     """A filter of audit rows: those that fit all fields that are given. `before` is a row number, for paging
-    backwards."""
+    backwards. `outcome` is `ok`, the code of an error, or FAILED for every outcome but `ok`."""
 
     since: float | None = None
     who: str | None = None
     collection_id: str | None = None
     operation: str | None = None
     before: int | None = None
+    outcome: str | None = None
 
 
 class Anchors(Protocol):

@@ -1,4 +1,5 @@
-"""Serves the web console: `GET /` and the files under `/console/`, read once, with tags, compressed where asked for.
+"""Serves the web console: `GET /` and the files under `/console/`, read once, with tags, compressed where asked for;
+and the sample photographs of the demo, where they are installed.
 
 They are public and contain no data; the console gets what it shows from the REST API, with the user's key.
 """
@@ -7,14 +8,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -73,11 +76,14 @@ def load() -> dict[str, Asset]:
     return dict(_walk(resources.files(PACKAGE), ""))
 
 
-def routes() -> list[Route]:
-    """`GET /` and `GET /console/{path}`, for files that are read once, now."""
-    console = Console(load())
+def routes(samples: Mapping[str, Path] | None = None) -> list[Route]:
+    """`GET /` and `GET /console/{path}`, for files that are read once, now. `samples` are photographs by the name of
+    who is on them; `GET /console/samples` lists those whose file is there."""
+    console, offered = Console(load()), Samples(samples or {})
     return [
         Route("/", console, methods=["GET"], name="console"),
+        Route("/console/samples", offered.index, methods=["GET"], name="console_samples"),
+        Route("/console/samples/{file}", offered.photograph, methods=["GET"], name="console_sample"),
         Route("/console/{path:path}", console, methods=["GET"], name="console_file"),
     ]
 
@@ -94,6 +100,25 @@ class Console:
         if asset is None:
             raise HTTPException(404)
         await _answer(request, asset)(scope, receive, send)
+
+
+class Samples:
+    """Sample photographs, public as the console itself; read when they are asked for."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+
+    def index(self, _: Request) -> Response:
+        found = [{"name": name, "file": path.name} for name, path in self._files.items() if path.is_file()]
+        return JSONResponse({"samples": found}, headers={"cache-control": "no-cache"})
+
+    def photograph(self, request: Request) -> Response:
+        wanted = request.path_params["file"]
+        path = next((one for one in self._files.values() if one.name == wanted and one.is_file()), None)
+        if path is None:
+            raise HTTPException(404)
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return Response(path.read_bytes(), media_type=kind, headers={"cache-control": "no-cache"})
 
 
 def _answer(request: Request, asset: Asset) -> Response:

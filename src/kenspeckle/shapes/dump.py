@@ -5,7 +5,8 @@ percentages, degrees, epoch seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kenspeckle.domain import (
@@ -162,6 +163,11 @@ def stored_faces(faces: Iterable[Face], cursor: str | None, model: str) -> Json:
     """ListFacesResponse with the time of storing of each face."""
     faces = tuple(faces)
     return {**list_faces(faces, cursor, model), "Faces": [stored_face(one) for one in faces]}
+
+
+def thumbnails(found: Mapping[str, bytes]) -> Json:
+    """Pictures by face id, as base64."""
+    return {"thumbnails": [{"face_id": face_id, "jpeg": b64encode(jpeg).decode()} for face_id, jpeg in found.items()]}
 
 
 def delete_faces(answer: Deleted) -> Json:

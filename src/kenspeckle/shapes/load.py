@@ -3,6 +3,7 @@ leave out become zero or empty; an answer without a required member raises KeyEr
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -180,6 +181,10 @@ def unsuccessful(shapes: Iterable[Json]) -> tuple[UnsuccessfulFace, ...]:
         UnsuccessfulFace(one.get("FaceId", ""), tuple(one.get("Reasons", ())), one.get("UserId"), one.get("Confidence"))
         for one in shapes
     )
+
+
+def thumbnails(shape: Json) -> dict[str, bytes]:
+    return {one["face_id"]: b64decode(one["jpeg"]) for one in shape["thumbnails"]}
 
 
 def deleted(shape: Json) -> Deleted:

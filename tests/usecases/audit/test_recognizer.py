@@ -183,6 +183,13 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
     ),
     (ops.GetThumbnail(collection_id="people", face_id="face-1"), PIXELS, "GetThumbnail", ["face-1"], {}),
     (
+        ops.GetThumbnails(collection_id="people", face_ids=["face-1", "face-2"]),
+        {"face-1": PIXELS},
+        "GetThumbnails",
+        ["face-1"],
+        {},
+    ),
+    (
         ops.EraseImage(collection_id="people", key="anna.jpg"),
         ERASED,
         "EraseImage",

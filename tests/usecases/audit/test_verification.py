@@ -277,7 +277,7 @@ def test_rows_are_found_by_what_is_asked(catalog: SqlCatalog, recorder: Recorder
     def act() -> None:
         actor.arrived("request-1", "192.0.2.1")
         actor.identified(Principal(key))
-        recorder.record(recorder.entry("GetFace", "others", face_ids=["f"]))
+        recorder.record(recorder.entry("GetFace", "others", face_ids=["f"], outcome="face_not_found"))
 
     copy_context().run(act)
     assert numbers(AuditQuery(who="key-7")) == [11]
@@ -285,6 +285,8 @@ def test_rows_are_found_by_what_is_asked(catalog: SqlCatalog, recorder: Recorder
     assert numbers(AuditQuery(collection_id="people", before=8), 2) == [7, 6]
     assert numbers(AuditQuery(operation="AuditBegun")) == [1]
     assert numbers(AuditQuery(since=4e9)) == []
+    assert numbers(AuditQuery(outcome="failed")) == numbers(AuditQuery(outcome="face_not_found")) == [11]
+    assert numbers(AuditQuery(outcome="ok", before=3)) == [2, 1]
     row = catalog.find_audit(AuditQuery(), 1)[0]
     assert (row.who, row.name, row.request_id, row.address) == ("key-7", "front desk", "request-1", "192.0.2.1")
 

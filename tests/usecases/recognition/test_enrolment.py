@@ -169,6 +169,11 @@ def test_originals_that_are_not_kept_leave_a_thumbnail() -> None:
         .face.face_id
     )
     assert service.handle(ops.GetThumbnail(collection_id=HOME, face_id=face_id)) == b"thumbnail 0.400"
+    gone = "00000000-0000-0000-0000-000000000000"
+    page = ops.GetThumbnails(collection_id=HOME, face_ids=[gone, face_id])
+    assert service.handle(page) == {face_id: b"thumbnail 0.400"}
+    with pytest.raises(CollectionNotFound):
+        service.handle(ops.GetThumbnails(collection_id="elsewhere", face_ids=[face_id]))
     with pytest.raises(ImageNotFound):
         service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))
     service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face_id]))

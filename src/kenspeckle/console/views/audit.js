@@ -5,60 +5,79 @@ import { fact } from "/console/dialogs.js";
 import { empty } from "/console/notices.js";
 import { relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
+import { session } from "/console/session.js";
 
 const SIZE = 50;
-const FIELDS = [
-  ["operation", "Operation", "IndexFaces"], ["key", "Key id", "key-…, open, cli"],
-  ["collection", "Collection", "any"], ["since", "Since", "12h, 30d, 2026-01-31"],
-];
+const SINCE = [["", "any time"], ["1h", "the last hour"], ["24h", "the last 24 hours"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["365d", "the last year"]];
+const OUTCOMES = [["", "any"], ["ok", "done"], ["failed", "refused or failed"]];
+const ACTORS = [["open", "an open server’s visitor"], ["cli", "the command line"], ["nobody", "nobody (no key)"], ["service", "the service itself"]];
 const COLUMNS = ["Row", "When", "Operation", "Outcome", "Who", "Collection", "Faces", "Details"];
 
 export function view({ signal }) {
   const list = h("div");
-  const inputs = FIELDS.map(([name, label, placeholder]) => h("input", {
-    type: "text", id: `filter-${name}`, name, placeholder, autocomplete: "off", spellcheck: "false", "aria-label": label,
-  }));
-  const draw = () => {
-    const query = Object.fromEntries(inputs.map((one) => [one.name, one.value.trim()]));
-    relist(list, {
-      signal, words: "Reading the trail…",
-      read: async (before, leaving) => {
-        const answer = await ask("/v1/audit", { query: { ...query, before, limit: SIZE }, signal: leaving });
-        return { items: answer.rows, next: answer.before };
-      },
-      draw: table,
-      none: () => empty("search", "No rows", "Nothing that was recorded fits these words."),
-    });
+  const draw = () => relist(list, {
+    signal, words: "Reading the trail…",
+    read: async (before, leaving) => {
+      const query = Object.fromEntries(Object.entries(choices).map(([name, one]) => [name, one.value]));
+      const answer = await ask("/v1/audit", { query: { ...query, before, limit: SIZE }, signal: leaving });
+      offer(choices.operation, answer.operations.map((name) => [name, name]));
+      return { items: answer.rows, next: answer.before };
+    },
+    draw: table,
+    none: () => empty("search", "No rows", "Nothing that was recorded fits this choice."),
+  });
+  const choices = {
+    operation: choice("Operation", [["", "every operation"]], draw),
+    outcome: choice("Outcome", OUTCOMES, draw),
+    key: choice("Who", [["", "everybody"], ...ACTORS], draw),
+    collection: choice("Collection of the row", [["", "every collection"], ...session.collections.map((one) => [one.CollectionId, one.CollectionId])], draw),
+    since: choice("Since", SINCE, draw),
   };
+  ask("/v1/keys", { signal, quiet: true })
+    .then(({ keys }) => offer(choices.key, keys.map((key) => [key.id, `${key.name || key.id}${key.state === "active" ? "" : ` (${key.state})`}`])))
+    .catch(() => {});
   draw();
   return h("section", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Audit trail"),
       h("p", { class: "lead" }, "Who did what, newest first. Rows are chained and sealed: ",
         h("code", {}, "kenspeckle audit verify"), " finds whatever was changed."))),
-    h("form", { role: "search", onsubmit: (event) => { event.preventDefault(); draw(); } },
-      h("div", { class: "columns" }, inputs.map((input, at) =>
-        h("p", { class: "field" }, h("label", { for: input.id }, FIELDS[at][1]), input))),
-      h("p", { class: "actions" }, button("Filter", { class: "primary", type: "submit" }, "search"),
-        button("Show all", { class: "plain", onclick: () => { for (const one of inputs) one.value = ""; draw(); } }))),
+    h("div", { class: "filters", role: "search" },
+      Object.values(choices).map((select) => h("p", { class: "field" }, h("label", { for: select.id }, select.dataset.label), select)),
+      h("p", { class: "actions" }, button("Show all", {
+        class: "plain", onclick: () => { for (const one of Object.values(choices)) one.value = ""; draw(); },
+      }))),
     list);
 }
 
+function choice(label, options, onchange) {
+  const select = h("select", { id: `filter-${crypto.randomUUID()}`, dataset: { label }, onchange });
+  offer(select, options);
+  return select;
+}
+
+/** Adds options that are not there yet. */
+function offer(select, options) {
+  const there = new Set([...select.options].map((one) => one.value));
+  select.append(...options.filter(([value]) => !there.has(value)).map(([value, words]) => h("option", { value }, words)));
+}
+
 function table(rows) {
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Rows of the audit trail" }, h("table", {},
+  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Rows of the audit trail" }, h("table", { class: "stacked" },
     h("thead", {}, h("tr", {}, COLUMNS.map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", {}, rows.map(row))));
 }
 
 function row(one) {
+  const cell = (at, ...content) => h("td", { dataset: { head: COLUMNS[at] }, class: at === 0 || at === 6 ? "number" : null }, ...content);
   return h("tr", {},
-    h("td", { class: "number" }, number(one.number)),
-    h("td", {}, time(one.at)),
-    h("td", {}, one.operation),
-    h("td", {}, h("span", { class: `chip ${one.outcome === "ok" ? "good" : "bad"}` }, one.outcome)),
-    h("td", {}, foreign(one.name || one.who), one.name ? h("div", { class: "fine" }, one.who) : null),
-    h("td", {}, one.collection === null ? "–" : foreign(one.collection)),
-    h("td", { class: "number" }, number(one.face_count)),
-    h("td", {}, h("details", {}, h("summary", {}, "Show"), h("dl", { class: "facts" },
+    cell(0, number(one.number)),
+    cell(1, time(one.at)),
+    cell(2, one.operation),
+    cell(3, h("span", { class: `chip ${one.outcome === "ok" ? "good" : "bad"}` }, one.outcome)),
+    cell(4, h("div", {}, foreign(one.name || one.who), one.name ? h("div", { class: "fine" }, one.who) : null)),
+    cell(5, one.collection === null ? "–" : foreign(one.collection)),
+    cell(6, number(one.face_count)),
+    cell(7, h("details", {}, h("summary", {}, "Show"), h("dl", { class: "facts" },
       fact("Request", h("code", {}, foreign(one.request_id))),
       fact("Address", foreign(one.address || "–")),
       Object.entries(one.facts).map(([key, value]) =>

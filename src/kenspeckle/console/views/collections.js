@@ -5,9 +5,9 @@ import { confirmErasure, modal, showReceipt } from "/console/dialogs.js";
 import { empty, notice, toast, watched } from "/console/notices.js";
 import { listOf, pages, reader } from "/console/pages.js";
 import { ask } from "/console/server.js";
-import { choose, may, mayService, refresh } from "/console/session.js";
+import { choose, may, mayService, offered, refresh } from "/console/session.js";
 import { nameField } from "/console/views/enrol.js";
-import { followAll, offered, upgrade } from "/console/views/upgrade.js";
+import { followAll, upgrade } from "/console/views/upgrade.js";
 
 const SIZE = 24;
 const LONGEST = 36_500;
@@ -17,7 +17,7 @@ export function view({ signal }) {
     signal, read: reader({ path: "/v1/collections", member: "Collections", size: SIZE }),
     draw: (found) => {
       const rooms = new Map(found.map((one) => [one.CollectionId, h("div")]));
-      if (offered()) followAll(rooms, { changed, signal }).catch(() => {});
+      if (offered("upgrade")) followAll(rooms, { changed, signal }).catch(() => {});
       return h("ul", { class: "cards" }, found.map((one) => card(one, rooms.get(one.CollectionId), { changed, signal })));
     },
     none: () => empty("photo", "No collections", "This key is for none that exists."),
@@ -45,7 +45,7 @@ function card(one, room, { changed, signal }) {
     tags.length > 0 && h("p", { class: "fine" }, tags.map(([key, value]) => [foreign(key), ": ", foreign(value), " "])),
     room,
     admin && h("p", { class: "actions" },
-      offered() && button("Upgrade…", { class: "plain small", onclick: () => upgrade(one, room, { changed, signal }) }),
+      offered("upgrade") && button("Upgrade…", { class: "plain small", onclick: () => upgrade(one, room, { changed, signal }) }),
       button("Retention…", { class: "plain small", onclick: () => retain(one, changed) }),
       button("Erase…", { class: "plain small", onclick: () => erase(one, changed) }, "erase")));
 }

@@ -7,8 +7,9 @@ import { cutOut } from "/console/photograph.js";
 import { ask, at } from "/console/server.js";
 import { refresh } from "/console/session.js";
 
-const BARS = ["AUTO", "NONE", "LOW", "MEDIUM", "HIGH"];
+const BARS = { AUTO: "the server’s own", NONE: "take every face", LOW: "low", MEDIUM: "medium", HIGH: "high" };
 const FEW = 3;
+const SURE = 90;
 
 /** A form to name one face of a searched photograph; behind a button where the photograph has many. */
 export function enrolment(face, index, context) {
@@ -24,22 +25,21 @@ export function enrolment(face, index, context) {
 function form(face, index, context) {
   const { faces, photo, collection, drafts } = context;
   const best = face.matches[0];
-  const guess = best?.Similarity >= 90 ? best.Face.ExternalImageId : "";
+  const guess = best?.Similarity >= SURE ? best.Face.ExternalImageId : "";
   const input = nameField("identity", { label: "Who is this?", value: drafts.get(index) ?? guess });
   input.input.addEventListener("input", () => drafts.set(index, input.value));
   const alone = faces.length > 1 && photo.bitmap !== null;
-  const scope = h("select", { "aria-label": "What is indexed" },
+  const scope = h("select", { "aria-label": "What is stored" },
     alone && h("option", { value: "face" }, "This face; the others are painted over"),
     h("option", { value: "photograph" }, faces.length > 1 ? `The photograph: ${plural(faces.length, "face")} under one name`
       : "The photograph"));
-  const bar = h("select", { "aria-label": "Quality bar" },
-    BARS.map((one) => h("option", { value: one }, `Quality bar ${one}`)));
+  const bar = qualityBar();
   const room = h("div", { class: "told" });
 
   const attempt = async () => {
     if (!input.valid()) return;
     const identity = input.value;
-    const done = await watched(room, "Indexing…", async () => {
+    const done = await watched(room, "Storing…", async () => {
       const others = faces.filter((one) => one !== face).map((one) => one.detail.BoundingBox);
       const body = scope.value === "face" ? await cutOut(photo, face.detail.BoundingBox, others) : photo.file;
       const query = { collection, quality: bar.value, max_faces: scope.value === "face" ? 1 : Math.max(1, faces.length) };
@@ -50,7 +50,15 @@ function form(face, index, context) {
     told(done, identity, room, context);
   };
   return h("form", { onsubmit: sends(attempt) },
-    input.element, h("p", { class: "actions" }, faces.length > 1 ? scope : null, bar, button("Index", { class: "primary", type: "submit" })), room);
+    h("div", { class: "naming" }, input.element, button("Save", { class: "primary", type: "submit" })),
+    h("details", { class: "options" }, h("summary", {}, "Options"), h("p", { class: "actions" }, faces.length > 1 ? scope : null, bar)),
+    room);
+}
+
+/** A choice of how clear a face has to be to be stored. */
+export function qualityBar() {
+  return h("select", { "aria-label": "Quality bar" },
+    Object.entries(BARS).map(([value, words]) => h("option", { value }, `Quality bar: ${words}`)));
 }
 
 function told(done, identity, room, { status, onenrolled }) {

@@ -9,6 +9,7 @@ import { session } from "/console/session.js";
 
 const EVERY = 2000;
 const POINTS = 60;
+const ENOUGH = 20; // observations, before a quantile says something
 const OWN = /^(?:\/|Console|\/(?:metrics|readyz))$/;
 
 export function view({ signal }) {
@@ -74,9 +75,11 @@ function throughput(history) {
 
 function latency(samples) {
   const photographs = (labels) => /^\/v1\/(search|index|detect|compare)/.test(labels.route);
-  const middle = quantile(merged(samples, photographs), "kenspeckle_request_seconds", 0.5, () => true);
-  const slow = quantile(merged(samples, photographs), "kenspeckle_request_seconds", 0.95, () => true);
-  return tile("A photograph takes", milliseconds(middle), `19 of 20 take at most ${milliseconds(slow)}.`);
+  const one = merged(samples, photographs);
+  const count = total(one, "kenspeckle_request_seconds_bucket", (labels) => labels.le === "+Inf");
+  if (count < ENOUGH) return tile("A photograph takes", "–", `Told from ${ENOUGH} photographs on; there were ${number(count)} since the start.`);
+  const [p50, p95] = [0.5, 0.95].map((share) => milliseconds(quantile(one, "kenspeckle_request_seconds", share, () => true)));
+  return tile("A photograph takes", p50, `p50; 19 of 20 (p95) take at most ${p95}.`);
 }
 
 /** One histogram of several routes. */
@@ -128,13 +131,13 @@ function stages(samples) {
 
 function measured(title, name, label, rows, samples) {
   return h("section", {}, h("h2", {}, title), h("div", { class: "table", tabindex: 0, role: "region", "aria-label": title },
-    h("table", {},
+    h("table", {}, h("caption", { class: "unseen" }, `p50 and p95 are told from ${ENOUGH} times on.`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, label === "route" ? "Route" : "Stage"),
-        ["Times", "Median", "19 of 20"].map((head) => h("th", { scope: "col", class: "number" }, head)))),
+        ["Times", "p50", "p95"].map((head) => h("th", { scope: "col", class: "number" }, head)))),
       h("tbody", {}, rows.map((row) => {
         const fits = (labels) => labels[label] === row.label;
         return h("tr", {}, h("td", {}, h("code", {}, row.label)), h("td", { class: "number" }, number(row.count)),
-          [0.5, 0.95].map((share) => h("td", { class: "number" }, milliseconds(quantile(samples, name, share, fits)))));
+          [0.5, 0.95].map((share) => h("td", { class: "number" }, row.count < ENOUGH ? "–" : milliseconds(quantile(samples, name, share, fits)))));
       })))));
 }
 

@@ -10,11 +10,6 @@ import { may, session } from "/console/session.js";
 const LOOK = 1000;
 const UNFINISHED = new Set(["queued", "running"]);
 
-/** Whether the server can bring a collection to another pack. */
-export function offered() {
-  return session.info?.offered?.includes("upgrade") ?? false;
-}
-
 /** Asks for the pack and starts the job, which `room` then follows. */
 export async function upgrade(one, room, { changed, signal }) {
   const pack = session.info.pack.name === one.Pack ? "" : session.info.pack.name;

@@ -6,7 +6,6 @@ import { intake } from "/console/intake.js";
 import { empty, toast, watched } from "/console/notices.js";
 import { listOf, reader, relist } from "/console/pages.js";
 import { close as release, crop, decode } from "/console/photograph.js";
-import { thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
 import { current, may, onChange, refresh, session } from "/console/session.js";
 import { LEAST } from "/console/threshold.js";
@@ -38,7 +37,7 @@ export function view({ signal }) {
         path: listOf(collection, "users"), member: "Users", size: SIZE, most: 500,
         wanted: text ? (user) => user.UserId.toLowerCase().includes(text) : null,
       }),
-      draw: (users) => h("ul", { class: "cards" }, users.map((user) => card(collection, user, signal))),
+      draw: (users) => h("ul", { class: "cards" }, users.map((user) => card(collection, user))),
       none: () => (text ? empty("search", "No user by that name") : empty("photo", "No users yet",
         "A user is one person with several faces: searches for users compare with all of them at once.")),
     });
@@ -58,15 +57,9 @@ export function view({ signal }) {
     h("div", { class: "toolbar", role: "search" }, h("div", { class: "grow" }, search)), list);
 }
 
-function card(collection, user, signal) {
-  const face = h("span", { class: "thumb missing" });
-  const told = h("span", { class: "fine" });
-  ask(listOf(collection, "faces"), { query: { user_id: user.UserId, limit: 1 }, signal, quiet: true }).then((page) => {
-    if (page.Faces.length) face.replaceWith(thumbnail(collection, page.Faces[0].FaceId, user.UserId));
-    else told.textContent = "no faces yet";
-  }).catch(() => {});
-  return h("li", { class: "sheet" }, h("a", { class: "tile person", href: userLink(collection, user.UserId) }, face,
-    h("span", {}, h("span", { class: "name" }, foreign(user.UserId)), h("br"), told)));
+function card(collection, user) {
+  return h("li", { class: "sheet" },
+    h("a", { class: "tile", href: userLink(collection, user.UserId) }, h("span", { class: "name" }, foreign(user.UserId))));
 }
 
 async function create(collection) {

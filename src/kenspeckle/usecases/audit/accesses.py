@@ -158,6 +158,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             told=lambda found: {"image": found[0].image_id},
         ),
         _row(ops.GetThumbnail, "GetThumbnail", named=lambda op: [op.face_id]),
+        _row(ops.GetThumbnails, "GetThumbnails", named=lambda op: op.face_ids, faces=list),
         _erasure(ops.EraseImage, "EraseImage"),
         _erasure(ops.EraseIdentity, "EraseIdentity"),
         _erasure(ops.EraseUser, "EraseUser"),
@@ -239,3 +240,13 @@ NOT_RECORDED: Mapping[type[Operation[Any]], str] = {
     ops.ListTags: "labels of a collection, no data of a person",
 }
 """Operations that are not accesses to biometric data, each with the reason."""
+
+OF_THE_SERVICE = (
+    *("AnchorAudit", "AuditBegun", "AuditTrimmed", "ExportAudit", "ShowAudit"),
+    *("CreateKey", "LimitKey", "RevokeKey", "EndJob", "RequestRefused", "RetentionReceipt"),
+    *("CreateWebhook", "ChangeWebhook", "DeleteWebhook", "TestWebhook", "RetryWebhook"),
+)
+"""What else people look for in the trail: no operation of a recognizer, or one on keys, webhooks and the trail."""
+
+NAMES = sorted({one.name for one in RECORDED.values()} | set(OF_THE_SERVICE))
+"""Names of rows to choose from, by alphabet. The trail may have others of earlier versions."""

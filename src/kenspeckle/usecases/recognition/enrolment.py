@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from kenspeckle.domain import (
@@ -28,11 +29,12 @@ from kenspeckle.domain.operations import (
     GetFaceImage,
     GetImage,
     GetThumbnail,
+    GetThumbnails,
     Handlers,
     IndexFaces,
     ListFaces,
 )
-from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable, TooManyFaces
+from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError, StorageUnavailable, TooManyFaces
 from kenspeckle.ports import Engine, NewFace, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Context
@@ -58,6 +60,7 @@ class Enrolment:
                 GetImage.by(self.get_image),
                 GetFaceImage.by(self.get_face_image),
                 GetThumbnail.by(self.get_thumbnail),
+                GetThumbnails.by(self.get_thumbnails),
             ]
         )
 
@@ -256,6 +259,16 @@ class Enrolment:
         with context.gate.turn():
             engine = context.engines.default  # no network is run
             return engine.thumbnail(engine.open(data), record.detail.box)
+
+    def get_thumbnails(self, operation: GetThumbnails) -> Mapping[str, bytes]:
+        """Those that there are, by face id; one that is gone or not kept keeps no other away."""
+        found: dict[str, bytes] = {}
+        for face_id in validation.face_ids(operation.face_ids, validation.MAX_THUMBNAILS):
+            with suppress(FaceNotFound, ImageNotFound):
+                found[face_id] = self.get_thumbnail(
+                    GetThumbnail(collection_id=operation.collection_id, face_id=face_id)
+                )
+        return found
 
 
 def _require_one(operation: IndexFaces, count: int) -> None:
