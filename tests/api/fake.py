@@ -299,7 +299,7 @@ class FakeRecognizer(FakeUsers):
 
     def get_thumbnails(self, operation: ops.GetThumbnails) -> Mapping[str, bytes]:
         there = self._faces(operation.collection_id)
-        return {one: b"\xff\xd8thumbnail" for one in operation.face_ids if one in there}
+        return {one: b"\xff\xd8thumbnail" for one in validation.face_ids(operation.face_ids) if one in there}
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         counts = {"collections": len([name for name in self.records if only is None or name in only])}

@@ -56,7 +56,12 @@ def show(
     ] = None,
     outcome: Annotated[
         str | None,
-        typer.Option("--outcome", metavar="OUTCOME", help="Only ok, failed (all that is not ok), or an error's code."),
+        typer.Option(
+            "--outcome",
+            metavar="OUTCOME",
+            help="Only ok, failed (all that is not ok), or an error's code.",
+            show_default="all",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 100,
     json: options.Json = False,
