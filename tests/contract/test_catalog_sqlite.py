@@ -8,16 +8,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event
+from sqlalchemy import Connection, create_engine, event
 
 from kenspeckle.catalog import schema
 from kenspeckle.catalog.sql import SqlCatalog
@@ -61,12 +62,45 @@ def test_deleted_templates_leave_the_file(path: Path, url: str) -> None:
     assert template(1).tobytes() not in content
 
 
-def test_an_empty_database_becomes_what_the_tables_say(url: str) -> None:
-    SqlCatalog.open(url).close()
-    engine = create_engine(url)
-    with engine.connect() as connection:
+@pytest.mark.parametrize("make", [schema.create, schema.migrate], ids=["created", "migrated"])
+def test_an_empty_database_becomes_what_the_tables_say(make: Callable[[Connection], None]) -> None:
+    with create_engine("sqlite://").begin() as connection:
+        make(connection)
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+
+
+def test_a_database_that_is_created_is_one_that_is_migrated() -> None:
+    made = []
+    for make in (schema.create, schema.migrate):
+        with create_engine("sqlite://").begin() as connection:
+            make(connection)
+            made.append(_everything(connection.connection.driver_connection))
+    created, migrated = made
+    assert created == migrated
+    assert created["service", "rows"] == [(1, "", 0)]
+    assert len(created["audit_head", "rows"]) == 1
+
+
+def _everything(driver: Any) -> dict[tuple[str, str], object]:
+    """Tables with columns, indexes, references and rows, triggers: everything that SQLite holds but the wording of
+    statements, and the key that is drawn for each database."""
+    driver.execute("UPDATE service SET cursor_key = ''")
+    found: dict[tuple[str, str], object] = {}
+    for kind, name, text in driver.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+        if kind == "table":
+            found[name, "columns"] = driver.execute(f"PRAGMA table_xinfo({name})").fetchall()
+            found[name, "references"] = driver.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+            found[name, "indexes"] = sorted(
+                # The name of a constraint's index is a number, in the order in which the table declares them.
+                (index if origin == "c" else "", *more, driver.execute(f"PRAGMA index_xinfo({index})").fetchall())
+                for _, index, unique, origin, partial in driver.execute(f"PRAGMA index_list({name})").fetchall()
+                for more in [(unique, origin, partial)]
+            )
+            found[name, "numbered"] = "AUTOINCREMENT" in text, "WITHOUT ROWID" in text
+            found[name, "rows"] = driver.execute(f"SELECT * FROM {name}").fetchall()
+        elif text:
+            found[name, kind] = text
+    return found
 
 
 def test_the_versions_that_the_code_knows_are_those_of_alembic() -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace as replace_
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import make_url
 
 from kenspeckle.catalog import schema
@@ -106,18 +105,15 @@ def test_a_key_is_replaced_once_by_however_many_processes(catalog: SqlCatalog, t
         catalog.replace_key("expired", key("y", Plan()), 5.0, digest="6" * 64)
 
 
-def test_keys_of_the_first_schema_stay_without_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_first_schema_stay_without_limits(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
-    upgrade = command.upgrade
-    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
     database = engine.database(make_url(url))
     with closing(database), database.write() as connection:
-        schema._migrate(connection)
+        schema.migrate(connection, "0001")
         connection.exec_driver_sql(
             "INSERT INTO keys (key_id, name, kind, scopes, collections, created_at) "
             "VALUES ('k', 'n', 'api', '[]', '[]', 1)"
         )
-    monkeypatch.undo()
     with closing(SqlCatalog.open(url)) as catalog:
         assert plans(catalog) == [Plan()]
         catalog.count("a", [Used("k", Period.DAY, DAY, 1)])

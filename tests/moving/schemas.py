@@ -7,8 +7,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-from alembic import command
 from sqlalchemy import make_url
 
 from kenspeckle.catalog import schema
@@ -22,11 +20,8 @@ def as_of_old(source: Path, place: Path) -> Path:
     shutil.copytree(source, place)
     file = place / "kenspeckle.db"
     file.rename(place / "newer.db")
-    upgrade = command.upgrade
-    with pytest.MonkeyPatch.context() as patch, closing(engine.database(make_url(f"sqlite:///{file}"))) as database:
-        patch.setattr(command, "upgrade", lambda config, _: upgrade(config, FIRST))
-        with database.write() as connection:
-            schema._migrate(connection)
+    with closing(engine.database(make_url(f"sqlite:///{file}"))) as database, database.write() as connection:
+        schema.migrate(connection, FIRST)
     with closing(sqlite3.connect(file)) as old, old:
         old.execute("ATTACH ? AS newer", (str(place / "newer.db"),))
         for table in _tables(old):
