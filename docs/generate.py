@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 
 from docs.making import commands, costs, errors, metrics, routes, settings, shown
@@ -10,22 +10,19 @@ from kenspeckle.api import dump_openapi
 
 DOCS = Path(__file__).parent
 
-
-@cache
-def pages() -> dict[Path, str]:
-    """Every file that is made from code, and what it has to hold."""
-    return {
-        DOCS / "settings.md": settings.page(),
-        DOCS / "commands.md": commands.page(),
-        DOCS / "routes.md": routes.page(),
-        DOCS / "errors.md": errors.page(),
-        DOCS / "metrics.md": metrics.page(),
-        DOCS / "aws.md": costs.page((DOCS / "aws.md").read_text("utf-8")),
-        DOCS / "api.md": shown.page((DOCS / "api.md").read_text("utf-8")),
-        DOCS / "openapi.json": dump_openapi.text(),
-    }
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings.page,
+    "commands.md": commands.page,
+    "routes.md": routes.page,
+    "errors.md": errors.page,
+    "metrics.md": metrics.page,
+    "aws.md": lambda: costs.page((DOCS / "aws.md").read_text("utf-8")),
+    "api.md": lambda: shown.page((DOCS / "api.md").read_text("utf-8")),
+    "openapi.json": dump_openapi.text,
+}
+"""Every file that is made from code, and how what it has to hold is made."""
 
 
 if __name__ == "__main__":
-    for file, text in pages().items():
-        file.write_text(text, "utf-8")
+    for name, make in PAGES.items():
+        (DOCS / name).write_text(make(), "utf-8")

@@ -18,7 +18,6 @@ from kenspeckle.domain import Job
 from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
-from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.images.store import open_images
 from kenspeckle.index.store import open_index
 from kenspeckle.ports import Images, Index, Recognizer
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
+    from kenspeckle.images.client_buckets import ClientBuckets
     from kenspeckle.serving.metrics import Metrics
     from kenspeckle.usecases.access.rate_limits import Limits
 
@@ -180,22 +180,27 @@ class StageObserver:
             self.tell(stage, seconds)
 
 
-def build(settings: Settings, *, engines: PackEngines | None = None) -> Service | ManagedService:
+def build(
+    settings: Settings, *, engines: PackEngines | None = None, at_once: bool = True
+) -> Service | ManagedService:
     """The service of the profile that `settings.recognizer` names, recovered after a crash, with the default
-    collection. `engines` are used instead of those of the model packs, by a service for tests.
+    collection. Its networks are loaded `at_once`, or with the first photograph. `engines` are used instead of those of
+    the model packs, by a service for tests.
 
     Raises SettingError, ModelMissing, RecognizerUnavailable, StorageFull, StorageUnavailable.
     """
-    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings, engines)
+    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings, engines, at_once)
 
 
-def _embedded(settings: Settings, engines: PackEngines | None) -> Service:
+def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) -> Service:
     with _guarded(settings) as guard:
         if engines is None:
             settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
-            engines = open_engines(settings)
+            engines = open_engines(settings, at_once=at_once)
         guard.runners.hold(engines)
-        index = guard.runners.hold(open_index(guard.catalog, lambda one: engines.pack_of(one).dimension))
+        index = guard.runners.hold(
+            open_index(guard.catalog, lambda one: engines.pack_of(one).dimension, at_once=at_once)
+        )
         images = open_images(settings.images)
         local = LocalRecognizer(
             Context(
@@ -351,6 +356,8 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
 
 def _places(settings: Settings, access: AuditedAccess) -> ClientBuckets:
     """The buckets that clients may name. Raises SettingError."""
+    from kenspeckle.images.client_buckets import ClientBuckets  # late, as the edges: botocore
+
     places = ClientBuckets.parse(settings.s3_buckets)
     closed = places.for_all_keys_only()
     if closed and any(key.collections and key.kind == "aws" and key.revoked_at is None for key in access.list()):

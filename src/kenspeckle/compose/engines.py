@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kenspeckle.domain import Collection, PackInfo
+from kenspeckle.domain import Box, Collection, FaceDetail, PackInfo, Vector
 from kenspeckle.errors import InvalidValue, PackMismatch
 from kenspeckle.models import registry
-from kenspeckle.ports import Engine
+from kenspeckle.ports import Engine, Photo
 from kenspeckle.settings import Settings
-from kenspeckle.vision import engine as vision
-from kenspeckle.vision.sessions import choose, trim_memory
+
+if TYPE_CHECKING:
+    from kenspeckle.vision import engine as vision
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,8 @@ class PackEngines:
                     slot.engine = None
                     gone.append(self._by_contract[contract].name)
         if gone:
+            from kenspeckle.vision.sessions import trim_memory  # late: loaded with the first engine
+
             trim_memory()
             log.info("idle model packs let go", extra={"packs": gone})
 
@@ -176,17 +179,61 @@ class PackEngines:
                     return
 
 
-def open_engines(settings: Settings) -> PackEngines:
-    """The engines of all packs that this program knows; that of `settings.pack` is loaded.
+class UnloadedEngine:
+    """Implements `ports.Engine` for a pack whose networks are loaded when the first photograph is opened: most commands
+    open none."""
+
+    def __init__(self, pack: PackInfo, load: Callable[[], Engine]) -> None:
+        self.pack = pack
+        self._load = load
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def _loaded(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._load()
+            return self._engine
+
+    def open(self, data: bytes) -> Photo:
+        return self._loaded.open(data)
+
+    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
+        return self._loaded.detect(photo, largest_only=largest_only)
+
+    def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
+        return self._loaded.embed(photo, faces)
+
+    def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
+        return self._loaded.clarity(photo, faces)
+
+    def thumbnail(self, photo: Photo, box: Box) -> bytes:
+        return self._loaded.thumbnail(photo, box)
+
+
+def open_engines(settings: Settings, *, at_once: bool = True) -> PackEngines:
+    """The engines of all packs that this program knows. That of `settings.pack` is loaded `at_once`, or with the first
+    photograph, which then raises ModelMissing where it is not installed.
 
     Raises SettingError, ModelMissing."""
-    runtime = choose(settings.device, settings.precision).name
-    default = vision.Engine(registry.find(settings.models_dir, settings.pack, runtime), settings)
+    pack = registry.named(settings.models_dir, settings.pack)
+    first: list[vision.Engine] = []
+
+    def find(name: str) -> registry.InstalledPack:
+        from kenspeckle.vision.sessions import choose  # late: NumPy and the runtimes, which most commands do without
+
+        return registry.find(settings.models_dir, name, choose(settings.device, settings.precision).name)
 
     def load(name: str) -> Engine:
-        return vision.Engine(registry.find(settings.models_dir, name, runtime), settings, beside=default)
+        from kenspeckle.vision import engine as vision  # late: as above
+
+        engine = vision.Engine(find(name), settings, beside=first[0] if first else None)
+        first[:] = first or [engine]
+        return engine
 
     def packs() -> Mapping[str, PackInfo]:
         return registry.infos(settings.models_dir)
 
-    return PackEngines(default, packs, load, lambda name: registry.find(settings.models_dir, name, runtime))
+    default = load(pack.name) if at_once else UnloadedEngine(packs()[pack.name], lambda: load(pack.name))
+    return PackEngines(default, packs, load, find)

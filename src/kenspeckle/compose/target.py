@@ -55,6 +55,6 @@ def opened(
         else:
             from kenspeckle.compose.embedded import build
 
-            service = build(settings)
+            service = build(settings, at_once=False)
             stack.callback(service.close)
             yield Target(service.recognizer, collection or settings.collection, settings, False, service.finish)

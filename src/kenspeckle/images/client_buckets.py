@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable
-from kenspeckle.images import s3
 from kenspeckle.images.urls import BucketUrl, parse
 
 REFUSED = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
@@ -129,6 +128,9 @@ class _Bucket:
 
     def __init__(self, url: BucketUrl) -> None:
         self._url = url
+        from kenspeckle.images import s3  # late: botocore, which a service without buckets does without
+
+        self._s3 = s3
         self._client = s3.Client()
 
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
@@ -141,10 +143,10 @@ class _Bucket:
                 if answer["ContentLength"] > max_bytes:
                     raise too_large(max_bytes)
                 return bytes(body.read())
-        except s3.ERRORS as error:
-            if s3.refused(error):
+        except self._s3.ERRORS as error:
+            if self._s3.refused(error):
                 raise BucketNotAllowed(REFUSED) from error
-            raise s3.failure(error, self._url.bucket) from error
+            raise self._s3.failure(error, self._url.bucket) from error
 
 
 def _read(descriptor: int, max_bytes: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kenspeckle.images.bucket import BucketImages
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.images.urls import parse
 from kenspeckle.ports import Images
@@ -15,4 +14,8 @@ def open_images(url: str) -> Images:
 
     Raises SettingError."""
     place = parse(url, "IMAGES_URL")
-    return FolderImages(place) if isinstance(place, Path) else BucketImages(place)
+    if isinstance(place, Path):
+        return FolderImages(place)
+    from kenspeckle.images.bucket import BucketImages  # late: botocore, a fifth of a second
+
+    return BucketImages(place)

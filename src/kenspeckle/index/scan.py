@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +26,10 @@ class Scanners:
     """Kernels for codes of one dimension. `threads` is how many a scan uses at most, its own among them."""
 
     def __init__(self, dimension: int, threads: int = 1) -> None:
+        import faiss  # late: it takes as long to load as all of NumPy, and most commands search nothing
+
         self.dimension = dimension
+        self._faiss: Any = faiss
         self._quantizer: Any = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit_direct_signed)
         self._helping = threads - 1
         self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
@@ -46,17 +48,16 @@ class Scanners:
         none is left out, which is `within` where all are found that are nearer than this. Else there are `ask` or more.
         """
         turns = iter(enumerate(blocks))
+        pointer = self._faiss.swig_ptr
 
         def scan() -> Found:
             squares = np.full(ask, within, np.float32)
             places = np.full(ask, -1, np.int64)
             scanner = self._take()
-            scanner.set_query(faiss.swig_ptr(probe))
+            scanner.set_query(pointer(probe))
             for number, codes in turns:
                 scanner.set_list(number, 0.0)
-                scanner.scan_codes(
-                    len(codes), faiss.swig_ptr(codes), None, faiss.swig_ptr(squares), faiss.swig_ptr(places), ask
-                )
+                scanner.scan_codes(len(codes), pointer(codes), None, pointer(squares), pointer(places), ask)
             self._idle.append(scanner)
             return squares, places
 
@@ -83,7 +84,7 @@ class Scanners:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._quantizer.sq.select_InvertedListScanner(faiss.METRIC_L2, None, True, None, False)
+            return self._quantizer.sq.select_InvertedListScanner(self._faiss.METRIC_L2, None, True, None, False)
 
 
 def split(places: Places) -> tuple[Places, Places]:

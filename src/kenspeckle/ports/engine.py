@@ -52,7 +52,7 @@ class Engines(Protocol):
 
     @property
     def default(self) -> Engine:
-        """The engine of the setting PACK, always loaded: for requests that concern no collection."""
+        """The engine of the setting PACK, which is never let go: for requests that concern no collection."""
         ...
 
     @property
