@@ -87,9 +87,12 @@ def serve(
         )
         tls = certificate(settings.tls_cert, settings.tls_key)
 
-        from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
+        from kenspeckle.compose.start import uncollected
 
-        service = build(settings)
+        with uncollected(keep=False):
+            from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
+
+            service = build(settings)
         try:
             _run(service, settings, listeners, tls)
         finally:
@@ -160,7 +163,12 @@ def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list
 
 
 def _run(service: BaseService, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
-    from kenspeckle.serving import server as server_  # late, as `build`
+    from kenspeckle.compose.start import uncollected
+
+    with uncollected():
+        from kenspeckle.serving import server as server_  # late, as `build`
+
+        app = service.serve()
 
     url = address(listeners[0], settings.host, "http" if tls is None else "https")
 
@@ -172,7 +180,7 @@ def _run(service: BaseService, settings: Settings, listeners: list[socket.socket
             if self.started:
                 announce(f"Kenspeckle listens on {url} · API at {url}/docs · stop with Ctrl-C\n")
 
-    server = AnnouncingServer(server_.config(service.serve(), settings, tls))
+    server = AnnouncingServer(server_.config(app, settings, tls))
     # uvicorn handles these signals while it runs. Before that, a signal must not be lost; and afterwards, when uvicorn
     # raises it again, it must not interrupt the shutdown.
     for one in STOPPED_BY:

@@ -53,8 +53,11 @@ def opened(
 
             yield Target(remote, collection or "", settings, True, finish)
         else:
-            from kenspeckle.compose.embedded import build
+            from kenspeckle.compose.start import uncollected
 
-            service = build(settings, at_once=False)
+            with uncollected(keep=False):
+                from kenspeckle.compose.embedded import build
+
+                service = build(settings, at_once=False)
             stack.callback(service.close)
             yield Target(service.recognizer, collection or settings.collection, settings, False, service.finish)

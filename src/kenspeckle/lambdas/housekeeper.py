@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kenspeckle.lambdas.start import on_lambda, uncollected
+from kenspeckle.compose.start import uncollected
+from kenspeckle.lambdas.start import on_lambda
 
 if TYPE_CHECKING:
     from kenspeckle.compose import managed
