@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
 
-from kenspeckle.catalog import outbox
+from kenspeckle.catalog import outbox, schema
 from kenspeckle.catalog.database import UNCERTAIN, Database
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import metadata
@@ -56,6 +57,36 @@ def test_an_empty_database_becomes_what_the_tables_say_also_where_two_start_at_o
             found = compare_metadata(MigrationContext.configure(connection), metadata)
             differ = [one for some in found for one in (some if isinstance(some, list) else [some])]
             assert [one for one in differ if one[0] != "modify_comment"] == []  # old words, which SQLite drops
+
+
+EVERYTHING = {
+    "columns": "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable, "
+    "column_default FROM information_schema.columns WHERE table_schema = 'public'",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'public'::regnamespace",
+    "triggers": "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "rows": "SELECT row, floor FROM service UNION ALL SELECT number, floor FROM audit_head",
+    "version": "SELECT version_num FROM alembic_version",
+}
+
+
+def test_a_database_that_is_created_is_one_that_is_migrated(postgres: Server) -> None:
+    made = []
+    for make in (schema.create, schema.migrate):
+        with postgres.empty_database() as url:
+            database = create_engine(url)
+            with database.begin() as connection:
+                make(connection)
+                made.append(
+                    {
+                        name: sorted(map(tuple, connection.exec_driver_sql(query)), key=repr)
+                        for name, query in EVERYTHING.items()
+                    }
+                )
+            database.dispose()
+    assert made[0] == made[1]
+    assert len(made[0]["triggers"]) == 5
 
 
 def test_the_audit_trail_is_append_only(postgres: Server, url: str) -> None:

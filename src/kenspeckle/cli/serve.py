@@ -17,6 +17,7 @@ import kenspeckle
 from kenspeckle import settings as settings_
 from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.start import uncollected
 from kenspeckle.serving import logs
 from kenspeckle.serving.tls import Certificate, certificate
 from kenspeckle.settings import Settings
@@ -86,8 +87,6 @@ def serve(
             extra={"version": kenspeckle.__version__, "pack": settings.pack, "data_dir": str(settings.data_dir)},
         )
         tls = certificate(settings.tls_cert, settings.tls_key)
-
-        from kenspeckle.compose.start import uncollected
 
         with uncollected(keep=False):
             from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
@@ -163,8 +162,6 @@ def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list
 
 
 def _run(service: BaseService, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
-    from kenspeckle.compose.start import uncollected
-
     with uncollected():
         from kenspeckle.serving import server as server_  # late, as `build`
 
