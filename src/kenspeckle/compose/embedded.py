@@ -180,9 +180,7 @@ class StageObserver:
             self.tell(stage, seconds)
 
 
-def build(
-    settings: Settings, *, engines: PackEngines | None = None, at_once: bool = True
-) -> Service | ManagedService:
+def build(settings: Settings, *, engines: PackEngines | None = None, at_once: bool = True) -> Service | ManagedService:
     """The service of the profile that `settings.recognizer` names, recovered after a crash, with the default
     collection. Its networks are loaded `at_once`, or with the first photograph. `engines` are used instead of those of
     the model packs, by a service for tests.
