@@ -38,6 +38,7 @@ _FIXED = {
     "created_at": WHEN,
     "at": AT,
     "NextToken": base64.urlsafe_b64encode(b"\2" + hashlib.sha512(b"page").digest()[:36]).decode(),
+    "person_id": "person-5f1d0c9a7e2b4c68",
     "audit": {"number": 42, "hash": "5a" * 32},
 }
 """What differs from run to run, by the member that holds it."""

@@ -45,6 +45,7 @@ _HERE = {"collection_id": "{{collection}}"}
 _IN = {"collection": "{{collection}}"}
 _FACE = {**_HERE, "face_id": "{{faceId}}"}
 _USER = {**_HERE, "user_id": "{{userId}}"}
+_PERSON = {**_HERE, "person_id": "{{personId}}"}
 _KEY = {"key_id": "{{keyId}}"}
 _HOOK = {"webhook_id": "{{webhookId}}"}
 _NAMES = "answer.matchedFaces"
@@ -208,6 +209,30 @@ FACES = Folder(
     ),
 )
 
+PEOPLE = Folder(
+    "People",
+    "Whoever faces belong to, with names of their own. Not on AWS, where people are Amazon's users.",
+    (
+        Step("list_people", values=_HERE, keep={"personId": "answer.people[answer.people.length - 1].person_id"}),
+        Step("get_person", values=_PERSON, expect={"it is Grace": 'pm.expect(answer.name).to.equal("Grace hopper");'}),
+        Step("list_person_faces", values=_PERSON),
+        Step("change_person", values=_PERSON, body={"name": None, "hidden": False}),
+        Step("move_faces", values=_PERSON, body={"face_ids": ["{{faceId}}"]}),
+        Step("merge_people", values=_PERSON, body={"into": "{{personId}}"}, status=(409,)),
+        Step("split_person", values=_PERSON, body={"face_ids": ["{{faceId}}"]}, status=(409,)),
+        Step("undo_people", values=_HERE, body={}, status=(409,)),
+        Step("erase_person", values={**_HERE, "person_id": "person-none"}, status=(404,)),
+        Step(
+            "index_unnamed",
+            values=_IN,
+            photographs={"": EILEEN},
+            keep={"imageId": "answer.FaceRecords[0].Face.ImageId"},
+        ),
+        Step("image_by_id", values={"image_id": "{{imageId}}", **_IN}),
+    ),
+    needs="hasKeys",
+)
+
 USERS = Folder(
     "Users",
     "Several faces of one person under one id.",
@@ -341,4 +366,4 @@ WEBHOOKS = Folder(
     needs="hasKeys",
 )
 
-STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, USERS, CLEARING, JOBS, KEYS, WEBHOOKS)
+STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, PEOPLE, USERS, CLEARING, JOBS, KEYS, WEBHOOKS)

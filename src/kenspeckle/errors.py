@@ -84,6 +84,10 @@ class UserNotFound(NotFound):
     code = "user_not_found"
 
 
+class PersonNotFound(NotFound):
+    code = "person_not_found"
+
+
 class ImageNotFound(NotFound):
     code = "image_not_found"
 

@@ -27,9 +27,18 @@ ASKED = [one for one in CASES if RIGHTS[one[0]] is not None]
 
 def _status(server: Server, name: str, method: str, collection: str = "kenspeckle") -> int:
     path = TABLE[name].path.replace(":path", "")
-    by_query = "{collection_id}" not in path and name in ("index", "search", "image", "delete_image", "thumbnail")
+    by_query = "{collection_id}" not in path and name in (
+        *("index", "index_unnamed", "search", "image", "image_by_id", "delete_image", "thumbnail"),
+    )
     path = path.format(
-        filename="a.jpg", key="a.jpg", collection_id=collection, face_id=FACE, user_id="someone", job_id="job-1"
+        filename="a.jpg",
+        key="a.jpg",
+        collection_id=collection,
+        face_id=FACE,
+        user_id="someone",
+        job_id="job-1",
+        person_id="person-1",
+        image_id=FACE,
     )
     if name == "delete_identity":
         path += "?external_image_id=nobody"

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from kenspeckle.catalog.sql import SqlCatalog
 from tests.catalogs import gallery, new_face, person, photo, stored_face, template
 
-GROWING = ("faces", "images", "users", "thumbnails", "changes", "sqlite_stat1")
+GROWING = ("faces", "images", "users", "thumbnails", "changes", "people", "members", "identities", "sqlite_stat1")
 WALKS = ("faces_in_order", "users_in_order")
 """Indexes that hold a whole collection in order: for its pages and snapshots alone."""
 

@@ -35,6 +35,9 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.DescribeFaces: _NO_TEMPLATES,
     ops.SearchTemplates: _NO_TEMPLATES,
     ops.CompareTemplates: _NO_TEMPLATES,
+    ops.GetImageById: "photographs are read by their key there",
+    ops.ChangePerson: "people are Amazon's users, which have neither display names nor a mark that hides them",
+    ops.UndoPeople: "Amazon keeps nothing to undo by",
     ops.GetFaceImage: "photographs are read by their key there",
     ops.UpgradeCollection: "Amazon Rekognition has one model, which it changes itself",
 }
@@ -66,9 +69,12 @@ def test_the_remote_client_handles_each_operation_or_says_why_not() -> None:
 
 
 def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
-    """Those of CompreFace's protocol alone are tested over the real recognizer (tests/compreface/)."""
+    """Those of CompreFace's protocol alone (tests/compreface/) and people (tests/api/test_people.py) are tested over
+    the real recognizer."""
+    people = {kind for kind in OPERATIONS if "Person" in kind.__name__ or "People" in kind.__name__}
+    people |= {ops.MoveFaces, ops.GetImageById}
     compreface = {ops.DescribeFaces, ops.SearchTemplates, ops.CompareTemplates, ops.GetFaceImage}
-    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface
+    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface | people
 
 
 def test_an_operation_that_nobody_handles_is_not_offered() -> None:

@@ -36,6 +36,7 @@ class Faces(Galleries):
         *,
         stored_as: str | None = None,
         contract: str | None = None,
+        person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         with self._lock:
             gallery = self._gallery(image.collection_id)

@@ -247,7 +247,7 @@ class Collections:
     async def get_face(self, request: Request, collection_id: CollectionId, face_id: FaceId) -> Response:
         """A stored face with everything that its photograph told."""
         record = await self.edge.handle(ops.GetFace(collection_id=request.state.collection, face_id=face_id))
-        return answer(dump.stored_face_record(record))
+        return answer(dump.with_person(dump.stored_face_record(record), record.person))
 
     @route(
         "DELETE",
@@ -296,7 +296,7 @@ class Collections:
                     collection_id=name, face_id=face_id, threshold=query.threshold, max_faces=query.max_faces
                 )
             )
-            return dump.search_faces(face_id, matches, self._model(name))
+            return dump.search_faces(face_id, matches, self._model(name), people=True)
 
         return answer(await self.edge.threads.call(search))
 

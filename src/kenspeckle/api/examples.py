@@ -24,6 +24,16 @@ def index() -> Json:
     return answers()["index"]
 
 
+def unnamed_index() -> Json:
+    """Of a photograph without a name."""
+    answer = index()
+    records = [
+        {**one, "Face": {name: value for name, value in one["Face"].items() if name != "ExternalImageId"}}
+        for one in answer["FaceRecords"]
+    ]
+    return {**answer, "FaceRecords": records}
+
+
 def search() -> Json:
     return answers()["search"]
 

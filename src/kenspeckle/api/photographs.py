@@ -26,6 +26,26 @@ class Photographs:
 
     @route(
         "GET",
+        "/v1/images/by-id/{image_id}",
+        tag="faces",
+        right=ops.GetImageById.right,
+        media="image/*",
+        codes=(*HERE, "image_not_found", "not_offered"),
+    )
+    async def image_by_id(
+        self,
+        request: Request,
+        image_id: Annotated[str, Path(description="ImageId, as indexing answered it.", max_length=64)],
+        query: Annotated[InCollection, Query()],
+    ) -> Response:
+        """The photograph with this ImageId, as it was sent, with its metadata as headers."""
+        image, data = await self.edge.handle(
+            ops.GetImageById(collection_id=request.state.collection, image_id=image_id)
+        )
+        return _picture(data, image.media_type, _image_headers(image))
+
+    @route(
+        "GET",
         "/v1/images/{key:path}",
         tag="faces",
         right=ops.GetImage.right,

@@ -8,6 +8,7 @@ from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field
 
 from kenspeckle.domain import QualityFilter, validation
+from kenspeckle.domain.people import MAX_NAME
 
 RULES: dict[str, str] = {
     "threshold": "a number from 0 to 100",
@@ -100,6 +101,16 @@ class IndexQuery(InCollection):
         QualityFilter | None,
         BeforeValidator(_upper),
         Field(description="Faces below this bar are not stored; without it the server's setting, AUTO."),
+    ] = None
+
+
+class NamedIndexQuery(IndexQuery):
+    name: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_NAME,
+            description="Display name of the person, in any script; kept where the person was given none before.",
+        ),
     ] = None
 
 

@@ -13,7 +13,7 @@ from kenspeckle import moments
 from kenspeckle.api import examples, schemas
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import PAIR_BODY, PHOTOGRAPH_BODY
-from kenspeckle.api.queries import CompareQuery, DetectQuery, FileName, IndexQuery, SearchQuery
+from kenspeckle.api.queries import CompareQuery, DetectQuery, FileName, IndexQuery, NamedIndexQuery, SearchQuery
 from kenspeckle.api.route import BOUND, PHOTOGRAPH, route
 from kenspeckle.domain import Key, Of, Right, validation
 from kenspeckle.domain import operations as ops
@@ -40,7 +40,7 @@ class Recognition:
         example=examples.index,
         codes=(*PHOTOGRAPH, *BOUND, "storage_full"),
     )
-    async def index(self, request: Request, filename: FileName, query: Annotated[IndexQuery, Query()]) -> Response:
+    async def index(self, request: Request, filename: FileName, query: Annotated[NamedIndexQuery, Query()]) -> Response:
         """Store the faces of a photograph under an identity.
 
         The body is the photograph, raw or as base64 text. Every face found is stored with the file name as its
@@ -48,8 +48,29 @@ class Recognition:
         adds to that identity; the same photograph again changes nothing. Headers `x-amz-meta-*` are kept with it.
         A photograph without a face that passes the quality bar answers 200 and stores nothing: see UnindexedFaces.
         """
+        return await self._indexed(request, query, file_name(filename), query.name)
+
+    @route(
+        "POST",
+        "/v1/index",
+        tag="recognition",
+        right=ops.IndexFaces.right,
+        body=PHOTOGRAPH_BODY,
+        answer=schemas.IndexFaces,
+        example=examples.unnamed_index,
+        codes=(*PHOTOGRAPH, *BOUND, "storage_full"),
+    )
+    async def index_unnamed(self, request: Request, query: Annotated[IndexQuery, Query()]) -> Response:
+        """Store the faces of a photograph of people whose names are not known.
+
+        As `PUT /v1/index/{filename}`, but the faces have no ExternalImageId and belong to nobody yet.
+        """
+        return await self._indexed(request, query, None, None)
+
+    async def _indexed(
+        self, request: Request, query: IndexQuery, identity: str | None, person_name: str | None
+    ) -> Response:
         edge = self.edge
-        name = file_name(filename)
         metadata = _metadata(request)
         body = await edge.photograph(request)
         with edge.admitted(request):
@@ -58,11 +79,12 @@ class Recognition:
                     ops.IndexFaces(
                         collection_id=request.state.collection,
                         image=body.image(),
-                        external_image_id=name,
-                        key=name,
+                        external_image_id=identity,
+                        key=identity,
                         metadata=metadata,
                         max_faces=query.max_faces,
                         quality=query.quality,
+                        person_name=person_name,
                     )
                 )
             )
@@ -83,7 +105,8 @@ class Recognition:
 
         The body is the photograph, raw or as base64 text. The largest face is searched, or with `all_faces` each of
         them. `faces` is what SearchFacesByImage of Rekognition answers; `matchedFaces` are the names of who was found,
-        best first: identities without file ending, `-` and `_` as spaces.
+        best first: display names of people, which are identities without file ending, `-` and `_` as spaces, where
+        nobody gave another.
         """
         edge = self.edge
         body = await edge.photograph(request)

@@ -14,12 +14,13 @@ from kenspeckle.api.guard import guarded
 from kenspeckle.api.jobs import Jobs
 from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.api.operations import Operations
+from kenspeckle.api.people import People
 from kenspeckle.api.photographs import Photographs
 from kenspeckle.api.recognition import Recognition
 from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 
-GROUPS = (Recognition, Collections, Users, Photographs, Jobs, Operations)
+GROUPS = (Recognition, Collections, Users, People, Photographs, Jobs, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -43,6 +44,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         Recognition(edge),
         Collections(edge),
         Users(edge),
+        People(edge),
         Photographs(edge),
         Jobs(edge),
         Operations(edge, app),

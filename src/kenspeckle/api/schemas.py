@@ -78,6 +78,13 @@ class StoredFace(Face):
     CreationTimestamp: float = Field(description="Seconds since the epoch.")
 
 
+class PersonReference(Shape):
+    """Whose a face is."""
+
+    person_id: str
+    name: str = Field(description="Display name.")
+
+
 class FaceRecord(Shape):
     Face: Face
     FaceDetail: FaceDetail
@@ -86,6 +93,7 @@ class FaceRecord(Shape):
 class StoredFaceRecord(Shape):
     Face: StoredFace
     FaceDetail: FaceDetail
+    Person: PersonReference | None = Field(default=None, description="Whose it is; absent where nobody knows.")
 
 
 class UnindexedFace(Shape):
@@ -111,6 +119,7 @@ class IndexFaces(Shape):
 class FaceMatch(Shape):
     Similarity: Percent
     Face: Face
+    Person: PersonReference | None = Field(default=None, description="Whose it is; absent where nobody knows.")
 
 
 class SearchFacesByImage(Shape):

@@ -8,6 +8,7 @@ from kenspeckle.aws.collections import Collections
 from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Context
 from kenspeckle.aws.enrolment import Enrolment
 from kenspeckle.aws.faces import Faces
+from kenspeckle.aws.people import People
 from kenspeckle.aws.recognition import Recognition
 from kenspeckle.aws.reconcile import Reconciliation
 from kenspeckle.aws.removal import Removal
@@ -23,12 +24,14 @@ class ManagedRecognizer:
         self.context = context
         self.removal = Removal(context)
         self._collections = Collections(context, self.removal)
+        faces, users = Faces(context, self.removal), Users(context, self.removal)
         sections = (
             self._collections,
             Enrolment(context, self.removal),
-            Faces(context, self.removal),
+            faces,
             Recognition(context),
-            Users(context, self.removal),
+            users,
+            People(users, faces),
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
 
@@ -65,7 +68,7 @@ class ManagedRecognizer:
                 "workers": settings.workers,
                 "queue": settings.queue,
             },
-            "offered": [],
+            "offered": ["people"],
             "counts": {"faces": answer.get("FaceCount", 0), "users": answer.get("UserCount", 0)}
             if only is None or settings.collection in only
             else {},

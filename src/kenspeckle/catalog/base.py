@@ -13,7 +13,7 @@ from kenspeckle.catalog.database import Database, fetch
 from kenspeckle.catalog.tables import collections, faces, images, service, users
 from kenspeckle.domain import Page
 from kenspeckle.encryption.cipher import Content
-from kenspeckle.errors import CollectionNotFound, FaceNotFound, UserNotFound
+from kenspeckle.errors import CollectionNotFound, FaceNotFound, PersonNotFound, UserNotFound
 
 T = TypeVar("T")
 
@@ -105,6 +105,10 @@ def no_face(face_id: str) -> FaceNotFound:
 
 def no_user(user_id: str) -> UserNotFound:
     return UserNotFound(f"There is no user '{user_id}' in this collection.", field="user_id")
+
+
+def no_person(person_id: str) -> PersonNotFound:
+    return PersonNotFound(f"There is no person '{person_id[:128]}' in this collection.", field="person_id")
 
 
 def chunks(values: Sequence[T]) -> list[Sequence[T]]:

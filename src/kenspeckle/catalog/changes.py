@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, no_collection
 from kenspeckle.catalog.database import each, fetch
-from kenspeckle.catalog.tables import changes, collections, faces, images, users
+from kenspeckle.catalog.tables import changes, collections, faces, images, members, people, users
 from kenspeckle.domain import Vector
+from kenspeckle.domain.people import PersonRef
 from kenspeckle.encryption.cipher import KINDS, Content
 from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, PackMismatch, StorageUnavailable
 from kenspeckle.ports import Change, Stored
@@ -159,9 +160,18 @@ def _stored(kind: str, count: int) -> Select[Any]:
     """Finds up to `count` rows; one statement for each of a few sizes, so that none is made anew for a search."""
     table = faces if kind == "face" else users
     found = (
-        select(*rows.FACE, collections.c.contract, faces.c.collection_row, faces.c.template)
+        select(
+            *rows.FACE,
+            people.c.person_id,
+            people.c.name,
+            collections.c.contract,
+            faces.c.collection_row,
+            faces.c.template,
+        )
         .join(images, images.c.row == faces.c.image_row)
-        .outerjoin(users)
+        .outerjoin(users, users.c.row == faces.c.user_row)
+        .outerjoin(members, members.c.face_row == faces.c.row)
+        .outerjoin(people, and_(people.c.row == members.c.person_row, people.c.kind == "person"))
         if kind == "face"
         else select(*rows.USER, collections.c.contract, users.c.collection_row, users.c.template).where(
             users.c.template.is_not(None)
@@ -242,7 +252,12 @@ class Log(Part):
         content = self.collection_keys.of(found[0][-2])
         if kind == "face":
             return [
-                Stored(one[0], _opened(content, kind, one[-1], one[1]), face=rows.face(collection_id, one))
+                Stored(
+                    one[0],
+                    _opened(content, kind, one[-1], one[1]),
+                    face=rows.face(collection_id, one),
+                    person=PersonRef(one[-5], one[-4]) if one[-5] is not None else None,
+                )
                 for one in found
             ]
         return [

@@ -16,15 +16,21 @@ from kenspeckle.catalog.jobs import end_jobs_of
 from kenspeckle.catalog.outbox import forget_collection, post
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import (
+    apart,
     changes,
     collection_keys,
     collections,
+    dismissed,
     faces,
+    identities,
     images,
+    members,
+    people,
     service,
     staged,
     tags,
     thumbnails,
+    undo,
     users,
 )
 from kenspeckle.catalog.tokens import forget_answers
@@ -78,8 +84,26 @@ _REMOVE = tuple(
         (
             faces.c.row,
             faces.c.collection_row,
-            ((staged, staged.c.face_row), (thumbnails, thumbnails.c.face_row), (faces, faces.c.row)),
+            (
+                (staged, staged.c.face_row),
+                (thumbnails, thumbnails.c.face_row),
+                (members, members.c.face_row),
+                (apart, apart.c.face_row),
+                (faces, faces.c.row),
+            ),
         ),
+        (
+            people.c.row,
+            people.c.collection_row,
+            (
+                (identities, identities.c.person_row),
+                (apart, apart.c.person_row),
+                (dismissed, dismissed.c.one_row),
+                (dismissed, dismissed.c.other_row),
+                (people, people.c.row),
+            ),
+        ),
+        (undo.c.row, undo.c.collection_row, ((undo, undo.c.row),)),
         (images.c.row, images.c.collection_row, ((images, images.c.row),)),
         (users.c.row, users.c.collection_row, ((users, users.c.row),)),
         (tags.c.collection_row, tags.c.collection_row, ((tags, tags.c.collection_row),)),
@@ -92,7 +116,7 @@ _REMOVE = tuple(
         (collections.c.row, collections.c.row, ((collections, collections.c.row),)),
     )
 )
-_REMOVE_IMAGES = _REMOVE[1][1]
+_REMOVE_IMAGES = _REMOVE[3][1]
 
 
 class Collections(Part):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import bindparam, delete, select, update
 
-from kenspeckle.catalog import rows
+from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, user_row
 from kenspeckle.catalog.changes import hold, record
 from kenspeckle.catalog.database import fetch
@@ -58,7 +58,8 @@ class Erasing(Part):
             found = found_faces(connection, held.row, asked)
             numbers = [one.row for one in found.values()]
             owners = {one.user_row for one in found.values() if one.user_row is not None}
-            emptied, digests = remove_faces(connection, numbers, {one.image_row for one in found.values()})
+            image_rows = {one.image_row for one in found.values()}
+            emptied, digests = remove_faces(connection, held.row, numbers, image_rows)
             changed = [("face", number) for number in numbers]
             names = []
             content = self.collection_keys.of(held.row, connection)
@@ -68,6 +69,8 @@ class Erasing(Part):
                     if user.template is not None:
                         changed.append(("user", user.row))
                     if user.row == leaving:
+                        orphaned = membership.release_user(connection, user.row)
+                        membership.tidy(connection, held.row, orphaned, erased=True)
                         connection.execute(delete(users).where(users.c.row == user.row))
                         continue
                     members = fetch(connection, _MEMBERS, {"user": user.row})

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
 
-from kenspeckle.catalog import rows
+from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import (
     Part,
     chunks,
@@ -22,17 +22,20 @@ from kenspeckle.catalog.changes import check_contract, hold, record
 from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
-from kenspeckle.catalog.tables import collections, faces, images, staged, thumbnails, users
+from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.domain.people import PersonRef, cover_score
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.errors import Conflict
 from kenspeckle.ports import NewFace, NewPhotograph, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
 _ONE = (
-    select(*rows.FACE, faces.c.detail, faces.c.template)
+    select(*rows.FACE, people.c.person_id, people.c.name, faces.c.detail, faces.c.template)
     .join(images, images.c.row == faces.c.image_row)
-    .outerjoin(users)
+    .outerjoin(users, users.c.row == faces.c.user_row)
+    .outerjoin(members, members.c.face_row == faces.c.row)
+    .outerjoin(people, and_(people.c.row == members.c.person_row, people.c.kind == membership.PERSON))
     .where(faces.c.collection_row == bindparam("collection_row"), faces.c.face_id == bindparam("face_id"))
 )
 _PAGE = (
@@ -78,7 +81,7 @@ _DELETE_FACES = delete(faces).where(faces.c.row.in_(_some))
 _DELETE_FACELESS = (
     delete(images)
     .where(images.c.row.in_(_some), ~exists().where(faces.c.image_row == images.c.row))
-    .returning(images.c.digest)
+    .returning(images.c.digest, images.c.identity)
 )
 _DELETE_IMAGE = delete(images).where(images.c.row == bindparam("number"))
 
@@ -106,8 +109,9 @@ class Faces(Part):
         *,
         stored_as: str | None = None,
         contract: str | None = None,
+        person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        one = NewPhotograph(image, external_image_id, faces, index_model, stored_as)
+        one = NewPhotograph(image, external_image_id, faces, index_model, stored_as, person_name)
         return self._add(image.collection_id, [one], contract, letters)[0]
 
     def add_photographs(
@@ -149,7 +153,10 @@ class Faces(Part):
                 if there is not None:
                     there.add((name, identity))
                 image_row = _add_image(connection, held.row, one.image, identity, one.index_model, content)
-                changed += _add_faces(connection, held.row, image_row, one.faces, content)
+                numbers = _add_faces(connection, held.row, image_row, one.faces, content)
+                changed += [("face", number) for number in numbers]
+                if identity:
+                    _join(connection, held.row, identity, one, numbers)
                 came += 1
                 records = [_record(one.image, one.external_image_id, face, one.index_model) for face in one.faces]
                 answers.append((one.image, _largest_first(records), True))
@@ -166,7 +173,8 @@ class Faces(Part):
             raise no_face(face_id)
         face = rows.face(collection_id, found[0])
         template = self.collection_keys.of(row).open(found[0][-1], FACE, face_id)
-        return FaceRecord(face, rows.detail(face, found[0][-2])), rows.vector(template, f"the face {face_id}")
+        person = None if found[0][-4] is None else PersonRef(found[0][-4], found[0][-3])
+        return FaceRecord(face, rows.detail(face, found[0][-2]), person), rows.vector(template, f"the face {face_id}")
 
     def faces(
         self,
@@ -206,7 +214,8 @@ class Faces(Part):
             digests: tuple[str, ...] = ()
             if gone:
                 numbers = [found[face_id].row for face_id in gone]
-                emptied, digests = remove_faces(connection, numbers, {found[one].image_row for one in gone})
+                images_of = {found[one].image_row for one in gone}
+                emptied, digests = remove_faces(connection, held.row, numbers, images_of)
                 changed = [("face", number) for number in numbers]
                 record(connection, held, self.log_limit, changed, faces=-len(gone), images=-emptied)
                 told(connection, collection_id, gone, tell)
@@ -294,8 +303,8 @@ def _add_image(
 
 def _add_faces(
     connection: Connection, row: int, image_row: int, added: Sequence[NewFace], content: Content
-) -> list[tuple[str, int]]:
-    """Returns the changes: ("face", row) of each, in the order given."""
+) -> list[int]:
+    """Returns the row of each, in the order given."""
     values = [
         {
             "collection_row": row,
@@ -318,7 +327,18 @@ def _add_faces(
         if face.thumbnail is not None
     ]
     each(connection, _ADD_THUMBNAILS, kept)
-    return [("face", number) for number in numbers]
+    return numbers
+
+
+def _join(connection: Connection, row: int, identity: str, photograph: NewPhotograph, numbers: Sequence[int]) -> None:
+    """Make new faces those of their identity's person."""
+    image, name = photograph.image, photograph.person_name
+    person = membership.person_of_identity(connection, row, identity, image.created_at, name)
+    scored = [
+        (number, cover_score(face.detail, image.width, image.height))
+        for number, face in zip(numbers, photograph.faces, strict=True)
+    ]
+    membership.join(connection, person, scored)
 
 
 def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
@@ -329,17 +349,23 @@ def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def remove_faces(
-    connection: Connection, numbers: Sequence[int], image_rows: Iterable[int]
+    connection: Connection, row: int, numbers: Sequence[int], image_rows: Iterable[int]
 ) -> tuple[int, tuple[str, ...]]:
-    """Delete faces, and those of the photographs that have no face left then; how many of these went, and the digests
-    that nothing refers to now, whose bytes are noted for removal."""
+    """Delete faces of a collection (its `row`), and those of the photographs that have no face left then, and people
+    who have none; how many photographs went, and the digests that nothing refers to now, whose bytes are noted for
+    removal."""
     rows_of_images = sorted(image_rows)
     for some in chunks(rows_of_images):
         serialize(connection, connection.execute(_DIGESTS, {"some": some}).scalars().all())
+    touched = membership.leave(connection, numbers)
     _delete_faces(connection, numbers)
     digests: list[str] = []
+    names: dict[str, None] = {}
     for some in chunks(rows_of_images):
-        digests.extend(connection.execute(_DELETE_FACELESS, {"some": some}).scalars())
+        for digest, identity in connection.execute(_DELETE_FACELESS, {"some": some}):
+            digests.append(digest)
+            names[identity] = None
+    membership.tidy(connection, row, touched, list(names), erased=True)
     gone = set(digests)
     unreferenced = tuple(sorted(gone - referenced(connection, sorted(gone))))
     note_removals(connection, unreferenced)

@@ -1,5 +1,5 @@
-"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs` and `Staging` over one SQL
-database."""
+"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `Staging` and `People`
+over one SQL database."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.outbox import Outbox
+from kenspeckle.catalog.people import People
 from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.sqlite import engine as sqlite
@@ -59,6 +60,7 @@ class SqlCatalog(
     Outbox,
     Jobs,
     StagedTemplates,
+    People,
 ):
     """Safe for many threads and for several processes on one database."""
 

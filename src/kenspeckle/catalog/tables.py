@@ -60,6 +60,7 @@ collections = Table(
     Column("log_count", BigInteger, nullable=False, comment="entries of the change log"),
     Column("log_floor", BigInteger, nullable=False, comment="the log is complete after this revision"),
     Column("retention_days", Integer, comment="null: indefinitely"),
+    Column("adopted", BigInteger, comment="faces up to this row have their people; null: all have"),
     sqlite_autoincrement=True,
 )
 
@@ -326,4 +327,73 @@ jobs = Table(
     Index("jobs_due", "state", "row"),
     Index("jobs_by_collection", "collection_id", "row"),
     sqlite_autoincrement=True,
+)
+
+people = Table(
+    "people",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("person_id", String(64), nullable=False),
+    Column("kind", String(8), nullable=False, comment="person, or a group without a name"),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, comment="what names are sorted and searched by"),
+    Column("given", Boolean, nullable=False, comment="the name was given, not made of an identity"),
+    Column("takes", Boolean, nullable=False, comment="faces without a name that fit come to it"),
+    Column("hidden", Boolean, nullable=False),
+    Column("user_row", _Row, ForeignKey("users.row")),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("collection_row", "person_id", name="people_once"),
+    Index("people_by_name", "collection_row", "kind", "name_key", "row"),
+    sqlite_autoincrement=True,
+)
+_a_users_person = people.c.user_row.is_not(None)
+Index("people_by_user", people.c.user_row, sqlite_where=_a_users_person, postgresql_where=_a_users_person)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("collection_row", _Row, ForeignKey("collections.row"), primary_key=True, autoincrement=False),
+    Column("identity", String(255), primary_key=True, comment="external image id"),
+    Column("person_row", _Row, ForeignKey("people.row"), nullable=False),
+    Index("identities_by_person", "person_row"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("face_row", _Row, ForeignKey("faces.row"), primary_key=True, autoincrement=False),
+    Column("person_row", _Row, ForeignKey("people.row"), nullable=False),
+    Column("score", Double, nullable=False, comment="how good a picture it is; the best is the cover"),
+    Index("members_by_person", "person_row", "face_row", "score"),
+)
+
+undo = Table(
+    "undo",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("undo_id", String(64), nullable=False),
+    Column("kept_row", _Row, nullable=False, comment="the person merged into, or split off"),
+    Column("other_row", _Row, nullable=False, comment="the person that was merged, or split"),
+    Column("detail", Text, nullable=False, comment="JSON"),
+    Column("created_at", Double, nullable=False),
+    Index("undo_by_person", "collection_row", "kept_row"),
+    sqlite_autoincrement=True,
+)
+
+apart = Table(
+    "apart",
+    metadata,
+    Column("face_row", _Row, ForeignKey("faces.row"), primary_key=True, autoincrement=False),
+    Column("person_row", _Row, ForeignKey("people.row"), primary_key=True, comment="whom the face does not show"),
+    Index("apart_by_person", "person_row"),
+)
+
+dismissed = Table(
+    "dismissed",
+    metadata,
+    Column("one_row", _Row, ForeignKey("people.row"), primary_key=True, autoincrement=False),
+    Column("other_row", _Row, ForeignKey("people.row"), primary_key=True, comment="not the same person; one < other"),
+    Index("dismissed_by_other", "other_row"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from kenspeckle.catalog import rows
+from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
 from kenspeckle.catalog.changes import check_contract, hold, record
 from kenspeckle.catalog.tables import faces, users
@@ -51,7 +51,11 @@ class Users(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             found = _user(connection, held.row, user_id)
+            numbers = membership.faces_of_user(connection, found.row)
             connection.execute(update(faces).where(faces.c.user_row == found.row).values(user_row=None))
+            touched = membership.release_user(connection, found.row)
+            touched |= membership.send_home(connection, held.row, numbers, found.created_at)
+            membership.tidy(connection, held.row, touched, erased=False)
             connection.execute(delete(users).where(users.c.row == found.row))
             changed = [] if found.template is None else [("user", found.row)]
             record(connection, held, self.log_limit, changed, users=-1)
@@ -112,6 +116,8 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
+            person = membership.person_of_user(connection, held.row, user)
+            membership.tidy(connection, held.row, membership.assign(connection, new, person), erased=False)
             set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)
@@ -140,6 +146,8 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
+            touched = membership.send_home(connection, held.row, leaving, user.created_at)
+            membership.tidy(connection, held.row, touched, erased=False)
             set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
             record(connection, held, self.log_limit, [("user", user.row)])
             keep_answer(connection, held.row, answered)

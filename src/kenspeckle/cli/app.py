@@ -103,6 +103,7 @@ ENTRIES = (
     Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: sets of faces, searched separately."),
     Entry("faces", "kenspeckle.cli.faces:app", MANAGE, "Faces that are stored in a collection."),
     Entry("users", "kenspeckle.cli.users:app", MANAGE, "Users: several faces of one person under one id."),
+    Entry("people", "kenspeckle.cli.people:app", MANAGE, "People: names, and the faces that are theirs."),
     Entry("jobs", "kenspeckle.cli.jobs:app", MANAGE, "Jobs: long work on collections."),
     Entry("keys", "kenspeckle.cli.keys:app", MANAGE, "Keys of clients."),
     Entry(

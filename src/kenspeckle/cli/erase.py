@@ -36,6 +36,9 @@ def erase(
         str | None, typer.Option("--identity", metavar="NAME", help="All faces indexed under this name, users' too.")
     ] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="ID", help="This user and all its faces.")] = None,
+    person: Annotated[
+        str | None, typer.Option("--person", metavar="ID", help="This person, with all its faces and its name.")
+    ] = None,
     image: Annotated[
         str | None, typer.Option("--image", metavar="KEY", help="The photographs stored under this file name.")
     ] = None,
@@ -60,7 +63,7 @@ def erase(
     then finishes by itself.
     """
 
-    what, name = _chosen(identity, user, image, everything)
+    what, name = _chosen(identity, user, person, image, everything)
     document: dict[str, Any] = {}
     try:
         with (
@@ -98,6 +101,8 @@ def _operation(what: Erasure, name: str, collection: str) -> Erase:
         return ops.EraseIdentity(collection_id=collection, external_image_id=name)
     if what is Erasure.USER:
         return ops.EraseUser(collection_id=collection, user_id=name)
+    if what is Erasure.PERSON:
+        return ops.ErasePerson(collection_id=collection, person_id=name)
     if what is Erasure.IMAGE:
         return ops.EraseImage(collection_id=collection, key=name)
     return ops.EraseCollection(collection_id=collection)
@@ -137,17 +142,25 @@ def _confirm(what: Erasure, name: str, collection: str) -> None:
     typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
 
 
-def _chosen(identity: str | None, user: str | None, image: str | None, everything: bool) -> tuple[Erasure, str]:
+def _chosen(
+    identity: str | None, user: str | None, person: str | None, image: str | None, everything: bool
+) -> tuple[Erasure, str]:
 
     named = [
         (kind, name)
-        for kind, name in ((Erasure.IDENTITY, identity), (Erasure.USER, user), (Erasure.IMAGE, image))
+        for kind, name in (
+            (Erasure.IDENTITY, identity),
+            (Erasure.USER, user),
+            (Erasure.PERSON, person),
+            (Erasure.IMAGE, image),
+        )
         if name is not None
     ]
     if everything:
         named.append((Erasure.COLLECTION, ""))
     if len(named) != 1:
         raise CommandFailed(
-            "Name what to erase, one thing at a time.", "Give one of --identity, --user, --image, --everything."
+            "Name what to erase, one thing at a time.",
+            "Give one of --identity, --user, --person, --image, --everything.",
         )
     return named[0]

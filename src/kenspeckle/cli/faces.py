@@ -81,7 +81,7 @@ def show(
     with opened(url, api_key, data_dir, collection) as target:
         record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
     if json:
-        output.emit(dump.stored_face_record(record))
+        output.emit(dump.with_person(dump.stored_face_record(record), record.person))
         return
     face, detail = record.face, record.detail
     output.table(

@@ -36,6 +36,9 @@ def index(
         Literal["file", "folder"],
         typer.Option("--by", help="What names a person: the file, or the folder that it lies in."),
     ] = "file",
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="Nobody is named: faces get no identity, whatever files are called.")
+    ] = False,
     max_faces: options.MaxFaces = None,
     quality: options.StoredQuality = None,
     save: Annotated[
@@ -53,12 +56,13 @@ def index(
     """Index photographs: every face in them is stored with its identity, and can be found from then on.
 
     The file name is the identity (`Ada_King.jpg`), or the folder's with `--by folder`. Characters that
-    an identity can't have become _. Indexing the same again adds nothing. Exit code: 0 all fine, 1 some were skipped,
-    2 nothing could be done.
+    an identity can't have become _; the name that is shown keeps them, in any script. Indexing the same again adds
+    nothing. Exit code: 0 all fine, 1 some were skipped, 2 nothing could be done.
     """
 
     search = Search()
-    good, skipped, shared = distinguished(find(paths, by, search))
+    found = find(paths, by, search)
+    good, skipped, shared = (list(found), [], 0) if unnamed else distinguished(found)
     skipped += [Outcome(Photograph(path, path.name), "", "skipped", reason) for path, reason in search.missing]
     if not good and not skipped:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
@@ -73,6 +77,7 @@ def index(
             max_faces,
             QualityFilter(quality.upper()) if quality else None,
             _pictures(save) if save else None,
+            named=not unnamed,
         )
         workers = REMOTE_WORKERS if target.remote else settings.workers
         code = _run(enrolment, good, skipped, search, workers, json)

@@ -18,6 +18,7 @@ OpT = TypeVar("OpT")
 
 _COLLECTION = "/v1/collections/{collection}"
 _USER = _COLLECTION + "/users/{user_id}"
+_PERSON = _COLLECTION + "/people/{person_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +136,9 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         _row(
             ops.IndexFaces,
             "PUT",
-            "/v1/index/{external_image_id}",
+            lambda op: "/v1/index" if op.external_image_id is None else "/v1/index/{external_image_id}",
             lambda answer, op: load.indexed(answer, op.collection_id),
-            query=("collection=collection_id", "max_faces", "quality"),
+            query=("collection=collection_id", "max_faces", "quality", "name=person_name"),
             photograph="image",
             headers=lambda op: {f"x-amz-meta-{name}": value for name, value in op.metadata.items()},
         ),
@@ -172,6 +173,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         _erasure(ops.EraseImage, "/v1/images/{key}", query=("collection=collection_id",)),
         _erasure(ops.EraseIdentity, _COLLECTION + "/faces", query=("external_image_id",)),
         _erasure(ops.EraseUser, _USER + "?faces=true"),
+        _erasure(ops.ErasePerson, _PERSON),
         _erasure(ops.EraseCollection, _COLLECTION + "?receipt=true"),
         _row(
             ops.SearchFaces,
@@ -242,6 +244,62 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("threshold", "max_users", "quality"),
             photograph="image",
         ),
+        _row(
+            ops.ListPeople,
+            "GET",
+            _COLLECTION + "/people",
+            lambda answer, op: load.page(answer, "people", lambda one: load.person(one, op.collection_id)),
+            query=("limit", "cursor", "name", "hidden"),
+        ),
+        _row(ops.GetPerson, "GET", _PERSON, lambda answer, op: load.person(answer, op.collection_id)),
+        _row(
+            ops.ListPersonFaces,
+            "GET",
+            _PERSON + "/faces",
+            lambda answer, op: load.page(answer, "Faces", lambda one: load.face(one, op.collection_id)),
+            query=("limit", "cursor"),
+        ),
+        _row(
+            ops.ChangePerson,
+            "PATCH",
+            _PERSON,
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {
+                **({} if op.person_name is None else {"name": op.person_name or None}),
+                **({} if op.hidden is None else {"hidden": op.hidden}),
+            },
+        ),
+        _row(
+            ops.MoveFaces,
+            "POST",
+            _PERSON + "/faces",
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {"face_ids": list(op.face_ids)},
+        ),
+        _row(
+            ops.MergePeople,
+            "POST",
+            _PERSON + "/merge",
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {"into": op.into},
+        ),
+        _row(
+            ops.SplitPerson,
+            "POST",
+            _PERSON + "/split",
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {
+                "face_ids": list(op.face_ids),
+                **({} if op.person_name is None else {"name": op.person_name}),
+            },
+        ),
+        _row(
+            ops.UndoPeople,
+            "POST",
+            _COLLECTION + "/people/undo",
+            lambda answer, op: load.undone(answer, op.collection_id),
+            json=lambda op: {} if op.undo_id is None else {"undo_id": op.undo_id},
+        ),
     ]
 )
 
@@ -249,6 +307,7 @@ NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
     ops.TagCollection: "The REST API sets tags only when a collection is created.",
     ops.UntagCollection: "The REST API sets tags only when a collection is created.",
     ops.GetImage: "The REST API answers a photograph without the row that describes it.",
+    ops.GetImageById: "The REST API answers a photograph without the row that describes it.",
     ops.GetFaceImage: "The REST API answers photographs by the name that they were stored under.",
     ops.DescribeFaces: "The REST API gives no templates out; CompreFace's protocol does.",
     ops.SearchTemplates: "The REST API searches with photographs; CompreFace's protocol takes templates.",

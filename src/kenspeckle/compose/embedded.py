@@ -210,6 +210,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 settings=settings,
                 jobs=JobQueue(guard.catalog),
                 staging=guard.catalog,
+                people=guard.catalog,
                 observe=guard.stages.observe,
                 announcer=guard.announcer,
             )

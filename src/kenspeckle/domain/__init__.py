@@ -37,6 +37,7 @@ from kenspeckle.domain.detection import (
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
+from kenspeckle.domain.people import Person, PersonRef, Undone
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
@@ -76,6 +77,8 @@ __all__ = [
     "PackInfo",
     "Page",
     "Period",
+    "Person",
+    "PersonRef",
     "Plan",
     "Pose",
     "Principal",
@@ -88,6 +91,7 @@ __all__ = [
     "Secrets",
     "Sent",
     "T",
+    "Undone",
     "UnindexedFace",
     "UnsuccessfulFace",
     "User",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kenspeckle.domain.collections import Face, FaceRecord, User
+from kenspeckle.domain.collections import Face, FaceRecord, User, display_name
 from kenspeckle.domain.detection import FaceDetail, UnindexedFace, Vector
 from kenspeckle.domain.erasure import Receipt
+from kenspeckle.domain.people import PersonRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,14 @@ class FaceMatch:
 
     face: Face
     similarity: float
+    person: PersonRef | None = None
+
+    @property
+    def name(self) -> str:
+        """What to show: the person's name, else one made of the identity; empty where there is neither."""
+        if self.person is not None:
+            return self.person.name
+        return display_name(self.face.external_image_id) if self.face.external_image_id else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from kenspeckle.domain.detection import Box, FaceDetail
+from kenspeckle.domain.people import PersonRef
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ class FaceRecord:
 
     face: Face
     detail: FaceDetail
+    person: PersonRef | None = field(default=None, compare=False)
+    """Whom it belongs to, where that was looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class Erasure(StrEnum):
     IMAGE = "image"
     IDENTITY = "identity"
     USER = "user"
+    PERSON = "person"
     COLLECTION = "collection"
     AGE = "age"
 

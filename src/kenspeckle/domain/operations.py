@@ -27,6 +27,7 @@ from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, P
 from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
 from kenspeckle.domain.erasure import Erased, Erasure
 from kenspeckle.domain.jobs import Job, JobState
+from kenspeckle.domain.people import Person, Undone
 from kenspeckle.errors import NotOffered
 
 A = TypeVar("A")
@@ -186,7 +187,8 @@ class IndexFaces(InCollection[Indexed]):
     """Store every face of a photograph that passes the quality bar, at most `max_faces`. `key` is the photograph's
     name.
 
-    Faces under `least_confidence` (0..100) are not seen. `alone` refuses a photograph that shows more than one."""
+    Without `external_image_id` its faces have no name. Faces under `least_confidence` (0..100) are not seen. `alone`
+    refuses a photograph that shows more than one."""
 
     right = _INDEX
     image: bytes = field(repr=False)
@@ -197,6 +199,8 @@ class IndexFaces(InCollection[Indexed]):
     quality: QualityFilter | None = None
     least_confidence: float = 0.0
     alone: bool = False
+    person_name: str | None = None
+    """Display name for the person of `external_image_id`, unless it was given one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +233,14 @@ class GetImage(InCollection[tuple[Image, bytes]]):
 
     right = _READ
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetImageById(InCollection[tuple[Image, bytes]]):
+    """The photograph with this ImageId, as it was sent."""
+
+    right = _READ
+    image_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +316,18 @@ class EraseUser(Erase):
     @property
     def name(self) -> str:
         return self.user_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePerson(Erase):
+    """A person with all its faces, and its user where that has no other faces. Raises PersonNotFound."""
+
+    right, what = _DELETE, Erasure.PERSON
+    person_id: str
+
+    @property
+    def name(self) -> str:
+        return self.person_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -477,3 +501,77 @@ class SearchUsersByImage(InCollection[UserSearch]):
     threshold: float | None = None
     max_users: int | None = None
     quality: QualityFilter = QualityFilter.NONE
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPeople(InCollection[Page[Person]]):
+    """By name. With `name` those in whose name it occurs; hidden ones only with `hidden`."""
+
+    right = _READ
+    limit: int = 100
+    cursor: str | None = None
+    name: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPerson(InCollection[Person]):
+    right = _READ
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPersonFaces(InCollection[Page[Face]]):
+    right = _READ
+    person_id: str
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePerson(InCollection[Person]):
+    """Give a name (an empty one: that of its identity again), hide it from lists or show it."""
+
+    right = _INDEX
+    person_id: str
+    person_name: str | None = None
+    hidden: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveFaces(InCollection[Person]):
+    """Make faces the person's. Identity and user of a face stay."""
+
+    right = _INDEX
+    person_id: str
+    face_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergePeople(InCollection[Person]):
+    """Give all that belongs to a person to another, which it answers. Raises Conflict where both have a user."""
+
+    right = _INDEX
+    person_id: str
+    into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPerson(InCollection[Person]):
+    """Make another person of some of a person's faces, which it answers."""
+
+    right = _INDEX
+    person_id: str
+    face_ids: Sequence[str]
+    person_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoPeople(InCollection[Undone]):
+    """Undo a merge or split, the newest where none is named."""
+
+    right = _INDEX
+    undo_id: str | None = None

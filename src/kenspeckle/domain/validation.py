@@ -24,6 +24,7 @@ _METADATA_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}\Z")
 _EXTERNAL = re.compile(r"[a-zA-Z0-9_.\-:]{1,255}\Z")
 _USER = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}\Z")
+_PERSON = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _TAG_KEY = re.compile(r"(?!aws:)[\w\s.:/=+\-@]{1,128}\Z")
 _TAG_VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}\Z")
@@ -42,6 +43,11 @@ def external_image_id(value: str) -> str:
 def user_id(value: str) -> str:
     """Returns the id. Raises InvalidValue with the rule."""
     return _matching(_USER, value, "user_id", "1 to 128 letters, digits, '_', '.', '-' or ':'")
+
+
+def person_id(value: str, field: str = "person_id") -> str:
+    """Returns the id. Raises InvalidValue with the rule."""
+    return _matching(_PERSON, value, field, "1 to 128 letters, digits, '_', '.', '-' or ':', as this service gave it")
 
 
 def face_id(value: str) -> str:

@@ -79,7 +79,7 @@ class Tally:
         if outcome.answer is not None and outcome.status == "indexed":
             self.faces += len(outcome.answer.records)
             self.unindexed += len(outcome.answer.unindexed)
-            if len(outcome.answer.records) > 1:
+            if len(outcome.answer.records) > 1 and outcome.identity:
                 self.groups[outcome.identity] = len(outcome.answer.records)
 
 
@@ -93,20 +93,23 @@ class Enrolment:
     max_faces: int | None
     quality: QualityFilter | None
     picture: Callable[[Photograph, bytes, Indexed], None] | None = None
+    named: bool = True
+    """Whether faces get the identity that a photograph's name gives."""
 
     def one(self, photograph: Photograph) -> Outcome:
         """Index one photograph. Raises what ends the run; everything else is an outcome."""
-        identity = photograph.identity
+        identity = photograph.identity if self.named else ""
         try:
             data = read(photograph.path, self.most_bytes)
             answer = self.recognizer.handle(
                 IndexFaces(
                     collection_id=self.collection,
                     image=data,
-                    external_image_id=identity,
-                    key=identity,
+                    external_image_id=identity or None,
+                    key=identity or None,
                     max_faces=self.max_faces,
                     quality=self.quality,
+                    person_name=photograph.person_name if self.named else None,
                 )
             )
         except (*HOPELESS, ServerUnreachable):

@@ -20,6 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.domain import display_name
+from kenspeckle.domain.people import person_name
+from kenspeckle.errors import InvalidValue
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif"}
@@ -56,6 +59,15 @@ class Photograph:
     @property
     def identity(self) -> str:
         return safe_name(self.original)
+
+    @property
+    def person_name(self) -> str | None:
+        """The display name, where the identity lost something of it: accents, or another script."""
+        try:
+            name = person_name(display_name(self.original))
+        except InvalidValue:
+            return None
+        return None if name == display_name(self.identity) else name
 
 
 @dataclass(slots=True)

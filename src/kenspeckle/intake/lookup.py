@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
-from kenspeckle.domain import FaceMatch, ImageSearch, QualityFilter, display_name
+from kenspeckle.domain import FaceMatch, ImageSearch, QualityFilter
 from kenspeckle.domain.operations import SearchImage
 from kenspeckle.errors import KenspeckleError, NoFace
 from kenspeckle.intake.bulk import HOPELESS
@@ -80,7 +80,7 @@ class Lookup:
 
 def name_of(match: FaceMatch) -> str:
     """The name of who was found; the face's id where it was indexed without one."""
-    return display_name(match.face.external_image_id or "") or match.face.face_id
+    return match.name or match.face.face_id
 
 
 def by_person(outcomes: Iterable[Looked]) -> dict[str, list[tuple[Looked, FaceMatch]]]:

@@ -41,7 +41,7 @@ def search_picture(place: Path, data: bytes, answer: ImageSearch) -> None:
     marks = []
     for one in answer.searches:
         best = one.matches[0] if one.matches else None
-        name = display_name(best.face.external_image_id or best.face.face_id) if best else ""
+        name = (best.name or best.face.face_id) if best else ""
         marks.append(Mark(one.detail.box, label(name, best.similarity) if best else "unknown", best is not None))
     marks += [Mark(one.detail.box, "not searched", False) for one in answer.unsearched]
     _write(place, data, marks)

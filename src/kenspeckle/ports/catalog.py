@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Letter, Page, User, Vector
+from kenspeckle.domain.people import PersonRef
 from kenspeckle.ports.vault import Vault
 from kenspeckle.ports.webhooks import Tell
 
@@ -33,6 +34,8 @@ class NewPhotograph:
     faces: Sequence[NewFace]
     index_model: str
     stored_as: str | None = None
+    person_name: str | None = None
+    """Display name that the person of the identity is given where it is new, or has been given none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Stored:
     template: Vector
     face: Face | None = None
     user: User | None = None
+    person: PersonRef | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,14 @@ class Catalog(Vault, Protocol):
         *,
         stored_as: str | None = None,
         contract: str | None = None,
+        person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         """Store image and faces, raise the revision, log the changes; `letters` are put into the outbox in the same
         transaction. Where this image is already stored under this identity with faces, nothing is written and what is
         stored returns with False. `stored_as` is the name that the photograph was staged under: Conflict where the
         collection was deleted and created again meanwhile, with another key. `contract` is that of the templates:
-        PackMismatch where the collection has another one by now. Raises CollectionNotFound."""
+        PackMismatch where the collection has another one by now. `person_name` as in `NewPhotograph`. Raises
+        CollectionNotFound."""
         ...
 
     def add_photographs(

@@ -26,13 +26,15 @@ from kenspeckle.domain import (
     Job,
     Landmark,
     Page,
+    Person,
+    PersonRef,
     Receipt,
+    Undone,
     UnindexedFace,
     UnsuccessfulFace,
     User,
     UserMatch,
     UserSearch,
-    display_name,
 )
 from kenspeckle.moments import iso
 
@@ -108,28 +110,66 @@ def index_faces(answer: Indexed) -> Json:
     }
 
 
-def face_matches(matches: Iterable[FaceMatch]) -> list[Json]:
-    return [{"Similarity": one.similarity, "Face": face(one.face)} for one in matches]
+def face_matches(matches: Iterable[FaceMatch], *, people: bool = False) -> list[Json]:
+    """With `people`, which Rekognition's shape has not, whose each face is."""
+    found: list[Json] = []
+    for one in matches:
+        shape: Json = {"Similarity": one.similarity, "Face": face(one.face)}
+        found.append(with_person(shape, one.person) if people else shape)
+    return found
 
 
-def search_faces_by_image(search: FaceSearch, model: str) -> Json:
-    """SearchFacesByImageResponse of one searched face."""
+def with_person(shape: Json, one: PersonRef | None) -> Json:
+    """A face with whose it is, where that is known."""
+    return shape if one is None else {**shape, "Person": {"person_id": one.person_id, "name": one.name}}
+
+
+def person(one: Person) -> Json:
+    """A person, as `/v1` answers it."""
+    shape: Json = {
+        "person_id": one.person_id,
+        "name": one.name,
+        "user_id": one.user_id,
+        "external_image_ids": list(one.external_image_ids),
+        "face_count": one.face_count,
+        "cover_face_id": one.cover_face_id,
+        "hidden": one.hidden,
+    }
+    return shape if one.undo_id is None else {**shape, "undo_id": one.undo_id}
+
+
+def people(page: Page[Person]) -> Json:
+    """A page of people."""
+    answer: Json = {"people": [person(one) for one in page.items]}
+    if page.cursor is not None:
+        answer["NextToken"] = page.cursor
+    return answer
+
+
+def undone(one: Undone) -> Json:
+    """What was undone, as `/v1` answers it."""
+    return {"undone": one.kind, "people": [person(each) for each in one.people]}
+
+
+def search_faces_by_image(search: FaceSearch, model: str, *, people: bool = False) -> Json:
+    """SearchFacesByImageResponse of one searched face; `people` as for `face_matches`."""
     return {
         "SearchedFaceBoundingBox": bounding_box(search.detail.box),
         "SearchedFaceConfidence": search.detail.confidence,
-        "FaceMatches": face_matches(search.matches),
+        "FaceMatches": face_matches(search.matches, people=people),
         "FaceModelVersion": model,
     }
 
 
-def largest_search(answer: ImageSearch) -> Json:
-    """SearchFacesByImageResponse of the largest face of the photograph."""
-    return search_faces_by_image(answer.searches[0], answer.model)
+def largest_search(answer: ImageSearch, *, people: bool = False) -> Json:
+    """SearchFacesByImageResponse of the largest face of the photograph; `people` as for `face_matches`."""
+    return search_faces_by_image(answer.searches[0], answer.model, people=people)
 
 
-def search_faces(face_id: str, matches: Iterable[FaceMatch], model: str) -> Json:
-    """SearchFacesResponse."""
-    return {"SearchedFaceId": face_id, "FaceMatches": face_matches(matches), "FaceModelVersion": model}
+def search_faces(face_id: str, matches: Iterable[FaceMatch], model: str, *, people: bool = False) -> Json:
+    """SearchFacesResponse; `people` as for `face_matches`."""
+    shown = face_matches(matches, people=people)
+    return {"SearchedFaceId": face_id, "FaceMatches": shown, "FaceModelVersion": model}
 
 
 def detect_faces(details: Iterable[FaceDetail]) -> Json:
@@ -314,10 +354,10 @@ def searched(answer: ImageSearch, every: bool) -> dict[str, Any]:
     """The answer of a search as `/v1/search` gives it."""
     used = answer.searches if every else answer.searches[:1]
     best_first = sorted((match for one in used for match in one.matches), key=lambda match: -match.similarity)
-    names = [display_name(one.face.external_image_id) for one in best_first if one.face.external_image_id]
-    shape: dict[str, Any] = {"faces": largest_search(answer), "matchedFaces": list(dict.fromkeys(names))}
+    names = [one.name for one in best_first if one.name]
+    shape: dict[str, Any] = {"faces": largest_search(answer, people=True), "matchedFaces": list(dict.fromkeys(names))}
     if every:
-        shape["searches"] = [search_faces_by_image(one, answer.model) for one in answer.searches]
+        shape["searches"] = [search_faces_by_image(one, answer.model, people=True) for one in answer.searches]
         shape["details"] = [face_detail(one.detail) for one in answer.searches]
         shape["unsearched"] = [unsearched_face(one) for one in answer.unsearched]
     return shape

@@ -27,10 +27,13 @@ from kenspeckle.domain import (
     JobState,
     Landmark,
     Page,
+    Person,
+    PersonRef,
     Pose,
     Quality,
     Reason,
     Receipt,
+    Undone,
     UnindexedFace,
     UnsuccessfulFace,
     User,
@@ -93,11 +96,39 @@ def face(shape: Json, collection_id: str, created_at: float | None = None, model
 
 
 def face_record(shape: Json, collection_id: str) -> FaceRecord:
-    return FaceRecord(face(shape["Face"], collection_id), detail(shape["FaceDetail"]))
+    return FaceRecord(face(shape["Face"], collection_id), detail(shape["FaceDetail"]), person_ref(shape.get("Person")))
 
 
 def face_matches(shapes: Iterable[Json], collection_id: str) -> tuple[FaceMatch, ...]:
-    return tuple(FaceMatch(face(one["Face"], collection_id), float(one["Similarity"])) for one in shapes)
+    return tuple(
+        FaceMatch(face(one["Face"], collection_id), float(one["Similarity"]), person_ref(one.get("Person")))
+        for one in shapes
+    )
+
+
+def person_ref(shape: Json | None) -> PersonRef | None:
+    """`Person` beside a `Face`."""
+    return None if shape is None else PersonRef(shape["person_id"], shape["name"])
+
+
+def person(shape: Json, collection_id: str) -> Person:
+    """A person, as `/v1` answers it."""
+    return Person(
+        person_id=shape["person_id"],
+        collection_id=collection_id,
+        name=shape["name"],
+        user_id=shape.get("user_id"),
+        external_image_ids=tuple(shape.get("external_image_ids", ())),
+        face_count=int(shape.get("face_count", 0)),
+        cover_face_id=shape.get("cover_face_id"),
+        hidden=bool(shape.get("hidden", False)),
+        undo_id=shape.get("undo_id"),
+    )
+
+
+def undone(shape: Json, collection_id: str) -> Undone:
+    """What was undone, as `/v1` answers it."""
+    return Undone(shape["undone"], tuple(person(one, collection_id) for one in shape["people"]))
 
 
 def unindexed(shapes: Iterable[Json]) -> tuple[UnindexedFace, ...]:

@@ -27,8 +27,10 @@ from kenspeckle.domain import (
     Job,
     JobKind,
     Page,
+    Person,
     Right,
     Scope,
+    Undone,
     UnsuccessfulFace,
     UserMatch,
     UserSearch,
@@ -54,6 +56,9 @@ USERS = (UserMatch(person("anna"), 97.0),)
 UNSUCCESSFUL = (UnsuccessfulFace("face-2", ("FACE_NOT_FOUND",)),)
 
 ERASED = Erased(("face-1",), ("digest-1",), ("anna",), face_count=1, image_count=1)
+
+ANNA = Person("person-1", "people", "Anna", None, ("anna.jpg",), 1, "face-1", undo_id="undo-1")
+LISTED: dict[str, object] = {"by_name": True, "people": ["person-1"], "people_count": 1}
 
 CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]] = [
     (ops.CreateCollection(collection_id="people"), gallery(), "CreateCollection", [], {}),
@@ -180,6 +185,64 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "CompareTemplates",
         ["face-1"],
         {"targets": 1},
+    ),
+    (
+        ops.GetImageById(collection_id="people", image_id="image-1"),
+        (photo(1), PIXELS),
+        "GetImage",
+        [],
+        {"image": "image-1"},
+    ),
+    (ops.ListPeople(collection_id="people", name="An"), Page((ANNA,)), "ListPeople", ["face-1"], LISTED),
+    (ops.GetPerson(collection_id="people", person_id="person-1"), ANNA, "GetPerson", [], {"person": "person-1"}),
+    (
+        ops.ListPersonFaces(collection_id="people", person_id="person-1"),
+        Page((FACE,)),
+        "ListPersonFaces",
+        ["face-1"],
+        {"person": "person-1"},
+    ),
+    (
+        ops.ChangePerson(collection_id="people", person_id="person-1", person_name="Anna", hidden=True),
+        ANNA,
+        "ChangePerson",
+        [],
+        {"person": "person-1", "renamed": True, "hidden": True},
+    ),
+    (
+        ops.MoveFaces(collection_id="people", person_id="person-1", face_ids=["face-1"]),
+        ANNA,
+        "MoveFaces",
+        ["face-1"],
+        {"person": "person-1"},
+    ),
+    (
+        ops.MergePeople(collection_id="people", person_id="person-2", into="person-1"),
+        ANNA,
+        "MergePeople",
+        [],
+        {"person": "person-2", "into": "person-1", "undo": "undo-1"},
+    ),
+    (
+        ops.SplitPerson(collection_id="people", person_id="person-2", face_ids=["face-1"], person_name="Anna"),
+        ANNA,
+        "SplitPerson",
+        ["face-1"],
+        {"person": "person-2", "new": "person-1", "undo": "undo-1"},
+    ),
+    (
+        ops.UndoPeople(collection_id="people"),
+        Undone("merge", (ANNA,)),
+        "UndoPeople",
+        [],
+        {"undone": "merge", "people": ["person-1"]},
+    ),
+    (
+        ops.ErasePerson(collection_id="people", person_id="person-1"),
+        ERASED,
+        "ErasePerson",
+        ["face-1"],
+        {"name": "person-1", "images": ["digest-1"], "image_count": 1, "users": ["anna"], "complete": True},
     ),
     (ops.GetThumbnail(collection_id="people", face_id="face-1"), PIXELS, "GetThumbnail", ["face-1"], {}),
     (

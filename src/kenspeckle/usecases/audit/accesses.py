@@ -106,6 +106,10 @@ def _users(ids: Sequence[str]) -> Facts:
     return {"users": list(ids[:MOST_NAMED]), "user_count": len(ids)}
 
 
+def _people(ids: Sequence[str]) -> Facts:
+    return {"people": list(ids[:MOST_NAMED]), "people_count": len(ids)}
+
+
 def _of_job(job: Job) -> Facts:
     return {"job": job.job_id, "kind": job.kind.value, "state": job.state.value, "collection": job.collection_id}
 
@@ -152,6 +156,12 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             told=lambda found: {"image": found[0].image_id},
         ),
         _row(
+            ops.GetImageById,
+            "GetImage",
+            lambda op: {"image": op.image_id},
+            told=lambda found: {"image": found[0].image_id},
+        ),
+        _row(
             ops.GetFaceImage,
             "GetFaceImage",
             named=lambda op: [op.face_id],
@@ -162,6 +172,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _erasure(ops.EraseImage, "EraseImage"),
         _erasure(ops.EraseIdentity, "EraseIdentity"),
         _erasure(ops.EraseUser, "EraseUser"),
+        _erasure(ops.ErasePerson, "ErasePerson"),
         _erasure(ops.EraseCollection, "EraseCollection"),
         # Housekeeping calls it every hour, and mostly no face is that old.
         _erasure(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
@@ -228,6 +239,50 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             ops.SearchUsersByImage,
             "SearchUsersByImage",
             told=lambda found: _users([one.user.user_id for one in found.matches]),
+        ),
+        # By their ids: a trail that nothing is taken out of keeps no names.
+        _row(
+            ops.ListPeople,
+            "ListPeople",
+            lambda op: {"by_name": op.name is not None},
+            faces=lambda page: [one.cover_face_id for one in page.items if one.cover_face_id],
+            told=lambda page: _people([one.person_id for one in page.items]),
+        ),
+        _row(ops.GetPerson, "GetPerson", lambda op: {"person": op.person_id}),
+        _row(
+            ops.ListPersonFaces,
+            "ListPersonFaces",
+            lambda op: {"person": op.person_id},
+            faces=lambda page: [one.face_id for one in page.items],
+        ),
+        _row(
+            ops.ChangePerson,
+            "ChangePerson",
+            lambda op: {
+                "person": op.person_id,
+                "renamed": op.person_name is not None,
+                **({} if op.hidden is None else {"hidden": op.hidden}),
+            },
+        ),
+        _row(ops.MoveFaces, "MoveFaces", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
+        _row(
+            ops.MergePeople,
+            "MergePeople",
+            lambda op: {"person": op.person_id, "into": op.into},
+            told=lambda merged: {"undo": merged.undo_id},
+        ),
+        _row(
+            ops.SplitPerson,
+            "SplitPerson",
+            lambda op: {"person": op.person_id},
+            named=lambda op: op.face_ids,
+            told=lambda made: {"new": made.person_id, "undo": made.undo_id},
+        ),
+        _row(
+            ops.UndoPeople,
+            "UndoPeople",
+            lambda op: _given(undo=op.undo_id),
+            told=lambda done: {"undone": done.kind, "people": [one.person_id for one in done.people]},
         ),
     ]
 )

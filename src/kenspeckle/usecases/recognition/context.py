@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kenspeckle.domain import Collection, PackInfo
 from kenspeckle.errors import PackMismatch
-from kenspeckle.ports import Catalog, Engine, Engines, Images, Index, Staging
+from kenspeckle.ports import Catalog, Engine, Engines, Images, Index, People, Staging
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
@@ -39,6 +39,8 @@ class Context:
     jobs: JobQueue
     staging: Staging | None = None
     """Where templates of another pack wait; None for a catalog that stages none, which can be upgraded to none."""
+    people: People | None = None
+    """People of collections; None for a catalog that has none."""
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -28,14 +28,16 @@ from kenspeckle.domain.operations import (
     GetFace,
     GetFaceImage,
     GetImage,
+    GetImageById,
     GetThumbnail,
     GetThumbnails,
     Handlers,
     IndexFaces,
     ListFaces,
 )
+from kenspeckle.domain.people import person_name
 from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError, StorageUnavailable, TooManyFaces
-from kenspeckle.ports import Engine, NewFace, Photo, Staged
+from kenspeckle.ports import Engine, NewFace, NewPhotograph, Photo, Staged
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embedded
@@ -58,6 +60,7 @@ class Enrolment:
                 ListFaces.by(self.list_faces),
                 DeleteFaces.by(self.delete_faces),
                 GetImage.by(self.get_image),
+                GetImageById.by(self.get_image_by_id),
                 GetFaceImage.by(self.get_face_image),
                 GetThumbnail.by(self.get_thumbnail),
                 GetThumbnails.by(self.get_thumbnails),
@@ -84,6 +87,7 @@ class Enrolment:
         context = self.context
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
+        name = None if operation.person_name is None else person_name(operation.person_name)
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or context.settings.max_faces, validation.MAX_MATCHES, "max_faces")
         engine = context.engines.of(collection)
@@ -129,7 +133,8 @@ class Enrolment:
         if not faces:
             _discard(writing)
             return Indexed(record.image_id, (), unindexed, model, created=True)
-        return self._store(engine.pack, record, operation.external_image_id, faces, unindexed, staged, stored_as)
+        photograph = NewPhotograph(record, operation.external_image_id, faces, model, stored_as, name)
+        return self._store(engine.pack, photograph, unindexed, staged)
 
     def _mend(self, known: Image, data: bytes) -> None:
         """Restore a photograph that is missing in the store, from the bytes that were sent again."""
@@ -177,25 +182,23 @@ class Enrolment:
     def _store(
         self,
         pack: PackInfo,
-        record: Image,
-        external_image_id: str | None,
-        faces: Sequence[NewFace],
+        new: NewPhotograph,
         unindexed: tuple[UnindexedFace, ...],
         staged: Staged | None,
-        stored_as: str | None,
     ) -> Indexed:
-        context = self.context
+        context, stored_as = self.context, new.stored_as
         try:
             with context.timed("store"), context.catalog.lock([stored_as] if stored_as else []):
-                letters = context.announcer.indexed(record, external_image_id, faces)
+                letters = context.announcer.indexed(new.image, new.external_image_id, new.faces)
                 stored, records, created = context.catalog.add_faces(
-                    record,
-                    external_image_id,
-                    faces,
-                    pack.version,
+                    new.image,
+                    new.external_image_id,
+                    new.faces,
+                    new.index_model,
                     letters,
                     stored_as=stored_as,
                     contract=pack.contract,
+                    person_name=new.person_name,
                 )
                 if staged is not None:
                     _publish(staged)
@@ -236,6 +239,11 @@ class Enrolment:
     def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
         record = self.context.catalog.image(validation.collection_id(operation.collection_id), operation.key)
+        return record, self.context.photographs.get(operation.collection_id, record.digest)
+
+    def get_image_by_id(self, operation: GetImageById) -> tuple[Image, bytes]:
+        """The photograph with this id. Raises ImageNotFound, also where originals are not kept."""
+        record = self.context.catalog.image_of(validation.collection_id(operation.collection_id), operation.image_id)
         return record, self.context.photographs.get(operation.collection_id, record.digest)
 
     def get_face_image(self, operation: GetFaceImage) -> tuple[Image, bytes]:

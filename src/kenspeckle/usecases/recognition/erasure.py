@@ -6,10 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kenspeckle.domain import Erased, validation
-from kenspeckle.domain.operations import EraseAged, EraseCollection, EraseIdentity, EraseImage, EraseUser, Handlers
-from kenspeckle.errors import IdentityNotFound, ImageNotFound
+from kenspeckle.domain.operations import (
+    EraseAged,
+    EraseCollection,
+    EraseIdentity,
+    EraseImage,
+    ErasePerson,
+    EraseUser,
+    Handlers,
+)
+from kenspeckle.errors import IdentityNotFound, ImageNotFound, PersonNotFound
 from kenspeckle.usecases.recognition.collections import erase_collection, remove_images
 from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.people import alone, people_of
 from kenspeckle.usecases.recognition.users import combined
 
 DAY = 86_400.0
@@ -37,6 +46,7 @@ class Erasing:
                 EraseImage.by(self.erase_image),
                 EraseIdentity.by(self.erase_identity),
                 EraseUser.by(self.erase_user),
+                ErasePerson.by(self.erase_person),
                 EraseCollection.by(self.erase_collection),
                 EraseAged.by(self.erase_aged),
             ]
@@ -65,6 +75,27 @@ class Erasing:
     def erase_user(self, operation: EraseUser) -> Erased:
         collection_id = validation.collection_id(operation.collection_id)
         return self._erase(collection_id, None, validation.user_id(operation.user_id))
+
+    def erase_person(self, operation: ErasePerson) -> Erased:
+        """With its user, where that has no faces of other people. Raises PersonNotFound."""
+        collection_id, person_id = validation.collection_id(operation.collection_id), operation.person_id
+        port = people_of(self.context, collection_id)
+        with alone(self.context, collection_id):
+            port.person(collection_id, validation.person_id(person_id))
+
+            def some() -> Sequence[str]:
+                try:
+                    page = port.faces_of_person(collection_id, person_id, BATCH, None)
+                except PersonNotFound:
+                    return ()
+                return [face.face_id for face in page.items]
+
+            erased = self._erase(collection_id, some)
+            users = port.drop_person(collection_id, person_id)
+        if not users and erased.face_count:
+            return erased
+        complete = self.context.scrubber.scrub(self.context.catalog)
+        return replace(erased, users=tuple(dict.fromkeys((*erased.users, *users))), complete=complete)
 
     def erase_aged(self, operation: EraseAged) -> Erased:
         collection_id = validation.collection_id(operation.collection_id)

@@ -13,13 +13,14 @@ from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
+from kenspeckle.usecases.recognition.people import People
 from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.upgrade import Upgrading
 from kenspeckle.usecases.recognition.users import Users
 
-OFFERED = ("packs", "jobs", "upgrade", "compreface")
+OFFERED = ("people", "packs", "jobs", "upgrade", "compreface")
 """Features that not every recognizer offers, as named in `/v1/info`."""
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class LocalRecognizer:
             Recognition(context),
             Templates(context),
             Users(context),
+            People(context),
             self._upgrading,
             context.jobs,
         )

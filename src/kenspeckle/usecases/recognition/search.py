@@ -126,7 +126,9 @@ class Recognition:
                 collection_id, "face", template, most, calibration.distance(least), contract=pack.contract
             )
         return tuple(
-            FaceMatch(stored.face, calibration.similarity(distance)) for stored, distance in found if stored.face
+            FaceMatch(stored.face, calibration.similarity(distance), stored.person)
+            for stored, distance in found
+            if stored.face
         )
 
 

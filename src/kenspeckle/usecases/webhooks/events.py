@@ -130,7 +130,7 @@ def _match(number: int, match: FaceMatch) -> dict[str, Any]:
     return {
         "face_id": face.face_id,
         "external_image_id": face.external_image_id,
-        "name": display_name(face.external_image_id) if face.external_image_id else None,
+        "name": match.name or None,
         "similarity": round(float(match.similarity), 2),
         "searched_face": number,
     }

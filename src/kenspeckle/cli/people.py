@@ -1,0 +1,253 @@
+"""`kenspeckle people`: people instead of rows, listed, named, merged, split, erased."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kenspeckle.cli import options, output
+from kenspeckle.cli.commands import Commands
+from kenspeckle.cli.erase import erase as erase_
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.pages import all_of
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Person
+from kenspeckle.domain import operations as ops
+from kenspeckle.shapes import dump
+from kenspeckle.text import plural
+
+app = Commands("People: names, and the faces that are theirs.")
+
+PersonId = Annotated[str, typer.Argument(metavar="PERSON_ID", help="Id, as `kenspeckle people list` prints it.")]
+FaceIds = Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of faces.")]
+MOST = 1000
+
+
+@app.command("list")
+@reported(FAILED)
+def list_(
+    name: Annotated[str | None, typer.Option("--name", help="Only people in whose name this occurs.")] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Also people who are hidden.")] = False,
+    limit: options.Limit = MOST,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """People of a collection, by name."""
+    with opened(url, api_key, data_dir, collection) as target:
+        some = min(limit, MOST)
+        found = list(
+            all_of(
+                lambda cursor: target.recognizer.handle(
+                    ops.ListPeople(collection_id=target.collection, limit=some, cursor=cursor, name=name, hidden=hidden)
+                ),
+                limit,
+            )
+        )
+    if json:
+        output.emit([dump.person(one) for one in found])
+    elif found:
+        output.table(
+            ("name", "faces", "indexed as", "user", "person id"), [_row(one) for one in found], numbers=("faces",)
+        )
+    else:
+        output.say("No people.")
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    person_id: PersonId,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """One person with its faces."""
+    with opened(url, api_key, data_dir, collection) as target:
+        ask, name = target.recognizer, target.collection
+        person = ask.handle(ops.GetPerson(collection_id=name, person_id=person_id))
+        faces = list(
+            all_of(
+                lambda cursor: ask.handle(
+                    ops.ListPersonFaces(collection_id=name, person_id=person_id, limit=MOST, cursor=cursor)
+                )
+            )
+        )
+    if json:
+        output.emit({**dump.person(person), "Faces": [dump.face(one) for one in faces]})
+        return
+    _tell(person, False)
+    rows = [(one.face_id, one.external_image_id or "", output.moment(one.created_at)) for one in faces]
+    output.table(("face id", "indexed as", "created"), rows)
+
+
+@app.command()
+@reported(FAILED)
+def rename(
+    person_id: PersonId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, in any script; empty: that of its identity.")],
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Give a person a name. What its faces were indexed as stays."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.ChangePerson(collection_id=target.collection, person_id=person_id, person_name=name)
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def hide(
+    person_id: PersonId,
+    show: Annotated[bool, typer.Option("--show", help="Show it again.")] = False,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Leave a person out of lists. Searches find it all the same."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.ChangePerson(collection_id=target.collection, person_id=person_id, hidden=not show)
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def move(
+    person_id: PersonId,
+    face_ids: FaceIds,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Make faces a person's, whoever they belonged to."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.MoveFaces(collection_id=target.collection, person_id=person_id, face_ids=face_ids)
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def merge(
+    person_id: PersonId,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Id of the person who gets everything.")],
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Merge a person into another, who keeps its name. `undo` undoes it."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(ops.MergePeople(collection_id=target.collection, person_id=person_id, into=into)),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def split(
+    person_id: PersonId,
+    face_ids: FaceIds,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new person.")] = None,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Make another person of some of a person's faces. `undo` undoes it."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.SplitPerson(
+                    collection_id=target.collection, person_id=person_id, face_ids=face_ids, person_name=name
+                )
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def undo(
+    undo_id: Annotated[
+        str | None, typer.Argument(metavar="[UNDO_ID]", help="What merge or split printed; without it the newest.")
+    ] = None,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Undo a merge or split."""
+    with opened(url, api_key, data_dir, collection) as target:
+        done = target.recognizer.handle(ops.UndoPeople(collection_id=target.collection, undo_id=undo_id))
+    if json:
+        output.emit(dump.undone(done))
+        return
+    output.say(f"Undone: {done.kind}.")
+    for one in done.people:
+        _tell(one, False)
+
+
+@app.command()
+@reported(FAILED)
+def erase(
+    person_id: PersonId,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Erase a person: its faces with everything derived from them, and its name. As `kenspeckle erase --person`."""
+    erase_(person=person_id, yes=yes, json=json, collection=collection, url=url, api_key=api_key, data_dir=data_dir)
+
+
+def _row(one: Person) -> tuple[str, str, str, str, str]:
+    identities = ", ".join(one.external_image_ids[:3]) + (", ..." if len(one.external_image_ids) > 3 else "")
+    return (
+        one.name + (" (hidden)" if one.hidden else ""),
+        str(one.face_count),
+        identities,
+        one.user_id or "",
+        one.person_id,
+    )
+
+
+def _tell(one: Person, json: bool) -> None:
+    if json:
+        output.emit(dump.person(one))
+        return
+    user = f", user {one.user_id}" if one.user_id else ""
+    output.say(
+        f"{one.name} ({one.person_id}): {plural(one.face_count, 'face')}{user}{', hidden' if one.hidden else ''}."
+    )
+    if one.undo_id is not None:
+        output.remark(f"To undo it: kenspeckle people undo {one.undo_id}")

@@ -1,0 +1,40 @@
+"""`kenspeckle people`, and names in any script from folders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from kenspeckle.models import registry
+from tests.cli.conftest import Command
+
+
+def test_people_from_folders_to_erasure(command: Command, samples: registry.Samples, tmp_path: Path) -> None:
+    for folder, source in (("霍普", samples.grace_hopper), ("Eileen Collins", samples.astronaut)):
+        (tmp_path / folder).mkdir()
+        shutil.copy(source, tmp_path / folder)
+    assert command("index", tmp_path / "霍普", tmp_path / "Eileen Collins", "--by", "folder").code == 0
+    found = command("people", "list", "--json").json
+    assert [one["name"] for one in found] == ["Eileen Collins", "霍普"]
+    (eileen, grace) = (one["person_id"] for one in found)
+    assert all(one["external_image_ids"][0].isascii() for one in found)
+    table = command("people", "list", "--name", "eileen").out
+    assert "Eileen Collins" in table
+    assert "霍普" not in table
+    shown = command("search", samples.grace_hopper)
+    assert (shown.code, "霍普" in shown.out) == (0, True)
+    assert command("search", samples.grace_hopper, "--json").json["matchedFaces"] == ["霍普"]
+    assert command("people", "rename", grace, "Grace").out.startswith("Grace (person-")
+    merged = command("people", "merge", grace, eileen, "--json").json
+    assert (merged["name"], merged["face_count"]) == ("Eileen Collins", 2)
+    assert command("people", "undo", merged["undo_id"]).out.startswith("Undone: merge.")
+    assert command("people", "hide", grace).out.endswith(", hidden.\n")
+    assert len(command("people", "list", "--json").json) == 1
+    face = command("people", "show", eileen, "--json").json["Faces"][0]["FaceId"]
+    assert command("people", "move", grace, face, "--json").json["face_count"] == 2
+    split = command("people", "split", grace, face, "--name", "Colonel", "--json").json
+    assert split["name"] == "Colonel"
+    assert command("people", "erase", grace, "--yes").out.startswith("Erased 1 face and 1 photograph")
+    assert command("erase", "--person", grace, "--yes").code == 1
+    assert command("index", "--unnamed", samples.grace_hopper).code == 0
+    assert [one["name"] for one in command("people", "list", "--json").json] == ["Colonel"]
