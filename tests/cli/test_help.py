@@ -16,7 +16,7 @@ from kenspeckle.cli.app import ENTRIES
 from tests.cli.conftest import Command
 
 ALTERNATIVES = {
-    *(("erase", one) for one in ("--identity", "--user", "--image")),
+    *(("erase", one) for one in ("--identity", "--user", "--person", "--image")),
     *(("users search", one) for one in ("--face", "--user")),
     ("models add", "--embedder"),
     *((f"keys {verb}", one) for verb in ("create", "limit") for one in ("--rate", "--burst", "--quota")),

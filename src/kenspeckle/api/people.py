@@ -218,7 +218,7 @@ class People:
                 ops.ListPersonFaces(collection_id=name, person_id=person_id, limit=query.limit, cursor=query.cursor)
             )
             model = self.edge.face_model(recognizer.handle(ops.DescribeCollection(collection_id=name)).pack)
-            return dump.list_faces(page.items, page.cursor, model)
+            return dump.stored_faces(page.items, page.cursor, model)
 
         return answer(await self.edge.threads.call(find))
 

@@ -27,7 +27,9 @@ MOST = 1000
 @app.command("list")
 @reported(FAILED)
 def list_(
-    name: Annotated[str | None, typer.Option("--name", help="Only people in whose name this occurs.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Only people in whose name this occurs. Without it: everybody.")
+    ] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Also people who are hidden.")] = False,
     limit: options.Limit = MOST,
     json: options.Json = False,
@@ -173,7 +175,9 @@ def merge(
 def split(
     person_id: PersonId,
     face_ids: FaceIds,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the new person.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the new person. Without it: that of the other.")
+    ] = None,
     json: options.Json = False,
     collection: options.Collection = None,
     url: options.Url = None,
