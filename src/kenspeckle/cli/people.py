@@ -10,7 +10,7 @@ from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.erase import erase as erase_
 from kenspeckle.cli.failures import FAILED, reported
-from kenspeckle.cli.pages import all_of
+from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Person
 from kenspeckle.domain import operations as ops
