@@ -105,6 +105,10 @@ class Settings:
     recognizer: str = _doc("Who recognizes: local (this machine) or rekognition (Amazon).", "local")
     dynamodb_table: str = _doc("Table of faces, with RECOGNIZER=rekognition.", "")
     aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1")
+    any_region: bool = _doc("Take signatures for any region, not for AWS_REGION alone.", False)
+    session_tokens: bool = _doc(
+        "Take requests of adopted pairs (`kenspeckle keys adopt`) with a session token, which is not checked.", False
+    )
     aws_account_id: str = _doc("Account named in ARNs.", "000000000000")
     s3_buckets: str = _doc(
         "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos; "

@@ -19,7 +19,7 @@ ALTERNATIVES = {
     *(("erase", one) for one in ("--identity", "--user", "--person", "--image")),
     *(("users search", one) for one in ("--face", "--user")),
     ("models add", "--embedder"),
-    *((f"keys {verb}", one) for verb in ("create", "limit") for one in ("--rate", "--burst", "--quota")),
+    *((f"keys {verb}", one) for verb in ("create", "adopt", "limit") for one in ("--rate", "--burst", "--quota")),
     ("audit verify", "--anchor"),
     ("webhooks change", "--url"),
     ("import", "--collection"),

@@ -22,6 +22,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Period
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.ports import Used
+from kenspeckle.ports.trail import AuditQuery
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.keys import Access
 from kenspeckle.usecases.access.plans import window
@@ -153,6 +154,43 @@ def test_mistakes_are_told(run: Run, words: tuple[str, ...], message: str) -> No
     assert result.exit_code == 1
     assert message in result.stderr
     assert _json(run("list", "--json")) == []
+
+
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+
+def test_a_pair_of_another_issuer_is_adopted(run: Run, tmp_path: Path) -> None:
+    def adopt(secret: str, *words: str) -> Result:
+        return CliRunner().invoke(app, ["adopt", *words], input=secret)
+
+    done = adopt(SECRET + "\n", "AKIAIOSFODNN7EXAMPLE", "--name", "importer", "--scope", "search", "--json")
+    assert done.exit_code == 0, done.output
+    assert SECRET not in done.output
+    assert "every request needs one" in done.stderr
+    shown = _json(run("show", "AKIAIOSFODNN7EXAMPLE", "--json"))
+    assert (shown["name"], shown["kind"], shown["scopes"], shown["state"]) == ("importer", "aws", ["search"], "active")
+    found = _access(tmp_path).aws_secret("AKIAIOSFODNN7EXAMPLE")
+    assert found is not None
+    assert found[1] == SECRET
+    held = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
+    assert SECRET.encode() not in held
+    with closing(SqlCatalog.open(Settings(data_dir=tmp_path / "data").catalog)) as catalog:
+        assert [one.operation for one in catalog.find_audit(AuditQuery(), 10)][:1] == ["AdoptKey"]
+
+    for words, secret, said in (
+        (("AKIAIOSFODNN7EXAMPLE",), SECRET, "known already"),
+        (("KSPAAAAAAAAAAAAAAAAA",), SECRET, "keys create --aws"),
+        (("short",), SECRET, "no access key id"),
+        (("AKIAIOSFODNN7EXAMPL2",), "", "16 to 128 characters"),
+        (("AKIAIOSFODNN7EXAMPL2",), "with a space in it, and long enough", "16 to 128 characters"),
+    ):
+        wrong = adopt(secret, *words)
+        assert (wrong.exit_code, said in wrong.stderr) == (1, True), wrong.stderr
+        assert not secret or secret not in wrong.output
+    assert "rotate it where it was made" in run("rotate", "AKIAIOSFODNN7EXAMPLE").stderr
+    run("revoke", "AKIAIOSFODNN7EXAMPLE", "--yes")
+    assert _access(tmp_path).aws_secret("AKIAIOSFODNN7EXAMPLE") is None
+    assert "for good" in adopt(SECRET, "AKIAIOSFODNN7EXAMPLE").stderr
 
 
 def test_a_revoked_key_can_not_be_rotated(run: Run) -> None:

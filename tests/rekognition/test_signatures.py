@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from kenspeckle.usecases.access.credentials import Created
 from tests.rekognition.portraits import portrait
-from tests.rekognition.served import REGION, Served
+from tests.rekognition.served import REGION, Served, served
 from tests.rekognition.signing import chunked, credentials, deliver, presign, request_of, send, sign
 
 
@@ -63,6 +63,33 @@ def test_unknown_revoked_and_expired_keys(locked_server: Served) -> None:
 
 def test_session_tokens_are_refused(locked_server: Served, admin: Created) -> None:
     assert code(locked_server, admin, aws_session_token="AQoD") == "UnrecognizedClientException"
+
+
+@pytest.fixture(scope="module")
+def lenient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Takes any region, and session tokens of adopted pairs."""
+    with served(tmp_path_factory.mktemp("lenient"), {"any_region": True, "session_tokens": True}) as server:
+        yield server
+
+
+def test_an_adopted_pair_runs_as_its_program_has_it(lenient_server: Served) -> None:
+    own = lenient_server.access.create("own", aws=True)
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    key = lenient_server.access.adopt("ASIAIOSFODNN7EXAMPLE", secret, "role")
+    adopted = Created(key, "", key.key_id, secret)
+    for region in ("us-east-1", "eu-west-1", "ap-southeast-2"):
+        made = lenient_server.client(adopted, region_name=region, aws_session_token="IQoJb3JpZ2luX2Vj")
+        assert made.list_collections()["CollectionIds"]
+        assert lenient_server.client(own, region_name=region).list_collections()["CollectionIds"]
+    assert code(lenient_server, own, aws_session_token="AQoD") == "UnrecognizedClientException"
+    forged = Created(key, "", key.key_id, "another secret, of 40 characters or so..")
+    assert code(lenient_server, forged, aws_session_token="AQoD") == "InvalidSignatureException"
+    unsigned = request_of(lenient_server, "ListCollections", {})
+    signed = sign(unsigned, adopted)
+    signed.headers["X-Amz-Security-Token"] = "added later"
+    status, answer, _ = send(signed)
+    assert (status, answer["__type"]) == (400, "InvalidSignatureException")
+    assert "must be a 'SignedHeader'" in str(answer)
 
 
 def test_another_region_is_refused_with_the_right_one(locked_server: Served, admin: Created) -> None:

@@ -64,6 +64,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "jobs wait": ("0199",),
         "jobs cancel": ("0199",),
         "keys create": ("desk", "door --scope search --collection guests", "lambda --aws --expires 30d"),
+        "keys adopt": ("AKIAIOSFODNN7EXAMPLE --name importer --collection guests",),
         "keys list": ("",),
         "keys show": ("k-1",),
         "keys revoke": ("k-1",),

@@ -1,7 +1,8 @@
-"""`kenspeckle keys`: makes, shows, limits, rotates and revokes keys, in the local data folder or of a server."""
+"""`kenspeckle keys`: keys of the local data folder or of a server."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,12 +13,30 @@ from kenspeckle.cli.failures import FAILED, reported
 from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.administration import opened_keys
+from kenspeckle.compose.administration import opened_keys, opened_local_keys
 from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES
 
 app = Commands("Keys of clients. Once the first is made, every request to the service needs one.")
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, as `kenspeckle keys list` prints it.")]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help="index, search, read, delete or admin; several with commas between. Without it: all but admin.",
+    ),
+]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--collection", metavar="ID", help="Only this collection; repeat it for several. Without it: all of them."
+    ),
+]
+Expires = Annotated[
+    str | None,
+    typer.Option("--expires", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC). Without it: never."),
+]
 Rate = Annotated[
     str | None, typer.Option("--rate", metavar="N", help="Requests a second, such as 10 or 0.5; 'none' for any.")
 ]
@@ -31,27 +50,12 @@ Quota = Annotated[
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for; names need not be unique.")],
-    scope: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--scope",
-            metavar="SCOPE",
-            help="index, search, read, delete or admin; several with commas between. Without it: all but admin.",
-        ),
-    ] = None,
-    collection: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--collection", metavar="ID", help="Only this collection; repeat it for several. Without it: all of them."
-        ),
-    ] = None,
+    scope: Scopes = None,
+    collection: Collections = None,
     aws: Annotated[
         bool, typer.Option("--aws", help="Make a pair for AWS SDKs too (access key id and secret access key).")
     ] = False,
-    expires: Annotated[
-        str | None,
-        typer.Option("--expires", metavar="WHEN", help="12h, 30d, or an ISO date or time (UTC). Without it: never."),
-    ] = None,
+    expires: Expires = None,
     rate: Rate = None,
     burst: Burst = None,
     quota: Quota = None,
@@ -64,10 +68,9 @@ def create(
     at once; one with the scope admin has no limits."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         first = keys.first()
-        scopes = [part.strip() for one in scope or DEFAULT_SCOPES for part in one.split(",")]
         created = keys.create(
             name=name,
-            scopes=scopes,
+            scopes=_scopes(scope),
             collections=list(collection or ()),
             aws=aws,
             expires=expires,
@@ -78,6 +81,56 @@ def create(
         _reveal(created, as_json)
         if first:
             remark("This is the first key: from now on every request needs one.")
+
+
+@app.command()
+def adopt(
+    access_key_id: Annotated[
+        str, typer.Argument(metavar="ACCESS_KEY_ID", help="Access key id of a pair that AWS, or another, has made.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "adopted",
+    scope: Scopes = None,
+    collection: Collections = None,
+    expires: Expires = None,
+    rate: Rate = None,
+    burst: Burst = None,
+    quota: Quota = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Accept a pair of another issuer, so that a program with one set of AWS credentials runs as it is. Works where the
+    service runs.
+
+    The secret access key is asked for, or read from standard input where that is no terminal; never give it as an
+    argument. It is stored encrypted. This service has its own grants for the pair, and does not learn when its issuer
+    revokes it: revoke it here too. SESSION_TOKENS=on takes session tokens with it, ANY_REGION=on other regions."""
+    with reported(FAILED), opened_local_keys(data_dir) as keys:
+        first = keys.first()
+        adopted = keys.adopt(
+            access_key_id,
+            _secret(),
+            name=name,
+            scopes=_scopes(scope),
+            collections=list(collection or ()),
+            expires=expires,
+            rate=rate,
+            burst=burst,
+            quota=quota,
+        )
+        _describe(adopted, as_json)
+        if first:
+            remark("This is the first key: from now on every request needs one.")
+
+
+def _secret() -> str:
+    """The secret access key, which is shown nowhere."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Secret access key", hide_input=True, err=True)).strip()
+    return sys.stdin.readline().strip()
+
+
+def _scopes(given: list[str] | None) -> list[str]:
+    return [part.strip() for one in given or DEFAULT_SCOPES for part in one.split(",")]
 
 
 @app.command("list")

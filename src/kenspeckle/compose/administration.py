@@ -49,6 +49,16 @@ class LocalKeys:
         )
         return revealed(made)
 
+    def adopt(self, access_key_id: str, secret: str, **new: Any) -> Json:
+        """A pair of another issuer; `new` as for `create`, without `aws`."""
+        scopes = checked_scopes(new["scopes"])
+        expires_at = expiry(new["expires"], time.time()) if new["expires"] is not None else None
+        plan = plans.changed(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
+        adopted = self._access.adopt(
+            access_key_id, secret, new["name"], scopes, new["collections"], expires_at=expires_at, plan=plan
+        )
+        return self._described(adopted)
+
     def list(self) -> list[Json]:
         used = self._access.spent()
         return [described(key, time.time(), used) for key in self._access.list()]
@@ -82,6 +92,13 @@ def opened_keys(url: str | None, api_key: str | None, data_dir: Path | None) -> 
         with Remote(url, api_key) as remote:
             yield RemoteKeys(remote)
         return
+    with opened_local_keys(data_dir) as keys:
+        yield keys
+
+
+@contextmanager
+def opened_local_keys(data_dir: Path | None) -> Iterator[LocalKeys]:
+    """Keys of the data folder. Raises what it is opened with."""
     with opened(data_dir) as instance:
         access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
         try:

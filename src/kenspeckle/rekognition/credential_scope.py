@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
 from kenspeckle.rekognition.errors import Refusal
+from kenspeckle.usecases.access.credentials import is_foreign
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -26,8 +27,14 @@ _FORMAT = "%Y%m%dT%H%M%SZ"
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _KEY_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_MUST_BE_SIGNED = ("x-amz-target", "x-amz-date", "x-amz-content-sha256", "x-amz-decoded-content-length")
-"""Headers that change what a request does; where present they have to be among the signed ones."""
+_MUST_BE_SIGNED = (
+    "x-amz-target",
+    "x-amz-date",
+    "x-amz-content-sha256",
+    "x-amz-decoded-content-length",
+    "x-amz-security-token",
+)
+"""Headers that change what a request does or who sends it; where present they have to be among the signed ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +90,14 @@ def read(request: Signed) -> Claim | None:
     return None
 
 
-def check(claim: Claim, *, region: str, service: str, now: float) -> None:
-    """Whether scope and time are right. Raises Refusal (InvalidSignatureException, UnrecognizedClientException)."""
+def check(claim: Claim, *, region: str | None, service: str, now: float, tokens: bool = False) -> None:
+    """Whether scope and time are right; `region` None is any. With `tokens` the pair of another issuer may come with a
+    session token, which only that issuer could check: the signature decides.
+
+    Raises Refusal (InvalidSignatureException, UnrecognizedClientException)."""
     if claim.service != service:
         raise _wrong(f"Credential should be scoped to correct service: '{service}'.")
-    if claim.region != region:
+    if region is not None and claim.region != region:
         raise _wrong(f"Credential should be scoped to a valid region: '{region}', not '{claim.region}'.")
     if claim.date != claim.stamp[:8]:
         raise _wrong(
@@ -108,7 +118,7 @@ def check(claim: Claim, *, region: str, service: str, now: float) -> None:
         )
     if not _KEY_ID.fullmatch(claim.access_key_id):
         raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
-    if claim.token is not None:
+    if claim.token is not None and not (tokens and is_foreign(claim.access_key_id)):
         raise Refusal(
             "UnrecognizedClientException",
             "The security token included in the request is invalid. This service issues no session tokens; "

@@ -110,6 +110,8 @@ def routes(
         face_models=face_models,
     )
     edge = Edge(service, access, gate, call, clock)
+    edge.region = None if settings.any_region else settings.aws_region
+    edge.tokens = settings.session_tokens
     edge.limits = limits
     return [Route("/", edge.answer, methods=["POST"], name="rekognition")]
 
@@ -126,6 +128,10 @@ class Edge:
         self._call = call
         self._clock = clock
         self.limits: Limits | None = None
+        self.region: str | None = service.region
+        """Region that signatures are for; None: any."""
+        self.tokens = False
+        """Whether adopted pairs may send session tokens."""
         self._model = service_model.load()
         self._trusted: set[tuple[str, str]] = set()
         self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
@@ -193,7 +199,9 @@ class Edge:
         claim = credential_scope.read(signed)
         if claim is None:
             raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
-        credential_scope.check(claim, region=self._service.region, service=service_model.SERVICE, now=self._clock())
+        credential_scope.check(
+            claim, region=self.region, service=service_model.SERVICE, now=self._clock(), tokens=self.tokens
+        )
         # A second switch to a thread costs more than the rest here; clients with an earlier valid signature do without.
         if (claim.access_key_id, _host(request)) in self._trusted:
             return claim, True

@@ -42,6 +42,21 @@ class AuditedAccess(Access):
         self._record("CreateKey", made.key)
         return made
 
+    def adopt(
+        self,
+        access_key_id: str,
+        secret: str,
+        name: str,
+        scopes: Iterable[str] = DEFAULT_SCOPES,
+        collections: Iterable[str] = (),
+        *,
+        expires_at: float | None = None,
+        plan: Plan | None = None,
+    ) -> Key:
+        adopted = super().adopt(access_key_id, secret, name, scopes, collections, expires_at=expires_at, plan=plan)
+        self._record("AdoptKey", adopted)
+        return adopted
+
     def revoke(self, key_id: str) -> Key:
         revoked = super().revoke(key_id)
         self._record("RevokeKey", revoked)

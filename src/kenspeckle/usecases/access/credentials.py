@@ -27,6 +27,7 @@ SHORTEST_ADMIN_KEY = 32
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BASE32 = string.ascii_uppercase + "234567"
+_FOREIGN = re.compile(r"[A-Za-z0-9_]{16,128}")
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")
 
 
@@ -54,6 +55,28 @@ def new_pair() -> tuple[str, str]:
     """Access key id (20 characters) and secret (40 characters of base64, 240 random bits), as Amazon's look."""
     access_key_id = AWS_PREFIX + "".join(secrets.choice(_BASE32) for _ in range(16))
     return access_key_id, base64.b64encode(secrets.token_bytes(30)).decode("ascii")
+
+
+def is_foreign(access_key_id: str) -> bool:
+    """Whether another issuer made a pair of this id: an adopted one, or one that is unknown here."""
+    return not access_key_id.startswith(AWS_PREFIX)
+
+
+def checked_pair(access_key_id: str, secret: str) -> tuple[str, str]:
+    """A pair of another issuer. Raises InvalidValue, which never shows the secret."""
+    if not _FOREIGN.fullmatch(access_key_id) or not is_foreign(access_key_id):
+        raise InvalidValue(
+            f"'{access_key_id[:40]}' is no access key id of another issuer: 16 to 128 letters, digits and '_', "
+            f"AWS's begin with AKIA or ASIA. Pairs of this service ({AWS_PREFIX}...) are made by `keys create --aws`.",
+            field="access_key_id",
+        )
+    if not (16 <= len(secret) <= 128 and secret.isascii() and secret.isprintable() and " " not in secret):
+        raise InvalidValue(
+            "The secret access key has to be 16 to 128 characters without spaces; AWS's have 40. Check that all of it, "
+            "and nothing else, was given.",
+            field="secret_access_key",
+        )
+    return access_key_id, secret
 
 
 def well_formed(api_key: str) -> bool:

@@ -53,6 +53,43 @@ class Access(Authentication):
         log.info("key created", extra={"key": made.key.key_id, "scopes": credentials.scope_names(made.key)})
         return made
 
+    def adopt(
+        self,
+        access_key_id: str,
+        secret: str,
+        name: str,
+        scopes: Iterable[str] = DEFAULT_SCOPES,
+        collections: Iterable[str] = (),
+        *,
+        expires_at: float | None = None,
+        plan: Plan | None = None,
+    ) -> Key:
+        """Accept a pair that another issuer made, under grants of this service; there is no API key with it.
+
+        Raises InvalidValue; Conflict where the id is known, also where its key was revoked; SettingError and
+        StorageUnavailable where the master key can't be used.
+        """
+        access_key_id, secret = credentials.checked_pair(access_key_id, secret)
+        granted = credentials.checked_scopes(scopes)
+        key = Key(
+            key_id=access_key_id,
+            name=credentials.checked_name(name),
+            kind="aws",
+            scopes=granted,
+            collections=credentials.checked_collections(collections),
+            created_at=self._clock(),
+            expires_at=expires_at,
+            plan=plans.initial(granted) if plan is None else plan,
+        )
+        if any(one.key_id == access_key_id for one in self.list()):
+            raise Conflict(
+                f"The pair {access_key_id} is known already, or was revoked, which is for good.", field="access_key_id"
+            )
+        self._keys.add_key(key, sealed=self._sealer.seal(secret.encode("ascii"), access_key_id))
+        self.lock()
+        log.info("key adopted", extra={"key": key.key_id, "scopes": credentials.scope_names(key)})
+        return key
+
     def _made(
         self,
         name: str,
@@ -106,6 +143,11 @@ class Access(Authentication):
         any process, one succeeds: the catalog decides.
         """
         old = self.show(key_id)
+        if old.kind == "aws" and credentials.is_foreign(old.key_id):
+            raise Conflict(
+                f"The pair of '{old.name}' was adopted: rotate it where it was made, adopt the new one, revoke this.",
+                field="id",
+            )
         state = credentials.state(old, self._clock())
         if state != "active":
             raise Conflict(f"The key '{old.name}' is {state}; create a new one instead.", field="id")
