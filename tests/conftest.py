@@ -1,14 +1,25 @@
-"""What holds for every test: it leaves logging as it found it; and what a whole run says at its end."""
+"""What holds for every test: it leaves logging as it found it, and networks are loaded once for all; and what a whole
+run says at its end."""
 
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import postgres as postgres_
 from tests import soak
+
+if TYPE_CHECKING:
+    from kenspeckle.vision.sessions import Run, Runtime
+    from tests.postgres import Server
+
+NETWORKS = 16
+"""Most networks that are kept: those of two packs, for one thread and for two."""
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +34,10 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[postgres_.Server]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL of this test process, with a catalog as the template of databases."""
+    from tests import postgres as postgres_  # late: `make check-terraform` has an environment without Kenspeckle
+
     postgres_.needed()
     server = postgres_.Server()
     try:
@@ -32,6 +45,37 @@ def postgres() -> Iterator[postgres_.Server]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def networks_are_loaded_once() -> Iterator[None]:
+    """Loading a pack takes longer than most tests that need one; networks hold no state, and a file that was changed is
+    loaded again."""
+    if find_spec("kenspeckle") is None:  # in `make check-terraform`
+        yield
+        return
+    from kenspeckle import cpu
+    from kenspeckle.vision.sessions import Runtime
+
+    load = Runtime.load
+    kept: OrderedDict[object, Run] = OrderedDict()
+
+    def once(self: Runtime, file: Path, threads: int, *, embedder: bool) -> Run:
+        if not file.is_file():
+            return load(self, file, threads, embedder=embedder)
+        now = file.stat()
+        version = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
+        key = (self, file, version, threads, embedder, cpu.cores(), cpu.split())
+        if key not in kept:
+            kept[key] = load(self, file, threads, embedder=embedder)
+        kept.move_to_end(key)
+        while len(kept) > NETWORKS:
+            kept.popitem(last=False)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runtime, "load", once)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
