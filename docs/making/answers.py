@@ -11,6 +11,7 @@ import hashlib
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _FIXED = {
     "CreationTimestamp": WHEN,
     "created_at": WHEN,
     "at": AT,
+    "completed_at": AT,
     "NextToken": base64.urlsafe_b64encode(b"\2" + hashlib.sha512(b"page").digest()[:36]).decode(),
     "person_id": "person-5f1d0c9a7e2b4c68",
     "audit": {"number": 42, "hash": "5a" * 32},
@@ -140,7 +142,11 @@ def _deleted(http: httpx.Client, ask: Callable[..., Any], place: str, pictures: 
     http.post(f"{place}/users/grace/faces", json={"FaceIds": [stored(1, "four.jpg")]})
     ask("delete_user", "DELETE", f"{place}/users/grace", params={"faces": True})
     ask("delete_identity", "DELETE", f"{place}/faces", params={"external_image_id": "Grace-Hopper.jpg"})
-    ask("delete_collection", "DELETE", place, params={"receipt": True})
+    erased = ask("delete_collection", "DELETE", place, params={"receipt": True})
+    receipt = f"/v1/receipts/{erased['Receipt']['receipt']['id']}"
+    while http.get(receipt).json()["receipt"]["state"] != "complete":
+        time.sleep(0.05)
+    ask("get_receipt", "GET", receipt)
 
 
 def _steady(found: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def _steady(found: dict[str, Any]) -> dict[str, Any]:
         return known[value]
 
     def steady(name: str, value: Any) -> Any:
-        if name in _FIXED:
+        if name in _FIXED and value is not None:
             return _FIXED[name]
         if isinstance(value, dict):
             return {_UUID.sub(lambda one: same(one[0]), key): steady(key, one) for key, one in value.items()}
@@ -169,6 +175,8 @@ def _steady(found: dict[str, Any]) -> dict[str, Any]:
     for answer in answers.values():
         if "Receipt" in answer:
             _signed(answer["Receipt"])
+        if "signature" in answer:
+            _signed(answer)
     return answers
 
 

@@ -289,6 +289,7 @@ CLEARING = Folder(
         Step(
             "delete_image",
             values={"key": "grace-hopper.jpg", **_IN},
+            keep={"receipt_id": "answer.Receipt.receipt.id"},
             expect={"its face went too": "pm.expect(answer.DeletedFaces).to.have.lengthOf(1);"},
         ),
         Step(
@@ -296,6 +297,11 @@ CLEARING = Folder(
             "Index for the last time",
             values={"filename": "grace-hopper.jpg", **_IN},
             photographs={"": GRACE},
+        ),
+        Step(
+            "get_receipt",
+            values={"receipt_id": "{{receipt_id}}"},
+            expect={"it is that receipt": 'pm.expect(answer.receipt.id).to.eql(pm.variables.get("receipt_id"));'},
         ),
         Step("delete_identity", values={**_HERE, "external_image_id": "grace-hopper.jpg"}),
         Step("delete_user", values=_USER, status=(200, 204)),

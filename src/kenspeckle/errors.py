@@ -115,6 +115,15 @@ class JobNotFound(NotFound):
         return cls(f"There is no job '{job_id[:80]}'.", field="job_id")
 
 
+class ReceiptNotFound(NotFound):
+    code = "receipt_not_found"
+
+    @classmethod
+    def named(cls, receipt_id: str) -> ReceiptNotFound:
+        """The same error for a receipt that is not kept and for one that the key may not see."""
+        return cls(f"No receipt '{receipt_id[:80]}' is kept here.", field="receipt_id")
+
+
 class AlreadyExists(KenspeckleError):
     """A collection of that name exists."""
 

@@ -41,6 +41,7 @@ from kenspeckle.errors import (
     ImageNotFound,
     KenspeckleError,
     NoFace,
+    ReceiptNotFound,
 )
 from kenspeckle.usecases.jobs.queue import JobQueue
 from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
@@ -54,6 +55,7 @@ class FakeRecognizer(FakeUsers):
         self.records: dict[str, dict[str, FaceRecord]] = {"kenspeckle": {}}
         self.people: dict[str, dict[str, User]] = {"kenspeckle": {}}
         self.images: dict[tuple[str, str], tuple[Image, bytes]] = {}
+        self.receipts: dict[str, tuple[str, Receipt]] = {}
         self.tagged: dict[str, Mapping[str, str]] = {}
         self.retention: dict[str, int | None] = {}
         self.fail: Exception | None = None
@@ -78,6 +80,7 @@ class FakeRecognizer(FakeUsers):
                 ops.DescribeCollection.by(self.describe_collection),
                 ops.DetectFaces.by(self.detect_faces),
                 ops.GetFace.by(self.get_face),
+                ops.GetReceipt.by(self.get_receipt),
                 ops.GetImage.by(self.get_image),
                 ops.GetThumbnail.by(self.get_thumbnail),
                 ops.GetThumbnails.by(self.get_thumbnails),
@@ -271,8 +274,17 @@ class FakeRecognizer(FakeUsers):
             del faces[one]
         if what is Erasure.COLLECTION:
             self.delete_collection(ops.DeleteCollection(collection_id=collection_id))
-        receipt = Receipt({"erased": what.value, "faces": list(gone)}, "key", "signature")
+        receipt = Receipt(
+            {"id": f"receipt-{what.value}", "erased": what.value, "faces": list(gone)}, "key", "signature"
+        )
+        self.receipts[receipt.receipt_id] = collection_id, receipt
         return Erased(tuple(gone), face_count=len(gone), receipt=receipt)
+
+    def get_receipt(self, operation: ops.GetReceipt) -> Receipt:
+        collection_id, receipt = self.receipts.get(operation.receipt_id, ("", None))
+        if receipt is None or (operation.only is not None and collection_id not in operation.only):
+            raise ReceiptNotFound.named(operation.receipt_id)
+        return receipt
 
     def retain_collection(self, operation: ops.RetainCollection) -> Collection:
         self.retention[operation.collection_id] = operation.days

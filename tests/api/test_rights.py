@@ -39,6 +39,7 @@ def _status(server: Server, name: str, method: str, collection: str = "kenspeckl
         job_id="job-1",
         person_id="person-1",
         image_id=FACE,
+        receipt_id="receipt-1",
     )
     if name == "delete_identity":
         path += "?external_image_id=nobody"

@@ -94,7 +94,7 @@ def test_a_small_one_is_gone_with_the_answer(tmp_path: Path) -> None:
         service.recognizer.handle(ops.DeleteCollection(collection_id="people"))
         assert rows_of(service.catalog)["faces"] == 1
         assert service.recognizer.handle(ops.ListJobs()).items == ()
-        assert not in_files(tmp_path, 5)
+    assert not in_files(tmp_path, 5)
 
 
 def test_one_that_was_stopped_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

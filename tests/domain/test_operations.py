@@ -38,6 +38,7 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.GetImageById: "photographs are read by their key there",
     ops.ChangePerson: "people are Amazon's users, which have neither display names nor a mark that hides them",
     ops.UndoPeople: "Amazon keeps nothing to undo by",
+    ops.GetReceipt: "receipts are complete when they are given there, and nothing keeps them",
     ops.GetFaceImage: "photographs are read by their key there",
     ops.UpgradeCollection: "Amazon Rekognition has one model, which it changes itself",
 }

@@ -51,6 +51,13 @@ class Collections(Galleries):
             self._removals |= set(unreferenced)
             return unreferenced if purge else ()
 
+    def digests_only_of(self, collection_id: str, limit: int) -> tuple[str, ...]:
+        with self._lock:
+            mine = {photo.image.digest for photo in self._gallery(collection_id).photos.values()}
+            others = [one for name, one in self._galleries.items() if name != collection_id]
+            elsewhere = {photo.image.digest for one in others for photo in one.photos.values() if photo.image.kept}
+            return tuple(sorted(mine - elsewhere)[:limit])
+
     def has_remains(self) -> bool:
         return False
 

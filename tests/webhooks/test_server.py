@@ -67,11 +67,14 @@ def test_what_happens_is_told(http: httpx.Client, receiver: Receiver) -> None:
     assert http.put("/v1/search", content=EILEEN).json()["matchedFaces"] == []
     until(lambda: len(receiver.of("/told")) == 2)
     assert http.delete(f"/v1/collections/kenspeckle/faces/{face}").status_code == 200
-    until(lambda: len(receiver.of("/told")) == 3)
+    until(lambda: len(receiver.of("/told")) == 4)
     told = {one["type"]: one["data"] for one in receiver.verified("/told", hook["secret"])}
-    assert told.keys() == {"faces.indexed", "faces.matched", "faces.deleted"}
+    assert told.keys() == {"faces.indexed", "faces.matched", "faces.deleted", "erasure.completed"}
     assert told["faces.indexed"]["face_ids"] == told["faces.deleted"]["face_ids"] == [face]
     assert told["faces.indexed"]["name"] == "Grace hopper"
+    completed = told["erasure.completed"]
+    assert (completed["erased"], completed["face_count"], completed["collection"]) == ("faces", 1, "kenspeckle")
+    assert http.get(f"/v1/receipts/{completed['receipt_id']}").json()["receipt"]["state"] == "complete"
     assert told["faces.matched"]["request_id"] == "request-of-mine"
     (match,) = told["faces.matched"]["matches"]
     assert (match["face_id"], match["external_image_id"], match["searched_face"]) == (face, "grace-hopper.jpg", 0)

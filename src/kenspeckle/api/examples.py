@@ -82,6 +82,10 @@ def deleted() -> Json:
     return answers()["delete_identity"]
 
 
+def receipt() -> Json:
+    return answers()["get_receipt"]
+
+
 def users() -> Json:
     return answers()["list_users"]
 

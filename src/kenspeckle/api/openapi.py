@@ -67,6 +67,7 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "user_not_found": ("There is no such user in this collection.", "user_id"),
     "person_not_found": ("There is no person 'person-5f1d0c9a7e2b4c68' in this collection.", "person_id"),
     "job_not_found": ("There is no job 'job-5f1d0c9a7e2b4c68'.", "job_id"),
+    "receipt_not_found": ("No receipt 'receipt-0' is kept here.", "receipt_id"),
     "key_not_found": ("There is no key 'key-4xk2mwq7c3ta'.", "key_id"),
     "webhook_not_found": ("There is no webhook 'hook-4xk2mwq7c3ta'.", "webhook_id"),
     "identity_not_found": ("No face has the identity 'Keanu'.", "external_image_id"),

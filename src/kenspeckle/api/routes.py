@@ -16,11 +16,12 @@ from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.api.operations import Operations
 from kenspeckle.api.people import People
 from kenspeckle.api.photographs import Photographs
+from kenspeckle.api.receipts import Receipts
 from kenspeckle.api.recognition import Recognition
 from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 
-GROUPS = (Recognition, Collections, Users, People, Photographs, Jobs, Operations)
+GROUPS = (Recognition, Collections, Users, People, Photographs, Jobs, Receipts, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -47,6 +48,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         People(edge),
         Photographs(edge),
         Jobs(edge),
+        Receipts(edge),
         Operations(edge, app),
         *more,
     )

@@ -202,7 +202,8 @@ class UnsuccessfulFaceDeletion(Shape):
 
 
 class SignedReceipt(Shape):
-    """What was erased, signed with Ed25519 over `receipt` as JSON with sorted keys and no spaces."""
+    """What was erased, signed with Ed25519 over `receipt` as JSON with sorted keys and no spaces. Its `state` is
+    pending as long as files of the service may hold bytes of it; GET /v1/receipts/{id} has the complete one then."""
 
     receipt: dict[str, JsonValue]
     public_key: str = Field(description="Base64; compare it with the one of /v1/info.")

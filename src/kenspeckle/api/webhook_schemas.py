@@ -37,7 +37,10 @@ DELIVERY: dict[str, JsonValue] = {
 
 _Events = Annotated[
     list[str],
-    Field(description="Any of faces.indexed, faces.matched and faces.deleted; empty for all.", max_length=16),
+    Field(
+        description="Any of faces.indexed, faces.matched, faces.deleted and erasure.completed; empty for all.",
+        max_length=16,
+    ),
 ]
 _Collections = Annotated[list[str], Field(description="Only of these; empty for all of them.", max_length=1000)]
 _Description = Annotated[str, Field(description="What it is for.", max_length=256)]

@@ -187,6 +187,12 @@ class Collections(Part):
             log.exception("what a deleted collection had is left for the next start to remove")
         return gone
 
+    def digests_only_of(self, collection_id: str, limit: int) -> tuple[str, ...]:
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            found = connection.execute(_digests_only_here(row).limit(limit)).scalars()
+            return tuple(dict.fromkeys(found))
+
     def has_remains(self) -> bool:
         """Whether something is left of deleted collections."""
         return bool(self.database.rows(_GONE, {}))
@@ -274,8 +280,12 @@ def _remove_tags(connection: Connection, row: int, keys: Sequence[str]) -> None:
 
 def _only_here(connection: Connection, row: int) -> tuple[str, ...]:
     """Digests of the collection's photographs that no other collection keeps."""
+    return tuple(connection.execute(_digests_only_here(row).distinct().order_by(images.c.digest)).scalars())
+
+
+def _digests_only_here(row: int) -> Select[Any]:
+    """As `_only_here`; a digest may be there several times."""
     other = images.alias("other")
     alive = select(collections.c.row).where(collections.c.collection_id.is_not(None), collections.c.row != row)
     elsewhere = exists().where(other.c.digest == images.c.digest, other.c.kept, other.c.collection_row.in_(alive))
-    found = select(images.c.digest).distinct().where(images.c.collection_row == row, ~elsewhere)
-    return tuple(connection.execute(found.order_by(images.c.digest)).scalars())
+    return select(images.c.digest).where(images.c.collection_row == row, ~elsewhere)

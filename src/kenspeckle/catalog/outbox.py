@@ -216,7 +216,8 @@ def told(connection: Connection, collection_id: str, face_ids: Sequence[str], te
 
 def forget_collection(connection: Connection, collection_id: str) -> None:
     """Empty every message of a collection, except those that report a deletion."""
-    _empty(connection, and_(deliveries.c.collection_id == collection_id, deliveries.c.event != Event.DELETED.value))
+    others = deliveries.c.event.not_in([Event.DELETED.value, Event.COMPLETED.value])
+    _empty(connection, and_(deliveries.c.collection_id == collection_id, others))
 
 
 def _empty(connection: Connection, which: Any) -> None:

@@ -1,11 +1,9 @@
-"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `Staging` and `People`
-over one SQL database."""
+"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `ReceiptStore`, `Staging`
+and `People` over one SQL database."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Self
 
 from sqlalchemy import URL, make_url, select
@@ -24,6 +22,7 @@ from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.people import People
 from kenspeckle.catalog.photographs import Photographs
+from kenspeckle.catalog.receipts import Receipts
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.sqlite import engine as sqlite
 from kenspeckle.catalog.staging import StagedTemplates
@@ -61,6 +60,7 @@ class SqlCatalog(
     Webhooks,
     Outbox,
     Jobs,
+    Receipts,
     StagedTemplates,
     People,
 ):
@@ -132,19 +132,12 @@ def opened(url: URL, *, alone: bool = False, connections: int = CONNECTIONS) -> 
     if backend == "sqlite":
         return sqlite.database(url, alone=alone)
     if backend == "postgresql":
-        with driver_needed():
+        try:
             from kenspeckle.catalog.postgres import engine as postgres  # late: its driver is an extra
+        except ImportError as error:
+            raise SettingError(
+                "CATALOG_URL names PostgreSQL, whose driver is not installed: pip install 'kenspeckle[cluster]'.",
+                field="catalog_url",
+            ) from error
         return postgres.database(url, alone=alone, connections=connections)
     raise SettingError(f"CATALOG_URL: '{backend}' is not supported; sqlite and postgresql are.", field="catalog_url")
-
-
-@contextmanager
-def driver_needed() -> Iterator[None]:
-    """For what imports PostgreSQL's driver. Raises SettingError where it is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        raise SettingError(
-            "CATALOG_URL names PostgreSQL, whose driver is not installed: pip install 'kenspeckle[cluster]'.",
-            field="catalog_url",
-        ) from error

@@ -255,6 +255,22 @@ removals = Table(
     Column("digest", String(64), primary_key=True, comment="of a photograph whose last face went"),
 )
 
+receipts = Table(
+    "receipts",
+    metadata,
+    _numbered(),
+    Column("receipt_id", String(64), nullable=False, unique=True),
+    Column("collection_id", String(255), nullable=False),
+    Column("erased", String(16), nullable=False, comment="what was erased"),
+    Column("created_at", Double, nullable=False),
+    Column("completed_at", Double, comment="null: bytes of what was erased may be left in files"),
+    Column("content", Text, nullable=False, comment="JSON"),
+    Column("public_key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Index("receipts_by_end", "completed_at"),
+    sqlite_autoincrement=True,
+)
+
 webhooks = Table(
     "webhooks",
     metadata,

@@ -14,8 +14,8 @@ from kenspeckle.atomic_file import whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import opened
-from kenspeckle.domain import Erasure
+from kenspeckle.compose.target import Target, opened
+from kenspeckle.domain import Erased, Erasure, Receipt
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.operations import Erase, ListFaces
 from kenspeckle.errors import Forbidden, IdentityNotFound, KenspeckleError
@@ -28,6 +28,9 @@ MOST_PAGES = 25
 """Most pages of faces that are searched for names similar to an unknown one."""
 
 SUGGESTED = 3
+
+WAIT_SECONDS = 20.0
+"""Longest wait for the complete receipt."""
 
 
 @reported(FAILED)
@@ -58,9 +61,9 @@ def erase(
 ) -> None:
     """Erase faces with everything derived from them: templates, thumbnails, photographs, and the bytes in the database.
 
-    This can't be undone, except from backups, which have to be erased too. Exit code 1 if it failed, if nothing was
-    there to erase (then there is no receipt), or if a reader still needed older states of the database; the service
-    then finishes by itself.
+    This can't be undone, except from backups, which have to be erased too. Waits until the receipt is complete: until
+    no file of the service holds anything of it. Exit code 1 if it failed, if nothing was there to erase (then there is
+    no receipt), or if the receipt is still pending after 20 seconds; the service then finishes by itself.
     """
 
     what, name = _chosen(identity, user, person, image, everything)
@@ -77,6 +80,9 @@ def erase(
             except IdentityNotFound as error:
                 raise CommandFailed(error.message, _near(target.recognizer, target.collection, name)) from error
             document = dump.receipt(done.receipt) if done.receipt is not None else {}
+            signed = _completed(target, done)
+            if signed is not None:
+                document = dump.receipt(signed)
             if file is not None:
                 file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     except KenspeckleError:
@@ -90,9 +96,22 @@ def erase(
         output.say(f"Erased {plural(done.face_count, 'face')} and {plural(done.image_count, 'photograph')}.")
         if receipt is not None:
             output.remark(f"The receipt is in {receipt}.")
-    if not done.complete:
-        output.remark("A reader still needs older states of the database; they go once it is done.", "yellow")
+    if not (done.complete if signed is None else signed.complete):
+        output.remark("Files of the service may still hold bytes of it, which it removes.", "yellow")
+        if signed is not None and signed.receipt_id:
+            output.remark(f"Ask for the complete receipt: kenspeckle receipts wait {signed.receipt_id}", "yellow")
         raise typer.Exit(NEGATIVE)
+
+
+def _completed(target: Target, done: Erased) -> Receipt | None:
+    """The receipt, complete if that comes in time."""
+    if done.receipt is None or done.complete or not done.receipt.receipt_id:
+        return done.receipt
+    try:
+        return target.completed(done.receipt.receipt_id, WAIT_SECONDS)
+    except KenspeckleError as error:
+        output.remark(f"The complete receipt could not be read: {error.message}", "yellow")
+        return done.receipt
 
 
 def _operation(what: Erasure, name: str, collection: str) -> Erase:

@@ -118,7 +118,7 @@ def delete(
     with opened(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(ops.DeleteFaces(collection_id=target.collection, face_ids=face_ids))
     if json:
-        output.emit(dump.delete_faces(answer))
+        output.emit(dump.with_receipt(dump.delete_faces(answer), answer.receipt))
     else:
         output.say(f"Deleted {len(answer.deleted)} of {len(set(face_ids))}.")
         for one in answer.unsuccessful:

@@ -1,25 +1,89 @@
-"""`kenspeckle receipts`: checks receipts of erasure, and shows the key that they are checked with."""
+"""`kenspeckle receipts`: shows receipts of erasure, waits until they are complete, checks them, and shows the key that
+they are checked with."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 
 from kenspeckle import settings
+from kenspeckle.atomic_file import whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import master_key
+from kenspeckle.compose.target import opened
+from kenspeckle.domain import Receipt
+from kenspeckle.domain.operations import GetReceipt
 from kenspeckle.errors import InvalidValue
+from kenspeckle.shapes import dump
 from kenspeckle.text import plural
 from kenspeckle.usecases.audit import receipts
 from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 
 app = Commands("Receipts of erasure.")
+
+ReceiptId = Annotated[str, typer.Argument(metavar="ID", help="Id of the receipt: its member `id`.")]
+Kept = Annotated[Path | None, typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.")]
+
+
+@app.command()
+@reported(FAILED)
+def show(
+    receipt_id: ReceiptId,
+    receipt: Kept = None,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show a receipt as it is now; it is kept for 30 days after it is complete."""
+    with opened(url, api_key, data_dir) as target:
+        found = target.recognizer.handle(GetReceipt(receipt_id=receipt_id))
+    _give(found, receipt, json)
+
+
+@app.command()
+@reported(FAILED)
+def wait(
+    receipt_id: ReceiptId,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="Longest wait.")] = 600.0,
+    receipt: Kept = None,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Wait until a receipt is complete: until no file of the service holds anything of what it names. Where nobody
+    serves the data folder, the rest is removed here. Exit code 1 if it is still pending."""
+    with opened(url, api_key, data_dir) as target:
+        found = target.completed(receipt_id, seconds)
+    _give(found, receipt, json)
+    if not found.complete:
+        raise typer.Exit(NEGATIVE)
+
+
+def _give(found: Receipt, file: Path | None, json: bool) -> None:
+    document = dump.receipt(found)
+    if file is not None:
+        with whole_file(file) as written:
+            written.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if json:
+        output.emit(document)
+        return
+    _tell(found.content)
+    output.say("Complete." if found.complete else "Pending: files of the service may still hold bytes of it.")
+
+
+def _tell(content: Mapping[str, Any]) -> None:
+    name = f" {content['name']}" if content["name"] else ""
+    output.say(f"Signed by the service, {content['at']}: {content['erased']}{name} of {content['collection']},")
+    output.say(f"{plural(content['face_count'], 'face')}, {plural(content['image_count'], 'photograph')}.")
 
 
 @app.command()
@@ -55,9 +119,7 @@ def verify(
     if json:
         output.emit(content)
         return
-    name = f" {content['name']}" if content["name"] else ""
-    output.say(f"Signed by the service, {content['at']}: {content['erased']}{name} of {content['collection']},")
-    output.say(f"{plural(content['face_count'], 'face')}, {plural(content['image_count'], 'photograph')}.")
+    _tell(content)
 
 
 @app.command()

@@ -175,6 +175,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
         _erasure(ops.EraseUser, _USER + "?faces=true"),
         _erasure(ops.ErasePerson, _PERSON),
         _erasure(ops.EraseCollection, _COLLECTION + "?receipt=true"),
+        _row(ops.GetReceipt, "GET", "/v1/receipts/{receipt_id}", lambda answer, _: load.receipt(answer)),
         _row(
             ops.SearchFaces,
             "POST",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
@@ -14,8 +14,8 @@ from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import dispatcher_of, endpoints_of
-from kenspeckle.domain import Job
-from kenspeckle.domain.operations import DescribeCollection
+from kenspeckle.domain import Job, Receipt
+from kenspeckle.domain.operations import DescribeCollection, GetReceipt
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.images.store import open_images
@@ -24,13 +24,15 @@ from kenspeckle.ports import Images, Index, Recognizer
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import is_loopback, require_key_for
+from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
+from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt
 from kenspeckle.usecases.audit.receipts import PURPOSE as RECEIPTS
 from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.jobs.queue import JobQueue, recorded, wait
-from kenspeckle.usecases.jobs.runner import JobRunner
+from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
@@ -66,9 +68,9 @@ class Guard:
     announcer: Announcer
     runners: Runners
 
-    def around(self, recognizer: Recognizer) -> Audited:
+    def around(self, recognizer: Recognizer, kept: KeptReceipts | None = None) -> Audited:
         """The recognizer, wrapped so that its operations are recorded."""
-        return Audited(recognizer, self.recorder, self.receipts)
+        return Audited(recognizer, self.recorder, self.receipts, kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,10 @@ class BaseService:
         """Further runners beside requests with this recognizer."""
         return ()
 
+    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+        """The receipt once it is complete, or as it is after `seconds`. Raises NotOffered, ReceiptNotFound."""
+        return wait_for_receipt(lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds)
+
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """The job once it has ended. Raises NotOffered where there are no jobs, JobNotFound."""
         return wait(self.recognizer, job_id, tell=tell)
@@ -141,16 +147,26 @@ class Service(BaseService):
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
         """The runner of jobs, unless JOBS leaves them to other processes."""
+        completion = self.local.completion
         if not self.settings.jobs:
-            return ()
+            return (completion,)
         self.local.context.jobs.served = True
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
         metrics.watch_jobs(lambda: self.jobs.running)
-        return (self.jobs,)
+        return (completion, self.jobs)
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
         return self.jobs.run_one(job_id, tell)
+
+    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+        """As `BaseService.completed`; what is left is removed here where no other process does it."""
+        found = BaseService.completed(self, receipt_id, min(seconds, PATIENCE_SECONDS))
+        if found.complete:
+            return found
+        return wait_for_receipt(
+            lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds, self.local.completion.round
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +182,6 @@ class _ManagedHousekeeping:
 
     catalog: SqlCatalog
     settings: Settings
-    scrubber: Scrubber = field(default_factory=Scrubber)
 
 
 class StageObserver:
@@ -200,6 +215,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
             open_index(guard.catalog, lambda one: engines.pack_of(one).dimension, at_once=at_once)
         )
         images = open_images(settings.images)
+        scrubber = Scrubber()
+        receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set)
         local = LocalRecognizer(
             Context(
                 engines=engines,
@@ -212,7 +229,9 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 staging=guard.catalog,
                 people=guard.catalog,
                 observe=guard.stages.observe,
+                scrubber=scrubber,
                 announcer=guard.announcer,
+                receipts=receipts,
             )
         )
         guard.runners.start(local)
@@ -225,7 +244,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         )
         local.context.jobs.nudge = jobs.nudge
         guard.runners.hold(jobs)
-        recognizer = guard.around(local)
+        recognizer = guard.around(local, receipts)
     return Service(
         guard=guard,
         recognizer=recognizer,
@@ -268,8 +287,6 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
     master, runners = MasterKey.of(settings), Runners()
     try:
         catalog = runners.hold(SqlCatalog.of(settings, master))
-        with suppress(OSError):  # where no database lies in it, nothing has made it yet; the trail's anchor goes there
-            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         recorder = runners.hold(recorder_of(settings, catalog, master))
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)

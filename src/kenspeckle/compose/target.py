@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kenspeckle.domain import Job
+    from kenspeckle.domain import Job, Receipt
     from kenspeckle.ports import Recognizer
     from kenspeckle.settings import Settings
 
@@ -21,13 +21,15 @@ _OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
 class Target:
     """An open recognizer. `collection` is what the user named or the default; empty means the server's default.
     `finish(job_id, tell)` waits for a job, which runs in this process if no server uses the folder; `tell` is called
-    with it from time to time. Raises JobNotFound."""
+    with it from time to time. Raises JobNotFound. `completed(receipt_id, seconds)` waits for a receipt, whose erasure
+    is completed in this process if no server uses the folder. Raises ReceiptNotFound."""
 
     recognizer: Recognizer
     collection: str
     settings: Settings
     remote: bool
     finish: Callable[[str, Callable[[Job], None]], Job]
+    completed: Callable[[str, float], Receipt]
 
 
 @contextmanager
@@ -46,12 +48,17 @@ def opened(
             from kenspeckle.client.sync import Client
 
             remote = stack.enter_context(Client(url, api_key))
+            from kenspeckle.domain.operations import GetReceipt
+            from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt
             from kenspeckle.usecases.jobs.queue import wait
 
             def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
                 return wait(remote, job_id, tell=tell)
 
-            yield Target(remote, collection or "", settings, True, finish)
+            def completed(receipt_id: str, seconds: float) -> Receipt:
+                return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
+
+            yield Target(remote, collection or "", settings, True, finish, completed)
         else:
             from kenspeckle.compose.start import uncollected
 
@@ -60,4 +67,11 @@ def opened(
 
                 service = build(settings, at_once=False)
             stack.callback(service.close)
-            yield Target(service.recognizer, collection or settings.collection, settings, False, service.finish)
+            yield Target(
+                service.recognizer,
+                collection or settings.collection,
+                settings,
+                False,
+                service.finish,
+                service.completed,
+            )

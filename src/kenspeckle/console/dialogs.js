@@ -3,6 +3,7 @@
 import { button, foreign, h, number, plural, sends, time } from "/console/dom.js";
 import { returning } from "/console/focus.js";
 import { notice } from "/console/notices.js";
+import { ask } from "/console/server.js";
 
 /**
  * Opens a modal dialog and resolves with what `close(value)` was given, undefined when it was dismissed.
@@ -68,26 +69,53 @@ export function confirmErasure({ title, what, consequences, word = null, verb = 
   });
 }
 
-/** Shows the signed receipt of an erasure, and lets the visitor save it. Nothing where there is none. */
-export function showReceipt(signed) {
-  if (!signed) return Promise.resolve();
+const LOOK_MS = 1000;
+
+/**
+ * Shows the signed receipt of an erasure, and lets the visitor save it; a pending one is asked for again until it is
+ * complete, or the dialog is closed. Nothing where there is none.
+ */
+export async function showReceipt(signed) {
+  if (!signed) return;
   const told = signed.receipt;
-  return modal("Erased", () => [
-    h("p", {}, gone(told.face_count ?? 0, told.image_count ?? 0), told.complete === false
-      ? " The last copies on disk go within seconds." : " No file of the service holds them any longer."),
+  const signature = h("code", { class: "long" }, signed.signature);
+  const state = h("span", { role: "status" }, told.complete === false ? PENDING : COMPLETE);
+  let open = true;
+  const follow = async () => {
+    while (open && signed.receipt.complete === false && signed.receipt.id) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (!open) return;
+      try {
+        signed = await ask(`/v1/receipts/${encodeURIComponent(signed.receipt.id)}`);
+      } catch {
+        return; // the receipt that is shown stays true
+      }
+    }
+    if (!open || signed.receipt.complete === false) return;
+    state.textContent = COMPLETE;
+    signature.textContent = signed.signature;
+  };
+  const shown = modal("Erased", () => [
+    h("p", {}, gone(told.face_count ?? 0, told.image_count ?? 0), " ", state),
     h("dl", { class: "facts" },
       fact("What", foreign([told.erased, told.name].filter(Boolean).join(" "))),
       fact("Collection", foreign(told.collection ?? "–")),
       fact("When", time(told.at)),
       fact("By", foreign(told.by?.name || told.by?.key || "–")),
       fact("Audit row", told.audit ? number(told.audit.number) : "–"),
-      fact("Signature", h("code", { class: "long" }, signed.signature))),
+      fact("Signature", signature)),
     h("p", { class: "soft" }, "The receipt is proof of it, signed by this server. ",
       h("code", {}, "kenspeckle receipts verify FILE"), " checks it."),
     h("p", { class: "actions" },
       button("Save the receipt", { class: "primary", autofocus: true, onclick: () => save(signed) }, "save")),
   ]);
+  follow();
+  await shown;
+  open = false;
 }
+
+const PENDING = "The last copies on disk are being removed; the receipt is complete then.";
+const COMPLETE = "No file of the service holds them any longer.";
 
 function gone(faces, photographs) {
   const what = [plural(faces, "face"), photographs > 0 && plural(photographs, "photograph")].filter(Boolean);

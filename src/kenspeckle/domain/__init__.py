@@ -34,7 +34,7 @@ from kenspeckle.domain.detection import (
     Vector,
     largest,
 )
-from kenspeckle.domain.erasure import Erased, Erasure, Receipt
+from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState
 from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.people import Person, PersonRef, Undone
@@ -70,6 +70,7 @@ __all__ = [
     "JobKind",
     "JobLost",
     "JobState",
+    "KeptReceipt",
     "Key",
     "Landmark",
     "Letter",
@@ -86,6 +87,7 @@ __all__ = [
     "QualityFilter",
     "Reason",
     "Receipt",
+    "ReceiptState",
     "Right",
     "Scope",
     "Secrets",

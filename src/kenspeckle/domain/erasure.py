@@ -19,6 +19,13 @@ class Erasure(StrEnum):
     AGE = "age"
 
 
+class ReceiptState(StrEnum):
+    """Of a receipt: `pending` as long as bytes of what it names may be left in files of the service."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What was erased, when and for whom. `signature` is Ed25519 (RFC 8032) over the content as JSON with sorted keys
@@ -28,12 +35,34 @@ class Receipt:
     public_key: str
     signature: str
 
+    @property
+    def receipt_id(self) -> str:
+        """Empty for a receipt of a version that gave none."""
+        return str(self.content.get("id", ""))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no file of the service holds bytes of what was erased."""
+        return bool(self.content.get("complete"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt as the catalog keeps it. `what` was erased; `completed_at` is None as long as it is pending."""
+
+    receipt_id: str
+    collection_id: str
+    what: Erasure
+    created_at: float
+    completed_at: float | None
+    receipt: Receipt
+
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Answer of erasure. `images` are digests of photographs that were removed; `complete` says that the database's
-    side files hold no remains either. The lists of faces and images are cut off where they are very long; the counts
-    are not."""
+    """Answer of erasure. `images` are digests of photographs that were removed; `complete` says that no file of the
+    service holds remains either, False that they are still being removed. The lists of faces and images are cut off
+    where they are very long; the counts are not."""
 
     face_ids: tuple[str, ...]
     images: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from kenspeckle.domain.answers import (
 )
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, User
 from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
-from kenspeckle.domain.erasure import Erased, Erasure
+from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.jobs import Job, JobState
 from kenspeckle.domain.people import Person, Undone
 from kenspeckle.errors import NotOffered
@@ -272,10 +272,10 @@ class GetThumbnails(InCollection[Mapping[str, bytes]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase(InCollection[Erased]):
-    """Faces, also those of users, with everything derived from them. When the answer arrives, no file of the service
-    holds any of it. Raises IdentityNotFound, ImageNotFound, UserNotFound or CollectionNotFound where the thing named
-    does not exist: nothing was erased, so there is no receipt. `name` is its name in the audit trail and the
-    receipt."""
+    """Faces, also those of users, with everything derived from them. Nothing finds them any more when the answer
+    arrives; once its receipt is complete, no file of the service holds any of it. Raises IdentityNotFound,
+    ImageNotFound, UserNotFound or CollectionNotFound where the thing named does not exist: nothing was erased, so there
+    is no receipt. `name` is its name in the audit trail and the receipt."""
 
     what: ClassVar[Erasure]
 
@@ -347,6 +347,15 @@ class EraseAged(Erase):
     @property
     def name(self) -> str:
         return str(self.days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetReceipt(Operation[Receipt]):
+    """The receipt of an erasure as it is now. Raises ReceiptNotFound also where its collection is not in `only`."""
+
+    right = Right(Scope.DELETE, Of.ANYTHING)
+    receipt_id: str
+    only: Sequence[str] | None = None
 
 
 # -- recognition -------------------------------------------------------------------------------------------------------

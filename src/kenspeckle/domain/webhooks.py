@@ -12,11 +12,12 @@ class Event(StrEnum):
     INDEXED = "faces.indexed"
     MATCHED = "faces.matched"
     DELETED = "faces.deleted"
+    COMPLETED = "erasure.completed"
     TEST = "webhook.test"
     """Sent on request only, to one endpoint."""
 
 
-EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED})
+EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED})
 """Events that an endpoint can subscribe to."""
 
 

@@ -16,6 +16,7 @@ from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
 from kenspeckle.ports.people import People
+from kenspeckle.ports.receipts import ReceiptStore
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Undescribed
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
@@ -56,6 +57,7 @@ __all__ = [
     "Pending",
     "People",
     "Photo",
+    "ReceiptStore",
     "Recognizer",
     "ReservedPlace",
     "Sealer",

@@ -108,6 +108,10 @@ class Catalog(Vault, Protocol):
         finds them any more, and an encrypted collection's key is gone."""
         ...
 
+    def digests_only_of(self, collection_id: str, limit: int) -> tuple[str, ...]:
+        """Up to `limit` digests of the collection's photographs that no other collection keeps."""
+        ...
+
     def has_remains(self) -> bool:
         """Whether rows of deleted collections are left."""
         ...

@@ -219,7 +219,12 @@ def thumbnails(shape: Json) -> dict[str, bytes]:
 
 
 def deleted(shape: Json) -> Deleted:
-    return Deleted(tuple(shape["DeletedFaces"]), unsuccessful(shape.get("UnsuccessfulFaceDeletions", ())))
+    signed = shape.get("Receipt")
+    return Deleted(
+        tuple(shape["DeletedFaces"]),
+        unsuccessful(shape.get("UnsuccessfulFaceDeletions", ())),
+        receipt=receipt(signed) if signed else None,
+    )
 
 
 def erased(shape: Json) -> Erased:
@@ -233,8 +238,13 @@ def erased(shape: Json) -> Erased:
         bool(content.get("complete", True)),
         face_count=int(content.get("face_count", len(shape["DeletedFaces"]))),
         image_count=int(content.get("image_count", 0)),
-        receipt=Receipt(content, signed["public_key"], signed["signature"]) if signed else None,
+        receipt=receipt(signed) if signed else None,
     )
+
+
+def receipt(shape: Json) -> Receipt:
+    """A signed receipt."""
+    return Receipt(shape["receipt"], shape["public_key"], shape["signature"])
 
 
 def collection(shape: Json) -> Collection:

@@ -356,7 +356,8 @@ def test_a_failure_has_its_row(recorder: Recorder, call: Any, error: Exception, 
 
 @pytest.mark.parametrize("kind", NOT_RECORDED, ids=lambda kind: kind.__name__)
 def test_what_needs_no_row_has_none(recorder: Recorder, kind: Any) -> None:
-    needed = {ops.ListCollections: {}, ops.ListJobs: {}, ops.GetJob: {"job_id": "job-1"}}
+    needed: dict[Any, dict[str, str]] = {ops.ListCollections: {}, ops.ListJobs: {}, ops.GetJob: {"job_id": "job-1"}}
+    needed[ops.GetReceipt] = {"receipt_id": "receipt-1"}
     asked = kind(**needed.get(kind, {"collection_id": "people"}))
     assert audited(recorder, lambda _: {"the": "answer"}).handle(asked)["the"] == "answer"
     assert rows(recorder) == []

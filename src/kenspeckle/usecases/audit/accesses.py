@@ -292,6 +292,7 @@ NOT_RECORDED: Mapping[type[Operation[Any]], str] = {
     ops.ListCollections: "names and counts of collections, no data of a person",
     ops.ListJobs: "names of collections and how far work on them is, no data of a person",
     ops.GetJob: "how far work on a collection is, no data of a person",
+    ops.GetReceipt: "what an erasure removed, which has a row; nothing of it is left",
     ops.ListTags: "labels of a collection, no data of a person",
 }
 """Operations that are not accesses to biometric data, each with the reason."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kenspeckle.domain import Erased, Receipt
+from kenspeckle.domain import Erased, Receipt, ReceiptState
 from kenspeckle.domain.audit import AuditRow
 from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases.audit.actor import Actor
@@ -46,7 +47,8 @@ class Receipts:
         content: dict[str, object] = {
             "format": FORMAT,
             "version": VERSION,
-            "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
+            "id": f"receipt-{uuid.uuid4()}",
+            "at": _moment(at),
             "erased": what,
             "name": name,
             "collection": collection_id,
@@ -55,12 +57,26 @@ class Receipts:
             "images": list(erased.images),
             "image_count": erased.image_count,
             "users": list(erased.users),
+            "state": ReceiptState.COMPLETE.value if erased.complete else ReceiptState.PENDING.value,
             "complete": erased.complete,
+            "completed_at": _moment(at) if erased.complete else None,
             "by": {"key": actor.key, "name": actor.name},
             "request_id": actor.request_id,
             "audit": None if row is None else {"number": row.number, "hash": row.hash.hex()},
         }
+        return self._signed(content)
+
+    def completed(self, receipt: Receipt, at: float) -> Receipt:
+        """The complete form of a pending receipt."""
+        state = ReceiptState.COMPLETE.value
+        return self._signed({**receipt.content, "state": state, "complete": True, "completed_at": _moment(at)})
+
+    def _signed(self, content: Mapping[str, object]) -> Receipt:
         return Receipt(content, self.public_key, base64.b64encode(self._key.sign(canonical(content))).decode())
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED, Access, Facts
+from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.receipts import ALGORITHM, Receipts
 from kenspeckle.usecases.audit.recorder import Recorder
 
@@ -24,11 +25,15 @@ class Audited:
     """Implements `ports.Recognizer` around another. An answer is given once its row is on disk; where the row can't be
     written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
 
-    def __init__(self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None) -> None:
-        """Without `receipts`, where there is no key to sign with, erasure answers without a receipt."""
+    def __init__(
+        self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None, kept: KeptReceipts | None = None
+    ) -> None:
+        """Without `receipts`, where there is no key to sign with, erasure answers without a receipt. `kept` keeps them,
+        for the time after the answer."""
         self.inner = inner
         self.recorder = recorder
         self.receipts = receipts
+        self._kept = kept
 
     def handle(self, operation: Operation[A]) -> A:
         if type(operation) in NOT_RECORDED:
@@ -94,4 +99,6 @@ class Audited:
         what, name, erased = erasure
         at = self.recorder.now() if row is None else row.at
         receipt: Receipt = self.receipts.receipt(what.value, name, collection_id, erased, actor.current(), row, at)
+        if self._kept is not None:
+            self._kept.keep(receipt, what, collection_id, at)
         return replace(answer, receipt=receipt)

@@ -85,16 +85,10 @@ class Collections:
         """Faces, users, tags and photographs go with it; those of a large collection in a job, where jobs run, after
         the answer: nothing finds them then. Raises CollectionNotFound."""
         context, collection_id = self.context, validation.collection_id(operation.collection_id)
-        if not context.jobs.served or context.catalog.collection(collection_id).face_count <= PURGED_AT_ONCE:
+        if is_purged_later(context, context.catalog.collection(collection_id)):
+            delete_at_once(context, collection_id)
+        else:
             erase_collection(context, collection_id)
-            return
-        letters = context.announcer.collection_deleted(collection_id)
-        context.catalog.delete_collection(collection_id, letters, purge=False)
-        context.index.forget(collection_id)
-        try:
-            purge_later(context, collection_id)
-        except KenspeckleError:
-            log.exception("the rows of a deleted collection are left; housekeeping removes them")
 
     def retain_collection(self, operation: RetainCollection) -> Collection:
         """Raises CollectionNotFound, InvalidValue."""
@@ -121,6 +115,21 @@ def purge_later(context: Context, collection_id: str | None) -> None:
     """Queue a job that removes what deleted collections have left. One that is queued for the name does it too."""
     with suppress(Conflict):
         context.jobs.submit(JobKind.PURGE, collection_id)
+
+
+def is_purged_later(context: Context, collection: Collection) -> bool:
+    """Whether the collection is so large that a job removes what it has."""
+    return context.jobs.served and collection.face_count > PURGED_AT_ONCE
+
+
+def delete_at_once(context: Context, collection_id: str) -> None:
+    """Delete the collection; a job removes what it had."""
+    context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id), purge=False)
+    context.index.forget(collection_id)
+    try:
+        purge_later(context, collection_id)
+    except KenspeckleError:
+        log.exception("the rows of a deleted collection are left; housekeeping removes them")
 
 
 def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, ...], bool]:

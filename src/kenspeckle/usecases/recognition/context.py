@@ -12,6 +12,7 @@ from kenspeckle.domain import Collection, PackInfo
 from kenspeckle.errors import PackMismatch
 from kenspeckle.ports import Catalog, Engine, Engines, Images, Index, People, Staging
 from kenspeckle.settings import Settings
+from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.originals import Photographs
@@ -45,6 +46,8 @@ class Context:
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)
     announcer: Announcer = field(default_factory=Announcer)
+    receipts: KeptReceipts | None = None
+    """Receipts that are kept; None where nothing signs them."""
 
     @property
     def photographs(self) -> Photographs:

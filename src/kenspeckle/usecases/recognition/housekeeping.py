@@ -16,13 +16,10 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit import actor, verification
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.recognition.retention import Retention
-from kenspeckle.usecases.recognition.scrubber import Scrubber
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
-PENDING_SECONDS = 5.0
-"""Seconds until the database's side files are scrubbed again, where a reader prevented it."""
 
 
 class HousekeepingContext(Protocol):
@@ -30,8 +27,6 @@ class HousekeepingContext(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
-    @property
-    def scrubber(self) -> Scrubber: ...
     @property
     def settings(self) -> Settings: ...
 
@@ -98,6 +93,4 @@ class Housekeeping:
                     self.round()
                 except Exception:
                     log.exception("housekeeping failed; it tries again in an hour")
-            if self._context.scrubber.pending:
-                self._context.scrubber.scrub(self._context.catalog)
-            self._closing.wait(min(PENDING_SECONDS, max(0.0, due - self._ticks())))
+            self._closing.wait(max(0.0, due - self._ticks()))

@@ -10,6 +10,7 @@ from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.jobs.runner import Handler
 from kenspeckle.usecases.recognition.collections import Collections, purge_later
+from kenspeckle.usecases.recognition.completion import Completion
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
@@ -35,6 +36,7 @@ class LocalRecognizer:
         self._enrolment = Enrolment(context)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
+        self.completion = Completion(context)
         sections = (
             self._collections,
             self._enrolment,
@@ -44,6 +46,7 @@ class LocalRecognizer:
             Users(context),
             People(context),
             self._upgrading,
+            self.completion,
             context.jobs,
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
@@ -72,6 +75,7 @@ class LocalRecognizer:
         have the rest of deleted collections removed."""
         self._erasing.work_off()
         self._upgrading.sweep()
+        self.completion.trim()
         if self.context.jobs.served and self.context.catalog.has_remains():
             purge_later(self.context, None)
 

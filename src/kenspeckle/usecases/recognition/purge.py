@@ -44,7 +44,9 @@ class Purge:
         while some := catalog.removals(REMOVED):
             _report(progress, done)
             remove_images(self._context, some)
-        return {"rows": done, "complete": self._context.scrubber.scrub(catalog)}
+        complete = self._context.scrubber.run(catalog)
+        self._context.scrubber.wake.set()  # receipts of collections may wait for this
+        return {"rows": done, "complete": complete}
 
 
 def _report(progress: Progress, done: int) -> None:

@@ -1,4 +1,4 @@
-"""Has deleted data removed from the database's side files; concurrent deletions share the work."""
+"""Has deleted data removed from the database's files; deletions at the same time share the work."""
 
 from __future__ import annotations
 
@@ -19,18 +19,28 @@ class Scrubber:
         self._turn = threading.Lock()
         self._wanted = 0
         self._done = 0
+        self.deferred = False
+        """Whether a thread of this process removes the data, after the deletion was answered."""
+        self.wake = threading.Event()
+        """Set where that thread has something to do."""
 
     @property
     def pending(self) -> bool:
-        """Whether deleted data may be left because of a reader."""
+        """Whether deleted data may be left."""
         return self._done < self._wanted
 
     def scrub(self, catalog: Catalog) -> bool:
-        """Whether nothing is left of data that was deleted before this call. Never raises: the deletion is committed,
-        and housekeeping tries again."""
-        with self._lock:
-            self._wanted += 1
-            mine = self._wanted
+        """Whether nothing is left of data that was deleted before this call; False also where it is `deferred`."""
+        if self.deferred:
+            self._want()
+            self.wake.set()
+            return False
+        return self.run(catalog)
+
+    def run(self, catalog: Catalog) -> bool:
+        """Remove it now. Whether nothing is left of data that was deleted before this call: a reader may need it still.
+        Never raises: the deletion is committed, and it is tried again."""
+        mine = self._want()
         with self._turn:
             if self._done >= mine:
                 return True
@@ -43,3 +53,8 @@ class Scrubber:
             if done:
                 self._done = serves
             return done
+
+    def _want(self) -> int:
+        with self._lock:
+            self._wanted += 1
+            return self._wanted

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from kenspeckle import moments
-from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, Letter, Webhook, display_name
+from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, KeptReceipt, Letter, Webhook, display_name
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
@@ -87,6 +87,21 @@ class Announcer:
         """For `Catalog.delete_collection`."""
         listeners = self._listeners(Event.DELETED, collection_id)
         return self._deleted(listeners, collection_id, None) if listeners else []
+
+    def erasure_completed(self, kept: KeptReceipt) -> list[Letter]:
+        """For `ReceiptStore`: nothing is left of what the receipt names."""
+        if not (listeners := self._listeners(Event.COMPLETED, kept.collection_id)):
+            return []
+        content = kept.receipt.content
+        data = {
+            "receipt_id": kept.receipt_id,
+            "erased": kept.what.value,
+            "face_count": content["face_count"],
+            "image_count": content["image_count"],
+            "completed_at": content["completed_at"],
+            "request_id": content["request_id"] or None,
+        }
+        return self._letters(listeners, Event.COMPLETED, kept.collection_id, data, ())
 
     def test(self, webhook: Webhook) -> Letter:
         """A test message without an event."""

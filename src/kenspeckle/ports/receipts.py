@@ -1,0 +1,35 @@
+"""Receipts of erasure in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from kenspeckle.domain import KeptReceipt, Letter
+
+
+class ReceiptStore(Protocol):
+    """Keeps receipts. Every method is one transaction; when it returns, it is on disk. Times are epoch seconds.
+
+    Raises StorageFull and StorageUnavailable from any method."""
+
+    def add_receipt(self, kept: KeptReceipt, letters: Sequence[Letter] = ()) -> None:
+        """Keep a receipt; `letters` are put into the outbox in the same transaction."""
+        ...
+
+    def receipt(self, receipt_id: str) -> KeptReceipt:
+        """Raises ReceiptNotFound."""
+        ...
+
+    def pending_receipts(self, limit: int) -> tuple[KeptReceipt, ...]:
+        """The oldest of those that are not complete."""
+        ...
+
+    def complete_receipt(self, kept: KeptReceipt, letters: Sequence[Letter]) -> bool:
+        """Store the complete form of a pending receipt, and `letters` with it. False where it is complete already, or
+        not kept any more: then nothing is stored."""
+        ...
+
+    def trim_receipts(self, before: float) -> int:
+        """Forget receipts that were complete before that time; how many."""
+        ...

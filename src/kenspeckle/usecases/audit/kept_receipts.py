@@ -1,0 +1,92 @@
+"""Receipts in the catalog: looked up by whoever may, completed once nothing is left of what they name."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from kenspeckle.domain import Erasure, KeptReceipt, Receipt
+from kenspeckle.errors import KenspeckleError, ReceiptNotFound
+from kenspeckle.ports import ReceiptStore
+from kenspeckle.usecases.audit.receipts import Receipts
+from kenspeckle.usecases.webhooks.events import Announcer
+
+log = logging.getLogger(__name__)
+
+KEEP_SECONDS = 30 * 86400.0
+"""How long a complete receipt is kept."""
+
+AT_ONCE = 100
+"""Receipts that are completed between two looks at the catalog."""
+
+
+class KeptReceipts:
+    """Keeps the receipts that `signer` signs. `nudge` is called once a pending one is on disk."""
+
+    def __init__(
+        self,
+        store: ReceiptStore,
+        signer: Receipts,
+        announcer: Announcer,
+        nudge: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._announcer = announcer
+        self._nudge = nudge
+        self._now = now
+
+    def keep(self, receipt: Receipt, what: Erasure, collection_id: str, at: float) -> None:
+        """Never raises: what it names is erased, and the receipt is in the answer."""
+        kept = KeptReceipt(receipt.receipt_id, collection_id, what, at, at if receipt.complete else None, receipt)
+        try:
+            self._store.add_receipt(kept, self._announcer.erasure_completed(kept) if receipt.complete else ())
+        except KenspeckleError as error:
+            log.error("a receipt of erasure could not be kept; nobody will find it later: %s", error.message)
+            return
+        if receipt.complete:
+            self._announcer.nudge()
+        else:
+            self._nudge()
+
+    def find(self, receipt_id: str, only: Sequence[str] | None) -> Receipt:
+        """Raises ReceiptNotFound, also where its collection is not in `only`."""
+        kept = self._store.receipt(receipt_id)
+        if only is not None and kept.collection_id not in only:
+            raise ReceiptNotFound.named(receipt_id)
+        return kept.receipt
+
+    def pending(self) -> tuple[KeptReceipt, ...]:
+        """Some of those that are not complete, the oldest ones."""
+        return self._store.pending_receipts(AT_ONCE)
+
+    def complete(self, some: Sequence[KeptReceipt]) -> None:
+        """Nothing is left of what these name."""
+        for kept in some:
+            at = self._now()
+            signed = self._signer.completed(kept.receipt, at)
+            done = KeptReceipt(kept.receipt_id, kept.collection_id, kept.what, kept.created_at, at, signed)
+            self._store.complete_receipt(done, self._announcer.erasure_completed(done))
+        if some:
+            self._announcer.nudge()
+
+    def trim(self) -> None:
+        """Forget receipts that were completed long ago."""
+        while self._store.trim_receipts(self._now() - KEEP_SECONDS):
+            pass
+
+
+def wait(look: Callable[[], Receipt], seconds: float, step: Callable[[], None] = lambda: None) -> Receipt:
+    """The receipt once it is complete, or as it is after `seconds`. Between looks `step` is called."""
+    until = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found.complete or time.monotonic() >= until:
+            return found
+        step()
+        time.sleep(POLL_SECONDS)
+
+
+POLL_SECONDS = 0.1

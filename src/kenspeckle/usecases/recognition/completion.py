@@ -1,0 +1,107 @@
+"""Completes erasures beside requests: removes what deletions left in the database's files, then completes receipts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from kenspeckle.domain import Erasure, KeptReceipt, Receipt
+from kenspeckle.domain.operations import GetReceipt, Handlers
+from kenspeckle.errors import KenspeckleError, ReceiptNotFound
+from kenspeckle.usecases.audit import actor
+from kenspeckle.usecases.recognition.context import Context
+
+log = logging.getLogger(__name__)
+
+TOGETHER_SECONDS = 0.05
+"""Pause before a round, so that deletions shortly after one another share it."""
+
+AGAIN_SECONDS = 5.0
+"""Seconds until the next round where a reader prevented one, or another process may have left something."""
+
+LONGEST_REST = 60.0
+"""Seconds. A round over a large database reads all of it; the pause after it is as long as it took, up to this."""
+
+
+class Completion:
+    """One thread from `start` to `close`; meanwhile deletions leave the rest to it. What a process left that was killed
+    is completed by the next one, by receipts that are pending in the catalog."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._scrubber = context.scrubber
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def handlers(self) -> Handlers:
+        return dict([GetReceipt.by(self.get_receipt)])
+
+    def get_receipt(self, operation: GetReceipt) -> Receipt:
+        """Raises ReceiptNotFound."""
+        if self._context.receipts is None:
+            raise ReceiptNotFound.named(operation.receipt_id)
+        return self._context.receipts.find(operation.receipt_id, operation.only)
+
+    def start(self) -> None:
+        """Begin with a round at once."""
+        self._scrubber.deferred = True
+        self._scrubber.wake.set()
+        self._thread = threading.Thread(target=self._run, name="completion")
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, with a last round where something is pending."""
+        self._closing.set()
+        self._scrubber.wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+            self._scrubber.deferred = False
+            self._try()
+
+    def round(self) -> None:
+        """Remove what is left, and complete the receipts of what is gone by then. Raises StorageFull,
+        StorageUnavailable."""
+        receipts = self._context.receipts
+        while True:
+            # Read first: what these name was deleted before the scrubbing begins.
+            pending = () if receipts is None else receipts.pending()
+            if not pending and not self._scrubber.pending:
+                return
+            if not self._scrubber.run(self._context.catalog) or receipts is None:
+                return
+            due = [one for one in pending if self._is_purged(one)]
+            receipts.complete(due)
+            if not due:
+                return
+
+    def trim(self) -> None:
+        """Forget receipts that were completed long ago."""
+        if self._context.receipts is not None:
+            self._context.receipts.trim()
+
+    def _is_purged(self, kept: KeptReceipt) -> bool:
+        """Whether all rows and photographs are removed that the receipt names: those of a collection by a job."""
+        if kept.what is not Erasure.COLLECTION:
+            return True
+        return not self._context.catalog.has_remains() and not self._context.catalog.removals(1)
+
+    def _run(self) -> None:
+        actor.acting(actor.Actor(actor.SERVICE))
+        while True:
+            self._scrubber.wake.wait(AGAIN_SECONDS)
+            if self._closing.wait(TOGETHER_SECONDS):
+                return
+            self._scrubber.wake.clear()
+            began = time.monotonic()
+            self._try()
+            self._closing.wait(min(LONGEST_REST, time.monotonic() - began))
+
+    def _try(self) -> None:
+        try:
+            self.round()
+        except KenspeckleError as error:
+            log.error("erasures could not be completed, it is tried again: %s", error.message)
+        except Exception:
+            log.exception("erasures could not be completed; it is tried again")
