@@ -16,7 +16,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench growth soak audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench growth soak installed audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,17 @@ growth: setup ## what grows with a collection, a table: SIZES="10000 1000000" fa
 
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py tests/vision/test_head_fuzz.py
+
+installed: setup ## the package in environments of its own, with the lowest and the newest versions of its dependencies
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	for bound in lowest-direct highest; do \
+	  build/uv/bin/uv venv --quiet --clear --python $(BIN)/python build/$$bound && \
+	  build/uv/bin/uv pip install --quiet --python build/$$bound/bin/python --resolution $$bound . pytest==9.2.0 && \
+	  build/$$bound/bin/kenspeckle demo --output build/demo-$$bound && \
+	  build/$$bound/bin/python -m pytest -q -p no:cacheprovider --rootdir tests/installed -c /dev/null tests/installed/guests.py \
+	  || exit 1; \
+	done
 
 audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip-audit

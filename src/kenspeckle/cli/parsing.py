@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 try:
     from typer._coercion import RuntimeParam, build_runtime_param
-except ImportError:  # before Typer 0.24, which read values by Click
+except ImportError:  # of versions that read values by Click
     RuntimeParam = None  # type: ignore[assignment,misc]
 
 AVAILABLE = RuntimeParam is not None
