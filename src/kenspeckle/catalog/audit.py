@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.database import each, fetch
@@ -33,9 +34,8 @@ _COLUMNS = (
     audit.c.seal,
 )
 _NAMES = tuple(column.name for column in _COLUMNS)
-_HEAD = select(
-    audit_head.c.number, audit_head.c.hash, audit_head.c.floor, audit_head.c.floor_hash, audit_head.c.seal
-).with_for_update()
+_HEAD = select(audit_head.c.number, audit_head.c.hash, audit_head.c.floor, audit_head.c.floor_hash, audit_head.c.seal)
+_HELD_HEAD = _HEAD.with_for_update()
 _ADD = insert(audit)
 _MOVE = update(audit_head).values(
     number=bindparam("to_number"),
@@ -54,14 +54,14 @@ class Audit(Part):
 
     def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
         with self.database.write_quickly() as quick:
-            added, head = link(AuditHead(*quick.fetch(_HEAD, {})[0]))
+            added, head = link(AuditHead(*quick.fetch(_HELD_HEAD, {})[0]))
             for one in added:
                 quick.run(_ADD, _values(one))
             quick.run(_MOVE, _moved(head))
 
     def audit_head(self) -> AuditHead:
         with self.database.read() as connection:
-            return _head(connection)
+            return _head(connection, _HEAD)
 
     def audit_rows(self, after: int = 0) -> Iterator[AuditRow]:
         with self.database.read() as connection:
@@ -92,7 +92,7 @@ class Audit(Part):
 
     def trim_audit(self, older: float, seal: Callable[[AuditHead], AuditHead]) -> int:
         with self.database.write() as connection:
-            head = _head(connection)
+            head = _head(connection, _HELD_HEAD)
             through = None
             for number, at, made in fetch(connection, _OLDEST, {}):
                 if at >= older:
@@ -106,8 +106,8 @@ class Audit(Part):
             return int(through[0] - head.floor)
 
 
-def _head(connection: Connection) -> AuditHead:
-    return AuditHead(*fetch(connection, _HEAD, {})[0])
+def _head(connection: Connection, wanted: Select[Any]) -> AuditHead:
+    return AuditHead(*fetch(connection, wanted, {})[0])
 
 
 def _moved(head: AuditHead) -> dict[str, object]:

@@ -7,6 +7,7 @@ key stays valid.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,11 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog.database import Database, fetch
-from kenspeckle.catalog.tables import collection_keys, collections
+from kenspeckle.catalog.tables import collection_keys, collections, service
 from kenspeckle.encryption.cipher import KEY_BYTES, PLAIN, Cipher, Content
 from kenspeckle.encryption.master_key import WrongMasterKey
 from kenspeckle.errors import CollectionNotFound, SettingError, StorageUnavailable
-from kenspeckle.ports import Encryption, Sealer
+from kenspeckle.ports import Encryption, Keyring, Sealer
 
 ENCRYPTING: Final = "encrypting"
 DECRYPTING: Final = "decrypting"
@@ -42,6 +43,11 @@ _KEY = (
 )
 _FIRST = (
     select(collection_keys.c.key_id, collection_keys.c.wrapped).where(collection_keys.c.wrapped.is_not(None)).limit(1)
+)
+_WRAPPED = (
+    select(collection_keys.c.key_id, collection_keys.c.wrapped)
+    .join(collections, collections.c.row == collection_keys.c.collection_row)
+    .where(collection_keys.c.wrapped.is_not(None), collections.c.collection_id.is_not(None))
 )
 _DESTROY = update(collection_keys).where(collection_keys.c.collection_row == bindparam("of_row")).values(wrapped=None)
 
@@ -158,6 +164,18 @@ class CollectionKeys:
         if self._master is None:
             raise StorageUnavailable("Encrypted collections need the master key, with which this was not opened.")
         return self._master
+
+
+def keyring(connection: Connection) -> Keyring:
+    """The wrapped keys of all collections that are there."""
+    cursor_key = connection.execute(select(service.c.cursor_key)).scalar_one()
+    there = connection.execute(_WRAPPED).all()
+    return Keyring(instance_of(bytes(cursor_key)), {key_id: bytes(wrapped) for key_id, wrapped in there})
+
+
+def instance_of(cursor_key: bytes) -> str:
+    """A digest that no two services share and that does not reveal its source."""
+    return hashlib.sha256(b"kenspeckle instance, 1" + cursor_key).hexdigest()[:32]
 
 
 def _context(key_id: str) -> str:

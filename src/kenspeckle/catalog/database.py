@@ -147,6 +147,9 @@ class Database:
             connection = self._engine.raw_connection()
             try:
                 return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
+            except self._foreign as error:
+                connection.invalidate(error)  # it may be lost, and is cheap to make anew
+                raise
             finally:
                 connection.close()
 

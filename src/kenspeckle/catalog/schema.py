@@ -6,7 +6,18 @@ import secrets
 from enum import Enum, auto
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from kenspeckle.catalog.audit_guards import guards
 from kenspeckle.catalog.database import Database
@@ -15,6 +26,9 @@ from kenspeckle.errors import StorageUnavailable
 
 VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 """All migrations, oldest first. Listed here so that a start without migrations need not load Alembic."""
+
+COPYING = "copy-"
+"""What the version begins with while a catalog is copied into the database."""
 
 # As Alembic makes it.
 _version = Table(
@@ -37,13 +51,13 @@ def bring_up_to_date(database: Database) -> None:
     """Make the newest version, or migrate to it, completely or not at all. Two processes at once wait for one another.
     Raises StorageUnavailable for a database of a newer version or of another program, and what `Database` raises."""
     with database.read() as connection:
-        if _state(connection) is State.NEWEST:
+        if state(connection) is State.NEWEST:
             return
     with database.migrate() as connection:
-        state = _state(connection)
-        if state is State.EMPTY:
+        found = state(connection)
+        if found is State.EMPTY:
             create(connection)
-        elif state is State.OLD:
+        elif found is State.OLD:
             migrate(connection)
 
 
@@ -54,7 +68,13 @@ def version(connection: Connection) -> str:
     return str(connection.execute(select(_version.c.version_num)).scalar() or "")
 
 
-def _state(connection: Connection) -> State:
+def mark(connection: Connection, version: str) -> None:
+    """Write another version than the migrations did."""
+    connection.execute(update(_version).values(version_num=version))
+
+
+def state(connection: Connection) -> State:
+    """What has to be done. Raises StorageUnavailable for a database that is not to be touched."""
     inspector = inspect(connection)
     if not inspector.has_table(_version.name):
         if inspector.get_table_names():
@@ -62,6 +82,11 @@ def _state(connection: Connection) -> State:
         return State.EMPTY
     versions = connection.execute(select(_version.c.version_num)).scalars().all()
     unknown = [one for one in versions if one not in VERSIONS]
+    if unknown and unknown[0].startswith(COPYING):
+        raise StorageUnavailable(
+            "A copy into this catalog was interrupted. Run `kenspeckle catalog copy` again, which goes on with it, or "
+            "drop the database."
+        )
     if unknown:
         raise StorageUnavailable(
             f"The catalog was written by a newer Kenspeckle (schema {unknown[0]}; this program knows up to "

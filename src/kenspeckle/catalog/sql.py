@@ -4,6 +4,8 @@ and `People` over one SQL database."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from sqlalchemy import URL, make_url, select
@@ -132,12 +134,19 @@ def opened(url: URL, *, alone: bool = False, connections: int = CONNECTIONS) -> 
     if backend == "sqlite":
         return sqlite.database(url, alone=alone)
     if backend == "postgresql":
-        try:
+        with driver_needed():
             from kenspeckle.catalog.postgres import engine as postgres  # late: its driver is an extra
-        except ImportError as error:
-            raise SettingError(
-                "CATALOG_URL names PostgreSQL, whose driver is not installed: pip install 'kenspeckle[cluster]'.",
-                field="catalog_url",
-            ) from error
         return postgres.database(url, alone=alone, connections=connections)
     raise SettingError(f"CATALOG_URL: '{backend}' is not supported; sqlite and postgresql are.", field="catalog_url")
+
+
+@contextmanager
+def driver_needed() -> Iterator[None]:
+    """For what imports PostgreSQL's driver. Raises SettingError where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise SettingError(
+            "CATALOG_URL names PostgreSQL, whose driver is not installed: pip install 'kenspeckle[cluster]'.",
+            field="catalog_url",
+        ) from error

@@ -8,19 +8,24 @@ from typing import Never
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from kenspeckle.catalog.sql import CONNECTIONS, driver_needed
 from kenspeckle.catalog.sqlite.storage import SqliteStorage
 from kenspeckle.errors import NotOffered, SettingError
 from kenspeckle.ports import Inspection, Sealer, Storage
 
-NO_FILE = "Only a catalog in an SQLite file can be backed up here; use the tools of your database."
+NO_FILE = "Only a catalog in an SQLite file or in PostgreSQL can be inspected, backed up and restored."
 
 
-def storage_of(url: str) -> Storage:
-    """Nothing is opened or created. Raises SettingError for an invalid database URL."""
+def storage_of(url: str, connections: int = CONNECTIONS) -> Storage:
+    """Nothing is opened or created. Raises SettingError for an invalid database URL, or where its driver is missing."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
+    if parsed.get_backend_name() == "postgresql":
+        with driver_needed():
+            from kenspeckle.catalog.postgres.storage import PostgresStorage  # late: its driver is an extra
+        return PostgresStorage(parsed, connections)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         return Elsewhere()
     return SqliteStorage(Path(parsed.database))

@@ -77,6 +77,12 @@ ENTRIES = (
         "Restore a backup into the local data folder, with the service stopped.",
     ),
     Entry(
+        "catalog",
+        "kenspeckle.cli.catalog:catalog",
+        MANAGE,
+        "The catalog as a whole: copied into another database.",
+    ),
+    Entry(
         "encrypt",
         "kenspeckle.cli.encryption:encrypt",
         MANAGE,

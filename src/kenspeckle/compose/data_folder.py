@@ -40,7 +40,7 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
 
     master = master_key(settings)
     # Without the setting ENCRYPTION: no command that uses this creates collections.
-    catalog = SqlCatalog.open(settings.catalog, master=master)
+    catalog = SqlCatalog.open(settings.catalog, master=master, connections=settings.catalog_connections)
     try:
         recorder = recorder_of(settings, catalog, master, any_key=any_key)
         try:
@@ -55,7 +55,7 @@ def storage(settings: Settings) -> Storage:
     """The storage of the catalog that settings name. Raises SettingError."""
     from kenspeckle.catalog.storage import storage_of
 
-    return storage_of(settings.catalog)
+    return storage_of(settings.catalog, settings.catalog_connections)
 
 
 def key_file(settings: Settings) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -287,6 +287,8 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
     master, runners = MasterKey.of(settings), Runners()
     try:
         catalog = runners.hold(SqlCatalog.of(settings, master))
+        with suppress(OSError):  # where no database lies in it, nothing has made it yet; the trail's anchor goes there
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         recorder = runners.hold(recorder_of(settings, catalog, master))
         recorder.begin()
         access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)

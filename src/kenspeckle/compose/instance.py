@@ -40,7 +40,9 @@ def writable(settings: Settings) -> Writable:
     file = storage(settings).file
     # The folder of photographs is made with the first of them.
     photographs = [one for name, one in _folders(settings).items() if name == "photographs"]
-    return Writable([settings.data_dir, *([] if file is None else [file.parent])], photographs)
+    if file is None:  # a replica of a cluster, which may keep nothing here
+        return Writable([], [settings.data_dir, *photographs])
+    return Writable([settings.data_dir, file.parent], photographs)
 
 
 def _folders(settings: Settings) -> Mapping[str, Path]:

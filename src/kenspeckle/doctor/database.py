@@ -21,7 +21,7 @@ _ALL = "Collections, faces, users, keys and the audit trail are in it."
 def check(instance: Instance, found: Examined) -> None:
     file = instance.storage.file
     if file is None:
-        found.skip("the catalog has no file on this machine; its database has tools of its own")
+        _server(instance, found)
         return
     if not _there(file, instance, found):
         return
@@ -36,6 +36,24 @@ def check(instance: Instance, found: Examined) -> None:
     state = "damaged" if any(one.code == "database_damaged" for one in found.findings) else f"sound ({how})"
     size = f"{file.stat().st_size / 1e6:,.1f} MB"
     found.summary = f"{size}, {state}, schema {version or 'unknown'}, log {log / 1e6:,.1f} MB"
+
+
+def _server(instance: Instance, found: Examined) -> None:
+    """A catalog in a database server."""
+    if instance.inspection is None:
+        try:
+            instance.storage.inspect().close()
+        except KenspeckleError as error:
+            found.fault(
+                "database_no_access", error.message, _ALL, "Mend what the message names: KENSPECKLE_CATALOG_URL"
+            )
+        found.summary = "not reached"
+        return
+    _damage(instance, found)
+    version = _version(instance, found)
+    how = "every row was read" if instance.thorough else "rows are read with --thorough"
+    state = "damaged" if any(one.code == "database_damaged" for one in found.findings) else "no damage is known"
+    found.summary = f"PostgreSQL, {state} ({how}), schema {version or 'unknown'}"
 
 
 def _there(file: Path, instance: Instance, found: Examined) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from kenspeckle.catalog.database import SERIALIZE, Database
+from kenspeckle.catalog.database import SERIALIZE, Database, Forget
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
 from kenspeckle.catalog.postgres.meaning import explained
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
+from kenspeckle.ports import Lock
 
 BUSY_SECONDS = 10
 """Longest wait for a row, a lock or a connection that others hold."""
@@ -74,11 +75,31 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         closing=closing,
     )
     try:
-        _check(made, url, alone=alone)
+        _check(made, url)
     except BaseException:
         made.close()
         raise
     return made
+
+
+def looking(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: Forget, lock: Lock) -> Database:
+    """The database for who only looks: no transaction of it can write. It is no presence: who uses the catalog alone
+    is not kept from it. `turn`, `forget` and `lock` refuse. Raises SettingError, StorageUnavailable."""
+    engine = _engine(url.set(drivername="postgresql+psycopg"), 4)
+    event.listen(engine, "connect", _only_looking)
+    event.listen(engine, "begin", _begin)
+    made = Database(engine, engine, turn, psycopg.Error, explained, forget, lock, _READS)
+    try:
+        _reached(made, url)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _only_looking(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    connection.execute("SET default_transaction_read_only = on")
 
 
 def _engine(url: URL, connections: int) -> Engine:
@@ -128,16 +149,9 @@ def _connected(connection: Any, presence: str) -> bool:
     return bool(connection.execute(presence).fetchone()[0])
 
 
-def _check(made: Database, url: URL, *, alone: bool) -> None:
+def _check(made: Database, url: URL) -> None:
     """See that the server is one that the catalog can lie on."""
-    where = f"{url.host or dict(url.query).get('host', 'the local socket')}, database '{url.database or url.username}'"
-    try:
-        with made.read() as connection:
-            version, encoding, standby, read_only = connection.exec_driver_sql(_SERVER).one()
-    except SettingError as error:
-        raise SettingError(f"CATALOG_URL ({where}): {error.message}", field="catalog_url") from error
-    except StorageUnavailable as error:
-        raise StorageUnavailable(f"CATALOG_URL ({where}): {error.message}", retry_after=error.retry_after) from error
+    where, (version, encoding, standby, read_only) = _where(url), _reached(made, url)
     if version < OLDEST * 10_000:
         _refuse(where, f"PostgreSQL {version // 10_000} is too old; {OLDEST} or newer is needed.")
     if encoding != "UTF8":
@@ -146,6 +160,22 @@ def _check(made: Database, url: URL, *, alone: bool) -> None:
         _refuse(where, "this server is a standby (in recovery); name the primary, or both with target_session_attrs.")
     if read_only == "on":
         _refuse(where, "the database is read-only (default_transaction_read_only); ALTER it, or name another.")
+
+
+def _reached(made: Database, url: URL) -> Any:
+    try:
+        with made.read() as connection:
+            return connection.exec_driver_sql(_SERVER).one()
+    except SettingError as error:
+        raise SettingError(f"CATALOG_URL ({_where(url)}): {error.message}", field="catalog_url") from error
+    except StorageUnavailable as error:
+        raise StorageUnavailable(
+            f"CATALOG_URL ({_where(url)}): {error.message}", retry_after=error.retry_after
+        ) from error
+
+
+def _where(url: URL) -> str:
+    return f"{url.host or dict(url.query).get('host', 'the local socket')}, database '{url.database or url.username}'"
 
 
 def _refuse(where: str, reason: str) -> None:

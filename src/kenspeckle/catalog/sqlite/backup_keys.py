@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+from kenspeckle.catalog.collection_keys import instance_of
 from kenspeckle.ports import Keyring
 
 _ALIVE: Final = "collection_row IN (SELECT row FROM collections WHERE collection_id IS NOT NULL)"
@@ -22,8 +22,7 @@ def encrypted(connection: sqlite3.Connection) -> int:
 def read(connection: sqlite3.Connection) -> Keyring:
     """The wrapped keys of all collections."""
     (cursor_key,) = connection.execute("SELECT cursor_key FROM service").fetchone()
-    # A digest that no two services share and that does not reveal its source.
-    instance = hashlib.sha256(b"kenspeckle instance, 1" + cursor_key).hexdigest()[:32]
+    instance = instance_of(cursor_key)
     keys = "SELECT key_id, wrapped FROM collection_keys WHERE wrapped IS NOT NULL"
     found = connection.execute(f"{keys} AND {_ALIVE}") if _there(connection) else ()
     return Keyring(instance, {key_id: bytes(wrapped) for key_id, wrapped in found})

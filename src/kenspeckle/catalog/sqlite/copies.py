@@ -205,6 +205,15 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
     return facts(copy)
 
 
+def settle(copy: Path) -> None:
+    """Make one plain file of a database that nobody has open, checked and on disk."""
+    with _translated(copy), closing(_connect(copy, "mode=rw")) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        _check(connection)
+    _sync(copy)
+    _sync(copy.parent)
+
+
 def facts(copy: Path) -> CopyFacts:
     """What a copy at rest holds. Raises StorageUnavailable where it is no catalog."""
     with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:

@@ -1,0 +1,52 @@
+"""`kenspeckle catalog`: the catalog as a whole, between databases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kenspeckle.cli import options
+from kenspeckle.cli.commands import Commands
+from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.output import emit, say
+from kenspeckle.cli.progress import steps
+from kenspeckle.settings import load
+from kenspeckle.text import plural
+
+catalog = Commands("The catalog as a whole: copied into another database.")
+
+
+@catalog.command("copy")
+@reported(FAILED)
+def copy(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Empty database that the catalog is copied into: postgresql+psycopg://... or sqlite:////FILE. A "
+            "password is better kept in a file that PGPASSFILE names.",
+        ),
+    ],
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Copy the catalog into another database, with all services stopped.
+
+    From the data folder's SQLite file into PostgreSQL, or back: collections, faces, users, keys, audit trail, webhooks
+    and jobs, with their ids and numbers. The two are compared at the end, row by row. If it is interrupted, run it
+    again; it continues where it stopped, and until it has ended no service accepts the new database. The old catalog
+    stays as it was. Photographs and the master key stay where they are.
+    """
+    from kenspeckle.compose.catalog_copy import copied  # late: the catalog's libraries take a second
+
+    settings = load({"data_dir": data_dir})
+    with steps(rows="Rows") as progress:
+        done = copied(settings, to, progress)
+    if json:
+        emit({"rows": done.rows, "resumed": done.resumed})
+        return
+    say(
+        f"{plural(done.rows['faces'], 'face')} of {plural(done.rows['collections'], 'collection')} copied and compared."
+    )
+    say("Start services with that URL in KENSPECKLE_CATALOG_URL from now on, and with the same master key.")

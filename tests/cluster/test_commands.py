@@ -1,0 +1,96 @@
+"""Commands on a catalog in PostgreSQL: what they do on SQLite's they do there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.images.folder import FolderImages
+from tests.catalogs import gallery, new_face, photo
+from tests.moving.conftest import Command, command, commands
+from tests.postgres import Server
+
+__all__ = ["command", "commands"]
+DATA = b"\xff\xd8\xff photograph"
+KEY = "ab" * 32
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as made:
+        yield made
+
+
+@pytest.fixture
+def here(url: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An instance whose catalog lies in PostgreSQL, with a face and its photograph."""
+    monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("KENSPECKLE_CATALOG_URL", url)
+    monkeypatch.setenv("KENSPECKLE_MASTER_KEY", KEY)
+    assert command("keys", "create", "desk", "--json").code == 0
+    fill(url, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def fill(url: str, folder: Path) -> None:
+    import hashlib
+    from dataclasses import replace
+
+    digest = hashlib.sha256(DATA).hexdigest()
+    with closing(SqlCatalog.open(url)) as catalog:
+        catalog.create_collection(gallery())
+        catalog.add_faces(replace(photo(1), digest=digest, size=len(DATA)), "ada.jpg", [new_face(1)], "v1")
+    FolderImages(folder / "images").stage(digest, DATA).publish()
+
+
+def test_keys_and_the_audit_trail(here: Path, command: Command) -> None:
+    assert [one["name"] for one in command("keys", "list", "--json").json] == ["desk"]
+    done = command("audit", "verify", "--json")
+    assert done.code == 0, done.err
+    assert done.json["rows"] >= 2
+
+
+def test_a_backup_is_restored_into_sqlite_and_into_an_empty_database(
+    here: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Server
+) -> None:
+    made = command("backup", tmp_path / "one.backup", "--json")
+    assert made.code == 0, made.err
+    assert made.json["counts"]["faces"] == 1
+    assert made.json["photographs"] == 1
+    refused = command("restore", tmp_path / "one.backup")
+    assert refused.code == 1
+    assert "empty one" in refused.err
+    with postgres.empty_database() as empty:
+        for place in (empty, f"sqlite:///{tmp_path / 'b' / 'kenspeckle.db'}"):
+            monkeypatch.setenv("KENSPECKLE_CATALOG_URL", place)
+            monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / place[:8]))
+            done = command("restore", tmp_path / "one.backup", "--json")
+            assert done.code == 0, done.err
+            with closing(SqlCatalog.open(place)) as catalog:
+                assert catalog.face("people", "face-1")[0].face.external_image_id == "ada.jpg"
+            assert command("audit", "verify").code == 0
+
+
+def test_the_doctor_looks_at_it(here: Path, command: Command) -> None:
+    done = command("doctor", "--json")
+    checks = {one["check"]: one for one in done.json["checks"]}
+    assert checks["database"]["summary"].startswith("PostgreSQL, no damage is known")
+    assert checks["photographs"]["summary"]
+    assert not [one for one in checks["audit"]["findings"] if one["severity"] == "fault"]
+
+
+def test_copied_there_and_back(here: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    back = f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}"
+    done = command("catalog", "copy", "--to", back)
+    assert done.code == 0, done.err
+    assert "1 face of 1 collection copied and compared." in done.out
+    monkeypatch.delenv("KENSPECKLE_CATALOG_URL")
+    assert [one["name"] for one in command("keys", "list", "--json").json] == ["desk"]
+    assert command("audit", "verify").code == 0
+    again = command("catalog", "copy", "--to", back)
+    assert again.code == 1
+    assert "names the catalog itself" in again.err

@@ -1,0 +1,134 @@
+"""Two real services over one PostgreSQL and one folder of photographs: what one does the other knows, and what is left
+when one of them, or the database, is killed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kenspeckle import settings
+from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.client.errors import CommandFailed
+from tests.postgres import Server, needed
+
+ADMIN = {"x-api-key": "a" * 40}
+SAMPLES = settings.load(environ={}).models_dir / "samples"
+
+
+class Cluster:
+    """The database and two replicas, each with a data folder of its own."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        needed()
+        self.database = Server()
+        stack.callback(self.database.close)
+        self.database.execute("CREATE DATABASE kenspeckle")
+        self.settings = {
+            "KENSPECKLE_CATALOG_URL": self.database.url("kenspeckle"),
+            "KENSPECKLE_IMAGES_URL": (folder / "images").as_uri(),
+            "KENSPECKLE_MASTER_KEY": "ab" * 32,
+            "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
+        }
+        self.folder = folder
+        self.servers = [stack.enter_context(self.launched(name)) for name in ("a", "b")]
+        self.clients = [
+            stack.enter_context(httpx.Client(base_url=one.url, timeout=60, headers=ADMIN)) for one in self.servers
+        ]
+
+    def launched(self, name: str, **changed: str) -> AbstractContextManager[Launched]:
+        return launched(self.folder / name, settings={**self.settings, **changed}, patience=120)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        yield Cluster(tmp_path_factory.mktemp("cluster"), stack)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for it; a machine under load may take its time."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def names(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["matchedFaces"])
+
+
+def index(client: httpx.Client, file: str, name: str) -> str:
+    answer = client.put(f"/v1/index/{name}", content=(SAMPLES / file).read_bytes())
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["FaceRecords"][0]["Face"]["FaceId"])
+
+
+def search(client: httpx.Client, file: str) -> httpx.Response:
+    return client.put("/v1/search", content=(SAMPLES / file).read_bytes())
+
+
+def test_what_one_has_indexed_the_other_finds_and_what_it_has_deleted_no_more(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    assert names(search(b, "grace_hopper.jpg")) == []
+    index(a, "grace_hopper.jpg", "grace-hopper.jpg")
+    assert names(search(b, "grace_hopper.jpg")) == ["Grace hopper"]
+    assert b.get("/v1/images/grace-hopper.jpg").content == (SAMPLES / "grace_hopper.jpg").read_bytes()
+    other = index(b, "astronaut.png", "eileen-collins.png")
+    assert names(search(a, "astronaut.png")) == ["Eileen collins"]
+    assert a.delete(f"/v1/collections/kenspeckle/faces/{other}").is_success
+    assert names(search(b, "astronaut.png")) == []
+
+
+def test_a_key_that_one_has_revoked_the_other_refuses(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    made = a.post("/v1/keys", json={"name": "desk", "scopes": ["search"]}).json()
+    own = {"x-api-key": made["api_key"]}
+    assert b.get("/v1/info", headers=own).status_code in (200, 403)
+    assert a.delete(f"/v1/keys/{made['id']}").is_success
+    until(lambda: b.get("/v1/info", headers=own).status_code == 401)
+
+
+def test_a_replica_of_another_master_key_or_encryption_is_refused(cluster: Cluster) -> None:
+    for changed, said in (
+        ({"KENSPECKLE_MASTER_KEY": "cd" * 32}, "another master key"),
+        ({"KENSPECKLE_ENCRYPTION": "on"}, "KENSPECKLE_ENCRYPTION"),
+    ):
+        with pytest.raises(CommandFailed, match=said), cluster.launched("c", **changed):
+            pass
+
+
+def test_the_database_goes_and_comes_back(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    cluster.database.stop(signal.SIGQUIT)
+    for client in (a, b):
+        for path in ("/readyz", "/v1/collections"):
+            gone = client.get(path)
+            assert gone.status_code == 503, gone.text
+            assert int(gone.headers["retry-after"]) >= 1
+        assert client.get("/healthz").status_code == 200
+    cluster.database.start()
+    for client in (a, b):
+        until(lambda client=client: client.get("/readyz").status_code == 200)  # type: ignore[misc]  # bound at once
+        assert names(search(client, "grace_hopper.jpg")) == ["Grace hopper"]
+
+
+def test_one_is_killed_and_the_other_goes_on(cluster: Cluster) -> None:
+    b = cluster.clients[1]
+    cluster.servers[0].process.kill()
+    cluster.servers[0].process.wait()
+    index(b, "astronaut.png", "eileen-collins.png")
+    assert names(search(b, "astronaut.png")) == ["Eileen collins"]
+    with cluster.launched("a") as again, httpx.Client(base_url=again.url, timeout=60, headers=ADMIN) as client:
+        assert names(search(client, "astronaut.png")) == ["Eileen collins"]
+        assert names(search(client, "grace_hopper.jpg")) == ["Grace hopper"]
+        rows = client.get("/v1/audit", params={"limit": 1000}).json()["rows"]
+    numbers = [one["number"] for one in rows]
+    assert sorted(numbers) == list(range(1, max(numbers) + 1))
+    assert not {"AuditCutBack", "AuditSealBroken"} & {one["operation"] for one in rows}
