@@ -9,10 +9,15 @@ from typing import Protocol
 import numpy as np
 
 from kenspeckle.domain import (
+    AgeRange,
+    Attribute,
+    Attributes,
     Box,
     Collection,
+    EyeDirection,
     FaceDetail,
     FaceRecord,
+    Flag,
     Image,
     Key,
     Landmark,
@@ -44,12 +49,27 @@ def template(number: int) -> Vector:
     return np.random.default_rng(number).standard_normal(DIMENSION).astype(np.float32)
 
 
+def told(number: int) -> Attributes | None:
+    """What was inferred of every other face."""
+    if number % 2:
+        return None
+    return Attributes(
+        age=AgeRange(number % 70, number % 70 + 9),
+        flags={Attribute.SMILE: Flag(number % 4 == 0, 90.25), Attribute.EYES_OPEN: Flag(True, 99.5)},
+        eyes=EyeDirection(-3.5, 12.25, 80.0),
+        landmarks=(Landmark("leftPupil", 0.25, 0.5), Landmark("chinBottom", 0.375, 1.0)),
+        pose=Pose(1.5, -20.25, 3.0),
+    )
+
+
 def detail(number: int) -> FaceDetail:
     random = np.random.default_rng(number)
     box = Box(*(float(one) for one in random.random(4)))
     landmarks = tuple(Landmark(kind, float(random.random()), float(random.random())) for kind in KINDS)
     pose = Pose(*(float(one) for one in random.uniform(-90, 90, 3)))
-    return FaceDetail(box, float(random.uniform(50, 100)), landmarks, pose, Quality(*map(float, random.random(2))))
+    return FaceDetail(
+        box, float(random.uniform(50, 100)), landmarks, pose, Quality(*map(float, random.random(2))), told(number)
+    )
 
 
 def new_face(number: int, thumbnail: bytes | None = None) -> NewFace:

@@ -18,7 +18,8 @@ from typing import Any
 import platformdirs
 
 from kenspeckle import cpu
-from kenspeckle.domain import QualityFilter
+from kenspeckle.domain import Attribute, QualityFilter
+from kenspeckle.domain.attributes import wanted
 from kenspeckle.errors import SettingError
 
 FILE = "kenspeckle.toml"
@@ -100,7 +101,12 @@ class Settings:
         "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO
     )
     detection_attributes: str = _doc(
-        "Attributes that index answers carry: DEFAULT or ALL, which adds nothing yet.", "DEFAULT"
+        "Attributes of faces that indexing infers and stores where a request says nothing: DEFAULT (none) or ALL.",
+        "DEFAULT",
+    )
+    gender: bool = _doc(
+        "Tell Gender, where all attributes or it are asked for: a network's guess from the face (docs/duties.md).",
+        False,
     )
     recognizer: str = _doc("Who recognizes: local (this machine) or rekognition (Amazon).", "local")
     dynamodb_table: str = _doc("Table of faces, with RECOGNIZER=rekognition.", "")
@@ -173,6 +179,11 @@ class Settings:
     log_format: str = _doc("text, json, or auto: text on a terminal, JSON elsewhere.", "auto")
     given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     """Names of the settings that somebody has set, if only to their default; no setting itself."""
+
+    @property
+    def asked(self) -> frozenset[Attribute]:
+        """What DETECTION_ATTRIBUTES asks for."""
+        return wanted([self.detection_attributes], "detection_attributes")
 
     @property
     def catalog(self) -> str:

@@ -248,3 +248,35 @@ def test_the_documentation_shows_what_is_answered(http: httpx.Client, recognizer
         assert (told["name"], told["version"]) == (shown["info"]["pack"]["name"], shown["info"]["pack"]["version"])
     receipt = shown["delete_identity"]["Receipt"]
     assert receipts.verified(receipt, receipt["public_key"])["face_count"] == 2
+
+
+def test_attributes_come_where_they_are_asked_for_and_stay_with_the_face(
+    http: httpx.Client, recognizer: str, eileen: bytes
+) -> None:
+    """Over both recognizers: age, eyes, mouth and all thirty landmarks; no gender, no emotion."""
+    plain = http.post("/v1/detect", content=eileen).json()["FaceDetails"][0]
+    full = http.post("/v1/detect?attributes=ALL", content=eileen).json()["FaceDetails"][0]
+    schemas.FaceDetail.model_validate(full)
+    told = {"AgeRange", "Smile", "EyesOpen", "MouthOpen", "FaceOccluded", "EyeDirection"}
+    assert set(full) - set(plain) == told
+    assert len({one["Type"] for one in full["Landmarks"]}) == 30
+    assert full["Landmarks"][:5] == plain["Landmarks"]
+    assert full["Smile"]["Value"] is True
+    alone = http.post("/v1/detect?attributes=age_range,EMOTIONS", content=eileen).json()["FaceDetails"][0]
+    assert set(alone) - set(plain) == {"AgeRange"}
+    assert alone["AgeRange"] == full["AgeRange"]
+    refused = http.post("/v1/detect?attributes=AGE", content=eileen)
+    assert (refused.status_code, refused.json()["field"]) == (422, "attributes")
+    note = eileen + b"attributes"
+    indexed = http.put("/v1/index/told.png?attributes=ALL&collection=attributes", content=note)
+    assert indexed.status_code in (200, 404), indexed.text
+    if indexed.status_code == 404:
+        assert http.post("/v1/collections", json={"CollectionId": "attributes"}).status_code in (200, 201)
+        indexed = http.put("/v1/index/told.png?attributes=ALL&collection=attributes", content=note)
+    (record,) = indexed.json()["FaceRecords"]
+    assert record["FaceDetail"]["AgeRange"] == full["AgeRange"]
+    kept = http.get(f"/v1/collections/attributes/faces/{record['Face']['FaceId']}").json()
+    assert kept["FaceDetail"] == record["FaceDetail"]
+    info = http.get("/v1/info").json()
+    assert info["gender"] is False
+    assert "GENDER" not in info["pack"]["attributes_on_request"]

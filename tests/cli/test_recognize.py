@@ -235,3 +235,18 @@ def test_saved_pictures_are_their_owners(command: Command, samples: Samples, tmp
     place = tmp_path / "drawn.jpg"
     assert command("detect", samples.astronaut, "--save", place).code == 0
     assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_attributes_are_columns_and_members(command: Command, where: list[str], samples: Samples) -> None:
+    shown = command("detect", samples.astronaut, "--attributes", "AGE_RANGE,smile", *where)
+    assert shown.code == 0, shown.err
+    assert re.search(r"age.*smile", shown.out)
+    assert re.search(r"\d+ to \d+", shown.out)
+    found = command("detect", samples.astronaut, "--attributes", "ALL", "--json", *where).json["FaceDetails"][0]
+    assert {"AgeRange", "Smile", "EyesOpen", "MouthOpen", "EyeDirection"} <= set(found)
+    assert len(found["Landmarks"]) == 30
+    plain = command("detect", samples.astronaut, "--json", *where).json["FaceDetails"][0]
+    assert "AgeRange" not in plain
+    strange = command("detect", samples.astronaut, "--attributes", "AGE", *where)
+    assert strange.code == 2
+    assert "There is no attribute 'AGE'" in strange.err

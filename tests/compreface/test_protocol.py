@@ -82,7 +82,12 @@ def test_a_subject_lives_from_its_first_photograph_to_its_end(http: httpx.Client
 def test_recognition_tells_the_most_similar_subjects_of_each_face(http: httpx.Client, add: Add, real: Real) -> None:
     add(NAME, real.grace)
     add("astronaut", real.astronaut)
-    query = {"prediction_count": "2", "face_plugins": "landmarks,calculator,pose,age", "status": "true", "limit": "0"}
+    query = {
+        "prediction_count": "2",
+        "face_plugins": "landmarks,calculator,pose,age,gender",
+        "status": "true",
+        "limit": "0",
+    }
     answer = http.post(RECOGNIZE, params=query, files={"file": ("b.jpg", both(real.grace, real.astronaut))})
     assert answer.status_code == 200, answer.text
     result = answer.json()["result"]
@@ -98,9 +103,10 @@ def test_recognition_tells_the_most_similar_subjects_of_each_face(http: httpx.Cl
         assert len(face["landmarks"]) == 5
         assert all(box["x_min"] < x < box["x_max"] and box["y_min"] < y < box["y_max"] for x, y in face["landmarks"])
         assert set(face["pose"]) == {"pitch", "roll", "yaw"}
-        assert "age" not in face
+        assert 0 <= face["age"]["low"] < face["age"]["high"]
+        assert "gender" not in face
         assert face["execution_time"]["detector"] > 0
-    assert set(answer.json()["plugins_versions"]) == {"detector", "calculator", "landmarks", "pose"}
+    assert set(answer.json()["plugins_versions"]) == {"detector", "age", "calculator", "landmarks", "pose"}
 
     embeddings = [face["embedding"] for face in result]
     found = http.post("/api/v1/recognition/embeddings/recognize", json={"embeddings": embeddings}).json()["result"]

@@ -87,6 +87,7 @@ def test_there_and_back(tmp_path: Path, command: Command, monkeypatch: pytest.Mo
     data = filled(tmp_path / "data")
     before = both(data)
     assert found(secrets(), raw(data)) > 100
+    assert b"AgeRange" in raw(data)
     monkeypatch.setenv("KENSPECKLE_ENCRYPTION", "on")
     said = command("encrypt", "--data-dir", data, "--json")
     assert (said.code, said.json["missing"], said.json["collections"]) == (0, 0, [PEOPLE, "others"]), said.err
@@ -94,6 +95,7 @@ def test_there_and_back(tmp_path: Path, command: Command, monkeypatch: pytest.Mo
     everything = raw(data)
     assert found(secrets(), everything) == 0
     assert PNG not in everything
+    assert b"AgeRange" not in everything
     assert digest(0) not in str(list(data.rglob("*")))
     assert digest(0).encode() not in everything
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from kenspeckle.domain import Box, Calibration, Collection, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
+from kenspeckle.domain import (
+    AgeRange,
+    Attribute,
+    Attributes,
+    Box,
+    Calibration,
+    Collection,
+    FaceDetail,
+    Flag,
+    Landmark,
+    PackInfo,
+    Pose,
+    Quality,
+    Vector,
+)
 from kenspeckle.errors import InvalidValue, ModelMissing, PackMismatch, UnsupportedImage
 from kenspeckle.ports import Catalog, Engine, Photo, Stored
 from kenspeckle.settings import Settings
@@ -21,6 +35,7 @@ from tests.fakes import FakeCatalog, FakeImages
 from tests.fakes.jobs import FakeJobs
 
 CALIBRATION = Calibration((0.0, 0.4, 0.6, 2.0), (100.0, 99.0, 80.0, 0.0))
+SMILING = {Attribute.SMILE: Flag(True, 90.0)}
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 
@@ -63,6 +78,12 @@ class DrawnEngine:
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         return [0.0 if face.pose.roll in self.unclear else 100.0 for face in faces]
+
+    def attributes(self, photo: Photo, faces: Sequence[FaceDetail], asked: frozenset[Attribute]) -> list[FaceDetail]:
+        """Whoever is drawn is as many years old as their number is tens, give or take five, and smiles."""
+        ages = [int(10 * face.pose.roll) for face in faces]
+        told = [Attributes(age=AgeRange(max(0, age - 5), age + 5), flags=SMILING).only(asked) for age in ages]
+        return [replace(face, attributes=one) for face, one in zip(faces, told, strict=True)]
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         return f"thumbnail {box.width:.3f}".encode()

@@ -15,7 +15,21 @@ import numpy as np
 from PIL import Image as Pillow
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import Box, Collection, FaceDetail, Image, Landmark, Pose, Quality, Vector
+from kenspeckle.domain import (
+    AgeRange,
+    Attribute,
+    Attributes,
+    Box,
+    Collection,
+    EyeDirection,
+    FaceDetail,
+    Flag,
+    Image,
+    Landmark,
+    Pose,
+    Quality,
+    Vector,
+)
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.images.folder import FolderImages
 from kenspeckle.models import registry
@@ -47,12 +61,27 @@ def digest(number: int) -> str:
     return hashlib.sha256(photograph(number)).hexdigest()
 
 
+def told(number: int) -> Attributes | None:
+    """What was inferred of every other face."""
+    if number % 2:
+        return None
+    return Attributes(
+        age=AgeRange(number % 70, number % 70 + 9),
+        flags={Attribute.SMILE: Flag(number % 4 == 0, 90.25), Attribute.EYES_OPEN: Flag(True, 99.5)},
+        eyes=EyeDirection(-3.5, 12.25, 80.0),
+        landmarks=(Landmark("leftPupil", 0.25, 0.5), Landmark("chinBottom", 0.375, 1.0)),
+        pose=Pose(1.5, -20.25, 3.0),
+    )
+
+
 def detail(number: int) -> FaceDetail:
     random = np.random.default_rng(number)
     box = Box(*(float(one) for one in random.random(4)))
     landmarks = (Landmark("nose", float(random.random()), float(random.random())),)
     pose = Pose(*(float(one) for one in random.uniform(-90, 90, 3)))
-    return FaceDetail(box, float(random.uniform(50, 100)), landmarks, pose, Quality(*map(float, random.random(2))))
+    return FaceDetail(
+        box, float(random.uniform(50, 100)), landmarks, pose, Quality(*map(float, random.random(2))), told(number)
+    )
 
 
 def image(number: int, collection_id: str = PEOPLE, *, kept: bool = True) -> Image:

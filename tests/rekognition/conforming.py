@@ -75,6 +75,8 @@ def conforms(name: str, value: Any, path: str) -> None:
         assert len(value) <= shape.get("max", len(value)), f"{path}: {value}"
         if "pattern" in shape and r"\p" not in shape["pattern"] and name not in LENIENT:
             assert re.fullmatch(shape["pattern"], value), f"{path}: {value}"
+    elif kind == "boolean":
+        assert isinstance(value, bool), path
     else:
         assert not isinstance(value, bool), path
         assert isinstance(value, int if kind in ("integer", "long") else int | float), f"{path}: {value!r}"

@@ -62,18 +62,43 @@ def test_a_photograph_of_nobody(client: Any, gallery: str) -> None:
         client.compare_faces(SourceImage=image, TargetImage={"Bytes": portrait(0.5)})
 
 
-def test_attributes_are_the_default_ones_whatever_is_asked(client: Any) -> None:
-    default = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
-    for attributes in (["DEFAULT"], ["ALL"], ["ALL", "DEFAULT"], ["FACE_OCCLUDED", "AGE_RANGE"], []):
-        details = client.detect_faces(Image={"Bytes": portrait(0.5)}, Attributes=attributes)["FaceDetails"]
-        assert set(details[0]) == default
-        assert [one["Type"] for one in details[0]["Landmarks"]] == [
-            "eyeLeft",
-            "eyeRight",
-            "mouthLeft",
-            "mouthRight",
-            "nose",
-        ]
+DEFAULT = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        ([], set()),
+        (["DEFAULT"], set()),
+        (["ALL"], {"AgeRange", "Smile"}),
+        (["ALL", "DEFAULT"], {"AgeRange", "Smile"}),
+        (["DEFAULT", "AGE_RANGE"], {"AgeRange"}),
+        (["SMILE", "SMILE"], {"Smile"}),
+        (["FACE_OCCLUDED", "EMOTIONS", "GENDER", "BEARD"], set()),
+    ],
+)
+def test_attributes_are_told_as_asked_and_as_far_as_they_are_known(
+    client: Any, gallery: str, asked: list[str], more: set[str]
+) -> None:
+    (detail,) = client.detect_faces(Image={"Bytes": portrait(0.5)}, Attributes=asked)["FaceDetails"]
+    assert set(detail) == DEFAULT | more
+    assert [one["Type"] for one in detail["Landmarks"]] == ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]
+    sent = {"Bytes": portrait(0.5, note=str(asked))}
+    for _ in range(2):  # the second time the face is there already
+        answer = client.index_faces(CollectionId=gallery, Image=sent, DetectionAttributes=asked)
+        assert set(answer["FaceRecords"][0]["FaceDetail"]) == DEFAULT | more
+    # A face that was stored without is told about all the same.
+    again = client.index_faces(CollectionId=gallery, Image=sent, DetectionAttributes=["AGE_RANGE"])
+    assert ("AgeRange" in again["FaceRecords"][0]["FaceDetail"]) == (asked in ([], ["DEFAULT"]) or "AgeRange" in more)
+
+
+@pytest.mark.parametrize("asked", [["AGE"], ["all"], ["ALL", "LANDMARKS"], [""]])
+def test_an_attribute_that_amazon_does_not_know_is_refused_as_amazon_does(client: Any, asked: list[str]) -> None:
+    with pytest.raises(client.exceptions.ClientError) as refused:
+        client.detect_faces(Image={"Bytes": portrait(0.5)}, Attributes=asked)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert "at 'attributes' failed to satisfy constraint: Member must satisfy" in error["Message"]
 
 
 def test_jpeg_and_png_pass_and_nothing_else(client: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field
 
 from kenspeckle.domain import QualityFilter, validation
+from kenspeckle.domain.attributes import NAMES, NONE, Attribute, wanted
 from kenspeckle.domain.people import MAX_NAME
+from kenspeckle.errors import InvalidValue
 
 RULES: dict[str, str] = {
     "threshold": "a number from 0 to 100",
@@ -17,7 +19,7 @@ RULES: dict[str, str] = {
     "limit": f"a whole number from 1 to {validation.MAX_PAGE} (of users, 500)",
     "all_faces": "true or false",
     "quality": "NONE, AUTO, LOW, MEDIUM or HIGH",
-    "attributes": "DEFAULT or ALL",
+    "attributes": f"names with commas between, of {', '.join(NAMES)}",
 }
 """What a client is told that a parameter must be."""
 
@@ -84,6 +86,26 @@ Limit = Annotated[int, Field(ge=1, le=validation.MAX_PAGE, description="Items on
 Cursor = Annotated[str | None, Field(max_length=4096, description="NextToken of the page before.")]
 
 
+def _attributes(value: Any) -> Any:
+    try:
+        return wanted(value.split(",")) if isinstance(value, str) else value
+    except InvalidValue as error:
+        raise ValueError(error.message) from error
+
+
+AttributesWanted = Annotated[
+    frozenset[Attribute],
+    BeforeValidator(_attributes),
+    Field(
+        description="What else is told of each face, where it can be: names with commas between, or ALL. AGE_RANGE, "
+        "EYES_OPEN, EYE_DIRECTION, FACE_OCCLUDED, LANDMARKS (all thirty), MOUTH_OPEN, SMILE; GENDER where the operator "
+        "has switched it on. Emotions are never told. Amazon's other names are known and left out.",
+        json_schema_extra={"type": "string", "pattern": f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$"},
+        examples=["ALL", "AGE_RANGE,SMILE"],
+    ),
+]
+
+
 class InCollection(BaseModel):
     collection: CollectionName = None
 
@@ -102,6 +124,7 @@ class IndexQuery(InCollection):
         BeforeValidator(_upper),
         Field(description="Faces below this bar are not stored; without it the server's setting, AUTO."),
     ] = None
+    attributes: AttributesWanted | None = None
 
 
 class NamedIndexQuery(IndexQuery):
@@ -122,14 +145,7 @@ class SearchQuery(InCollection):
 
 
 class DetectQuery(BaseModel):
-    attributes: Annotated[
-        Literal["DEFAULT", "ALL"],
-        BeforeValidator(_upper),
-        Field(
-            description="For clients of Rekognition. Both answer what there is: box, confidence, landmarks, pose, "
-            "quality. Age, gender, emotion are not guessed."
-        ),
-    ] = "DEFAULT"
+    attributes: AttributesWanted = NONE
 
 
 class CompareQuery(BaseModel):

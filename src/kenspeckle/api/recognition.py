@@ -85,6 +85,7 @@ class Recognition:
                         max_faces=query.max_faces,
                         quality=query.quality,
                         person_name=person_name,
+                        attributes=query.attributes,
                     )
                 )
             )
@@ -143,7 +144,9 @@ class Recognition:
         edge = self.edge
         body = await edge.photograph(request)
         with edge.admitted(request):
-            found = await edge.threads.call(lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image())))
+            found = await edge.threads.call(
+                lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image(), attributes=query.attributes))
+            )
         return answer(dump.detect_faces(found))
 
     @route(

@@ -32,7 +32,7 @@ class BoundingBox(Shape):
 class Landmark(Shape):
     """A point of the face; left and right as the viewer sees them."""
 
-    Type: str = Field(description="eyeLeft, eyeRight, nose, mouthLeft or mouthRight")
+    Type: str = Field(description="eyeLeft, eyeRight, nose, mouthLeft, mouthRight; with attributes 25 more")
     X: float
     Y: float
 
@@ -50,6 +50,31 @@ class ImageQuality(Shape):
     Sharpness: Percent
 
 
+class Flag(Shape):
+    Value: bool
+    Confidence: Percent
+
+
+class GenderGuess(Shape):
+    Value: str = Field(description="Female or Male, as a network takes the face to look.")
+    Confidence: Percent
+
+
+class YearRange(Shape):
+    """Years, both included."""
+
+    Low: int
+    High: int
+
+
+class Gaze(Shape):
+    """Degrees against the line to the camera."""
+
+    Yaw: float
+    Pitch: float
+    Confidence: Percent
+
+
 class FaceDetail(Shape):
     """A face as seen in a photograph."""
 
@@ -58,6 +83,17 @@ class FaceDetail(Shape):
     Landmarks: list[Landmark]
     Pose: Pose
     Quality: ImageQuality
+    AgeRange: YearRange | None = Field(default=None, description="With attributes; absent where it is not told.")
+    Smile: Flag | None = None
+    EyesOpen: Flag | None = None
+    MouthOpen: Flag | None = None
+    FaceOccluded: Flag | None = None
+    EyeDirection: Gaze | None = None
+    Gender: GenderGuess | None = Field(default=None, description="Only where the operator has switched it on.")
+    Eyeglasses: Flag | None = Field(default=None, description="This and the next three over Amazon Rekognition alone.")
+    Sunglasses: Flag | None = None
+    Beard: Flag | None = None
+    Mustache: Flag | None = None
 
 
 class Face(Shape):

@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from kenspeckle import errors
-from kenspeckle.aws import rows
+from kenspeckle.aws import attributes, rows
 from kenspeckle.aws.context import MOST_NAMED, MOST_SENT, Context
 from kenspeckle.aws.failures import BUSY_SECONDS
 from kenspeckle.aws.removal import LEAVING, Removal
 from kenspeckle.aws.table import WRITTEN_AT_ONCE, Changed
-from kenspeckle.domain import Face, FaceRecord, Image, Indexed, QualityFilter, validation
+from kenspeckle.domain import Attribute, Face, FaceRecord, Image, Indexed, QualityFilter, validation
 from kenspeckle.domain.operations import Handlers, IndexFaces
 from kenspeckle.errors import KenspeckleError, Overloaded
 from kenspeckle.shapes import load
@@ -86,7 +86,14 @@ class Enrolment:
             kept=settings.keep_images,
             metadata=kept_metadata,
         )
-        enrol = _Enrol(self.context, self.removal, photograph, operation.image, operation.external_image_id)
+        enrol = _Enrol(
+            self.context,
+            self.removal,
+            photograph,
+            operation.image,
+            operation.external_image_id,
+            settings.asked if operation.attributes is None else operation.attributes,
+        )
         return enrol.run(min(most, validation.MAX_FACES_AN_IMAGE), operation.quality or settings.quality_filter)
 
 
@@ -94,13 +101,20 @@ class _Enrol:
     """One photograph under one identity."""
 
     def __init__(
-        self, context: Context, removal: Removal, photograph: Image, data: bytes, external_image_id: str | None
+        self,
+        context: Context,
+        removal: Removal,
+        photograph: Image,
+        data: bytes,
+        external_image_id: str | None,
+        asked: frozenset[Attribute],
     ) -> None:
         self.context = context
         self.removal = removal
         self.photograph = photograph
         self.data = data
         self.identity = external_image_id
+        self.attributes = asked
         self.record = rows.record_id(photograph.collection_id, external_image_id, photograph.digest)
         prefix = context.bucket.prefix
         self.key = rows.object_key(prefix, photograph.collection_id, self.record) if photograph.kept else ""
@@ -115,7 +129,10 @@ class _Enrol:
         except _FINAL:
             self._undo(placed)
             raise
-        unindexed = load.unindexed(answer.get("UnindexedFaces", ()))
+        unindexed = tuple(
+            replace(one, detail=replace(one.detail, attributes=None))
+            for one in load.unindexed(answer.get("UnindexedFaces", ()))
+        )
         found = answer.get("FaceRecords", ())
         model = str(answer.get("FaceModelVersion", ""))
         if not found:
@@ -170,13 +187,17 @@ class _Enrol:
             Image=named if self.key else {"Bytes": self.data},
             MaxFaces=most,
             QualityFilter=quality.value,
-            DetectionAttributes=["DEFAULT"],
+            DetectionAttributes=attributes.asked(self.attributes, self.context.settings),
             **({} if self.identity is None else {"ExternalImageId": self.identity}),
         )
 
     def _records(self, found: Sequence[Mapping[str, Any]], model: str) -> tuple[FaceRecord, ...]:
         records = [
-            FaceRecord(self._face(one["Face"], model), load.detail(one.get("FaceDetail", one["Face"]))) for one in found
+            FaceRecord(
+                self._face(one["Face"], model),
+                attributes.seen(one.get("FaceDetail", one["Face"]), self.attributes, self.context.settings),
+            )
+            for one in found
         ]
         return tuple(sorted(records, key=lambda one: (-one.face.box.area, one.face.face_id)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kenspeckle.aws import attributes
 from kenspeckle.aws.context import Context
 from kenspeckle.domain import (
     Comparison,
@@ -45,12 +46,15 @@ class Recognition:
 
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
+        settings = self.context.settings
         self.context.judge(operation.image)
         with self.context.timed("detect"):
             answer = self.context.amazon.rekognition(
-                "detect_faces", Image={"Bytes": operation.image}, Attributes=["DEFAULT"]
+                "detect_faces",
+                Image={"Bytes": operation.image},
+                Attributes=attributes.asked(operation.attributes, settings),
             )
-        details = [load.detail(one) for one in answer.get("FaceDetails", ())]
+        details = [attributes.seen(one, operation.attributes, settings) for one in answer.get("FaceDetails", ())]
         return tuple(sorted(details, key=lambda one: -one.box.area)[: validation.MAX_FACES_AN_IMAGE])
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:

@@ -14,6 +14,7 @@ from kenspeckle.aws.reconcile import Reconciliation
 from kenspeckle.aws.removal import Removal
 from kenspeckle.aws.rows import collection_row
 from kenspeckle.aws.users import Users
+from kenspeckle.domain import Attribute
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 
 
@@ -55,11 +56,16 @@ class ManagedRecognizer:
                 "name": "rekognition",
                 "version": answer.get("FaceModelVersion", ""),
                 "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
+                "attributes_on_request": [
+                    str(one) for one in Attribute if one is not Attribute.GENDER or settings.gender
+                ],
             },
             "collection": settings.collection,
             "face_match_threshold": settings.face_match_threshold,
             "max_faces": settings.max_faces,
             "quality_filter": settings.quality_filter.value,
+            "detection_attributes": settings.detection_attributes,
+            "gender": settings.gender,
             "keep_images": settings.keep_images,
             "limits": {
                 "max_image_bytes": min(settings.max_image_bytes, MOST_NAMED),

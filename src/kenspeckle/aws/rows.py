@@ -141,7 +141,7 @@ def of_face(record: FaceRecord, photograph: Item) -> Item:
         "Metadata": photograph["Metadata"],
         "BoundingBox": dump.bounding_box(face.box),
         "Confidence": face.confidence,
-        "FaceDetail": dump.face_detail(record.detail),
+        "FaceDetail": dump.face_detail(record.detail.kept),
         "Model": face.index_model,
         "CreatedAt": face.created_at,
     }

@@ -17,7 +17,7 @@ from kenspeckle.catalog.base import referenced
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import collection_keys, collections, faces, images, staged, thumbnails, users
-from kenspeckle.encryption.cipher import FACE, THUMBNAIL, USER, VERSION, Cipher
+from kenspeckle.encryption.cipher import ATTRIBUTES, FACE, THUMBNAIL, USER, VERSION, Cipher
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import Pending, StoredImage
 
@@ -62,6 +62,7 @@ _BLOBS = tuple(
     for kind, table, number, name, owner, blob in (
         (FACE, faces, faces.c.row, faces.c.face_id, faces.c.collection_row, faces.c.template),
         (THUMBNAIL, thumbnails, thumbnails.c.face_row, faces.c.face_id, faces.c.collection_row, thumbnails.c.jpeg),
+        (ATTRIBUTES, faces, faces.c.row, faces.c.face_id, faces.c.collection_row, faces.c.attributes),
         (USER, users, users.c.row, users.c.user_id, users.c.collection_row, users.c.template),
     )
 )
@@ -70,6 +71,11 @@ _THUMBNAILS = (
     .select_from(thumbnails)
     .join(faces, faces.c.row == thumbnails.c.face_row)
     .where(faces.c.collection_row == bindparam("of_row"))
+)
+_ATTRIBUTES = (
+    select(func.count())
+    .select_from(faces)
+    .where(faces.c.collection_row == bindparam("of_row"), faces.c.attributes.is_not(None))
 )
 _UNSTAGE = delete(staged).where(staged.c.collection_row == bindparam("of_row"))
 _MARK = (
@@ -84,7 +90,7 @@ class Converter(SqlCatalog):
         done = collection_keys_.ENCRYPTED if encrypt else None
         found = [one for one in self.database.rows(_COLLECTIONS, {}) if one[2] != done]
         return tuple(
-            Pending(row, name, images, faces + users + self._thumbnails(row))
+            Pending(row, name, images, faces + users + self._beside(row))
             for row, name, _, images, faces, users in found
         )
 
@@ -155,10 +161,11 @@ class Converter(SqlCatalog):
             raise StorageUnavailable(f"Collection '{pending.collection_id}' has no key: its conversion was not begun.")
         return content
 
-    def _thumbnails(self, row: int) -> int:
-        return int(self.database.rows(_THUMBNAILS, {"of_row": row})[0][0])
+    def _beside(self, row: int) -> int:
+        """Thumbnails, and faces of which something was inferred."""
+        return sum(int(self.database.rows(one, {"of_row": row})[0][0]) for one in (_THUMBNAILS, _ATTRIBUTES))
 
 
 def _encrypted(kind: str, blob: bytes) -> bool:
-    """Whether a stored template (4 bytes a component) or thumbnail (a JPEG) is encrypted."""
-    return blob[:1] == VERSION and (kind == THUMBNAIL or len(blob) % 4 == 1)
+    """Whether a stored template (4 bytes a component), thumbnail (a JPEG) or JSON of attributes is encrypted."""
+    return blob[:1] == VERSION and (kind in (THUMBNAIL, ATTRIBUTES) or len(blob) % 4 == 1)

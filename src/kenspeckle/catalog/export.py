@@ -47,7 +47,7 @@ _USERS = (
 )
 # As they were stored, and so by photograph.
 _FACES = (
-    select(*rows.FACE, *rows.IMAGE, faces.c.detail, faces.c.template, thumbnails.c.jpeg)
+    select(*rows.FACE, *rows.IMAGE, faces.c.attributes, faces.c.detail, faces.c.template, thumbnails.c.jpeg)
     .select_from(faces)
     .join(images, images.c.row == faces.c.image_row)
     .outerjoin(users, users.c.row == faces.c.user_row)
@@ -104,8 +104,8 @@ def _users(connection: Connection, collection_row: int, collection_id: str) -> I
 def _faces(connection: Connection, collection_row: int, collection_id: str, content: Content) -> Iterator[DumpedFace]:
     for one in _paged(connection, _FACES, collection_row):
         face = rows.face(collection_id, one)
-        detail, template, jpeg = one[-3:]
-        record = FaceRecord(face, rows.detail(face, detail))
+        attributes, detail, template, jpeg = one[-4:]
+        record = FaceRecord(face, rows.detail(face, detail, attributes, content))
         image = rows.image(collection_id, one[_IMAGE_AT:], content)
         thumbnail = None if jpeg is None else content.open(bytes(jpeg), THUMBNAIL, face.face_id)
         vector = rows.vector(content.open(template, FACE, face.face_id), f"the face {face.face_id}")

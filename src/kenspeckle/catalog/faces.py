@@ -31,7 +31,7 @@ from kenspeckle.ports import NewFace, NewPhotograph, Tell
 
 _FACE = select(*rows.FACE).join(images, images.c.row == faces.c.image_row).outerjoin(users)
 _ONE = (
-    select(*rows.FACE, people.c.person_id, people.c.name, faces.c.detail, faces.c.template)
+    select(*rows.FACE, people.c.person_id, people.c.name, faces.c.attributes, faces.c.detail, faces.c.template)
     .join(images, images.c.row == faces.c.image_row)
     .outerjoin(users, users.c.row == faces.c.user_row)
     .outerjoin(members, members.c.face_row == faces.c.row)
@@ -58,7 +58,7 @@ _same_image = and_(
 )
 # One row at least where the collection exists: with nulls where the image, or a face of it, does not.
 _INDEXED = (
-    select(images.c.row.label("image_row"), *rows.IMAGE, *rows.FACE, faces.c.detail)
+    select(images.c.row.label("image_row"), *rows.IMAGE, *rows.FACE, faces.c.attributes, faces.c.detail)
     .select_from(collections)
     .outerjoin(images, _same_image)
     .outerjoin(faces, faces.c.image_row == images.c.row)
@@ -172,9 +172,11 @@ class Faces(Part):
         if not found:
             raise no_face(face_id)
         face = rows.face(collection_id, found[0])
-        template = self.collection_keys.of(row).open(found[0][-1], FACE, face_id)
-        person = None if found[0][-4] is None else PersonRef(found[0][-4], found[0][-3])
-        return FaceRecord(face, rows.detail(face, found[0][-2]), person), rows.vector(template, f"the face {face_id}")
+        person_id, name, attributes, detail, template = found[0][-5:]
+        person = None if person_id is None else PersonRef(person_id, name)
+        content = self.collection_keys.of(row)
+        record = FaceRecord(face, rows.detail(face, detail, attributes, content), person)
+        return record, rows.vector(content.open(template, FACE, face_id), f"the face {face_id}")
 
     def faces(
         self,
@@ -256,7 +258,7 @@ def _indexed(collection_id: str, found: Sequence[Any], content: Content) -> tupl
     records = []
     for one in found:
         face = rows.face(collection_id, one[_FACE_AT:])
-        records.append(FaceRecord(face, rows.detail(face, one[-1])))
+        records.append(FaceRecord(face, rows.detail(face, one[-1], one[-2], content)))
     return rows.image(collection_id, found[0][_IMAGE_AT:], content), _largest_first(records)
 
 
@@ -317,6 +319,7 @@ def _add_faces(
             "confidence": float(face.detail.confidence),
             "detail": rows.packed_detail(face.detail),
             "template": content.seal(rows.packed_vector(face.template), FACE, face.face_id),
+            "attributes": rows.packed_attributes(face.detail, content, face.face_id),
         }
         for face in added
     ]

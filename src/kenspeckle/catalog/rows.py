@@ -9,9 +9,10 @@ import numpy as np
 import orjson
 
 from kenspeckle.catalog.tables import faces, images, users
-from kenspeckle.domain import Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
-from kenspeckle.encryption.cipher import Content
+from kenspeckle.domain import Attributes, Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
+from kenspeckle.encryption.cipher import ATTRIBUTES, PLAIN, Content
 from kenspeckle.errors import StorageUnavailable
+from kenspeckle.shapes import dump, load
 
 _FORMER_VERSIONS = {"1": "6.0"}
 """Versions of packs as earlier releases stored them, and the present versions of the same packs."""
@@ -94,16 +95,36 @@ def packed_detail(detail: FaceDetail) -> str:
     return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def detail(found: Face, packed: str) -> FaceDetail:
-    """The inverse of `packed_detail`, with the face's box and confidence. Raises StorageUnavailable."""
+def packed_attributes(detail: FaceDetail, content: Content, face_id: str) -> bytes | None:
+    """What was inferred of the face, to be stored; None where nothing was."""
+    kept = detail.kept.attributes
+    return None if kept is None else content.seal(orjson.dumps(dump.attributes(kept)), ATTRIBUTES, face_id)
+
+
+def detail(found: Face, packed: str, stored: bytes | None = None, content: Content = PLAIN) -> FaceDetail:
+    """The inverse of `packed_detail` and of `packed_attributes`, whose result is `stored`, with the face's box and
+    confidence. Raises StorageUnavailable."""
+    attributes = None
+    if stored is not None:
+        plain = content.open(bytes(stored), ATTRIBUTES, found.face_id)
+        attributes = _read(_attributes, plain, f"the face {found.face_id}")
 
     def read(packed: str) -> FaceDetail:
         landmarks, pose, quality = orjson.loads(packed)
         return FaceDetail(
-            found.box, found.confidence, tuple(Landmark(*one) for one in landmarks), Pose(*pose), Quality(*quality)
+            found.box,
+            found.confidence,
+            tuple(Landmark(*one) for one in landmarks),
+            Pose(*pose),
+            Quality(*quality),
+            attributes,
         )
 
     return _read(read, packed, f"the face {found.face_id}")
+
+
+def _attributes(plain: bytes) -> Attributes:
+    return load.attributes(orjson.loads(plain))
 
 
 def packed_vector(vector: Vector) -> bytes:
@@ -129,7 +150,7 @@ def _read(read: Callable[[P], T], packed: P, what: str) -> T:
     """Decodes a value of the database. Raises StorageUnavailable where it can't be read, which means damage."""
     try:
         return read(packed)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageUnavailable(
             f"The catalog's row of {what} is damaged. `kenspeckle doctor` says what else is; restore it from a backup."
         ) from error

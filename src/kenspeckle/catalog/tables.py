@@ -137,6 +137,11 @@ faces = Table(
     Column("confidence", Double, nullable=False),
     Column("detail", Text, nullable=False, comment="landmarks, pose, quality"),
     Column("template", LargeBinary, nullable=False),
+    Column(
+        "attributes",
+        LargeBinary,
+        comment="what was inferred of the face, as JSON, encrypted as templates are; null: nothing",
+    ),
     UniqueConstraint("collection_row", "face_id", name="faces_once"),
     Index("faces_in_order", "collection_row", "row"),
     Index("faces_by_image", "image_row"),

@@ -18,6 +18,7 @@ from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.domain.attributes import wanted
 from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, distinguished
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.shapes import dump
@@ -41,6 +42,7 @@ def index(
     ] = False,
     max_faces: options.MaxFaces = None,
     quality: options.StoredQuality = None,
+    attributes: options.Attributes = None,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -76,6 +78,7 @@ def index(
             REMOTE_BYTES if target.remote else settings.max_image_bytes,
             max_faces,
             QualityFilter(quality.upper()) if quality else None,
+            wanted(attributes.split(",")) if attributes else None,
             _pictures(save) if save else None,
             named=not unnamed,
         )

@@ -94,6 +94,16 @@ MaxFaces = Annotated[
         rich_help_panel=_HOW,
     ),
 ]
+Attributes = Annotated[
+    str | None,
+    typer.Option(
+        "--attributes",
+        metavar="NAMES",
+        help="Tell more of each face: ALL, or names with commas between (AGE_RANGE, EYES_OPEN, EYE_DIRECTION, "
+        "FACE_OCCLUDED, LANDMARKS, MOUTH_OPEN, SMILE; GENDER where it is switched on).",
+        rich_help_panel=_HOW,
+    ),
+]
 Save = Annotated[
     Path | None,
     typer.Option(

@@ -12,8 +12,9 @@ from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.index import REMOTE_BYTES
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
-from kenspeckle.domain import FaceDetail, QualityFilter
+from kenspeckle.domain import Attribute, Attributes, FaceDetail, QualityFilter
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import wanted
 from kenspeckle.domain.similarity import tier
 from kenspeckle.errors import NoFace
 from kenspeckle.intake.files import read
@@ -68,6 +69,7 @@ def compare(
 @reported(TROUBLE)
 def detect(
     image: Image,
+    attributes: options.Attributes = None,
     save: options.Save = None,
     json: options.Json = False,
     url: options.Url = None,
@@ -75,24 +77,27 @@ def detect(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
-
+    asked = wanted((attributes or "DEFAULT").split(","))
     with opened(url, api_key, data_dir) as target:
         data = read_image(image, target)
-        details = target.recognizer.handle(ops.DetectFaces(image=data))
+        details = target.recognizer.handle(ops.DetectFaces(image=data, attributes=asked))
     if json:
         output.emit(dump.detect_faces(details))
     elif details:
-        columns = ("face", "confidence", *_PLACE[1:], "roll", "yaw", "pitch", "brightness", "sharpness")
+        more = tuple(name for name in _TOLD if any(_told(one)[name] for one in details))
+        columns = ("face", "confidence", *_PLACE[1:], "roll", "yaw", "pitch", "brightness", "sharpness", *more)
         rows = [
             (
                 str(number),
                 f"{one.confidence:.1f}",
                 *_place(one),
-                *(f"{angle:.0f}°" for angle in (one.pose.roll, one.pose.yaw, one.pose.pitch)),
+                *(f"{angle:.0f}°" for angle in (head.roll, head.yaw, head.pitch)),
                 f"{one.quality.brightness:.0f}",
                 f"{one.quality.sharpness:.0f}",
+                *(_told(one)[name] for name in more),
             )
             for number, one in enumerate(details, 1)
+            for head in ((one.attributes and one.attributes.pose) or one.pose,)
         ]
         output.table(columns, rows, numbers=columns)
     else:
@@ -103,6 +108,23 @@ def detect(
         detection_picture(save, data, details)
     if not details:
         raise typer.Exit(NEGATIVE)
+
+
+_TOLD = ("age", "smile", "mouth open", "eyes open", "covered", "eyes look", "gender")
+
+
+def _told(detail: FaceDetail) -> dict[str, str]:
+    """Attributes of a face as words, by column; empty where it is not told."""
+    more = detail.attributes or Attributes()
+    names = (Attribute.SMILE, Attribute.MOUTH_OPEN, Attribute.EYES_OPEN, Attribute.FACE_OCCLUDED)
+    flags = [("yes" if more.flags[one].value else "no") if one in more.flags else "" for one in names]
+    words = (
+        f"{more.age.low} to {more.age.high}" if more.age else "",
+        *flags,
+        f"{more.eyes.yaw:.0f}°, {more.eyes.pitch:.0f}°" if more.eyes else "",
+        more.gender.value if more.gender else "",
+    )
+    return dict(zip(_TOLD, words, strict=True))
 
 
 _PLACE = ("similarity", "left", "top", "width", "height")

@@ -12,6 +12,7 @@ import orjson
 from kenspeckle import __version__, errors
 from kenspeckle.client.errors import ClientError, ServerUnreachable, UnknownAnswer
 from kenspeckle.client.requests import NOT_OFFERED, REQUESTS, Request
+from kenspeckle.domain.attributes import ALL
 from kenspeckle.domain.operations import Operation
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -184,7 +185,9 @@ def _parameters(query: Sequence[str], operation: object) -> dict[str, str]:
     for entry in query:
         name, _, field = entry.partition("=")
         value = getattr(operation, field or name)
-        if value is not None and value is not False and value != "":
+        if isinstance(value, frozenset):  # attributes
+            found[name] = "ALL" if value == ALL else ",".join(sorted(value)) or "DEFAULT"
+        elif value is not None and value is not False and value != "":
             found[name] = "true" if value is True else str(value)
     return found
 

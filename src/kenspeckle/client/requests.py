@@ -138,7 +138,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             "PUT",
             lambda op: "/v1/index" if op.external_image_id is None else "/v1/index/{external_image_id}",
             lambda answer, op: load.indexed(answer, op.collection_id),
-            query=("collection=collection_id", "max_faces", "quality", "name=person_name"),
+            query=("collection=collection_id", "max_faces", "quality", "attributes", "name=person_name"),
             photograph="image",
             headers=lambda op: {f"x-amz-meta-{name}": value for name, value in op.metadata.items()},
         ),
@@ -196,6 +196,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             "POST",
             "/v1/detect",
             lambda answer, _: tuple(load.detail(one) for one in answer["FaceDetails"]),
+            query=("attributes",),
             photograph="image",
         ),
         _row(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from kenspeckle.domain import Box, Collection, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Vector
 from kenspeckle.errors import InvalidValue, PackMismatch
 from kenspeckle.models import registry
 from kenspeckle.ports import Engine, Photo
@@ -207,6 +207,9 @@ class UnloadedEngine:
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         return self._loaded.clarity(photo, faces)
+
+    def attributes(self, photo: Photo, faces: Sequence[FaceDetail], asked: frozenset[Attribute]) -> list[FaceDetail]:
+        return self._loaded.attributes(photo, faces, asked)
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         return self._loaded.thumbnail(photo, box)

@@ -27,7 +27,7 @@ def versions(how: Looking, model: str) -> dict[str, Any]:
     """`plugins_versions`, where the request asks for it."""
     if not how.status:
         return {}
-    return {"plugins_versions": dict.fromkeys(sorted({"detector"} | (how.plugins & OFFERED)), model)}
+    return {"plugins_versions": dict.fromkeys(sorted({"detector"} | (how.plugins & OFFERED) - {"gender"}), model)}
 
 
 def similarity(value: float) -> float:
@@ -74,6 +74,14 @@ def _seen(detail: FaceDetail, template: Vector | None, found: Described, plugins
     if "pose" in plugins:
         pose = detail.pose
         entry["pose"] = {"pitch": pose.pitch, "roll": pose.roll, "yaw": pose.yaw}
+    more = detail.attributes
+    if more is not None and more.age is not None:
+        entry["age"] = {"low": more.age.low, "high": more.age.high}
+    if more is not None and more.gender is not None:
+        entry["gender"] = {
+            "probability": similarity(more.gender.confidence),
+            "value": more.gender.value.lower(),
+        }
     if "calculator" in plugins and template is not None:
         entry["embedding"] = numbers(template)
     return entry

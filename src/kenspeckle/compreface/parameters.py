@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from kenspeckle.compreface.errors import ARGUMENT, CONSTRAINT, NO_PARAMETER, PREDICTION_COUNT, Refusal
+from kenspeckle.domain import Attribute
 
-OFFERED = frozenset({"landmarks", "calculator", "pose", "detector"})
-NOT_OFFERED = frozenset({"age", "gender", "mask", "landmarks2d106"})
+OFFERED = frozenset({"age", "gender", "landmarks", "calculator", "pose", "detector"})
+"""Plugins that answer something; gender only where the operator has switched it on."""
+NOT_OFFERED = frozenset({"mask", "landmarks2d106"})
 """Plugins of CompreFace that are left out of answers here."""
+
+ATTRIBUTES = {"age": Attribute.AGE_RANGE, "gender": Attribute.GENDER}
+"""Plugins that take networks of their own."""
 
 LEAST_PROBABILITY = 0.8
 """CompreFace's own default of det_prob_threshold."""
@@ -33,6 +38,10 @@ class Looking:
     least: float
     plugins: frozenset[str]
     status: bool
+
+    @property
+    def attributes(self) -> frozenset[Attribute]:
+        return frozenset(attribute for plugin, attribute in ATTRIBUTES.items() if plugin in self.plugins)
 
     @property
     def most(self) -> int | None:

@@ -114,6 +114,7 @@ async def _described(
             max_faces=how.most,
             least_confidence=how.least,
             templates=templates,
+            attributes=how.attributes,
         )
     )
     if not found.faces:

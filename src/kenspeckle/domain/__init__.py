@@ -21,6 +21,7 @@ from kenspeckle.domain.answers import (
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain.attributes import AgeRange, Attribute, Attributes, EyeDirection, Flag, Gender
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, T, User, display_name
 from kenspeckle.domain.detection import (
     Box,
@@ -44,7 +45,10 @@ __all__ = [
     "EVENTS",
     "UNFINISHED",
     "WITHIN",
+    "AgeRange",
     "Associated",
+    "Attribute",
+    "Attributes",
     "Box",
     "Calibration",
     "Claim",
@@ -58,11 +62,14 @@ __all__ = [
     "Erased",
     "Erasure",
     "Event",
+    "EyeDirection",
     "Face",
     "FaceDetail",
     "FaceMatch",
     "FaceRecord",
     "FaceSearch",
+    "Flag",
+    "Gender",
     "Image",
     "ImageSearch",
     "Indexed",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from kenspeckle.domain.attributes import Attribute, Attributes
+
 Vector: TypeAlias = "npt.NDArray[np.float32]"
 """One template (embedding): shape (dimension,), float32."""
 
@@ -88,6 +90,17 @@ class FaceDetail:
     landmarks: tuple[Landmark, ...]
     pose: Pose
     quality: Quality
+    attributes: Attributes | None = None
+    """What was inferred beyond this; None where nothing was asked for."""
+
+    @property
+    def kept(self) -> FaceDetail:
+        """As it is stored: without a guess at gender, which is told and never kept."""
+        return self if self.attributes is None else replace(self, attributes=replace(self.attributes, gender=None))
+
+    def showing(self, asked: frozenset[Attribute]) -> FaceDetail:
+        """With those of the attributes that are asked for."""
+        return self if self.attributes is None else replace(self, attributes=self.attributes.only(asked))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from kenspeckle.domain.answers import (
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain.attributes import NONE, Attribute
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, User
 from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
@@ -185,7 +186,7 @@ class UpgradeCollection(InCollection[Job]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFaces(InCollection[Indexed]):
     """Store every face of a photograph that passes the quality bar, at most `max_faces`. `key` is the photograph's
-    name.
+    name. `attributes` of the faces are inferred and stored with them; None: what the operator's setting says.
 
     Without `external_image_id` its faces have no name. Faces under `least_confidence` (0..100) are not seen. `alone`
     refuses a photograph that shows more than one."""
@@ -201,6 +202,7 @@ class IndexFaces(InCollection[Indexed]):
     alone: bool = False
     person_name: str | None = None
     """Display name for the person of `external_image_id`, unless it was given one before."""
+    attributes: frozenset[Attribute] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,10 +387,11 @@ class SearchImage(InCollection[ImageSearch]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectFaces(Operation[tuple[FaceDetail, ...]]):
-    """At most 100 faces, largest first."""
+    """At most 100 faces, largest first, with what `attributes` asks for where it can be told."""
 
     right = Right(Scope.SEARCH, Of.ANYTHING)
     image: bytes = field(repr=False)
+    attributes: frozenset[Attribute] = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +418,7 @@ class DescribeFaces(InCollection[Described]):
     max_faces: int | None = None
     least_confidence: float = 0.0
     templates: bool = True
+    attributes: frozenset[Attribute] = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ VERSION: Final = b"\x01"
 FACE: Final = "template of face"
 USER: Final = "template of user"
 THUMBNAIL: Final = "thumbnail of face"
+ATTRIBUTES: Final = "attributes of face"
 ORIGINAL: Final = "digest of image"
 """Kinds of encrypted data; with an id they say what a ciphertext contains."""
 KINDS: Final = {"face": FACE, "user": USER}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
-from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.domain import Attribute, Indexed, QualityFilter
 from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.errors import (
     CollectionNotFound,
@@ -92,6 +92,7 @@ class Enrolment:
     most_bytes: int
     max_faces: int | None
     quality: QualityFilter | None
+    attributes: frozenset[Attribute] | None = None
     picture: Callable[[Photograph, bytes, Indexed], None] | None = None
     named: bool = True
     """Whether faces get the identity that a photograph's name gives."""
@@ -110,6 +111,7 @@ class Enrolment:
                     max_faces=self.max_faces,
                     quality=self.quality,
                     person_name=photograph.person_name if self.named else None,
+                    attributes=self.attributes,
                 )
             )
         except (*HOPELESS, ServerUnreachable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kenspeckle.domain import Box, Collection, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Vector
 
 
 class Photo(Protocol):
@@ -40,6 +40,11 @@ class Engine(Protocol):
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         """How recognizable each face is to the embedder, 0..100, in the order given. Raises DamagedImage."""
+        ...
+
+    def attributes(self, photo: Photo, faces: Sequence[FaceDetail], asked: frozenset[Attribute]) -> list[FaceDetail]:
+        """The faces with what is asked for of them, in the order given; without what can't be told. Raises
+        DamagedImage, and ModelMissing where the networks for it are not installed."""
         ...
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import Collection, Principal, QualityFilter, Reason, Right, UnindexedFace
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import wanted
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import images as images_
@@ -143,6 +144,7 @@ def index_faces(service: Service, request: Request) -> Json:
             external_image_id=request.get("ExternalImageId"),
             max_faces=most,
             quality=_quality(request, QualityFilter.AUTO),
+            attributes=wanted(request["DetectionAttributes"]) if request.get("DetectionAttributes") else None,
         )
     )
     # A photograph that was indexed before has its earlier faces, which may be more.
@@ -198,7 +200,13 @@ def search_faces_by_image(service: Service, request: Request) -> Json:
 
 
 def detect_faces(service: Service, request: Request) -> Json:
-    return dump.detect_faces(service.recognizer.handle(ops.DetectFaces(image=_photograph(service, request, "Image"))))
+    return dump.detect_faces(
+        service.recognizer.handle(
+            ops.DetectFaces(
+                image=_photograph(service, request, "Image"), attributes=wanted(request.get("Attributes") or ())
+            )
+        )
+    )
 
 
 def compare_faces(service: Service, request: Request) -> Json:

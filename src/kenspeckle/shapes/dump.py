@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import (
     Associated,
+    Attribute,
+    Attributes,
     Box,
     Collection,
     Comparison,
@@ -28,6 +30,7 @@ from kenspeckle.domain import (
     Page,
     Person,
     PersonRef,
+    Pose,
     Receipt,
     Undone,
     UnindexedFace,
@@ -40,8 +43,34 @@ from kenspeckle.moments import iso
 
 Json: TypeAlias = dict[str, Any]
 
-LANDMARKS = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
+LANDMARKS = (
+    *("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"),
+    *(
+        "leftEyeBrowLeft",
+        "leftEyeBrowRight",
+        "leftEyeBrowUp",
+        "rightEyeBrowLeft",
+        "rightEyeBrowRight",
+        "rightEyeBrowUp",
+    ),
+    *("leftEyeLeft", "leftEyeRight", "leftEyeUp", "leftEyeDown"),
+    *("rightEyeLeft", "rightEyeRight", "rightEyeUp", "rightEyeDown"),
+    *("noseLeft", "noseRight", "mouthUp", "mouthDown", "leftPupil", "rightPupil"),
+    *("upperJawlineLeft", "midJawlineLeft", "chinBottom", "midJawlineRight", "upperJawlineRight"),
+)
 """The order in Amazon's answers; some programs access them by position."""
+
+FLAGS = {
+    Attribute.SMILE: "Smile",
+    Attribute.EYEGLASSES: "Eyeglasses",
+    Attribute.SUNGLASSES: "Sunglasses",
+    Attribute.BEARD: "Beard",
+    Attribute.MUSTACHE: "Mustache",
+    Attribute.EYES_OPEN: "EyesOpen",
+    Attribute.MOUTH_OPEN: "MouthOpen",
+    Attribute.FACE_OCCLUDED: "FaceOccluded",
+}
+"""Members of FaceDetail that are a yes or no."""
 
 
 def bounding_box(box: Box) -> Json:
@@ -49,14 +78,55 @@ def bounding_box(box: Box) -> Json:
 
 
 def face_detail(detail: FaceDetail) -> Json:
-    """FaceDetail with the DEFAULT attributes; also what Rekognition calls ComparedFace."""
+    """FaceDetail with the DEFAULT attributes, and what else was inferred; also what Rekognition calls ComparedFace."""
+    more = detail.attributes
+    head = detail.pose if more is None or more.pose is None else more.pose
+    places = (*detail.landmarks, *(() if more is None else more.landmarks))
     return {
         "BoundingBox": bounding_box(detail.box),
         "Confidence": detail.confidence,
-        "Landmarks": [{"Type": one.kind, "X": one.x, "Y": one.y} for one in sorted(detail.landmarks, key=_place)],
-        "Pose": {"Roll": detail.pose.roll, "Yaw": detail.pose.yaw, "Pitch": detail.pose.pitch},
+        "Landmarks": _landmarks(places),
+        "Pose": _pose(head),
         "Quality": {"Brightness": detail.quality.brightness, "Sharpness": detail.quality.sharpness},
+        **({} if more is None else _inferred(more)),
     }
+
+
+def attributes(more: Attributes) -> Json:
+    """What was inferred, with its version, for storage and exports."""
+    shape: Json = {"Version": more.version, **_inferred(more)}
+    if more.pose is not None:
+        shape["Pose"] = _pose(more.pose)
+    if more.landmarks:
+        shape["Landmarks"] = _landmarks(more.landmarks)
+    return shape
+
+
+def _inferred(more: Attributes) -> Json:
+    """The members of FaceDetail beyond DEFAULT."""
+    shape: Json = {}
+    if more.age is not None:
+        shape["AgeRange"] = {"Low": more.age.low, "High": more.age.high}
+    if more.gender is not None:
+        shape["Gender"] = {"Value": more.gender.value, "Confidence": more.gender.confidence}
+    for name, member in FLAGS.items():
+        if name in more.flags:
+            shape[member] = {"Value": more.flags[name].value, "Confidence": more.flags[name].confidence}
+    if more.eyes is not None:
+        shape["EyeDirection"] = {
+            "Yaw": more.eyes.yaw,
+            "Pitch": more.eyes.pitch,
+            "Confidence": more.eyes.confidence,
+        }
+    return shape
+
+
+def _landmarks(places: Iterable[Landmark]) -> list[Json]:
+    return [{"Type": one.kind, "X": one.x, "Y": one.y} for one in sorted(places, key=_place)]
+
+
+def _pose(head: Pose) -> Json:
+    return {"Roll": head.roll, "Yaw": head.yaw, "Pitch": head.pitch}
 
 
 def _place(one: Landmark) -> int:

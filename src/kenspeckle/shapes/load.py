@@ -9,17 +9,22 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from kenspeckle.domain import (
+    AgeRange,
     Associated,
+    Attributes,
     Box,
     Collection,
     Comparison,
     Deleted,
     Erased,
+    EyeDirection,
     Face,
     FaceDetail,
     FaceMatch,
     FaceRecord,
     FaceSearch,
+    Flag,
+    Gender,
     ImageSearch,
     Indexed,
     Job,
@@ -40,6 +45,8 @@ from kenspeckle.domain import (
     UserMatch,
     UserSearch,
 )
+from kenspeckle.domain.attributes import VERSION
+from kenspeckle.shapes.dump import FLAGS, LANDMARKS
 
 Json: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -56,20 +63,60 @@ def box(shape: Json) -> Box:
     )
 
 
-def detail(shape: Json) -> FaceDetail:
-    """A FaceDetail or ComparedFace."""
-    pose, quality = shape.get("Pose", {}), shape.get("Quality", {})
+def detail(shape: Json, *, gender: bool = True) -> FaceDetail:
+    """A FaceDetail or ComparedFace. Without `gender` its Gender is not read; Emotions never are."""
+    quality = shape.get("Quality", {})
     return FaceDetail(
         box=box(shape.get("BoundingBox", {})),
         confidence=float(shape.get("Confidence", 0)),
-        landmarks=tuple(
-            Landmark(one["Type"], float(one["X"]), float(one["Y"]))
-            for one in shape.get("Landmarks", ())
-            if one.get("Type") in KINDS
-        ),
-        pose=Pose(float(pose.get("Roll", 0)), float(pose.get("Yaw", 0)), float(pose.get("Pitch", 0))),
+        landmarks=tuple(one for one in _landmarks(shape) if one.kind in KINDS),
+        pose=_pose(shape.get("Pose", {})),
         quality=Quality(float(quality.get("Brightness", 0)), float(quality.get("Sharpness", 0))),
+        attributes=_attributes_of(shape, gender=gender),
     )
+
+
+def _attributes_of(shape: Json, *, gender: bool) -> Attributes | None:
+    """What a FaceDetail has beyond DEFAULT; None where it has nothing. Emotions are not read, nor is Gender unless
+    `gender`."""
+    if not gender and "Gender" in shape:
+        shape = {name: value for name, value in shape.items() if name != "Gender"}
+    found = attributes({name: value for name, value in shape.items() if name != "Pose"})
+    return None if found == Attributes() else found
+
+
+def attributes(shape: Json) -> Attributes:
+    """The inverse of `dump.attributes`; of a member that is another than expected it raises ValueError, TypeError or
+    KeyError."""
+    ages, eyes, gender = shape.get("AgeRange"), shape.get("EyeDirection"), shape.get("Gender")
+    return Attributes(
+        version=int(shape.get("Version", VERSION)),
+        age=None if ages is None else AgeRange(int(ages["Low"]), int(ages["High"])),
+        flags={name: _flag(shape[member]) for name, member in FLAGS.items() if member in shape},
+        eyes=None
+        if eyes is None
+        else EyeDirection(float(eyes["Yaw"]), float(eyes["Pitch"]), float(eyes.get("Confidence", 0))),
+        gender=None if gender is None else Gender(str(gender["Value"]), float(gender.get("Confidence", 0))),
+        landmarks=tuple(one for one in _landmarks(shape) if one.kind not in KINDS),
+        pose=_pose(shape["Pose"]) if "Pose" in shape else None,
+    )
+
+
+def _flag(shape: Json) -> Flag:
+    return Flag(shape["Value"] is True, float(shape.get("Confidence", 0)))
+
+
+def _landmarks(shape: Json) -> tuple[Landmark, ...]:
+    """Those that Amazon's model names."""
+    return tuple(
+        Landmark(one["Type"], float(one["X"]), float(one["Y"]))
+        for one in shape.get("Landmarks", ())
+        if one.get("Type") in LANDMARKS
+    )
+
+
+def _pose(shape: Json) -> Pose:
+    return Pose(float(shape.get("Roll", 0)), float(shape.get("Yaw", 0)), float(shape.get("Pitch", 0)))
 
 
 def searched(shape: Json) -> FaceDetail:

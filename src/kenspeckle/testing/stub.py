@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from kenspeckle.domain import Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
+from kenspeckle.domain import Attribute, Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
 from kenspeckle.ports import Photo
 from kenspeckle.vision.decode import Photograph
 
@@ -66,6 +66,10 @@ class StubEngine:
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         return [100.0 for _ in faces]
+
+    def attributes(self, photo: Photo, faces: Sequence[FaceDetail], asked: frozenset[Attribute]) -> list[FaceDetail]:
+        """Nothing is told of people who are names."""
+        return list(faces)
 
     def thumbnail(self, photo: Photo, box: Box) -> bytes:
         return _chip()

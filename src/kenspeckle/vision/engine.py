@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from kenspeckle.domain import Box, FaceDetail, Landmark, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, PackInfo, Vector
 from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry
 from kenspeckle.ports import Photo
 from kenspeckle.settings import Settings
-from kenspeckle.vision import cutter, passes
+from kenspeckle.vision import cutter, face_mesh, passes
 from kenspeckle.vision.align import Aligner, Floats
+from kenspeckle.vision.attributes import Describer
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
@@ -35,6 +37,10 @@ CENTERFACE: Final = (0.5, 0.6, 0.8, 1.0), (0.85, 0.95, 0.995, 1.0)
 
 DESCRIBED: Final = 100
 """Faces of one photograph that are returned at most, the largest; as many as Amazon Rekognition returns."""
+
+
+TOLD: Final = 50
+"""Faces of one photograph of which attributes are told at most, the largest: 20 ms each. A crowd costs a second."""
 
 
 class Engine:
@@ -66,7 +72,13 @@ class Engine:
         trim_memory()
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
+        self._mesh = Aligner(face_mesh.SIDE, face_mesh.PLACES)
         self._poses = PoseEstimator(alignment.places)
+        self._describer: Describer = (
+            Describer(settings.models_dir, self.runtime, self._activity, gender=settings.gender)
+            if beside is None
+            else beside._describer
+        )
         self._turn: threading.Lock = threading.Lock() if beside is None else beside._turn
 
     @property
@@ -108,6 +120,33 @@ class Engine:
                 "Run kenspeckle models verify, or use another pack."
             )
         return found
+
+    def attributes(self, photo: Photo, faces: Sequence[FaceDetail], asked: frozenset[Attribute]) -> list[FaceDetail]:
+        """The faces with what is asked for of the TOLD largest, where it can be told. Raises DamagedImage, and
+        ModelMissing where the networks for it are not installed."""
+        if not asked:
+            return list(faces)
+        own, found = _own(photo), list(faces)
+        largest = sorted(range(len(faces)), key=lambda at: -faces[at].box.area)[:TOLD]
+        with self._activity.busy():
+            for at in largest:
+                face = faces[at]
+                points = _points(own, face)
+                picture, scale = self._picture(own, points)
+                side = math.sqrt(face.box.area * own.width * own.height)
+                told = self._describer.describe(picture, points * scale, side, asked, picture.size)
+                found[at] = replace(face, attributes=told)
+        return found
+
+    def _picture(self, photo: Photograph, points: Floats) -> tuple[Image.Image, Floats]:
+        """As `_chips` chooses the picture to cut a face from, and its pixels a pixel of the photograph."""
+        sides = (passes.full_side(photo), max(photo.width, photo.height))
+        for side in sides[1:] if photo.smoothing else sides:
+            picture = photo.image(side)
+            scale = np.array([picture.width / photo.width, picture.height / photo.height], np.float32)
+            if abs(self._mesh.similarity(points * scale)[0]) >= MIN_DETAIL:
+                break
+        return picture, scale
 
     def clarity(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[float]:
         """How recognizable each face is to the embedder, 0..100; 100 where its pack has no measure of it. SFace's

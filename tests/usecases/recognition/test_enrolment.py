@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kenspeckle.domain import QualityFilter, Reason, UnsuccessfulFace
+from kenspeckle.domain import (
+    AgeRange,
+    Attribute,
+    Attributes,
+    FaceDetail,
+    FaceRecord,
+    Gender,
+    QualityFilter,
+    Reason,
+    UnsuccessfulFace,
+)
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import ALL, NONE, VERSION
 from kenspeckle.errors import (
     CollectionNotFound,
     FaceNotFound,
@@ -199,3 +211,41 @@ def test_deleting_a_collection_takes_its_photographs_but_not_anothers(service: L
     assert service.handle(ops.GetImage(collection_id=HOME, key="a.jpg"))[1] == drawing(0.0)
     with pytest.raises(ImageNotFound):
         service.context.images.get(hashlib.sha256(drawing(1.0)).hexdigest())
+
+
+def test_attributes_are_stored_with_the_face_where_they_were_asked_for(service: LocalRecognizer) -> None:
+    def index(note: str, asked: frozenset[Attribute] | None) -> FaceRecord:
+        operation = ops.IndexFaces(collection_id=HOME, image=drawing(4.2, note=note), attributes=asked)
+        told = service.handle(operation).records[0]
+        stored = service.handle(ops.GetFace(collection_id=HOME, face_id=told.face.face_id))
+        assert stored.detail.attributes == told.detail.attributes
+        return told
+
+    assert index("setting", None).detail.attributes is None
+    assert index("none", NONE).detail.attributes is None
+    found = index("all", ALL).detail.attributes
+    assert found is not None
+    assert found.age == AgeRange(37, 47)
+    assert found.version == VERSION
+
+
+def test_the_setting_says_what_is_told_where_a_request_says_nothing() -> None:
+    made = recognizer(detection_attributes="ALL")
+    try:
+        quiet = made.handle(ops.IndexFaces(collection_id=HOME, image=drawing(4.2))).records[0]
+        assert quiet.detail.attributes is not None
+        bare = ops.IndexFaces(collection_id=HOME, image=drawing(4.2, note="2"), attributes=NONE)
+        assert made.handle(bare).records[0].detail.attributes is None
+        assert made.info()["detection_attributes"] == "ALL"
+    finally:
+        made.close()
+
+
+def test_a_guess_at_gender_is_told_and_never_kept(service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def guessing(_: object, __: object, faces: Sequence[FaceDetail], ___: object) -> list[FaceDetail]:
+        return [replace(one, attributes=Attributes(gender=Gender("Female", 90.0))) for one in faces]
+
+    monkeypatch.setattr(DrawnEngine, "attributes", guessing)
+    told = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(4.2), attributes=ALL)).records[0]
+    assert told.detail.attributes == Attributes(gender=Gender("Female", 90.0))
+    assert told.detail.kept.attributes == Attributes()

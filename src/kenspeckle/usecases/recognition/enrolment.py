@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
 from kenspeckle.domain import (
+    Attribute,
     Collection,
     Deleted,
     Face,
@@ -91,13 +92,15 @@ class Enrolment:
         kept_metadata = validation.metadata(operation.metadata)
         most = validation.count(operation.max_faces or context.settings.max_faces, validation.MAX_MATCHES, "max_faces")
         engine = context.engines.of(collection)
+        asked = context.settings.asked if operation.attributes is None else operation.attributes
         digest = hashlib.sha256(operation.image).hexdigest()
         model = engine.pack.version
         known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is not None and known[1]:
             _require_one(operation, len(known[1]))
             self._mend(known[0], operation.image)
-            return Indexed(known[0].image_id, known[1], (), model, created=False)
+            records = self._told(engine, operation.image, known[1], asked)
+            return Indexed(known[0].image_id, records, (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
         writing: Future[tuple[str, Staged]] | None = None
@@ -110,7 +113,7 @@ class Enrolment:
 
         quality = operation.quality or context.settings.quality_filter
         try:
-            photo, faces, unindexed = self._analyse(engine, operation, quality, most, opened)
+            photo, faces, unindexed = self._analyse(engine, operation, quality, most, asked, opened)
             stored_as, staged = writing.result() if writing else (None, None)
         except BaseException:
             _discard(writing)
@@ -148,6 +151,22 @@ class Enrolment:
                 log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
                 context.photographs.stage(known.collection_id, known.digest, data)[1].publish()
 
+    def _told(
+        self, engine: Engine, image: bytes, records: Sequence[FaceRecord], asked: frozenset[Attribute]
+    ) -> tuple[FaceRecord, ...]:
+        """Faces that were stored before, with what is asked for of them. Of those that were stored without it is
+        inferred for this answer; what is stored stays as it is."""
+        if not asked:
+            return tuple(replace(one, detail=one.detail.showing(asked)) for one in records)
+        # Faces of imported encodings have no landmarks to infer anything by.
+        bare = [one.detail for one in records if one.detail.attributes is None and one.detail.landmarks]
+        if bare:
+            with self.context.gate.turn(), self.context.timed("attributes"):
+                told = engine.attributes(engine.open(image), bare, asked)
+            new = {before.box: after for before, after in zip(bare, told, strict=True)}
+            records = [replace(one, detail=new.get(one.detail.box, one.detail)) for one in records]
+        return tuple(replace(one, detail=one.detail.showing(asked)) for one in records)
+
     def _is_stored(self, image: Image) -> bool:
         try:
             self.context.photographs.get(image.collection_id, image.digest)
@@ -156,7 +175,13 @@ class Enrolment:
         return True
 
     def _analyse(
-        self, engine: Engine, operation: IndexFaces, quality: QualityFilter, most: int, opened: Callable[[], None]
+        self,
+        engine: Engine,
+        operation: IndexFaces,
+        quality: QualityFilter,
+        most: int,
+        asked: frozenset[Attribute],
+        opened: Callable[[], None],
     ) -> tuple[Photo, list[NewFace], tuple[UnindexedFace, ...]]:
         """The faces to store and the others; calls `opened` when the bytes are known to be a photograph."""
         context = self.context
@@ -170,6 +195,9 @@ class Enrolment:
                 kept, templates, unindexed = embedded(
                     engine, photo, seen, quality, min(most, validation.MAX_FACES_AN_IMAGE)
                 )
+            if asked and kept:
+                with context.timed("attributes"):
+                    kept = engine.attributes(photo, kept, asked)
             thumbnails = [
                 None if context.settings.keep_images else engine.thumbnail(photo, detail.box) for detail in kept
             ]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from kenspeckle.domain import JobKind
+from kenspeckle.domain.attributes import offered
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.jobs.runner import Handler
@@ -91,12 +92,15 @@ class LocalRecognizer:
             "pack": {
                 **pack.described,
                 "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
+                "attributes_on_request": [str(one) for one in offered(gender=settings.gender)],
             },
             "packs": [one.described for one in self.context.engines.packs],
             "collection": settings.collection,
             "face_match_threshold": settings.face_match_threshold,
             "max_faces": settings.max_faces,
             "quality_filter": settings.quality_filter.value,
+            "detection_attributes": settings.detection_attributes,
+            "gender": settings.gender,
             "keep_images": settings.keep_images,
             "limits": {
                 "max_image_bytes": settings.max_image_bytes,

@@ -44,10 +44,17 @@ class Recognition:
         )
 
     def detect_faces(self, operation: DetectFaces) -> tuple[FaceDetail, ...]:
-        """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded."""
-        with self.context.gate.turn(), self.context.timed("detect"):
-            photo = self.context.engines.default.open(operation.image)
-            return self.context.engines.default.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
+        """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, Overloaded, and ModelMissing where
+        attributes are asked for and their networks are not installed."""
+        engine = self.context.engines.default
+        with self.context.gate.turn():
+            with self.context.timed("detect"):
+                photo = engine.open(operation.image)
+                found = engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
+            if not operation.attributes:
+                return found
+            with self.context.timed("attributes"):
+                return tuple(engine.attributes(photo, found, operation.attributes))
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
         """Stored faces like a stored one, which is not among them. Raises CollectionNotFound, FaceNotFound."""

@@ -43,6 +43,9 @@ class Templates:
             if operation.templates and seen:
                 with self.context.timed("embed"):
                     templates = engine.embed(photo, seen)
+            if operation.attributes and seen:
+                with self.context.timed("attributes"):
+                    seen = engine.attributes(photo, seen, operation.attributes)
         return Described(tuple(zip(seen, templates, strict=True)), photo.width, photo.height, engine.pack.version)
 
     def search_templates(self, operation: SearchTemplates) -> tuple[tuple[FaceMatch, ...], ...]:

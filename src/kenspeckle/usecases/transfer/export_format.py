@@ -8,15 +8,28 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from kenspeckle.domain import Box, Face, FaceDetail, FaceRecord, Image, Landmark, Pose, Quality, Vector, validation
+from kenspeckle.domain import (
+    Attributes,
+    Box,
+    Face,
+    FaceDetail,
+    FaceRecord,
+    Image,
+    Landmark,
+    Pose,
+    Quality,
+    Vector,
+    validation,
+)
 from kenspeckle.errors import InvalidValue, KenspeckleError
 from kenspeckle.ports import DumpedFace
+from kenspeckle.shapes import dump, load
 from kenspeckle.usecases.transfer import checks
 
 FORMAT: Final = "kenspeckle-export"
@@ -29,6 +42,8 @@ _MEDIA: Final = re.compile(r"image/[a-z0-9.+-]{1,40}|application/octet-stream")
 _MODEL: Final = re.compile(r"[\w.+-]{1,64}")
 _MAX_KEY: Final = 1024
 _MAX_LANDMARKS: Final = 500
+_MAX_VERSION: Final = 1_000_000
+_OLDEST: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,8 @@ def face_line(one: DumpedFace, *, with_images: bool) -> bytes:
             "metadata": dict(image.metadata),
         },
     }
+    if detail.attributes is not None:
+        line["attributes"] = dump.attributes(detail.attributes)
     if with_images and one.thumbnail is not None:
         line["thumbnail"] = base64.b64encode(one.thumbnail).decode()
     return _dump(line)
@@ -187,6 +204,7 @@ def face(line: Mapping[str, Any], number: int, collection_id: str, dimension: in
             _landmarks(line["landmarks"]),
             Pose(**checks.measures(line["pose"], ("roll", "yaw", "pitch"))),
             Quality(**checks.measures(line["quality"], ("brightness", "sharpness"))),
+            _attributes(line.get("attributes")),
         )
         thumbnail = line.get("thumbnail")
         return DumpedFace(
@@ -248,6 +266,28 @@ def _landmarks(value: Any) -> tuple[Landmark, ...]:
     )
 
 
+def _attributes(value: Any) -> Attributes | None:
+    """What was inferred of the face; exports of older versions say nothing of it."""
+    if value is None:
+        return None
+    shape = checks.mapping(value)
+    landmarks = shape.get("Landmarks", [])
+    if not isinstance(landmarks, list) or len(landmarks) > _MAX_LANDMARKS:
+        raise InvalidValue(f"landmarks are a list of at most {_MAX_LANDMARKS}")
+    found = load.attributes(shape)
+    numbers = [flag.confidence for flag in found.flags.values()]
+    numbers += [place for one in found.landmarks for place in (one.x, one.y)]
+    numbers += [] if found.pose is None else [found.pose.roll, found.pose.yaw, found.pose.pitch]
+    numbers += [] if found.eyes is None else [found.eyes.yaw, found.eyes.pitch, found.eyes.confidence]
+    for number in numbers:
+        checks.measure(number)
+    if not 1 <= found.version <= _MAX_VERSION:
+        raise InvalidValue("the version of attributes is a number from 1 on")
+    if found.age is not None and not 0 <= found.age.low <= found.age.high <= _OLDEST:
+        raise InvalidValue(f"an age range goes from 0 to {_OLDEST} at most, the lower end first")
+    return replace(found, gender=None)  # is told and never kept
+
+
 class _Told:
     """Adds the number of the line to errors of the block."""
 
@@ -262,7 +302,7 @@ class _Told:
             raise InvalidValue(f"Line {self._number}: {error.message}") from error
         if isinstance(error, KeyError):
             raise InvalidValue(f"Line {self._number}: {error.args[0]!r} is missing.") from error
-        if isinstance(error, TypeError | AttributeError | ValueError):
+        if isinstance(error, TypeError | AttributeError | ValueError | OverflowError):
             raise InvalidValue(f"Line {self._number}: a value is of the wrong kind.") from error
 
 
