@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from kenspeckle.domain import QualityFilter, validation
-from kenspeckle.domain.attributes import NAMES, NONE, Attribute, wanted
+from kenspeckle.domain.attributes import NAMES, Attribute, wanted
 from kenspeckle.domain.people import MAX_NAME
 from kenspeckle.errors import InvalidValue
 
@@ -94,13 +94,13 @@ def _attributes(value: Any) -> Any:
 
 
 AttributesWanted = Annotated[
-    frozenset[Attribute],
+    frozenset[Attribute] | None,
     BeforeValidator(_attributes),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$"}),
     Field(
         description="What else is told of each face, where it can be: names with commas between, or ALL. AGE_RANGE, "
         "EYES_OPEN, EYE_DIRECTION, FACE_OCCLUDED, LANDMARKS (all thirty), MOUTH_OPEN, SMILE; GENDER where the operator "
         "has switched it on. Emotions are never told. Amazon's other names are known and left out.",
-        json_schema_extra={"type": "string", "pattern": f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$"},
         examples=["ALL", "AGE_RANGE,SMILE"],
     ),
 ]
@@ -124,7 +124,7 @@ class IndexQuery(InCollection):
         BeforeValidator(_upper),
         Field(description="Faces below this bar are not stored; without it the server's setting, AUTO."),
     ] = None
-    attributes: AttributesWanted | None = None
+    attributes: AttributesWanted = None
 
 
 class NamedIndexQuery(IndexQuery):
@@ -145,7 +145,7 @@ class SearchQuery(InCollection):
 
 
 class DetectQuery(BaseModel):
-    attributes: AttributesWanted = NONE
+    attributes: AttributesWanted = None
 
 
 class CompareQuery(BaseModel):

@@ -17,6 +17,7 @@ from kenspeckle.api.queries import CompareQuery, DetectQuery, FileName, IndexQue
 from kenspeckle.api.route import BOUND, PHOTOGRAPH, route
 from kenspeckle.domain import Key, Of, Right, validation
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import NONE
 from kenspeckle.errors import InvalidValue
 from kenspeckle.shapes import dump
 from kenspeckle.usecases.access.credentials import scope_names
@@ -145,7 +146,7 @@ class Recognition:
         body = await edge.photograph(request)
         with edge.admitted(request):
             found = await edge.threads.call(
-                lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image(), attributes=query.attributes))
+                lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image(), attributes=query.attributes or NONE))
             )
         return answer(dump.detect_faces(found))
 
