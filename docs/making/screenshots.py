@@ -40,7 +40,7 @@ def draw(folder: Path) -> list[Path]:
 def shoot(browser: Browser, url: str, folder: Path) -> list[Path]:
     """The views of a server that knows the two people of the samples."""
     with tab(browser, url, SHALLOW, color_scheme="dark") as desk:
-        desk.open("gallery")
+        desk.open("people")
         expect(desk.page.locator(".grid > li")).not_to_have_count(0)
         gallery = _saved(desk, folder / "console-gallery.jpg")
     return [

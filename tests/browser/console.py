@@ -21,7 +21,7 @@ URL.createObjectURL = (what) => { const url = make.call(URL, what); urls.add(url
 URL.revokeObjectURL = (url) => { urls.delete(url); drop.call(URL, url); };
 """
 expect.set_options(timeout=15_000)
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, PHONE = (1280, 900), (360, 780)
 
 
 class Console:
@@ -54,6 +54,12 @@ class Console:
         kind = "image/png" if name.endswith(".png") else "image/jpeg"
         payload = FilePayload(name=name, mimeType=kind, buffer=data)
         self.page.locator("main input[type=file]").nth(at).set_input_files(payload)
+
+    def photograph_again(self, data: bytes) -> None:
+        """Another one, after one that is shown."""
+        self.button("Another photograph").click()
+        self.photograph(data)
+        expect(self.findings).not_to_have_count(0)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -16,6 +16,8 @@ THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 VIEWS = (
     "",
     "compare",
+    "people",
+    "person",
     "gallery",
     "users",
     "keys",
@@ -29,6 +31,10 @@ VIEWS = (
 )
 
 
+def somebody(server: str) -> str:
+    return str(httpx.get(f"{server}/v1/collections/kenspeckle/people").json()["people"][0]["person_id"])
+
+
 @pytest.fixture(scope="module")
 def person(server: str) -> str:
     """The default collection's first face, given to a user."""
@@ -39,8 +45,10 @@ def person(server: str) -> str:
     return face
 
 
-def address(view: str, person: str) -> str:
-    return {"face": f"face/kenspeckle/{person}", "user": "user/kenspeckle/someone"}.get(view, view)
+def address(console: Console, view: str, face: str) -> str:
+    if view == "person":
+        return f"person/kenspeckle/{somebody(console.url)}"
+    return {"face": f"face/kenspeckle/{face}", "user": "user/kenspeckle/someone"}.get(view, view)
 
 
 def clean(console: Console) -> None:
@@ -57,7 +65,7 @@ def settle(console: Console) -> None:
 
 def test_no_view_has_a_violation(console: Console, person: str) -> None:
     for view in VIEWS:
-        console.open(address(view, person))
+        console.open(address(console, view, person))
         settle(console)
         clean(console)
 
@@ -72,7 +80,11 @@ def test_nor_have_a_recognized_photograph_and_dialogs(console: Console, person: 
     clean(console)
     console.page.get_by_role("slider").fill("100")
     clean(console)
-    for view, name in (("keys", "New key"), ("collections", "New collection"), (address("face", person), "This face…")):
+    for view, name in (
+        ("keys", "New key"),
+        ("collections", "New collection"),
+        (address(console, "face", person), "This face…"),
+    ):
         console.open(view)
         console.button(name).click()
         clean(console)
@@ -93,7 +105,7 @@ def phone(browser: Browser, server: str) -> Iterator[Console]:
 def test_on_a_phone_nothing_is_wider_than_the_screen(phone: Console, person: str) -> None:
     width = "() => document.documentElement.scrollWidth"
     for view in VIEWS:
-        phone.open(address(view, person))
+        phone.open(address(phone, view, person))
         settle(phone)
         assert phone.page.evaluate(width) <= PHONE[0], view
     phone.open()

@@ -129,7 +129,7 @@ def test_a_key_that_is_revoked_meanwhile_loses_nothing(signed_out: Console, lock
     expect(console.dialog).to_contain_text("This key is no longer taken")
     console.sign_in(ADMIN)
     # The request goes out again with the new key, and what was typed arrives.
-    expect(console.findings.get_by_role("heading")).to_have_text("Amazing Grace")
+    expect(console.findings.get_by_role("heading")).to_have_text("Amazing-Grace")
     faces = locked.get("/v1/collections/visitors/faces").json()["Faces"]
     assert [face["ExternalImageId"] for face in faces] == ["Amazing-Grace"]
 

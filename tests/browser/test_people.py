@@ -63,6 +63,7 @@ def test_a_face_is_given_to_a_user_on_its_page(console: Console, api: httpx.Clie
     stock(api, "giving", ("Grace", pictures.grace()))
     console.open("gallery", "giving")
     console.page.get_by_role("link", name="Grace").click()
+    console.page.locator("summary", has_text="Users").click()
     console.page.get_by_label("Give it to a user").fill("admiral")
     console.button("Give").click()
     expect(console.page.get_by_text("Belongs to the user admiral.")).to_be_visible()
@@ -70,7 +71,7 @@ def test_a_face_is_given_to_a_user_on_its_page(console: Console, api: httpx.Clie
     console.button("Delete the face").click()
     expect(console.dialog.get_by_role("alert")).to_contain_text("Take it from the user first")
     console.button("Keep").click()
-    console.page.get_by_role("link", name="admiral").click()
+    console.page.get_by_role("link", name="admiral", exact=True).click()
     expect(console.page.locator(".grid > li")).to_have_count(1)
 
 

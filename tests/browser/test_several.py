@@ -13,11 +13,8 @@ from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.browser import pictures
 from tests.browser.conftest import ADMIN
-from tests.browser.console import Console, tab
+from tests.browser.console import PHONE, Console, tab
 from tests.browser.test_gallery import stock
-
-NARROW = (360, 740)
-VIEWS = ("gallery", "collections", "users", "keys", "audit", "health", "jobs", "compare")
 
 
 def files(*named: tuple[str, bytes]) -> list[FilePayload]:
@@ -83,7 +80,7 @@ def test_a_person_is_added_from_several_files(console: Console, api: httpx.Clien
     console.button("Add a person from photographs").click()
     given = files(("one.jpg", pictures.grace()), ("two.jpg", pictures.sideways()), ("rocket.jpg", pictures.rocket()))
     console.dialog.locator("input[type=file]").set_input_files(given)
-    console.dialog.get_by_label("Name").fill("Grace-Hopper")
+    console.dialog.get_by_label("Name").fill("Grace Hopper")
     console.button("Store 3 photographs").click()
     lines = console.dialog.get_by_role("list", name="Photographs").get_by_role("listitem")
     expect(lines).to_have_text(["one.jpg stored", "two.jpg stored", re.compile("no face")])
@@ -120,22 +117,12 @@ def test_a_key_that_may_not_read_asks_for_no_picture(signed_out: Console, locked
     assert not [one for one in console.asked if "thumbnail" in one or "images" in one or "audit" in one]
 
 
-def test_nothing_is_wider_than_a_small_phone(browser: Browser, server: str) -> None:
-    with tab(browser, server, NARROW) as console:
-
-        def fits(view: str) -> None:
-            assert console.page.evaluate("() => document.documentElement.scrollWidth") == NARROW[0], view
-
+def test_names_without_room_stand_below_on_a_phone(browser: Browser, server: str) -> None:
+    with tab(browser, server, PHONE) as console:
         console.open()
         console.photograph(pictures.crowd())
         expect(console.findings).to_have_count(40)
         console.button("Details of face 1").click()
         console.button("Name or add this face").first.click()
-        # Where a name has no room on the picture, it stands below it.
         expect(console.page.locator(".legend")).to_contain_text("Grace Hopper")
-        fits("recognize")
-        for view in VIEWS:
-            console.open(view)
-            expect(console.page.get_by_role("heading", level=1)).to_be_visible()
-            expect(console.page.locator(".busy")).to_have_count(0)
-            fits(view)
+        assert console.page.evaluate("() => document.documentElement.scrollWidth") == PHONE[0]

@@ -12,6 +12,9 @@ const ADMIN = () => mayService("admin");
 // By address, in the order of navigation. Views of one `section` share a link; views without a title are reached from `under`.
 const VIEWS = {
   "": { title: "Recognize", load: () => import("/console/views/recognize.js"), allowed: () => may("search") },
+  people: { section: "People", title: "People", load: () => import("/console/views/people.js"), allowed: () => READ() && offered("people") },
+  unknown: { section: "People", title: "Unknown", load: () => import("/console/views/unknown.js"), allowed: () => READ() && offered("groups") },
+  duplicates: { section: "People", title: "Duplicates", load: () => import("/console/views/duplicates.js"), allowed: () => READ() && offered("groups") },
   gallery: { section: "People", title: "Faces", load: () => import("/console/views/gallery.js"), allowed: READ },
   collections: { section: "People", title: "Collections", load: () => import("/console/views/collections.js"), allowed: READ },
   users: { section: "People", title: "Users", load: () => import("/console/views/users.js"), allowed: READ },
@@ -21,7 +24,8 @@ const VIEWS = {
   audit: { section: "Admin", title: "Audit", load: () => import("/console/views/audit.js"), allowed: ADMIN },
   health: { section: "Admin", title: "Health", load: () => import("/console/views/health.js"), allowed: () => mayService("read") },
   jobs: { section: "Admin", title: "Jobs", load: () => import("/console/views/jobs.js"), allowed: () => READ() && offered("jobs") },
-  face: { under: "gallery", load: () => import("/console/views/face.js"), allowed: READ },
+  person: { under: "people", load: () => import("/console/views/person.js"), allowed: () => READ() && offered("people") },
+  face: { get under() { return offered("people") ? "people" : "gallery"; }, load: () => import("/console/views/face.js"), allowed: READ },
   user: { under: "users", load: () => import("/console/views/user.js"), allowed: READ },
 };
 

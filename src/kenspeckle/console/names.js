@@ -33,6 +33,14 @@ export function shown(identity) {
   return name ? name[0].toUpperCase() + name.slice(1) : identity;
 }
 
+/** What somebody of that name is stored as: the name itself where the rule allows it, else what is left of it. */
+export function identityOf(name) {
+  if (fault("identity", name) === null) return name;
+  const plain = suggestion("identity", name);
+  // Too little of it would be left to tell one from another.
+  return plain.length * 2 >= [...name.trim()].length ? plain : `person-${crypto.randomUUID().slice(0, 13)}`;
+}
+
 const REASONS = {
   EXCEEDS_MAX_FACES: "More faces than were asked for; this one is smaller or less clear than those that were taken.",
   EXTREME_POSE: "Turned too far away from the camera.",

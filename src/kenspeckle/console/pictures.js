@@ -23,9 +23,9 @@ export function thumbnail(collection, faceId, name) {
   return image;
 }
 
-/** The photograph stored under a name. Throws Failure where originals are not kept. */
-export async function storedPhotograph(collection, identity, signal) {
-  const response = await ask(at("images", identity), { query: { collection }, signal, as: "response" });
+/** A stored photograph by its id. Throws Failure where photographs are not kept. */
+export async function storedPhotograph(collection, imageId, signal) {
+  const response = await ask(at("images", "by-id", imageId), { query: { collection }, signal, as: "response" });
   const metadata = [...response.headers].filter(([name]) => name.startsWith("x-amz-meta-"));
   return { blob: await response.blob(), metadata: metadata.map(([name, value]) => [name.slice(11), value]) };
 }

@@ -21,11 +21,12 @@ export function userLink(collection, userId) {
 
 /**
  * A grid of faces as the API lists them. `chosen` (a Map by face id) makes them choosable and is kept by it;
- * `onchoice()` is called when it changes. `similarity(face)` adds a number; `name` is that of all where they are one person's.
+ * `onchoice()` is called when it changes. `similarity(face)` adds a number; `name` is that of
+ * all where they are one person's, `names(face)` that of each.
  */
-export function grid(collection, faces, { chosen = null, onchoice = () => {}, similarity = null, label = "Faces", name: one = null } = {}) {
+export function grid(collection, faces, { chosen = null, onchoice = () => {}, similarity = null, label = "Faces", name: one = null, names = () => null } = {}) {
   return h("ul", { class: "grid", "aria-label": label }, faces.map((face) => {
-    const name = one ?? shown(face.ExternalImageId);
+    const name = one ?? names(face) ?? shown(face.ExternalImageId);
     const below = similarity ? number(similarity(face), 1) : face.UserId ? ["user ", foreign(face.UserId)] : null;
     return h("li", {},
       h("a", { class: "tile", href: faceLink(collection, face.FaceId), title: face.ExternalImageId ?? "" },

@@ -6,25 +6,25 @@ import { intake } from "/console/intake.js";
 import { reason, shown } from "/console/names.js";
 import { announce, toast } from "/console/notices.js";
 import { Failure, ask, at } from "/console/server.js";
-import { refresh, session } from "/console/session.js";
-import { nameField, qualityBar } from "/console/views/enrol.js";
+import { offered, refresh, session } from "/console/session.js";
+import { personField, qualityBar } from "/console/views/enrol.js";
 
 /** Asks for a name and photographs, and stores these. Resolves with the identity, undefined where nothing was stored. */
 export async function addPerson({ identity = null, name = "", collection = session.collection } = {}) {
   const leaving = new AbortController();
-  const stored = await modal(identity ? ["Add photographs of ", foreign(name)] : "Add a person", (close) => form({ identity, collection, leaving, close }));
+  const stored = await modal(identity ? ["Add photographs of ", foreign(name)] : "Add a person", (close) => form({ identity, name, collection, leaving, close }));
   leaving.abort(new DOMException("Closed.", "AbortError"));
   if (!stored) return undefined;
-  toast(`${plural(stored.count, "face")} stored as `, foreign(name || shown(stored.identity)));
+  toast(`${plural(stored.count, "face")} stored as `, foreign(offered("people") ? stored.name : shown(stored.identity)));
   refresh().catch(() => {});
   return stored.identity;
 }
 
-function form({ identity, collection, leaving, close }) {
+function form({ identity, name, collection, leaving, close }) {
   const { signal } = leaving;
   let files = [];
   let stored = 0;
-  const field = nameField("identity", { label: "Name", hint: "Each photograph should show this person alone." });
+  const field = personField(collection, { label: "Name", hint: "Each photograph should show this person alone." });
   const list = h("ul", { class: "outcomes", "aria-label": "Photographs" });
   const bar = qualityBar();
   const go = button("Store them", { class: "primary", type: "submit", disabled: true });
@@ -38,13 +38,13 @@ function form({ identity, collection, leaving, close }) {
   place.classList.add("small");
   const work = async () => {
     if (!identity && !field.valid()) return;
-    const under = identity ?? field.value;
     go.disabled = true;
+    const { identity: under, query } = identity ? { identity, query: {} } : await field.resolve();
     const left = [];
     for (const [index, file] of files.entries()) {
       const line = list.children[index].lastChild;
       line.textContent = "…";
-      const outcome = await store(file, under, { collection, quality: bar.value, signal });
+      const outcome = await store(file, under, { query: { ...query, collection, quality: bar.value, max_faces: 1 }, signal });
       if (signal.aborted) return;
       line.textContent = outcome.words;
       line.classList.toggle("wrong", !outcome.count);
@@ -52,13 +52,13 @@ function form({ identity, collection, leaving, close }) {
       if (!outcome.count) left.push(file);
     }
     if (!left.length) {
-      close({ identity: under, count: stored });
+      close({ identity: under, name: identity ? name : field.value, count: stored });
       return;
     }
     announce(`${number(files.length - left.length)} of ${plural(files.length, "photograph")} stored.`);
     files = [];
     go.lastChild.textContent = "Store them";
-    if (stored) fill(done, button("Done", { class: "plain", onclick: () => close({ identity: under, count: stored }) }));
+    if (stored) fill(done, button("Done", { class: "plain", onclick: () => close({ identity: under, name: identity ? name : field.value, count: stored }) }));
   };
   const done = h("span");
   field.input.setAttribute("autofocus", "");
@@ -67,9 +67,9 @@ function form({ identity, collection, leaving, close }) {
 }
 
 /** `{count, words}`: faces that were stored, and what to say of the photograph. */
-async function store(file, identity, { collection, quality, signal }) {
+async function store(file, identity, { query, signal }) {
   try {
-    const answer = await ask(at("index", identity), { method: "PUT", body: file, query: { collection, quality, max_faces: 1 }, signal });
+    const answer = await ask(at("index", identity), { method: "PUT", body: file, query, signal });
     const why = answer.UnindexedFaces.flatMap((one) => one.Reasons).map(reason);
     const others = answer.UnindexedFaces.length;
     if (answer.FaceRecords.length) {

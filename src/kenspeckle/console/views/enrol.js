@@ -1,15 +1,19 @@
 // Naming a face: indexes it, alone or with its whole photograph, and tells what was refused and why.
 
 import { button, fill, foreign, h, plural, sends } from "/console/dom.js";
-import { fault, reason, shown, suggestion } from "/console/names.js";
+import { fault, identityOf, reason, shown, suggestion } from "/console/names.js";
 import { announce, toast, watched } from "/console/notices.js";
 import { cutOut } from "/console/photograph.js";
 import { ask, at } from "/console/server.js";
-import { refresh } from "/console/session.js";
+import { listOf } from "/console/pages.js";
+import { may, offered, refresh } from "/console/session.js";
 
 const BARS = { AUTO: "the server’s own", NONE: "take every face", LOW: "low", MEDIUM: "medium", HIGH: "high" };
 const FEW = 3;
 const SURE = 90;
+const SUGGESTED = 8;
+const MOST_ALIKE = 100;
+const TYPING = 200;
 
 /** A form to name one face of a searched photograph; behind a button where the photograph has many. */
 export function enrolment(face, index, context) {
@@ -25,8 +29,8 @@ export function enrolment(face, index, context) {
 function form(face, index, context) {
   const { faces, photo, collection, drafts } = context;
   const best = face.matches[0];
-  const guess = best?.Similarity >= SURE ? best.Face.ExternalImageId : "";
-  const input = nameField("identity", { label: "Who is this?", value: drafts.get(index) ?? guess });
+  const guess = best?.Similarity >= SURE ? best.Person?.name ?? best.Face.ExternalImageId : "";
+  const input = personField(collection, { label: "Who is this?", value: drafts.get(index) ?? guess });
   input.input.addEventListener("input", () => drafts.set(index, input.value));
   const alone = faces.length > 1 && photo.bitmap !== null;
   const scope = h("select", { "aria-label": "What is stored" },
@@ -38,16 +42,17 @@ function form(face, index, context) {
 
   const attempt = async () => {
     if (!input.valid()) return;
-    const identity = input.value;
+    const name = input.value;
     const done = await watched(room, "Storing…", async () => {
+      const { identity, query: named } = await input.resolve();
       const others = faces.filter((one) => one !== face).map((one) => one.detail.BoundingBox);
       const body = scope.value === "face" ? await cutOut(photo, face.detail.BoundingBox, others) : photo.file;
-      const query = { collection, quality: bar.value, max_faces: scope.value === "face" ? 1 : Math.max(1, faces.length) };
+      const query = { ...named, collection, quality: bar.value, max_faces: scope.value === "face" ? 1 : Math.max(1, faces.length) };
       return ask(at("index", identity), { method: "PUT", body, query });
     }, { retry: attempt });
     if (!done) return;
     if (done.FaceRecords.length) drafts.delete(index);
-    told(done, identity, room, context);
+    told(done, offered("people") ? name : shown(name), room, context);
   };
   return h("form", { onsubmit: sends(attempt) },
     h("div", { class: "naming" }, input.element, button("Save", { class: "primary", type: "submit" })),
@@ -61,7 +66,7 @@ export function qualityBar() {
     Object.entries(BARS).map(([value, words]) => h("option", { value }, `Quality bar: ${words}`)));
 }
 
-function told(done, identity, room, { status, onenrolled }) {
+function told(done, name, room, { status, onenrolled }) {
   const stored = done.FaceRecords.length;
   const refused = done.UnindexedFaces;
   const list = refused.length > 0 && [
@@ -74,12 +79,63 @@ function told(done, identity, room, { status, onenrolled }) {
       h("p", {}, "Choose a clearer photograph, or a lower quality bar.")));
     return;
   }
-  announce(`${plural(stored, "face")} stored as ${shown(identity)}.`);
-  toast(`${plural(stored, "face")} stored as `, foreign(shown(identity)));
+  announce(`${plural(stored, "face")} stored as ${name}.`);
+  toast(`${plural(stored, "face")} stored as `, foreign(name));
   refresh().catch(() => {});
   onenrolled().then(() => {
-    if (list) fill(status, h("div", { class: "notice" }, h("h2", {}, `Stored as ${shown(identity)}, with refusals`), list));
+    if (list) fill(status, h("div", { class: "notice" }, h("h2", {}, `Stored as ${name}, with refusals`), list));
   });
+}
+
+/**
+ * A field for who somebody is: a name in any script, with people of that collection to choose from as one types. Where the
+ * server has no people, names follow the rule of identities. `{element, input, value, valid(), resolve()}`; `resolve()`
+ * gives `{identity, query}` to index with: those of the person who has this name, else of a new one.
+ */
+export function personField(collection, { label, value = "", hint = "" }) {
+  if (!offered("people")) {
+    const field = nameField("identity", { label, value, hint });
+    return Object.assign(field, { resolve: async () => ({ identity: field.value, query: {} }) });
+  }
+  const id = `name-${crypto.randomUUID()}`;
+  const help = h("span", { class: "hint", id: `${id}-hint` }, hint);
+  const known = h("datalist", { id: `${id}-known` });
+  const input = h("input", {
+    type: "text", id, value, maxlength: 255, autocomplete: "off", spellcheck: "false", dir: "auto", list: known.id, "aria-describedby": help.id,
+  });
+  const like = (name, limit, quiet) => ask(listOf(collection, "people"), { query: { name, limit, hidden: true }, quiet }).then((page) => page.people);
+  const reads = may("read", collection);
+  let typing;
+  input.addEventListener("input", () => {
+    fill(help, hint);
+    input.setAttribute("aria-invalid", "false");
+    clearTimeout(typing);
+    if (!reads || !input.value.trim()) return;
+    typing = setTimeout(() => like(input.value.trim(), SUGGESTED, true)
+      .then((people) => fill(known, people.map((one) => h("option", { value: one.name })))).catch(() => {}), TYPING);
+  });
+  return {
+    element: h("p", { class: "field" }, h("label", { for: id }, label), input, known, help),
+    input,
+    get value() { return input.value.trim(); },
+    valid: () => {
+      const fine = input.value.trim() !== "";
+      input.setAttribute("aria-invalid", String(!fine));
+      if (!fine) {
+        fill(help, "A name is needed.");
+        input.focus();
+      }
+      return fine;
+    },
+    resolve: async () => {
+      const name = input.value.trim();
+      const people = reads ? await like(name, MOST_ALIKE, false) : [];
+      const person = people.find((one) => one.name.toLowerCase() === name.toLowerCase() && one.external_image_ids.length);
+      if (person) return { identity: person.external_image_ids[0], query: {} };
+      const identity = identityOf(name);
+      return { identity, query: shown(identity) === name ? {} : { name } };
+    },
+  };
 }
 
 /**

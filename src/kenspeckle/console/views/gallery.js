@@ -6,7 +6,7 @@ import { reason, shown } from "/console/names.js";
 import { empty, toast } from "/console/notices.js";
 import { listOf, reader, relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
-import { current, may, onChange, refresh, session } from "/console/session.js";
+import { current, may, offered, onChange, refresh, session } from "/console/session.js";
 import { grid } from "/console/tiles.js";
 
 const SIZE = 48;
@@ -72,9 +72,8 @@ export function view({ signal }) {
   head();
   draw();
   return h("section", { class: "page" },
-    h("header", { class: "page-head" }, h("div", {}, title, lead),
-      h("p", {}, h("a", { href: "#/collections" }, "All collections"))),
-    h("div", { class: "toolbar", role: "search" }, h("div", { class: "grow" }, search), kinds), choice, told, list);
+    h("header", { class: "page-head" }, h("div", {}, title, lead)),
+    h("div", { class: "toolbar", role: "search" }, h("div", { class: "grow" }, search), offered("people") ? null : kinds), choice, told, list);
 }
 
 function kindSwitch(state, redraw) {

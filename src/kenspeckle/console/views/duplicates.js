@@ -1,0 +1,117 @@
+// The view "Duplicates": pairs of people who may be one, the evidence side by side; one key merges or dismisses.
+
+import { button, fill, foreign, h, number, plural } from "/console/dom.js";
+import { announce, empty, notice, toast } from "/console/notices.js";
+import { listOf, relist } from "/console/pages.js";
+import { thumbnail } from "/console/pictures.js";
+import { ask } from "/console/server.js";
+import { may, onChange, session } from "/console/session.js";
+import { tier } from "/console/similarity.js";
+import { faceLink, personLink } from "/console/tiles.js";
+import { mergeInto } from "/console/views/person_actions.js";
+import { leave } from "/console/views/unknown.js";
+
+const SIZE = 24;
+
+export function view({ signal }) {
+  let collection = session.collection;
+  const said = h("div", { class: "status" });
+  const list = h("div");
+  const more = h("div", { class: "page-content" });
+  const draw = () => relist(list, {
+    signal, words: "Looking for duplicates…",
+    read: async (cursor, leaving) => {
+      const page = await ask(listOf(collection, "duplicates"), { query: { limit: SIZE, cursor }, signal: leaving });
+      if (cursor === null) fill(more, misplaced(page.faces ?? [], { collection, said, draw }), copies(page.photographs ?? []));
+      return { items: page.pairs, next: page.NextToken ?? null };
+    },
+    draw: (pairs) => h("ul", { class: "cards pairs", "aria-label": "People who may be one" }, pairs.map((one) => card(one, { collection, said, draw }))),
+    none: () => empty("face", "Nobody is there twice", "People whose faces are alike enough to be one person are shown here, side by side."),
+  });
+  onChange(() => {
+    if (session.collection === collection) return;
+    collection = session.collection;
+    draw();
+  }, signal);
+  draw();
+  return h("section", { class: "page" },
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Duplicates"),
+      h("p", { class: "lead" }, "People who may be one. On a pair, ", h("kbd", {}, "M"), " merges, ", h("kbd", {}, "D"), " dismisses it for good."))),
+    said, list, more);
+}
+
+/** Faces that are more like another person's than like those of their own. */
+function misplaced(faces, { collection, said, draw }) {
+  if (!faces.length) return null;
+  return h("section", {}, h("h2", {}, "Perhaps under a wrong name"), h("ul", { class: "cards", "aria-label": "Faces that may be under a wrong name" },
+    faces.map(({ face_id: faceId, person, similarity, other, other_similarity: more }) => h("li", { class: "sheet card" },
+      h("div", { class: "person" }, h("a", { href: faceLink(collection, faceId) }, thumbnail(collection, faceId, person.name)),
+        h("p", {}, "Stored as ", h("a", { href: personLink(collection, person.person_id) }, foreign(person.name)), ` (${number(similarity, 1)}), more like `,
+          h("a", { href: personLink(collection, other.person_id) }, foreign(other.name)), ` (${number(more, 1)})`)),
+      may("index", collection) && h("p", { class: "actions" }, button("Move it there", {
+        class: "plain small", "aria-label": `Move the face to ${other.name}`, onclick: () => give(faceId, other, { collection, said, draw }),
+      }, "next"))))));
+}
+
+async function give(faceId, person, { collection, said, draw }) {
+  try {
+    await ask(listOf(collection, "people", person.person_id, "faces"), { method: "POST", body: { face_ids: [faceId] } });
+    toast("Moved to ", foreign(person.name));
+    draw();
+  } catch (failure) {
+    fill(said, notice(failure));
+  }
+}
+
+/** Photographs that are stored under several names. */
+function copies(photographs) {
+  if (!photographs.length) return null;
+  return h("section", {}, h("h2", {}, "The same photograph twice"), h("ul", { class: "outcomes", "aria-label": "Photographs stored twice" },
+    photographs.map((same) => h("li", {}, same.map((one, index) => [index > 0 && " · ", h("code", {}, foreign(one.external_image_id ?? one.image_id))])))));
+}
+
+function card(pair, { collection, said, draw }) {
+  const [one, other] = pair.people;
+  const into = other.face_count > one.face_count ? other : one;
+  const left = into === one ? other : one;
+  let busy = false;
+  const once = (work) => async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await work();
+    } catch (failure) {
+      fill(said, notice(failure));
+    } finally {
+      busy = false;
+    }
+  };
+  const joins = once(() => mergeInto([left], into, {
+    collection, said, done: async () => { if (item.isConnected) leave(item); else draw(); },
+  }));
+  const dismiss = once(async () => {
+    await ask(listOf(collection, "duplicates", pair.pair_id), { method: "DELETE" });
+    announce("Dismissed.");
+    toast("Two people: not shown again");
+    leave(item);
+  });
+  const allowed = may("index", collection);
+  const word = tier(pair.similarity);
+  const item = h("li", { class: "sheet card pair-card", onkeydown: (event) => {
+    if (!allowed || event.ctrlKey || event.metaKey || event.altKey) return;
+    const work = { m: joins, d: dismiss }[event.key.toLowerCase()];
+    if (work) {
+      event.preventDefault();
+      work();
+    }
+  } },
+  h("div", { class: "sides" }, [one, other].map((person, side) => h("div", {},
+    h("a", { href: faceLink(collection, pair.evidence[side]) }, thumbnail(collection, pair.evidence[side], person.name)),
+    h("a", { class: "name", href: personLink(collection, person.person_id) }, foreign(person.name)),
+    h("span", { class: "fine" }, plural(person.face_count, "face"))))),
+  h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word), h("span", { class: "similarity" }, number(pair.similarity, 1)), h("span", { class: "fine" }, "similarity of these two faces")),
+  allowed && h("p", { class: "actions" },
+    button("Merge", { class: "primary small", onclick: joins, "aria-label": `Merge ${left.name} into ${into.name}`, "aria-keyshortcuts": "M" }),
+    button("Two people", { class: "plain small", onclick: dismiss, "aria-label": `${one.name} and ${other.name} are two people`, "aria-keyshortcuts": "D" })));
+  return item;
+}

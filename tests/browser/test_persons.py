@@ -1,0 +1,171 @@
+"""People in the browser: found by name, renamed, merged and split with a way back, moved, hidden, erased; six tasks."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, FilePayload, Locator, expect
+
+from tests.browser import pictures
+from tests.browser.console import Console, tab
+from tests.browser.test_gallery import stock
+
+HEBREW = "\u05d2\u05e8\u05d9\u05d9\u05e1 <img src=x>"
+
+
+@pytest.fixture
+def crew(api: httpx.Client, request: pytest.FixtureRequest) -> str:
+    """A collection of the test's own: two photographs of Grace under two names, one of Eileen."""
+    name = re.sub(r"\W", "-", request.node.name)[:60]
+    photographs = (("Grace", pictures.grace()), ("Grace-again", pictures.sideways()), ("Eileen", pictures.eileen()))
+    stock(api, name, *photographs)
+    return name
+
+
+def people(api: httpx.Client, collection: str) -> dict[str, int]:
+    found = api.get(f"/v1/collections/{collection}/people").json()["people"]
+    return {one["name"]: one["face_count"] for one in found}
+
+
+def test_people_are_found_renamed_merged_and_split(console: Console, api: httpx.Client, crew: str) -> None:
+    console.open("people", crew)
+    page, tiles = console.page, console.page.get_by_role("list", name="People").get_by_role("listitem")
+    expect(tiles).to_have_count(3)
+    page.get_by_role("searchbox", name="Search by name").fill("GRACE")
+    expect(tiles).to_have_count(2)
+    page.get_by_role("link", name="Grace again").click()
+    page.get_by_label("Name", exact=True).fill(HEBREW)
+    console.button("Rename").click()
+    # Text, whatever it looks like, and its direction does not spill over.
+    expect(page.get_by_role("heading", level=1).locator("bdi")).to_have_text(HEBREW)
+    expect(page.locator("main img[src=x]")).to_have_count(0)
+
+    console.button("Merge with…").click()
+    console.dialog.get_by_role("button", name=re.compile("^.*Grace.*1 face")).click()
+    console.dialog.get_by_role("radio", name=re.compile("<img")).check()
+    console.button("Merge").click()
+    expect(page.get_by_text("2 faces.")).to_be_visible()
+    assert people(api, crew) == {"Eileen": 1, HEBREW: 2}
+    console.button("Undo").click()
+    expect(page.get_by_text("1 face.")).to_be_visible()
+    assert people(api, crew) == {"Eileen": 1, "Grace": 1, HEBREW: 1}
+
+    # Together again, by choice of both in the list; then apart.
+    console.open("people")
+    page.get_by_label("Choose Grace").check()
+    page.get_by_label(re.compile("Choose .*img")).check()
+    console.button("Merge…").click()
+    console.dialog.get_by_role("radio", name=re.compile("of Grace ")).check()
+    console.button("Merge").click()
+    expect(tiles).to_have_count(2)
+    page.get_by_role("link", name="Grace 2 faces").click()
+    page.get_by_role("checkbox").last.check()
+    console.button("Split into a new person…").click()
+    console.dialog.get_by_label("Name of the new person").fill("Somebody else")
+    console.button("Split").click()
+    expect(page.locator(".done")).to_contain_text("1 face of Somebody else now.")
+    assert people(api, crew) == {"Eileen": 1, "Grace": 1, "Somebody else": 1}
+
+
+def test_a_face_is_moved_a_person_hidden_and_erased(console: Console, api: httpx.Client, crew: str) -> None:
+    console.open("people", crew)
+    page, tiles = console.page, console.page.get_by_role("list", name="People").get_by_role("listitem")
+    page.get_by_role("link", name="Grace again").click()
+    page.get_by_role("list", name="Photographs").get_by_role("link").click()
+    expect(page.get_by_role("img", name="Photograph of Grace again")).to_be_visible()
+    console.button("Move this face to…").click()
+    console.dialog.get_by_role("searchbox").fill("gra")
+    console.dialog.get_by_role("button", name=re.compile("Grace.*1 face")).last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
+    assert people(api, crew) == {"Eileen": 1, "Grace": 2}
+
+    console.open("people")
+    page.get_by_label("Choose Eileen").check()
+    console.button("Hide").click()
+    expect(tiles).to_have_count(1)
+    page.get_by_label("Show hidden people").check()
+    expect(tiles).to_have_count(2)
+    expect(tiles.first).to_contain_text("hidden")
+    console.button("Erase Grace").click()
+    console.dialog.get_by_role("button", name="Erase").click()
+    expect(console.dialog).to_contain_text("2 faces are gone.")
+    page.keyboard.press("Escape")
+    expect(tiles).to_have_count(1)
+    assert people(api, crew) == {}
+
+
+class Actions:
+    """Does things in one of three ways, and counts them."""
+
+    def __init__(self, console: Console, way: str) -> None:
+        self.console = console
+        self.way = way
+        self.count = 0
+
+    def use(self, what: Locator) -> None:
+        self.count += 1
+        expect(what).to_be_visible()
+        if self.way == "touch":
+            what.tap()
+        elif self.way == "keyboard":
+            self.console.tab_to(what)
+            self.console.page.keyboard.press("Enter")
+        else:
+            what.click()
+
+    def type(self, where: Locator, text: str) -> None:
+        self.count += 1
+        where.fill(text)
+
+    def done(self) -> None:
+        assert self.count <= 3, self.count
+        self.count = 0
+        self.console.open("health")
+        self.console.open("")
+        expect(self.console.heading("Who is this?")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["mouse", "touch", "keyboard"])
+def test_tasks_take_three_actions(
+    browser: Browser, server: str, api: httpx.Client, crew: str, way: Literal["mouse", "touch", "keyboard"]
+) -> None:
+    with tab(browser, server, has_touch=way == "touch") as console:
+        console.open(collection=crew)
+        act, page = Actions(console, way), console.page
+
+        def choose(photograph: bytes) -> None:
+            with page.expect_file_chooser() as chooser:
+                act.use(console.button("Choose photographs"))
+            chooser.value.set_files(FilePayload(name="a.jpg", mimeType="image/jpeg", buffer=photograph))
+
+        # Who is it?
+        choose(pictures.grace())
+        expect(console.findings.get_by_role("heading")).to_have_text("Grace")
+        act.done()
+        console.button("Another photograph").click()
+        # Everybody called so, and all photographs of one of them.
+        act.use(page.get_by_role("link", name="People", exact=True).first)
+        act.type(page.get_by_role("searchbox"), "again")
+        tile = page.get_by_role("list", name="People").get_by_role("link")
+        expect(tile).to_have_count(1)
+        act.use(tile)
+        expect(page.get_by_role("list", name="Photographs").get_by_role("listitem")).to_have_count(1)
+        act.done()
+        # Gone for good.
+        act.use(page.get_by_role("link", name="People", exact=True).first)
+        act.use(console.button("Erase Eileen"))
+        act.use(console.dialog.get_by_role("button", name="Erase", exact=True))
+        expect(console.dialog).to_contain_text("1 face is gone.")
+        page.keyboard.press("Escape")
+        act.done()
+        # An unknown gets a name.
+        choose(pictures.eileen())
+        act.type(page.get_by_label("Who is this?"), "Eileen Collins")
+        act.use(console.button("Save"))
+        expect(console.findings.get_by_role("heading")).to_have_text("Eileen Collins")
+        assert act.count <= 3
+        assert people(api, crew) == {"Eileen Collins": 1, "Grace": 1, "Grace again": 1}
+        assert console.complaints == []
