@@ -221,6 +221,14 @@ PEOPLE = Folder(
         Step("merge_people", values=_PERSON, body={"into": "{{personId}}"}, status=(409,)),
         Step("split_person", values=_PERSON, body={"face_ids": ["{{faceId}}"]}, status=(409,)),
         Step("undo_people", values=_HERE, body={}, status=(409,)),
+        Step(
+            "keep_apart", values={**_HERE, "person_id": "person-none"}, body={"face_ids": ["{{faceId}}"]}, status=(404,)
+        ),
+        Step("list_groups", values=_HERE),
+        Step("name_group", values={**_HERE, "group_id": "group-none"}, body={"name": "Nobody"}, status=(404,)),
+        Step("group_faces", values={"collection_id": "none"}, status=(404,)),
+        Step("list_duplicates", values=_HERE),
+        Step("dismiss_duplicate", values={**_HERE, "pair_id": "person-none.person-no"}, status=(404,)),
         Step("erase_person", values={**_HERE, "person_id": "person-none"}, status=(404,)),
         Step(
             "index_unnamed",

@@ -38,6 +38,8 @@ def _status(server: Server, name: str, method: str, collection: str = "kenspeckl
         user_id="someone",
         job_id="job-1",
         person_id="person-1",
+        group_id="group-1",
+        pair_id="person-1.person-2",
         image_id=FACE,
         receipt_id="receipt-1",
     )

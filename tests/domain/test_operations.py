@@ -37,6 +37,8 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.CompareTemplates: _NO_TEMPLATES,
     ops.GetImageById: "photographs are read by their key there",
     ops.ChangePerson: "people are Amazon's users, which have neither display names nor a mark that hides them",
+    **dict.fromkeys((ops.GroupFaces, ops.ListGroups, ops.NameGroup), "Amazon gives no templates out to group by"),
+    **dict.fromkeys((ops.ListDuplicates, ops.DismissDuplicate, ops.KeepApart), "no templates to compare people by"),
     ops.UndoPeople: "Amazon keeps nothing to undo by",
     ops.GetReceipt: "receipts are complete when they are given there, and nothing keeps them",
     ops.GetFaceImage: "photographs are read by their key there",
@@ -73,7 +75,8 @@ def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
     """Those of CompreFace's protocol alone (tests/compreface/) and people (tests/api/test_people.py) are tested over
     the real recognizer."""
     people = {kind for kind in OPERATIONS if "Person" in kind.__name__ or "People" in kind.__name__}
-    people |= {ops.MoveFaces, ops.GetImageById}
+    people |= {ops.MoveFaces, ops.GetImageById, ops.KeepApart, ops.ListDuplicates, ops.DismissDuplicate}
+    people |= {ops.GroupFaces, ops.ListGroups, ops.NameGroup}
     compreface = {ops.DescribeFaces, ops.SearchTemplates, ops.CompareTemplates, ops.GetFaceImage}
     assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface | people
 

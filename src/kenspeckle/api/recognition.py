@@ -64,7 +64,7 @@ class Recognition:
     async def index_unnamed(self, request: Request, query: Annotated[IndexQuery, Query()]) -> Response:
         """Store the faces of a photograph of people whose names are not known.
 
-        As `PUT /v1/index/{filename}`, but the faces have no ExternalImageId and belong to nobody yet.
+        As `PUT /v1/index/{filename}`, but the faces have no ExternalImageId and find a group of their own.
         """
         return await self._indexed(request, query, None, None)
 

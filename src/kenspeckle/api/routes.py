@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from kenspeckle.api.collections import Collections
 from kenspeckle.api.edge import Edge
+from kenspeckle.api.groups import Groups
 from kenspeckle.api.guard import guarded
 from kenspeckle.api.jobs import Jobs
 from kenspeckle.api.openapi import json_body, refusals
@@ -21,7 +22,7 @@ from kenspeckle.api.recognition import Recognition
 from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 
-GROUPS = (Recognition, Collections, Users, People, Photographs, Jobs, Receipts, Operations)
+GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Receipts, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -46,6 +47,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         Collections(edge),
         Users(edge),
         People(edge),
+        Groups(edge),
         Photographs(edge),
         Jobs(edge),
         Receipts(edge),

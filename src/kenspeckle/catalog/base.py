@@ -111,6 +111,10 @@ def no_person(person_id: str) -> PersonNotFound:
     return PersonNotFound(f"There is no person '{person_id[:128]}' in this collection.", field="person_id")
 
 
+def no_group(group_id: str) -> PersonNotFound:
+    return PersonNotFound(f"There is no group '{group_id[:128]}' in this collection.", field="group_id")
+
+
 def chunks(values: Sequence[T]) -> list[Sequence[T]]:
     """The values in pieces that fit an IN list."""
     return [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]

@@ -181,7 +181,7 @@ class People(Part):
             row = collection_row(connection, collection_id)
             asked = {"collection_row": row, "after_key": after_key, "after_row": after_row, "most": limit + 1}
             found = connection.execute(statement, asked).all()
-            items = tuple(_person(connection, collection_id, one) for one in found[:limit])
+            items = tuple(shown_person(connection, collection_id, one) for one in found[:limit])
         if len(found) <= limit:
             return Page(items)
         last = found[limit - 1]
@@ -190,14 +190,14 @@ class People(Part):
     def person(self, collection_id: str, person_id: str) -> Person:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
-            return _person(connection, collection_id, _found(connection, row, person_id))
+            return shown_person(connection, collection_id, found_person(connection, row, person_id))
 
     def faces_of_person(self, collection_id: str, person_id: str, limit: int, cursor: str | None) -> Page[Face]:
         bound = ("faces of person", collection_id, person_id)
         after = self.cursors.read(cursor, *bound)
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
-            person = _found(connection, row, person_id).row
+            person = found_person(connection, row, person_id).row
             found = connection.execute(_FACES, {"person": person, "after": after, "most": limit + 1}).all()
         return self.page(found, limit, lambda one: rows.face(collection_id, one), bound)
 
@@ -206,19 +206,19 @@ class People(Part):
     ) -> Person:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
-            person = _found(connection, held.row, person_id)
+            person = found_person(connection, held.row, person_id)
             if name is not None:
                 membership.rename(connection, person.row, name or _own_name(connection, person), given=bool(name))
             if hidden is not None:
                 connection.execute(update(people).where(people.c.row == person.row).values(hidden=hidden))
             record(connection, held, self.log_limit)
-            return _person(connection, collection_id, _found(connection, held.row, person_id))
+            return shown_person(connection, collection_id, found_person(connection, held.row, person_id))
 
     def move_faces(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> Person:
         with self.database.write() as connection:
             held = hold(connection, collection_id)
-            person = _found(connection, held.row, person_id).row
-            numbers = _numbers(connection, held, face_ids)
+            person = found_person(connection, held.row, person_id).row
+            numbers = numbers_of(connection, held, face_ids)
             lost = membership.assign(connection, numbers, person)
             for some in chunks(numbers):
                 connection.execute(_NOT_APART, {"person": person, "some": some})
@@ -228,7 +228,7 @@ class People(Part):
                     connection.execute(_REDIRECT, {"source": source, "to": person})
             membership.tidy(connection, held.row, lost, erased=False)
             record(connection, held, self.log_limit)
-            return _person(connection, collection_id, _found(connection, held.row, person_id))
+            return shown_person(connection, collection_id, found_person(connection, held.row, person_id))
 
     def merge_people(self, collection_id: str, person_id: str, into: str, now: float) -> Person:
         if person_id == into:
@@ -258,7 +258,7 @@ class People(Part):
             membership.remove_people(connection, [source.row])
             undo_id = self._note(connection, held, target.row, source.row, detail, now)
             record(connection, held, self.log_limit)
-            return _person(connection, collection_id, _found(connection, held.row, into), undo_id)
+            return shown_person(connection, collection_id, found_person(connection, held.row, into), undo_id)
 
     def split_person(
         self, collection_id: str, person_id: str, face_ids: Sequence[str], name: str | None, now: float
@@ -266,13 +266,13 @@ class People(Part):
         with self.database.write() as connection:
             held = hold(connection, collection_id)
             source = _whole(connection, held.row, person_id)
-            numbers = _numbers(connection, held, face_ids)
+            numbers = numbers_of(connection, held, face_ids)
             theirs: set[int] = set()
             for some in chunks(numbers):
                 theirs.update(connection.execute(_STILL, {"person": source.row, "some": some}).scalars())
             if len(theirs) < len(numbers):
                 raise Conflict("Not all of the faces are this person's; look and ask again.", field="face_ids")
-            if _found(connection, held.row, person_id).face_count == len(numbers):
+            if found_person(connection, held.row, person_id).face_count == len(numbers):
                 raise Conflict(
                     "These are all faces of the person: nothing would be left. Rename the person instead.",
                     field="face_ids",
@@ -290,7 +290,7 @@ class People(Part):
             undo_id = self._note(connection, held, new, source.row, detail, now)
             record(connection, held, self.log_limit)
             made = connection.execute(select(people.c.person_id).where(people.c.row == new)).scalar_one()
-            return _person(connection, collection_id, _found(connection, held.row, made), undo_id)
+            return shown_person(connection, collection_id, found_person(connection, held.row, made), undo_id)
 
     def undo_people(self, collection_id: str, undo_id: str | None) -> Undone:
         with self.database.write() as connection:
@@ -307,7 +307,9 @@ class People(Part):
             ids = (_unmerge if detail["kind"] == "merge" else _unsplit)(connection, held, found, kept, detail)
             connection.execute(delete(undo).where(undo.c.row == found.row))
             record(connection, held, self.log_limit)
-            shown = tuple(_person(connection, collection_id, _found(connection, held.row, one)) for one in ids)
+            shown = tuple(
+                shown_person(connection, collection_id, found_person(connection, held.row, one)) for one in ids
+            )
         return Undone(detail["kind"], shown)
 
     def drop_person(self, collection_id: str, person_id: str) -> tuple[str, ...]:
@@ -351,7 +353,8 @@ _KEPT = ("person_id", "name", "given", "hidden", "created_at")
 """Columns of a person that undoing a merge brings back."""
 
 
-def _found(connection: Connection, collection_row: int, person_id: str) -> Any:
+def found_person(connection: Connection, collection_row: int, person_id: str) -> Any:
+    """The row of a person, as `shown_person` takes it. Raises PersonNotFound."""
     found = connection.execute(_ONE, {"collection_row": collection_row, "person_id": person_id}).first()
     if found is None:
         raise no_person(person_id)
@@ -360,11 +363,12 @@ def _found(connection: Connection, collection_row: int, person_id: str) -> Any:
 
 def _whole(connection: Connection, collection_row: int, person_id: str) -> Any:
     """The row of a person."""
-    row = _found(connection, collection_row, person_id).row
+    row = found_person(connection, collection_row, person_id).row
     return connection.execute(select(people).where(people.c.row == row)).one()
 
 
-def _person(connection: Connection, collection_id: str, found: Any, undo_id: str | None = None) -> Person:
+def shown_person(connection: Connection, collection_id: str, found: Any, undo_id: str | None = None) -> Person:
+    """The person of a row."""
     shown = tuple(connection.execute(_IDENTITIES, {"person": found.row}).scalars())
     return Person(
         found.person_id,
@@ -387,7 +391,7 @@ def _own_name(connection: Connection, person: Any) -> str:
     return display_name(first) if first else person.name
 
 
-def _numbers(connection: Connection, held: Held, face_ids: Sequence[str]) -> list[int]:
+def numbers_of(connection: Connection, held: Held, face_ids: Sequence[str]) -> list[int]:
     """Numbers of all of these faces. Raises FaceNotFound."""
     asked = list(dict.fromkeys(face_ids))
     found = found_faces(connection, held.row, asked)

@@ -19,6 +19,7 @@ from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.database import Database, tried_again
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faces import Faces
+from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.outbox import Outbox
@@ -65,6 +66,7 @@ class SqlCatalog(
     Receipts,
     StagedTemplates,
     People,
+    Groups,
 ):
     """Safe for many threads and for several processes on one database."""
 

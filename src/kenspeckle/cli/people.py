@@ -9,10 +9,11 @@ import typer
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.erase import erase as erase_
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, FINE, reported
+from kenspeckle.cli.jobs import finished, print_job
 from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import opened
-from kenspeckle.domain import Person
+from kenspeckle.domain import JobState, Person
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural
@@ -194,6 +195,136 @@ def split(
             ),
             json,
         )
+
+
+@app.command("not")
+@reported(FAILED)
+def not_(
+    person_id: PersonId,
+    face_ids: FaceIds,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Remember for good that faces do not show a person."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.KeepApart(collection_id=target.collection, person_id=person_id, face_ids=face_ids)
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def group(
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Group all faces without a name: a job, whose end is waited for."""
+    with opened(url, api_key, data_dir, collection) as target:
+        ended = finished(target, target.recognizer.handle(ops.GroupFaces(collection_id=target.collection)))
+    print_job(ended, json)
+    raise typer.Exit(FINE if ended.state is JobState.SUCCEEDED else FAILED)
+
+
+@app.command()
+@reported(FAILED)
+def groups(
+    limit: options.Limit = MOST,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Groups of faces without a name, the largest first. `name` makes a person of one."""
+    with opened(url, api_key, data_dir, collection) as target:
+        some = min(limit, MOST)
+        found = list(
+            all_of(
+                lambda cursor: target.recognizer.handle(
+                    ops.ListGroups(collection_id=target.collection, limit=some, cursor=cursor)
+                ),
+                limit,
+            )
+        )
+    if json:
+        output.emit([dump.group(one) for one in found])
+    elif found:
+        rows = [
+            (one.group_id, str(one.face_count), output.moment(one.first_seen), output.moment(one.last_seen))
+            for one in found
+        ]
+        output.table(("group", "faces", "first seen", "last seen"), rows, numbers=("faces",))
+    else:
+        output.say("No faces without a name.")
+
+
+@app.command()
+@reported(FAILED)
+def name(
+    group_id: Annotated[str, typer.Argument(metavar="GROUP_ID", help="Id, as `people groups` prints it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, in any script.")],
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Name a group: it is a person from then on, and takes faces that come later."""
+    with opened(url, api_key, data_dir, collection) as target:
+        _tell(
+            target.recognizer.handle(
+                ops.NameGroup(collection_id=target.collection, group_id=group_id, person_name=name)
+            ),
+            json,
+        )
+
+
+@app.command()
+@reported(FAILED)
+def duplicates(
+    dismiss: Annotated[
+        str | None,
+        typer.Option("--dismiss", metavar="PAIR_ID", help="These two are not one. Without it: pairs are listed."),
+    ] = None,
+    limit: options.Limit = MOST,
+    json: options.Json = False,
+    collection: options.Collection = None,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """People who may be one, faces that may be under a wrong name, photographs that are stored twice."""
+    with opened(url, api_key, data_dir, collection) as target:
+        ask, name = target.recognizer, target.collection
+        if dismiss is not None:
+            ask.handle(ops.DismissDuplicate(collection_id=name, pair_id=dismiss))
+            output.say("Remembered: these two are not one.")
+            return
+        found = ask.handle(ops.ListDuplicates(collection_id=name, limit=min(limit, MOST)))
+    if json:
+        output.emit(dump.duplicates(found))
+        return
+    rows = [
+        (one.people[0].name, one.people[1].name, f"{one.similarity:.1f}", one.pair_id, *one.evidence)
+        for one in found.pairs
+    ]
+    if rows:
+        output.table(("person", "perhaps also", "similarity", "pair id", "face", "and face"), rows)
+    for face in found.faces:
+        output.say(f"Face {face.face_id} of {face.person.name} is more like {face.other.name}.")
+    for copies in found.photographs:
+        output.say(f"One photograph, stored as {', '.join(identity or image for image, identity in copies)}.")
+    if not (rows or found.faces or found.photographs):
+        output.say("Nobody seems to be there twice.")
 
 
 @app.command()

@@ -302,6 +302,36 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, op: load.undone(answer, op.collection_id),
             json=lambda op: {} if op.undo_id is None else {"undo_id": op.undo_id},
         ),
+        _row(
+            ops.KeepApart,
+            "POST",
+            _PERSON + "/not",
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {"face_ids": list(op.face_ids)},
+        ),
+        _row(ops.GroupFaces, "POST", _COLLECTION + "/groups", lambda answer, _: load.job(answer)),
+        _row(
+            ops.ListGroups,
+            "GET",
+            _COLLECTION + "/groups",
+            lambda answer, _: load.page(answer, "groups", load.group),
+            query=("limit", "cursor"),
+        ),
+        _row(
+            ops.NameGroup,
+            "POST",
+            _COLLECTION + "/groups/{group_id}/name",
+            lambda answer, op: load.person(answer, op.collection_id),
+            json=lambda op: {"name": op.person_name},
+        ),
+        _row(
+            ops.ListDuplicates,
+            "GET",
+            _COLLECTION + "/duplicates",
+            lambda answer, op: load.duplicates(answer, op.collection_id),
+            query=("limit", "cursor"),
+        ),
+        _row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _done),
     ]
 )
 

@@ -38,7 +38,7 @@ from kenspeckle.domain.detection import (
 from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState
 from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
-from kenspeckle.domain.people import Person, PersonRef, Undone
+from kenspeckle.domain.people import Duplicates, Group, Misplaced, Pair, Person, PersonRef, Undone
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "Described",
+    "Duplicates",
     "Erased",
     "Erasure",
     "Event",
@@ -70,6 +71,7 @@ __all__ = [
     "FaceSearch",
     "Flag",
     "Gender",
+    "Group",
     "Image",
     "ImageSearch",
     "Indexed",
@@ -81,9 +83,11 @@ __all__ = [
     "Key",
     "Landmark",
     "Letter",
+    "Misplaced",
     "Of",
     "PackInfo",
     "Page",
+    "Pair",
     "Period",
     "Person",
     "PersonRef",

@@ -28,7 +28,7 @@ from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, P
 from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.jobs import Job, JobState
-from kenspeckle.domain.people import Person, Undone
+from kenspeckle.domain.people import Duplicates, Group, Person, Undone
 from kenspeckle.errors import NotOffered
 
 A = TypeVar("A")
@@ -588,3 +588,55 @@ class UndoPeople(InCollection[Undone]):
 
     right = _INDEX
     undo_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepApart(InCollection[Person]):
+    """Remember for good that faces do not show a person; those that were its leave it."""
+
+    right = _INDEX
+    person_id: str
+    face_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFaces(InCollection[Job]):
+    """Start the job that groups all faces without a name."""
+
+    right = _INDEX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListGroups(InCollection[Page[Group]]):
+    """Groups of faces without a name, largest first."""
+
+    right = _READ
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameGroup(InCollection[Person]):
+    """Make a person of a group; faces that come later and fit are its too."""
+
+    right = _INDEX
+    group_id: str
+    person_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDuplicates(InCollection[Duplicates]):
+    """People who may be one, most similar first; with the first page faces that may be under a wrong name, and
+    photographs that are stored twice."""
+
+    right = _READ
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DismissDuplicate(InCollection[None]):
+    """Remember that two people are not one."""
+
+    right = _INDEX
+    pair_id: str

@@ -44,6 +44,50 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Faces without a name that seem to show one person. `face_ids` (of very many the first) are the best first, the
+    cover before all; times are when their photographs were stored."""
+
+    group_id: str
+    face_count: int
+    cover_face_id: str
+    face_ids: tuple[str, ...]
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two people who may be one, and of each the face that is most like one of the other."""
+
+    pair_id: str
+    people: tuple[Person, Person]
+    similarity: float
+    evidence: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A face that is nearer to another person than to its own. Similarities are to the faces of each."""
+
+    face_id: str
+    person: PersonRef
+    similarity: float
+    other: PersonRef
+    other_similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What may be there twice. `photographs` are copies of the same bytes, each (image id, identity or "")."""
+
+    pairs: tuple[Pair, ...]
+    faces: tuple[Misplaced, ...]
+    photographs: tuple[tuple[tuple[str, str], ...], ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """A merge or split that was undone, and the two people as they are now."""
 

@@ -15,7 +15,7 @@ from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
-from kenspeckle.ports.people import People
+from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Undescribed
@@ -54,12 +54,14 @@ __all__ = [
     "Lock",
     "NewFace",
     "NewPhotograph",
+    "Owner",
     "Pending",
     "People",
     "Photo",
     "ReceiptStore",
     "Recognizer",
     "ReservedPlace",
+    "Sample",
     "Sealer",
     "Source",
     "Staged",
@@ -72,6 +74,7 @@ __all__ = [
     "Trail",
     "Transport",
     "Undescribed",
+    "Unnamed",
     "Usage",
     "Used",
     "Vault",

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from kenspeckle.domain.collections import Face, Page
-from kenspeckle.domain.people import Person, Undone
+from kenspeckle.domain.detection import Vector
+from kenspeckle.domain.people import Group, Person, Undone
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """Faces without a name: their rows, templates (n, dimension), and the row of the group of each, None for none."""
+
+    rows: tuple[int, ...]
+    templates: Vector
+    groups: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a face is: the row of a person or group, whether it is a `group`, and whether a person `takes` faces
+    without a name."""
+
+    row: int
+    group: bool
+    takes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The best faces of a person or group, at most as many as were asked for: rows, ids, templates (n, dimension); and
+    how many there are in all."""
+
+    rows: tuple[int, ...]
+    face_ids: tuple[str, ...]
+    templates: Vector
+    count: int
 
 
 class People(Protocol):
@@ -59,4 +91,62 @@ class People(Protocol):
 
     def drop_person(self, collection_id: str, person_id: str) -> tuple[str, ...]:
         """Delete a person whose faces are erased, and its user where that has none left; the users deleted."""
+        ...
+
+    def groups(self, collection_id: str, limit: int, cursor: str | None) -> Page[Group]:
+        """Groups of faces without a name, largest first. Raises InvalidCursor."""
+        ...
+
+    def group_of(self, collection_id: str, face_id: str) -> Group | None:
+        """The group of a face, None where it is in none."""
+        ...
+
+    def name_group(self, collection_id: str, group_id: str, name: str) -> Person:
+        """Make a person of a group, which takes faces that come later. Raises PersonNotFound."""
+        ...
+
+    def keep_apart(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> tuple[str, ...]:
+        """Remember for good that faces do not show a person (or group). Those that were its leave it, to the person of
+        their identity or to nobody; their ids. Raises FaceNotFound."""
+        ...
+
+    def unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:
+        """Some of the faces without a name, after row `after`."""
+        ...
+
+    def owners(self, collection_id: str, face_rows: Sequence[int]) -> Mapping[int, Owner]:
+        """Whose the faces are, by row; those that are nobody's are left out."""
+        ...
+
+    def samples(self, collection_id: str, persons: Iterable[int], most: int) -> Mapping[int, Sample]:
+        """Up to `most` faces of each of these rows of people and groups."""
+        ...
+
+    def takers(self, collection_id: str) -> tuple[int, ...]:
+        """Rows of the people who take faces without a name."""
+        ...
+
+    def named(self, collection_id: str) -> Mapping[int, str]:
+        """Ids of all people with faces, by row."""
+        ...
+
+    def apart_from(self, collection_id: str, face_rows: Sequence[int]) -> Mapping[int, set[int]]:
+        """Rows of the people whom faces do not show, by row of the face."""
+        ...
+
+    def regroup(self, collection_id: str, placed: Sequence[tuple[int | None, Sequence[int]]], now: float) -> int:
+        """Put faces (rows) into groups or people (row; None for a new group); how many were moved. Faces that were
+        given to a person meanwhile stay there; groups without faces are deleted."""
+        ...
+
+    def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
+        """Rows of two people, the smaller first, of whom somebody said that they are not one."""
+        ...
+
+    def dismiss_pair(self, collection_id: str, one_id: str, other_id: str) -> None:
+        """Remember that two people are not one."""
+        ...
+
+    def stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Photographs of the same bytes under several identities: (image id, identity) of each copy."""
         ...

@@ -17,12 +17,14 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Duplicates,
     Erased,
     Face,
     FaceDetail,
     FaceMatch,
     FaceRecord,
     FaceSearch,
+    Group,
     ImageSearch,
     Indexed,
     Job,
@@ -213,6 +215,58 @@ def people(page: Page[Person]) -> Json:
     answer: Json = {"people": [person(one) for one in page.items]}
     if page.cursor is not None:
         answer["NextToken"] = page.cursor
+    return answer
+
+
+def group(one: Group) -> Json:
+    """A group of faces without a name, as `/v1` answers it; times are ISO 8601 in UTC."""
+    return {
+        "group_id": one.group_id,
+        "face_count": one.face_count,
+        "cover_face_id": one.cover_face_id,
+        "face_ids": list(one.face_ids),
+        "first_seen": iso(one.first_seen, "milliseconds"),
+        "last_seen": iso(one.last_seen, "milliseconds"),
+    }
+
+
+def groups(page: Page[Group]) -> Json:
+    """A page of groups."""
+    answer: Json = {"groups": [group(one) for one in page.items]}
+    if page.cursor is not None:
+        answer["NextToken"] = page.cursor
+    return answer
+
+
+def duplicates(found: Duplicates) -> Json:
+    """What may be there twice, as `/v1` answers it."""
+    answer: Json = {
+        "pairs": [
+            {
+                "pair_id": one.pair_id,
+                "people": [person(each) for each in one.people],
+                "similarity": one.similarity,
+                "evidence": list(one.evidence),
+            }
+            for one in found.pairs
+        ],
+        "faces": [
+            {
+                "face_id": one.face_id,
+                "person": {"person_id": one.person.person_id, "name": one.person.name},
+                "similarity": one.similarity,
+                "other": {"person_id": one.other.person_id, "name": one.other.name},
+                "other_similarity": one.other_similarity,
+            }
+            for one in found.faces
+        ],
+        "photographs": [
+            [{"image_id": image_id, "external_image_id": identity or None} for image_id, identity in copies]
+            for copies in found.photographs
+        ],
+    }
+    if found.cursor is not None:
+        answer["NextToken"] = found.cursor
     return answer
 
 

@@ -16,6 +16,7 @@ from kenspeckle.domain import (
     Collection,
     Comparison,
     Deleted,
+    Duplicates,
     Erased,
     EyeDirection,
     Face,
@@ -25,13 +26,16 @@ from kenspeckle.domain import (
     FaceSearch,
     Flag,
     Gender,
+    Group,
     ImageSearch,
     Indexed,
     Job,
     JobKind,
     JobState,
     Landmark,
+    Misplaced,
     Page,
+    Pair,
     Person,
     PersonRef,
     Pose,
@@ -171,6 +175,46 @@ def person(shape: Json, collection_id: str) -> Person:
         hidden=bool(shape.get("hidden", False)),
         undo_id=shape.get("undo_id"),
     )
+
+
+def group(shape: Json) -> Group:
+    """A group of faces without a name, as `/v1` answers it."""
+    return Group(
+        shape["group_id"],
+        int(shape["face_count"]),
+        shape["cover_face_id"],
+        tuple(shape["face_ids"]),
+        _seconds(shape.get("first_seen")),
+        _seconds(shape.get("last_seen")),
+    )
+
+
+def duplicates(shape: Json, collection_id: str) -> Duplicates:
+    """What may be there twice, as `/v1` answers it."""
+    pairs = tuple(
+        Pair(
+            one["pair_id"],
+            (person(one["people"][0], collection_id), person(one["people"][1], collection_id)),
+            float(one["similarity"]),
+            (one["evidence"][0], one["evidence"][1]),
+        )
+        for one in shape["pairs"]
+    )
+    faces = tuple(
+        Misplaced(
+            one["face_id"],
+            PersonRef(**one["person"]),
+            float(one["similarity"]),
+            PersonRef(**one["other"]),
+            float(one["other_similarity"]),
+        )
+        for one in shape.get("faces", ())
+    )
+    photographs = tuple(
+        tuple((copy["image_id"], copy["external_image_id"] or "") for copy in one)
+        for one in shape.get("photographs", ())
+    )
+    return Duplicates(pairs, faces, photographs, shape.get("NextToken"))
 
 
 def undone(shape: Json, collection_id: str) -> Undone:

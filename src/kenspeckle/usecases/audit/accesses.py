@@ -284,6 +284,24 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             lambda op: _given(undo=op.undo_id),
             told=lambda done: {"undone": done.kind, "people": [one.person_id for one in done.people]},
         ),
+        _row(ops.KeepApart, "KeepApart", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
+        _row(ops.GroupFaces, "GroupFaces", told=_of_job),
+        _row(
+            ops.ListGroups,
+            "ListGroups",
+            faces=lambda page: [one.cover_face_id for one in page.items],
+            told=lambda page: {"groups": len(page.items)},
+        ),
+        _row(
+            ops.NameGroup, "NameGroup", lambda op: {"group": op.group_id}, told=lambda made: {"person": made.person_id}
+        ),
+        _row(
+            ops.ListDuplicates,
+            "ListDuplicates",
+            faces=lambda found: [face for one in found.pairs for face in one.evidence],
+            told=lambda found: {"pairs": len(found.pairs), "faces": len(found.faces)},
+        ),
+        _row(ops.DismissDuplicate, "DismissDuplicate", lambda op: {"pair": op.pair_id}),
     ]
 )
 

@@ -49,8 +49,12 @@ log = logging.getLogger(__name__)
 class Enrolment:
     """Operations on stored faces and photographs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self, context: Context, arrived: Callable[[PackInfo, str, Sequence[NewFace]], None] = lambda *_: None
+    ) -> None:
+        """`arrived` is told of faces without a name once they are stored."""
         self.context = context
+        self._arrived = arrived
         self._stagers = ThreadPoolExecutor(context.gate.workers, thread_name_prefix="stage")
 
     def handlers(self) -> Handlers:
@@ -236,6 +240,8 @@ class Enrolment:
             raise
         if letters:
             context.announcer.nudge()
+        if created and new.external_image_id is None:
+            self._arrived(pack, new.image.collection_id, new.faces)
         return Indexed(stored.image_id, records, unindexed, pack.version, created)
 
     def get_face(self, operation: GetFace) -> FaceRecord:

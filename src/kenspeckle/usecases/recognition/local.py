@@ -13,8 +13,10 @@ from kenspeckle.usecases.jobs.runner import Handler
 from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.completion import Completion
 from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.duplicates import DuplicatePeople
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
+from kenspeckle.usecases.recognition.groups import Groups
 from kenspeckle.usecases.recognition.people import People
 from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
@@ -22,7 +24,7 @@ from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.upgrade import Upgrading
 from kenspeckle.usecases.recognition.users import Users
 
-OFFERED = ("people", "packs", "jobs", "upgrade", "compreface")
+OFFERED = ("people", "groups", "packs", "jobs", "upgrade", "compreface")
 """Features that not every recognizer offers, as named in `/v1/info`."""
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ class LocalRecognizer:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._collections = Collections(context)
-        self._enrolment = Enrolment(context)
+        self._groups = Groups(context)
+        self._enrolment = Enrolment(context, self._groups.arrived)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
         self.completion = Completion(context)
@@ -46,6 +49,8 @@ class LocalRecognizer:
             Templates(context),
             Users(context),
             People(context),
+            self._groups,
+            DuplicatePeople(context),
             self._upgrading,
             self.completion,
             context.jobs,
@@ -54,6 +59,7 @@ class LocalRecognizer:
         self.long_work: dict[JobKind, Handler] = {
             JobKind.PURGE: Purge(context).run,
             JobKind.UPGRADE: self._upgrading.run,
+            JobKind.GROUPS: self._groups.run,
         }
         """Handlers by kind of job."""
 

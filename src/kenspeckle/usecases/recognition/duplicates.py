@@ -1,0 +1,167 @@
+"""Who may be there twice: pairs of people, faces under a wrong name, photographs stored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from kenspeckle.domain import Duplicates, Misplaced, PackInfo, Pair, PersonRef, Vector, validation
+from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplicates
+from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
+from kenspeckle.ports import People as Port
+from kenspeckle.ports import Sample
+from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.groups import GROUPED
+from kenspeckle.usecases.recognition.people import alone, people_of
+
+SAMPLED: Final = 8
+"""Faces of each person that are compared, the best ones."""
+
+MOST: Final = 1000
+"""Pairs, faces and photographs that are told at most."""
+
+BLOCK: Final = 1024
+
+
+class DuplicatePeople:
+    """Operations on what may be there twice."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def handlers(self) -> Handlers:
+        return dict([ListDuplicates.by(self.list_duplicates), DismissDuplicate.by(self.dismiss_duplicate)])
+
+    def list_duplicates(self, operation: ListDuplicates) -> Duplicates:
+        """Raises CollectionNotFound, InvalidCursor."""
+        collection_id = validation.collection_id(operation.collection_id)
+        limit = validation.count(operation.limit, validation.MAX_PAGE, "limit")
+        start = _start(operation.cursor)
+        port = people_of(self.context, collection_id)
+        pack = self.context.pack_of(collection_id)
+        named = port.named(collection_id)
+        samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
+        order = list(samples)
+        means, spreads = _means(samples)
+        found = _near(means, spreads, pack.calibration.distance(GROUPED))
+        dismissed = port.dismissed_pairs(collection_id)
+        found = [one for one in found if tuple(sorted((order[one[1]], order[one[2]]))) not in dismissed][:MOST]
+        pairs = []
+        for squares, one, other in found[start : start + limit]:
+            pair = self._pair(port, pack, collection_id, named, samples, (order[one], order[other]), squares)
+            if pair is not None:
+                pairs.append(pair)
+        more = str(start + limit) if len(found) > start + limit else None
+        if start:
+            return Duplicates(tuple(pairs), (), (), more)
+        wrong = self._misplaced(port, pack, collection_id, named, samples, order, means, spreads)
+        return Duplicates(tuple(pairs), wrong, port.stored_twice(collection_id, MOST), more)
+
+    def dismiss_duplicate(self, operation: DismissDuplicate) -> None:
+        """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
+        one, dot, other = operation.pair_id.partition(".")
+        if not dot or one == other:
+            raise InvalidValue("A pair's id is that of two people, as the list of duplicates has it.", field="pair_id")
+        port = people_of(self.context, operation.collection_id)
+        with alone(self.context, operation.collection_id):
+            port.dismiss_pair(
+                operation.collection_id, validation.person_id(one, "pair_id"), validation.person_id(other, "pair_id")
+            )
+
+    def _pair(
+        self,
+        port: Port,
+        pack: PackInfo,
+        collection_id: str,
+        named: Mapping[int, str],
+        samples: Mapping[int, Sample],
+        rows: tuple[int, int],
+        squares: float,
+    ) -> Pair | None:
+        one, other = (samples[row] for row in rows)
+        apart = np.linalg.norm(one.templates[:, None] - other.templates[None], axis=2)
+        at, to = np.unravel_index(int(apart.argmin()), apart.shape)
+        try:
+            people = (port.person(collection_id, named[rows[0]]), port.person(collection_id, named[rows[1]]))
+        except PersonNotFound:  # merged or erased meanwhile
+            return None
+        ids = sorted((named[rows[0]], named[rows[1]]))
+        similarity = pack.calibration.similarity(squares**0.5)
+        return Pair(".".join(ids), people, similarity, (one.face_ids[at], other.face_ids[to]))
+
+    def _misplaced(
+        self,
+        port: Port,
+        pack: PackInfo,
+        collection_id: str,
+        named: Mapping[int, str],
+        samples: Mapping[int, Sample],
+        order: list[int],
+        means: Vector,
+        spreads: Vector,
+    ) -> tuple[Misplaced, ...]:
+        """Faces that are near another person and nearer to it than to the others of their own."""
+        limit = pack.calibration.distance(GROUPED) ** 2
+        found: list[Misplaced] = []
+        for at, row in enumerate(order):
+            sample = samples[row]
+            if len(sample.rows) < 2 or len(found) >= MOST:
+                continue
+            squares = ((sample.templates[:, None] - sample.templates[None]) ** 2).sum(axis=2)
+            own = squares.sum(axis=1) / (len(sample.rows) - 1)
+            lengths = (sample.templates**2).sum(axis=1)
+            others = lengths[:, None] + spreads[None] - 2 * sample.templates @ means.T
+            others[:, at] = np.inf
+            nearest = others.argmin(axis=1)
+            for number, to in enumerate(nearest.tolist()):
+                square = float(others[number, to])
+                if square <= limit and square < own[number]:
+                    found.append(
+                        Misplaced(
+                            sample.face_ids[number],
+                            self._ref(port, collection_id, named[row]),
+                            pack.calibration.similarity(float(own[number]) ** 0.5),
+                            self._ref(port, collection_id, named[order[to]]),
+                            pack.calibration.similarity(max(0.0, square) ** 0.5),
+                        )
+                    )
+        return tuple(found[:MOST])
+
+    @staticmethod
+    def _ref(port: Port, collection_id: str, person_id: str) -> PersonRef:
+        return PersonRef(person_id, port.person(collection_id, person_id).name)
+
+
+def _means(samples: Mapping[int, Sample]) -> tuple[Vector, Vector]:
+    """(n, dimension) means of the templates of each person, and (n,) the means of their squared lengths: with both the
+    mean squared distance of all pairs of faces of two people follows."""
+    if not samples:
+        return np.empty((0, 1), np.float32), np.empty(0, np.float32)
+    means = np.stack([one.templates.mean(axis=0) for one in samples.values()]).astype(np.float32)
+    spreads = np.array([float((one.templates**2).sum(axis=1).mean()) for one in samples.values()], np.float32)
+    return means, spreads
+
+
+def _near(means: Vector, spreads: Vector, within: float) -> list[tuple[float, int, int]]:
+    """(mean squared distance, one, other) of the pairs that are near, nearest first."""
+    found: list[tuple[float, int, int]] = []
+    for start in range(0, len(means), BLOCK):
+        squares = (
+            spreads[start : start + BLOCK, None]
+            + spreads[None, start:]
+            - 2 * means[start : start + BLOCK] @ (means[start:].T)
+        )
+        for one, other in zip(*np.nonzero(squares <= within * within), strict=True):
+            if other > one:
+                found.append((max(0.0, float(squares[one, other])), int(one) + start, int(other) + start))
+    return sorted(found)
+
+
+def _start(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 6:
+        raise InvalidCursor("This page token was not handed out for this list; begin without one.", field="cursor")
+    return int(cursor)
