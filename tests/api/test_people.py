@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 
 from kenspeckle import settings
 from kenspeckle.api import schemas
+from kenspeckle.api.groups import DuplicateList, GroupList
 from kenspeckle.api.people import PeopleList, PersonAnswer, UndoneAnswer
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain.people import MAX_NAME
@@ -256,3 +258,38 @@ def test_amazons_shapes_have_nothing_more(http: httpx.Client, grace: bytes, tmp_
     answer = client.search_faces_by_image(CollectionId="kenspeckle", Image={"Bytes": grace})
     assert answer["FaceMatches"]
     assert set(answer["FaceMatches"][0]) == {"Similarity", "Face"}
+
+
+def test_groups_and_duplicates_over_rest(http: httpx.Client, grace: bytes, eileen: bytes) -> None:
+    for width in (340, 345):
+        assert http.post("/v1/index", content=resized(grace, width)).status_code == 200
+    assert http.post("/v1/index", content=resized(eileen, 345)).status_code == 200
+    answer = http.get("/v1/collections/kenspeckle/groups")
+    GroupList.model_validate(answer.json())
+    assert [one["face_count"] for one in answer.json()["groups"]] == [2, 1]
+    started = http.post("/v1/collections/kenspeckle/groups")
+    assert (started.status_code, started.json()["kind"]) == (202, "groups")
+    while (job := http.get(f"/v1/jobs/{started.json()['job_id']}").json())["state"] in ("queued", "running"):
+        time.sleep(0.05)
+    assert (job["state"], job["result"]["groups"]) == ("succeeded", 2)
+    group = http.get("/v1/collections/kenspeckle/groups").json()["groups"][0]
+    named = http.post(f"/v1/collections/kenspeckle/groups/{group['group_id']}/name", json={"name": "Admiral"})
+    assert (named.status_code, named.json()["name"], named.json()["face_count"]) == (200, "Admiral", 2)
+    http.post("/v1/index", content=resized(grace, 355))
+    admiral = ids(http)["Admiral"]
+    faces = http.get(f"{AT}/{admiral}/faces").json()["Faces"]
+    assert len(faces) == 3
+    kept = http.post(f"{AT}/{admiral}/not", json={"face_ids": [faces[0]["FaceId"]]})
+    assert (kept.status_code, kept.json()["face_count"]) == (200, 2)
+    found = http.get("/v1/collections/kenspeckle/duplicates").json()
+    DuplicateList.model_validate(found)
+    pairs = {frozenset(one["name"] for one in pair["people"]): pair for pair in found["pairs"]}
+    assert set(pairs) == {
+        frozenset(pair) for pair in (("Grace", "Hopper"), ("Grace", "Admiral"), ("Hopper", "Admiral"))
+    }
+    gone = pairs[frozenset(("Grace", "Hopper"))]["pair_id"]
+    assert http.delete(f"/v1/collections/kenspeckle/duplicates/{gone}").status_code == 204
+    assert len(http.get("/v1/collections/kenspeckle/duplicates").json()["pairs"]) == 2
+    for path, code in (("groups/none/name", "person_not_found"), (f"people/{NOBODY}/not", "person_not_found")):
+        body = {"name": "a"} if path.endswith("name") else {"face_ids": [faces[0]["FaceId"]]}
+        assert http.post(f"/v1/collections/kenspeckle/{path}", json=body).json()["code"] == code
