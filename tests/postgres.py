@@ -128,6 +128,15 @@ class Server:
         yield self.url(name)
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def reader(self, url: str) -> Iterator[None]:
+        """A transaction that sees the database as it is now, until the end of the block."""
+        name = url.split("@/")[1].split("?")[0]
+        with closing(self._psycopg.connect(f"host={self.folder} user={OWNER} dbname={name}")) as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.execute("SELECT 1 FROM pg_class LIMIT 1").fetchall()
+            yield
+
     def _made(self, more: str) -> str:
         name = f"test_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name}{more}")

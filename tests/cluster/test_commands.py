@@ -10,7 +10,7 @@ import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.images.folder import FolderImages
-from tests.catalogs import gallery, new_face, photo
+from tests.catalogs import gallery, new_face, photo, template
 from tests.moving.conftest import Command, command, commands
 from tests.postgres import Server
 
@@ -94,3 +94,37 @@ def test_copied_there_and_back(here: Path, command: Command, tmp_path: Path, mon
     again = command("catalog", "copy", "--to", back)
     assert again.code == 1
     assert "names the catalog itself" in again.err
+
+
+def test_what_erasure_has_left_is_rewritten(
+    here: Path, url: str, command: Command, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = template(1).tobytes()
+    tables = postgres.data / "base"
+    with closing(SqlCatalog.open(url)) as catalog:
+        catalog.add_faces(photo(2), None, [new_face(2)], "v1")
+        catalog.delete_faces("people", ["face-1"])
+        assert not catalog.scrub()
+    postgres.execute("CHECKPOINT")
+    assert wanted in files(tables)
+    done = command("scrub", "--json")
+    assert done.code == 0, done.err
+    assert done.json["complete"]
+    assert "write-ahead log" in done.json["left"][0]
+    postgres.execute("CHECKPOINT")
+    assert wanted not in files(tables)
+    assert template(2).tobytes() in files(tables)
+    assert wanted in files(postgres.data / "pg_wal")  # as it says
+    with postgres.reader(url), closing(SqlCatalog.open(url)) as catalog:
+        catalog.delete_faces("people", ["face-2"])
+        again = command("scrub")
+        assert again.code == 1
+        assert "which a transaction that is open may see" in again.err
+    monkeypatch.delenv("KENSPECKLE_CATALOG_URL")
+    monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / "other"))
+    assert command("keys", "create", "desk").code == 0
+    assert command("scrub", "--json").json == {"complete": True, "left": []}
+
+
+def files(folder: Path) -> bytes:
+    return b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from kenspeckle.domain import Rewritten
 from kenspeckle.errors import Conflict, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import Lock
 
@@ -41,6 +42,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
+Rewrite = Callable[[Engine, Callable[[int, int], None]], Rewritten]
+
+
 class Forget(Protocol):
     """Overwrites remains of deleted data in the files of the database; returns whether nothing is left."""
 
@@ -54,7 +58,7 @@ class Database:
     `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`; `lock`
     holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
     `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
-    engines to close with this one.
+    engines to close with this one; `rewrite` is for deletions what `forget` can't do beside requests.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Database:
         *,
         migrating: str = "",
         closing: Sequence[Engine] = (),
+        rewrite: Rewrite | None = None,
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -82,6 +87,7 @@ class Database:
         self._begin = begin
         self._migrating = migrating
         self._closing = closing
+        self._rewrite = rewrite
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -164,6 +170,15 @@ class Database:
                 return self._forget(thorough=thorough)
         except OSError as error:
             raise StorageUnavailable(f"The database's files can't be read or written: {error.strerror}.") from error
+
+    def rewrite(self, progress: Callable[[int, int], None]) -> Rewritten:
+        """Rewrite what deletions have left in the files."""
+        if self._rewrite is not None:
+            with self.translated():
+                return self._rewrite(self._engine, progress)
+        done = self.scrub(thorough=True)
+        progress(1, 1)
+        return Rewritten(done, () if done else ("deleted rows that another process still reads; run it again",))
 
     def close(self) -> None:
         """Close idle connections."""

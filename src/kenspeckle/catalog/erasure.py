@@ -15,7 +15,7 @@ from kenspeckle.catalog.faces import remove_faces
 from kenspeckle.catalog.outbox import told
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
-from kenspeckle.domain import Vector
+from kenspeckle.domain import Rewritten, Vector
 from kenspeckle.encryption.cipher import FACE
 from kenspeckle.ports import Gone, Tell
 
@@ -115,3 +115,8 @@ class Erasing(Part):
 
     def scrub(self, *, thorough: bool = False) -> bool:
         return self.database.scrub(thorough=thorough)
+
+    def rewrite(self, progress: Callable[[int, int], None]) -> Rewritten:
+        """Rewrite what deletions have left in the database's files, however long that takes. Raises StorageFull,
+        StorageUnavailable."""
+        return self.database.rewrite(progress)

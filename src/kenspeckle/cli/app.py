@@ -53,6 +53,12 @@ ENTRIES = (
         "the database.",
     ),
     Entry(
+        "scrub",
+        "kenspeckle.cli.scrub:scrub",
+        MANAGE,
+        "Rewrite what erasure has left in the database's files, and say what is left elsewhere.",
+    ),
+    Entry(
         "doctor",
         "kenspeckle.cli.doctor:doctor",
         MANAGE,

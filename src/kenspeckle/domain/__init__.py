@@ -35,7 +35,7 @@ from kenspeckle.domain.detection import (
     Vector,
     largest,
 )
-from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState
+from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState, Rewritten
 from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.people import Duplicates, Group, Misplaced, Pair, Person, PersonRef, Undone
@@ -99,6 +99,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptState",
+    "Rewritten",
     "Right",
     "Scope",
     "Secrets",

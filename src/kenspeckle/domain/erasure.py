@@ -59,6 +59,14 @@ class KeptReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Whether no deleted row is left in the database's tables, and where copies of some may still be."""
+
+    complete: bool
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """Answer of erasure. `images` are digests of photographs that were removed; `complete` says that no file of the
     service holds remains either, False that they are still being removed. The lists of faces and images are cut off
