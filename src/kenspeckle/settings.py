@@ -148,6 +148,10 @@ class Settings:
     )
     queue: int = _doc("Photographs that may wait for a worker; more are refused with 503.", 32)
     jobs: int = _doc("Jobs (long work, docs/operations.md) at once in a process; 0 leaves them to other processes.", 1)
+    load_at_start: bool = _doc(
+        "Load the templates of all collections at a start, before /readyz says ready; if not, with first searches.",
+        True,
+    )
     wait_seconds: float = _doc("Longest wait for a worker before 503.", 30.0)
     tls_cert: str = _doc("PEM file of the certificate chain to serve TLS with; read again when it is renewed.", "")
     tls_key: str = _doc("PEM file of the certificate's private key, without a passphrase.", "")

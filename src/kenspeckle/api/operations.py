@@ -42,8 +42,8 @@ class Operations:
         codes=("model_missing", "storage_unavailable", "storage_full"),
     )
     async def readyz(self, request: Request) -> Response:
-        """Ready: model loaded, catalog answers, disks can be written to, no shutdown under way. Send no traffic where
-        this fails."""
+        """Ready: model and templates loaded, catalog answers, disks can be written to, no shutdown under way. Send no
+        traffic where this fails."""
         await self.edge.threads.call(self.edge.recognizer.ready)
         if self.edge.writable is not None:
             await self.edge.threads.call(self.edge.writable)

@@ -146,14 +146,14 @@ class Service(BaseService):
     jobs: JobRunner
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
-        """The runner of jobs, unless JOBS leaves them to other processes."""
-        completion = self.local.completion
+        """What loads templates and completes erasures, and the runner of jobs, unless JOBS leaves them to others."""
+        first = (self.local.loading, self.local.completion)
         if not self.settings.jobs:
-            return (completion,)
+            return first
         self.local.context.jobs.served = True
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
         metrics.watch_jobs(lambda: self.jobs.running)
-        return (completion, self.jobs)
+        return (*first, self.jobs)
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""

@@ -17,6 +17,7 @@ from kenspeckle.usecases.recognition.duplicates import DuplicatePeople
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.groups import Groups
+from kenspeckle.usecases.recognition.loading import Loading
 from kenspeckle.usecases.recognition.people import People
 from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
@@ -41,6 +42,7 @@ class LocalRecognizer:
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
         self.completion = Completion(context)
+        self.loading = Loading(context)
         sections = (
             self._collections,
             self._enrolment,
@@ -119,5 +121,6 @@ class LocalRecognizer:
         }
 
     def ready(self) -> None:
-        """Raises StorageUnavailable where the catalog does not answer."""
+        """Raises StorageUnavailable where the catalog does not answer, or templates are being loaded."""
         self.context.catalog.revision(self.context.settings.collection)
+        self.loading.check()
