@@ -16,7 +16,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-terraform scan-terraform bench growth soak installed audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth soak installed audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,8 @@ $(READY): pyproject.toml constraints.txt
 	@echo "== environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv, or name another Python."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	# Bytecode is made of what is imported, when it is: of everything it would take half a minute.
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
 $(MODELS): $(READY) src/kenspeckle/models/registry.py src/kenspeckle/models/samples.py
@@ -61,9 +62,15 @@ coverage: setup $(PACKS) browser ## all tests, and which lines no test runs: bui
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q --cov --cov-report=html --cov-report=term:skip-covered $(ARGS) $(ONLY)
 
 check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,--jobs=2) check-types check-rest
+
+# The types of everything take as long as all the rest.
+check-types: $(READY)
+	$(BIN)/mypy
+
+check-rest: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(SITE) --quiet
 
@@ -84,7 +91,7 @@ scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment t
 .venv-%/.ready: tests/terraform/real/%.txt
 	@echo "== environment in .venv-$*"
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-$*/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --requirement $<
 	@touch $@
 
 bench: setup $(PACKS) ## measure against peers and limits; writes docs/benchmarks.md
