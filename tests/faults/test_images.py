@@ -24,7 +24,7 @@ EXTENSIONS = ("jpg", "png", "webp", "heic", "txt")
 
 
 def test_mutated_photographs(server: Launched, client: httpx.Client, portraits: Portraits) -> None:
-    count = either(300, 10_000)
+    count = either(150, 10_000)
     images = mutated(seeds(portraits[0]), count, seed=count)
     lock = threading.Lock()
     statuses: collections.Counter[int] = collections.Counter()

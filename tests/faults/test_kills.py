@@ -103,7 +103,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
     killed = 0
     dice = random.Random(20)
     enrolment = Enrolment(portraits)
-    for _ in kills("a server that indexes and deletes", short=5):
+    for _ in kills("a server that indexes and deletes", short=3):
         killed += 1
         begun = time.monotonic()
         with launched(tmp_path, settings=QUIET, patience=START_SECONDS) as server:

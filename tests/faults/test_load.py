@@ -23,7 +23,7 @@ CLIENTS = 4
 def test_concurrent_clients_meet_no_5xx(
     server: Launched, client: httpx.Client, portraits: Portraits, faceless: bytes
 ) -> None:
-    share = either(240, 20_000) // CLIENTS
+    share = either(96, 20_000) // CLIENTS
     statuses: collections.Counter[tuple[str, int]] = collections.Counter()
     lock = threading.Lock()
     client.put("/v1/index/portrait-0.jpg", content=portraits[0]).raise_for_status()
