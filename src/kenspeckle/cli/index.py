@@ -122,7 +122,7 @@ def _run(
     except KeyboardInterrupt:
         code = INTERRUPTED
     finally:
-        _summary(tally, total, search, time.monotonic() - start)
+        summary(tally, total, search, time.monotonic() - start)
     nothing = not good and all(not outcome.photograph.path.exists() for outcome in skipped)
     return code or (TROUBLE if nothing else NEGATIVE if tally.skipped else 0)
 
@@ -141,8 +141,8 @@ def _line(outcome: Outcome) -> dict[str, Any]:
     return line
 
 
-def _summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
-
+def summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
+    """Say on standard error what became of `total` photographs."""
     done = tally.indexed + tally.present
     parts = [f"{tally.indexed} indexed with {plural(tally.faces, 'face')}"]
     if tally.present:

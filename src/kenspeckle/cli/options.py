@@ -101,6 +101,7 @@ Attributes = Annotated[
         metavar="NAMES",
         help="Tell more of each face: ALL, or names with commas between (AGE_RANGE, EYES_OPEN, EYE_DIRECTION, "
         "FACE_OCCLUDED, LANDMARKS, MOUTH_OPEN, SMILE; GENDER where it is switched on).",
+        show_default="DEFAULT, which is none of these",
         rich_help_panel=_HOW,
     ),
 ]

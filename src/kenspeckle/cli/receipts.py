@@ -29,7 +29,10 @@ from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
 app = Commands("Receipts of erasure.")
 
 ReceiptId = Annotated[str, typer.Argument(metavar="ID", help="Id of the receipt: its member `id`.")]
-Kept = Annotated[Path | None, typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.")]
+Kept = Annotated[
+    Path | None,
+    typer.Option("--receipt", metavar="FILE", help="Keep the signed receipt in this file.", show_default="no file"),
+]
 
 
 @app.command()

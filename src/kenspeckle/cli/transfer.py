@@ -76,7 +76,13 @@ def export(
 
 @reported(FAILED)
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle export` wrote.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle export` wrote; or the word compreface.")
+    ],
+    origin: Annotated[
+        str | None,
+        typer.Argument(metavar="URL|FOLDER", help="Of compreface: its address, or a folder for each subject."),
+    ] = None,
     collection: Annotated[
         str | None,
         typer.Option("--collection", metavar="ID", help="Collection to put the faces into instead of the one named."),
@@ -89,15 +95,38 @@ def import_(
         Path | None,
         typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.", show_default="none"),
     ] = None,
+    compreface_key: Annotated[
+        str,
+        typer.Option(
+            "--compreface-key",
+            envvar="COMPREFACE_API_KEY",
+            help="Key of CompreFace's recognition service, with its URL.",
+            show_default="none",
+        ),
+    ] = "",
     json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Import an export, or encodings of face_recognition, into a collection, which is created if it does not
-    exist.
+    """Import an export, encodings of face_recognition, or the people of a CompreFace into a collection. An export's
+    collection is created if it does not exist.
 
     The service may run. Everything is checked before anything is stored; run it again after an interruption: what is
     there already is not added twice. A folder for each person is what `kenspeckle index --by folder` takes.
+    With compreface, photographs are described anew, by the local data folder or the server at --url; exit code 1 where
+    some were skipped.
     """
+    if str(source) == "compreface" and origin is not None:
+        from kenspeckle.cli.compreface import bring  # late: it brings httpx
+        from kenspeckle.compose.target import opened  # late, as above
+
+        with opened(url, api_key, data_dir, collection) as target:
+            if not bring(target, origin, compreface_key, json):
+                raise typer.Exit(NEGATIVE)
+        return
+    if origin is not None:
+        raise CommandFailed(f"{origin} is one too many.", "Give one file, or: kenspeckle import compreface URL|FOLDER.")
     from kenspeckle.compose import transfers  # late, as above
 
     if names is not None and not encodings:

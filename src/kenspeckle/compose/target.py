@@ -49,13 +49,14 @@ def opened(
 
             remote = stack.enter_context(Client(url, api_key))
             from kenspeckle.domain.operations import GetReceipt
-            from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt
             from kenspeckle.usecases.jobs.queue import wait
 
             def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
                 return wait(remote, job_id, tell=tell)
 
             def completed(receipt_id: str, seconds: float) -> Receipt:
+                from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt  # cryptography
+
                 return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
             yield Target(remote, collection or "", settings, True, finish, completed)

@@ -121,7 +121,7 @@ class Enrolment:
         if self.picture is not None:
             self.picture(photograph, data, answer)
         if not answer.records:
-            return Outcome(photograph, identity, "skipped", _why_none(answer), answer)
+            return Outcome(photograph, identity, "skipped", why_none(answer), answer)
         return Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
 
     def many(self, photographs: Iterable[Photograph], workers: int) -> Generator[Outcome, None, None]:
@@ -130,7 +130,8 @@ class Enrolment:
         return parallel(self.one, photographs, workers)
 
 
-def _why_none(answer: Indexed) -> str:
+def why_none(answer: Indexed) -> str:
+    """Why no face of a photograph was stored."""
     if not answer.unindexed:
         return "No face found"
     reasons = sorted({str(reason) for one in answer.unindexed for reason in one.reasons})
