@@ -97,6 +97,53 @@ def test_a_face_is_moved_a_person_hidden_and_erased(console: Console, api: httpx
     assert people(api, crew) == {}
 
 
+def test_a_group_of_the_unknown_gets_a_name(console: Console, api: httpx.Client) -> None:
+    api.put("/v1/collections/nameless")
+    for photograph in (pictures.grace(), pictures.sideways(), pictures.eileen()):
+        answer = api.post("/v1/index", params={"collection": "nameless"}, content=photograph)
+        assert answer.status_code == 200, answer.text
+    console.open("unknown", "nameless")
+    groups = console.page.locator(".group")
+    expect(groups).to_have_count(2)
+    expect(groups.first).to_contain_text("2 faces")
+    assert console.violations() == []
+    groups.first.get_by_label("Who is this?").fill(HEBREW)
+    groups.first.get_by_label("Who is this?").press("Enter")
+    # The next one is where work goes on.
+    expect(groups).to_have_count(1)
+    expect(groups.get_by_label("Who is this?")).to_be_focused()
+    assert people(api, "nameless") == {HEBREW: 2}
+    console.button("Group all faces anew").click()
+    expect(console.page.locator(".busy")).to_have_count(0)
+    expect(groups).to_have_count(1)
+
+
+def test_duplicates_are_merged_and_dismissed_by_one_key(console: Console, api: httpx.Client, crew: str) -> None:
+    stock_more = {"collection": crew, "quality": "NONE"}
+    api.put("/v1/index/Eileen-again", params=stock_more, content=pictures.jpeg(pictures.picture(pictures.eileen())))
+    console.open("duplicates", crew)
+    pairs = console.page.locator(".pair-card")
+    expect(pairs).to_have_count(2)
+    assert console.violations() == []
+    # A face that stands on the page twice is there twice.
+    console.page.wait_for_function(
+        "() => [...document.querySelectorAll('.pair-card img')].every((one) => one.naturalWidth > 0)"
+    )
+    names = pairs.first.locator(".sides .name")
+    grace_first = "Grace" in names.first.inner_text()
+    pairs.first.get_by_role("button", name=re.compile("two people")).press("d")
+    expect(pairs).to_have_count(1)
+    expect(console.page.locator(".pair-card :focus")).to_be_visible()
+    console.page.keyboard.press("m")
+    expect(console.heading("Nobody is there twice")).to_be_visible()
+    there = people(api, crew)
+    merged, kept = ("Eileen", "Grace") if grace_first else ("Grace", "Eileen")
+    assert [there[kept], there[f"{kept} again"]] == [1, 1]
+    assert sorted(count for name, count in there.items() if merged in name) == [2]
+    console.button("Undo").click()
+    expect(pairs).to_have_count(1)
+
+
 class Actions:
     """Does things in one of three ways, and counts them."""
 
@@ -154,6 +201,12 @@ def test_tasks_take_three_actions(
         act.use(tile)
         expect(page.get_by_role("list", name="Photographs").get_by_role("listitem")).to_have_count(1)
         act.done()
+        # Two who are one.
+        act.use(page.get_by_role("link", name="People", exact=True).first)
+        act.use(page.get_by_role("link", name="Duplicates", exact=True))
+        act.use(page.get_by_role("button", name=re.compile("^Merge Grace")))
+        expect(page.locator(".done")).to_contain_text("Merged into Grace")
+        act.done()
         # Gone for good.
         act.use(page.get_by_role("link", name="People", exact=True).first)
         act.use(console.button("Erase Eileen"))
@@ -167,5 +220,5 @@ def test_tasks_take_three_actions(
         act.use(console.button("Save"))
         expect(console.findings.get_by_role("heading")).to_have_text("Eileen Collins")
         assert act.count <= 3
-        assert people(api, crew) == {"Eileen Collins": 1, "Grace": 1, "Grace again": 1}
+        assert sorted(people(api, crew).values()) == [1, 2]
         assert console.complaints == []

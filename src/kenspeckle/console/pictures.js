@@ -51,7 +51,12 @@ const watcher = new IntersectionObserver((entries) => {
 function show(image) {
   const source = sources.get(image);
   source.wanted = true;
-  if (source.url || asked.has(source.key)) return false;
+  if (source.url) return false;
+  if (asked.has(source.key)) {
+    // The same face stands elsewhere on the page.
+    asked.get(source.key).add(image);
+    return false;
+  }
   const blob = kept.get(source.key);
   if (!blob) {
     unloaded.add(image);
@@ -72,10 +77,13 @@ async function load(collection) {
   for (let from = 0; from < ids.length; from += AT_ONCE) {
     const some = ids.slice(from, from + AT_ONCE);
     const these = due.filter((one) => some.includes(sources.get(one).faceId));
-    for (const one of these) asked.set(sources.get(one).key, true);
-    fetched(collection, some).then(
-      (found) => these.forEach((one) => arrived(one, found.has(sources.get(one).faceId))),
-      (failure) => these.forEach((one) => failed(one, failure)));
+    for (const id of some) asked.set(`${collection} ${id}`, new Set(these.filter((one) => sources.get(one).faceId === id)));
+    const each = (work) => some.forEach((id) => {
+      const waiting = asked.get(`${collection} ${id}`);
+      asked.delete(`${collection} ${id}`);
+      waiting.forEach((one) => work(one, id));
+    });
+    fetched(collection, some).then((found) => each((one, id) => arrived(one, found.has(id))), (failure) => each((one) => failed(one, failure)));
   }
 }
 
@@ -91,14 +99,12 @@ async function fetched(collection, ids) {
 
 function arrived(image, there) {
   const source = sources.get(image);
-  asked.delete(source.key);
   unloaded.delete(image);
   if (!there) missing(image);
   else if (source.wanted && image.isConnected) show(image);
 }
 
 function failed(image, failure) {
-  asked.delete(sources.get(image).key);
   // Without a key that is taken it stays away; whatever is done next asks for another.
   if (!(failure instanceof Failure) || failure.status === 401) return;
   unloaded.delete(image);

@@ -40,6 +40,13 @@ export function view({ signal }) {
     said, list, more);
 }
 
+/** The last one of a page gone, what comes after it is shown. */
+function gone(item, draw) {
+  const last = item.parentElement.children.length === 1;
+  leave(item);
+  if (last) draw();
+}
+
 /** Faces that are more like another person's than like those of their own. */
 function misplaced(faces, { collection, said, draw }) {
   if (!faces.length) return null;
@@ -87,13 +94,13 @@ function card(pair, { collection, said, draw }) {
     }
   };
   const joins = once(() => mergeInto([left], into, {
-    collection, said, done: async () => { if (item.isConnected) leave(item); else draw(); },
+    collection, said, done: async () => { if (item.isConnected) gone(item, draw); else draw(); },
   }));
   const dismiss = once(async () => {
     await ask(listOf(collection, "duplicates", pair.pair_id), { method: "DELETE" });
     announce("Dismissed.");
     toast("Two people: not shown again");
-    leave(item);
+    gone(item, draw);
   });
   const allowed = may("index", collection);
   const word = tier(pair.similarity);

@@ -28,7 +28,7 @@ export function view({ signal }) {
         const page = await ask(listOf(collection, "groups"), { query: { limit: SIZE, cursor }, signal: leaving });
         return { items: page.groups, next: page.NextToken ?? null };
       },
-      draw: (groups) => h("ul", { class: "cards", "aria-label": "Groups of faces without a name" }, groups.map((one) => card(one, collection, said))),
+      draw: (groups) => h("ul", { class: "cards", "aria-label": "Groups of faces without a name" }, groups.map((one) => card(one, collection, { said, draw }))),
       none: () => empty("face", "Nobody unknown", "Faces that are stored without a name are grouped here by who they seem to be."),
     });
   }
@@ -61,7 +61,7 @@ export function view({ signal }) {
     said, list);
 }
 
-function card(group, collection, said) {
+function card(group, collection, { said, draw }) {
   const faces = [...new Set([group.cover_face_id, ...group.face_ids])].filter(Boolean);
   const item = h("li", { class: "sheet card group", tabindex: -1 },
     h("ul", { class: "heap", "aria-label": plural(group.face_count, "face") }, faces.slice(0, SHOWN).map((id, index) =>
@@ -75,7 +75,9 @@ function card(group, collection, said) {
         announce(`${person.name}: ${plural(person.face_count, "face")}.`);
         toast(h("a", { href: personLink(collection, person.person_id) }, foreign(person.name)), `: ${plural(person.face_count, "face")}`);
         fill(said);
+        const last = item.parentElement.children.length === 1;
         leave(item);
+        if (last) draw();
         refresh().catch(() => {});
       },
     }));
