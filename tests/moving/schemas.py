@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from kenspeckle.catalog import schema
 from kenspeckle.catalog.sqlite import engine
+from kenspeckle.domain import FaceRecord
 
 FIRST = schema.VERSIONS[0]
 
@@ -31,6 +34,19 @@ def as_of_old(source: Path, place: Path) -> Path:
     (place / "newer.db").unlink()
     assert version_of(place) == FIRST
     return place
+
+
+def as_it_can_have(found: Mapping[str, object]) -> dict[str, object]:
+    """What `folders.shown` tells of a folder, without the attributes of faces, which the first schema has no place
+    for."""
+    return {name: _bare(one) for name, one in found.items()}
+
+
+def _bare(one: object) -> object:
+    match one:
+        case (FaceRecord() as record, *others):
+            return (replace(record, detail=replace(record.detail, attributes=None)), *others)
+    return one
 
 
 def version_of(data_dir: Path) -> str:

@@ -24,7 +24,7 @@ from kenspeckle.usecases.backup.restore import check
 from kenspeckle.usecases.transfer.reader import ExportFile
 from tests.moving.conftest import Command
 from tests.moving.folders import PEOPLE, make, numbers_of, opened, shown
-from tests.moving.schemas import FIRST, as_of_old, version_of
+from tests.moving.schemas import FIRST, as_it_can_have, as_of_old, version_of
 from tests.soak import kills
 
 REPOSITORY = Path(__file__).parents[2]
@@ -210,7 +210,7 @@ def test_killed_exports_and_imports(nursery: Nursery, command: Command, new: Pat
 
 def test_killed_migrations(nursery: Nursery, new: Path, tmp_path: Path) -> None:
     """The old schema or the new one, never in between; and the next start brings it up to date with all that it had."""
-    expected = shown(new)
+    expected = as_it_can_have(shown(new))
     old = as_of_old(new, tmp_path / "old")
     shutil.copytree(old, tmp_path / "first")
     whole = nursery.run("collections", "list", "--data-dir", tmp_path / "first")
