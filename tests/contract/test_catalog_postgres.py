@@ -22,6 +22,7 @@ from kenspeckle.catalog.tables import metadata
 from kenspeckle.domain import Event, Letter, Secrets, Webhook
 from kenspeckle.errors import Conflict, InvalidValue, SettingError, StorageUnavailable
 from tests.catalogs import gallery, held, new_face, photo, stored_face, template
+from tests.contract.conftest import MASTER
 from tests.contract.test_catalog_processes import finished, python
 from tests.postgres import Server
 
@@ -248,6 +249,20 @@ def test_who_wants_the_catalog_alone_waits_for_nobody_and_keeps_others_out(url: 
             stored_face(alone, 1)
     with closing(SqlCatalog.open(url)) as catalog:
         assert catalog.collection("people").face_count == 1
+
+
+def test_every_process_lets_go_of_the_key_of_a_deleted_collection(url: str) -> None:
+    opened = [SqlCatalog.open(url, master=MASTER, encryption=True) for _ in range(2)]
+    with closing(opened[0]) as here, closing(opened[1]) as there:
+        for name in ("people", "others"):
+            here.create_collection(gallery(name))
+            stored_face(here, 1, name)
+            there.face(name, "face-1")
+        here.delete_collection("people")
+        assert len(there.collection_keys._known) == 2
+        there.let_go()
+        assert len(there.collection_keys._known) == 1
+        there.face("others", "face-1")
 
 
 def test_a_value_that_can_not_be_stored_is_said_to_be_so(catalog: SqlCatalog) -> None:

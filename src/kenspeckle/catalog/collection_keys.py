@@ -49,6 +49,9 @@ _WRAPPED = (
     .join(collections, collections.c.row == collection_keys.c.collection_row)
     .where(collection_keys.c.wrapped.is_not(None), collections.c.collection_id.is_not(None))
 )
+_HELD = select(collection_keys.c.collection_row).where(
+    collection_keys.c.collection_row.in_(bindparam("some", expanding=True)), collection_keys.c.wrapped.is_not(None)
+)
 _DESTROY = update(collection_keys).where(collection_keys.c.collection_row == bindparam("of_row")).values(wrapped=None)
 
 
@@ -96,6 +99,16 @@ class CollectionKeys:
         """Delete the key of a collection that was decrypted."""
         connection.execute(delete(collection_keys).where(collection_keys.c.collection_row == collection_row))
         self.forget(collection_row)
+
+    def let_go(self) -> None:
+        """Drop keys from memory whose collections another process has deleted."""
+        held = [row for row, content in list(self._known.items()) if content.encrypts]
+        for start in range(0, len(held), 1000):
+            some = held[start : start + 1000]
+            with self._database.read() as connection:
+                there = set(connection.execute(_HELD, {"some": some}).scalars())
+            for row in set(some) - there:
+                self.forget(row)
 
     def forget(self, collection_row: int) -> None:
         """Drop this collection's key from memory."""

@@ -193,6 +193,9 @@ class Collections(Part):
             found = connection.execute(_digests_only_here(row).limit(limit)).scalars()
             return tuple(dict.fromkeys(found))
 
+    def let_go(self) -> None:
+        self.collection_keys.let_go()
+
     def has_remains(self) -> bool:
         """Whether something is left of deleted collections."""
         return bool(self.database.rows(_GONE, {}))

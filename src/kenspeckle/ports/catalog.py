@@ -112,6 +112,10 @@ class Catalog(Vault, Protocol):
         """Up to `limit` digests of the collection's photographs that no other collection keeps."""
         ...
 
+    def let_go(self) -> None:
+        """Drop from memory the keys of collections that another process has deleted."""
+        ...
+
     def has_remains(self) -> bool:
         """Whether rows of deleted collections are left."""
         ...

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.errors import KenspeckleError, ReceiptNotFound
 from kenspeckle.ports import ReceiptStore
-from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.webhooks.events import Announcer
+
+if TYPE_CHECKING:  # commands that ask a server load no cryptography
+    from kenspeckle.usecases.audit.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
