@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import func, select, update
 
+from kenspeckle.catalog.export import SqlDumps
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import apart, collections, dismissed, identities, members, people, undo
 from kenspeckle.domain import Person
 from kenspeckle.errors import Conflict, FaceNotFound, InvalidCursor, PersonNotFound
+from kenspeckle.usecases.transfer import export_format
 from tests.catalogs import gallery, new_face, person, photo, stored_face, template
 
 NAME = "people"
@@ -311,3 +315,42 @@ def test_a_page_of_people_needs_no_walk(held: SqlCatalog, path: Path) -> None:
         plans = [step[3] for one in asked for step in other.execute(f"EXPLAIN QUERY PLAN {one}")]
     assert not [one for one in plans if one.startswith("SCAN") and "people" in one]
     assert any("people_by_name" in one for one in plans)
+
+
+def test_an_export_has_people_and_an_import_brings_them_back(held: SqlCatalog, tmp_path: Path) -> None:
+    held.create_user(person("ada"))
+    held.link_faces(NAME, "ada", ["face-3"], template(3), 100)
+    held.change_person(NAME, named(held, "1").person_id, name="Zoë", hidden=True)
+    held.merge_people(NAME, named(held, "2").person_id, named(held, "Zoë").person_id, 5.0)
+    held.split_person(NAME, named(held, "0").person_id, ["face-10"], "Twin", 6.0)
+    for number in (20, 21):
+        held.add_faces(photo(number), None, [new_face(number)], "v1")
+    held.regroup(NAME, [(None, [7, 8])], 7.0)
+    with SqlDumps(held.database, held.collection_keys).dump(NAME) as dump:
+        saved = list(dump.people)
+    for one in saved:
+        faceless = replace(one, face_ids=())  # whose ids are no UUIDs here
+        assert export_format.person(orjson.loads(export_format.person_line(faceless)), 1) == faceless
+    assert {one.name for one in saved} == {"Zoë", "Twin", ""}
+    with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'other.db'}")) as other:
+        other.create_collection(gallery())
+        for number in range(4):
+            stored_face(other, number)
+        for number, name in ((10, "0.jpg"), (11, "0.jpg"), (20, None), (21, None)):
+            other.add_faces(photo(number), name, [new_face(number)], "v1")
+        other.create_user(person("ada"))
+        other.link_faces(NAME, "ada", ["face-3"], template(3), 100)
+        for _ in range(2):  # repeating it changes nothing
+            for one in saved:
+                other.restore_person(NAME, one, 9.0)
+        shown = [
+            {
+                (one.name, one.hidden, one.user_id, frozenset(faces_of(each, one)))
+                for one in everybody(each, hidden=True)
+            }
+            for each in (held, other)
+        ]
+        assert shown[0] == shown[1]
+        assert [set(one.face_ids) for one in other.groups(NAME, 10, None).items] == [
+            set(one.face_ids) for one in held.groups(NAME, 10, None).items
+        ]

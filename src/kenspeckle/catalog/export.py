@@ -12,6 +12,7 @@ from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import no_collection
 from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.database import Database
+from kenspeckle.catalog.saved_people import saved_people
 from kenspeckle.catalog.tables import collections, faces, images, tags, thumbnails, users
 from kenspeckle.domain import Collection, FaceRecord, User
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
@@ -93,6 +94,7 @@ class SqlDumps:
                 image_count,
                 _users(connection, row, collection_id),
                 _faces(connection, row, collection_id, self._collection_keys.of(row)),
+                saved_people(connection, row),
             )
 
 

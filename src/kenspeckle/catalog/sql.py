@@ -26,6 +26,7 @@ from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.people import People
 from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.receipts import Receipts
+from kenspeckle.catalog.saved_people import SavedPeople
 from kenspeckle.catalog.schema import bring_up_to_date
 from kenspeckle.catalog.sqlite import engine as sqlite
 from kenspeckle.catalog.staging import StagedTemplates
@@ -67,6 +68,7 @@ class SqlCatalog(
     StagedTemplates,
     People,
     Groups,
+    SavedPeople,
 ):
     """Safe for many threads and for several processes on one database."""
 

@@ -105,6 +105,7 @@ class Transfers:
             settings.keep_images,
             # Recorded first, so that the trail has it if the import is interrupted.
             lambda name: self._record("ImportCollectionBegun", name, 0, {}),
+            people=self.catalog,
         )
 
 

@@ -88,6 +88,21 @@ class Duplicates:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedPerson:
+    """A person or group in an export, with the faces that neither identity nor user brings to it."""
+
+    person_id: str
+    group: bool
+    name: str
+    given: bool
+    takes: bool
+    hidden: bool
+    user_id: str | None
+    identities: tuple[str, ...]
+    face_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """A merge or split that was undone, and the two people as they are now."""
 

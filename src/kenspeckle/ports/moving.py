@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kenspeckle.domain import Collection, FaceRecord, Image, User, Vector
+from kenspeckle.domain.people import SavedPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Dump:
     images: int
     users: Iterator[User]
     faces: Iterator[DumpedFace]
+    people: Iterator[SavedPerson]
 
 
 class Dumps(Protocol):

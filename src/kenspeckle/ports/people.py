@@ -8,7 +8,7 @@ from typing import Protocol
 
 from kenspeckle.domain.collections import Face, Page
 from kenspeckle.domain.detection import Vector
-from kenspeckle.domain.people import Group, Person, Undone
+from kenspeckle.domain.people import Group, Person, SavedPerson, Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +149,8 @@ class People(Protocol):
 
     def stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         """Photographs of the same bytes under several identities: (image id, identity) of each copy."""
+        ...
+
+    def restore_person(self, collection_id: str, saved: SavedPerson, now: float) -> None:
+        """Make a person what an export says of it, by the identities, users and faces that are here."""
         ...

@@ -155,6 +155,8 @@ class _Lines:
         for user in dump.users:
             self._line(export_format.user_line(user.user_id, user.created_at))
             done.users += 1
+        for person in dump.people:
+            self._line(export_format.person_line(person))
         self._write(export_format.end_line(self._count, self._digest.hexdigest()))
         return done, digests
 

@@ -1,6 +1,6 @@
 """The lines of an export: domain objects as JSON, and domain objects from untrusted JSON.
 
-docs/moving.md specifies them. One line is one object with a `kind`: header, face, user or end.
+docs/moving.md specifies them. One line is one object with a `kind`: header, face, user, person or end.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kenspeckle.domain import (
     Vector,
     validation,
 )
+from kenspeckle.domain.people import SavedPerson, person_name
 from kenspeckle.errors import InvalidValue, KenspeckleError
 from kenspeckle.ports import DumpedFace
 from kenspeckle.shapes import dump, load
@@ -130,6 +131,42 @@ def face_line(one: DumpedFace, *, with_images: bool) -> bytes:
 
 def user_line(user_id: str, created_at: float) -> bytes:
     return _dump({"kind": "user", "user": user_id, "created_at": created_at})
+
+
+def person_line(one: SavedPerson) -> bytes:
+    """A person or group, where identities and users do not say all of it."""
+    return _dump(
+        {
+            "kind": "person",
+            "person": one.person_id,
+            "group": one.group,
+            "name": one.name,
+            "given": one.given,
+            "takes": one.takes,
+            "hidden": one.hidden,
+            "user": one.user_id,
+            "identities": list(one.identities),
+            "faces": list(one.face_ids),
+        }
+    )
+
+
+def person(line: Mapping[str, Any], number: int) -> SavedPerson:
+    """Raises InvalidValue naming the line and what is wrong with it."""
+    with _Told(number):
+        group, owner = line["group"] is True, line.get("user")
+        name = checks.text(line["name"])
+        return SavedPerson(
+            validation.person_id(checks.text(line["person"])),
+            group,
+            "" if group else person_name(name),
+            line["given"] is True,
+            line["takes"] is True,
+            line["hidden"] is True,
+            None if owner is None else validation.user_id(checks.text(owner)),
+            tuple(validation.external_image_id(checks.text(one)) for one in line["identities"]),
+            tuple(validation.face_id(checks.text(one)) for one in line["faces"]),
+        )
 
 
 def end_line(lines: int, sha256: str) -> bytes:

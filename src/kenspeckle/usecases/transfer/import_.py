@@ -75,6 +75,10 @@ def import_export(target: Target, source: ExportFile, collection_id: str | None,
     for number, user_id in enumerate(dict.fromkeys([*users.created, *users.faces]), 1):
         _user(target, name, user_id, users, done)
         progress("users", number, header.users)
+    if target.people is not None:
+        for at, line in source.entries():
+            if line["kind"] == "person":
+                target.people.restore_person(name, export_format.person(line, at), target.now())
     return done
 
 
@@ -162,6 +166,8 @@ def _photographs(source: ExportFile, name: str, dimension: int, users: _Users) -
         if line["kind"] == "user":
             one = export_format.user(line, number)
             users.created[one.user_id] = one.created_at
+            continue
+        if line["kind"] == "person":
             continue
         face = export_format.face(line, number, name, dimension)
         if group and export_format.photograph_of(group[0]) != export_format.photograph_of(face):

@@ -118,6 +118,8 @@ class _Content:
         elif line["kind"] == "user":
             self.users += 1
             export_format.user(line, number)
+        elif line["kind"] == "person":
+            export_format.person(line, number)
         else:
             raise InvalidValue(f"Line {number} is of an unknown kind.")
 

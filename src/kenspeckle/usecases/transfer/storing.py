@@ -10,7 +10,7 @@ from typing import Final
 
 from kenspeckle.domain import FaceRecord, Image, PackInfo
 from kenspeckle.errors import Conflict, KenspeckleError, UnsupportedImage
-from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, NewPhotograph, Photo, Staged
+from kenspeckle.ports import Catalog, DumpedFace, Images, NewFace, NewPhotograph, People, Photo, Staged
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer.reader import ExportFile
 
@@ -38,6 +38,7 @@ class Target:
     keep_images: bool
     begun: Callable[[str], None]
     now: Callable[[], float] = time.time
+    people: People | None = None
 
 
 @dataclass(slots=True)
