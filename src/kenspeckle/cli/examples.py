@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "encode": ("photograph.jpg", "photograph.jpg photograph.txt"),
         "demo": ("",),
         "erase": ("--identity Ada-King.jpg --receipt receipt.json", "--user ada", "--everything --collection guests"),
+        "scrub": ("", "--data-dir /srv/faces"),
         "doctor": ("", "--data-dir /srv/faces"),
         "settings": ("", "--strict"),
         "backup": ("/backups/faces.tar", "/backups --keep 7"),
