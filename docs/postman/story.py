@@ -353,6 +353,22 @@ JOBS = Folder(
     needs="hasKeys",
 )
 
+VIDEOS = Folder(
+    "Videos",
+    "Who is in a video. Send one of your own as the body of the first request. Not on AWS.",
+    (
+        Step(
+            "start_video",
+            body={"Video": {"S3Object": {"Bucket": "nobody-has-it", "Name": "entrance.mp4"}}},
+            status=(422, 501),
+        ),
+        Step("get_video", values={"job_id": "job-none"}, status=(404, 501)),
+        Step("list_appearances", values={"job_id": "job-none"}, status=(404, 501)),
+        Step("erase_video", values={"job_id": "job-none"}, status=(404, 501)),
+    ),
+    needs="hasKeys",
+)
+
 WEBHOOKS = Folder(
     "Webhooks",
     "For administrators: an endpoint that nobody has, so that its test says why nothing arrives. Not on AWS.",
@@ -380,4 +396,4 @@ WEBHOOKS = Folder(
     needs="hasKeys",
 )
 
-STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, PEOPLE, USERS, CLEARING, JOBS, KEYS, WEBHOOKS)
+STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, PEOPLE, USERS, CLEARING, JOBS, VIDEOS, KEYS, WEBHOOKS)

@@ -54,6 +54,18 @@ class ImageTooSmall(KenspeckleError):
     code = "image_too_small"
 
 
+class InvalidVideo(KenspeckleError):
+    """A file that is no video, or one that can't be decoded or is not taken."""
+
+    code = "invalid_video"
+
+
+class VideoTooLarge(KenspeckleError):
+    """A video of more bytes than the operator allows."""
+
+    code = "video_too_large"
+
+
 class NoFace(KenspeckleError):
     """The photograph shows no face, or none that passes the quality bar."""
 

@@ -121,6 +121,16 @@ class Settings:
         "photos[visitors+staff]=... lets keys that are limited to one of these collections name it too.",
         "",
     )
+    open_buckets: bool = _doc(
+        "Let S3Object name any bucket that the server's own credentials can read, not only those of S3_BUCKETS. Keys "
+        "that are limited to collections name none of these.",
+        False,
+    )
+    sns_topics: str = _doc(
+        "Topics of Amazon SNS, by their ARNs with commas between, that a NotificationChannel may name; no other is "
+        "published to.",
+        "",
+    )
     admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "", secret=True)
     encryption: bool = _doc(
         "Encrypt templates, thumbnails and photographs, each collection under a key of its own (docs/security.md). "
@@ -141,6 +151,9 @@ class Settings:
     )
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
+    video_frame_rate: float = _doc("Frames a second that are looked at in a video (docs/video.md).", 5.0)
+    max_video_seconds: int = _doc("Longest video in seconds.", 6 * 3600)
+    max_video_bytes: int = _doc("Largest video in bytes.", 4 * 1024**3)
     workers: int = _doc("Photographs analysed at once.", factory=cpu.cores)
     connections: int = _doc("Connections at once. Above the limit, the one that is idle longest is closed.", 1024)
     connections_per_host: int = _doc(
@@ -222,6 +235,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "face_match_threshold": (0, 100),
     "max_image_bytes": (1, 1 << 30),
     "max_image_pixels": (6400, 1 << 30),
+    "video_frame_rate": (0.1, 60),
+    "max_video_seconds": (1, 7 * 86400),
+    "max_video_bytes": (1, 1 << 40),
     "workers": (1, 1024),
     "connections": (1, 1_000_000),
     "connections_per_host": (1, 1_000_000),

@@ -45,10 +45,11 @@ from kenspeckle.errors import (
 )
 from kenspeckle.usecases.jobs.queue import JobQueue
 from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
+from tests.api.fake_videos import FakeVideos
 from tests.fakes.jobs import FakeJobs
 
 
-class FakeRecognizer(FakeUsers):
+class FakeRecognizer(FakeUsers, FakeVideos):
     """`ports.Recognizer` in memory. A photograph is `FACE <who>[ & <who>...]` in JPEG's clothes."""
 
     def __init__(self) -> None:
@@ -71,6 +72,7 @@ class FakeRecognizer(FakeUsers):
         return dict(
             [
                 *self.of_users(),
+                *self.of_videos(),
                 *self.queue.handlers().items(),
                 ops.UpgradeCollection.by(self.upgrade_collection),
                 ops.CompareFaces.by(self.compare_faces),

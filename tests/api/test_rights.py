@@ -28,7 +28,7 @@ ASKED = [one for one in CASES if RIGHTS[one[0]] is not None]
 def _status(server: Server, name: str, method: str, collection: str = "kenspeckle") -> int:
     path = TABLE[name].path.replace(":path", "")
     by_query = "{collection_id}" not in path and name in (
-        *("index", "index_unnamed", "search", "image", "image_by_id", "delete_image", "thumbnail"),
+        *("index", "index_unnamed", "search", "image", "image_by_id", "delete_image", "thumbnail", "start_video"),
     )
     path = path.format(
         filename="a.jpg",

@@ -40,6 +40,7 @@ REAL = {
     "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them
+    *("Videos", "VideoDecoder", "VideoReader", "StagedVideos", "Incoming", "VideoBuckets", "Topics"),  # test_videos.py
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
     "Recognizer",  # its fake answers edges, and is no recognizer
 }

@@ -22,6 +22,7 @@ from kenspeckle.domain import (
     PackInfo,
     Pose,
     Quality,
+    Sample,
     Vector,
 )
 from kenspeckle.errors import InvalidValue, ModelMissing, PackMismatch, UnsupportedImage
@@ -67,6 +68,9 @@ class DrawnEngine:
         except ValueError as error:
             raise UnsupportedImage("This is no drawing.") from error
         return Drawing(tuple(content["people"]), content["size"])
+
+    def frame(self, sample: Sample) -> Photo:
+        return self.open(sample.pixels)
 
     def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
         assert isinstance(photo, Drawing)

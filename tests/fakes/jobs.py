@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kenspeckle.domain import UNFINISHED, Job, JobKind, JobLost, JobState, Page
+from kenspeckle.domain import SEVERAL, UNFINISHED, Job, JobKind, JobLost, JobState, Page
 from kenspeckle.errors import Conflict, InvalidCursor, JobNotFound
 
 
@@ -28,7 +28,7 @@ class FakeJobs:
         with self._guard:
             for one in self._jobs.values():
                 same = (one.job.kind, one.job.collection_id) == (job.kind, job.collection_id)
-                if same and one.job.state in UNFINISHED:
+                if same and job.kind not in SEVERAL and one.job.state in UNFINISHED:
                     raise Conflict(f"Job {one.job.job_id} is not finished.")
             self._jobs[job.job_id] = _Row(job)
 

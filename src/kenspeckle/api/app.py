@@ -21,7 +21,7 @@ from kenspeckle.api import invalid, openapi
 from kenspeckle.api.edge import Authenticate, Edge
 from kenspeckle.api.routes import add_routes
 from kenspeckle.errors import Forbidden, KenspeckleError, Unauthenticated
-from kenspeckle.ports import Recognizer
+from kenspeckle.ports import Recognizer, StagedVideos
 from kenspeckle.serving import problems
 from kenspeckle.serving.envelope import METHOD, REFUSED, Envelope, Life
 from kenspeckle.serving.metrics import Counted, Metrics
@@ -45,6 +45,7 @@ def create_app(
     metrics: Metrics | None = None,
     face_models: Mapping[str, str] | None = None,
     writable: Callable[[], None] | None = None,
+    staged: StagedVideos | None = None,
     extra_routes: Sequence[BaseRoute] = (),
     more: Sequence[object] = (),
     middleware: Sequence[Middleware] = (),
@@ -55,7 +56,8 @@ def create_app(
     whose stages it measures. `extra_routes` (Amazon's protocol, the console) check rights themselves; `more` are
     further groups of handlers, such as `api.keys.Keys`. `middleware` runs inside the envelope, so its refusals have
     request ids and are counted. `app.state.drain()` begins the shutdown: readiness and new requests get 503, accepted
-    ones are finished. `writable` raises where nothing can be stored, which readiness tells.
+    ones are finished. `writable` raises where nothing can be stored, which readiness tells. Uploaded
+    videos wait in `staged`; None: none are taken.
     """
     metrics = metrics or Metrics()
     edge = Edge(
@@ -69,6 +71,7 @@ def create_app(
         limits=limits,
         face_models=face_models or {},
         writable=writable,
+        staged=staged,
     )
     edge.metrics.watch(gate)
     app = FastAPI(

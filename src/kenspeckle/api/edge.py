@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from kenspeckle.domain import Principal
 from kenspeckle.domain.operations import A, Operation
-from kenspeckle.ports import Recognizer
+from kenspeckle.ports import Recognizer, StagedVideos
 from kenspeckle.serving import bodies
 from kenspeckle.serving.bodies import Body
 from kenspeckle.serving.budget import BODIES
@@ -40,6 +40,8 @@ class Edge:
     life: Life
     authenticate: Authenticate
     limits: Limits | None = None
+    staged: StagedVideos | None = None
+    """Where uploaded videos wait; None: they are not taken."""
     writable: Callable[[], None] | None = None
     """Raises where every write would be refused."""
     face_models: Mapping[str, str] = field(default_factory=dict)

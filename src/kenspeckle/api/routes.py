@@ -21,8 +21,9 @@ from kenspeckle.api.receipts import Receipts
 from kenspeckle.api.recognition import Recognition
 from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
+from kenspeckle.api.videos import Videos
 
-GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Receipts, Operations)
+GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Videos, Receipts, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -51,6 +52,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         Photographs(edge),
         Jobs(edge),
         Receipts(edge),
+        Videos(edge),
         Operations(edge, app),
         *more,
     )

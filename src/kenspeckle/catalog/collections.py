@@ -32,6 +32,10 @@ from kenspeckle.catalog.tables import (
     thumbnails,
     undo,
     users,
+    video_faces,
+    video_matches,
+    video_tracks,
+    videos,
 )
 from kenspeckle.catalog.tokens import forget_answers
 from kenspeckle.domain import Collection, Letter, Page
@@ -89,6 +93,7 @@ _REMOVE = tuple(
                 (thumbnails, thumbnails.c.face_row),
                 (members, members.c.face_row),
                 (apart, apart.c.face_row),
+                (video_matches, video_matches.c.face_row),
                 (faces, faces.c.row),
             ),
         ),
@@ -104,6 +109,9 @@ _REMOVE = tuple(
             ),
         ),
         (undo.c.row, undo.c.collection_row, ((undo, undo.c.row),)),
+        (video_faces.c.row, video_faces.c.collection_row, ((video_faces, video_faces.c.row),)),
+        (video_tracks.c.row, video_tracks.c.collection_row, ((video_tracks, video_tracks.c.row),)),
+        (videos.c.row, videos.c.collection_row, ((videos, videos.c.row),)),
         (images.c.row, images.c.collection_row, ((images, images.c.row),)),
         (users.c.row, users.c.collection_row, ((users, users.c.row),)),
         (tags.c.collection_row, tags.c.collection_row, ((tags, tags.c.collection_row),)),
@@ -116,7 +124,7 @@ _REMOVE = tuple(
         (collections.c.row, collections.c.row, ((collections, collections.c.row),)),
     )
 )
-_REMOVE_IMAGES = _REMOVE[3][1]
+_REMOVE_IMAGES = _REMOVE[6][1]
 
 
 class Collections(Part):

@@ -17,6 +17,7 @@ from kenspeckle.catalog.base import referenced
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import collection_keys, collections, faces, images, staged, thumbnails, users
+from kenspeckle.catalog.videos import forget_templates
 from kenspeckle.encryption.cipher import ATTRIBUTES, FACE, THUMBNAIL, USER, VERSION, Cipher
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import Pending, StoredImage
@@ -98,6 +99,7 @@ class Converter(SqlCatalog):
         with self.database.write() as connection:
             # An upgrade that was under way makes these anew, in the form that the collection has then.
             connection.execute(_UNSTAGE, {"of_row": pending.row})
+            forget_templates(connection, pending.row)
             to = collection_keys_.ENCRYPTING if encrypt else collection_keys_.DECRYPTING
             if not connection.execute(_MARK, {"of_row": pending.row, "to": to}).rowcount:
                 self.collection_keys.make(connection, pending.row, to)

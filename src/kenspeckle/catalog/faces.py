@@ -23,6 +23,7 @@ from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
+from kenspeckle.catalog.videos import forget_faces
 from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
 from kenspeckle.domain.people import PersonRef, cover_score
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
@@ -348,6 +349,7 @@ def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:
     for some in chunks(numbers):
         connection.execute(_DELETE_STAGED, {"some": some})
         connection.execute(_DELETE_THUMBNAILS, {"some": some})
+        forget_faces(connection, some)
         connection.execute(_DELETE_FACES, {"some": some})
 
 

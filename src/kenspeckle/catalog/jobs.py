@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, delete, insert, or_, select, upda
 
 from kenspeckle.catalog.base import Part, one_at_a_time
 from kenspeckle.catalog.tables import jobs
-from kenspeckle.domain import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState, Page
+from kenspeckle.domain import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState, Page
 from kenspeckle.errors import Conflict, JobNotFound
 
 _JOB = select(
@@ -31,6 +31,7 @@ _JOB = select(
     jobs.c.attempts,
 )
 unfinished = jobs.c.state.in_([one.value for one in UNFINISHED])
+_STAGING = (JobKind.UPGRADE.value, JobKind.VIDEO.value)
 _RUNNING = jobs.c.state == JobState.RUNNING.value
 
 
@@ -41,30 +42,13 @@ class Jobs(Part):
         same = and_(unfinished, jobs.c.kind == job.kind.value, jobs.c.collection_id == job.collection_id)
         with self.database.write() as connection:
             one_at_a_time(connection)
-            other = connection.execute(select(jobs.c.job_id).where(same)).scalar()
+            other = None if job.kind in SEVERAL else connection.execute(select(jobs.c.job_id).where(same)).scalar()
             if other is not None:
                 of = "" if job.collection_id is None else f" of collection '{job.collection_id}'"
                 raise Conflict(
                     f"Job {other} ({job.kind.value}{of}) is not finished; wait for it or cancel it.", field="job"
                 )
-            connection.execute(
-                insert(jobs),
-                {
-                    "job_id": job.job_id,
-                    "kind": job.kind.value,
-                    "collection_id": job.collection_id,
-                    "created_at": job.created_at,
-                    "parameters": orjson.dumps(job.parameters).decode(),
-                    "state": job.state.value,
-                    "done": job.done,
-                    "total": job.total,
-                    "error": job.error,
-                    "cancelling": False,
-                    "attempts": 0,
-                    "owner": "",
-                    "lease_until": 0.0,
-                },
-            )
+            insert_job(connection, job)
 
     def has_unfinished(self, kind: JobKind) -> bool:
         """Whether a job of this kind is queued or running."""
@@ -143,11 +127,12 @@ class Jobs(Part):
                 connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cancelling=True))
             return _one(connection, job_id)
 
-    def end_upgrades(self, error: str) -> None:
-        """End upgrades that are unfinished: what they had staged is not there, as after a restore."""
+    def end_staged(self, error: str) -> None:
+        """End upgrades and jobs of videos that are unfinished: what they had staged is not there, as after a
+        restore."""
         ended = {"state": JobState.FAILED.value, "error": error, "finished_at": time.time()}
         with self.database.write() as connection:
-            connection.execute(update(jobs).where(unfinished, jobs.c.kind == JobKind.UPGRADE.value).values(**ended))
+            connection.execute(update(jobs).where(unfinished, jobs.c.kind.in_(_STAGING)).values(**ended))
 
     def trim_jobs(self, before: float) -> int:
         with self.database.write() as connection:
@@ -156,6 +141,26 @@ class Jobs(Part):
     def _mine(self, connection: Connection, job_id: str, owner: str, values: dict[str, Any]) -> None:
         if not connection.execute(update(jobs).where(_owned(job_id, owner)).values(**values)).rowcount:
             raise JobLost(f"Job {job_id} was taken over by another process.")
+
+
+def insert_job(connection: Connection, job: Job) -> None:
+    """In the transaction of what belongs to it."""
+    values = {
+        "job_id": job.job_id,
+        "kind": job.kind.value,
+        "collection_id": job.collection_id,
+        "created_at": job.created_at,
+        "parameters": orjson.dumps(job.parameters).decode(),
+        "state": job.state.value,
+        "done": job.done,
+        "total": job.total,
+        "error": job.error,
+        "cancelling": False,
+        "attempts": 0,
+        "owner": "",
+        "lease_until": 0.0,
+    }
+    connection.execute(insert(jobs), values)
 
 
 def check_claim(connection: Connection, claim: Claim) -> None:

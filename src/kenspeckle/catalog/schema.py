@@ -24,7 +24,7 @@ from kenspeckle.catalog.database import Database
 from kenspeckle.catalog.tables import audit_head, metadata, service
 from kenspeckle.errors import StorageUnavailable
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+VERSIONS = tuple(f"{number:04}" for number in range(1, 15))
 """All migrations, oldest first. Listed here so that a start without migrations need not load Alembic."""
 
 COPYING = "copy-"

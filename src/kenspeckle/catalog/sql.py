@@ -1,5 +1,5 @@
-"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `ReceiptStore`, `Staging`
-and `People` over one SQL database."""
+"""The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `ReceiptStore`, `Staging`,
+`People` and `Videos` over one SQL database."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
+from kenspeckle.catalog.videos import Videos
 from kenspeckle.catalog.webhooks import Webhooks
 from kenspeckle.domain import JobKind
 from kenspeckle.errors import SettingError
@@ -69,6 +70,7 @@ class SqlCatalog(
     People,
     Groups,
     SavedPeople,
+    Videos,
 ):
     """Safe for many threads and for several processes on one database."""
 

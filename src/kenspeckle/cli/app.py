@@ -27,6 +27,7 @@ ENTRIES = (
     Entry("search", "kenspeckle.cli.search:search", VERBS, "Find out who is in a photograph, or in many."),
     Entry("compare", "kenspeckle.cli.recognize:compare", VERBS, "Check whether the largest face of A is in B."),
     Entry("detect", "kenspeckle.cli.recognize:detect", VERBS, "Find the faces of a photograph and describe them."),
+    Entry("video", "kenspeckle.cli.video:video", VERBS, "Find out who is in a video, from when to when."),
     Entry(
         "watch",
         "kenspeckle.cli.watch:watch",

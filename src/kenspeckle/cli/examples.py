@@ -22,6 +22,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         ),
         "compare": ("passport.jpg door.jpg", "passport.jpg door.jpg --threshold 95"),
         "detect": ("party.jpg --save faces.jpg", "- --json"),
+        "video": ("entrance.mp4", "entrance.mp4 --save marked.mp4", "entrance.mp4 --json"),
         "watch": ("/srv/drop --once", "/srv/drop --index --by folder"),
         "encode": ("photograph.jpg", "photograph.jpg photograph.txt"),
         "demo": ("",),

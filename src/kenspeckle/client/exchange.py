@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -192,8 +193,34 @@ def _parameters(query: Sequence[str], operation: object) -> dict[str, str]:
     return found
 
 
+class _FileContent:
+    """The bytes of a file, read while they are sent; opened again where the request is repeated."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with Path(self._path).open("rb") as file:
+            while data := file.read(1 << 20):
+                yield data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for data in self:
+            yield data
+
+
+def _file(path: str) -> dict[str, Any]:
+    try:
+        size = Path(path).stat().st_size
+    except OSError as error:
+        raise ClientError(f"{path} can't be read: {error.strerror}.") from error
+    return {"content": _FileContent(path), "headers": {"content-type": BYTES, "content-length": str(size)}}
+
+
 def _body(request: Request, operation: object) -> dict[str, Any]:
     """The body as parameters of httpx."""
+    if request.file is not None:
+        return _file(request.file(operation))
     if request.photographs:
         return {"files": {name: (name, getattr(operation, name), BYTES) for name in request.photographs}}
     headers = dict(request.headers(operation))

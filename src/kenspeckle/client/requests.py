@@ -25,8 +25,8 @@ _PERSON = _COLLECTION + "/people/{person_id}"
 class Request:
     """One request. `path` has fields of the operation in braces; `{collection}` is its collection, or the server's
     default one where it names none. `query` are fields sent as parameters, each under its own name or as `name=field`.
-    The body is the photograph in the field `photograph`, those of `photographs`, or `json`. `load` makes the answer of
-    JSON; without it the answer is the body's bytes."""
+    The body is the photograph in the field `photograph`, those of `photographs`, `json`, or the `file` of a path.
+    `load` makes the answer of JSON; without it the answer is the body's bytes."""
 
     method: str
     path: Callable[[Any], str]
@@ -36,6 +36,7 @@ class Request:
     photographs: Sequence[str]
     json: Callable[[Any], Json] | None
     headers: Callable[[Any], Mapping[str, str]]
+    file: Callable[[Any], str] | None = None
 
 
 def _row(
@@ -49,6 +50,7 @@ def _row(
     photographs: Sequence[str] = (),
     json: Callable[[OpT], Json] | None = None,
     headers: Callable[[OpT], Mapping[str, str]] = lambda _: {},
+    file: Callable[[OpT], str] | None = None,
 ) -> tuple[Any, Request]:
     request = Request(
         method=method,
@@ -59,6 +61,7 @@ def _row(
         photographs=photographs,
         json=json,
         headers=headers,
+        file=file,
     )
     return kind, request
 
@@ -132,6 +135,29 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             json=lambda op: {"pack": op.pack},
         ),
         _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
+        _row(
+            ops.StartVideo,
+            "POST",
+            "/v1/videos",
+            lambda answer, _: load.job(answer),
+            query=("collection=collection_id", "threshold", "max_faces", "tag"),
+            file=lambda op: op.source.path,
+        ),
+        _row(
+            ops.GetVideo,
+            "GET",
+            "/v1/videos/{job_id}",
+            lambda answer, _: load.video_page(answer),
+            query=("limit", "cursor"),
+        ),
+        _row(
+            ops.ListAppearances,
+            "GET",
+            "/v1/videos/{job_id}/appearances",
+            lambda answer, _: load.video_page(answer),
+            query=("limit", "cursor"),
+        ),
+        _row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _done),
         _row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(
             ops.IndexFaces,
@@ -336,6 +362,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
 )
 
 NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
+    ops.StartVideoDetection: "The REST API searches the faces of a video; Amazon's protocol detects them alone.",
     ops.TagCollection: "The REST API sets tags only when a collection is created.",
     ops.UntagCollection: "The REST API sets tags only when a collection is created.",
     ops.GetImage: "The REST API answers a photograph without the row that describes it.",

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kenspeckle.aws.topics import SnsTopics
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import pack_choice
 from kenspeckle.compose.data_folder import recorder_of
@@ -19,8 +20,9 @@ from kenspeckle.domain.operations import DescribeCollection, GetReceipt
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.images.store import open_images
+from kenspeckle.images.videos import FolderVideos
 from kenspeckle.index.store import open_index
-from kenspeckle.ports import Images, Index, Recognizer
+from kenspeckle.ports import Images, Index, Recognizer, StagedVideos
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import is_loopback, require_key_for
@@ -34,12 +36,14 @@ from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.jobs.queue import JobQueue, recorded, wait
 from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.context import Context, VideoParts
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.scrubber import Scrubber
+from kenspeckle.usecases.videos.notices import Notices
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.usecases.webhooks.events import Announcer
+from kenspeckle.vision.video import ChildDecoder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -127,6 +131,11 @@ class BaseService:
         """The receipt once it is complete, or as it is after `seconds`. Raises NotOffered, ReceiptNotFound."""
         return wait_for_receipt(lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
+    @property
+    def staged(self) -> StagedVideos | None:
+        """Where uploaded videos wait; None: this recognizer takes none."""
+        return None
+
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """The job once it has ended. Raises NotOffered where there are no jobs, JobNotFound."""
         return wait(self.recognizer, job_id, tell=tell)
@@ -151,9 +160,15 @@ class Service(BaseService):
         if not self.settings.jobs:
             return first
         self.local.context.jobs.served = True
+        notices = Notices(self.local.context)
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
         metrics.watch_jobs(lambda: self.jobs.running)
-        return (*first, self.jobs)
+        return (*first, self.jobs, notices)
+
+    @property
+    def staged(self) -> StagedVideos | None:
+        videos = self.local.context.videos
+        return videos.staged if videos is not None and videos.decoder.available else None
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
@@ -217,6 +232,16 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         images = open_images(settings.images)
         scrubber = Scrubber()
         receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set)
+        from kenspeckle.images.client_buckets import ClientBuckets
+
+        buckets = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
+        videos = VideoParts(
+            decoder=ChildDecoder(settings),
+            results=guard.catalog,
+            staged=FolderVideos(settings.data_dir / "videos"),
+            buckets=buckets,
+            topics=SnsTopics(settings.sns_topics),
+        )
         local = LocalRecognizer(
             Context(
                 engines=engines,
@@ -226,6 +251,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 gate=guard.gate,
                 settings=settings,
                 jobs=JobQueue(guard.catalog),
+                videos=videos,
                 staging=guard.catalog,
                 people=guard.catalog,
                 observe=guard.stages.observe,
@@ -240,7 +266,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
             local.long_work,
             most=settings.jobs,
             give_way=guard.gate.give_way,
-            record=recorded(guard.recorder),
+            record=_ended(recorded(guard.recorder), local.videos.ended),
         )
         local.context.jobs.nudge = jobs.nudge
         guard.runners.hold(jobs)
@@ -255,6 +281,14 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         images=images,
         jobs=jobs,
     )
+
+
+def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:
+    def tell(job: Job) -> None:
+        for one in told:
+            one(job)
+
+    return tell
 
 
 def _managed(settings: Settings) -> ManagedService:
@@ -341,6 +375,7 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
         metrics=metrics,
         face_models=service.face_models,
         writable=writable(settings).check,
+        staged=service.staged,
         refusals=refusals,
         extra_routes=console.routes(samples.portraits(settings.models_dir)),
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
@@ -378,7 +413,7 @@ def _places(settings: Settings, access: AuditedAccess) -> ClientBuckets:
     """The buckets that clients may name. Raises SettingError."""
     from kenspeckle.images.client_buckets import ClientBuckets  # late, as the edges: botocore
 
-    places = ClientBuckets.parse(settings.s3_buckets)
+    places = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
     closed = places.for_all_keys_only()
     if closed and any(key.collections and key.kind == "aws" and key.revoked_at is None for key in access.list()):
         log.warning(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Sample, Vector
 from kenspeckle.errors import InvalidValue, PackMismatch
 from kenspeckle.models import registry
 from kenspeckle.ports import Engine, Photo
@@ -198,6 +198,9 @@ class UnloadedEngine:
 
     def open(self, data: bytes) -> Photo:
         return self._loaded.open(data)
+
+    def frame(self, sample: Sample) -> Photo:
+        return self._loaded.frame(sample)
 
     def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
         return self._loaded.detect(photo, largest_only=largest_only)

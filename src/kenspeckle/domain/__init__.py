@@ -36,16 +36,28 @@ from kenspeckle.domain.detection import (
     largest,
 )
 from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState, Rewritten
-from kenspeckle.domain.jobs import UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
+from kenspeckle.domain.jobs import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.people import Duplicates, Group, Misplaced, Pair, Person, PersonRef, Undone
+from kenspeckle.domain.videos import (
+    Appearance,
+    Notice,
+    Sample,
+    Video,
+    VideoFace,
+    VideoFacts,
+    VideoPage,
+    VideoSource,
+)
 from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
 
 __all__ = [
     "EVENTS",
+    "SEVERAL",
     "UNFINISHED",
     "WITHIN",
     "AgeRange",
+    "Appearance",
     "Associated",
     "Attribute",
     "Attributes",
@@ -84,6 +96,7 @@ __all__ = [
     "Landmark",
     "Letter",
     "Misplaced",
+    "Notice",
     "Of",
     "PackInfo",
     "Page",
@@ -101,6 +114,7 @@ __all__ = [
     "ReceiptState",
     "Rewritten",
     "Right",
+    "Sample",
     "Scope",
     "Secrets",
     "Sent",
@@ -112,6 +126,11 @@ __all__ = [
     "UserMatch",
     "UserSearch",
     "Vector",
+    "Video",
+    "VideoFace",
+    "VideoFacts",
+    "VideoPage",
+    "VideoSource",
     "Webhook",
     "display_name",
     "largest",

@@ -33,6 +33,9 @@ class JobState(StrEnum):
 WITHIN = frozenset({JobKind.UPGRADE, JobKind.GROUPS, JobKind.INDEX, JobKind.VIDEO, JobKind.SYNC})
 """Kinds of work on what a collection holds, which ends where the collection is deleted."""
 
+SEVERAL = frozenset({JobKind.VIDEO})
+"""Kinds of which several of one collection may wait and run at once."""
+
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 

@@ -13,11 +13,12 @@ class Event(StrEnum):
     MATCHED = "faces.matched"
     DELETED = "faces.deleted"
     COMPLETED = "erasure.completed"
+    VIDEO = "video.ended"
     TEST = "webhook.test"
     """Sent on request only, to one endpoint."""
 
 
-EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED})
+EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED, Event.VIDEO})
 """Events that an endpoint can subscribe to."""
 
 

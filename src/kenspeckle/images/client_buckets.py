@@ -6,38 +6,50 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
-from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable
+from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable, VideoTooLarge
 from kenspeckle.images.urls import BucketUrl, parse
 
 REFUSED = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
 """Amazon's message, for everything that can't be read, so that a client can't find out which objects exist."""
 
 _NAME = re.compile(r"([0-9A-Za-z._-]{3,255})(?:\[([0-9A-Za-z._+-]{1,4096})\])?")
+_BUCKET = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{2,254}")
 _SETTING = "S3_BUCKETS"
+
+
+BLOCK = 1 << 20
 
 
 class _Place(Protocol):
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes: ...
+    def size(self, name: str, version: str | None) -> int: ...
+    def chunks(self, name: str, version: str | None) -> Iterator[bytes]: ...
 
 
 class ClientBuckets:
     """Buckets by the names that clients use; and the collections whose keys may name each, where a key is limited."""
 
-    def __init__(self, places: Mapping[str, _Place], collections: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, places: Mapping[str, _Place], collections: Mapping[str, frozenset[str]], *, others: bool = False
+    ) -> None:
+        """`others` are buckets of S3 that the operator has not named."""
         self._places = places
         self._collections = collections
+        self._others = others
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, others: bool = False) -> Self:
         """The buckets of a setting such as `photos[visitors+staff]=s3://photos,desk=file:///srv/photos`: keys that are
         limited to collections may name `photos` if one of theirs is `visitors` or `staff`, and never `desk`. A comma in
         a URL is written %2C.
 
-        Raises SettingError."""
+        `others` lets keys that are not limited name any bucket that the server's own credentials can read. Raises
+        SettingError."""
         places: dict[str, _Place] = {}
         collections: dict[str, frozenset[str]] = {}
         for entry in filter(None, (one.strip() for one in text.split(","))):
@@ -55,7 +67,7 @@ class ClientBuckets:
             place = parse(url, _SETTING)
             places[name] = _Folder(place) if isinstance(place, Path) else _Bucket(place)
             collections[name] = frozenset(filter(None, (found[2] or "").split("+")))
-        return cls(places, collections)
+        return cls(places, collections, others=others)
 
     def names(self) -> tuple[str, ...]:
         """Names of the buckets that clients may use."""
@@ -73,13 +85,34 @@ class ClientBuckets:
 
         Raises BucketNotAllowed for what isn't there or may not be read, ImageTooLarge beyond `max_bytes` (before it is
         read), StorageUnavailable where S3 does not answer."""
+        return self._place(bucket, name, only).read(name, version, max_bytes)
+
+    def check(
+        self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
+    ) -> None:
+        """As `ports.VideoBuckets`."""
+        if self._place(bucket, name, only).size(name, version) > max_bytes:
+            raise video_too_large(max_bytes)
+
+    def chunks(self, bucket: str, name: str, version: str | None, max_bytes: int) -> Iterator[bytes]:
+        """As `ports.VideoBuckets`."""
+        left = max_bytes
+        for data in self._place(bucket, name, None).chunks(name, version):
+            left -= len(data)
+            if left < 0:
+                raise video_too_large(max_bytes)
+            yield data
+
+    def _place(self, bucket: str, name: str, only: Sequence[str] | None) -> _Place:
         place = self._places.get(bucket)
         parts = name.split("/")
         if only is not None and self._collections.get(bucket, frozenset()).isdisjoint(only):
             raise BucketNotAllowed(REFUSED)
+        if place is None and self._others and _BUCKET.fullmatch(bucket):
+            place = _Bucket(BucketUrl(bucket, ""))
         if place is None or not name or "\0" in name or not parts[0] or ".." in parts or "." in parts:
             raise BucketNotAllowed(REFUSED)
-        return place.read(name, version, max_bytes)
+        return place
 
 
 class _Folder:
@@ -89,6 +122,20 @@ class _Folder:
         self._root = root
 
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
+        with self._file(name, version) as descriptor:
+            return _read(descriptor, max_bytes)
+
+    def size(self, name: str, version: str | None) -> int:
+        with self._file(name, version) as descriptor:
+            return os.fstat(descriptor).st_size
+
+    def chunks(self, name: str, version: str | None) -> Iterator[bytes]:
+        with self._file(name, version) as descriptor:
+            while data := os.read(descriptor, BLOCK):
+                yield data
+
+    @contextmanager
+    def _file(self, name: str, version: str | None) -> Iterator[int]:
         if version is not None:
             raise BucketNotAllowed(REFUSED)
         try:
@@ -96,7 +143,9 @@ class _Folder:
         except (OSError, ValueError, RuntimeError) as error:
             raise BucketNotAllowed(REFUSED) from error
         try:
-            return _read(descriptor, max_bytes)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise BucketNotAllowed(REFUSED)
+            yield descriptor
         except OSError as error:
             raise StorageUnavailable("The disk of the bucket's folder reports an error.") from error
         finally:
@@ -134,15 +183,32 @@ class _Bucket:
         self._client = s3.Client()
 
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
-        wanted = {"Bucket": self._url.bucket, "Key": self._url.prefix + name}
-        if version is not None:
-            wanted["VersionId"] = version
-        try:
-            answer = self._client.s3.get_object(**wanted)
+        with self._errors():
+            answer = self._client.s3.get_object(**self._wanted(name, version))
             with answer["Body"] as body:
                 if answer["ContentLength"] > max_bytes:
                     raise too_large(max_bytes)
                 return bytes(body.read())
+
+    def size(self, name: str, version: str | None) -> int:
+        with self._errors():
+            return int(self._client.s3.head_object(**self._wanted(name, version))["ContentLength"])
+
+    def chunks(self, name: str, version: str | None) -> Iterator[bytes]:
+        with self._errors():
+            answer = self._client.s3.get_object(**self._wanted(name, version))
+            with answer["Body"] as body:
+                while data := body.read(BLOCK):
+                    yield bytes(data)
+
+    def _wanted(self, name: str, version: str | None) -> dict[str, str]:
+        wanted = {"Bucket": self._url.bucket, "Key": self._url.prefix + name}
+        return wanted if version is None else {**wanted, "VersionId": version}
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
         except self._s3.ERRORS as error:
             if self._s3.refused(error):
                 raise BucketNotAllowed(REFUSED) from error
@@ -164,3 +230,7 @@ def _read(descriptor: int, max_bytes: int) -> bytes:
 
 def too_large(max_bytes: int) -> ImageTooLarge:
     return ImageTooLarge(f"The object has more than {max_bytes} bytes; send a smaller photograph.", field="name")
+
+
+def video_too_large(max_bytes: int) -> VideoTooLarge:
+    return VideoTooLarge(f"The object has more than {max_bytes} bytes; send a shorter video.", field="name")

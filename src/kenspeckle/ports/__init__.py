@@ -22,6 +22,21 @@ from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Un
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
+from kenspeckle.ports.videos import (
+    FoundPerson,
+    Incoming,
+    NewVideo,
+    NotPublished,
+    SeenFace,
+    StagedVideos,
+    StoredVideo,
+    Topics,
+    Track,
+    VideoBuckets,
+    VideoDecoder,
+    VideoReader,
+    Videos,
+)
 from kenspeckle.ports.webhooks import Tell, Transport, Webhooks
 
 __all__ = [
@@ -43,8 +58,10 @@ __all__ = [
     "Encryption",
     "Engine",
     "Engines",
+    "FoundPerson",
     "Gone",
     "Images",
+    "Incoming",
     "Index",
     "Inspection",
     "Jobs",
@@ -54,6 +71,8 @@ __all__ = [
     "Lock",
     "NewFace",
     "NewPhotograph",
+    "NewVideo",
+    "NotPublished",
     "Owner",
     "Pending",
     "People",
@@ -63,14 +82,19 @@ __all__ = [
     "ReservedPlace",
     "Sample",
     "Sealer",
+    "SeenFace",
     "Source",
     "Staged",
     "StagedTemplate",
+    "StagedVideos",
     "Staging",
     "Storage",
     "Stored",
     "StoredImage",
+    "StoredVideo",
     "Tell",
+    "Topics",
+    "Track",
     "Trail",
     "Transport",
     "Undescribed",
@@ -78,6 +102,10 @@ __all__ = [
     "Usage",
     "Used",
     "Vault",
+    "VideoBuckets",
+    "VideoDecoder",
+    "VideoReader",
+    "Videos",
     "Webhooks",
     "unlocked",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Sample, Vector
 
 
 class Photo(Protocol):
@@ -28,6 +28,10 @@ class Engine(Protocol):
     def pack(self) -> PackInfo: ...
     def open(self, data: bytes) -> Photo:
         """Check the bytes. Raises UnsupportedImage, ImageTooLarge, ImageTooSmall."""
+        ...
+
+    def frame(self, sample: Sample) -> Photo:
+        """A frame of a video, whose pixels are decoded already."""
         ...
 
     def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:

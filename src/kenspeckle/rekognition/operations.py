@@ -15,6 +15,7 @@ from kenspeckle.domain.attributes import wanted
 from kenspeckle.errors import NotFound
 from kenspeckle.ports import Recognizer
 from kenspeckle.rekognition import images as images_
+from kenspeckle.rekognition import videos
 from kenspeckle.rekognition.images import Buckets
 from kenspeckle.shapes import dump
 
@@ -340,6 +341,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "SearchFacesByImage": Operation(ops.SearchImage.right, search_faces_by_image, images=True),
     "DetectFaces": Operation(ops.DetectFaces.right, detect_faces, images=True),
     "CompareFaces": Operation(ops.CompareFaces.right, compare_faces, images=True),
+    "StartFaceSearch": Operation(ops.StartVideo.right, videos.start_face_search),
+    "GetFaceSearch": Operation(ops.GetVideo.right, videos.get_face_search),
+    "StartFaceDetection": Operation(ops.StartVideoDetection.right, videos.start_face_detection),
+    "GetFaceDetection": Operation(ops.GetVideo.right, videos.get_face_detection),
     "CreateUser": Operation(ops.CreateUser.right, create_user),
     "DeleteUser": Operation(ops.DeleteUser.right, delete_user),
     "ListUsers": Operation(ops.ListUsers.right, list_users),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,6 +23,8 @@ GRACE_SECONDS = 10.0
 """Time to send a body, to which each received byte adds 1 / SLOWEST."""
 SLOWEST = 16 * 1024
 """Least bytes a second, so that no slow client keeps a place in the queue."""
+BLOCK = 1 << 20
+"""Bytes of a large body that are handed on at once."""
 JSON_BYTES = 1024 * 1024
 FORM_BYTES = 64 * 1024
 """Allowance for a form's part headers, and for the head of a data: URL with its line breaks."""
@@ -169,6 +171,43 @@ async def received(receive: Receive, most: int, share: Share | None = None) -> b
             f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once."
         ) from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def stored(
+    request: Request, most: int, refuse: Callable[[], Exception], write: Callable[[bytes], Awaitable[None]]
+) -> int:
+    """Hand the body on, block by block, as it comes, so that none of it stays in memory; its size.
+
+    Raises what `refuse` makes beyond `most` bytes, ClientDisconnected, and 408 for a client too slow."""
+    declared = request.headers.get("content-length")
+    if declared is not None and (not declared.isdecimal() or len(declared) > 20 or int(declared) > most):
+        raise refuse()
+    loop = asyncio.get_running_loop()
+    begun, size, block = loop.time(), 0, bytearray()
+    waited = 0.0
+    try:
+        async with asyncio.timeout(GRACE_SECONDS) as deadline:
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnected
+                block += message.get("body", b"")
+                more = message.get("more_body", False)
+                if size + len(block) > most:
+                    raise refuse()
+                if len(block) >= BLOCK or (block and not more):
+                    size += len(block)
+                    deadline.reschedule(None)  # the disk's time is not the client's
+                    since = loop.time()
+                    await write(bytes(block))
+                    waited += loop.time() - since
+                    block.clear()
+                if not more:
+                    return size
+                deadline.reschedule(begun + waited + GRACE_SECONDS + (size + len(block)) / SLOWEST)
+    except TimeoutError:
+        said = f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once."
+        raise HTTPException(408, said, headers={"connection": "close"}) from None
 
 
 def media_type(headers: Headers) -> str:

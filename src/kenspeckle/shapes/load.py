@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from kenspeckle.domain import (
     AgeRange,
+    Appearance,
     Associated,
     Attributes,
     Box,
@@ -48,6 +49,11 @@ from kenspeckle.domain import (
     User,
     UserMatch,
     UserSearch,
+    Video,
+    VideoFace,
+    VideoFacts,
+    VideoPage,
+    VideoSource,
 )
 from kenspeckle.domain.attributes import VERSION
 from kenspeckle.shapes.dump import FLAGS, LANDMARKS
@@ -377,3 +383,36 @@ def _seconds(value: object) -> float:
     if isinstance(value, int | float):
         return float(value)
     return datetime.fromisoformat(value).timestamp() if isinstance(value, str) and value else 0.0
+
+
+def video_page(shape: Json) -> VideoPage:
+    """The answer of /v1/videos/{job_id} or its appearances. The job has its id, state and error alone."""
+    states = {"SUCCEEDED": JobState.SUCCEEDED, "FAILED": JobState.FAILED}
+    state = states.get(shape["JobStatus"], JobState.RUNNING)
+    error = shape.get("StatusMessage", "") if state is JobState.FAILED else ""
+    told = shape.get("VideoMetadata")
+    facts = told and VideoFacts(
+        codec=told["Codec"],
+        format=told["Format"],
+        duration_ms=told["DurationMillis"],
+        frame_rate=told["FrameRate"],
+        width=told["FrameWidth"],
+        height=told["FrameHeight"],
+        full_range=told["ColorRange"] == "FULL",
+    )
+    job = Job(shape["JobId"], JobKind.VIDEO, None, 0.0, state=state, error=error)
+    faces = tuple(
+        VideoFace(
+            one["Timestamp"],
+            detail(one["Person"]["Face"]),
+            one["Person"]["Index"],
+            face_matches(one.get("FaceMatches", ()), ""),
+        )
+        for one in shape.get("Persons", ())
+    )
+    seen = tuple(
+        Appearance(one["index"], one["from_ms"], one["to_ms"], one["frames"], face_matches(one["FaceMatches"], ""))
+        for one in shape.get("appearances", ())
+    )
+    video = Video(job, VideoSource(), facts or None, shape.get("JobTag"), True)
+    return VideoPage(video, faces, seen, shape.get("NextToken"))

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from kenspeckle.domain import Attribute, Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Vector
+from kenspeckle.domain import Attribute, Box, Calibration, FaceDetail, Landmark, PackInfo, Pose, Quality, Sample, Vector
 from kenspeckle.ports import Photo
 from kenspeckle.vision.decode import Photograph
 
@@ -53,6 +53,10 @@ class StubEngine:
         seen = Photograph(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels)
         digest = hashlib.sha256(data).digest()
         return StubPhoto(seen.width, seen.height, seen.media_type, self.told.get(digest, ()), digest)
+
+    def frame(self, sample: Sample) -> Photo:
+        """Nobody: frames of videos are not named here."""
+        return StubPhoto(sample.width, sample.height, "", (), hashlib.sha256(sample.pixels).digest())
 
     def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
         """The people from left to right, each a little smaller than the one before."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter
 
-from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, PackInfo, Vector
+from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, PackInfo, Sample, Vector
 from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry
 from kenspeckle.ports import Photo
@@ -23,6 +23,7 @@ from kenspeckle.vision.attributes import Describer
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
+from kenspeckle.vision.frame import Frame
 from kenspeckle.vision.quality import PoseEstimator, describe
 from kenspeckle.vision.sessions import Activity, Network, choose, trim_memory
 from kenspeckle.vision.two_stage import TwoStageDetector
@@ -89,6 +90,9 @@ class Engine:
         """Checks bytes and header. Raises UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall."""
         limits = self._settings
         return Photograph(data, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels, turn=self._turn)
+
+    def frame(self, sample: Sample) -> Frame:
+        return Frame(sample)
 
     def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
         """Faces, largest first, at most DESCRIBED. `largest_only` may find no other, and is several times faster.

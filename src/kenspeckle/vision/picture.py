@@ -42,7 +42,17 @@ def annotate(data: bytes, marks: Sequence[Mark]) -> bytes:
     Raises UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall.
     """
     photo = Photograph(data, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)
-    picture = _fitted(photo.image(MAX_SIDE))
+    picture = marked(_fitted(photo.image(MAX_SIDE)), marks)
+    written = io.BytesIO()
+    if photo.media_type == "image/png":
+        picture.save(written, "PNG")
+    else:
+        picture.save(written, "JPEG", quality=90)
+    return written.getvalue()
+
+
+def marked(picture: Image.Image, marks: Sequence[Mark]) -> Image.Image:
+    """The picture itself, with every mark drawn in."""
     draw = ImageDraw.Draw(picture, "RGBA")
     taken: list[tuple[float, float, float, float]] = []
     # Large faces first, so that a small one in front of them stays visible.
@@ -51,12 +61,7 @@ def annotate(data: bytes, marks: Sequence[Mark]) -> bytes:
     for mark in sorted(marks, key=lambda one: -one.box.area):
         if mark.label:
             _label(draw, mark, picture.size, taken)
-    written = io.BytesIO()
-    if photo.media_type == "image/png":
-        picture.save(written, "PNG")
-    else:
-        picture.save(written, "JPEG", quality=90)
-    return written.getvalue()
+    return picture
 
 
 def _fitted(picture: Image.Image) -> Image.Image:

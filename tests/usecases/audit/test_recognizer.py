@@ -37,6 +37,9 @@ from kenspeckle.domain import (
     UnsuccessfulFace,
     UserMatch,
     UserSearch,
+    Video,
+    VideoPage,
+    VideoSource,
 )
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import described
@@ -62,6 +65,8 @@ ERASED = Erased(("face-1",), ("digest-1",), ("anna",), face_count=1, image_count
 
 ANNA = Person("person-1", "people", "Anna", None, ("anna.jpg",), 1, "face-1", undo_id="undo-1")
 LISTED: dict[str, object] = {"by_name": True, "people": ["person-1"], "people_count": 1}
+
+SEEN = Video(Job("job-1", JobKind.VIDEO, "people", 1.0), VideoSource(), None, None, True)
 
 CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]] = [
     (ops.CreateCollection(collection_id="people"), gallery(), "CreateCollection", [], {}),
@@ -122,6 +127,35 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         [],
         {"pack": "sface", "job": "job-1", "kind": "upgrade", "state": "queued", "collection": "people"},
     ),
+    (
+        ops.StartVideo(collection_id="people", source=VideoSource(bucket="door", name="a.mp4")),
+        Job("job-1", JobKind.VIDEO, "people", 1.0),
+        "StartFaceSearch",
+        [],
+        {"bucket": "door", "name": "a.mp4", "job": "job-1", "kind": "video", "state": "queued", "collection": "people"},
+    ),
+    (
+        ops.StartVideoDetection(source=VideoSource(upload="ab")),
+        Job("job-1", JobKind.VIDEO, None, 1.0),
+        "StartFaceDetection",
+        [],
+        {"upload": "ab", "job": "job-1", "kind": "video", "state": "queued", "collection": None},
+    ),
+    (
+        ops.GetVideo(job_id="job-1"),
+        VideoPage(SEEN),
+        "GetFaceSearch",
+        [],
+        {"job": "job-1", "search": True, "collection": "people", "detected": 0},
+    ),
+    (
+        ops.ListAppearances(job_id="job-1"),
+        VideoPage(SEEN),
+        "ListAppearances",
+        [],
+        {"job": "job-1", "collection": "people", "appearances": 0},
+    ),
+    (ops.EraseVideo(job_id="job-1"), None, "EraseVideo", [], {"job": "job-1"}),
     (ops.CreateUser(collection_id="people", user_id="anna"), None, "CreateUser", [], {"user": "anna"}),
     (ops.DeleteUser(collection_id="people", user_id="anna"), None, "DeleteUser", [], {"user": "anna"}),
     (ops.GetUser(collection_id="people", user_id="anna"), person("anna"), "GetUser", [], {"user": "anna"}),

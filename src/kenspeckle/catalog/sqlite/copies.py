@@ -194,7 +194,7 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
     catalog = SqlCatalog.open(f"sqlite:///{copy}")
     try:
         catalog.hold_deliveries(RESTORED)
-        catalog.end_upgrades(NOT_GONE_ON)
+        catalog.end_staged(NOT_GONE_ON)
         for collection in without:
             catalog.delete_collection(collection)
     finally:

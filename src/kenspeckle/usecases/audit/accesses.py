@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from kenspeckle.domain import Deleted, Erased, Erasure, FaceMatch, Job
+from kenspeckle.domain import Appearance, Deleted, Erased, Erasure, FaceMatch, Job, VideoFace, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.operations import Kind, Operation
 
@@ -114,6 +114,15 @@ def _of_job(job: Job) -> Facts:
     return {"job": job.job_id, "kind": job.kind.value, "state": job.state.value, "collection": job.collection_id}
 
 
+def _of_source(source: VideoSource) -> Facts:
+    return _given(bucket=source.bucket or None, name=source.name or None, upload=source.upload or None)
+
+
+def _named_in(found: Sequence[VideoFace] | Sequence[Appearance]) -> list[str]:
+    """Each face once: a person is seen in many frames."""
+    return list(dict.fromkeys(face_id for one in found for face_id in _matched(one.matches)))
+
+
 def _given(**facts: str | None) -> Facts:
     """The facts without those that are None."""
     return {name: value for name, value in facts.items() if value is not None}
@@ -209,6 +218,23 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         ),
         _row(ops.UpgradeCollection, "UpgradeCollection", lambda op: {"pack": op.pack}, told=_of_job),
         _row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
+        _row(ops.StartVideo, "StartFaceSearch", lambda op: _of_source(op.source), told=_of_job),
+        _row(ops.StartVideoDetection, "StartFaceDetection", lambda op: _of_source(op.source), told=_of_job),
+        _row(
+            ops.GetVideo,
+            "GetFaceSearch",
+            lambda op: {"job": op.job_id, "search": op.search},
+            faces=lambda page: _named_in(page.faces),
+            told=lambda page: {"collection": page.video.job.collection_id, "detected": len(page.faces)},
+        ),
+        _row(
+            ops.ListAppearances,
+            "ListAppearances",
+            lambda op: {"job": op.job_id},
+            faces=lambda page: _named_in(page.appearances),
+            told=lambda page: {"collection": page.video.job.collection_id, "appearances": len(page.appearances)},
+        ),
+        _row(ops.EraseVideo, "EraseVideo", lambda op: {"job": op.job_id}),
         _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
         _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),
         _row(ops.GetUser, "GetUser", lambda op: {"user": op.user_id}),

@@ -37,6 +37,10 @@ class JobQueue:
         self.nudge()
         return job
 
+    def job(self, job_id: str) -> Job:
+        """Raises JobNotFound."""
+        return self._jobs.job(job_id)
+
     def list_jobs(self, operation: ListJobs) -> Page[Job]:
         """Raises InvalidCursor."""
         most = validation.count(operation.limit, validation.MAX_PAGE, "limit")

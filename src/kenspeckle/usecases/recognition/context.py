@@ -10,7 +10,20 @@ from typing import TypeVar
 
 from kenspeckle.domain import Collection, PackInfo
 from kenspeckle.errors import PackMismatch
-from kenspeckle.ports import Catalog, Engine, Engines, Images, Index, People, Staging
+from kenspeckle.ports import (
+    Catalog,
+    Engine,
+    Engines,
+    Images,
+    Index,
+    People,
+    StagedVideos,
+    Staging,
+    Topics,
+    VideoBuckets,
+    VideoDecoder,
+    Videos,
+)
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.jobs.queue import JobQueue
@@ -27,6 +40,17 @@ def _ignore(stage: str, seconds: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VideoParts:
+    """What videos need."""
+
+    decoder: VideoDecoder
+    results: Videos
+    staged: StagedVideos
+    buckets: VideoBuckets
+    topics: Topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything a use case needs. `observe(stage, seconds)` is called with the duration of each stage; `now` gives the
     time."""
@@ -38,6 +62,8 @@ class Context:
     gate: Gate
     settings: Settings
     jobs: JobQueue
+    videos: VideoParts | None = None
+    """None: videos are not offered."""
     staging: Staging | None = None
     """Where templates of another pack wait; None for a catalog that stages none, which can be upgraded to none."""
     people: People | None = None

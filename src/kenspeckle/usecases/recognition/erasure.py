@@ -25,6 +25,7 @@ from kenspeckle.usecases.recognition.collections import (
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.people import alone, people_of
 from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.videos.operations import VideoOperations
 
 DAY = 86_400.0
 BATCH = 4096
@@ -44,6 +45,7 @@ class Erasing:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._videos = VideoOperations(context)
 
     def handlers(self) -> Handlers:
         return dict(
@@ -105,6 +107,7 @@ class Erasing:
     def erase_aged(self, operation: EraseAged) -> Erased:
         collection_id = validation.collection_id(operation.collection_id)
         before = self.context.now() - validation.retention_days(operation.days) * DAY
+        self._videos.erase_aged(collection_id, before)
         return self._erase(
             collection_id, lambda: self.context.catalog.aged(collection_id, before, AGE_BATCH), once=True
         )

@@ -24,6 +24,8 @@ from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.upgrade import Upgrading
 from kenspeckle.usecases.recognition.users import Users
+from kenspeckle.usecases.videos.analysis import Analysis
+from kenspeckle.usecases.videos.operations import VideoOperations
 
 OFFERED = ("people", "groups", "packs", "jobs", "upgrade", "compreface")
 """Features that not every recognizer offers, as named in `/v1/info`."""
@@ -43,6 +45,7 @@ class LocalRecognizer:
         self._upgrading = Upgrading(context)
         self.completion = Completion(context)
         self.loading = Loading(context)
+        self.videos = VideoOperations(context)
         sections = (
             self._collections,
             self._enrolment,
@@ -55,6 +58,7 @@ class LocalRecognizer:
             DuplicatePeople(context),
             self._upgrading,
             self.completion,
+            self.videos,
             context.jobs,
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
@@ -64,6 +68,8 @@ class LocalRecognizer:
             JobKind.GROUPS: self._groups.run,
         }
         """Handlers by kind of job."""
+        if context.videos is not None:
+            self.long_work[JobKind.VIDEO] = Analysis(context, context.videos).run
 
     def handle(self, operation: Operation[A]) -> A:
         return answered(self.handlers, operation)
@@ -74,6 +80,7 @@ class LocalRecognizer:
         try:
             self._erasing.work_off()
             self._upgrading.sweep()
+            self.videos.sweep()
         except KenspeckleError as error:
             # The service starts even if nothing can be written; housekeeping tries again.
             log.error("what was to be removed is still there: %s", error.message)
@@ -85,6 +92,7 @@ class LocalRecognizer:
         self._erasing.work_off()
         self._upgrading.sweep()
         self.completion.trim()
+        self.videos.sweep()
         if self.context.jobs.served and self.context.catalog.has_remains():
             purge_later(self.context, None)
 
@@ -115,10 +123,16 @@ class LocalRecognizer:
                 "max_image_pixels": settings.max_image_pixels,
                 "workers": settings.workers,
                 "queue": settings.queue,
+                "max_video_bytes": settings.max_video_bytes,
+                "max_video_seconds": settings.max_video_seconds,
             },
-            "offered": list(OFFERED),
+            "offered": [*OFFERED, *(("video",) if self._takes_videos else ())],
             "counts": dict(self.context.catalog.counts(only)),
         }
+
+    @property
+    def _takes_videos(self) -> bool:
+        return self.context.videos is not None and self.context.videos.decoder.available
 
     def ready(self) -> None:
         """Raises StorageUnavailable where the catalog does not answer, or templates are being loaded."""

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from kenspeckle import moments
-from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, KeptReceipt, Letter, Webhook, display_name
+from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, Job, KeptReceipt, Letter, Webhook, display_name
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
@@ -67,6 +67,16 @@ class Announcer:
         data = {"searched_faces": len(searches), "match_count": len(found), "matches": matches}
         named = [one.face.face_id for _, one in best]
         self._store.post(self._letters(listeners, Event.MATCHED, collection_id, data, named))
+        self.nudge()
+
+    def video_ended(self, job: Job) -> None:
+        """Put letters for a job of a video that has ended into the outbox. They name nobody."""
+        if not (listeners := self._listeners(Event.VIDEO, job.collection_id or "")) or self._store is None:
+            return
+        counted = {name: (job.result or {}).get(name) for name in ("people", "known", "milliseconds", "complete")}
+        data = {"job_id": job.job_id, "state": job.state.value, "tag": job.parameters.get("tag"),
+                "error": job.error or None, **counted}  # fmt: skip
+        self._store.post(self._letters(listeners, Event.VIDEO, job.collection_id or "", data, ()))
         self.nudge()
 
     def deleted(self, collection_id: str) -> Tell | None:

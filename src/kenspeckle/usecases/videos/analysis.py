@@ -1,0 +1,261 @@
+"""The job of kind `video`: looks at sampled frames in steps, stores what it sees, and names people at the end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from kenspeckle.domain import (
+    Box,
+    Claim,
+    FaceDetail,
+    Job,
+    JobLost,
+    PackInfo,
+    Sample,
+    Vector,
+    VideoFacts,
+    VideoSource,
+    validation,
+)
+from kenspeckle.errors import InvalidVideo, VideoTooLarge
+from kenspeckle.ports import Engine, SeenFace, StoredVideo, Track, VideoReader
+from kenspeckle.usecases.jobs.runner import GivenBack, Progress
+from kenspeckle.usecases.recognition.context import Context, VideoParts
+from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.videos.naming import people_of
+from kenspeckle.usecases.videos.tracking import GAP_MS, Tracker
+
+STEP_MS: Final = 5000
+"""Milliseconds of video between two checkpoints."""
+STEP_SECONDS: Final = 10.0
+"""Longest time between two, where a video takes long."""
+
+
+class Analysis:
+    """Implements the handler of `JobKind.VIDEO`."""
+
+    def __init__(self, context: Context, parts: VideoParts) -> None:
+        self._context = context
+        self._parts = parts
+
+    def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
+        """Also of a job that another process began. Raises InvalidVideo, CollectionNotFound, PackMismatch."""
+        claim = Claim(job.job_id, progress.owner)
+        try:
+            result = self._run(job, claim, progress)
+        except (GivenBack, JobLost):
+            raise  # another process goes on from the last checkpoint
+        except BaseException:
+            self._parts.results.drop_results(job.job_id)
+            self._remove(job.job_id)
+            raise
+        self._remove(job.job_id)
+        return result
+
+    def _run(self, job: Job, claim: Claim, progress: Progress) -> Mapping[str, object]:
+        progress.step(job.done, job.total)
+        source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]
+        stored = self._parts.results.video(job.job_id)
+        if source.bucket and not stored.upload:
+            self._fetch(source, claim, progress)
+            stored = self._parts.results.video(job.job_id)
+        with _descriptor(self._parts, source, stored, self._context.settings.max_video_bytes) as descriptor:
+            opened = self._parts.decoder.open(
+                descriptor,
+                key=stored.upload_key,
+                rate=self._context.settings.video_frame_rate,
+                after_ms=stored.position,
+            )
+            with opened as reader:
+                frames = _Frames(self._context, self._parts, job, claim, progress, stored, reader)
+                frames.all()
+        return frames.finish()
+
+    def _fetch(self, source: VideoSource, claim: Claim, progress: Progress) -> None:
+        """Copy an object of a bucket, so that what is looked at is one version of it whatever happens there."""
+        key = secrets.token_bytes(32)
+        most = self._context.settings.max_video_bytes
+        incoming = self._parts.staged.begin(key)
+        try:
+            for data in self._parts.buckets.chunks(source.bucket, source.name, source.version, most):
+                incoming.write(data)
+                progress.step(progress.done, progress.total)
+            incoming.close()
+            self._parts.results.stage_video(claim, incoming.name, key)
+        except BaseException:
+            incoming.discard()
+            raise
+
+    def _remove(self, job_id: str) -> None:
+        upload = self._parts.results.video(job_id).upload
+        if upload:
+            self._parts.staged.remove(upload)
+
+
+@contextmanager
+def _descriptor(parts: VideoParts, source: VideoSource, stored: StoredVideo, most: int) -> Iterator[int]:
+    if source.path:
+        try:
+            descriptor = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise InvalidVideo(f"{source.path} can't be read: {error.strerror}.", field="video") from error
+    else:
+        descriptor = parts.staged.open(stored.upload)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidVideo(f"{source.path} is no file.", field="video")
+        if not found.st_size:
+            raise InvalidVideo("The video is empty.", field="video")
+        if found.st_size > most:
+            raise too_large(most)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(slots=True)
+class _Frames:
+    """What is seen of a video so far."""
+
+    context: Context
+    parts: VideoParts
+    job: Job
+    claim: Claim
+    progress: Progress
+    stored: StoredVideo
+    reader: VideoReader
+    tracker: Tracker | None = None
+    seen: list[SeenFace] = field(default_factory=list)
+    at: int = -1
+    began: float = 0.0
+
+    @property
+    def facts(self) -> VideoFacts:
+        return self.reader.facts
+
+    def all(self) -> None:
+        """Look at every sampled frame, and store what is seen step by step."""
+        if self.job.collection_id is not None:
+            self.tracker = self._resumed(self._engine().pack)
+        self.at, self.began = self.stored.position, time.monotonic()
+        due = self.at + STEP_MS
+        self._tell()
+        for sample in self.reader:
+            if sample is not None:
+                self._look(sample)
+                self.at = sample.at
+            if self.at >= due or time.monotonic() - self.began > STEP_SECONDS:
+                self._store()
+                due = self.at + STEP_MS
+            self._tell()
+        self._store()
+
+    def finish(self) -> Mapping[str, object]:
+        """Name the people; the job's result."""
+        counts = {"people": 0, "known": 0}
+        if self.job.collection_id is not None:
+            pack = self._engine().pack
+            tracks = self.parts.results.tracks(self.job.job_id)
+            similarity = _Similarity(pack)
+            people = people_of(tracks, similarity, combined, lambda probe: self._search(pack, probe))
+            self.parts.results.name_people(self.claim, people)
+            counts = {"people": len(people), "known": sum(bool(one.matches) for one in people)}
+        return {
+            **counts,
+            "milliseconds": max(self.at, 0),
+            "complete": not self.reader.cut,
+            **({"remark": "The video ends before the end that it declares; it may be cut."} if self.reader.cut else {}),
+        }
+
+    def _look(self, sample: Sample) -> None:
+        engine = self._engine()
+        with self.context.gate.turn(patient=True):
+            photo = engine.frame(sample)
+            with self.context.timed("detect"):
+                faces = engine.detect(photo)
+            if self.tracker is None:
+                self.seen += [SeenFace(sample.at, -1, one) for one in faces]
+                return
+
+            def describe(some: Sequence[FaceDetail]) -> Sequence[tuple[Vector, float]]:
+                with self.context.timed("embed"):
+                    templates = engine.embed(photo, some)
+                return list(zip(templates, engine.clarity(photo, some), strict=True))
+
+            numbers = self.tracker.take(sample, faces, describe)
+        self.seen += [SeenFace(sample.at, number, one) for number, one in zip(numbers, faces, strict=True)]
+
+    def _store(self) -> None:
+        tracks = self.tracker.grown() if self.tracker is not None else []
+        self.parts.results.checkpoint(self.claim, self.facts, max(self.at, 0), self.seen, tracks)
+        self.seen = []
+        self.began = time.monotonic()
+
+    def _tell(self) -> None:
+        total = -(-self.facts.duration_ms // 1000)
+        done = max(self.at, 0) // 1000
+        self.progress.step(done, max(total, done))
+
+    def _engine(self) -> Engine:
+        """Asked for anew each time, so that it is not let go as idle."""
+        if self.job.collection_id is None:
+            return self.context.engines.default
+        return self.context.engine_of(self.job.collection_id)
+
+    def _resumed(self, pack: PackInfo) -> Tracker:
+        tracker = Tracker(_Similarity(pack), combined)
+        if self.stored.position >= 0:
+            every = self.parts.results.tracks(self.job.job_id)
+            live = [one for one in every if one.last_ms >= self.stored.position - GAP_MS]
+            boxes = self._last_boxes(live)
+            tracker.resume(live, boxes, max((one.number for one in every), default=-1) + 1)
+        return tracker
+
+    def _last_boxes(self, live: Sequence[Track]) -> dict[int, Box]:
+        return self.parts.results.last_boxes(self.job.job_id, [one.number for one in live])
+
+    def _search(self, pack: PackInfo, probe: Vector) -> list[tuple[str, Vector, float]]:
+        asked = self.job.parameters
+        settings, calibration = self.context.settings, pack.calibration
+        threshold, most = asked.get("threshold"), asked.get("max_faces")
+        least = settings.face_match_threshold if threshold is None else float(str(threshold))
+        with self.context.timed("search"):
+            found = self.context.index.search(
+                self.job.collection_id or "",
+                "face",
+                probe,
+                validation.count(settings.max_faces if most is None else int(str(most)), validation.MAX_MATCHES, "max"),
+                calibration.distance(least),
+                contract=pack.contract,
+            )
+        return [
+            (one.face.face_id, one.template, calibration.similarity(distance)) for one, distance in found if one.face
+        ]
+
+
+class _Similarity:
+    """Of two templates of a pack."""
+
+    def __init__(self, pack: PackInfo) -> None:
+        self._calibration = pack.calibration
+
+    def __call__(self, one: Vector, other: Vector) -> float:
+        return self._calibration.similarity(float(np.linalg.norm(one - other)))
+
+
+def too_large(most: int) -> VideoTooLarge:
+    return VideoTooLarge(
+        f"The video has more than {most} bytes; send a shorter part, or compress it more. The operator sets the limit "
+        "(KENSPECKLE_MAX_VIDEO_BYTES).",
+        field="video",
+    )

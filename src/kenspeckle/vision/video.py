@@ -1,0 +1,229 @@
+"""Implements `ports.VideoDecoder` by a child process, because a crafted video may crash the decoder or keep it for
+ever."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from kenspeckle import formats
+from kenspeckle.domain import Sample, VideoFacts
+from kenspeckle.errors import InvalidVideo, NotOffered
+from kenspeckle.settings import Settings
+from kenspeckle.vision import video_child
+from kenspeckle.vision.heif import ENVIRONMENT
+
+log = logging.getLogger(__name__)
+
+CHILD: Final = Path(video_child.__file__)
+LONGEST: Final = 1920
+"""Pixels of the longest side of a picture that is handed on; larger frames are reduced to it. A face of 40 pixels in
+1920 x 1080 is the smallest that the quality bars let through."""
+STALLED_SECONDS: Final = 60.0
+"""How long the child may say nothing. It speaks for every 50 frames that it decodes."""
+MEMORY: Final = 1536 << 20
+"""Bytes that the child may write to. A decoder keeps up to 17 frames; at 4K these are 420 MB with 10 bits."""
+PROCESSOR_SECONDS: Final = 300
+"""Of the child, and as many more as four times MAX_VIDEO_SECONDS."""
+LINE: Final = 4096
+READ: Final = 1 << 20
+
+SENTENCES: Final = {
+    "no_video": "The file is damaged, cut off, or no video of a kind that can be read; send it as MP4, MOV, MKV, WebM, "
+    "AVI or MPEG.",
+    "no_video_stream": "The file has no video stream{more}; there is nothing to look at.",
+    "no_codec": "The video's codec{more} can't be decoded here; convert it to H.264.",
+    "too_many_pixels": "The video's frames have {more} pixels; at most 8192 a side and 35,651,584 in all are taken.",
+    "too_long": "The video is longer than {most} s; send a part of it. The operator sets the limit "
+    "(KENSPECKLE_MAX_VIDEO_SECONDS).",
+    "too_many_frames": "The video has more than 1,000 frames a second; convert it to an ordinary rate.",
+    "no_frames": "The video has no frames.",
+    "damaged": "The video is damaged and can't be decoded; convert it or send it again.",
+    "no_memory": "The video needs more memory to decode than it is given; convert it to fewer pixels.",
+    "photograph": "The file is a photograph ({more}), no video; search it with /v1/search.",
+    "crashed": "The decoder crashed over this video; convert it to H.264 and send it again.",
+    "took_long": "The video takes too long to decode; convert it to fewer pixels.",
+    "stalled": "The decoder came to a standstill over this video; convert it to H.264 and send it again.",
+}
+
+MISSING: Final = "Videos need PyAV, which is not installed here: pip install 'kenspeckle[video]'."
+
+
+class ChildDecoder:
+    """`ports.VideoDecoder`, with the limits of settings."""
+
+    def __init__(self, settings: Settings, *, stalled_seconds: float = STALLED_SECONDS, memory: int = MEMORY) -> None:
+        self._most_seconds = settings.max_video_seconds
+        self._stalled = stalled_seconds
+        self._memory = memory
+
+    @property
+    def available(self) -> bool:
+        return importlib.util.find_spec("av") is not None
+
+    @contextmanager
+    def open(self, descriptor: int, *, key: bytes | None = None, rate: float, after_ms: int = -1) -> Iterator[_Reader]:
+        if not self.available:
+            raise NotOffered(MISSING)
+        if key is None:
+            _refuse_photographs(os.pread(descriptor, 4096, 0))
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        asked = {
+            "descriptor": descriptor,
+            "key": key.hex() if key is not None else "",
+            "rate": rate,
+            "after_ms": after_ms,
+            "most_seconds": self._most_seconds,
+            "longest": LONGEST,
+            "memory": self._memory,
+            "processor_seconds": PROCESSOR_SECONDS + 4 * self._most_seconds,
+            "folders": _folders(),
+        }
+        # Isolated: neither the working folder nor a variable decides what is imported.
+        child = subprocess.Popen(  # noqa: S603  our own program, no argument of the client's
+            [sys.executable, "-I", str(CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+            env=environment,
+        )
+        try:
+            assert child.stdin is not None
+            with suppress(BrokenPipeError):
+                child.stdin.write(orjson.dumps(asked) + b"\n")
+                child.stdin.flush()
+            yield _Reader(child, self._stalled, self._most_seconds)
+        finally:
+            child.kill()
+            for pipe in (child.stdin, child.stdout):
+                with suppress(OSError):
+                    assert pipe is not None
+                    pipe.close()
+            child.wait()
+
+
+class _Reader:
+    """`ports.VideoReader` of a child. What the child says is checked: a video may have taken it over."""
+
+    def __init__(self, child: subprocess.Popen[bytes], stalled: float, most_seconds: int) -> None:
+        assert child.stdout is not None
+        self._child = child
+        self._descriptor = child.stdout.fileno()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._descriptor, selectors.EVENT_READ)
+        self._stalled = stalled
+        self._most_seconds = most_seconds
+        self._buffer = bytearray()
+        self.cut = False
+        self.facts = _facts(self._message()["video"])
+
+    def __iter__(self) -> Iterator[Sample | None]:
+        last = -1
+        while True:
+            message = self._message()
+            if "end" in message:
+                self.cut = bool(message["end"]["cut"])
+                return
+            if "frame" not in message:
+                yield None
+                continue
+            about = message["frame"]
+            at, width, height, turned = (int(about[name]) for name in ("at", "width", "height", "turned"))
+            if at < last or not (2 <= width <= LONGEST and 2 <= height <= LONGEST) or turned not in (0, 90, 180, 270):
+                raise _refusal("crashed")
+            last = at
+            yield Sample(at, self._take(3 * width * height), width, height, turned)
+
+    def _message(self) -> dict[str, Any]:
+        """The next line. Raises InvalidVideo where it tells of an error, or the child ended."""
+        while (end := self._buffer.find(b"\n", 0, LINE)) < 0:
+            if len(self._buffer) >= LINE:
+                raise _refusal("crashed")
+            self._more()
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        try:
+            message = orjson.loads(line)
+            if "error" in message:
+                raise self._told(str(message["error"]), str(message.get("detail", "")))
+            return dict(message)
+        except (ValueError, TypeError) as error:
+            raise _refusal("crashed") from error
+
+    def _told(self, code: str, detail: str) -> Exception:
+        if code == "no_decoder":
+            log.error("videos can't be decoded: PyAV does not load: %s", detail)
+            return NotOffered(MISSING)
+        if code == "damaged":
+            log.warning("a video can't be decoded: %s", detail)
+        more = {"no_video_stream": ", only sound" if detail else "", "no_codec": f" ({detail})" if detail else ""}
+        return _refusal(code if code in SENTENCES else "damaged", more.get(code, detail), self._most_seconds)
+
+    def _take(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._more()
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _more(self) -> None:
+        until = time.monotonic() + self._stalled
+        while not self._selector.select(max(0.0, until - time.monotonic())):
+            if time.monotonic() >= until:
+                raise _refusal("stalled")
+        data = os.read(self._descriptor, READ)
+        if data:
+            self._buffer += data
+            return
+        code = self._child.wait()
+        if code == -signal.SIGXCPU:
+            raise _refusal("took_long")
+        if code == -signal.SIGKILL:  # of the kernel, mostly, where memory is short
+            raise _refusal("no_memory")
+        raise _refusal("crashed")
+
+
+def _facts(told: Any) -> VideoFacts:
+    try:
+        return VideoFacts(
+            codec=str(told["codec"])[:40],
+            format=str(told["format"])[:40],
+            duration_ms=int(told["duration_ms"]),
+            frame_rate=float(told["frame_rate"]),
+            width=int(told["width"]),
+            height=int(told["height"]),
+            full_range=bool(told["full_range"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refusal("crashed") from error
+
+
+def _refusal(code: str, more: str = "", most: int = 0) -> InvalidVideo:
+    return InvalidVideo(SENTENCES[code].format(more=more, most=most), field="video")
+
+
+def _refuse_photographs(head: bytes) -> None:
+    kind = formats.sniff(head)
+    if kind:
+        raise _refusal("photograph", kind)
+
+
+@cache
+def _folders() -> tuple[str, ...]:
+    """Where this process finds the libraries: a user's site folder, `pip install --target`, PYTHONPATH."""
+    specs = (importlib.util.find_spec(name) for name in ("av", "cryptography"))
+    return tuple({str(Path(one.origin).absolute().parents[1]): None for one in specs if one and one.origin})
