@@ -29,7 +29,10 @@ def video(
     save: Annotated[
         Path | None,
         typer.Option(
-            "--save", help="Write the video, without sound, with boxes and names to this file.", dir_okay=False
+            "--save",
+            help="Write the video, without sound, with boxes and names to this file.",
+            show_default="no video",
+            dir_okay=False,
         ),
     ] = None,
     json: options.Json = False,

@@ -91,8 +91,8 @@ def upgrade() -> None:
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("face_row", ROW, nullable=False),
         sa.Column("similarity", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["face_row"], ["faces.row"]),
         sa.ForeignKeyConstraint(["video_row"], ["videos.row"]),
+        sa.ForeignKeyConstraint(["face_row"], ["faces.row"]),
         sa.PrimaryKeyConstraint("video_row", "person", "face_row"),
     )
     op.create_index("video_matches_by_face", "video_matches", ["face_row"])
