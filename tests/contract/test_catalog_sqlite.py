@@ -89,7 +89,9 @@ def _everything(driver: Any) -> dict[tuple[str, str], object]:
     for kind, name, text in driver.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
         if kind == "table":
             found[name, "columns"] = driver.execute(f"PRAGMA table_xinfo({name})").fetchall()
-            found[name, "references"] = driver.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+            found[name, "references"] = sorted(
+                one[2:] for one in driver.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+            )
             found[name, "indexes"] = sorted(
                 # The name of a constraint's index is a number, in the order in which the table declares them.
                 (index if origin == "c" else "", *more, driver.execute(f"PRAGMA index_xinfo({index})").fetchall())

@@ -24,7 +24,6 @@ from kenspeckle.domain import Sample, VideoFacts
 from kenspeckle.errors import InvalidVideo, NotOffered
 from kenspeckle.settings import Settings
 from kenspeckle.vision import video_child
-from kenspeckle.vision.heif import ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +79,8 @@ class ChildDecoder:
             raise NotOffered(MISSING)
         if key is None:
             _refuse_photographs(os.pread(descriptor, 4096, 0))
+        from kenspeckle.vision.heif import ENVIRONMENT  # late: Pillow, which commands without photographs do without
+
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         asked = {
             "descriptor": descriptor,
