@@ -260,7 +260,7 @@ def test_templates_of_an_encrypted_collection_are_never_in_the_clear(
     tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(analysis, "people_of", lambda *_: (_ for _ in ()).throw(RuntimeError))
-    monkeypatch.setattr("kenspeckle.catalog.videos.Videos.drop_results", lambda *_: None)
+    monkeypatch.setattr("kenspeckle.catalog.sql.SqlCatalog.drop_results", lambda *_: None)
     sizes = []
     for encryption in (False, True):
         with built(tmp_path / str(encryption), encryption=encryption) as service:

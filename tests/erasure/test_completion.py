@@ -56,6 +56,8 @@ def now_of(held: Held, receipt_id: str) -> dict[str, Any]:
 
 
 def test_a_deletion_is_answered_before_the_files_are_scrubbed(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Webhook("hook-1", "http://127.0.0.1:9/x", "", frozenset({Event.COMPLETED}), frozenset(), 1.5)
+    held.service.catalog.add_webhook(hook, Secrets(b"sealed"), 10)
     face, stays = held.store("goes", 1), held.store("stays", 2)
     go_on, scrubbed = threading.Event(), SqlCatalog.scrub
 
@@ -64,8 +66,6 @@ def test_a_deletion_is_answered_before_the_files_are_scrubbed(held: Held, monkey
         return scrubbed(catalog, thorough=thorough)
 
     monkeypatch.setattr(SqlCatalog, "scrub", waits)
-    hook = Webhook("hook-1", "http://127.0.0.1:9/x", "", frozenset({Event.COMPLETED}), frozenset(), 1.5)
-    held.service.catalog.add_webhook(hook, Secrets(b"sealed"), 10)
     held.service.serve()
     done = held.service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face]))
     pending = content_of(done, held)

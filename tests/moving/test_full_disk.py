@@ -14,12 +14,12 @@ import pytest
 from tests.moving.conftest import Command
 from tests.moving.folders import PEOPLE, make, shown
 
-SIZE = 2 * 1024 * 1024
+SIZE = 4 * 1024 * 1024
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB in memory."""
+    """A file system of 4 MiB in memory."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("a small disk is mounted for this, which needs root on Linux")
     place = tmp_path / "disk"

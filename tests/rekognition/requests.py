@@ -18,6 +18,7 @@ def arn(collection: str) -> str:
 def valid(collection: str) -> dict[str, dict[str, Any]]:
     """JSON bodies by operation; blobs are base64 text, as on the wire."""
     image = {"Bytes": base64.b64encode(portrait(0.5)).decode()}
+    video = {"S3Object": {"Bucket": "photos", "Name": "none.mp4"}}
     named = {"CollectionId": collection}
     user = {**named, "UserId": "nobody"}
     faces = {"FaceIds": [UNKNOWN_FACE]}
@@ -43,4 +44,8 @@ def valid(collection: str) -> dict[str, dict[str, Any]]:
         "DisassociateFaces": {**user, **faces},
         "SearchUsers": {**named, "FaceId": UNKNOWN_FACE},
         "SearchUsersByImage": {**named, "Image": image},
+        "StartFaceSearch": {**named, "Video": video},
+        "GetFaceSearch": {"JobId": "job-none"},
+        "StartFaceDetection": {"Video": video},
+        "GetFaceDetection": {"JobId": "job-none"},
     }

@@ -26,11 +26,18 @@ NEEDED = {
         "CompareFaces",
         "SearchUsers",
         "SearchUsersByImage",
+        "StartFaceSearch",
+        "GetFaceSearch",
+        "StartFaceDetection",
+        "GetFaceDetection",
     },
 }
 """Written down once more, so that a right that slips is noticed."""
 
-ABOUT_NO_COLLECTION = {"ListCollections", "DetectFaces", "CompareFaces"}
+ABOUT_NO_COLLECTION = {"ListCollections", "DetectFaces", "CompareFaces", "StartFaceDetection"} | {
+    "GetFaceSearch",  # of a job, whose own collection is looked at
+    "GetFaceDetection",
+}
 
 
 def test_the_table_names_every_operation() -> None:
@@ -50,7 +57,8 @@ def test_each_operation_with_this_scope(locked_server: Served, fresh: Callable[[
 
 def passes(server: Served, key: Created, name: str, collection: str) -> bool:
     answer = send(sign(request_of(server, name, valid(collection)[name]), key))[1]
-    return answer.get("__type") != "AccessDeniedException"
+    # This server's recognizer has no videos; that is said after the right was found.
+    return answer.get("__type") != "AccessDeniedException" or answer["Message"] == "Videos are not offered here."
 
 
 def test_a_list_shows_what_the_key_is_granted(locked_server: Served, admin: Created, fresh: Callable[[], str]) -> None:

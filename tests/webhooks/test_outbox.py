@@ -214,11 +214,22 @@ def test_restore_holds_what_was_pending(post: Post, tmp_path: Path) -> None:
     assert states(post, hook.webhook_id) == ["pending"]
 
 
+def test_a_new_endpoint_is_told_at_once_where_it_was_made(post: Post) -> None:
+    announcer = Announcer(post.catalog, ticks=lambda: 1.0)
+    assert post.catalog.collection("people")
+    assert announcer.collection_deleted("people") == []
+    post.endpoints.create(URL)
+    assert announcer.collection_deleted("people") == [], "the list is cached"
+    post.endpoints.changed = announcer.forget
+    post.endpoints.create(URL)
+    assert len(announcer.collection_deleted("people")) == 2
+
+
 def test_endpoints_are_recorded_and_their_secrets_are_not(post: Post, tmp_path: Path) -> None:
     hook, secret = post.endpoints.create(URL, ["faces.matched"], ["people"], " door ")
     assert (hook.description, hook.events) == ("door", frozenset({Event.MATCHED}))
     changed = post.endpoints.change(hook.webhook_id, url=URL + "y", events=[], collections=[], description="")
-    assert (changed.url, len(changed.events), changed.collections) == (URL + "y", 4, frozenset())
+    assert (changed.url, len(changed.events), changed.collections) == (URL + "y", 5, frozenset())
     _, rotated = post.endpoints.rotate(hook.webhook_id)
     for _ in range(2):
         post.endpoints.change(hook.webhook_id, enabled=False)

@@ -117,6 +117,7 @@ class BaseService:
         app = _app(self, limits, refusals)
         self.access.on_read = limits.learn
         self.guard.announcer.nudge = dispatcher.nudge
+        self.guard.webhooks.changed = self.guard.announcer.forget
         dispatcher.tell = app.state.edge.metrics.webhook
         beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, dispatcher)
         for one in (*beside, *self.beside(app.state.edge.metrics)):

@@ -54,6 +54,8 @@ class Endpoints:
         self._transport = transport
         self._now = now
         self._tests = 0
+        self.changed: Callable[[], None] = lambda: None
+        """Called once a change is stored, for a list of endpoints that this process has cached."""
 
     def create(
         self, url: str, events: Iterable[str] = (), collections: Iterable[str] = (), description: str = ""
@@ -210,6 +212,7 @@ class Endpoints:
             "collections": sorted(webhook.collections)[:100],
             **facts,
         }
+        self.changed()
         self._recorder.record(self._recorder.entry(operation, facts=told))
 
 

@@ -40,6 +40,10 @@ class Announcer:
         self.nudge: Callable[[], None] = lambda: None
         """Called once letters are on disk, for a dispatcher of this process."""
 
+    def forget(self) -> None:
+        """Read the list of endpoints again for the next event."""
+        self._until = 0.0
+
     def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[Letter]:
         """For `Catalog.add_faces`."""
         if not (listeners := self._listeners(Event.INDEXED, image.collection_id)):
