@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -50,9 +50,12 @@ anything = st.recursive(
 )
 
 
-def requests() -> st.SearchStrategy[tuple[str, Any]]:
-    """(operation, JSON body) of an offered operation; half of them keep all bounds of the model."""
-    return st.tuples(st.sampled_from(sorted(OPERATIONS)), st.booleans()).flatmap(
+VIDEOS = frozenset({"StartFaceDetection", "GetFaceDetection", "StartFaceSearch", "GetFaceSearch"})
+
+
+def requests(names: Iterable[str] = OPERATIONS) -> st.SearchStrategy[tuple[str, Any]]:
+    """(operation, JSON body) of one of the operations; half of them keep all bounds of the model."""
+    return st.tuples(st.sampled_from(sorted(names)), st.booleans()).flatmap(
         lambda drawn: st.tuples(st.just(drawn[0]), mostly(structure(MODEL.input(drawn[0]), drawn[1]), drawn[1]))
     )
 
