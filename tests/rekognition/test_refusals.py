@@ -16,8 +16,9 @@ from botocore.exceptions import ClientError
 from starlette.requests import Request
 
 from kenspeckle.domain import operations as ops
-from kenspeckle.rekognition.operations import OPERATIONS, Service
+from kenspeckle.rekognition.operations import OPERATIONS
 from kenspeckle.rekognition.protocol import Edge
+from kenspeckle.rekognition.service import Service
 from kenspeckle.serving.threads import Threads
 from kenspeckle.usecases.access.credentials import Created
 from tests.rekognition.conforming import MODEL

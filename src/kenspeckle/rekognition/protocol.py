@@ -26,7 +26,8 @@ from kenspeckle.rekognition import aws_chunked, credential_scope, error_table, p
 from kenspeckle.rekognition.credential_scope import Claim, Signed
 from kenspeckle.rekognition.errors import Refusal, serialization
 from kenspeckle.rekognition.images import Buckets
-from kenspeckle.rekognition.operations import OPERATIONS, Operation, Service
+from kenspeckle.rekognition.operations import OPERATIONS, Operation
+from kenspeckle.rekognition.service import Service
 from kenspeckle.serving.bodies import ClientDisconnected, TooLong, TooSlow, received
 from kenspeckle.serving.budget import BODIES
 from kenspeckle.serving.connections import of_one_host

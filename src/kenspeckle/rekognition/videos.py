@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from kenspeckle.domain import VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.rekognition.errors import invalid
+from kenspeckle.rekognition.service import Service
 from kenspeckle.shapes import dump
-
-if TYPE_CHECKING:
-    from kenspeckle.rekognition.operations import Service
 
 Json: TypeAlias = dict[str, Any]
 Request: TypeAlias = Mapping[str, Any]
