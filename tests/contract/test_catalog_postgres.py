@@ -19,7 +19,7 @@ from kenspeckle.catalog import outbox, schema
 from kenspeckle.catalog.database import UNCERTAIN, Database
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import metadata
-from kenspeckle.domain import Event, Letter, Secrets, Webhook
+from kenspeckle.domain import Event, Secrets, Webhook, WebhookMessage
 from kenspeckle.errors import Conflict, InvalidValue, SettingError, StorageUnavailable
 from tests.catalogs import gallery, held, new_face, photo, stored_face, template
 from tests.contract.conftest import MASTER
@@ -328,7 +328,9 @@ def test_the_last_two_references_to_a_photograph_may_go_at_once(
 def test_a_message_is_claimed_once(catalog: SqlCatalog) -> None:
     webhook = Webhook("hook", "https://a.example/", "", frozenset({Event.DELETED}), frozenset(), 1.0)
     catalog.add_webhook(webhook, Secrets(b"secret", None), 10)
-    catalog.post([Letter("hook", f"message-{number}", Event.DELETED, "people", "{}", (), 1.0) for number in range(40)])
+    catalog.post(
+        [WebhookMessage("hook", f"message-{number}", Event.DELETED, "people", "{}", (), 1.0) for number in range(40)]
+    )
     barrier = threading.Barrier(4)
 
     def claim(_: int) -> list[str]:

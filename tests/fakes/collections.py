@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from kenspeckle.domain import Collection, Letter, Page
+from kenspeckle.domain import Collection, Page, WebhookMessage
 from kenspeckle.errors import AlreadyExists, QuotaExceeded
 from tests.fakes.galleries import Galleries, Gallery
 
@@ -40,10 +40,10 @@ class Collections(Galleries):
             return self._page(rows, limit, cursor, "collections")
 
     def delete_collection(
-        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+        self, collection_id: str, messages: Sequence[WebhookMessage] = (), *, purge: bool = True
     ) -> tuple[str, ...]:
         with self._lock:
-            self.letters += letters
+            self.messages += messages
             gallery = self._gallery(collection_id)
             del self._galleries[collection_id]
             self._floor = max(self._floor, gallery.revision + 1)

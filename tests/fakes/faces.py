@@ -6,9 +6,9 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector, WebhookMessage
 from kenspeckle.errors import Conflict
-from kenspeckle.ports import Gone, NewFace, NewPhotograph, Tell
+from kenspeckle.ports import ErasedFaces, NewFace, NewPhotograph, Tell
 from tests.fakes.galleries import Galleries, Photo, StoredFace
 
 
@@ -32,7 +32,7 @@ class Faces(Galleries):
         external_image_id: str | None,
         faces: Sequence[NewFace],
         index_model: str,
-        letters: Sequence[Letter] = (),
+        messages: Sequence[WebhookMessage] = (),
         *,
         stored_as: str | None = None,
         contract: str | None = None,
@@ -56,7 +56,7 @@ class Faces(Galleries):
             rows = [self._next("face") for _ in faces]
             gallery.faces.update((one, StoredFace(row, face)) for one, face in zip(rows, faces, strict=True))
             self._wrote(gallery, [("face", one) for one in rows])
-            self.letters += letters
+            self.messages += messages
             return image, self._records(gallery, row), True
 
     def add_photographs(
@@ -133,7 +133,7 @@ class Faces(Galleries):
             digests = [gallery.photos.pop(row).image.digest for row in empty]
             if gone:
                 self._wrote(gallery, [("face", rows[face_id]) for face_id in gone])
-                self.letters += tell(gone) if tell is not None else ()
+                self.messages += tell(gone) if tell is not None else ()
             unreferenced = self._unreferenced(digests)
             self._removals |= set(unreferenced)
             return Deleted(tuple(gone), tuple(refused)), unreferenced
@@ -146,7 +146,7 @@ class Faces(Galleries):
         *,
         user_id: str | None = None,
         tell: Tell | None = None,
-    ) -> Gone:
+    ) -> ErasedFaces:
         with self._lock:
             gallery = self._gallery(collection_id)
             leaving = None if user_id is None else self._user_row(gallery, user_id)
@@ -156,7 +156,7 @@ class Faces(Galleries):
                 if leaving is not None and stored.user == leaving and stored.new.face_id not in asked:
                     asked.append(stored.new.face_id)
             gone = {rows[one]: gallery.faces.pop(rows[one]) for one in asked if one in rows}
-            self.letters += tell([one for one in asked if one in rows]) if tell is not None and gone else ()
+            self.messages += tell([one for one in asked if one in rows]) if tell is not None and gone else ()
             empty = {stored.photo for stored in gone.values()} - {stored.photo for stored in gallery.faces.values()}
             digests = self._unreferenced([gallery.photos.pop(row).image.digest for row in sorted(empty)])
             self._removals |= set(digests)
@@ -176,7 +176,7 @@ class Faces(Galleries):
                 held.template = combine(left) if left else None
             if changed or leaving is not None:
                 self._wrote(gallery, changed)
-            return Gone(tuple(one for one in asked if one in rows), tuple(names), digests)
+            return ErasedFaces(tuple(one for one in asked if one in rows), tuple(names), digests)
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
         return self._some(collection_id, limit, lambda image: image.key == key)

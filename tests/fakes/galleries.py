@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kenspeckle.domain import Collection, Face, FaceRecord, Image, Letter, Page, User, Vector
+from kenspeckle.domain import Collection, Face, FaceRecord, Image, Page, User, Vector, WebhookMessage
 from kenspeckle.errors import (
     OTHER_PACK,
     CollectionNotFound,
@@ -69,7 +69,7 @@ class Galleries:
         self._rows = {"collection": 0, "photo": 0, "face": 0, "user": 0}
         self._order: dict[str, int] = {}
         self._removals: set[str] = set()
-        self.letters: list[Letter] = []
+        self.messages: list[WebhookMessage] = []
 
     def digests(self, among: Iterable[str]) -> set[str]:
         with self._lock:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kenspeckle.domain import FaceDetail
 from kenspeckle.models import registry
-from kenspeckle.vision.closeup import Seen
+from kenspeckle.vision.closeup import CropFace
 from kenspeckle.vision.engine import Engine
 
 FACES = Path(__file__).parents[3] / "shared/data/faces"
@@ -101,10 +101,10 @@ def test_nothing_is_found_where_nobody_is(sface: Engine, samples: registry.Sampl
 
 
 def test_the_box_of_a_turned_face_encloses_its_ellipse() -> None:
-    face = Seen(1.0, np.zeros((5, 2), np.float32), complex(100, 50), width=40, height=60, roll=90)
+    face = CropFace(1.0, np.zeros((5, 2), np.float32), complex(100, 50), width=40, height=60, roll=90)
     assert face.box == pytest.approx((70, 30, 130, 70))
     half = math.hypot(40, 60) / 2 / math.sqrt(2)
-    assert Seen(1.0, face.points, face.centre, 40, 60, 45).box == pytest.approx(
+    assert CropFace(1.0, face.points, face.centre, 40, 60, 45).box == pytest.approx(
         (100 - half, 50 - half, 100 + half, 50 + half)
     )
 

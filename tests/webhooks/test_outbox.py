@@ -52,8 +52,8 @@ def test_a_photograph_that_is_there_already_tells_nothing(post: Post) -> None:
     hook, _ = post.endpoints.create(URL)
     for _ in range(2):
         image = photo(1)
-        letters = Announcer(post.catalog).indexed(image, None, [new_face(1)])
-        post.catalog.add_faces(image, None, [new_face(1)], "v1", letters)
+        messages = Announcer(post.catalog).indexed(image, None, [new_face(1)])
+        post.catalog.add_faces(image, None, [new_face(1)], "v1", messages)
     assert len(post.log(hook.webhook_id)) == 1
 
 
@@ -163,11 +163,11 @@ def test_many_deleted_faces_are_told_in_several_letters(post: Post) -> None:
     hook, _ = post.endpoints.create(URL)
     tell = Announcer(post.catalog).deleted("people")
     assert tell is not None
-    letters = tell([f"face-{number}" for number in range(2 * MOST_FACES + 1)])
-    assert len(letters) == 3
-    assert len({one.message_id for one in letters}) == 3
-    assert max(len(one.payload) for one in letters) < 20_000
-    assert hook.webhook_id == letters[0].webhook_id
+    messages = tell([f"face-{number}" for number in range(2 * MOST_FACES + 1)])
+    assert len(messages) == 3
+    assert len({one.message_id for one in messages}) == 3
+    assert max(len(one.payload) for one in messages) < 20_000
+    assert hook.webhook_id == messages[0].webhook_id
 
 
 def test_the_log_has_pages_and_states(post: Post) -> None:

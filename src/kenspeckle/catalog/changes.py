@@ -36,7 +36,7 @@ _HOLD = (
 _ENTER = insert(changes)
 _WROTE = (
     update(collections)
-    .where(collections.c.row == bindparam("held"))
+    .where(collections.c.row == bindparam("locked"))
     .values(
         revision=bindparam("to_revision"),
         face_count=collections.c.face_count + bindparam("faces"),
@@ -47,17 +47,17 @@ _WROTE = (
 )
 _OLDEST = (
     select(changes.c.revision)
-    .where(changes.c.collection_row == bindparam("held"))
+    .where(changes.c.collection_row == bindparam("locked"))
     .order_by(changes.c.revision)
     .offset(bindparam("before"))
     .limit(1)
 )
 _FORGET = delete(changes).where(
-    changes.c.collection_row == bindparam("held"), changes.c.revision <= bindparam("to_floor")
+    changes.c.collection_row == bindparam("locked"), changes.c.revision <= bindparam("to_floor")
 )
 _TRIMMED = (
     update(collections)
-    .where(collections.c.row == bindparam("held"))
+    .where(collections.c.row == bindparam("locked"))
     .values(log_floor=bindparam("to_floor"), log_count=collections.c.log_count - bindparam("entries"))
 )
 _REVISION = select(collections.c.revision).where(collections.c.collection_id == bindparam("collection_id"))
@@ -95,7 +95,7 @@ _BATCH = {
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LockedCollection:
     """A collection that this transaction alone may write to."""
 
     row: int
@@ -104,23 +104,23 @@ class Held:
     contract: str
 
 
-def hold(connection: Connection, collection_id: str) -> Held:
+def lock_collection(connection: Connection, collection_id: str) -> LockedCollection:
     """Lock the collection until the transaction ends. Raises CollectionNotFound."""
     found = fetch(connection, _HOLD, {"collection_id": collection_id})
     if not found:
         raise no_collection(collection_id)
-    return Held(*found[0])
+    return LockedCollection(*found[0])
 
 
-def check_contract(held: Held, contract: str | None) -> None:
+def check_contract(locked: LockedCollection, contract: str | None) -> None:
     """See that templates of `contract` belong there. Raises PackMismatch."""
-    if contract not in (None, held.contract):
+    if contract not in (None, locked.contract):
         raise PackMismatch(OTHER_PACK, field="collection")
 
 
 def record(
     connection: Connection,
-    held: Held,
+    locked: LockedCollection,
     limit: int,
     changed: Sequence[tuple[str, int]] = (),
     *,
@@ -131,28 +131,28 @@ def record(
     """Raise the revision once, count what came and went, and log the (kind, row) that changed for an index.
 
     The log keeps whole revisions, the newest, of at most `limit` entries together."""
-    revision = held.revision + 1
-    entries = [{"collection_row": held.row, "revision": revision, "kind": kind, "row": row} for kind, row in changed]
+    revision = locked.revision + 1
+    entries = [{"collection_row": locked.row, "revision": revision, "kind": kind, "row": row} for kind, row in changed]
     each(connection, _ENTER, entries)
     counts = {"faces": faces, "users": users, "images": images, "entries": len(changed)}
-    each(connection, _WROTE, [{"held": held.row, "to_revision": revision, **counts}])
-    excess = held.log_count + len(changed) - limit
+    each(connection, _WROTE, [{"locked": locked.row, "to_revision": revision, **counts}])
+    excess = locked.log_count + len(changed) - limit
     if excess > 0:
-        _trim(connection, held.row, excess)
+        _trim(connection, locked.row, excess)
 
 
-def renew(connection: Connection, held: Held) -> None:
+def renew(connection: Connection, locked: LockedCollection) -> None:
     """Raise the revision and begin the log there: an index that holds an earlier one reads all anew."""
-    revision = held.revision + 1
+    revision = locked.revision + 1
     begun = {"revision": revision, "log_floor": revision, "log_count": 0}
-    connection.execute(delete(changes).where(changes.c.collection_row == held.row))
-    connection.execute(update(collections).where(collections.c.row == held.row).values(**begun))
+    connection.execute(delete(changes).where(changes.c.collection_row == locked.row))
+    connection.execute(update(collections).where(collections.c.row == locked.row).values(**begun))
 
 
 def _trim(connection: Connection, collection_row: int, excess: int) -> None:
-    floor = fetch(connection, _OLDEST, {"held": collection_row, "before": excess - 1})[0][0]
-    gone = connection.execute(_FORGET, {"held": collection_row, "to_floor": floor})
-    each(connection, _TRIMMED, [{"held": collection_row, "to_floor": floor, "entries": gone.rowcount}])
+    floor = fetch(connection, _OLDEST, {"locked": collection_row, "before": excess - 1})[0][0]
+    gone = connection.execute(_FORGET, {"locked": collection_row, "to_floor": floor})
+    each(connection, _TRIMMED, [{"locked": collection_row, "to_floor": floor, "entries": gone.rowcount}])
 
 
 @lru_cache(maxsize=64)

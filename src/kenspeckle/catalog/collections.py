@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, no_collection, referenced
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import serialize
 from kenspeckle.catalog.jobs import end_jobs_of
 from kenspeckle.catalog.outbox import forget_collection, post
@@ -38,7 +38,7 @@ from kenspeckle.catalog.tables import (
     videos,
 )
 from kenspeckle.catalog.tokens import forget_answers
-from kenspeckle.domain import Collection, Letter, Page
+from kenspeckle.domain import Collection, Page, WebhookMessage
 from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, QuotaExceeded
 
 log = logging.getLogger(__name__)
@@ -169,25 +169,25 @@ class Collections(Part):
         return self.page(found, limit, lambda one: _collection(one, tagged.get(one.row, {})), bound)
 
     def delete_collection(
-        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+        self, collection_id: str, messages: Sequence[WebhookMessage] = (), *, purge: bool = True
     ) -> tuple[str, ...]:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            gone = _only_here(connection, held.row) if purge else ()
-            self.collection_keys.destroy(connection, held.row)
+            locked = lock_collection(connection, collection_id)
+            gone = _only_here(connection, locked.row) if purge else ()
+            self.collection_keys.destroy(connection, locked.row)
             nothing = dict.fromkeys(("face_count", "user_count", "image_count"), 0)
             connection.execute(
-                update(collections).where(collections.c.row == held.row).values(collection_id=None, **nothing)
+                update(collections).where(collections.c.row == locked.row).values(collection_id=None, **nothing)
             )
             # A namesake made later begins above every revision that an index may hold of this one.
-            above = held.revision + 1
+            above = locked.revision + 1
             floor = case((service.c.floor < above, above), else_=service.c.floor)
             connection.execute(update(service).values(floor=floor))
-            forget_answers(connection, held.row)
+            forget_answers(connection, locked.row)
             forget_collection(connection, collection_id)
             end_jobs_of(connection, collection_id)
-            post(connection, letters)
-        self.collection_keys.forget(held.row)
+            post(connection, messages)
+        self.collection_keys.forget(locked.row)
         try:
             if purge:
                 self.purge()
@@ -241,19 +241,19 @@ class Collections(Part):
 
     def set_tags(self, collection_id: str, tags: Mapping[str, str], limit: int) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            together = {**_tags(connection, [held.row]).get(held.row, {}), **tags}
+            locked = lock_collection(connection, collection_id)
+            together = {**_tags(connection, [locked.row]).get(locked.row, {}), **tags}
             if len(together) > limit:
                 raise QuotaExceeded(f"A collection takes at most {limit} tags.", field="tags")
-            _remove_tags(connection, held.row, list(tags))
-            _add_tags(connection, held.row, tags)
-            record(connection, held, self.log_limit)
+            _remove_tags(connection, locked.row, list(tags))
+            _add_tags(connection, locked.row, tags)
+            record(connection, locked, self.log_limit)
 
     def remove_tags(self, collection_id: str, keys: Sequence[str]) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            _remove_tags(connection, held.row, keys)
-            record(connection, held, self.log_limit)
+            locked = lock_collection(connection, collection_id)
+            _remove_tags(connection, locked.row, keys)
+            record(connection, locked, self.log_limit)
 
     def counts(self, only: Sequence[str] | None = None) -> Mapping[str, int]:
         with self.database.read() as connection:

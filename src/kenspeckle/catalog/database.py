@@ -118,7 +118,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_quickly(self) -> Iterator[Quick]:
+    def write_quickly(self) -> Iterator[QuickTransaction]:
         """As `write`, without SQLAlchemy's overhead of a fifth of a millisecond; for statements of `fetch` only."""
         with self.translated(), self._turn():
             connection = self._writer.raw_connection()
@@ -126,7 +126,7 @@ class Database:
                 cursor = connection.cursor()
                 cursor.execute(self._begin)
                 try:
-                    yield Quick(cursor, self._engine.dialect)
+                    yield QuickTransaction(cursor, self._engine.dialect)
                 except BaseException:
                     cursor.execute("ROLLBACK")
                     raise
@@ -248,7 +248,7 @@ def _tried(method: F) -> F:
     return tried  # type: ignore[return-value]
 
 
-class Quick:
+class QuickTransaction:
     """Runs statements in a transaction of `Database.write_quickly`; parameters as for `fetch`."""
 
     def __init__(self, cursor: Any, dialect: Dialect) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, user_row
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.faces import remove_faces
 from kenspeckle.catalog.outbox import told
@@ -17,7 +17,7 @@ from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Rewritten, Vector
 from kenspeckle.encryption.cipher import FACE
-from kenspeckle.ports import Gone, Tell
+from kenspeckle.ports import ErasedFaces, Tell
 
 _FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)
 _OF_KEY = (
@@ -34,7 +34,7 @@ _MEMBERS = select(faces.c.face_id, faces.c.template).where(faces.c.user_row == b
 _NAMES = select(users.c.row, users.c.user_id, users.c.template).where(
     users.c.row.in_(bindparam("some", expanding=True))
 )
-_RETAIN = update(collections).where(collections.c.row == bindparam("held")).values(retention_days=bindparam("days"))
+_RETAIN = update(collections).where(collections.c.row == bindparam("locked")).values(retention_days=bindparam("days"))
 
 
 class Erasing(Part):
@@ -48,21 +48,21 @@ class Erasing(Part):
         *,
         user_id: str | None = None,
         tell: Tell | None = None,
-    ) -> Gone:
+    ) -> ErasedFaces:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            leaving = None if user_id is None else user_row(connection, held.row, user_id)
+            locked = lock_collection(connection, collection_id)
+            leaving = None if user_id is None else user_row(connection, locked.row, user_id)
             asked = list(dict.fromkeys(face_ids))
             if leaving is not None:
                 asked += [one for one, _ in fetch(connection, _MEMBERS, {"user": leaving}) if one not in set(asked)]
-            found = found_faces(connection, held.row, asked)
+            found = found_faces(connection, locked.row, asked)
             numbers = [one.row for one in found.values()]
             owners = {one.user_row for one in found.values() if one.user_row is not None}
             image_rows = {one.image_row for one in found.values()}
-            emptied, digests = remove_faces(connection, held.row, numbers, image_rows)
+            emptied, digests = remove_faces(connection, locked.row, numbers, image_rows)
             changed = [("face", number) for number in numbers]
             names = []
-            content = self.collection_keys.of(held.row, connection)
+            content = self.collection_keys.of(locked.row, connection)
             for some in chunks(sorted(owners | ({leaving} if leaving is not None else set()))):
                 for user in connection.execute(_NAMES, {"some": some}).all():
                     names.append(user.user_id)
@@ -70,7 +70,7 @@ class Erasing(Part):
                         changed.append(("user", user.row))
                     if user.row == leaving:
                         orphaned = membership.release_user(connection, user.row)
-                        membership.tidy(connection, held.row, orphaned, erased=True)
+                        membership.tidy(connection, locked.row, orphaned, erased=True)
                         connection.execute(delete(users).where(users.c.row == user.row))
                         continue
                     members = fetch(connection, _MEMBERS, {"user": user.row})
@@ -82,7 +82,7 @@ class Erasing(Part):
             if changed or leaving is not None:
                 record(
                     connection,
-                    held,
+                    locked,
                     self.log_limit,
                     changed,
                     faces=-len(numbers),
@@ -91,7 +91,7 @@ class Erasing(Part):
                 )
             gone = tuple(one for one in asked if one in found)
             told(connection, collection_id, gone, tell)
-        return Gone(gone, tuple(names), digests)
+        return ErasedFaces(gone, tuple(names), digests)
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
         with self.database.read() as connection:
@@ -109,9 +109,9 @@ class Erasing(Part):
 
     def set_retention(self, collection_id: str, days: int | None) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            connection.execute(_RETAIN, {"held": held.row, "days": days})
-            record(connection, held, self.log_limit)
+            locked = lock_collection(connection, collection_id)
+            connection.execute(_RETAIN, {"locked": locked.row, "days": days})
+            record(connection, locked, self.log_limit)
 
     def scrub(self, *, thorough: bool = False) -> bool:
         return self.database.scrub(thorough=thorough)

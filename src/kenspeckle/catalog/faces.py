@@ -18,13 +18,13 @@ from kenspeckle.catalog.base import (
     referenced,
     user_row,
 )
-from kenspeckle.catalog.changes import check_contract, hold, record
+from kenspeckle.catalog.changes import check_contract, lock_collection, record
 from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
 from kenspeckle.catalog.videos import forget_faces
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Letter, Page, UnsuccessfulFace, Vector
+from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector, WebhookMessage
 from kenspeckle.domain.people import PersonRef, cover_score
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.errors import Conflict
@@ -106,14 +106,14 @@ class Faces(Part):
         external_image_id: str | None,
         faces: Sequence[NewFace],
         index_model: str,
-        letters: Sequence[Letter] = (),
+        messages: Sequence[WebhookMessage] = (),
         *,
         stored_as: str | None = None,
         contract: str | None = None,
         person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
         one = NewPhotograph(image, external_image_id, faces, index_model, stored_as, person_name)
-        return self._add(image.collection_id, [one], contract, letters)[0]
+        return self._add(image.collection_id, [one], contract, messages)[0]
 
     def add_photographs(
         self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
@@ -125,20 +125,20 @@ class Faces(Part):
         collection_id: str,
         photographs: Sequence[NewPhotograph],
         contract: str | None,
-        letters: Sequence[Letter],
+        messages: Sequence[WebhookMessage],
     ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
         answers: list[tuple[Image, tuple[FaceRecord, ...], bool]] = []
         changed: list[tuple[str, int]] = []
         came = 0
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            check_contract(held, contract)
-            content = self.collection_keys.of(held.row, connection)
+            locked = lock_collection(connection, collection_id)
+            check_contract(locked, contract)
+            content = self.collection_keys.of(locked.row, connection)
             names = [content.name(one.image.digest) for one in photographs]
             if any(one.stored_as not in (None, name) for one, name in zip(photographs, names, strict=True)):
                 raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
             # One alone is looked up with its faces at once.
-            there = _there(connection, held.row, names) if len(photographs) > 1 else None
+            there = _there(connection, locked.row, names) if len(photographs) > 1 else None
             for one, name in zip(photographs, names, strict=True):
                 identity = one.external_image_id or ""
                 if there is None or (name, identity) in there:
@@ -153,17 +153,17 @@ class Faces(Part):
                         came -= 1
                 if there is not None:
                     there.add((name, identity))
-                image_row = _add_image(connection, held.row, one.image, identity, one.index_model, content)
-                numbers = _add_faces(connection, held.row, image_row, one.faces, content)
+                image_row = _add_image(connection, locked.row, one.image, identity, one.index_model, content)
+                numbers = _add_faces(connection, locked.row, image_row, one.faces, content)
                 changed += [("face", number) for number in numbers]
                 if identity:
-                    _join(connection, held.row, identity, one, numbers)
+                    _join(connection, locked.row, identity, one, numbers)
                 came += 1
                 records = [_record(one.image, one.external_image_id, face, one.index_model) for face in one.faces]
                 answers.append((one.image, _largest_first(records), True))
             if any(created for _, _, created in answers):
-                record(connection, held, self.log_limit, changed, faces=len(changed), images=came)
-                post(connection, letters)
+                record(connection, locked, self.log_limit, changed, faces=len(changed), images=came)
+                post(connection, messages)
         return answers
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
@@ -204,8 +204,8 @@ class Faces(Part):
     ) -> tuple[Deleted, tuple[str, ...]]:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            found = found_faces(connection, held.row, asked)
+            locked = lock_collection(connection, collection_id)
+            found = found_faces(connection, locked.row, asked)
             gone = [face_id for face_id in asked if face_id in found and found[face_id].user_row is None]
             refused = [
                 UnsuccessfulFace(face_id, ("ASSOCIATED_TO_AN_EXISTING_USER",), found[face_id].user_id)
@@ -218,9 +218,9 @@ class Faces(Part):
             if gone:
                 numbers = [found[face_id].row for face_id in gone]
                 images_of = {found[one].image_row for one in gone}
-                emptied, digests = remove_faces(connection, held.row, numbers, images_of)
+                emptied, digests = remove_faces(connection, locked.row, numbers, images_of)
                 changed = [("face", number) for number in numbers]
-                record(connection, held, self.log_limit, changed, faces=-len(gone), images=-emptied)
+                record(connection, locked, self.log_limit, changed, faces=-len(gone), images=-emptied)
                 told(connection, collection_id, gone, tell)
         return Deleted(tuple(gone), tuple(refused)), digests
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, no_group
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import each
 from kenspeckle.catalog.membership import GROUP, PERSON
 from kenspeckle.catalog.people import found_person, numbers_of, shown_person
@@ -192,24 +192,24 @@ class Groups(Part):
 
     def name_group(self, collection_id: str, group_id: str, name: str) -> Person:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            found = connection.execute(_GROUP, {"collection_row": held.row, "group_id": group_id}).first()
+            locked = lock_collection(connection, collection_id)
+            found = connection.execute(_GROUP, {"collection_row": locked.row, "group_id": group_id}).first()
             if found is None:
                 raise no_group(group_id)
             new = membership.new_id(PERSON)
             values = {"of_row": found.row, "new_id": new, "new_name": name, "new_key": name_key(name)}
             connection.execute(_NAME, values)
-            record(connection, held, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, held.row, new))
+            record(connection, locked, self.log_limit)
+            return shown_person(connection, collection_id, found_person(connection, locked.row, new))
 
     def keep_apart(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> tuple[str, ...]:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
+            locked = lock_collection(connection, collection_id)
             found = connection.execute(
-                select(people.c.row).where(people.c.collection_row == held.row, people.c.person_id == person_id)
+                select(people.c.row).where(people.c.collection_row == locked.row, people.c.person_id == person_id)
             ).first()
-            person = found_person(connection, held.row, person_id).row if found is None else found.row
-            numbers = numbers_of(connection, held, face_ids)
+            person = found_person(connection, locked.row, person_id).row if found is None else found.row
+            numbers = numbers_of(connection, locked, face_ids)
             known: set[int] = set()
             theirs: list[int] = []
             for some in chunks(numbers):
@@ -228,8 +228,8 @@ class Groups(Part):
                 for face, home in homes:
                     if home not in (None, person):
                         membership.assign(connection, [face], home)
-            membership.tidy(connection, held.row, [person], erased=False)
-            record(connection, held, self.log_limit)
+            membership.tidy(connection, locked.row, [person], erased=False)
+            record(connection, locked, self.log_limit)
             gone = set(theirs)
             return tuple(one for one, number in zip(dict.fromkeys(face_ids), numbers, strict=True) if number in gone)
 
@@ -291,27 +291,27 @@ class Groups(Part):
 
     def regroup(self, collection_id: str, placed: Sequence[tuple[int | None, Sequence[int]]], now: float) -> int:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
+            locked = lock_collection(connection, collection_id)
             touched: set[int] = set()
             moved = 0
             for person, wanted in placed:
                 free: list[int] = []
                 for some in chunks(wanted):
-                    asked = {"collection_row": held.row, "some": some}
+                    asked = {"collection_row": locked.row, "some": some}
                     free += [face for face, owner in connection.execute(_FREE, asked) if owner != person or not person]
                 if not free:
                     continue
                 number = person
                 if (
                     number is None
-                    or not connection.execute(_EXISTS, {"collection_row": held.row, "number": number}).first()
+                    or not connection.execute(_EXISTS, {"collection_row": locked.row, "number": number}).first()
                 ):
-                    number = membership.new_person(connection, held.row, "", now, kind=GROUP)
+                    number = membership.new_person(connection, locked.row, "", now, kind=GROUP)
                 touched |= membership.assign(connection, free, number)
                 moved += len(free)
             if moved:
-                membership.tidy(connection, held.row, touched, erased=False)
-                record(connection, held, self.log_limit)
+                membership.tidy(connection, locked.row, touched, erased=False)
+                record(connection, locked, self.log_limit)
         return moved
 
     def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
@@ -321,12 +321,12 @@ class Groups(Part):
 
     def dismiss_pair(self, collection_id: str, one_id: str, other_id: str) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            low, high = sorted(found_person(connection, held.row, one).row for one in (one_id, other_id))
+            locked = lock_collection(connection, collection_id)
+            low, high = sorted(found_person(connection, locked.row, one).row for one in (one_id, other_id))
             known = select(dismissed).where(dismissed.c.one_row == low, dismissed.c.other_row == high)
             if low != high and connection.execute(known).first() is None:
                 connection.execute(insert(dismissed), {"one_row": low, "other_row": high})
-                record(connection, held, self.log_limit)
+                record(connection, locked, self.log_limit)
 
     def stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         with self.database.read() as connection:

@@ -13,7 +13,7 @@ from kenspeckle.catalog.base import Part, chunks
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import collections, deliveries, delivery_faces, faces, webhooks
 from kenspeckle.catalog.webhooks import no_webhook
-from kenspeckle.domain import Claimed, Delivery, DeliveryState, Event, Letter, Page, Sent
+from kenspeckle.domain import Claimed, Delivery, DeliveryState, Event, Page, Sent, WebhookMessage
 from kenspeckle.ports import Tell
 
 _Ask: TypeAlias = Callable[[Executable, Mapping[str, object]], Sequence[Sequence[Any]]]
@@ -80,9 +80,9 @@ _BACKLOG = (
 class Outbox(Part):
     """The part of `ports.Webhooks` that keeps messages."""
 
-    def post(self, letters: Sequence[Letter]) -> None:
+    def post(self, messages: Sequence[WebhookMessage]) -> None:
         with self.database.write_quickly() as quick:
-            _post(quick.fetch, letters, seen=True)
+            _post(quick.fetch, messages, seen=True)
 
     def claim(self, webhook_id: str, now: float, until: float, horizon: float, limit: int) -> list[Claimed]:
         asked = {"webhook_id": webhook_id, "now": now, "horizon": horizon, "most": limit}
@@ -106,13 +106,13 @@ class Outbox(Part):
                 connection.execute(_FORGET, {"some": [one.row]})
         return True
 
-    def log_delivery(self, letter: Letter, sent: Sent, now: float) -> Delivery:
+    def log_delivery(self, message: WebhookMessage, sent: Sent, now: float) -> Delivery:
         state = DeliveryState.DELIVERED if sent.arrived else DeliveryState.FAILED
         with self.database.write() as connection:
-            to = fetch(connection, _ROW, {"webhook_id": letter.webhook_id})
+            to = fetch(connection, _ROW, {"webhook_id": message.webhook_id})
             if not to:
-                raise no_webhook(letter.webhook_id)
-            values = {**_columns(letter, int(to[0][0])), "state": state.value, "attempts": 1, "payload": None}
+                raise no_webhook(message.webhook_id)
+            values = {**_columns(message, int(to[0][0])), "state": state.value, "attempts": 1, "payload": None}
             row = int(fetch(connection, _ADD, values | _outcome(sent, now))[0][0])
             return _delivery(connection.execute(_DELIVERY.where(deliveries.c.row == row)).one())
 
@@ -159,16 +159,16 @@ class Outbox(Part):
 
     def hold_deliveries(self, reason: str) -> int:
         with self.database.write() as connection:
-            held = {"state": DeliveryState.FAILED.value, "error": reason}
-            return connection.execute(update(deliveries).where(_PENDING).values(**held)).rowcount
+            given_up = {"state": DeliveryState.FAILED.value, "error": reason}
+            return connection.execute(update(deliveries).where(_PENDING).values(**given_up)).rowcount
 
 
-def post(connection: Connection, letters: Sequence[Letter]) -> None:
-    """Put letters into the outbox in the transaction of what they report."""
-    _post(partial(fetch, connection), letters)
+def post(connection: Connection, messages: Sequence[WebhookMessage]) -> None:
+    """Put messages into the outbox in the transaction of what they report."""
+    _post(partial(fetch, connection), messages)
 
 
-def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
+def _post(ask: _Ask, messages: Sequence[WebhookMessage], *, seen: bool = False) -> None:
     """`seen`: another transaction saw their faces; one may have been deleted since."""
     known: dict[tuple[str, str], bool] = {}
 
@@ -177,25 +177,25 @@ def _post(ask: _Ask, letters: Sequence[Letter], *, seen: bool = False) -> None:
             known[face] = bool(ask(_THERE_STILL, {"collection_id": collection_id, "face_id": face_id}))
         return known[face]
 
-    for letter in letters:
-        to = ask(_TO, {"webhook_id": letter.webhook_id})
+    for message in messages:
+        to = ask(_TO, {"webhook_id": message.webhook_id})
         if not to:
             continue
         values = {
-            **_columns(letter, int(to[0][0])),
+            **_columns(message, int(to[0][0])),
             "state": DeliveryState.PENDING.value,
             "attempts": 0,
-            "payload": letter.payload,
+            "payload": message.payload,
             "last_at": None,
             "status": None,
             "error": "",
             "seconds": None,
         }
-        if seen and not all(there(letter.collection_id, one) for one in letter.face_ids):
+        if seen and not all(there(message.collection_id, one) for one in message.face_ids):
             ask(_ADD, values | _WITHOUT)
             continue
         row = int(ask(_ADD, values)[0][0])
-        for one in dict.fromkeys(letter.face_ids):
+        for one in dict.fromkeys(message.face_ids):
             ask(_NAME, {"delivery_row": row, "face_id": one})
 
 
@@ -228,14 +228,14 @@ def _empty(connection: Connection, which: Any) -> None:
         connection.execute(update(deliveries).where(deliveries.c.row.in_(some), _PENDING).values(**_WITHOUT))
 
 
-def _columns(letter: Letter, to: int) -> dict[str, Any]:
+def _columns(message: WebhookMessage, to: int) -> dict[str, Any]:
     return {
         "webhook_row": to,
-        "message_id": letter.message_id,
-        "event": letter.event.value,
-        "collection_id": letter.collection_id,
-        "created_at": letter.created_at,
-        "due_at": letter.created_at,
+        "message_id": message.message_id,
+        "event": message.event.value,
+        "collection_id": message.collection_id,
+        "created_at": message.created_at,
+        "due_at": message.created_at,
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_face, no_person
-from kenspeckle.catalog.changes import Held, hold, record
+from kenspeckle.catalog.changes import LockedCollection, lock_collection, record
 from kenspeckle.catalog.membership import PERSON
 from kenspeckle.catalog.tables import (
     apart,
@@ -149,22 +149,22 @@ class People(Part):
             if connection.execute(_ADOPTED, {"collection_row": row}).scalar() is None:
                 return None
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            after = connection.execute(_ADOPTED, {"collection_row": held.row}).scalar()
+            locked = lock_collection(connection, collection_id)
+            after = connection.execute(_ADOPTED, {"collection_row": locked.row}).scalar()
             if after is None:
                 return None
-            asked = {"collection_row": held.row, "after": after, "most": most}
+            asked = {"collection_row": locked.row, "after": after, "most": most}
             found = connection.execute(_UNADOPTED, asked).all()
-            _adopt(connection, held.row, found)
+            _adopt(connection, locked.row, found)
             upto = found[-1][0] if len(found) == most else None
-            connection.execute(update(collections).where(collections.c.row == held.row).values(adopted=upto))
+            connection.execute(update(collections).where(collections.c.row == locked.row).values(adopted=upto))
             if upto is None:
                 return None
             total = connection.execute(
-                select(collections.c.face_count).where(collections.c.row == held.row)
+                select(collections.c.face_count).where(collections.c.row == locked.row)
             ).scalar_one()
             done = connection.execute(
-                select(func.count()).where(faces.c.collection_row == held.row, faces.c.row <= upto)
+                select(func.count()).where(faces.c.collection_row == locked.row, faces.c.row <= upto)
             ).scalar_one()
         return int(done), int(total)
 
@@ -205,20 +205,20 @@ class People(Part):
         self, collection_id: str, person_id: str, *, name: str | None = None, hidden: bool | None = None
     ) -> Person:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            person = found_person(connection, held.row, person_id)
+            locked = lock_collection(connection, collection_id)
+            person = found_person(connection, locked.row, person_id)
             if name is not None:
                 membership.rename(connection, person.row, name or _own_name(connection, person), given=bool(name))
             if hidden is not None:
                 connection.execute(update(people).where(people.c.row == person.row).values(hidden=hidden))
-            record(connection, held, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, held.row, person_id))
+            record(connection, locked, self.log_limit)
+            return shown_person(connection, collection_id, found_person(connection, locked.row, person_id))
 
     def move_faces(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> Person:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            person = found_person(connection, held.row, person_id).row
-            numbers = numbers_of(connection, held, face_ids)
+            locked = lock_collection(connection, collection_id)
+            person = found_person(connection, locked.row, person_id).row
+            numbers = numbers_of(connection, locked, face_ids)
             lost = membership.assign(connection, numbers, person)
             for some in chunks(numbers):
                 connection.execute(_NOT_APART, {"person": person, "some": some})
@@ -226,17 +226,17 @@ class People(Part):
                 if connection.execute(_ANY_MEMBER, {"person": source}).first() is None:
                     # Whoever is indexed under its identity from now on is this person too.
                     connection.execute(_REDIRECT, {"source": source, "to": person})
-            membership.tidy(connection, held.row, lost, erased=False)
-            record(connection, held, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, held.row, person_id))
+            membership.tidy(connection, locked.row, lost, erased=False)
+            record(connection, locked, self.log_limit)
+            return shown_person(connection, collection_id, found_person(connection, locked.row, person_id))
 
     def merge_people(self, collection_id: str, person_id: str, into: str, now: float) -> Person:
         if person_id == into:
             raise Conflict("A person can't be merged into itself; name another one.", field="into")
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            source = _whole(connection, held.row, person_id)
-            target = _whole(connection, held.row, into)
+            locked = lock_collection(connection, collection_id)
+            source = _whole(connection, locked.row, person_id)
+            target = _whole(connection, locked.row, into)
             if source.user_row is not None and target.user_row is not None:
                 raise Conflict(
                     "Both people have a user (UserId), which can't be merged. Take its faces from one user or delete "
@@ -256,28 +256,30 @@ class People(Part):
             connection.execute(_REDIRECT, {"source": source.row, "to": target.row})
             _inherit(connection, source, target)
             membership.remove_people(connection, [source.row])
-            undo_id = self._note(connection, held, target.row, source.row, detail, now)
-            record(connection, held, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, held.row, into), undo_id)
+            undo_id = self._note(connection, locked, target.row, source.row, detail, now)
+            record(connection, locked, self.log_limit)
+            return shown_person(connection, collection_id, found_person(connection, locked.row, into), undo_id)
 
     def split_person(
         self, collection_id: str, person_id: str, face_ids: Sequence[str], name: str | None, now: float
     ) -> Person:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            source = _whole(connection, held.row, person_id)
-            numbers = numbers_of(connection, held, face_ids)
+            locked = lock_collection(connection, collection_id)
+            source = _whole(connection, locked.row, person_id)
+            numbers = numbers_of(connection, locked, face_ids)
             theirs: set[int] = set()
             for some in chunks(numbers):
                 theirs.update(connection.execute(_STILL, {"person": source.row, "some": some}).scalars())
             if len(theirs) < len(numbers):
                 raise Conflict("Not all of the faces are this person's; look and ask again.", field="face_ids")
-            if found_person(connection, held.row, person_id).face_count == len(numbers):
+            if found_person(connection, locked.row, person_id).face_count == len(numbers):
                 raise Conflict(
                     "These are all faces of the person: nothing would be left. Rename the person instead.",
                     field="face_ids",
                 )
-            new = membership.new_person(connection, held.row, name or source.name, now, given=True, takes=source.takes)
+            new = membership.new_person(
+                connection, locked.row, name or source.name, now, given=True, takes=source.takes
+            )
             membership.assign(connection, numbers, new)
             leaving = [
                 one
@@ -285,17 +287,17 @@ class People(Part):
                 if connection.execute(_OTHERS_WITH, {"person": source.row, "identity": one}).first() is None
                 and connection.execute(_OTHERS_WITH, {"person": new, "identity": one}).first() is not None
             ]
-            _redirect(connection, held.row, source.row, new, leaving)
+            _redirect(connection, locked.row, source.row, new, leaving)
             detail = {"kind": "split", "faces": numbers, "identities": leaving}
-            undo_id = self._note(connection, held, new, source.row, detail, now)
-            record(connection, held, self.log_limit)
+            undo_id = self._note(connection, locked, new, source.row, detail, now)
+            record(connection, locked, self.log_limit)
             made = connection.execute(select(people.c.person_id).where(people.c.row == new)).scalar_one()
-            return shown_person(connection, collection_id, found_person(connection, held.row, made), undo_id)
+            return shown_person(connection, collection_id, found_person(connection, locked.row, made), undo_id)
 
     def undo_people(self, collection_id: str, undo_id: str | None) -> Undone:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            asked = {"collection_row": held.row}
+            locked = lock_collection(connection, collection_id)
+            asked = {"collection_row": locked.row}
             chosen = _UNDO if undo_id is None else _UNDO.where(undo.c.undo_id == undo_id)
             found = connection.execute(chosen.limit(1), asked).first()
             if found is None:
@@ -304,18 +306,18 @@ class People(Part):
             if kept is None:
                 raise Conflict("That person was merged since; undo the later merge first.", field="undo_id")
             detail = orjson.loads(found.detail)
-            ids = (_unmerge if detail["kind"] == "merge" else _unsplit)(connection, held, found, kept, detail)
+            ids = (_unmerge if detail["kind"] == "merge" else _unsplit)(connection, locked, found, kept, detail)
             connection.execute(delete(undo).where(undo.c.row == found.row))
-            record(connection, held, self.log_limit)
+            record(connection, locked, self.log_limit)
             shown = tuple(
-                shown_person(connection, collection_id, found_person(connection, held.row, one)) for one in ids
+                shown_person(connection, collection_id, found_person(connection, locked.row, one)) for one in ids
             )
         return Undone(detail["kind"], shown)
 
     def drop_person(self, collection_id: str, person_id: str) -> tuple[str, ...]:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            found = connection.execute(_ONE, {"collection_row": held.row, "person_id": person_id}).first()
+            locked = lock_collection(connection, collection_id)
+            found = connection.execute(_ONE, {"collection_row": locked.row, "person_id": person_id}).first()
             if found is None or connection.execute(_ANY_MEMBER, {"person": found.row}).first() is not None:
                 return ()  # with its last face it was deleted already; or it was given others meanwhile
             names: tuple[str, ...] = ()
@@ -323,18 +325,24 @@ class People(Part):
                 names = (found.user_id,)
                 membership.release_user(connection, found.user_row)
                 connection.execute(delete(users).where(users.c.row == found.user_row))
-            membership.forget_undo(connection, held.row, [found.row])
+            membership.forget_undo(connection, locked.row, [found.row])
             membership.remove_people(connection, [found.row])
-            record(connection, held, self.log_limit, users=-len(names))
+            record(connection, locked, self.log_limit, users=-len(names))
         return names
 
     def _note(
-        self, connection: Connection, held: Held, kept: int, other: int, detail: dict[str, Any], now: float
+        self,
+        connection: Connection,
+        locked: LockedCollection,
+        kept: int,
+        other: int,
+        detail: dict[str, Any],
+        now: float,
     ) -> str:
         """Keep what undoes this; the id that it is undone by."""
         undo_id = membership.new_id("undo")
         values = {
-            "collection_row": held.row,
+            "collection_row": locked.row,
             "undo_id": undo_id,
             "kept_row": kept,
             "other_row": other,
@@ -342,7 +350,7 @@ class People(Part):
             "created_at": now,
         }
         connection.execute(insert(undo), values)
-        newest = select(undo.c.row).where(undo.c.collection_row == held.row).order_by(undo.c.row.desc())
+        newest = select(undo.c.row).where(undo.c.collection_row == locked.row).order_by(undo.c.row.desc())
         old = connection.execute(newest.offset(MOST_UNDO)).scalars().all()
         if old:
             connection.execute(delete(undo).where(undo.c.row.in_(old)))
@@ -391,10 +399,10 @@ def _own_name(connection: Connection, person: Any) -> str:
     return display_name(first) if first else person.name
 
 
-def numbers_of(connection: Connection, held: Held, face_ids: Sequence[str]) -> list[int]:
+def numbers_of(connection: Connection, locked: LockedCollection, face_ids: Sequence[str]) -> list[int]:
     """Numbers of all of these faces. Raises FaceNotFound."""
     asked = list(dict.fromkeys(face_ids))
-    found = found_faces(connection, held.row, asked)
+    found = found_faces(connection, locked.row, asked)
     for one in asked:
         if one not in found:
             raise no_face(one)
@@ -427,12 +435,12 @@ def _inherit(connection: Connection, source: Any, target: Any) -> None:
             connection.execute(insert(dismissed), {"one_row": low, "other_row": high})
 
 
-def _unmerge(connection: Connection, held: Held, found: Any, kept: Any, detail: Any) -> tuple[str, ...]:
+def _unmerge(connection: Connection, locked: LockedCollection, found: Any, kept: Any, detail: Any) -> tuple[str, ...]:
     """Two people again: the one as it was, with those of its faces that are still with the other."""
     was = detail["person"]
     person = membership.new_person(
         connection,
-        held.row,
+        locked.row,
         was["name"],
         was["created_at"],
         given=was["given"],
@@ -440,7 +448,7 @@ def _unmerge(connection: Connection, held: Held, found: Any, kept: Any, detail: 
         person_id=was["person_id"],
         hidden=was["hidden"],
     )
-    _bring_back(connection, held, kept.row, person, detail)
+    _bring_back(connection, locked, kept.row, person, detail)
     connection.execute(update(people).where(people.c.row == kept.row).values(takes=detail["takes"][1]))
     if detail["user"] and kept.user_row is not None:
         connection.execute(update(people).where(people.c.row == kept.row).values(user_row=None))
@@ -453,13 +461,13 @@ def _unmerge(connection: Connection, held: Held, found: Any, kept: Any, detail: 
     # Merges into it, before it was merged itself, can be undone again.
     connection.execute(
         update(undo)
-        .where(undo.c.collection_row == held.row, undo.c.kept_row == found.other_row)
+        .where(undo.c.collection_row == locked.row, undo.c.kept_row == found.other_row)
         .values(kept_row=person)
     )
     return was["person_id"], kept.person_id
 
 
-def _unsplit(connection: Connection, held: Held, found: Any, kept: Any, detail: Any) -> tuple[str, ...]:
+def _unsplit(connection: Connection, locked: LockedCollection, found: Any, kept: Any, detail: Any) -> tuple[str, ...]:
     """One person again. Faces that came to the new one since go along."""
     source = connection.execute(select(people).where(people.c.row == found.other_row)).first()
     if source is None:
@@ -472,17 +480,17 @@ def _unsplit(connection: Connection, held: Held, found: Any, kept: Any, detail: 
     connection.execute(_MOVE_ALL, {"source": kept.row, "to": source.row})
     connection.execute(_REDIRECT, {"source": kept.row, "to": source.row})
     connection.execute(
-        update(undo).where(undo.c.collection_row == held.row, undo.c.kept_row == kept.row).values(kept_row=source.row)
+        update(undo).where(undo.c.collection_row == locked.row, undo.c.kept_row == kept.row).values(kept_row=source.row)
     )
     membership.remove_people(connection, [kept.row])
     return (source.person_id,)
 
 
-def _bring_back(connection: Connection, held: Held, source: int, to: int, detail: Any) -> None:
+def _bring_back(connection: Connection, locked: LockedCollection, source: int, to: int, detail: Any) -> None:
     for some in chunks(detail["faces"]):
         still = connection.execute(_STILL, {"person": source, "some": some}).scalars().all()
         membership.assign(connection, still, to)
-    _redirect(connection, held.row, source, to, detail["identities"])
+    _redirect(connection, locked.row, source, to, detail["identities"])
 
 
 def _adopt(connection: Connection, collection: int, found: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.outbox import post
 from kenspeckle.catalog.tables import receipts
-from kenspeckle.domain import Erasure, KeptReceipt, Letter, Receipt
+from kenspeckle.domain import Erasure, KeptReceipt, Receipt, WebhookMessage
 from kenspeckle.errors import ReceiptNotFound
 
 TRIMMED = 1000
@@ -42,10 +42,10 @@ _OLD = (
 class Receipts(Part):
     """Implements `ports.ReceiptStore`."""
 
-    def add_receipt(self, kept: KeptReceipt, letters: Sequence[Letter] = ()) -> None:
+    def add_receipt(self, kept: KeptReceipt, messages: Sequence[WebhookMessage] = ()) -> None:
         with self.database.write() as connection:
             each(connection, _ADD, [_columns(kept)])
-            post(connection, letters)
+            post(connection, messages)
 
     def receipt(self, receipt_id: str) -> KeptReceipt:
         found = self.database.rows(_ONE, {"receipt_id": receipt_id})
@@ -56,12 +56,12 @@ class Receipts(Part):
     def pending_receipts(self, limit: int) -> tuple[KeptReceipt, ...]:
         return tuple(map(_kept, self.database.rows(_PENDING, {"most": limit})))
 
-    def complete_receipt(self, kept: KeptReceipt, letters: Sequence[Letter]) -> bool:
+    def complete_receipt(self, kept: KeptReceipt, messages: Sequence[WebhookMessage]) -> bool:
         pending = update(receipts).where(receipts.c.receipt_id == kept.receipt_id, receipts.c.completed_at.is_(None))
         with self.database.write() as connection:
             if not connection.execute(pending.values(**_columns(kept))).rowcount:
                 return False
-            post(connection, letters)
+            post(connection, messages)
         return True
 
     def trim_receipts(self, before: float) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, u
 
 from kenspeckle.catalog import membership
 from kenspeckle.catalog.base import Part, found_faces
-from kenspeckle.catalog.changes import hold, record
+from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.membership import GROUP, PERSON
 from kenspeckle.catalog.tables import faces, identities, images, members, people, users
 from kenspeckle.domain.people import SavedPerson
@@ -98,10 +98,10 @@ class SavedPeople(Part):
 
     def restore_person(self, collection_id: str, saved: SavedPerson, now: float) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            found = found_faces(connection, held.row, saved.face_ids)
+            locked = lock_collection(connection, collection_id)
+            found = found_faces(connection, locked.row, saved.face_ids)
             numbers = [found[one].row for one in saved.face_ids if one in found]
-            person, touched = self._person(connection, held.row, saved, numbers, now)
+            person, touched = self._person(connection, locked.row, saved, numbers, now)
             if person is None:
                 return
             if saved.given:
@@ -110,8 +110,8 @@ class SavedPeople(Part):
                 values = {"hidden": saved.hidden, "takes": saved.takes}
                 connection.execute(update(people).where(people.c.row == person).values(values))
             touched |= membership.assign(connection, numbers, person)
-            membership.tidy(connection, held.row, touched, erased=False)
-            record(connection, held, self.log_limit)
+            membership.tidy(connection, locked.row, touched, erased=False)
+            record(connection, locked, self.log_limit)
 
     @staticmethod
     def _person(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, collection_row, found_faces
-from kenspeckle.catalog.changes import hold, renew
+from kenspeckle.catalog.changes import lock_collection, renew
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.jobs import check_claim, unfinished
 from kenspeckle.catalog.tables import collections, faces, images, jobs, staged, thumbnails, users
@@ -115,7 +115,7 @@ class StagedTemplates(Part):
     def stage(self, claim: Claim, collection_id: str, contract: str, described: Sequence[StagedTemplate]) -> None:
         with self.database.write() as connection:
             check_claim(connection, claim)
-            row = hold(connection, collection_id).row  # no face of it is deleted meanwhile
+            row = lock_collection(connection, collection_id).row  # no face of it is deleted meanwhile
             content = self.collection_keys.of(row, connection)
             found = found_faces(connection, row, [one.face_id for one in described])
             made = [
@@ -154,17 +154,17 @@ class StagedTemplates(Part):
     ) -> Mapping[str, object] | None:
         with self.database.write() as connection:
             check_claim(connection, claim)
-            held = hold(connection, collection_id)
-            here = {"collection_row": held.row}
+            locked = lock_collection(connection, collection_id)
+            here = {"collection_row": locked.row}
             if connection.execute(_LEFT, {**here, "of_contract": pack.contract}).first() is not None:
                 return None
-            answer = result(_counts(connection, held.row, pack.contract))
-            connection.execute(_PUT, {"of_row": held.row})
-            connection.execute(delete(staged).where(staged.c.collection_row == held.row))
-            connection.execute(_MODEL, {"of_row": held.row, "model": pack.version})
-            self._combine(connection, held.row, combine)
-            connection.execute(_BELONGS, {"of_row": held.row, "to_pack": pack.name, "to_contract": pack.contract})
-            renew(connection, held)
+            answer = result(_counts(connection, locked.row, pack.contract))
+            connection.execute(_PUT, {"of_row": locked.row})
+            connection.execute(delete(staged).where(staged.c.collection_row == locked.row))
+            connection.execute(_MODEL, {"of_row": locked.row, "model": pack.version})
+            self._combine(connection, locked.row, combine)
+            connection.execute(_BELONGS, {"of_row": locked.row, "to_pack": pack.name, "to_contract": pack.contract})
+            renew(connection, locked)
             kept = orjson.dumps(answer).decode()
             connection.execute(update(jobs).where(jobs.c.job_id == claim.job_id).values(result=kept))
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
 from kenspeckle.catalog.base import Part
-from kenspeckle.catalog.changes import hold
+from kenspeckle.catalog.changes import lock_collection
 from kenspeckle.catalog.tables import tokens
 from kenspeckle.ports import Answered
 
@@ -29,7 +29,7 @@ class Tokens(Part):
 
     def remember(self, collection_id: str, answered: Answered) -> None:
         with self.database.write() as connection:
-            keep_answer(connection, hold(connection, collection_id).row, answered)
+            keep_answer(connection, lock_collection(connection, collection_id).row, answered)
 
     def recall(self, operation: str, token: str, now: float) -> tuple[str, str] | None:
         parameters = {"of_operation": operation, "of_token": token, "since": now - SECONDS}

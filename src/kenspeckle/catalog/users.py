@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
-from kenspeckle.catalog.changes import check_contract, hold, record
+from kenspeckle.catalog.changes import check_contract, lock_collection, record
 from kenspeckle.catalog.tables import faces, users
 from kenspeckle.catalog.tokens import keep_answer
 from kenspeckle.domain import Page, User, Vector
@@ -33,33 +33,33 @@ class Users(Part):
 
     def create_user(self, user: User, *, answered: Answered | None = None) -> None:
         with self.database.write() as connection:
-            held = hold(connection, user.collection_id)
-            if connection.execute(_ONE, {"collection_row": held.row, "user_id": user.user_id}).first() is not None:
+            locked = lock_collection(connection, user.collection_id)
+            if connection.execute(_ONE, {"collection_row": locked.row, "user_id": user.user_id}).first() is not None:
                 raise Conflict(f"A user '{user.user_id}' exists.", field="user_id")
             values = {
-                "collection_row": held.row,
+                "collection_row": locked.row,
                 "user_id": user.user_id,
                 "status": user.status,
                 "created_at": user.created_at,
                 "face_count": 0,
             }
             connection.execute(insert(users), values)
-            record(connection, held, self.log_limit, users=1)
-            keep_answer(connection, held.row, answered)
+            record(connection, locked, self.log_limit, users=1)
+            keep_answer(connection, locked.row, answered)
 
     def delete_user(self, collection_id: str, user_id: str, *, answered: Answered | None = None) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            found = _user(connection, held.row, user_id)
+            locked = lock_collection(connection, collection_id)
+            found = _user(connection, locked.row, user_id)
             numbers = membership.faces_of_user(connection, found.row)
             connection.execute(update(faces).where(faces.c.user_row == found.row).values(user_row=None))
             touched = membership.release_user(connection, found.row)
-            touched |= membership.send_home(connection, held.row, numbers, found.created_at)
-            membership.tidy(connection, held.row, touched, erased=False)
+            touched |= membership.send_home(connection, locked.row, numbers, found.created_at)
+            membership.tidy(connection, locked.row, touched, erased=False)
             connection.execute(delete(users).where(users.c.row == found.row))
             changed = [] if found.template is None else [("user", found.row)]
-            record(connection, held, self.log_limit, changed, users=-1)
-            keep_answer(connection, held.row, answered)
+            record(connection, locked, self.log_limit, changed, users=-1)
+            keep_answer(connection, locked.row, answered)
 
     def user(self, collection_id: str, user_id: str) -> tuple[User, Vector | None]:
         with self.database.read() as connection:
@@ -102,11 +102,11 @@ class Users(Part):
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            check_contract(held, contract)
-            user = _user(connection, held.row, user_id)
+            locked = lock_collection(connection, collection_id)
+            check_contract(locked, contract)
+            user = _user(connection, locked.row, user_id)
             _check_members(connection, user.row, among)
-            found = found_faces(connection, held.row, asked)
+            found = found_faces(connection, locked.row, asked)
             if len(found) < len(asked) or any(one.user_row not in (None, user.row) for one in found.values()):
                 raise Conflict(
                     "A face is gone or belongs to another user meanwhile; look and ask again.", field="face_ids"
@@ -116,11 +116,11 @@ class Users(Part):
             if count > limit:
                 raise QuotaExceeded(f"A user takes at most {limit} faces.", field="face_ids")
             _give(connection, new, user.row)
-            person = membership.person_of_user(connection, held.row, user)
-            membership.tidy(connection, held.row, membership.assign(connection, new, person), erased=False)
-            set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
-            record(connection, held, self.log_limit, [("user", user.row)])
-            keep_answer(connection, held.row, answered)
+            person = membership.person_of_user(connection, locked.row, user)
+            membership.tidy(connection, locked.row, membership.assign(connection, new, person), erased=False)
+            set_template(connection, user, count, template, self.collection_keys.of(locked.row, connection))
+            record(connection, locked, self.log_limit, [("user", user.row)])
+            keep_answer(connection, locked.row, answered)
 
     def unlink_faces(
         self,
@@ -135,22 +135,22 @@ class Users(Part):
     ) -> None:
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            check_contract(held, contract)
-            user = _user(connection, held.row, user_id)
+            locked = lock_collection(connection, collection_id)
+            check_contract(locked, contract)
+            user = _user(connection, locked.row, user_id)
             _check_members(connection, user.row, among)
-            found = found_faces(connection, held.row, asked)
+            found = found_faces(connection, locked.row, asked)
             leaving = [one.row for one in found.values() if one.user_row == user.row]
             count = user.face_count - len(leaving)
             # The template was made of other faces than the user has now.
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            touched = membership.send_home(connection, held.row, leaving, user.created_at)
-            membership.tidy(connection, held.row, touched, erased=False)
-            set_template(connection, user, count, template, self.collection_keys.of(held.row, connection))
-            record(connection, held, self.log_limit, [("user", user.row)])
-            keep_answer(connection, held.row, answered)
+            touched = membership.send_home(connection, locked.row, leaving, user.created_at)
+            membership.tidy(connection, locked.row, touched, erased=False)
+            set_template(connection, user, count, template, self.collection_keys.of(locked.row, connection))
+            record(connection, locked, self.log_limit, [("user", user.row)])
+            keep_answer(connection, locked.row, answered)
 
 
 def _user(connection: Connection, collection_row: int, user_id: str) -> Any:

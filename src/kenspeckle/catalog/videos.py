@@ -401,8 +401,8 @@ class Videos(Part):
         some = sorted(one for one in people if one is not None)
         if not some:
             return {}
-        held = collections.c.row == video.collection_row
-        name = connection.execute(select(collections.c.collection_id).where(held)).scalar() or ""
+        locked = collections.c.row == video.collection_row
+        name = connection.execute(select(collections.c.collection_id).where(locked)).scalar() or ""
         found: dict[int, list[FaceMatch]] = {}
         for chunk in chunks(some):
             for one in connection.execute(_MATCHES, {"video_row": video.row, "some": chunk}):

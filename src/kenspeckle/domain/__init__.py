@@ -26,8 +26,6 @@ from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, P
 from kenspeckle.domain.detection import (
     Box,
     FaceDetail,
-    Landmark,
-    Pose,
     Quality,
     QualityFilter,
     Reason,
@@ -37,6 +35,7 @@ from kenspeckle.domain.detection import (
 )
 from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState, Rewritten
 from kenspeckle.domain.jobs import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
+from kenspeckle.domain.landmarks import Landmark, Pose
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.people import Duplicates, Group, Misplaced, Pair, Person, PersonRef, Undone
 from kenspeckle.domain.videos import (
@@ -49,7 +48,17 @@ from kenspeckle.domain.videos import (
     VideoPage,
     VideoSource,
 )
-from kenspeckle.domain.webhooks import EVENTS, Claimed, Delivery, DeliveryState, Event, Letter, Secrets, Sent, Webhook
+from kenspeckle.domain.webhooks import (
+    EVENTS,
+    Claimed,
+    Delivery,
+    DeliveryState,
+    Event,
+    Secrets,
+    Sent,
+    Webhook,
+    WebhookMessage,
+)
 
 __all__ = [
     "EVENTS",
@@ -94,7 +103,6 @@ __all__ = [
     "KeptReceipt",
     "Key",
     "Landmark",
-    "Letter",
     "Misplaced",
     "Notice",
     "Of",
@@ -132,6 +140,7 @@ __all__ = [
     "VideoPage",
     "VideoSource",
     "Webhook",
+    "WebhookMessage",
     "display_name",
     "largest",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from kenspeckle.domain.detection import Landmark, Pose
+from kenspeckle.domain.landmarks import Landmark, Pose
 from kenspeckle.errors import InvalidValue
 
 VERSION: Final = 1

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from kenspeckle.domain.attributes import Attribute, Attributes
+from kenspeckle.domain.landmarks import Landmark, Pose
+
 if TYPE_CHECKING:
     # Behind a managed recognizer nothing computes with templates, and there need be no NumPy.
     import numpy as np
     import numpy.typing as npt
 
-    from kenspeckle.domain.attributes import Attribute, Attributes
 
 Vector: TypeAlias = "npt.NDArray[np.float32]"
 """One template (embedding): shape (dimension,), float32."""
@@ -53,24 +55,6 @@ class Box:
     @property
     def area(self) -> float:
         return self.width * self.height
-
-
-@dataclass(frozen=True, slots=True)
-class Landmark:
-    """A point of the face; `kind` is eyeLeft, eyeRight, nose, mouthLeft or mouthRight, left as the viewer sees it."""
-
-    kind: str
-    x: float
-    y: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """Head rotation in degrees, -180..180: roll clockwise, yaw towards the image's right, pitch upwards."""
-
-    roll: float
-    yaw: float
-    pitch: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class WebhookMessage:
     """A message to one endpoint, to be stored in the transaction of what it reports. `payload` is the JSON that is
     sent."""
 

@@ -8,7 +8,7 @@ Everything is synchronous and may be called from many threads at once.
 
 from __future__ import annotations
 
-from kenspeckle.ports.catalog import Answered, Catalog, Change, Gone, NewFace, NewPhotograph, Stored
+from kenspeckle.ports.catalog import Answered, Catalog, Change, ErasedFaces, NewFace, NewPhotograph, Stored
 from kenspeckle.ports.engine import Engine, Engines, Photo
 from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
@@ -58,8 +58,8 @@ __all__ = [
     "Encryption",
     "Engine",
     "Engines",
+    "ErasedFaces",
     "FoundPerson",
-    "Gone",
     "Images",
     "Incoming",
     "Index",

@@ -7,7 +7,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kenspeckle.domain import Collection, Deleted, Face, FaceDetail, FaceRecord, Image, Letter, Page, User, Vector
+from kenspeckle.domain import (
+    Collection,
+    Deleted,
+    Face,
+    FaceDetail,
+    FaceRecord,
+    Image,
+    Page,
+    User,
+    Vector,
+    WebhookMessage,
+)
 from kenspeckle.domain.people import PersonRef
 from kenspeckle.ports.vault import Vault
 from kenspeckle.ports.webhooks import Tell
@@ -61,7 +72,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class ErasedFaces:
     """Erased faces, users that were deleted or lost some of them, names in the image store (`Vault.photograph_name`)
     of images that nothing refers to now."""
 
@@ -100,10 +111,10 @@ class Catalog(Vault, Protocol):
         ...
 
     def delete_collection(
-        self, collection_id: str, letters: Sequence[Letter] = (), *, purge: bool = True
+        self, collection_id: str, messages: Sequence[WebhookMessage] = (), *, purge: bool = True
     ) -> tuple[str, ...]:
         """Deletes its faces, users, tags, images and change log too. Returns digests of images that nothing refers to
-        now. Webhook messages about it lose their content, and `letters` are put into the outbox in the same
+        now. Webhook messages about it lose their content, and `messages` are put into the outbox in the same
         transaction. Without `purge` its rows are left for `purge_some`, which notes its images for removal; nothing
         finds them any more, and an encrypted collection's key is gone."""
         ...
@@ -143,13 +154,13 @@ class Catalog(Vault, Protocol):
         external_image_id: str | None,
         faces: Sequence[NewFace],
         index_model: str,
-        letters: Sequence[Letter] = (),
+        messages: Sequence[WebhookMessage] = (),
         *,
         stored_as: str | None = None,
         contract: str | None = None,
         person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        """Store image and faces, raise the revision, log the changes; `letters` are put into the outbox in the same
+        """Store image and faces, raise the revision, log the changes; `messages` are put into the outbox in the same
         transaction. Where this image is already stored under this identity with faces, nothing is written and what is
         stored returns with False. `stored_as` is the name that the photograph was staged under: Conflict where the
         collection was deleted and created again meanwhile, with another key. `contract` is that of the templates:
@@ -191,7 +202,7 @@ class Catalog(Vault, Protocol):
         *,
         user_id: str | None = None,
         tell: Tell | None = None,
-    ) -> Gone:
+    ) -> ErasedFaces:
         """Delete faces, also those of users. Users that lose some get the template that `combine` makes of those they
         keep; the user `user_id` is deleted with all its faces. Unknown faces are ignored. Raises UserNotFound. `tell`
         as for `delete_faces`."""

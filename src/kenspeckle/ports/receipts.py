@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kenspeckle.domain import KeptReceipt, Letter
+from kenspeckle.domain import KeptReceipt, WebhookMessage
 
 
 class ReceiptStore(Protocol):
@@ -13,8 +13,8 @@ class ReceiptStore(Protocol):
 
     Raises StorageFull and StorageUnavailable from any method."""
 
-    def add_receipt(self, kept: KeptReceipt, letters: Sequence[Letter] = ()) -> None:
-        """Keep a receipt; `letters` are put into the outbox in the same transaction."""
+    def add_receipt(self, kept: KeptReceipt, messages: Sequence[WebhookMessage] = ()) -> None:
+        """Keep a receipt; `messages` are put into the outbox in the same transaction."""
         ...
 
     def receipt(self, receipt_id: str) -> KeptReceipt:
@@ -25,8 +25,8 @@ class ReceiptStore(Protocol):
         """The oldest of those that are not complete."""
         ...
 
-    def complete_receipt(self, kept: KeptReceipt, letters: Sequence[Letter]) -> bool:
-        """Store the complete form of a pending receipt, and `letters` with it. False where it is complete already, or
+    def complete_receipt(self, kept: KeptReceipt, messages: Sequence[WebhookMessage]) -> bool:
+        """Store the complete form of a pending receipt, and `messages` with it. False where it is complete already, or
         not kept any more: then nothing is stored."""
         ...
 

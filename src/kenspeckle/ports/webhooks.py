@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from kenspeckle.domain import Claimed, Delivery, DeliveryState, Letter, Page, Secrets, Sent, Webhook
+from kenspeckle.domain import Claimed, Delivery, DeliveryState, Page, Secrets, Sent, Webhook, WebhookMessage
 
-Tell: TypeAlias = Callable[[Sequence[str]], Sequence[Letter]]
+Tell: TypeAlias = Callable[[Sequence[str]], Sequence[WebhookMessage]]
 """Called inside a transaction; makes the messages that report the deletion of these faces."""
 
 
@@ -51,7 +51,7 @@ class Webhooks(Protocol):
         """Deletes its messages and delivery log too."""
         ...
 
-    def post(self, letters: Sequence[Letter]) -> None:
+    def post(self, messages: Sequence[WebhookMessage]) -> None:
         """Put messages into the outbox. Those to deleted or disabled endpoints are dropped; one that names a deleted
         face is logged as erased, without its content."""
         ...
@@ -66,7 +66,7 @@ class Webhooks(Protocol):
         claimed it meanwhile, or it was deleted; then nothing is recorded."""
         ...
 
-    def log_delivery(self, letter: Letter, sent: Sent, now: float) -> Delivery:
+    def log_delivery(self, message: WebhookMessage, sent: Sent, now: float) -> Delivery:
         """Record a test message with its only attempt."""
         ...
 

@@ -19,16 +19,16 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class Crop:
     """A crop of `side` pixels in which the face takes up `share`."""
 
     side: int
     share: float
 
 
-FIRST: Final = Lens(96, 0.6)
+FIRST: Final = Crop(96, 0.6)
 """Landmarks are best with it: d' of `bbt` 6.4, with shares of 0.55 and 0.65 6.2, with YuNet's own landmarks 5.1."""
-SECOND: Final = Lens(128, 0.7)
+SECOND: Final = Crop(128, 0.7)
 """For what is turned or doubtful: of faces turned by 30 degrees, CenterFace loses landmarks that are smaller."""
 
 SEEN: Final = 0.05
@@ -44,7 +44,7 @@ LOST: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CropFace:
     """A face detected in a crop, in pixels of the picture."""
 
     score: float
@@ -73,15 +73,17 @@ class Seen:
         return low.real, low.imag, high.real, high.imag
 
 
-def look(picture: Image.Image, centre: complex, size: float, roll: float, lens: Lens, network: Network) -> Seen | None:
+def look(
+    picture: Image.Image, centre: complex, size: float, roll: float, crop: Crop, network: Network
+) -> CropFace | None:
     """The face of about `size` pixels at `centre`, detected in a crop turned by `roll` degrees; None where there is
     none."""
-    a = cmath.rect(size / lens.share / lens.side, math.radians(roll))
-    b = centre - a * complex(lens.side, lens.side) / 2
-    found = find(cut(picture, a, b, lens.side), network, SEEN)
+    a = cmath.rect(size / crop.share / crop.side, math.radians(roll))
+    b = centre - a * complex(crop.side, crop.side) / 2
+    found = find(cut(picture, a, b, crop.side), network, SEEN)
     if not len(found):
         return None
-    low, high = lens.side * (1 - lens.share) / 2, lens.side * (1 + lens.share) / 2
+    low, high = crop.side * (1 - crop.share) / 2, crop.side * (1 + crop.share) / 2
     likeness = overlaps(np.array([low, low, high, high], np.float32), found.boxes)
     at = int(np.argmax(likeness * found.scores))
     if likeness[at] < SAME:
@@ -89,7 +91,7 @@ def look(picture: Image.Image, centre: complex, size: float, roll: float, lens: 
     left, top, right, bottom = found.boxes[at].tolist()
     places = [a * complex(x, y) + b for x, y in found.points[at].tolist()]
     points = np.array([[one.real, one.imag] for one in places], np.float32)
-    return Seen(
+    return CropFace(
         score=float(found.scores[at]),
         points=points,
         centre=a * complex(left + right, top + bottom) / 2 + b,
@@ -106,7 +108,7 @@ def closely(
     network: Network,
     roll: float = 0.0,
     others: Sequence[float] = (),
-) -> Seen | None:
+) -> CropFace | None:
     """The best detection of the face: in a crop turned by `roll` degrees; again where it is found turned or with a low
     score; and in crops turned by `others` where nothing clear is found."""
     best = look(picture, centre, size, roll, FIRST, network)
@@ -126,7 +128,7 @@ def closely(
     return best
 
 
-def _followed(picture: Image.Image, centre: complex, size: float, turn: float, network: Network) -> Seen | None:
+def _followed(picture: Image.Image, centre: complex, size: float, turn: float, network: Network) -> CropFace | None:
     """The face in a crop turned by `turn`, and by what its landmarks then tell, until they lie upright."""
     found = look(picture, centre, size, turn, SECOND, network)
     for _ in range(2):

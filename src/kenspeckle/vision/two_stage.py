@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision import closeup, yunet
-from kenspeckle.vision.closeup import Seen
+from kenspeckle.vision.closeup import CropFace
 from kenspeckle.vision.decode import Photograph
 from kenspeckle.vision.detect import Faces, Network
 from kenspeckle.vision.passes import SLACK, full_side
@@ -101,7 +101,7 @@ class TwoStageDetector:
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    seen: Seen
+    seen: CropFace
     evidence: float
 
     @property

@@ -221,13 +221,13 @@ class Enrolment:
         context, stored_as = self.context, new.stored_as
         try:
             with context.timed("store"), context.catalog.lock([stored_as] if stored_as else []):
-                letters = context.announcer.indexed(new.image, new.external_image_id, new.faces)
+                messages = context.announcer.indexed(new.image, new.external_image_id, new.faces)
                 stored, records, created = context.catalog.add_faces(
                     new.image,
                     new.external_image_id,
                     new.faces,
                     new.index_model,
-                    letters,
+                    messages,
                     stored_as=stored_as,
                     contract=pack.contract,
                     person_name=new.person_name,
@@ -238,7 +238,7 @@ class Enrolment:
             if staged is not None:
                 staged.discard()
             raise
-        if letters:
+        if messages:
             context.announcer.nudge()
         if created and new.external_image_id is None:
             self._arrived(pack, new.image.collection_id, new.faces)

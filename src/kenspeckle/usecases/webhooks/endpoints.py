@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from kenspeckle.domain import EVENTS, Delivery, DeliveryState, Event, Letter, Page, Secrets, Sent, Webhook, validation
+from kenspeckle.domain import (
+    EVENTS,
+    Delivery,
+    DeliveryState,
+    Event,
+    Page,
+    Secrets,
+    Sent,
+    Webhook,
+    WebhookMessage,
+    validation,
+)
 from kenspeckle.errors import Conflict, InvalidValue, Overloaded
 from kenspeckle.ports import Sealer, Transport, Webhooks
 from kenspeckle.usecases.audit.recorder import Recorder
@@ -148,24 +159,24 @@ class Endpoints:
             raise Overloaded(f"{MOST_TESTS} tests of webhooks are under way; try again.", retry_after=1.0)
         self._tests += 1
         try:
-            webhook, letter, headers = await asyncio.to_thread(self._test_message, webhook_id)
+            webhook, message, headers = await asyncio.to_thread(self._test_message, webhook_id)
             transport = await asyncio.to_thread(self._transport)
             try:
-                sent = await transport.send(webhook.url, headers, letter.payload.encode())
+                sent = await transport.send(webhook.url, headers, message.payload.encode())
             finally:
                 await transport.close()
-            return await asyncio.to_thread(self._tested, webhook, letter, sent)
+            return await asyncio.to_thread(self._tested, webhook, message, sent)
         finally:
             self._tests -= 1
 
-    def _test_message(self, webhook_id: str) -> tuple[Webhook, Letter, Mapping[str, str]]:
+    def _test_message(self, webhook_id: str) -> tuple[Webhook, WebhookMessage, Mapping[str, str]]:
         webhook, held = self.store.webhook(webhook_id)
-        letter, now = Announcer(self.store, now=self._now).test(webhook), self._now()
+        message, now = Announcer(self.store, now=self._now).test(webhook), self._now()
         keys = self.keys(webhook, held, now)
-        return webhook, letter, signing.headers(letter.message_id, now, letter.payload.encode(), keys)
+        return webhook, message, signing.headers(message.message_id, now, message.payload.encode(), keys)
 
-    def _tested(self, webhook: Webhook, letter: Letter, sent: Sent) -> Delivery:
-        delivery = self.store.log_delivery(letter, sent, self._now())
+    def _tested(self, webhook: Webhook, message: WebhookMessage, sent: Sent) -> Delivery:
+        delivery = self.store.log_delivery(message, sent, self._now())
         self._record("TestWebhook", webhook, arrived=sent.arrived)
         return delivery
 

@@ -1,4 +1,4 @@
-"""Makes the messages to endpoints (letters) that report what was indexed, matched and deleted. Never pixels or
+"""Makes the messages to endpoints that report what was indexed, matched and deleted. Never pixels or
 templates."""
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ from typing import Any
 import orjson
 
 from kenspeckle import moments
-from kenspeckle.domain import Event, FaceMatch, FaceSearch, Image, Job, KeptReceipt, Letter, Webhook, display_name
+from kenspeckle.domain import (
+    Event,
+    FaceMatch,
+    FaceSearch,
+    Image,
+    Job,
+    KeptReceipt,
+    Webhook,
+    WebhookMessage,
+    display_name,
+)
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
@@ -23,7 +33,7 @@ MOST_FACES = 100
 
 
 class Announcer:
-    """Makes letters for the endpoints that subscribe to an event. Without a `store` there are none."""
+    """Makes messages for the endpoints that subscribe to an event. Without a `store` there are none."""
 
     def __init__(
         self,
@@ -38,13 +48,13 @@ class Announcer:
         self._known: tuple[Webhook, ...] = ()
         self._until = 0.0
         self.nudge: Callable[[], None] = lambda: None
-        """Called once letters are on disk, for a dispatcher of this process."""
+        """Called once messages are on disk, for a dispatcher of this process."""
 
     def forget(self) -> None:
         """Read the list of endpoints again for the next event."""
         self._until = 0.0
 
-    def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[Letter]:
+    def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[WebhookMessage]:
         """For `Catalog.add_faces`."""
         if not (listeners := self._listeners(Event.INDEXED, image.collection_id)):
             return []
@@ -56,10 +66,10 @@ class Announcer:
             "face_count": len(faces),
             "face_ids": named,
         }
-        return self._letters(listeners, Event.INDEXED, image.collection_id, data, named)
+        return self._messages(listeners, Event.INDEXED, image.collection_id, data, named)
 
     def matched(self, collection_id: str, searches: Sequence[FaceSearch]) -> None:
-        """Put letters for a search by photograph that found somebody into the outbox."""
+        """Put messages for a search by photograph that found somebody into the outbox."""
         if not (listeners := self._listeners(Event.MATCHED, collection_id)) or self._store is None:
             return
         found = [(number, one) for number, search in enumerate(searches) for one in search.matches]
@@ -70,17 +80,17 @@ class Announcer:
         matches = [_match(number, one) for number, one in best]
         data = {"searched_faces": len(searches), "match_count": len(found), "matches": matches}
         named = [one.face.face_id for _, one in best]
-        self._store.post(self._letters(listeners, Event.MATCHED, collection_id, data, named))
+        self._store.post(self._messages(listeners, Event.MATCHED, collection_id, data, named))
         self.nudge()
 
     def video_ended(self, job: Job) -> None:
-        """Put letters for a job of a video that has ended into the outbox. They name nobody."""
+        """Put messages for a job of a video that has ended into the outbox. They name nobody."""
         if not (listeners := self._listeners(Event.VIDEO, job.collection_id or "")) or self._store is None:
             return
         counted = {name: (job.result or {}).get(name) for name in ("people", "known", "milliseconds", "complete")}
         data = {"job_id": job.job_id, "state": job.state.value, "tag": job.parameters.get("tag"),
                 "error": job.error or None, **counted}  # fmt: skip
-        self._store.post(self._letters(listeners, Event.VIDEO, job.collection_id or "", data, ()))
+        self._store.post(self._messages(listeners, Event.VIDEO, job.collection_id or "", data, ()))
         self.nudge()
 
     def deleted(self, collection_id: str) -> Tell | None:
@@ -88,21 +98,21 @@ class Announcer:
         if not (listeners := self._listeners(Event.DELETED, collection_id)):
             return None
 
-        def tell(face_ids: Sequence[str]) -> list[Letter]:
+        def tell(face_ids: Sequence[str]) -> list[WebhookMessage]:
             return [
-                letter
+                message
                 for start in range(0, len(face_ids), MOST_FACES)
-                for letter in self._deleted(listeners, collection_id, face_ids[start : start + MOST_FACES])
+                for message in self._deleted(listeners, collection_id, face_ids[start : start + MOST_FACES])
             ]
 
         return tell
 
-    def collection_deleted(self, collection_id: str) -> list[Letter]:
+    def collection_deleted(self, collection_id: str) -> list[WebhookMessage]:
         """For `Catalog.delete_collection`."""
         listeners = self._listeners(Event.DELETED, collection_id)
         return self._deleted(listeners, collection_id, None) if listeners else []
 
-    def erasure_completed(self, kept: KeptReceipt) -> list[Letter]:
+    def erasure_completed(self, kept: KeptReceipt) -> list[WebhookMessage]:
         """For `ReceiptStore`: nothing is left of what the receipt names."""
         if not (listeners := self._listeners(Event.COMPLETED, kept.collection_id)):
             return []
@@ -115,19 +125,19 @@ class Announcer:
             "completed_at": content["completed_at"],
             "request_id": content["request_id"] or None,
         }
-        return self._letters(listeners, Event.COMPLETED, kept.collection_id, data, ())
+        return self._messages(listeners, Event.COMPLETED, kept.collection_id, data, ())
 
-    def test(self, webhook: Webhook) -> Letter:
+    def test(self, webhook: Webhook) -> WebhookMessage:
         """A test message without an event."""
         data = {"description": "A message to see whether messages arrive. Nothing has happened."}
-        return self._letters([webhook], Event.TEST, "", data, ())[0]
+        return self._messages([webhook], Event.TEST, "", data, ())[0]
 
     def _deleted(
         self, listeners: Sequence[Webhook], collection_id: str, face_ids: Sequence[str] | None
-    ) -> list[Letter]:
+    ) -> list[WebhookMessage]:
         data = {"whole_collection": face_ids is None, "face_ids": list(face_ids or ())}
         # The faces are deleted already; the messages' content is deleted once they have arrived.
-        return self._letters(listeners, Event.DELETED, collection_id, data, ())
+        return self._messages(listeners, Event.DELETED, collection_id, data, ())
 
     def _listeners(self, event: Event, collection_id: str) -> list[Webhook]:
         if self._store is None:
@@ -136,21 +146,22 @@ class Announcer:
             self._known, self._until = self._store.webhooks(), ticks + TRUST_SECONDS
         return [one for one in self._known if one.wants(event, collection_id)]
 
-    def _letters(
+    def _messages(
         self,
         listeners: Sequence[Webhook],
         event: Event,
         collection_id: str,
         data: dict[str, Any],
         face_ids: Sequence[str],
-    ) -> list[Letter]:
+    ) -> list[WebhookMessage]:
         now = self._now()
         moment = moments.iso(now, "milliseconds")
         about = {"collection": collection_id or None, "request_id": actor.current().request_id or None}
         body = {"type": event.value, "timestamp": moment, "data": {**about, **data}}
         payload, message_id = orjson.dumps(body).decode(), f"msg_{secrets.token_urlsafe(16)}"
         return [
-            Letter(one.webhook_id, message_id, event, collection_id, payload, tuple(face_ids), now) for one in listeners
+            WebhookMessage(one.webhook_id, message_id, event, collection_id, payload, tuple(face_ids), now)
+            for one in listeners
         ]
 
 
