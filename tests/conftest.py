@@ -47,6 +47,18 @@ def postgres() -> Iterator[Server]:
         server.close()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a catalog may be made: in an SQLite file of `tmp_path`/data, and in a real PostgreSQL. A test of only one
+    of them: `@pytest.mark.parametrize("catalog_url", ["sqlite"], indirect=True)`."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
 @pytest.fixture(autouse=True, scope="session")
 def networks_are_loaded_once() -> Iterator[None]:
     """Loading a pack takes longer than most tests that need one; networks hold no state, and a file that was changed is

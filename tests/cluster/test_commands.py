@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
@@ -123,7 +124,38 @@ def test_what_erasure_has_left_is_rewritten(
     monkeypatch.delenv("KENSPECKLE_CATALOG_URL")
     monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / "other"))
     assert command("keys", "create", "desk").code == 0
-    assert command("scrub", "--json").json == {"complete": True, "left": []}
+    assert command("scrub", "--json").json == {"complete": True, "left": [], "receipts": 0}
+
+
+def test_a_receipt_says_what_is_left_until_scrub_completes_it(here: Path, command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "receipt.json"
+    done = command("erase", "--identity", "ada.jpg", "--collection", "people", "--yes", "--receipt", file)
+    assert done.code == 0, done.err
+    assert "Run `kenspeckle scrub` next" in done.err
+    pending = orjson.loads(file.read_bytes())["receipt"]
+    assert (pending["state"], pending["complete"]) == ("pending", False)
+    assert [one.split(",")[0] for one in pending["remains"]] == [
+        "dead rows of PostgreSQL's tables",
+        "PostgreSQL's write-ahead log",
+    ]
+    assert command("receipts", "verify", file).code == 0
+    waited = command("receipts", "wait", pending["id"], "--seconds", "0")
+    assert waited.code == 1
+    assert "dead rows" in waited.out
+    assert command("scrub", "--json").json["receipts"] == 1
+    later = tmp_path / "later.json"
+    shown = command("receipts", "show", pending["id"], "--receipt", later, "--json")
+    assert shown.code == 0, shown.err
+    complete = orjson.loads(later.read_bytes())["receipt"]
+    assert (complete["state"], complete["complete"]) == ("complete", True)
+    assert [one.split(",")[0] for one in complete["remains"]] == ["PostgreSQL's write-ahead log"]
+    assert {**complete, "state": "pending", "complete": False, "completed_at": None, "remains": 0} == {
+        **pending,
+        "remains": 0,
+    }
+    assert shown.json["receipt"] == complete
+    assert command("receipts", "verify", later).code == 0
+    assert command("scrub", "--json").json["receipts"] == 0
 
 
 def files(folder: Path) -> bytes:

@@ -24,9 +24,9 @@ NAME = "people"
 
 
 @pytest.fixture
-def held(url: str) -> Iterator[SqlCatalog]:
+def held(catalog_url: str) -> Iterator[SqlCatalog]:
     """Four faces under identities of their own, and two more of the first."""
-    with closing(SqlCatalog.open(url)) as catalog:
+    with closing(SqlCatalog.open(catalog_url)) as catalog:
         catalog.create_collection(gallery())
         for number in range(4):
             stored_face(catalog, number)
@@ -245,7 +245,7 @@ def test_one_of_two_merged_may_have_a_user(held: SqlCatalog) -> None:
     assert (held.person(NAME, ada).user_id, held.person(NAME, other).user_id) == ("ada", None)
 
 
-def test_nothing_of_a_person_stays_after_the_last_face(held: SqlCatalog, path: Path) -> None:
+def test_nothing_of_a_person_stays_after_the_last_face(held: SqlCatalog, catalog_url: str, path: Path) -> None:
     one, two = named(held, "1").person_id, named(held, "2").person_id
     held.change_person(NAME, two, name="Wilhelmina Xylander")
     held.merge_people(NAME, two, one, 5.0)
@@ -253,10 +253,11 @@ def test_nothing_of_a_person_stays_after_the_last_face(held: SqlCatalog, path: P
     held.erase_faces(NAME, ["face-2", "face-10"], combine)  # type: ignore[arg-type]  # templates alike
     assert left(held)["undo"] == 0
     assert [one.name for one in everybody(held)] == ["0", "1", "3"]
-    held.scrub(thorough=True)
-    data = b"".join(file.read_bytes() for file in path.parent.glob("kenspeckle.db*"))
-    for word in (b"Xylander", b"xylander", b"Quill", b"quill", b"2.jpg"):
-        assert word not in data
+    if catalog_url.startswith("sqlite"):  # what PostgreSQL's files hold, tests/cluster/test_commands.py looks at
+        held.scrub(thorough=True)
+        data = b"".join(file.read_bytes() for file in path.parent.glob("kenspeckle.db*"))
+        for word in (b"Xylander", b"xylander", b"Quill", b"quill", b"2.jpg"):
+            assert word not in data
     held.erase_faces(NAME, [f"face-{number}" for number in (0, 1, 3, 11)], combine)  # type: ignore[arg-type]  # alike
     assert set(left(held).values()) == {0}
 
@@ -300,6 +301,7 @@ def test_faces_of_an_older_version_come_to_their_people_in_steps(held: SqlCatalo
     assert held.adopt(NAME, 3) is None
 
 
+@pytest.mark.parametrize("catalog_url", ["sqlite"], indirect=True)
 def test_a_page_of_people_needs_no_walk(held: SqlCatalog, path: Path) -> None:
     said: list[str] = []
     with held.database.read() as connection:

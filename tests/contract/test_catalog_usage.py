@@ -31,8 +31,8 @@ def plans(catalog: SqlCatalog) -> list[Plan]:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'kenspeckle.db'}")) as catalog:
+def catalog(catalog_url: str) -> Iterator[SqlCatalog]:
+    with closing(SqlCatalog.open(catalog_url)) as catalog:
         catalog.add_key(key("one", Plan(0.5, 3, 1000, Period.WEEK)), digest="1" * 64)
         catalog.add_key(key("other", Plan()), digest="2" * 64)
         yield catalog
@@ -81,8 +81,8 @@ def test_a_key_takes_over_what_another_used_and_still_uses(catalog: SqlCatalog) 
     assert {one.key_id: one.used for one in catalog.all_used()} == {"one": 12, "two": 13, "three": 13}
 
 
-def test_a_key_is_replaced_once_by_however_many_processes(catalog: SqlCatalog, tmp_path: Path) -> None:
-    other = SqlCatalog.open(f"sqlite:///{tmp_path / 'kenspeckle.db'}")
+def test_a_key_is_replaced_once_by_however_many_processes(catalog: SqlCatalog, catalog_url: str) -> None:
+    other = SqlCatalog.open(catalog_url)
 
     def replace(number: int) -> str:
         try:

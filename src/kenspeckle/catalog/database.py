@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 
 Rewrite = Callable[[Engine, Callable[[int, int], None]], Rewritten]
+Remains = Callable[[Engine], tuple[str, ...]]
 
 
 class Forget(Protocol):
@@ -58,7 +59,8 @@ class Database:
     `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`; `lock`
     holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
     `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
-    engines to close with this one; `rewrite` is for deletions what `forget` can't do beside requests.
+    engines to close with this one; `rewrite` does for deletions what `forget` can't do beside requests, and `remains`
+    says what is left until then.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Database:
         migrating: str = "",
         closing: Sequence[Engine] = (),
         rewrite: Rewrite | None = None,
+        remains: Remains = lambda _: (),
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -88,6 +91,7 @@ class Database:
         self._migrating = migrating
         self._closing = closing
         self._rewrite = rewrite
+        self._remains = remains
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -179,6 +183,11 @@ class Database:
         done = self.scrub(thorough=True)
         progress(1, 1)
         return Rewritten(done, () if done else ("deleted rows that another process still reads; run it again",))
+
+    def remains(self) -> tuple[str, ...]:
+        """As `ports.ReceiptStore.remains`."""
+        with self.translated():
+            return self._remains(self._engine)
 
     def close(self) -> None:
         """Close idle connections."""

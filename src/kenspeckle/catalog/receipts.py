@@ -64,6 +64,9 @@ class Receipts(Part):
             post(connection, messages)
         return True
 
+    def remains(self) -> tuple[str, ...]:
+        return self.database.remains()
+
     def trim_receipts(self, before: float) -> int:
         with self.database.write() as connection:
             some = [row for (row,) in fetch(connection, _OLD, {"before": before})]

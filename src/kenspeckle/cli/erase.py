@@ -62,8 +62,10 @@ def erase(
     """Erase faces with everything derived from them: templates, thumbnails, photographs, and the bytes in the database.
 
     This can't be undone, except from backups, which have to be erased too. Waits until the receipt is complete: until
-    no file of the service holds anything of it. Exit code 1 if it failed, if nothing was there to erase (then there is
-    no receipt), or if the receipt is still pending after 20 seconds; the service then finishes by itself.
+    no file of the service holds anything of it. On PostgreSQL, dead rows and the write-ahead log still hold it; the
+    receipt and the command name them, and `kenspeckle scrub` rewrites the tables and completes the receipt. Exit code 1
+    if it failed, if nothing was there to erase (then there is no receipt), or if the receipt is still pending after 20
+    seconds where the service finishes by itself.
     """
 
     what, name = _chosen(identity, user, person, image, everything)
@@ -96,7 +98,9 @@ def erase(
         output.say(f"Erased {plural(done.face_count, 'face')} and {plural(done.image_count, 'photograph')}.")
         if receipt is not None:
             output.remark(f"The receipt is in {receipt}.")
-    if not (done.complete if signed is None else signed.complete):
+    if signed is not None and signed.remains:
+        _tell_remains(signed)
+    elif not (done.complete if signed is None else signed.complete):
         output.remark("Files of the service may still hold bytes of it, which it removes.", "yellow")
         if signed is not None and signed.receipt_id:
             output.remark(f"Ask for the complete receipt: kenspeckle receipts wait {signed.receipt_id}", "yellow")
@@ -104,14 +108,23 @@ def erase(
 
 
 def _completed(target: Target, done: Erased) -> Receipt | None:
-    """The receipt, complete if that comes in time."""
-    if done.receipt is None or done.complete or not done.receipt.receipt_id:
+    """The receipt, complete if that comes in time. What the service does not overwrite by itself is not waited for."""
+    if done.receipt is None or done.complete or not done.receipt.receipt_id or done.receipt.remains:
         return done.receipt
     try:
         return target.completed(done.receipt.receipt_id, WAIT_SECONDS)
     except KenspeckleError as error:
         output.remark(f"The complete receipt could not be read: {error.message}", "yellow")
         return done.receipt
+
+
+def _tell_remains(receipt: Receipt) -> None:
+    """What is left of it, and what to do."""
+    output.remark("It is gone from the live data: nothing finds, lists or exports it. Copies are left in:", "yellow")
+    for one in receipt.remains:
+        output.remark(f"  {one}", "yellow")
+    if not receipt.complete:
+        output.remark("Run `kenspeckle scrub` next: it rewrites the tables and completes the receipt.", "yellow")
 
 
 def _operation(what: Erasure, name: str, collection: str) -> Erase:

@@ -80,7 +80,14 @@ def _give(found: Receipt, file: Path | None, json: bool) -> None:
         output.emit(document)
         return
     _tell(found.content)
-    output.say("Complete." if found.complete else "Pending: files of the service may still hold bytes of it.")
+    if found.complete:
+        output.say("Complete, except for copies in:" if found.remains else "Complete.")
+    elif found.remains:
+        output.say("Pending until `kenspeckle scrub` has rewritten the tables. Copies are left in:")
+    else:
+        output.say("Pending: files of the service may still hold bytes of it.")
+    for one in found.remains:
+        output.say(f"  {one}")
 
 
 def _tell(content: Mapping[str, Any]) -> None:

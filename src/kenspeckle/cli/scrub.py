@@ -9,6 +9,7 @@ from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
+from kenspeckle.text import plural
 
 
 @reported(FAILED)
@@ -18,17 +19,20 @@ def scrub(json: options.Json = False, data_dir: options.DataDir = None) -> None:
     SQLite: unallocated space and the write-ahead log are overwritten, which services do after each deletion themselves.
     PostgreSQL: every table is rewritten without the rows that were deleted. Services wait for each table meanwhile, and
     the disk needs room for a second copy of the largest. Its write-ahead log, archives and standbys can't be rewritten
-    from here; the command says which there are. Exits with 1 where deleted rows are left in tables.
+    from here; the command says which there are. Receipts of erasure that were pending become complete; they name what
+    is left. Exits with 1 where deleted rows are left in tables.
     """
     from kenspeckle.compose.scrubbing import scrubbed  # late: the catalog's libraries take a second
 
     with steps(tables="Tables") as progress:
-        done = scrubbed(load({"data_dir": data_dir}), progress)
+        done, receipts = scrubbed(load({"data_dir": data_dir}), progress)
     if json:
-        emit({"complete": done.complete, "left": list(done.left)})
+        emit({"complete": done.complete, "left": list(done.left), "receipts": receipts})
     else:
         say("No deleted row is left in the tables." if done.complete else "Deleted rows are left in the tables.")
         for one in done.left:
             remark(f"Left: {one}.", "yellow")
+        if receipts:
+            say(f"{plural(receipts, 'receipt')} of erasure became complete.")
     if not done.complete:
         raise typer.Exit(NEGATIVE)

@@ -79,10 +79,10 @@ export async function showReceipt(signed) {
   if (!signed) return;
   const told = signed.receipt;
   const signature = h("code", { class: "long" }, signed.signature);
-  const state = h("span", { role: "status" }, told.complete === false ? PENDING : COMPLETE);
+  const state = h("span", { role: "status" }, stateOf(told));
   let open = true;
   const follow = async () => {
-    while (open && signed.receipt.complete === false && signed.receipt.id) {
+    while (open && signed.receipt.complete === false && signed.receipt.id && !signed.receipt.remains) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       if (!open) return;
       try {
@@ -92,7 +92,7 @@ export async function showReceipt(signed) {
       }
     }
     if (!open || signed.receipt.complete === false) return;
-    state.textContent = COMPLETE;
+    state.textContent = stateOf(signed.receipt);
     signature.textContent = signed.signature;
   };
   const shown = modal("Erased", () => [
@@ -112,6 +112,11 @@ export async function showReceipt(signed) {
   follow();
   await shown;
   open = false;
+}
+
+function stateOf(told) {
+  if (told.remains) return `Nothing finds them any longer. Copies are left in: ${told.remains.join("; ")}.`;
+  return told.complete === false ? PENDING : COMPLETE;
 }
 
 const PENDING = "The last copies on disk are being removed; the receipt is complete then.";

@@ -45,6 +45,12 @@ class Receipt:
         """Whether no file of the service holds bytes of what was erased."""
         return bool(self.content.get("complete"))
 
+    @property
+    def remains(self) -> tuple[str, ...]:
+        """Where copies are left that the service does not overwrite by itself, and until when."""
+        named = self.content.get("remains")
+        return tuple(map(str, named)) if isinstance(named, (list, tuple)) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class KeptReceipt:

@@ -30,6 +30,11 @@ class ReceiptStore(Protocol):
         not kept any more: then nothing is stored."""
         ...
 
+    def remains(self) -> tuple[str, ...]:
+        """Where the database still holds what was deleted, and until when, beyond what `Catalog.scrub` overwrites: a
+        phrase for each place. Empty where `scrub` overwrites all of it."""
+        ...
+
     def trim_receipts(self, before: float) -> int:
         """Forget receipts that were complete before that time; how many."""
         ...

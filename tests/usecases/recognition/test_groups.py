@@ -91,8 +91,8 @@ class Album:
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Iterator[Album]:
-    with closing(Album(f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}")) as one:
+def album(catalog_url: str) -> Iterator[Album]:
+    with closing(Album(catalog_url)) as one:
         yield one
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from kenspeckle.catalog.database import SERIALIZE, Database, Forget
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
 from kenspeckle.catalog.postgres.meaning import explained
-from kenspeckle.catalog.postgres.rewrite import rewrite
+from kenspeckle.catalog.postgres.rewrite import remains, rewrite
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
 from kenspeckle.ports import Lock
 
@@ -75,6 +75,7 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         migrating=f"SELECT pg_advisory_xact_lock({MIGRATING})",
         closing=closing,
         rewrite=rewrite,
+        remains=remains,
     )
     try:
         _check(made, url)

@@ -20,6 +20,7 @@ _KEPT = re.compile(r"(\d+) dead row versions cannot be removed yet")
 _LOG = "SELECT count(*), extract(epoch FROM min(modification)) FROM pg_ls_waldir()"
 _FOLLOWERS = "SELECT count(*) FROM pg_stat_replication"
 _ARCHIVES = "SELECT current_setting('archive_mode')"
+_COPIES = f"SELECT ({_ARCHIVES}), ({_FOLLOWERS})"
 _PATIENCE = "SET lock_timeout = '60s'"
 
 
@@ -47,6 +48,21 @@ def rewrite(engine: Engine, progress: Callable[[int, int], None]) -> Rewritten:
         pooled.close()
 
 
+def remains(engine: Engine) -> tuple[str, ...]:
+    """Where rows that were just deleted still are, and until when. Raises what psycopg raises."""
+    pooled = engine.raw_connection()
+    try:
+        connection: Any = pooled.driver_connection
+        archived, followers = connection.execute(_COPIES).fetchone()
+    finally:
+        pooled.close()
+    found = [
+        "dead rows of PostgreSQL's tables, until `kenspeckle scrub` rewrites them",
+        "PostgreSQL's write-ahead log, until the server uses its files again",
+    ]
+    return (*found, *_copies(archived, followers))
+
+
 def _elsewhere(connection: Any) -> list[str]:
     """What no statement can rewrite."""
     for statement in ("CHECKPOINT", "SELECT pg_switch_wal()"):
@@ -54,9 +70,14 @@ def _elsewhere(connection: Any) -> list[str]:
     log = _asked(connection, _LOG)
     since = f", {log[0]} files, the oldest of {_day(log[1])}" if log and log[1] is not None else ""
     found = [f"PostgreSQL's write-ahead log{since}, until the server uses its files again"]
-    if (_asked(connection, _ARCHIVES) or ("off",))[0] != "off":
+    return found + _copies(*(_asked(connection, _COPIES) or ("off", 0)))
+
+
+def _copies(archived: str, followers: int) -> list[str]:
+    """Beside the server itself."""
+    found = []
+    if archived != "off":
         found.append("archives of the write-ahead log, and base backups, until they are deleted")
-    followers = (_asked(connection, _FOLLOWERS) or (0,))[0]
     if followers:
         found.append(f"the write-ahead logs of {followers} standbys; their tables are rewritten as they follow")
     return found

@@ -54,6 +54,15 @@ class KeptReceipts:
         else:
             self._nudge()
 
+    def remains(self) -> tuple[str, ...]:
+        """Where what was just deleted is left, beyond what this service overwrites by itself. Never raises, as
+        `keep`."""
+        try:
+            return self._store.remains()
+        except KenspeckleError as error:
+            log.error("what an erasure has left could not be asked for: %s", error.message)
+            return ()
+
     def find(self, receipt_id: str, only: Sequence[str] | None) -> Receipt:
         """Raises ReceiptNotFound, also where its collection is not in `only`."""
         kept = self._store.receipt(receipt_id)
@@ -61,15 +70,15 @@ class KeptReceipts:
             raise ReceiptNotFound.named(receipt_id)
         return kept.receipt
 
-    def pending(self) -> tuple[KeptReceipt, ...]:
+    def pending(self, most: int = AT_ONCE) -> tuple[KeptReceipt, ...]:
         """Some of those that are not complete, the oldest ones."""
-        return self._store.pending_receipts(AT_ONCE)
+        return self._store.pending_receipts(most)
 
-    def complete(self, some: Sequence[KeptReceipt]) -> None:
-        """Nothing is left of what these name."""
+    def complete(self, some: Sequence[KeptReceipt], remains: Sequence[str] = ()) -> None:
+        """Nothing is left of what these name, except where `remains` says."""
         for kept in some:
             at = self._now()
-            signed = self._signer.completed(kept.receipt, at)
+            signed = self._signer.completed(kept.receipt, at, remains)
             done = KeptReceipt(kept.receipt_id, kept.collection_id, kept.what, kept.created_at, at, signed)
             self._store.complete_receipt(done, self._announcer.erasure_completed(done))
         if some:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ PURPOSE = "kenspeckle receipts, 1"
 FORMAT = "kenspeckle-receipt"
 VERSION = 1
 ALGORITHM = "Ed25519"
+REMAINS = "remains"
+"""Member of a receipt: where copies are left. Absent where none is."""
 
 
 class Receipts:
@@ -42,8 +44,10 @@ class Receipts:
         actor: Actor,
         row: AuditRow | None,
         at: float,
+        remains: Sequence[str] = (),
     ) -> Receipt:
-        """The receipt of an erasure by `actor`; `row` is its row of the audit trail."""
+        """The receipt of an erasure by `actor`; `row` is its row of the audit trail. `remains`: as
+        `ports.ReceiptStore.remains`."""
         content: dict[str, object] = {
             "format": FORMAT,
             "version": VERSION,
@@ -64,15 +68,20 @@ class Receipts:
             "request_id": actor.request_id,
             "audit": None if row is None else {"number": row.number, "hash": row.hash.hex()},
         }
-        return self._signed(content)
+        return self._signed(content | _left(() if erased.complete else remains))
 
-    def completed(self, receipt: Receipt, at: float) -> Receipt:
-        """The complete form of a pending receipt."""
-        state = ReceiptState.COMPLETE.value
-        return self._signed({**receipt.content, "state": state, "complete": True, "completed_at": _moment(at)})
+    def completed(self, receipt: Receipt, at: float, remains: Sequence[str] = ()) -> Receipt:
+        """The complete form of a pending receipt; `remains` is what is left beyond the catalog's tables."""
+        content = {name: value for name, value in receipt.content.items() if name != REMAINS}
+        done = {"state": ReceiptState.COMPLETE.value, "complete": True, "completed_at": _moment(at)}
+        return self._signed(content | done | _left(remains))
 
     def _signed(self, content: Mapping[str, object]) -> Receipt:
         return Receipt(content, self.public_key, base64.b64encode(self._key.sign(canonical(content))).decode())
+
+
+def _left(remains: Sequence[str]) -> dict[str, object]:
+    return {REMAINS: list(remains)} if remains else {}
 
 
 def _moment(at: float) -> str:

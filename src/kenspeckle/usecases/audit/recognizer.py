@@ -98,7 +98,10 @@ class Audited:
             return answer
         what, name, erased = erasure
         at = self.recorder.now() if row is None else row.at
-        receipt: Receipt = self.receipts.receipt(what.value, name, collection_id, erased, actor.current(), row, at)
+        remains = self._kept.remains() if self._kept is not None and not erased.complete else ()
+        receipt: Receipt = self.receipts.receipt(
+            what.value, name, collection_id, erased, actor.current(), row, at, remains
+        )
         if self._kept is not None:
             self._kept.keep(receipt, what, collection_id, at)
         return replace(answer, receipt=receipt)

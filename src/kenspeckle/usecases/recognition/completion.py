@@ -9,6 +9,7 @@ import time
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.domain.operations import GetReceipt, Handlers
 from kenspeckle.errors import KenspeckleError, ReceiptNotFound
+from kenspeckle.ports import Catalog
 from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.recognition.context import Context
 
@@ -71,7 +72,7 @@ class Completion:
                 return
             if not self._scrubber.run(self._context.catalog) or receipts is None:
                 return
-            due = [one for one in pending if self._is_purged(one)]
+            due = [one for one in pending if is_purged(self._context.catalog, one)]
             receipts.complete(due)
             if not due:
                 return
@@ -80,12 +81,6 @@ class Completion:
         """Forget receipts that were completed long ago."""
         if self._context.receipts is not None:
             self._context.receipts.trim()
-
-    def _is_purged(self, kept: KeptReceipt) -> bool:
-        """Whether all rows and photographs are removed that the receipt names: those of a collection by a job."""
-        if kept.what is not Erasure.COLLECTION:
-            return True
-        return not self._context.catalog.has_remains() and not self._context.catalog.removals(1)
 
     def _run(self) -> None:
         actor.acting(actor.Actor(actor.SERVICE))
@@ -106,3 +101,10 @@ class Completion:
             log.error("erasures could not be completed, it is tried again: %s", error.message)
         except Exception:
             log.exception("erasures could not be completed; it is tried again")
+
+
+def is_purged(catalog: Catalog, kept: KeptReceipt) -> bool:
+    """Whether all rows and photographs are removed that the receipt names: those of a collection by a job."""
+    if kept.what is not Erasure.COLLECTION:
+        return True
+    return not catalog.has_remains() and not catalog.removals(1)

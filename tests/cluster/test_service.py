@@ -1,0 +1,49 @@
+"""The whole service in this process over a real PostgreSQL: what only runs with real networks and a real video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Table, func, select
+
+from kenspeckle.catalog.tables import members, people, video_faces, videos
+from kenspeckle.compose.embedded import Service
+from kenspeckle.domain import Attribute
+from kenspeckle.domain import operations as ops
+from tests.compose.test_videos import HOME, appearances, built, done, names, start
+from tests.postgres import Server
+from tests.videos import EILEEN, GRACE, SAMPLES, two_people
+
+AGE = frozenset({Attribute.AGE_RANGE})
+
+
+def test_attributes_people_and_a_video_until_all_are_erased(postgres: Server, tmp_path: Path) -> None:
+    with postgres.database() as url, built(tmp_path, catalog_url=url) as service:
+        ask = service.recognizer.handle
+        for name in (GRACE, EILEEN):
+            image = (SAMPLES / name).read_bytes()
+            made = ask(ops.IndexFaces(collection_id=HOME, image=image, external_image_id=name, attributes=AGE))
+            (record,) = made.records
+            stored = ask(ops.GetFace(collection_id=HOME, face_id=record.face.face_id))
+            assert stored.detail == record.detail
+            assert stored.detail.attributes is not None
+            assert stored.detail.attributes.age is not None
+        named = {one.external_image_ids: one.person_id for one in ask(ops.ListPeople(collection_id=HOME)).items}
+        ended = done(service, start(service, two_people(tmp_path / "two.mp4")))
+        assert set(names(appearances(service, ended))) == {GRACE, EILEEN}
+        gone = ask(ops.ErasePerson(collection_id=HOME, person_id=named[GRACE,]))
+        assert gone.receipt is not None
+        assert not gone.receipt.complete
+        assert len(gone.receipt.remains) == 2
+        assert set(names(appearances(service, ended))) == {EILEEN}
+        with service.catalog.database.write() as connection:
+            connection.execute(videos.update().values(created_at=1.0))
+        ask(ops.EraseAged(collection_id=HOME, days=1))
+        assert rows(service, videos) == rows(service, video_faces) == 0
+        ask(ops.EraseIdentity(collection_id=HOME, external_image_id=EILEEN))
+        assert rows(service, people) == rows(service, members) == 0
+
+
+def rows(service: Service, table: Table) -> int:
+    with service.catalog.database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
