@@ -92,6 +92,20 @@ def test_landmarks_and_roll_turn_with_the_face(sface: Engine, samples: registry.
         assert abs(found - place) < 0.15 * upright.box.width * 300
 
 
+def test_the_largest_is_the_same_where_smaller_ones_lie_on_their_side(sface: Engine, samples: registry.Samples) -> None:
+    with Image.open(samples.grace_hopper) as picture, Image.open(samples.astronaut) as other:
+        scene = Image.new("RGB", (1200, 800), (90, 100, 110))
+        scene.paste(picture.convert("RGB").resize((500, 500 * picture.height // picture.width)), (0, 0))
+        head = other.convert("RGB").crop((80, 0, 380, 300)).resize((220, 220))
+        for at, degrees in enumerate((90, 180, 0)):
+            scene.paste(head.rotate(degrees), (600 + 200 * (at % 2), 40 + 240 * at))
+    every, templates = seen(sface, encoded(scene), largest_only=False)
+    alone, same = seen(sface, encoded(scene), largest_only=True)
+    assert len(every) == 4
+    assert alone == every[:1]
+    assert np.array_equal(same[0], templates[0])
+
+
 def test_nothing_is_found_where_nobody_is(sface: Engine, samples: registry.Samples) -> None:
     empty = [file.read_bytes() for file in (samples.coffee, samples.chelsea, samples.rocket)]
     pattern = np.random.default_rng(2).integers(0, 255, (300, 400, 3), np.uint8)
