@@ -222,6 +222,12 @@ PEOPLE = Folder(
         Step("split_person", values=_PERSON, body={"face_ids": ["{{faceId}}"]}, status=(409,)),
         Step("undo_people", values=_HERE, body={}, status=(409,)),
         Step(
+            "name_faces",
+            values=_HERE,
+            body={"name": "Nobody", "face_ids": ["{{faceId}}"]},
+            expect={"the face stays hers": "pm.expect(answer.person).to.equal(null);"},
+        ),
+        Step(
             "keep_apart", values={**_HERE, "person_id": "person-none"}, body={"face_ids": ["{{faceId}}"]}, status=(404,)
         ),
         Step("list_groups", values=_HERE),

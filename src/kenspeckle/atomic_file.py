@@ -81,8 +81,9 @@ def _lock(descriptor: int, partial: Path) -> None:
         raise Conflict(_WRITTEN.format(partial))
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace the file's content in one step, 0600, on disk when it returns. Raises StorageFull, StorageUnavailable.
+def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace the file's content in one step, with these permissions, on disk when it returns. Raises StorageFull,
+    StorageUnavailable.
 
     What an interruption leaves beside it is overwritten by the next call; two at once wait for each other."""
     beside = path.with_name(path.name + ".new")
@@ -93,6 +94,7 @@ def replace_file(path: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(descriptor, mode)
             os.fsync(file.fileno())
         beside.replace(path)
         os.fsync(folder)

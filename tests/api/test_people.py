@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import Image
 from kenspeckle import settings
 from kenspeckle.api import schemas
 from kenspeckle.api.groups import DuplicateList, GroupList
-from kenspeckle.api.people import PeopleList, PersonAnswer, UndoneAnswer
+from kenspeckle.api.people import NamedFacesAnswer, PeopleList, PersonAnswer, UndoneAnswer
 from kenspeckle.cli.launch import launched
 from kenspeckle.domain.people import MAX_NAME
 
@@ -293,3 +294,20 @@ def test_groups_and_duplicates_over_rest(http: httpx.Client, grace: bytes, eilee
     for path, code in (("groups/none/name", "person_not_found"), (f"people/{NOBODY}/not", "person_not_found")):
         body = {"name": "a"} if path.endswith("name") else {"face_ids": [faces[0]["FaceId"]]}
         assert http.post(f"/v1/collections/kenspeckle/{path}", json=body).json()["code"] == code
+
+
+def test_faces_without_a_name_are_given_one(http: httpx.Client, grace: bytes) -> None:
+    face = http.post("/v1/index", content=resized(grace, 352)).json()["FaceRecords"][0]["Face"]["FaceId"]
+    made = http.post(AT, json={"name": "Ada King", "face_ids": [face], "external_image_id": "Ada_King"})
+    assert (made.status_code, NamedFacesAnswer.model_validate(made.json()).others) == (200, [])
+    assert made.json()["person"]["name"] == "Ada King"
+    again = http.post(AT, json={"name": "Somebody else", "face_ids": [face]}).json()
+    assert (again["person"], again["face_ids"], again["others"]) == (None, [], [face])
+    for body, code in (
+        ({"name": " ", "face_ids": [face]}, "invalid_value"),
+        ({"name": "Ada", "face_ids": []}, "invalid_value"),
+        ({"name": "Ada", "face_ids": [str(uuid.UUID(int=4, version=4))]}, "face_not_found"),
+        ({"name": "Ada", "face_ids": [face], "external_image_id": "a b"}, "invalid_value"),
+    ):
+        refused = http.post(AT, json=body)
+        assert refused.json()["code"] == code, refused.text

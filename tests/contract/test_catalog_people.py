@@ -356,3 +356,61 @@ def test_an_export_has_people_and_an_import_brings_them_back(held: SqlCatalog, t
         assert [set(one.face_ids) for one in other.groups(NAME, 10, None).items] == [
             set(one.face_ids) for one in held.groups(NAME, 10, None).items
         ]
+
+
+def test_faces_without_a_name_get_one(held: SqlCatalog) -> None:
+    for number in range(20, 25):
+        held.add_faces(photo(number), None, [new_face(number)], "v1")
+    done = held.name_faces(NAME, ["face-20", "face-21"], "Ada King", "Ada_King", 1.0)
+    assert done.person is not None
+    assert (done.person.name, done.person.face_count, done.others) == ("Ada King", 2, ())
+    # By the identity, whatever the person is called; faces that are somebody's stay.
+    held.change_person(NAME, done.person.person_id, name="Countess")
+    again = held.name_faces(NAME, ["face-20", "face-22", "face-1"], "Ada King", "Ada_King", 1.0)
+    assert again.person is not None
+    assert (again.person.name, again.person.face_count) == ("Countess", 3)
+    assert (again.face_ids, again.others) == (("face-20", "face-22"), ("face-1",))
+    assert faces_of(held, named(held, "1")) == {"face-1"}
+    # By the name, where only one person has it; case and accents don't matter then.
+    assert held.name_faces(NAME, ["face-23"], "countess", None, 1.0).person is not None
+    assert named(held, "Countess").face_count == 4
+    # Whoever is indexed under the identity is this person.
+    held.add_faces(photo(30), "Ada_King", [new_face(30)], "v1")
+    assert named(held, "Countess").face_count == 5
+    # "Not this person" is remembered.
+    held.keep_apart(NAME, done.person.person_id, ["face-24", "face-23"])
+    kept = held.name_faces(NAME, ["face-24"], "Ada King", "Ada_King", 1.0)
+    assert (kept.person, kept.others) == (None, ("face-24",))
+    with pytest.raises(FaceNotFound):
+        held.name_faces(NAME, ["face-24", "nobody"], "Ada", None, 1.0)
+
+
+def test_two_people_of_one_name_are_not_guessed_at(held: SqlCatalog) -> None:
+    held.add_faces(photo(20), None, [new_face(20)], "v1")
+    for number in ("0", "1"):
+        held.change_person(NAME, named(held, number).person_id, name="Zoë")
+    with pytest.raises(Conflict, match="Several people are called 'Zoë'"):
+        held.name_faces(NAME, ["face-20"], "Zoë", None, 1.0)
+    # As it is written goes before as it is searched.
+    held.change_person(NAME, everybody(held)[-1].person_id, name="Zoe")
+    done = held.name_faces(NAME, ["face-20"], "Zoe", None, 1.0)
+    assert done.person is not None
+    assert done.person.face_count in (2, 4)
+
+
+def test_a_person_that_was_named_goes_with_its_last_face(held: SqlCatalog) -> None:
+    """Also where no photograph was indexed under the identity that it is known by; and comes back from an export."""
+    held.add_faces(photo(20), None, [new_face(20)], "v1")
+    before = left(held)
+    held.name_faces(NAME, ["face-20"], "Ada King", "Ada_King", 1.0)
+    with SqlDumps(held.database, held.collection_keys).dump(NAME) as dump:
+        (saved,) = [one for one in dump.people if one.name == "Ada King"]
+    assert (saved.identities, saved.face_ids) == (("Ada_King",), ("face-20",))
+    held.delete_faces(NAME, ["face-20"])
+    assert left(held) == before
+    held.add_faces(photo(20), None, [new_face(20)], "v1")
+    held.restore_person(NAME, saved, 1.0)
+    held.change_person(NAME, named(held, "Ada King").person_id, name="Countess")
+    held.add_faces(photo(21), None, [new_face(21)], "v1")
+    assert held.name_faces(NAME, ["face-21"], "Ada King", "Ada_King", 1.0).face_ids == ("face-21",)
+    assert named(held, "Countess").face_count == 2

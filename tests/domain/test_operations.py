@@ -80,7 +80,7 @@ def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
     """Those of CompreFace's protocol alone (tests/compreface/) and people (tests/api/test_people.py) are tested over
     the real recognizer."""
     people = {kind for kind in OPERATIONS if "Person" in kind.__name__ or "People" in kind.__name__}
-    people |= {ops.MoveFaces, ops.GetImageById, ops.KeepApart, ops.ListDuplicates, ops.DismissDuplicate}
+    people |= {ops.MoveFaces, ops.NameFaces, ops.GetImageById, ops.KeepApart, ops.ListDuplicates, ops.DismissDuplicate}
     people |= {ops.GroupFaces, ops.ListGroups, ops.NameGroup}
     compreface = {ops.DescribeFaces, ops.SearchTemplates, ops.CompareTemplates, ops.GetFaceImage}
     assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface | people

@@ -92,6 +92,22 @@ class Split(Shape):
     name: str | None = Field(default=None, description="Name of the new person; without it, that of the other.")
 
 
+class NewPerson(Shape):
+    name: str = Field(description="Who the faces show.")
+    face_ids: FaceIdList
+    external_image_id: str | None = Field(
+        default=None,
+        description="An identity (ExternalImageId): its person is meant, whatever it is called by now. Whoever is "
+        "indexed under it from then on is this person.",
+    )
+
+
+class NamedFacesAnswer(Shape):
+    person: PersonAnswer | None = Field(description="Who has faces of these now; null for nobody.")
+    face_ids: list[str] = Field(description="Those of the faces that are this person's.")
+    others: list[str] = Field(description="Those that stayed as they were: another person's, or kept apart.")
+
+
 class Undo(Shape):
     undo_id: str | None = Field(
         default=None, max_length=128, description="The merge or split; without it the newest of the collection."
@@ -127,6 +143,30 @@ class People:
             )
         )
         return answer(dump.people(page))
+
+    @route(
+        "POST",
+        _PATH,
+        tag="people",
+        right=ops.NameFaces.right,
+        body=JsonBody(NewPerson, {"name": "Ada King", "face_ids": [examples.FACE_ID]}),
+        answer=NamedFacesAnswer,
+        example=lambda: {"person": EXAMPLE, "face_ids": [examples.FACE_ID], "others": []},
+        codes=(*_HERE, "face_not_found", "conflict", "storage_full"),
+    )
+    async def name_faces(self, request: Request, collection_id: CollectionId) -> Response:
+        """Give faces without a name to the person of this name, who is made where there is none. Faces that are
+        somebody's stay there. 409 where several people have the name."""
+        wanted = await bodies.json(request, NewPerson)
+        done = await self.edge.handle(
+            ops.NameFaces(
+                collection_id=request.state.collection,
+                face_ids=wanted.face_ids,
+                person_name=wanted.name,
+                external_image_id=wanted.external_image_id,
+            )
+        )
+        return answer(dump.named_faces(done))
 
     @route(
         "POST",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kenspeckle.aws.faces import Faces
 from kenspeckle.aws.users import Users
@@ -24,9 +24,10 @@ from kenspeckle.domain.operations import (
     ListUsers,
     MergePeople,
     MoveFaces,
+    NameFaces,
     SplitPerson,
 )
-from kenspeckle.domain.people import name_key
+from kenspeckle.domain.people import NamedFaces, name_key
 from kenspeckle.errors import Conflict, FaceNotFound, InvalidValue, PersonNotFound, QuotaExceeded, UserNotFound
 
 MOST_LISTED = 100
@@ -50,6 +51,7 @@ class People:
                 MoveFaces.by(self.move_faces),
                 MergePeople.by(self.merge_people),
                 SplitPerson.by(self.split_person),
+                NameFaces.by(self.name_faces),
                 ErasePerson.by(self.erase_person),
             ]
         )
@@ -125,6 +127,25 @@ class People:
         new = validation.user_id(operation.person_name)
         self._users.create_user(CreateUser(collection_id=collection_id, user_id=new))
         return self.move_faces(MoveFaces(collection_id=collection_id, person_id=new, face_ids=leaving))
+
+    def name_faces(self, operation: NameFaces) -> NamedFaces:
+        """Associates those that have no user with the user whose id is the identity, else the name; creates it.
+        Raises FaceNotFound, InvalidValue, QuotaExceeded."""
+        ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
+        collection_id = operation.collection_id
+        user_id = validation.user_id(operation.external_image_id or operation.person_name)
+        owners = {one.face_id: one.user_id for one in self._of_ids(collection_id, ids)}
+        for one in ids:
+            if one not in owners:
+                raise FaceNotFound(f"There is no face '{one}' in this collection.", field="face_id")
+        free = [one for one in ids if owners[one] is None]
+        if free:
+            with suppress(Conflict):  # there already
+                self._users.create_user(CreateUser(collection_id=collection_id, user_id=user_id))
+            self.move_faces(MoveFaces(collection_id=collection_id, person_id=user_id, face_ids=free))
+        named = tuple(one for one in ids if owners[one] in (None, user_id))
+        person = self._person(collection_id, user_id) if named else None
+        return NamedFaces(person, named, tuple(one for one in ids if one not in named))
 
     def erase_person(self, operation: ErasePerson) -> Erased:
         """Raises PersonNotFound."""

@@ -66,7 +66,7 @@ _IDLE = select(people.c.row).where(
     people.c.row.in_(_some),
     people.c.user_row.is_(None),
     ~exists().where(members.c.person_row == people.c.row),
-    ~exists().where(identities.c.person_row == people.c.row),
+    ~exists().where(identities.c.person_row == people.c.row, exists().where(_same_identity)),
 )
 _UNDO_OF = select(undo.c.row, undo.c.other_row, undo.c.detail).where(
     undo.c.collection_row == bindparam("collection_row"), undo.c.kept_row.in_(_some)

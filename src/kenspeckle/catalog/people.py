@@ -25,7 +25,7 @@ from kenspeckle.catalog.tables import (
     users,
 )
 from kenspeckle.domain import Face, Page, display_name
-from kenspeckle.domain.people import Person, Undone, name_key
+from kenspeckle.domain.people import NamedFaces, Person, Undone, name_key
 from kenspeckle.errors import Conflict
 
 MOST_UNDO = 100
@@ -134,6 +134,20 @@ _UNADOPTED = (
     .where(faces.c.collection_row == bindparam("collection_row"), faces.c.row > bindparam("after"))
     .order_by(faces.c.row)
     .limit(bindparam("most"))
+)
+_OWNERS = (
+    select(members.c.face_row, members.c.person_row)
+    .join(people, people.c.row == members.c.person_row)
+    .where(people.c.kind == PERSON, members.c.face_row.in_(bindparam("some", expanding=True)))
+)
+_OF_IDENTITY = select(identities.c.person_row).where(
+    identities.c.collection_row == bindparam("collection_row"), identities.c.identity == bindparam("identity")
+)
+_CALLED = select(people.c.row, people.c.name).where(
+    people.c.collection_row == bindparam("collection_row"),
+    people.c.name_key == bindparam("key"),
+    people.c.kind == PERSON,
+    or_(people.c.user_row.is_not(None), exists().where(members.c.person_row == people.c.row)),
 )
 _OWNED = select(members.c.face_row).where(members.c.face_row.in_(bindparam("some", expanding=True)))
 _ADOPTED = select(collections.c.adopted).where(collections.c.row == bindparam("collection_row"))
@@ -294,6 +308,39 @@ class People(Part):
             made = connection.execute(select(people.c.person_id).where(people.c.row == new)).scalar_one()
             return shown_person(connection, collection_id, found_person(connection, locked.row, made), undo_id)
 
+    def name_faces(
+        self, collection_id: str, face_ids: Sequence[str], name: str, identity: str | None, now: float
+    ) -> NamedFaces:
+        with self.database.write() as connection:
+            locked = lock_collection(connection, collection_id)
+            asked = list(dict.fromkeys(face_ids))
+            numbers = numbers_of(connection, locked, asked)
+            person = _person_called(connection, locked.row, name, identity)
+            owners: dict[int, int] = {}
+            for some in chunks(numbers):
+                owners.update((face, owner) for face, owner in connection.execute(_OWNERS, {"some": some}))
+            barred = set() if person is None else set(connection.execute(_APART, {"person": person}).scalars())
+            free = [one for one in numbers if one not in owners and one not in barred]
+            if free:
+                if person is None:
+                    person = membership.new_person(connection, locked.row, name, now, given=True)
+                    if identity:
+                        membership.link_identity(connection, locked.row, identity, person)
+                lost = membership.assign(connection, free, person)  # groups
+                membership.tidy(connection, locked.row, lost, erased=False)
+                record(connection, locked, self.log_limit)
+            theirs = set(free) | {one for one in numbers if person is not None and owners.get(one) == person}
+            if person is None or not theirs:
+                return NamedFaces(None, (), tuple(asked))
+            found = connection.execute(_PERSON.where(people.c.row == person)).one()
+            shown = shown_person(connection, collection_id, found)
+        pairs = list(zip(asked, numbers, strict=True))
+        return NamedFaces(
+            shown,
+            tuple(one for one, number in pairs if number in theirs),
+            tuple(one for one, number in pairs if number not in theirs),
+        )
+
     def undo_people(self, collection_id: str, undo_id: str | None) -> Undone:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
@@ -389,6 +436,22 @@ def shown_person(connection: Connection, collection_id: str, found: Any, undo_id
         bool(found.hidden),
         undo_id,
     )
+
+
+def _person_called(connection: Connection, collection_row: int, name: str, identity: str | None) -> int | None:
+    """The person of an identity, else the only one of a name; None for nobody. Raises Conflict."""
+    if identity:
+        known = connection.execute(_OF_IDENTITY, {"collection_row": collection_row, "identity": identity}).scalar()
+        if known is not None:
+            return int(known)
+    found = connection.execute(_CALLED, {"collection_row": collection_row, "key": name_key(name)}).all()
+    alike = [one for one in found if one.name == name] or found
+    if len(alike) > 1:
+        raise Conflict(
+            f"Several people are called '{alike[0].name}'. Merge them if they are one, or rename one of them.",
+            field="name",
+        )
+    return int(alike[0].row) if alike else None
 
 
 def _own_name(connection: Connection, person: Any) -> str:

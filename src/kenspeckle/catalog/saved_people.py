@@ -109,6 +109,9 @@ class SavedPeople(Part):
             if saved.hidden or saved.takes:
                 values = {"hidden": saved.hidden, "takes": saved.takes}
                 connection.execute(update(people).where(people.c.row == person).values(values))
+            for identity in saved.identities:  # of faces that got their name by it, not by their photograph
+                if not connection.execute(_MAPPED, {"collection_row": locked.row, "identity": identity}).first():
+                    membership.link_identity(connection, locked.row, identity, person)
             touched |= membership.assign(connection, numbers, person)
             membership.tidy(connection, locked.row, touched, erased=False)
             record(connection, locked, self.log_limit)

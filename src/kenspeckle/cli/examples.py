@@ -14,6 +14,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
             "~/Pictures/people --by folder",
             "Ada-King.jpg Grace-Hopper.jpg",
             "door.jpg --url http://127.0.0.1:8080",
+            "~/Pictures --by xmp",
         ),
         "search": (
             "party.jpg --all-faces --save who.jpg",

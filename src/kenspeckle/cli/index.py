@@ -19,7 +19,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
-from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, distinguished
+from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, Xmp, distinguished
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
@@ -34,11 +34,16 @@ REMOTE_WORKERS = 4
 def index(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photographs, and folders of them.")],
     by: Annotated[
-        Literal["file", "folder"],
-        typer.Option("--by", help="What names a person: the file, or the folder that it lies in."),
+        Literal["file", "folder", "xmp"],
+        typer.Option(
+            "--by", help="What names a person: the file, the folder that it lies in, or the face regions in XMP."
+        ),
     ] = "file",
     unnamed: Annotated[
         bool, typer.Option("--unnamed", help="Nobody is named: faces get no identity, whatever files are called.")
+    ] = False,
+    write_xmp: Annotated[
+        bool, typer.Option("--write-xmp", help="Write who is where into a sidecar beside each photograph.")
     ] = False,
     max_faces: options.MaxFaces = None,
     quality: options.StoredQuality = None,
@@ -59,9 +64,14 @@ def index(
 
     The file name is the identity (`Ada_King.jpg`), or the folder's with `--by folder`. Characters that
     an identity can't have become _; the name that is shown keeps them, in any script. Indexing the same again adds
-    nothing. Exit code: 0 all fine, 1 some were skipped, 2 nothing could be done.
+    nothing. With `--by xmp` each face has the name of the region that digiKam, Picasa, Lightroom or PhotoPrism has
+    written around it, into the photograph or its sidecar; faces without one are stored without a name. Exit code: 0 all
+    fine, 1 some were skipped, 2 nothing could be done.
     """
 
+    if by == "xmp" and unnamed:
+        raise CommandFailed("--by xmp names people and --unnamed nobody.", "Leave one of them out.")
+    unnamed = unnamed or by == "xmp"
     search = Search()
     found = find(paths, by, search)
     good, skipped, shared = (list(found), [], 0) if unnamed else distinguished(found)
@@ -81,6 +91,7 @@ def index(
             wanted(attributes.split(",")) if attributes else None,
             _pictures(save) if save else None,
             named=not unnamed,
+            xmp=_xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None,
         )
         workers = REMOTE_WORKERS if target.remote else settings.workers
         code = _run(enrolment, good, skipped, search, workers, json)
@@ -138,6 +149,14 @@ def _line(outcome: Outcome) -> dict[str, Any]:
         line["reason"] = outcome.reason
     if outcome.answer is not None:
         line.update(dump.index_faces(outcome.answer))
+    if outcome.people:
+        line["people"] = [
+            {"person_id": one.person.person_id, "name": one.person.name, "face_ids": list(one.face_ids)}
+            for one in outcome.people
+            if one.person is not None
+        ]
+    if outcome.remarks:
+        line["remarks"] = list(outcome.remarks)
     return line
 
 
@@ -155,6 +174,7 @@ def summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
     remark(f"{plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
     if tally.unindexed:
         remark(f"{plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
+    _tell_xmp(tally)
     if search.folders:
         remark(f"{plural(search.folders, 'folder')} passed over: a system's own (thumbnails, deleted files).")
     if search.ignored:
@@ -170,6 +190,23 @@ def summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
         remark(f"  skipped {path}: {reason}", "yellow")
     if len(tally.skipped) > SHOWN:
         remark(f"  and {len(tally.skipped) - SHOWN} more; --json lists all.", "yellow")
+
+
+def _tell_xmp(tally: Tally) -> None:
+    if tally.named:
+        remark(f"{plural(tally.named, 'face')} named by XMP.")
+    if tally.written:
+        remark(f"{plural(tally.written, 'face')} written into sidecars.")
+    for path, reason in tally.remarks[:SHOWN]:
+        remark(f"  {path}: {reason}", "yellow")
+    if len(tally.remarks) > SHOWN:
+        remark(f"  and {len(tally.remarks) - SHOWN} more remarks; --json lists all.", "yellow")
+
+
+def _xmp(collection: str, read: bool, write: bool) -> Xmp:
+    from kenspeckle.intake.xmp.enrolment import XmpNames  # late: few read XMP
+
+    return XmpNames(collection, read, write)
 
 
 def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:

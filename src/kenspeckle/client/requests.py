@@ -329,6 +329,17 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             json=lambda op: {} if op.undo_id is None else {"undo_id": op.undo_id},
         ),
         _row(
+            ops.NameFaces,
+            "POST",
+            _COLLECTION + "/people",
+            lambda answer, op: load.named_faces(answer, op.collection_id),
+            json=lambda op: {
+                "name": op.person_name,
+                "face_ids": list(op.face_ids),
+                **({} if op.external_image_id is None else {"external_image_id": op.external_image_id}),
+            },
+        ),
+        _row(
             ops.KeepApart,
             "POST",
             _PERSON + "/not",

@@ -28,7 +28,7 @@ from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, P
 from kenspeckle.domain.detection import FaceDetail, QualityFilter, Vector
 from kenspeckle.domain.erasure import Erased, Erasure, Receipt
 from kenspeckle.domain.jobs import Job, JobState
-from kenspeckle.domain.people import Duplicates, Group, Person, Undone
+from kenspeckle.domain.people import Duplicates, Group, NamedFaces, Person, Undone
 from kenspeckle.domain.videos import VideoPage, VideoSource
 from kenspeckle.errors import NotOffered
 
@@ -659,6 +659,19 @@ class UndoPeople(InCollection[Undone]):
 
     right = _INDEX
     undo_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameFaces(InCollection[NamedFaces]):
+    """Give faces to the person of this name, who is made where there is none. Faces that are somebody's already, or
+    of which somebody said that they are not this person, stay as they are.
+
+    With `external_image_id` it is the person of that identity, whatever it is called by now."""
+
+    right = _INDEX
+    face_ids: Sequence[str]
+    person_name: str
+    external_image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

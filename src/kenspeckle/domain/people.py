@@ -103,6 +103,16 @@ class SavedPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFaces:
+    """The `person` that faces were given to (None where none was), which of the faces are its now, and the `others`,
+    which stayed whose they were."""
+
+    person: Person | None
+    face_ids: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """A merge or split that was undone, and the two people as they are now."""
 

@@ -48,6 +48,16 @@ def read(data: bytes, kind: str, check: Check) -> Head:
         raise damaged("its boxes make no sense") from error
 
 
+def stored(data: bytes) -> tuple[int, int, int]:
+    """Width, height and orientation (EXIF's numbers) of the picture as it is stored, before its container turns it.
+    Raises DamagedImage."""
+    try:
+        found = items(data)
+        return (*_stored(data, found), _turn(data, found))
+    except (Malformed, IndexError) as error:
+        raise damaged("its boxes make no sense") from error
+
+
 def _stored(data: bytes, found: Items) -> tuple[int, int]:
     for name, at, _ in found.of(found.primary):
         if name == b"ispe":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
-from kenspeckle.domain import Attribute, Indexed, QualityFilter
+from kenspeckle.domain import Attribute, Face, Indexed, NamedFaces, QualityFilter
 from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.errors import (
     CollectionNotFound,
@@ -53,6 +53,12 @@ class Outcome:
     status: str
     reason: str = ""
     answer: Indexed | None = None
+    people: tuple[NamedFaces, ...] = ()
+    """Who its faces were given to by the names in its XMP."""
+    written: int = 0
+    """Faces that were written into its sidecar."""
+    remarks: tuple[str, ...] = ()
+    """What could not be read or written of its XMP."""
 
 
 @dataclass(slots=True)
@@ -65,6 +71,11 @@ class Tally:
     faces: int = 0
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     unindexed: int = 0
+    named: int = 0
+    """Faces that XMP named."""
+    written: int = 0
+    """Faces that were written into sidecars."""
+    remarks: list[tuple[Path, str]] = field(default_factory=list)
     groups: dict[str, int] = field(default_factory=dict)
     """Photographs with several faces, all stored under one identity: its name and how many."""
 
@@ -76,11 +87,28 @@ class Tally:
             self.present += 1
         else:
             self.indexed += 1
+        self.named += sum(len(one.face_ids) for one in outcome.people)
+        self.written += outcome.written
+        self.remarks += [(outcome.photograph.path, one) for one in outcome.remarks]
         if outcome.answer is not None and outcome.status == "indexed":
             self.faces += len(outcome.answer.records)
             self.unindexed += len(outcome.answer.unindexed)
             if len(outcome.answer.records) > 1 and outcome.identity:
                 self.groups[outcome.identity] = len(outcome.answer.records)
+
+
+class Xmp(Protocol):
+    """Names in photographs' own metadata. Errors that concern one photograph are remarks."""
+
+    def named(
+        self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
+    ) -> tuple[list[NamedFaces], list[str]]:
+        """Name the stored faces of a photograph by its XMP."""
+        ...
+
+    def written(self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]) -> tuple[int, list[str]]:
+        """Write the names of these faces beside the photograph; how many were written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +124,7 @@ class Enrolment:
     picture: Callable[[Photograph, bytes, Indexed], None] | None = None
     named: bool = True
     """Whether faces get the identity that a photograph's name gives."""
+    xmp: Xmp | None = None
 
     def one(self, photograph: Photograph) -> Outcome:
         """Index one photograph. Raises what ends the run; everything else is an outcome."""
@@ -122,7 +151,19 @@ class Enrolment:
             self.picture(photograph, data, answer)
         if not answer.records:
             return Outcome(photograph, identity, "skipped", why_none(answer), answer)
-        return Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
+        done = Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
+        return done if self.xmp is None else self._with_xmp(self.xmp, done, data, answer)
+
+    def _with_xmp(self, xmp: Xmp, done: Outcome, data: bytes, answer: Indexed) -> Outcome:
+        faces = [one.face for one in answer.records]
+        try:
+            people, remarks = xmp.named(self.recognizer, done.photograph.path, data, faces)
+            written, more = xmp.written(self.recognizer, done.photograph.path, data, faces)
+        except (*HOPELESS, ServerUnreachable):
+            raise
+        except (KenspeckleError, CommandFailed) as error:
+            return replace(done, remarks=(describe(error)[0],))
+        return replace(done, people=tuple(people), written=written, remarks=(*remarks, *more))
 
     def many(self, photographs: Iterable[Photograph], workers: int) -> Generator[Outcome, None, None]:
         """Outcomes in order of completion, `workers` photographs at once. Closing the iterator finishes those under way

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from kenspeckle.domain.collections import Face, Page
 from kenspeckle.domain.detection import Vector
-from kenspeckle.domain.people import Group, Person, SavedPerson, Undone
+from kenspeckle.domain.people import Group, NamedFaces, Person, SavedPerson, Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,13 @@ class People(Protocol):
         self, collection_id: str, person_id: str, face_ids: Sequence[str], name: str | None, now: float
     ) -> Person:
         """Make another person of some of a person's faces. Raises FaceNotFound, Conflict where none would be left."""
+        ...
+
+    def name_faces(
+        self, collection_id: str, face_ids: Sequence[str], name: str, identity: str | None, now: float
+    ) -> NamedFaces:
+        """Give those of the faces that are nobody's to the person of an identity, else to the only person of that
+        name, else to a new one. Raises FaceNotFound; Conflict where several people have the name."""
         ...
 
     def undo_people(self, collection_id: str, undo_id: str | None) -> Undone:

@@ -31,6 +31,7 @@ from kenspeckle.domain import (
     Job,
     JobState,
     Landmark,
+    NamedFaces,
     Page,
     Person,
     PersonRef,
@@ -271,6 +272,12 @@ def duplicates(found: Duplicates) -> Json:
     if found.cursor is not None:
         answer["NextToken"] = found.cursor
     return answer
+
+
+def named_faces(one: NamedFaces) -> Json:
+    """Faces that were given a name, as `/v1` answers it."""
+    whose = None if one.person is None else person(one.person)
+    return {"person": whose, "face_ids": list(one.face_ids), "others": list(one.others)}
 
 
 def undone(one: Undone) -> Json:

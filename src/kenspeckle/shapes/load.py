@@ -35,6 +35,7 @@ from kenspeckle.domain import (
     JobState,
     Landmark,
     Misplaced,
+    NamedFaces,
     Page,
     Pair,
     Person,
@@ -221,6 +222,14 @@ def duplicates(shape: Json, collection_id: str) -> Duplicates:
         for one in shape.get("photographs", ())
     )
     return Duplicates(pairs, faces, photographs, shape.get("NextToken"))
+
+
+def named_faces(shape: Json, collection_id: str) -> NamedFaces:
+    """Faces that were given a name, as `/v1` answers it."""
+    whose = shape["person"]
+    return NamedFaces(
+        None if whose is None else person(whose, collection_id), tuple(shape["face_ids"]), tuple(shape["others"])
+    )
 
 
 def undone(shape: Json, collection_id: str) -> Undone:

@@ -28,6 +28,7 @@ from kenspeckle.domain import (
     Indexed,
     Job,
     JobKind,
+    NamedFaces,
     Page,
     Pair,
     Person,
@@ -273,6 +274,13 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "UndoPeople",
         [],
         {"undone": "merge", "people": ["person-1"]},
+    ),
+    (
+        ops.NameFaces(collection_id="people", face_ids=["face-1"], person_name="Anna"),
+        NamedFaces(ANNA, ("face-1",), ()),
+        "NameFaces",
+        ["face-1"],
+        {"person": "person-1", "named": 1},
     ),
     (
         ops.KeepApart(collection_id="people", person_id="person-1", face_ids=["face-1"]),

@@ -310,6 +310,15 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             lambda op: _given(undo=op.undo_id),
             told=lambda done: {"undone": done.kind, "people": [one.person_id for one in done.people]},
         ),
+        _row(
+            ops.NameFaces,
+            "NameFaces",
+            named=lambda op: op.face_ids,
+            told=lambda done: {
+                "person": None if done.person is None else done.person.person_id,
+                "named": len(done.face_ids),
+            },
+        ),
         _row(ops.KeepApart, "KeepApart", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
         _row(ops.GroupFaces, "GroupFaces", told=_of_job),
         _row(

@@ -17,10 +17,11 @@ from kenspeckle.domain.operations import (
     ListPersonFaces,
     MergePeople,
     MoveFaces,
+    NameFaces,
     SplitPerson,
     UndoPeople,
 )
-from kenspeckle.domain.people import MAX_NAME, person_name
+from kenspeckle.domain.people import MAX_NAME, NamedFaces, person_name
 from kenspeckle.errors import InvalidValue, NotOffered, Overloaded
 from kenspeckle.ports import People as Port
 from kenspeckle.usecases.recognition.context import Context
@@ -48,6 +49,7 @@ class People:
                 MoveFaces.by(self.move_faces),
                 MergePeople.by(self.merge_people),
                 SplitPerson.by(self.split_person),
+                NameFaces.by(self.name_faces),
                 UndoPeople.by(self.undo_people),
             ]
         )
@@ -114,6 +116,15 @@ class People:
             return port.split_person(
                 operation.collection_id, validation.person_id(operation.person_id), ids, name, self.context.now()
             )
+
+    def name_faces(self, operation: NameFaces) -> NamedFaces:
+        """Raises CollectionNotFound, FaceNotFound, Conflict where several people have the name, InvalidValue."""
+        ids, name = validation.face_ids(operation.face_ids), person_name(operation.person_name)
+        identity = operation.external_image_id
+        if identity is not None:
+            validation.external_image_id(identity)
+        with self._alone(operation.collection_id) as port:
+            return port.name_faces(operation.collection_id, ids, name, identity, self.context.now())
 
     def undo_people(self, operation: UndoPeople) -> Undone:
         """Raises CollectionNotFound, Conflict."""

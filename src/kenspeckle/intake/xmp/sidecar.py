@@ -1,0 +1,145 @@
+"""Writes who is where into the XMP beside a photograph, as regions of the Metadata Working Group.
+
+A sidecar that is there keeps every byte: regions are put in between. It is replaced in one step, or left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from kenspeckle.atomic_file import disk_errors, replace_file
+from kenspeckle.errors import InvalidValue
+from kenspeckle.formats import xmp
+from kenspeckle.intake.xmp.names import Frame, sidecars
+from kenspeckle.intake.xmp.regions import (
+    AREA,
+    DIMENSIONS,
+    MWG,
+    RDF,
+    SAME,
+    Region,
+    applied_to,
+    overlap,
+    parsed,
+    read,
+    same_shape,
+)
+
+_NAMES: Final = " ".join(
+    f'xmlns:{prefix}="{name[1:-1]}"'
+    for prefix, name in (("rdf", RDF), ("mwg-rs", MWG), ("stDim", DIMENSIONS), ("stArea", AREA))
+)
+_EMPTY: Final = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
+    f' <rdf:RDF xmlns:rdf="{RDF[1:-1]}">\n </rdf:RDF>\n'
+    '</x:xmpmeta>\n<?xpacket end="w"?>\n'
+)
+_ELSEWHERE: Final = "Its regions are written in a way that can't be added to; it stays as it is."
+
+
+@dataclass(slots=True)
+class Sidecars:
+    """Writes sidecars, for several threads at once: photographs may share one."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def write(self, path: Path, frame: Frame, named: Sequence[Region]) -> tuple[Path, int]:
+        """Put the named faces of a photograph (boxes of the upright picture) into its sidecar, where no face with a
+        name is yet; its place, and how many were put in. The file that is there is added to, else `a.jpg.xmp` is made.
+
+        Raises InvalidValue where the sidecar can't be added to, StorageFull, StorageUnavailable: it is as it was."""
+        with self._lock:
+            there = sidecars(path)
+            place = Path(os.path.realpath(there[0])) if there else path.with_name(path.name + ".xmp")
+            with disk_errors(place):
+                before = place.read_bytes() if there else _EMPTY.encode()
+                mode = stat.S_IMODE((place if there else path).stat().st_mode)
+            try:
+                after, count = with_regions(xmp.checked(before), frame, named)
+            except InvalidValue as error:
+                raise InvalidValue(f"{place.name}: {error.message}", field="xmp") from error
+            if count:
+                replace_file(place, after, mode if there else mode & 0o666)
+            return place, count
+
+
+def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[bytes, int]:
+    """The packet with the faces that it does not name yet, and how many these are. Raises InvalidValue."""
+    stored = [Region(one.name, frame.stored(one.box) if one.upright else one.box) for one in named]
+    known = read(packet, frame.width, frame.height).regions
+    boxes = [frame.stored(one.box) if one.upright else one.box for one in known]
+    new = [one for one in stored if all(overlap(one.box, box) <= SAME for box in boxes)]
+    if not new:
+        return packet, 0
+    root = parsed(packet)
+    regions = next(root.iter(MWG + "Regions"), None)
+    drawn = None if regions is None else applied_to(regions)
+    if drawn is not None and not same_shape(drawn, (frame.width, frame.height)):
+        raise InvalidValue("Its regions were drawn in another picture; it stays as it is.", field="xmp")
+    items = "".join(map(_item, new))
+    wanted: tuple[str, ...]
+    if regions is None:
+        text, wanted = _description(frame, items), (RDF + "RDF",)
+    else:
+        text, wanted = items, (MWG + "Regions", MWG + "RegionList", RDF + "Bag")
+    at = _end_of(packet, wanted)
+    whole = packet[:at] + text.encode() + packet[at:]
+    try:
+        written = read(whole, frame.width, frame.height).regions
+    except InvalidValue as error:
+        raise InvalidValue(_ELSEWHERE, field="xmp") from error
+    if not {one.name for one in new} <= {one.name for one in written}:
+        raise InvalidValue(_ELSEWHERE, field="xmp")
+    return xmp.checked(whole), len(new)
+
+
+def _item(region: Region) -> str:
+    box = region.box
+    return (
+        f'<rdf:li {_NAMES}><rdf:Description mwg-rs:Name={quoteattr(region.name)} mwg-rs:Type="Face">'
+        f'<mwg-rs:Area stArea:x="{box.left + box.width / 2:.6f}" stArea:y="{box.top + box.height / 2:.6f}" '
+        f'stArea:w="{box.width:.6f}" stArea:h="{box.height:.6f}" stArea:unit="normalized"/>'
+        "</rdf:Description></rdf:li>\n"
+    )
+
+
+def _description(frame: Frame, items: str) -> str:
+    return (
+        f'<rdf:Description rdf:about="" {_NAMES}>\n<mwg-rs:Regions rdf:parseType="Resource">\n'
+        f'<mwg-rs:AppliedToDimensions stDim:w="{frame.width}" stDim:h="{frame.height}" stDim:unit="pixel"/>\n'
+        f"<mwg-rs:RegionList><rdf:Bag>\n{items}</rdf:Bag></mwg-rs:RegionList>\n"
+        "</mwg-rs:Regions>\n</rdf:Description>\n"
+    )
+
+
+def _end_of(packet: bytes, wanted: tuple[str, ...]) -> int:
+    """Where the element ends, inside, that lies in elements of these names. Raises InvalidValue where there is none
+    with an end tag, and for text that is not UTF-8, which is what is put in."""
+    inside: list[str] = []
+    found: list[int] = []
+    reader = expat.ParserCreate(namespace_separator="}")
+
+    def end(name: str) -> None:
+        if not found and tuple(one for one in inside if one in wanted) == wanted and inside[-1] == wanted[-1]:
+            found.append(reader.CurrentByteIndex)
+        inside.pop()
+
+    reader.StartElementHandler = lambda name, _: inside.append("{" + name)
+    reader.EndElementHandler = end
+    try:
+        packet.decode("utf-8")
+        reader.Parse(packet, True)
+    except (expat.ExpatError, UnicodeDecodeError) as error:
+        raise InvalidValue("It is not written in UTF-8; it stays as it is.", field="xmp") from error
+    if not found or not packet.startswith(b"</", found[0]):
+        raise InvalidValue(_ELSEWHERE, field="xmp")
+    return found[0]

@@ -1,0 +1,142 @@
+"""`intake.xmp.sidecar`: new sidecars, and regions put into those of other programs, which lose no byte."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from kenspeckle.domain import Box
+from kenspeckle.errors import InvalidValue, StorageUnavailable
+from kenspeckle.intake.xmp.names import Frame
+from kenspeckle.intake.xmp.regions import Region, read
+from kenspeckle.intake.xmp.sidecar import Sidecars, with_regions
+from tests.intake.xmp import packets
+
+SIZE = (400, 300)
+FRAME = Frame(*SIZE, 1)
+ADA = Region('Ada & "李小龙" <King>', Box(0.1, 0.2, 0.2, 0.25), upright=True)
+BEA = Region("Bea", Box(0.6, 0.2, 0.2, 0.25), upright=True)
+
+LIGHTROOM = b"""<?xpacket begin='\xef\xbb\xbf' id='W5M0MpCehiHzreSzNTczkc9d'?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Adobe XMP Core 7.0">
+ <r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <!-- a note --><r:Description r:about="" xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/"
+    crs:Exposure2012="+0.35" crs:Notes="one&#xA;two">
+   <crs:ToneCurve><r:Seq><r:li>0, 0</r:li></r:Seq></crs:ToneCurve>
+  </r:Description>
+ </r:RDF>
+</x:xmpmeta>
+<?xpacket end='w'?>"""
+
+
+def test_a_new_sidecar_can_be_read(tmp_path: Path) -> None:
+    photograph = tmp_path / "a.jpg"
+    photograph.write_bytes(b"")
+    photograph.chmod(0o640)
+    assert Sidecars().write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 2)
+    written = (tmp_path / "a.jpg.xmp").read_bytes()
+    assert (tmp_path / "a.jpg.xmp").stat().st_mode & 0o777 == 0o640
+    found = read(written, *SIZE)
+    assert [one.name for one in found.regions] == [ADA.name, "Bea"]
+    assert found.regions[0].box.left == pytest.approx(0.1)
+    assert ElementTree.fromstring(written) is not None  # as any other reader
+    assert Sidecars().write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 0)
+    assert (tmp_path / "a.jpg.xmp").read_bytes() == written
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.jpg", "a.jpg.xmp"]
+
+
+def test_a_foreign_sidecar_keeps_every_byte(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    place = tmp_path / "a.xmp"
+    place.write_bytes(LIGHTROOM)
+    place.chmod(0o664)
+    assert Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA]) == (place, 1)
+    after = place.read_bytes()
+    at = after.index(b"<rdf:Description")
+    assert after[:at] == LIGHTROOM[:at]
+    assert after.endswith(LIGHTROOM[at:])
+    assert place.stat().st_mode & 0o777 == 0o664
+    assert [one.name for one in read(after, *SIZE).regions] == [ADA.name]
+    # Regions that are there are added to.
+    assert Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA, BEA]) == (place, 1)
+    assert [one.name for one in read(place.read_bytes(), *SIZE).regions] == [ADA.name, "Bea"]
+    assert place.read_bytes().count(b"<mwg-rs:Regions") == 1
+
+
+@pytest.mark.parametrize("flavour", packets.FLAVOURS)
+def test_faces_that_another_program_has_named_stay(flavour: str) -> None:
+    before = packets.FLAVOURS[flavour]({"Ann": (0.12, 0.2, 0.2, 0.25)}, SIZE)
+    after, count = with_regions(before, FRAME, [ADA, BEA])
+    assert count == 1
+    assert [one.name for one in read(after, *SIZE).regions] in (["Ann", "Bea"], ["Bea", "Ann"])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_are_written_as_the_picture_is_stored(orientation: int) -> None:
+    frame = Frame(*SIZE, orientation)
+    after, _ = with_regions(packets.packet(""), frame, [BEA])
+    (one,) = read(after, *SIZE).regions
+    back = frame.shown(one.box)
+    assert (back.left, back.top) == pytest.approx((BEA.box.left, BEA.box.top), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no XML", "is no XML"),
+        (b'<!DOCTYPE x [<!ENTITY a "ha">]><x>&a;</x>', "document type"),
+        (b"<x/>", "can't be added to"),
+        (f"<rdf:RDF {packets.RDF}/>".encode(), "can't be added to"),
+        (LIGHTROOM.decode().replace("\ufeff", "").encode("utf-16"), "not written in UTF-8"),
+        (b'<?xml version="1.0" encoding="iso-8859-1"?>' + packets.packet("").split(b"?>", 1)[1], "can't be added to"),
+        (packets.lightroom({"Ann": (0.6, 0.6, 0.1, 0.1)}, (300, 300)), "drawn in another picture"),
+        (packets.lightroom({}, SIZE).replace(b"<rdf:Bag></rdf:Bag>", b"<rdf:Bag/>"), "can't be added to"),
+        (b" " * (5 << 20), "more than 4 MB"),
+    ],
+)
+def test_a_sidecar_that_can_not_be_added_to_stays_as_it_is(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    place = tmp_path / "a.jpg.xmp"
+    place.write_bytes(content)
+    with pytest.raises(InvalidValue, match=said):
+        Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+    assert place.read_bytes() == content
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable):
+        Sidecars().write(tmp_path / "gone" / "a.jpg", FRAME, [ADA])
+    (tmp_path / "a.xmp").mkdir()
+    with pytest.raises(StorageUnavailable):
+        Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+
+
+def test_photographs_that_share_a_sidecar_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.xmp").write_bytes(LIGHTROOM)
+    writer = Sidecars()
+    regions = [Region(f"Person {at}", Box(at / 10, 0.1, 0.05, 0.05), upright=True) for at in range(8)]
+    for at in range(8):
+        (tmp_path / f"a.{at}").write_bytes(b"")
+    threads = [
+        threading.Thread(target=writer.write, args=(tmp_path / f"a.{at}", FRAME, [regions[at]])) for at in range(8)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    found = read((tmp_path / "a.xmp").read_bytes(), *SIZE).regions
+    assert {one.name for one in found} == {one.name for one in regions}
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "kept.xmp").write_bytes(LIGHTROOM)
+    (tmp_path / "a.jpg.xmp").symlink_to(tmp_path / "real" / "kept.xmp")
+    Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+    assert (tmp_path / "a.jpg.xmp").is_symlink()
+    assert ADA.name in [one.name for one in read((tmp_path / "real" / "kept.xmp").read_bytes(), *SIZE).regions]
