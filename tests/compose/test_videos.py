@@ -19,8 +19,9 @@ from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import jobs, video_faces, video_matches, video_tracks, videos
 from kenspeckle.compose.embedded import Service, build
-from kenspeckle.domain import Appearance, Event, Job, JobState, VideoFace, VideoSource
+from kenspeckle.domain import Appearance, Attribute, Event, Job, JobState, VideoFace, VideoSource
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import ALL
 from kenspeckle.errors import (
     CollectionNotFound,
     Conflict,
@@ -33,7 +34,7 @@ from kenspeckle.errors import (
 from kenspeckle.settings import load
 from kenspeckle.usecases.videos import analysis, operations
 from kenspeckle.vision.video import ChildDecoder
-from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, two_people
+from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, shot, two_people
 
 HOME = "kenspeckle"
 HERE = "127.0.0.1"
@@ -165,6 +166,37 @@ def test_detection_searches_nobody(service: Service, home: str, video: Path) -> 
             service.recognizer.handle(wrong)
 
 
+def test_detection_tells_attributes_where_they_are_asked_for(service: Service, tmp_path: Path) -> None:
+    short = make(tmp_path / "short.mp4", [(0.6, shot((EILEEN, 150, 20)))])
+    asked = ops.StartVideoDetection(source=VideoSource(path=str(short)), attributes=ALL)
+    job = service.recognizer.handle(asked)
+    assert done(service, job).state is JobState.SUCCEEDED
+    faces = service.recognizer.handle(ops.GetVideo(job_id=job.job_id, search=False)).faces
+    assert len(faces) >= 2
+    for one in faces:
+        told = one.detail.attributes
+        assert told is not None
+        assert told.age is not None
+        assert told.flags[Attribute.SMILE].value is True
+        assert len(told.landmarks) + len(one.detail.landmarks) == 30
+
+
+def test_results_show_the_present_names_of_people(service: Service, home: str, video: Path) -> None:
+    ended = done(service, start(service, video, home))
+    match = appearances(service, ended)[0].matches[0]
+    assert match.person is not None
+    service.recognizer.handle(
+        ops.ChangePerson(
+            collection_id=home, person_id=match.person.person_id, person_name="\u0413\u0440\u0435\u0439\u0441"
+        )
+    )
+    found = appearances(service, ended)[0]
+    assert found.matches[0].name == "\u0413\u0440\u0435\u0439\u0441"
+    assert found.matches[0].face == match.face
+    service.recognizer.handle(ops.ErasePerson(collection_id=home, person_id=match.person.person_id))
+    assert found.person not in {one.person for one in appearances(service, ended)}
+
+
 @pytest.mark.parametrize("step", ["checkpoint", "naming"])
 def test_after_kill_9_another_process_goes_on(tmp_path: Path, video: Path, step: str) -> None:
     with built(tmp_path) as service:
@@ -237,6 +269,8 @@ def test_results_are_erased_on_request_once_the_job_has_ended(service: Service, 
     done(service, job)
     service.recognizer.handle(ops.EraseVideo(job_id=job.job_id))
     assert set(left(service, home).values()) == {0}
+    with pytest.raises(JobNotFound):
+        service.catalog.job(job.job_id)
 
 
 def test_an_upload_is_encrypted_and_goes_with_its_job(tmp_path: Path, video: Path) -> None:
@@ -303,6 +337,9 @@ def test_a_job_that_fails_says_why_and_leaves_nothing(service: Service, home: st
         ended = done(service, start(service, path, home))
         assert ended.state is JobState.FAILED
         assert message in ended.error
+    # Also where it lies encrypted.
+    sent = service.recognizer.handle(ops.StartVideo(collection_id=home, **uploaded(service, SAMPLES / GRACE)))
+    assert "is a photograph" in done(service, sent).error
     assert set(left(service, home).values()) == {0}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kenspeckle.domain import Deleted, FaceRecord, UnsuccessfulFace
+from kenspeckle.domain import AgeRange, Attributes, Deleted, FaceRecord, Gender, UnsuccessfulFace
 from kenspeckle.errors import (
     AlreadyExists,
     CollectionNotFound,
@@ -51,6 +51,7 @@ def test_every_method_names_a_missing_collection(catalog: Whole) -> None:
         lambda: catalog.set_tags("gone", {"a": "b"}, 50),
         lambda: catalog.remove_tags("gone", ["a"]),
         lambda: catalog.find_indexed("gone", digest(1), None),
+        lambda: catalog.add_attributes("gone", {}),
         lambda: catalog.add_faces(photo(1, "gone"), None, [new_face(1)], "v1"),
         lambda: catalog.face("gone", "face-1"),
         lambda: catalog.faces("gone", 10, None),
@@ -104,6 +105,18 @@ def test_a_stored_face_comes_back_as_it_went_in(catalog: Whole) -> None:
     assert catalog.counts() == {"collections": 1, "faces": 3, "users": 0, "images": 1}
     with pytest.raises(FaceNotFound, match="face-9"):
         catalog.face("people", "face-9")
+
+
+def test_attributes_come_to_a_stored_face_later(catalog: Whole) -> None:
+    catalog.create_collection(gallery())
+    _, records, _ = catalog.add_faces(photo(1), "anna.jpg", [new_face(1), new_face(2)], "v1")
+    told = replace(records[0].detail, attributes=Attributes(age=AgeRange(30, 40), gender=Gender("Male", 60.0)))
+    revision = catalog.revision("people")
+    catalog.add_attributes("people", {records[0].face.face_id: told, "face-9": told})
+    found = catalog.find_indexed("people", digest(1), "anna.jpg")
+    assert found is not None
+    assert found[1] == (replace(records[0], detail=told.kept), records[1])
+    assert catalog.revision("people") == revision + 1
 
 
 def test_the_same_image_under_the_same_identity_is_stored_once(catalog: Whole) -> None:

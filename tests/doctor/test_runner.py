@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,9 +18,12 @@ import pytest
 
 from kenspeckle.catalog.sqlite.inspect import SqliteInspection
 from kenspeckle.compose.data_folder import opened as instance
+from kenspeckle.doctor import videos
 from kenspeckle.domain import Collection
 from kenspeckle.models import registry
+from kenspeckle.models.attributes import ATTRIBUTES
 from kenspeckle.settings import load
+from kenspeckle.vision.video import ChildDecoder
 from tests.doctor.conftest import PEOPLE, Doctor
 from tests.moving.conftest import Command
 from tests.moving.folders import digest, face_id, make, opened, photograph
@@ -60,7 +64,7 @@ def test_a_sound_instance(doctor: Doctor, data: Path, words: tuple[str, ...]) ->
     assert report.code == 0
     assert report.codes == {"network": {"open_to_machine"}}
     assert set(report.states.values()) == {"sound", "note"}
-    assert len(report.states) == 15
+    assert len(report.states) == 16
     assert contents(data) == before
     assert "skipped" not in report.states.values()
 
@@ -368,6 +372,32 @@ def test_model_files(doctor: Doctor, data: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(tmp_path / "models"))
     report = doctor(data)
     assert "kenspeckle models pull" in report.the("model_damaged")["mend"]
+    assert report.the("attributes_missing")["severity"] == "note"
+    monkeypatch.setenv("KENSPECKLE_DETECTION_ATTRIBUTES", "ALL")
+    needed = doctor(data).the("attributes_missing")
+    assert (needed["severity"], "models pull attributes" in needed["mend"]) == ("fault", True)
+    shutil.copytree(load(environ={}).models_dir / ATTRIBUTES.name, tmp_path / "models" / ATTRIBUTES.name)
+    assert not doctor(data).findings("attributes_damaged")
+    with (tmp_path / "models" / ATTRIBUTES.name / "age.onnx").open("ab") as file:
+        file.write(b"x")
+    assert "age.onnx has a wrong size" in doctor(data).the("attributes_damaged")["what"]
+
+
+def test_the_decoder_of_videos(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def summary() -> str:
+        videos._problem.cache_clear()
+        return next(str(one["summary"]) for one in doctor(data).json["checks"] if one["check"] == "video")
+
+    assert summary() == "can be decoded"
+    with monkeypatch.context() as patch:
+        patch.setattr("kenspeckle.vision.video._folders", tuple)
+        patch.setattr("kenspeckle.vision.video.CHILD", data / "nothing.py")
+        assert summary() == "can't be decoded"
+        assert "crashed" in doctor(data).the("video_unusable")["what"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ChildDecoder, "available", False)
+        assert "kenspeckle[video]" in summary()
+    videos._problem.cache_clear()
 
 
 def test_a_folder_of_the_old_pack_is_examined_with_that_pack(
@@ -375,7 +405,8 @@ def test_a_folder_of_the_old_pack_is_examined_with_that_pack(
 ) -> None:
     old, models = registry.CENTERFACE_DLIB, tmp_path / "models"
     models.mkdir()
-    (models / old.name).symlink_to(load(environ={}).models_dir / old.name)
+    for name in (old.name, ATTRIBUTES.name):
+        (models / name).symlink_to(load(environ={}).models_dir / name)
     monkeypatch.setenv("KENSPECKLE_MODELS_DIR", str(models))
     assert "sface" in doctor(data).the("model_damaged")["mend"]
     with opened(data) as folder:

@@ -58,6 +58,17 @@ def test_what_is_written_is_read_again() -> None:
     assert load.attributes(dump.attributes(Attributes())) == Attributes()
 
 
+def test_what_was_asked_for_is_remembered() -> None:
+    some = frozenset({Attribute.SMILE, Attribute.LANDMARKS})
+    found = WHOLE.only(some)
+    assert found is not None
+    assert load.attributes(dump.attributes(found)) == found
+    assert found.covers(frozenset({Attribute.SMILE}))
+    assert not found.covers(ALL)
+    assert not replace(WHOLE, version=0).covers(NONE)
+    assert load.attributes({"Asked": ["SMILE", "HAIR", 7]}).asked == {Attribute.SMILE}
+
+
 def test_only_what_is_asked_for_is_left() -> None:
     assert WHOLE.only(NONE) is None
     for one in Attribute:

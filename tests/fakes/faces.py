@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector, WebhookMessage
+from kenspeckle.domain import (
+    Deleted,
+    Face,
+    FaceDetail,
+    FaceRecord,
+    Image,
+    Page,
+    UnsuccessfulFace,
+    Vector,
+    WebhookMessage,
+)
 from kenspeckle.errors import Conflict
 from kenspeckle.ports import ErasedFaces, NewFace, NewPhotograph, Tell
 from tests.fakes.galleries import Galleries, Photo, StoredFace
@@ -25,6 +35,14 @@ class Faces(Galleries):
                     records = self._records(gallery, row)
                     return (photo.image, records) if records else None
             return None
+
+    def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            for stored in gallery.faces.values():
+                if stored.new.face_id in told:
+                    stored.new = replace(stored.new, detail=told[stored.new.face_id].kept)
+            self._wrote(gallery, [])
 
     def add_faces(
         self,

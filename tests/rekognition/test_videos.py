@@ -19,7 +19,7 @@ from kenspeckle.settings import load
 from tests.rekognition.served import running
 from tests.rekognition.test_real import client
 from tests.s3server import served_s3
-from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, silence, two_people
+from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, shot, silence, two_people
 
 HOME = "visitors"
 BUCKET = "videos"
@@ -73,6 +73,7 @@ def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
         s3.bucket("others")
         for name, path in {
             "two.mp4": two_people(folder / "two.mp4"),
+            "one.mp4": make(folder / "one.mp4", [(0.4, shot((EILEEN, 150, 20)))]),
             "sound.m4a": silence(folder / "sound.m4a"),
             "large.mkv": make(folder / "large.mkv", [(1, empty)]),
         }.items():
@@ -161,7 +162,14 @@ def test_detection(amazon: Amazon) -> None:
     job_id = amazon.client.start_face_detection(Video=video(), FaceAttributes="ALL")["JobId"]
     found = amazon.ended(amazon.client.get_face_detection, job_id)
     assert len(found["Faces"]) > 20
-    assert len(found["Faces"][0]["Face"]["Landmarks"]) >= 5
+    full = [one["Face"] for one in found["Faces"] if len(one["Face"]["Landmarks"]) == 30]
+    assert len(full) > 20
+    assert all({"AgeRange", "Smile", "EyesOpen", "MouthOpen"} <= set(one) for one in full)
+    assert not any("Gender" in one or "Emotions" in one for one in full)
+    plain = amazon.client.start_face_detection(Video=video("one.mp4"), FaceAttributes="DEFAULT")["JobId"]
+    (face, *_) = amazon.ended(amazon.client.get_face_detection, plain)["Faces"]
+    assert len(face["Face"]["Landmarks"]) == 5
+    assert "AgeRange" not in face["Face"]
     assert refused(amazon.client.get_face_search, JobId=job_id) == "ResourceNotFoundException"
 
 

@@ -212,6 +212,7 @@ def test_one_that_is_asked_for_by_name_comes_alone(telling: Engine, samples: reg
     whole, alone = of(told(telling, data)[0]), of(told(telling, data, frozenset({name}))[0])
     shown = dump.attributes(alone)
     shown.pop("Pose", None)
+    assert shown.pop("Asked") == [name]
     assert len(shown) == 2  # and the version
     assert {**dump.attributes(whole), **shown} == dump.attributes(whole)
 
@@ -256,7 +257,7 @@ def test_what_a_network_does_not_know_is_absent(telling: Engine, samples: regist
             engine._describer = before
             (whole,) = engine.attributes(photo, [face], ALL - {Attribute.GENDER})
             shown, all_ = dump.attributes(of(seen)), dump.attributes(of(whole))
-            assert set(all_) - set(shown) == missing, broken
+            assert set(all_) - set(shown) - {"Asked"} == missing, broken
             dump.face_detail(seen)
     finally:
         engine._describer = before

@@ -50,6 +50,7 @@ class JobAnswer(Shape):
     cancelling: bool = Field(description="Cancellation was requested; it ends at its next step.")
     created_at: str
     finished_at: str | None
+    tag: str | None = Field(default=None, description="Of a video: the word that its request gave.")
 
 
 class JobList(Shape):

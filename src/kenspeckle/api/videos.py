@@ -284,7 +284,7 @@ class Videos:
                 only=request.state.principal.only,
             )
         )
-        return answer(dump.face_search(found))
+        return answer(dump.face_search(found, people=True))
 
     @route(
         "GET",

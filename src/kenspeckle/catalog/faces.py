@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select, update
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import (
@@ -24,7 +24,17 @@ from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
 from kenspeckle.catalog.videos import forget_faces
-from kenspeckle.domain import Deleted, Face, FaceRecord, Image, Page, UnsuccessfulFace, Vector, WebhookMessage
+from kenspeckle.domain import (
+    Deleted,
+    Face,
+    FaceDetail,
+    FaceRecord,
+    Image,
+    Page,
+    UnsuccessfulFace,
+    Vector,
+    WebhookMessage,
+)
 from kenspeckle.domain.people import PersonRef, cover_score
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
 from kenspeckle.errors import Conflict
@@ -73,6 +83,11 @@ _THERE = select(images.c.digest, images.c.identity).where(
 _ADD_IMAGE = insert(images).returning(images.c.row)
 _ADD_FACE = insert(faces).returning(faces.c.row)
 _ADD_THUMBNAILS = insert(thumbnails)
+_TELL = (
+    update(faces)
+    .where(faces.c.collection_row == bindparam("of"), faces.c.face_id == bindparam("named"))
+    .values(attributes=bindparam("now"))
+)
 
 _some: BindParameter[int] = bindparam("some", expanding=True)
 _DIGESTS = select(images.c.digest).where(images.c.row.in_(_some))
@@ -99,6 +114,17 @@ class Faces(Part):
         name, identity = content.name(digest), external_image_id or ""
         parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
         return _indexed(collection_id, self.database.rows(_INDEXED, parameters), content)
+
+    def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
+        with self.database.write() as connection:
+            held = hold(connection, collection_id)
+            content = self.collection_keys.of(held.row, connection)
+            values = [
+                {"of": held.row, "named": face_id, "now": rows.packed_attributes(detail, content, face_id)}
+                for face_id, detail in told.items()
+            ]
+            each(connection, _TELL, values)
+            record(connection, held, self.log_limit)
 
     def add_faces(
         self,

@@ -87,11 +87,15 @@ def user(collection_id: str, columns: Sequence[Any]) -> User:
     return User(user_id, collection_id, status, created_at, face_count)
 
 
-def packed_detail(detail: FaceDetail) -> str:
-    """Landmarks, pose and quality; box and confidence have columns of their own."""
+def packed_detail(detail: FaceDetail, *, told: bool = False) -> str:
+    """Landmarks, pose and quality, and what was inferred where it is to be `told` there; box and confidence have
+    columns of their own."""
     landmarks = [[one.kind, one.x, one.y] for one in detail.landmarks]
     pose, quality = detail.pose, detail.quality
-    packed = [landmarks, [pose.roll, pose.yaw, pose.pitch], [quality.brightness, quality.sharpness]]
+    packed: list[Any] = [landmarks, [pose.roll, pose.yaw, pose.pitch], [quality.brightness, quality.sharpness]]
+    kept = detail.kept.attributes
+    if told and kept is not None:
+        packed.append(dump.attributes(kept))
     return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
@@ -110,14 +114,14 @@ def detail(found: Face, packed: str, stored: bytes | None = None, content: Conte
         attributes = _read(_attributes, plain, f"the face {found.face_id}")
 
     def read(packed: str) -> FaceDetail:
-        landmarks, pose, quality = orjson.loads(packed)
+        landmarks, pose, quality, *told = orjson.loads(packed)
         return FaceDetail(
             found.box,
             found.confidence,
             tuple(Landmark(*one) for one in landmarks),
             Pose(*pose),
             Quality(*quality),
-            attributes,
+            load.attributes(told[0]) if told else attributes,
         )
 
     return _read(read, packed, f"the face {found.face_id}")

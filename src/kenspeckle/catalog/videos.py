@@ -14,11 +14,14 @@ from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, one_at_a_time
 from kenspeckle.catalog.database import each
 from kenspeckle.catalog.jobs import check_claim, insert_job, unfinished
+from kenspeckle.catalog.membership import PERSON
 from kenspeckle.catalog.tables import (
     collections,
     faces,
     images,
     jobs,
+    members,
+    people,
     users,
     video_faces,
     video_matches,
@@ -35,6 +38,7 @@ from kenspeckle.domain import (
     JobKind,
     Notice,
     Page,
+    PersonRef,
     Vector,
     VideoFace,
     VideoFacts,
@@ -113,10 +117,12 @@ _APPEARANCES = (
     .limit(bindparam("most"))
 )
 _MATCHES = (
-    select(video_matches.c.person, video_matches.c.similarity, *rows.FACE)
+    select(video_matches.c.person, video_matches.c.similarity, *rows.FACE, people.c.person_id, people.c.name)
     .join(faces, faces.c.row == video_matches.c.face_row)
     .join(images, images.c.row == faces.c.image_row)
     .outerjoin(users, users.c.row == faces.c.user_row)
+    .outerjoin(members, members.c.face_row == faces.c.row)
+    .outerjoin(people, and_(people.c.row == members.c.person_row, people.c.kind == PERSON))
     .where(
         video_matches.c.video_row == bindparam("video_row"),
         video_matches.c.person.in_(bindparam("some", expanding=True)),
@@ -296,6 +302,8 @@ class Videos(Part):
         self.drop_results(job_id)
         with self.database.write() as connection:
             connection.execute(delete(videos).where(videos.c.job_id == job_id))
+            # Its row counts who was seen.
+            connection.execute(delete(jobs).where(jobs.c.job_id == job_id, ~unfinished))
 
     def video_faces(self, job_id: str, by_person: bool, limit: int, cursor: str | None) -> Page[VideoFace]:
         bound = ("video faces", job_id, by_person)
@@ -406,7 +414,8 @@ class Videos(Part):
         found: dict[int, list[FaceMatch]] = {}
         for chunk in chunks(some):
             for one in connection.execute(_MATCHES, {"video_row": video.row, "some": chunk}):
-                found.setdefault(one[0], []).append(FaceMatch(rows.face(name, one[2:]), one[1]))
+                person = None if one.person_id is None else PersonRef(one.person_id, one.name)
+                found.setdefault(one[0], []).append(FaceMatch(rows.face(name, one[2:]), one[1], person))
         return {person: tuple(matches) for person, matches in found.items()}
 
 
@@ -474,7 +483,7 @@ def _face_columns(one: SeenFace) -> dict[str, object]:
         "box_width": box.width,
         "box_height": box.height,
         "confidence": one.detail.confidence,
-        "detail": rows.packed_detail(one.detail),
+        "detail": rows.packed_detail(one.detail, told=True),
     }
 
 

@@ -13,7 +13,7 @@ from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.jobs import finished
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
-from kenspeckle.domain import Appearance, JobState, VideoFace, VideoPage, VideoSource, display_name
+from kenspeckle.domain import Appearance, JobState, VideoFace, VideoPage, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import tier
 from kenspeckle.shapes import dump
@@ -73,7 +73,7 @@ def _table(seen: tuple[Appearance, ...], remark: str) -> None:
     rows = []
     for one in seen:
         best = one.matches[0] if one.matches else None
-        name = "unknown" if best is None else display_name(best.face.external_image_id or "") or best.face.face_id
+        name = "unknown" if best is None else best.name or best.face.face_id
         similarity = ("", "") if best is None else (f"{best.similarity:.2f}", tier(best.similarity))
         rows.append((_clock(one.first_ms), _clock(one.last_ms), str(one.person), name, *similarity))
     if rows:

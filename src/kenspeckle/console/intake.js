@@ -9,12 +9,13 @@ const TAKEN = "image/*,.heic,.heif,.hif,.avif";
  * A field that takes one photograph and calls `onphoto(file)`; with `several` as many as are given at once, and calls
  * `onphotos(files)`. With `view`, what is dropped or pasted anywhere on the
  * page is meant for it while that element is shown, whether the field itself is or not; until the signal is aborted.
+ * `accept` and `choose` are kinds of files and words of the button, where it is not for `photographs`.
  */
-export function intake({ title, hint, several = false, onphoto = null, onphotos = (files) => onphoto(files[0]), view = null, signal }) {
-  const picker = h("input", { type: "file", accept: TAKEN, multiple: several, class: "unseen", tabindex: -1, "aria-label": title });
+export function intake({ title, hint, several = false, accept = TAKEN, choose = several ? "Choose photographs" : "Choose a photograph", photographs = true, onphoto = null, onphotos = (files) => onphoto(files[0]), view = null, signal }) {
+  const picker = h("input", { type: "file", accept, multiple: several, class: "unseen", tabindex: -1, "aria-label": title });
   const take = (files) => {
     if (!files.length) return;
-    if (files.length > 1 && !several) announce(`One photograph at a time: this is the first of ${files.length}.`);
+    if (files.length > 1 && !several) announce(`One at a time: this is the first of ${files.length}.`);
     onphotos([...files]);
   };
   picker.addEventListener("change", () => {
@@ -24,13 +25,13 @@ export function intake({ title, hint, several = false, onphoto = null, onphotos 
     take(files);
   });
   const field = h("div", { class: "intake" },
-    icon("photo"),
+    icon(photographs ? "photo" : "video"),
     h("p", { class: "intake-title" }, title),
     hint && h("p", { class: "soft" }, hint),
     picker,
     h("p", { class: "actions" },
-      button(several ? "Choose photographs" : "Choose a photograph", { class: "primary", onclick: () => picker.click() }),
-      button("Use the camera", { class: "plain", onclick: () => camera(take) }, "camera")));
+      button(choose, { class: "primary", onclick: () => picker.click() }),
+      photographs && button("Use the camera", { class: "plain", onclick: () => camera(take) }, "camera")));
   const wanted = () => !view || (view.isConnected && !document.querySelector("dialog[open]"));
   catchDrops(view ? document : field, { field, wanted, take, signal });
   if (view) {

@@ -19,6 +19,7 @@ const VIEWS = {
   collections: { section: "People", title: "Collections", load: () => import("/console/views/collections.js"), allowed: READ },
   users: { section: "People", title: "Users", load: () => import("/console/views/users.js"), allowed: READ },
   compare: { title: "Compare", load: () => import("/console/views/compare.js"), allowed: () => may("search", ANY) },
+  videos: { title: "Videos", load: () => import("/console/views/videos.js"), allowed: () => READ() && may("search", ANY) && offered("video") },
   keys: { section: "Admin", title: "Keys", load: () => import("/console/views/keys.js"), allowed: ADMIN },
   webhooks: { section: "Admin", title: "Webhooks", load: () => import("/console/views/webhooks.js"), allowed: ADMIN },
   audit: { section: "Admin", title: "Audit", load: () => import("/console/views/audit.js"), allowed: ADMIN },
@@ -26,6 +27,7 @@ const VIEWS = {
   jobs: { section: "Admin", title: "Jobs", load: () => import("/console/views/jobs.js"), allowed: () => READ() && offered("jobs") },
   person: { under: "people", load: () => import("/console/views/person.js"), allowed: () => READ() && offered("people") },
   face: { get under() { return offered("people") ? "people" : "gallery"; }, load: () => import("/console/views/face.js"), allowed: READ },
+  video: { under: "videos", load: () => import("/console/views/video.js"), allowed: () => READ() && may("search", ANY) && offered("video") },
   user: { under: "users", load: () => import("/console/views/user.js"), allowed: READ },
 };
 

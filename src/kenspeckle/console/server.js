@@ -90,6 +90,11 @@ export async function once(path, { method = "GET", query = {}, body, headers = {
   throw await refused(response);
 }
 
+/** Gives a request of the browser's older kind the key. */
+export function authorize(request) {
+  if (key !== null) request.setRequestHeader("x-api-key", key);
+}
+
 /** A path of the API, each part encoded: `at("collections", name, "faces")`. */
 export function at(...parts) {
   return "/v1/" + parts.map(encodeURIComponent).join("/");
@@ -119,14 +124,19 @@ async function refused(response) {
   } catch {
     // A proxy's own page, or nothing: the status has to do.
   }
+  return failureOf(response.status, problem, (name) => response.headers.get(name));
+}
+
+/** An answer that is no success; `header(name)` gives its headers. */
+export function failureOf(status, problem, header) {
   return new Failure({
-    status: response.status,
+    status,
     code: problem.code ?? "unknown",
-    title: problem.title ?? `The server answered ${response.status}`,
+    title: problem.title ?? `The server answered ${status}`,
     detail: problem.detail ?? "It gave no reason. A proxy in between may have answered in its place.",
     field: problem.field ?? null,
-    requestId: problem.request_id ?? response.headers.get("x-request-id"),
-    wait: Number(response.headers.get("retry-after")) || 0,
+    requestId: problem.request_id ?? header("x-request-id"),
+    wait: Number(header("retry-after")) || 0,
   });
 }
 

@@ -7,6 +7,7 @@ export const session = {
   collections: [],
   collection: null,
   threshold: 80,
+  telling: false,
 };
 
 const listeners = new Set();

@@ -21,6 +21,7 @@ from kenspeckle.doctor import (
     network,
     photographs,
     settings_check,
+    videos,
     webhooks,
 )
 from kenspeckle.doctor.findings import Examined
@@ -54,6 +55,7 @@ PLACES = (
     Check("folder", "Data folder", folder.check),
     Check("room", "Disk space", disk_space.check),
     Check("models", "Model files", models.check, local=True),
+    Check("video", "Video decoder", videos.check, local=True),
 )
 CATALOG = (
     Check("database", "Database", database.check),

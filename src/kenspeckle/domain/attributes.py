@@ -108,7 +108,7 @@ class Gender:
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """What was inferred of one face; None and absent: not inferred. `landmarks` are those beyond the detector's five,
-    `pose` is of the whole face mesh."""
+    `pose` is of the whole face mesh. `asked` is what was looked for, so that its absence says that it can't be told."""
 
     version: int = VERSION
     age: AgeRange | None = None
@@ -117,6 +117,11 @@ class Attributes:
     gender: Gender | None = None
     landmarks: tuple[Landmark, ...] = ()
     pose: Pose | None = None
+    asked: frozenset[Attribute] = ALL
+
+    def covers(self, asked: frozenset[Attribute]) -> bool:
+        """Whether all of that was looked for, by networks that are not older than the present ones."""
+        return self.version >= VERSION and asked <= self.asked
 
     def only(self, asked: frozenset[Attribute]) -> Attributes | None:
         """Of it what was asked for; None where that is nothing. The pose stays."""
@@ -129,4 +134,5 @@ class Attributes:
             eyes=self.eyes if Attribute.EYE_DIRECTION in asked else None,
             gender=self.gender if Attribute.GENDER in asked else None,
             landmarks=self.landmarks if Attribute.LANDMARKS in asked else (),
+            asked=self.asked & asked,
         )

@@ -82,6 +82,10 @@ class FaceDetail:
         """As it is stored: without a guess at gender, which is told and never kept."""
         return self if self.attributes is None else replace(self, attributes=replace(self.attributes, gender=None))
 
+    def tells(self, asked: frozenset[Attribute]) -> bool:
+        """Whether all of that was looked for when it was stored."""
+        return self.attributes is not None and self.attributes.covers(asked)
+
     def showing(self, asked: frozenset[Attribute]) -> FaceDetail:
         """With those of the attributes that are asked for."""
         return self if self.attributes is None else replace(self, attributes=self.attributes.only(asked))

@@ -203,10 +203,12 @@ class StartVideo(InCollection[Job]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartVideoDetection(Operation[Job]):
-    """Start the job that detects the faces of a video and searches nobody. Members as for StartVideo."""
+    """Start the job that detects the faces of a video and searches nobody. Members as for StartVideo; `attributes` are
+    inferred of each face."""
 
     right = Right(Scope.SEARCH, Of.ANYTHING)
     source: VideoSource
+    attributes: frozenset[Attribute] = NONE
     tag: str | None = None
     token: str | None = None
     topic: str | None = None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from PIL import Image
 
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.domain import Box, Sample, VideoFace, display_name
+from kenspeckle.domain import Box, Sample, VideoFace
 from kenspeckle.settings import Settings
 from kenspeckle.vision.frame import Frame
 from kenspeckle.vision.picture import Mark, marked
@@ -91,7 +91,7 @@ def _label(one: VideoFace) -> str:
     if not one.matches:
         return "unknown"
     best = one.matches[0]
-    return f"{display_name(best.face.external_image_id or best.face.face_id)} {best.similarity:.1f}"
+    return f"{best.name or best.face.face_id} {best.similarity:.1f}"
 
 
 def _write(place: Path, frames: Iterator[tuple[int, Image.Image]], rate: float) -> None:

@@ -148,6 +148,10 @@ class Catalog(Vault, Protocol):
         """What an earlier call stored for this image and identity, largest face first; None where it did not."""
         ...
 
+    def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
+        """Store what was inferred of these faces, by face id, in place of what they had; of those that are there."""
+        ...
+
     def add_faces(
         self,
         image: Image,

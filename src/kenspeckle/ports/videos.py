@@ -224,7 +224,7 @@ class Videos(Protocol):
         ...
 
     def drop_video(self, job_id: str) -> None:
-        """Remove a video with all results."""
+        """Remove a video with all results, and its job where that has ended."""
         ...
 
     def video_faces(self, job_id: str, by_person: bool, limit: int, cursor: str | None) -> Page[VideoFace]:

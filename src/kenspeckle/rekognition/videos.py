@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import VideoSource
 from kenspeckle.domain import operations as ops
+from kenspeckle.domain.attributes import wanted
 from kenspeckle.rekognition.errors import invalid
 from kenspeckle.rekognition.service import Service
 from kenspeckle.shapes import dump
@@ -30,7 +31,9 @@ def start_face_search(service: Service, request: Request) -> Json:
 
 
 def start_face_detection(service: Service, request: Request) -> Json:
-    return {"JobId": service.recognizer.handle(ops.StartVideoDetection(**_asked(service, request))).job_id}
+    attributes = wanted([request.get("FaceAttributes") or "DEFAULT"])
+    started = service.recognizer.handle(ops.StartVideoDetection(attributes=attributes, **_asked(service, request)))
+    return {"JobId": started.job_id}
 
 
 def get_face_search(service: Service, request: Request) -> Json:

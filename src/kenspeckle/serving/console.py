@@ -39,6 +39,7 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' blob:",
+        "media-src blob:",
         "connect-src 'self'",
         "manifest-src 'self'",
         "base-uri 'none'",
@@ -48,7 +49,7 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of the page: its own files and the pictures that it makes. No text can become markup."""
+"""Content-Security-Policy of the page: its own files, and pictures and videos of the visitor's own. No text can become markup."""
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": POLICY,

@@ -45,6 +45,7 @@ from kenspeckle.domain import (
     UserSearch,
     VideoPage,
 )
+from kenspeckle.domain.attributes import ALL
 from kenspeckle.moments import iso
 
 Json: TypeAlias = dict[str, Any]
@@ -101,6 +102,8 @@ def face_detail(detail: FaceDetail) -> Json:
 def attributes(more: Attributes) -> Json:
     """What was inferred, with its version, for storage and exports."""
     shape: Json = {"Version": more.version, **_inferred(more)}
+    if more.asked != ALL:
+        shape["Asked"] = sorted(more.asked)
     if more.pose is not None:
         shape["Pose"] = _pose(more.pose)
     if more.landmarks:
@@ -473,6 +476,7 @@ def job(one: Job) -> Json:
         "cancelling": one.cancelling,
         "created_at": iso(one.created_at, "milliseconds"),
         "finished_at": iso(one.finished_at, "milliseconds"),
+        **({"tag": one.parameters["tag"]} if one.parameters.get("tag") else {}),
     }
 
 
@@ -517,8 +521,9 @@ def _video(page: VideoPage) -> Json:
     return answer
 
 
-def face_search(page: VideoPage) -> Json:
-    """GetFaceSearchResponse. Somebody who is not found in the collection has no FaceMatches."""
+def face_search(page: VideoPage, *, people: bool = False) -> Json:
+    """GetFaceSearchResponse. Somebody who is not found in the collection has no FaceMatches. `people` as for
+    `face_matches`."""
     return {
         **_video(page),
         "Persons": [
@@ -529,7 +534,7 @@ def face_search(page: VideoPage) -> Json:
                     "BoundingBox": bounding_box(one.detail.box),
                     "Face": face_detail(one.detail),
                 },
-                **({"FaceMatches": face_matches(one.matches)} if one.matches else {}),
+                **({"FaceMatches": face_matches(one.matches, people=people)} if one.matches else {}),
             }
             for one in page.faces
         ],
@@ -557,7 +562,7 @@ def _appearance(one: Appearance) -> Json:
         "name": (best.name or None) if best is not None else None,
         "external_image_id": identity,
         "similarity": None if best is None else best.similarity,
-        "FaceMatches": face_matches(one.matches),
+        "FaceMatches": face_matches(one.matches, people=True),
     }
 
 

@@ -12,6 +12,7 @@ from kenspeckle.domain import (
     AgeRange,
     Appearance,
     Associated,
+    Attribute,
     Attributes,
     Box,
     Collection,
@@ -56,12 +57,13 @@ from kenspeckle.domain import (
     VideoPage,
     VideoSource,
 )
-from kenspeckle.domain.attributes import VERSION
+from kenspeckle.domain.attributes import ALL, VERSION
 from kenspeckle.shapes.dump import FLAGS, LANDMARKS
 
 Json: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
 
+NAMES = frozenset(str(one) for one in Attribute)
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 
@@ -110,6 +112,7 @@ def attributes(shape: Json) -> Attributes:
         gender=None if gender is None else Gender(str(gender["Value"]), float(gender.get("Confidence", 0))),
         landmarks=tuple(one for one in _landmarks(shape) if one.kind not in KINDS),
         pose=_pose(shape["Pose"]) if "Pose" in shape else None,
+        asked=frozenset(Attribute(one) for one in shape["Asked"] if one in NAMES) if "Asked" in shape else ALL,
     )
 
 

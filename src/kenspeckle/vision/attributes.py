@@ -53,7 +53,18 @@ class Describer:
         """Of a face of `side` pixels of the photograph, whose five landmarks lie at `points`, (5, 2) in pixels of the
         picture, what is asked for and can be told. `size` is the picture's, for landmarks as ratios.
         Raises ModelMissing."""
-        networks = self._loaded()
+        found = self._told(self._loaded(), picture, points, side, asked, size)
+        return found.only(asked) or found
+
+    @staticmethod
+    def _told(
+        networks: _Networks,
+        picture: Image.Image,
+        points: Floats,
+        side: float,
+        asked: frozenset[Attribute],
+        size: tuple[float, float],
+    ) -> Attributes:
         if side < SMALLEST:
             return Attributes()
         age = networks.ages.find(picture, points) if Attribute.AGE_RANGE in asked else None
@@ -74,7 +85,7 @@ class Describer:
             flags[Attribute.EYES_OPEN] = seen = eyes_.are_open(eyes)
             direction = eyes_.direction(eyes, head) if seen.value else None
             places += eyes_.landmarks(eyes)
-        found = Attributes(
+        return Attributes(
             age=age,
             gender=gender,
             flags={name: flag for name, flag in flags.items() if flag is not None},
@@ -84,7 +95,6 @@ class Describer:
             ),
             pose=head,
         )
-        return found.only(asked) or found
 
     def _loaded(self) -> _Networks:
         with self._lock:

@@ -10,6 +10,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,12 +74,23 @@ class ChildDecoder:
     def available(self) -> bool:
         return importlib.util.find_spec("av") is not None
 
+    def problem(self) -> str:
+        """Why no video can be decoded where PyAV is installed, "" where they can: the child is given an empty file,
+        which it has to refuse as no video."""
+        with tempfile.TemporaryFile() as empty:
+            try:
+                with self.open(empty.fileno(), rate=1.0):
+                    return "the decoder takes an empty file for a video."
+            except InvalidVideo as error:
+                return "" if error.message == SENTENCES["no_video"] else error.message
+            except NotOffered:
+                return "PyAV does not load."
+
     @contextmanager
     def open(self, descriptor: int, *, key: bytes | None = None, rate: float, after_ms: int = -1) -> Iterator[_Reader]:
         if not self.available:
             raise NotOffered(MISSING)
-        if key is None:
-            _refuse_photographs(os.pread(descriptor, 4096, 0))
+        _refuse_photographs(video_child.Source(descriptor, key).read(4096))
         from kenspeckle.vision.heif import ENVIRONMENT  # late: Pillow, which commands without photographs do without
 
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}

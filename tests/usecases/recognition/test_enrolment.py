@@ -229,6 +229,51 @@ def test_attributes_are_stored_with_the_face_where_they_were_asked_for(service: 
     assert found.version == VERSION
 
 
+def test_a_stored_photograph_again_adds_what_is_asked_for_and_was_not_told(service: LocalRecognizer) -> None:
+    def index(asked: frozenset[Attribute]) -> FaceRecord:
+        again = service.handle(ops.IndexFaces(collection_id=HOME, image=drawing(4.2), attributes=asked))
+        return again.records[0]
+
+    def stored() -> Attributes | None:
+        found = service.handle(ops.GetFace(collection_id=HOME, face_id=first.face.face_id))
+        assert found.face == first.face
+        return found.detail.attributes
+
+    first = index(NONE)
+    assert index(frozenset({Attribute.SMILE})).detail.attributes == stored()
+    kept = stored()
+    assert kept is not None
+    assert kept.age is None
+    assert kept.asked == {Attribute.SMILE}
+    told = index(frozenset({Attribute.AGE_RANGE})).detail.attributes
+    assert told is not None
+    assert (told.age, told.flags) == (AgeRange(37, 47), {})
+    kept = stored()
+    assert kept is not None
+    assert (kept.age, set(kept.flags)) == (AgeRange(37, 47), {Attribute.SMILE})
+    revision = service.handle(ops.DescribeCollection(collection_id=HOME)).revision
+    assert index(ALL).face.face_id == first.face.face_id
+    assert index(ALL).detail.attributes == stored()
+    assert service.handle(ops.DescribeCollection(collection_id=HOME)).revision == revision + 1
+
+
+def test_what_older_networks_told_is_told_anew(service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ops.IndexFaces(collection_id=HOME, image=drawing(4.2), attributes=ALL)
+    before = service.handle(asked).records[0]
+    assert before.detail.attributes is not None
+
+    def newer(_: object, __: object, faces: Sequence[FaceDetail], ___: object) -> list[FaceDetail]:
+        return [replace(one, attributes=Attributes(VERSION + 1, AgeRange(1, 2))) for one in faces]
+
+    monkeypatch.setattr(DrawnEngine, "attributes", newer)
+    assert service.handle(asked).records[0] == before
+    monkeypatch.setattr("kenspeckle.domain.attributes.VERSION", VERSION + 1)
+    for _ in range(2):
+        after = service.handle(asked).records[0]
+        assert after.face == before.face
+        assert after.detail.attributes == Attributes(VERSION + 1, AgeRange(1, 2))
+
+
 def test_the_setting_says_what_is_told_where_a_request_says_nothing() -> None:
     made = recognizer(detection_attributes="ALL")
     try:

@@ -1,5 +1,6 @@
 // The view of one stored face: the photograph with the face boxed, whose it is, faces like it, and its erasure.
 
+import { ofStored } from "/console/attributes.js";
 import { button, fill, foreign, h, icon, place, plural, sends } from "/console/dom.js";
 import { confirmErasure, fact, showReceipt } from "/console/dialogs.js";
 import { reason, shown } from "/console/names.js";
@@ -7,7 +8,7 @@ import { notice, toast, watched } from "/console/notices.js";
 import { listOf } from "/console/pages.js";
 import { storedPhotograph, thumbnail } from "/console/pictures.js";
 import { ask, at } from "/console/server.js";
-import { may, offered, refresh, session } from "/console/session.js";
+import { ANY, may, offered, refresh, session } from "/console/session.js";
 import { LEAST } from "/console/threshold.js";
 import { grid, personLink, userLink } from "/console/tiles.js";
 import { nameField } from "/console/views/enrol.js";
@@ -36,7 +37,7 @@ export function view({ words: [collection, faceId], signal }) {
     document.title = `${name} · Kenspeckle`;
     const context = { collection, face: record.Face, detail: record.FaceDetail, person, name, room, signal, reload: load };
     fill(left, picture(context));
-    fill(right, naming(context), facts(context), alike(context), others(context), belonging(context), erasure(context));
+    fill(right, naming(context), facts(context), telling(context), alike(context), others(context), belonging(context), erasure(context));
   }
   load().catch(() => {});
   return page;
@@ -98,6 +99,12 @@ function facts({ face, detail }) {
     fact("Stored as", h("code", {}, foreign(face.ExternalImageId ?? "–"))),
     fact("Face id", h("code", {}, face.FaceId)),
     fact("Image id", h("code", {}, face.ImageId))), quality(detail));
+}
+
+/** Where the server tells of age and expression, and the photograph is there to look at, or it was told when it was stored. */
+function telling(context) {
+  const able = session.info.pack?.attributes_on_request?.length && session.info.keep_images && may("search", ANY);
+  return able || context.detail.AgeRange || context.detail.Smile ? ofStored(context) : null;
 }
 
 /** Users are Amazon's; where there are people, only what a program has given to one is told. */

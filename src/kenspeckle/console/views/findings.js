@@ -64,7 +64,7 @@ export function verdict(face, index, threshold) {
 }
 
 /**
- * `{element, judge(threshold), mark(index), focused(), reveal(index)}`. `drafts` keeps names that were typed and not sent
+ * `{element, tell(words), judge(threshold), mark(index), focused(), reveal(index)}`. `drafts` keeps names that were typed and not sent
  * yet by index, so that naming one face does not lose those of the others.
  */
 export function findings(faces, context) {
@@ -73,6 +73,8 @@ export function findings(faces, context) {
   if (cards.length === 1) cards[0].unfold(true);
   return {
     element,
+    /** A line for each face, of what is told of it; null takes them away. */
+    tell: (words) => cards.forEach((one, at) => { one.told.hidden = !words?.[at]; fill(one.told, words?.[at]); }),
     judge: (threshold) => cards.forEach((one) => one.judge(threshold)),
     mark: (index) => cards.forEach((one, at) => one.element.classList.toggle("chosen", at === index)),
     focused: () => cards.findIndex((one) => one.element.contains(document.activeElement)),
@@ -90,12 +92,13 @@ function card(face, index, context) {
   const fold = h("button", {
     type: "button", class: "icon-only fold", "aria-expanded": "false", "aria-controls": more.id, onclick: () => unfold(more.hidden),
   }, icon("down"), h("span", {}, `Details of face ${index + 1}`));
+  const told = h("p", { class: "fine told", hidden: true });
   const judging = face.reasons ? () => {} : judge({ face, index, who, more, context, element: () => element });
   const element = h("li", {
     class: "finding", tabindex: -1, dataset: { number: index + 1 },
     onpointerenter: () => context.onpoint(index), onpointerleave: () => context.onpoint(null),
     onfocusin: () => context.onpoint(index), onfocusout: () => context.onpoint(null),
-  }, h("div", { class: "row" }, cropped(face, index, context.photo), who, fold));
+  }, h("div", { class: "row" }, cropped(face, index, context.photo), who, fold), told);
   if (face.reasons) {
     element.dataset.verdict = "left-out";
     fill(who, h("h2", {}, "Not searched"), face.reasons.map((one) => h("p", { class: "soft" }, reason(one))));
@@ -109,7 +112,7 @@ function card(face, index, context) {
     fold.setAttribute("aria-expanded", String(open));
     if (open && !face.reasons) judging();
   }
-  return { element, unfold, judge: judging };
+  return { element, told, unfold, judge: judging };
 }
 
 /** Redraws only when others pass: sliding does not load pictures anew, and what is folded away loads none. */

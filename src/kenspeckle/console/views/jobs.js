@@ -68,7 +68,7 @@ function cells(job, redraw) {
     }
   };
   const content = [
-    [KINDS[job.kind] ?? job.kind, h("div", { class: "fine" }, h("code", {}, job.job_id))],
+    [job.kind === "video" && job.collection_id !== null ? h("a", { href: `#/video/${encodeURIComponent(job.job_id)}` }, KINDS.video) : KINDS[job.kind] ?? job.kind, h("div", { class: "fine" }, h("code", {}, job.job_id))],
     [job.collection_id === null ? "–" : foreign(job.collection_id)],
     [h("span", { class: `chip ${kind}` }, job.cancelling ? "being cancelled" : WORDS[job.state] ?? job.state),
       job.error && h("div", { class: "fine" }, foreign(job.error))],

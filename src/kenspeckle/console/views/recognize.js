@@ -5,7 +5,7 @@ import { intake } from "/console/intake.js";
 import { announce, watched } from "/console/notices.js";
 import { arrange, boxes, mark } from "/console/overlay.js";
 import { close, decode, draw } from "/console/photograph.js";
-import { current, onChange, session } from "/console/session.js";
+import { ANY, current, may, onChange, session } from "/console/session.js";
 import { threshold } from "/console/threshold.js";
 import { Batch } from "/console/views/batch.js";
 import { findings, passing, verdict } from "/console/views/findings.js";
@@ -41,6 +41,9 @@ class Recognize {
       h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Who is this?"), this.lead)),
       this.strip, this.stage, h("div", { class: "beside" }, this.status, this.side));
     this.dial = threshold({ onchange: () => this.judge(), faces: () => current()?.FaceCount ?? 0 });
+    this.asked = h("div", { class: "status" });
+    this.telling = h("label", { class: "check" },
+      h("input", { type: "checkbox", onchange: (event) => { session.telling = event.target.checked; this.tell(); } }), "Age and expression");
     fill(this.stage, this.intake, this.begin);
     this.welcome();
     new ResizeObserver(() => this.arrange()).observe(this.stage);
@@ -150,11 +153,36 @@ class Recognize {
       photo: this.photo, collection: this.entry.collection, onpoint: (index) => this.point(index),
       onenrolled: () => this.again(), status: this.status, drafts: this.entry.drafts,
     });
-    fill(this.side, this.dial, this.list.element);
+    const able = session.info.pack?.attributes_on_request?.length && may("search", ANY) && this.faces.length > 0;
+    this.telling.firstElementChild.checked = session.telling;
+    fill(this.asked);
+    fill(this.side, this.dial, able && this.telling, able && this.asked, this.list.element);
+    if (able) this.tell();
     fill(this.exports, this.faces.length > 0 && button("Save or share the result…", { class: "plain", onclick: () => this.share() }, "save"));
     if (left in this.faces) this.list.reveal(left);
     this.judge();
     announce(this.summary());
+  }
+
+  /** What the faces tell beyond who they are, asked for only while it is wanted. */
+  async tell() {
+    const { entry, list, faces } = this;
+    if (!session.telling) {
+      list.tell(null);
+      return;
+    }
+    const { inPlace, sentence, told } = await import("/console/attributes.js");
+    entry.told ??= told(entry.file, this.showing.signal);
+    const details = await watched(this.asked, "Looking at age and expression…", () => entry.told,
+      { retry: () => { entry.told = null; this.tell(); }, signal: this.showing.signal }).catch(ignoreAbort);
+    if (!details) entry.told = null;
+    else if (this.list === list && session.telling) {
+      list.tell(faces.map(({ detail }) => {
+        const found = inPlace(detail.BoundingBox, details);
+        return (found && sentence(found)) || "Age and expression can’t be told of this face.";
+      }));
+      announce("Age and expression are told for each face.");
+    }
   }
 
   /** Says anew who passes, without asking the server. */

@@ -103,7 +103,7 @@ class Enrolment:
         if known is not None and known[1]:
             _require_one(operation, len(known[1]))
             self._mend(known[0], operation.image)
-            records = self._told(engine, operation.image, known[1], asked)
+            records = self._told(engine, operation, known[1], asked)
             return Indexed(known[0].image_id, records, (), model, created=False)
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
@@ -156,19 +156,20 @@ class Enrolment:
                 context.photographs.stage(known.collection_id, known.digest, data)[1].publish()
 
     def _told(
-        self, engine: Engine, image: bytes, records: Sequence[FaceRecord], asked: frozenset[Attribute]
+        self, engine: Engine, operation: IndexFaces, records: Sequence[FaceRecord], asked: frozenset[Attribute]
     ) -> tuple[FaceRecord, ...]:
-        """Faces that were stored before, with what is asked for of them. Of those that were stored without it is
-        inferred for this answer; what is stored stays as it is."""
-        if not asked:
-            return tuple(replace(one, detail=one.detail.showing(asked)) for one in records)
+        """Faces that were stored before, with what is asked for of them. Those of which it was not inferred yet, or by
+        older networks, get it now, and keep it."""
         # Faces of imported encodings have no landmarks to infer anything by.
-        bare = [one.detail for one in records if one.detail.attributes is None and one.detail.landmarks]
+        bare = [one for one in records if one.detail.landmarks and not one.detail.tells(asked)] if asked else []
         if bare:
+            had = [one.detail.attributes.asked for one in bare if one.detail.attributes is not None]
             with self.context.gate.turn(), self.context.timed("attributes"):
-                told = engine.attributes(engine.open(image), bare, asked)
-            new = {before.box: after for before, after in zip(bare, told, strict=True)}
-            records = [replace(one, detail=new.get(one.detail.box, one.detail)) for one in records]
+                details = [one.detail for one in bare]
+                told = engine.attributes(engine.open(operation.image), details, asked.union(*had))
+            new = {before.face.face_id: after for before, after in zip(bare, told, strict=True) if after.attributes}
+            self.context.catalog.add_attributes(operation.collection_id, new)
+            records = [replace(one, detail=new.get(one.face.face_id, one.detail)) for one in records]
         return tuple(replace(one, detail=one.detail.showing(asked)) for one in records)
 
     def _is_stored(self, image: Image) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from kenspeckle.domain import (
+    Attribute,
     Box,
     Claim,
     FaceDetail,
@@ -143,6 +144,11 @@ class _Frames:
     def facts(self) -> VideoFacts:
         return self.reader.facts
 
+    @property
+    def asked(self) -> frozenset[Attribute]:
+        """What is to be inferred of each face."""
+        return frozenset(Attribute(one) for one in self.job.parameters.get("attributes", ()))  # type: ignore[attr-defined]
+
     def all(self) -> None:
         """Look at every sampled frame, and store what is seen step by step."""
         if self.job.collection_id is not None:
@@ -184,6 +190,9 @@ class _Frames:
             with self.context.timed("detect"):
                 faces = engine.detect(photo)
             if self.tracker is None:
+                if self.asked:
+                    with self.context.timed("attributes"):
+                        faces = tuple(engine.attributes(photo, faces, self.asked))
                 self.seen += [SeenFace(sample.at, -1, one) for one in faces]
                 return
 

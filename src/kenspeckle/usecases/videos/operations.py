@@ -60,7 +60,8 @@ class VideoOperations:
 
     def start_video_detection(self, operation: StartVideoDetection) -> Job:
         """Raises as `start_video`, but for collections."""
-        return self._start(operation, None, {})
+        wanted = sorted(str(one) for one in operation.attributes)
+        return self._start(operation, None, {"attributes": wanted} if wanted else {})
 
     def get_video(self, operation: GetVideo) -> VideoPage:
         """Raises JobNotFound, InvalidCursor, InvalidValue."""
