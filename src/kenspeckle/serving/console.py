@@ -49,7 +49,8 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of the page: its own files, and pictures and videos of the visitor's own. No text can become markup."""
+"""Content-Security-Policy of the page: its own files, and the visitor's own pictures and videos. No text can become
+markup."""
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": POLICY,
