@@ -117,14 +117,14 @@ class Faces(Part):
 
     def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
         with self.database.write() as connection:
-            held = hold(connection, collection_id)
-            content = self.collection_keys.of(held.row, connection)
+            locked = lock_collection(connection, collection_id)
+            content = self.collection_keys.of(locked.row, connection)
             values = [
-                {"of": held.row, "named": face_id, "now": rows.packed_attributes(detail, content, face_id)}
+                {"of": locked.row, "named": face_id, "now": rows.packed_attributes(detail, content, face_id)}
                 for face_id, detail in told.items()
             ]
             each(connection, _TELL, values)
-            record(connection, held, self.log_limit)
+            record(connection, locked, self.log_limit)
 
     def add_faces(
         self,
