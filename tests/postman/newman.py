@@ -40,7 +40,8 @@ class Newman:
         words += [word for name, value in variables.items() for word in ("--env-var", f"{name}={value}")]
         words += ["--working-dir", str(settings.load(environ={}).models_dir / "samples")]
         words += ["--reporters", "json", "--reporter-json-export", str(report)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
+        environ = npm.node().environment
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=90, check=False)
         return done.returncode, json.loads(report.read_text("utf-8"))["run"]
 
 

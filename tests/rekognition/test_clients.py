@@ -14,7 +14,7 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from kenspeckle.usecases.access.credentials import Created
-from tests.npm import installed
+from tests.npm import installed, node
 from tests.rekognition.portraits import portrait
 from tests.rekognition.served import REGION, Served
 
@@ -87,8 +87,15 @@ def test_the_sdk_for_javascript(
 ) -> None:
     name = fresh()
     words = [locked_server.url, REGION, admin.access_key_id or "", admin.secret_access_key or "", name, str(folder)]
+    js = node()
     done = subprocess.run(
-        ["node", "life.mjs", *words], cwd=scripts, capture_output=True, text=True, timeout=60, check=False
+        [js.program, "life.mjs", *words],
+        cwd=scripts,
+        env=js.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

@@ -13,7 +13,7 @@ import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteReplacer
-from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, FaceSearch, Secrets, Sent, Webhook
+from kenspeckle.domain import EVENTS, Claimed, DeliveryState, Event, FaceMatch, Secrets, Sent, Webhook
 from kenspeckle.errors import Conflict, InvalidCursor, InvalidValue, QuotaExceeded, WebhookNotFound
 from kenspeckle.usecases.webhooks import endpoints, signing
 from kenspeckle.usecases.webhooks.endpoints import MOST_WEBHOOKS
@@ -122,7 +122,7 @@ def test_a_face_that_went_between_search_and_message_is_named_by_none(
     hook, _ = post.endpoints.create(URL, events=["faces.matched"])
     face, other = post.index("secret-person-of-ours.jpg"), post.index("grace-hopper.jpg")
     stays, goes = (post.catalog.face("people", one)[0].face for one in (other, face))
-    searches = [FaceSearch(new_face(1).detail, (FaceMatch(stays, 99.0), FaceMatch(goes, 98.0)))]
+    searches = [(FaceMatch(stays, 99.0), FaceMatch(goes, 98.0))]
     Announcer(post.catalog).matched("people", searches)
     erase(post, face)
     Announcer(post.catalog).matched("people", searches)

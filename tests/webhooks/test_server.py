@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,34 @@ def test_what_happens_is_told(http: httpx.Client, receiver: Receiver) -> None:
     assert 'kenspeckle_webhook_attempts_total{outcome="delivered"}' in http.get("/metrics").text
     for one in deliveries(http, hook):
         shapes.DeliveryAnswer.model_validate(one)
+
+
+def test_recognition_over_comprefaces_protocol_is_told_and_counted(http: httpx.Client, receiver: Receiver) -> None:
+    """Its clients hear of the best subject however little it resembles; webhooks and metrics do not."""
+    hook = made(http, receiver.url("/compreface"), events=["faces.matched"])
+    face = http.put("/v1/index/grace-hopper.jpg", content=GRACE).json()["FaceRecords"][0]["Face"]["FaceId"]
+
+    def counted() -> tuple[int, int]:
+        text = http.get("/metrics").text
+        found = [re.search(rf'kenspeckle_searches_total{{outcome="{one}"}} (\d+)', text) for one in ("match", "miss")]
+        return tuple(int(one[1]) for one in found if one)  # type: ignore[return-value]
+
+    matches, misses = counted()
+    for photograph in (EILEEN, GRACE):
+        # So many that the search is asked again, wider: it is told once all the same.
+        query = {"face_plugins": "calculator", "prediction_count": "5"}
+        answer = http.post("/api/v1/recognition/recognize", params=query, files={"file": photograph})
+        (found,) = answer.json()["result"]
+        assert found["subjects"][0]["subject"] == "grace-hopper.jpg"
+    assert counted() == (matches + 1, misses + 1)
+    http.post("/api/v1/recognition/embeddings/recognize", json={"embeddings": [found["embedding"]]})
+    assert counted() == (matches + 2, misses + 1)
+    until(lambda: len(receiver.of("/compreface")) == 2)
+    for told in receiver.verified("/compreface", hook["secret"]):
+        assert (told["data"]["searched_faces"], told["data"]["match_count"]) == (1, 1)
+        assert told["data"]["matches"][0]["face_id"] == face
+    http.delete(f"/v1/webhooks/{hook['id']}")
+    http.delete(f"/v1/collections/kenspeckle/faces/{face}")
 
 
 def deliveries(http: httpx.Client, hook: dict[str, Any], **query: Any) -> list[dict[str, Any]]:

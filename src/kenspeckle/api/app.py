@@ -61,7 +61,7 @@ def create_app(
     """
     metrics = metrics or Metrics()
     edge = Edge(
-        recognizer=Counted(recognizer, metrics),
+        recognizer=Counted(recognizer, metrics, settings.face_match_threshold),
         settings=settings,
         gate=gate,
         threads=Threads(gate.workers + gate.queue),

@@ -128,12 +128,15 @@ def _templates(found: Described) -> list[Vector]:
 
 async def _subjects(edge: Edge, collection: str, templates: Sequence[Vector], most: int) -> list[list[dict[str, Any]]]:
     """The most similar subjects of each template, however little they resemble it."""
-    wanted = most
+    wanted, first = most, True
     while True:
         wanted = min(wanted * WIDER, validation.MAX_MATCHES)
         found = await edge.handle(
-            ops.SearchTemplates(collection_id=collection, templates=templates, threshold=0.0, max_faces=wanted)
+            ops.SearchTemplates(
+                collection_id=collection, templates=templates, threshold=0.0, max_faces=wanted, tells=first
+            )
         )
+        first = False
         named = [answers.subjects(matches, most) for matches in found]
         if wanted == validation.MAX_MATCHES or all(map(_is_enough(most, wanted), named, found)):
             return named

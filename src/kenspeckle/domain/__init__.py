@@ -20,6 +20,7 @@ from kenspeckle.domain.answers import (
     UnsuccessfulFace,
     UserMatch,
     UserSearch,
+    matching,
 )
 from kenspeckle.domain.attributes import AgeRange, Attribute, Attributes, EyeDirection, Flag, Gender
 from kenspeckle.domain.collections import Collection, Face, FaceRecord, Image, Page, T, User, display_name
@@ -144,4 +145,5 @@ __all__ = [
     "WebhookMessage",
     "display_name",
     "largest",
+    "matching",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kenspeckle.domain.collections import Face, FaceRecord, User, display_name
@@ -42,6 +43,11 @@ class Indexed:
     model: str
     created: bool
     """False where this image was already indexed under this identity, and nothing was written."""
+
+
+def matching(matches: Sequence[FaceMatch], threshold: float) -> tuple[FaceMatch, ...]:
+    """Those that reach a similarity."""
+    return tuple(one for one in matches if one.similarity >= threshold)
 
 
 @dataclass(frozen=True, slots=True)

@@ -496,12 +496,16 @@ class DescribeFaces(InCollection[Described]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTemplates(InCollection[tuple[tuple[FaceMatch, ...], ...]]):
-    """Stored faces like each of the templates, most similar first, in the order of the templates."""
+    """Stored faces like each of the templates, most similar first, in the order of the templates.
+
+    `tells`: webhooks and metrics learn of it as of a search by photograph, matches being those that reach the setting
+    FACE_MATCH_THRESHOLD, whatever `threshold` is. Leave it out where the same search is asked again, wider."""
 
     right = _SEARCH
     templates: Sequence[Vector] = field(repr=False)
     threshold: float | None = None
     max_faces: int | None = None
+    tells: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

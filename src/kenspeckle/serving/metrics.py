@@ -10,8 +10,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from kenspeckle.domain import UserSearch
-from kenspeckle.domain.operations import A, IndexFaces, Kind, Operation, SearchImage, SearchUsersByImage
+from kenspeckle.domain import FaceMatch, UserSearch, matching
+from kenspeckle.domain.operations import (
+    A,
+    IndexFaces,
+    Kind,
+    Operation,
+    SearchImage,
+    SearchTemplates,
+    SearchUsersByImage,
+)
 from kenspeckle.ports import Recognizer
 from kenspeckle.serving.instance_metrics import InstanceCollector, Sources
 from kenspeckle.usecases.recognition.admission import Gate
@@ -111,8 +119,8 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callable[[Any], None]]:
-    return kind, count
+def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callable[[Any, Any], None]]:
+    return kind, lambda _, answer: count(answer)
 
 
 def _probes(found: UserSearch) -> list[bool]:
@@ -120,15 +128,21 @@ def _probes(found: UserSearch) -> list[bool]:
 
 
 class Counted:
-    """Implements `ports.Recognizer` around another: counts what its answers hold, whichever edge asked."""
+    """Implements `ports.Recognizer` around another: counts what its answers hold, whichever edge asked. A template
+    whose nearest face reaches `threshold` has a match."""
 
-    def __init__(self, inner: Recognizer, metrics: Metrics) -> None:
+    def __init__(self, inner: Recognizer, metrics: Metrics, threshold: float) -> None:
+        def templates(asked: SearchTemplates, found: Sequence[Sequence[FaceMatch]]) -> None:
+            if asked.tells:
+                metrics.searched([bool(matching(matches, threshold)) for matches in found])
+
         self._inner = inner
-        self._counts: Mapping[type[Operation[Any]], Callable[[Any], None]] = dict(
+        self._counts: Mapping[type[Operation[Any]], Callable[[Any, Any], None]] = dict(
             [
                 _count(IndexFaces, lambda done: metrics.faces_indexed.inc(len(done.records) if done.created else 0)),
                 _count(SearchImage, lambda found: metrics.searched([bool(one.matches) for one in found.searches])),
                 _count(SearchUsersByImage, lambda found: metrics.searched(_probes(found))),
+                (SearchTemplates, templates),
             ]
         )
 
@@ -136,7 +150,7 @@ class Counted:
         answer = self._inner.handle(operation)
         count = self._counts.get(type(operation))
         if count is not None:
-            count(answer)
+            count(operation, answer)
         return answer
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:

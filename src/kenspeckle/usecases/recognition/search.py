@@ -87,7 +87,7 @@ class Recognition:
             return ImageSearch(searches, unsearched, engine.pack.version)
 
         found = self.context.settled(validation.collection_id(operation.collection_id), search)
-        self.context.announcer.matched(operation.collection_id, found.searches)
+        self.context.announcer.matched(operation.collection_id, [one.matches for one in found.searches])
         return found
 
     def compare_faces(self, operation: CompareFaces) -> Comparison:

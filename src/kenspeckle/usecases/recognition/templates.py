@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kenspeckle.domain import Described, FaceMatch, PackInfo, Vector, validation
+from kenspeckle.domain import Described, FaceMatch, PackInfo, Vector, matching, validation
 from kenspeckle.domain.operations import CompareTemplates, DescribeFaces, Handlers, SearchTemplates
 from kenspeckle.errors import OTHER_PACK, InvalidValue, PackMismatch
 from kenspeckle.usecases.recognition.context import Context
@@ -60,8 +60,16 @@ class Templates:
             for template in _checked(operation.templates, pack, "templates"):
                 near = self.context.index.search(collection_id, "face", template, most, within, contract=pack.contract)
                 found.append(
-                    tuple(FaceMatch(one.face, pack.calibration.similarity(far)) for one, far in near if one.face)
+                    tuple(
+                        FaceMatch(one.face, pack.calibration.similarity(far), one.person)
+                        for one, far in near
+                        if one.face
+                    )
                 )
+        if operation.tells:
+            self.context.announcer.matched(
+                collection_id, [matching(matches, settings.face_match_threshold) for matches in found]
+            )
         return tuple(found)
 
     def compare_templates(self, operation: CompareTemplates) -> tuple[float, ...]:

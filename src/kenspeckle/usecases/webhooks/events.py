@@ -11,17 +11,7 @@ from typing import Any
 import orjson
 
 from kenspeckle import moments
-from kenspeckle.domain import (
-    Event,
-    FaceMatch,
-    FaceSearch,
-    Image,
-    Job,
-    KeptReceipt,
-    Webhook,
-    WebhookMessage,
-    display_name,
-)
+from kenspeckle.domain import Event, FaceMatch, Image, Job, KeptReceipt, Webhook, WebhookMessage, display_name
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
@@ -68,11 +58,11 @@ class Announcer:
         }
         return self._messages(listeners, Event.INDEXED, image.collection_id, data, named)
 
-    def matched(self, collection_id: str, searches: Sequence[FaceSearch]) -> None:
-        """Put messages for a search by photograph that found somebody into the outbox."""
+    def matched(self, collection_id: str, searches: Sequence[Sequence[FaceMatch]]) -> None:
+        """Put messages for a search that found somebody into the outbox; `searches` are the matches of each face."""
         if not (listeners := self._listeners(Event.MATCHED, collection_id)) or self._store is None:
             return
-        found = [(number, one) for number, search in enumerate(searches) for one in search.matches]
+        found = [(number, one) for number, matches in enumerate(searches) for one in matches]
         if not found:
             return
         found.sort(key=lambda pair: -pair[1].similarity)
