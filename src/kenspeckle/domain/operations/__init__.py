@@ -1,0 +1,146 @@
+"""What can be asked of a recognizer: each operation a frozen dataclass that names its answer and the
+right it needs, in the file of what it is about.
+
+Thresholds are similarities, 0..100. None for `threshold`, `max_faces`, `max_users` or `quality` means the operator's
+setting. A `token` makes a repeated request return the first answer (IdempotencyMismatch with other parameters).
+Errors are those of `kenspeckle.errors`.
+"""
+
+from __future__ import annotations
+
+from kenspeckle.domain.operations.base import A, Handlers, InCollection, Kind, Operation, answered
+from kenspeckle.domain.operations.collections import (
+    CreateCollection,
+    DeleteCollection,
+    DescribeCollection,
+    ListCollections,
+    ListTags,
+    RetainCollection,
+    TagCollection,
+    UntagCollection,
+)
+from kenspeckle.domain.operations.erasure import (
+    Erase,
+    EraseAged,
+    EraseCollection,
+    EraseIdentity,
+    EraseImage,
+    ErasePerson,
+    EraseUser,
+    GetReceipt,
+)
+from kenspeckle.domain.operations.jobs import CancelJob, GetJob, ListJobs, UpgradeCollection
+from kenspeckle.domain.operations.people import (
+    ChangePerson,
+    DismissDuplicate,
+    GetPerson,
+    GroupFaces,
+    KeepApart,
+    ListDuplicates,
+    ListGroups,
+    ListPeople,
+    ListPersonFaces,
+    MergePeople,
+    MoveFaces,
+    NameFaces,
+    NameGroup,
+    SplitPerson,
+    UndoPeople,
+)
+from kenspeckle.domain.operations.photographs import (
+    DeleteFaces,
+    GetFace,
+    GetFaceImage,
+    GetImage,
+    GetImageById,
+    GetThumbnail,
+    GetThumbnails,
+    IndexFaces,
+    ListFaces,
+)
+from kenspeckle.domain.operations.recognition import CompareFaces, DetectFaces, SearchFaces, SearchImage
+from kenspeckle.domain.operations.templates import CompareTemplates, DescribeFaces, SearchTemplates
+from kenspeckle.domain.operations.users import (
+    AssociateFaces,
+    CreateUser,
+    DeleteUser,
+    DisassociateFaces,
+    GetUser,
+    ListUsers,
+    SearchUsers,
+    SearchUsersByImage,
+)
+from kenspeckle.domain.operations.videos import EraseVideo, GetVideo, ListAppearances, StartVideo, StartVideoDetection
+
+__all__ = [
+    "A",
+    "AssociateFaces",
+    "CancelJob",
+    "ChangePerson",
+    "CompareFaces",
+    "CompareTemplates",
+    "CreateCollection",
+    "CreateUser",
+    "DeleteCollection",
+    "DeleteFaces",
+    "DeleteUser",
+    "DescribeCollection",
+    "DescribeFaces",
+    "DetectFaces",
+    "DisassociateFaces",
+    "DismissDuplicate",
+    "Erase",
+    "EraseAged",
+    "EraseCollection",
+    "EraseIdentity",
+    "EraseImage",
+    "ErasePerson",
+    "EraseUser",
+    "EraseVideo",
+    "GetFace",
+    "GetFaceImage",
+    "GetImage",
+    "GetImageById",
+    "GetJob",
+    "GetPerson",
+    "GetReceipt",
+    "GetThumbnail",
+    "GetThumbnails",
+    "GetUser",
+    "GetVideo",
+    "GroupFaces",
+    "Handlers",
+    "InCollection",
+    "IndexFaces",
+    "KeepApart",
+    "Kind",
+    "ListAppearances",
+    "ListCollections",
+    "ListDuplicates",
+    "ListFaces",
+    "ListGroups",
+    "ListJobs",
+    "ListPeople",
+    "ListPersonFaces",
+    "ListTags",
+    "ListUsers",
+    "MergePeople",
+    "MoveFaces",
+    "NameFaces",
+    "NameGroup",
+    "Operation",
+    "RetainCollection",
+    "SearchFaces",
+    "SearchImage",
+    "SearchTemplates",
+    "SearchUsers",
+    "SearchUsersByImage",
+    "SplitPerson",
+    "StartVideo",
+    "StartVideoDetection",
+    "TagCollection",
+    "UndoPeople",
+    "UntagCollection",
+    "UpgradeCollection",
+    "answered",
+]
