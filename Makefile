@@ -16,7 +16,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth soak installed audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth cluster soak installed audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,8 +100,13 @@ bench: setup $(PACKS) ## measure against peers and limits; writes docs/benchmark
 growth: setup ## what grows with a collection, a table: SIZES="10000 1000000" faces; 1.6 kB of disk each
 	$(BIN)/python -m benchmarks.growth $(SIZES)
 
+cluster: setup ## PostgreSQL, three replicas and HAProxy on this machine, under faults; ROUNDS=50, STANDBY=1 for fail-overs
+	@sh tests/cluster/balancer.sh
+	$(BIN)/python -m tests.cluster.run --rounds $(or $(ROUNDS),2) $(if $(STANDBY),--standby)
+
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/test_outward.py tests/vision/test_head_fuzz.py
+	$(MAKE) cluster STANDBY=1 ROUNDS=$(or $(KENSPECKLE_KILLS),1000)
 
 installed: setup ## the package in environments of its own, with the lowest and the newest versions of its dependencies
 	$(PYTHON) -m venv build/uv

@@ -45,9 +45,10 @@ _EMPTY = "; ".join(
 
 
 class Server:
-    """A running server. `restart` and `stop` are for tests that take it away; `settings` as in postgresql.conf."""
+    """A running server. `start` and `stop` are for tests that take it away; `settings` as in postgresql.conf. With
+    `standby_of` it follows that server from a copy of it."""
 
-    def __init__(self, *settings: str, quick: bool = True) -> None:
+    def __init__(self, *settings: str, quick: bool = True, standby_of: Server | None = None) -> None:
         import psycopg
 
         self._psycopg = psycopg
@@ -61,8 +62,24 @@ class Server:
         self._numbers = itertools.count()
         self._free: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self.run("initdb", "-D", str(self.data), "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        if standby_of is None:
+            made = ("-D", str(self.data), "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            self.run("initdb", *made)
+            self.start()
+        else:
+            self.follow(standby_of)
+
+    def follow(self, primary: Server) -> None:
+        """Become a standby of that server, with a new copy of it."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.data, ignore_errors=True)
+        source = ("-h", str(primary.folder), "-U", OWNER, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self.run("pg_basebackup", "-D", str(self.data), *source)
         self.start()
+
+    def promote(self) -> None:
+        """Stop following, and take writes."""
+        self.execute("SELECT pg_promote()")
 
     def run(self, program: str, *arguments: str) -> None:
         """One of PostgreSQL's programs, to its end."""

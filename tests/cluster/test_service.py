@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Table, func, select
 
-from kenspeckle.catalog.tables import members, people, video_faces, videos
+from kenspeckle.catalog.postgres.clock import ServerClock
+from kenspeckle.catalog.tables import jobs, members, people, video_faces, videos
 from kenspeckle.compose.embedded import Service
-from kenspeckle.domain import Attribute
+from kenspeckle.domain import Attribute, Job, JobKind
 from kenspeckle.domain import operations as ops
+from kenspeckle.ports import AuditQuery
 from tests.compose.test_videos import HOME, appearances, built, done, names, start
 from tests.postgres import Server
 from tests.videos import EILEEN, GRACE, SAMPLES, two_people
@@ -42,6 +46,40 @@ def test_attributes_people_and_a_video_until_all_are_erased(postgres: Server, tm
         assert rows(service, videos) == rows(service, video_faces) == 0
         ask(ops.EraseIdentity(collection_id=HOME, external_image_id=EILEEN))
         assert rows(service, people) == rows(service, members) == 0
+
+
+def test_leases_and_times_go_by_the_clock_of_the_database(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica whose clock is ten minutes slow: what it writes has the time that all others have."""
+    ahead = 600.0
+    asked = ServerClock._ask
+
+    def ask(self: ServerClock) -> None:
+        asked(self)
+        assert self._ahead is not None
+        self._ahead += ahead
+
+    monkeypatch.setattr(ServerClock, "_ask", ask)
+    with postgres.database() as url, built(tmp_path, catalog_url=url, webhook_hosts="127.0.0.1") as service:
+        began = time.time() + ahead
+        catalog, ask_ = service.catalog, service.recognizer.handle
+        hook, _ = service.guard.webhooks.create("http://127.0.0.1:9/x", events=["faces.indexed"])
+        image = (SAMPLES / GRACE).read_bytes()
+        made = ask_(ops.IndexFaces(collection_id=HOME, image=image, external_image_id=GRACE))
+        key = service.access.create("desk").key
+        gone = ask_(ops.DeleteFaces(collection_id=HOME, face_ids=[made.records[0].face.face_id]))
+        assert gone.receipt is not None
+        kept = catalog.receipt(gone.receipt.receipt_id)
+        catalog.add_job(Job("job-1", JobKind.PURGE, HOME, catalog.now()))
+        taken = service.jobs._take()
+        assert taken is not None
+        with catalog.database.read() as connection:
+            lease = connection.execute(select(jobs.c.lease_until)).scalar_one()
+        (told,) = catalog.deliveries(hook.webhook_id, None, 9, None).items
+        row = next(iter(catalog.find_audit(AuditQuery(operation="DeleteFaces"), 1)))
+        times = (made.records[0].face.created_at, key.created_at, kept.created_at, lease - 30, told.created_at, row.at)
+        assert [one for one in times if not began - 60 <= one <= time.time() + ahead + 60] == []
 
 
 def rows(service: Service, table: Table) -> int:

@@ -143,6 +143,72 @@ def test_rights_and_modes_of_a_database(postgres: Server) -> None:
             SqlCatalog.open(url)
 
 
+def test_a_standby_is_refused_until_it_takes_over(postgres: Server, url: str, tmp_path: Path) -> None:
+    standby = Server(standby_of=postgres)
+    try:
+        there = standby.url(name_of(url))
+        with pytest.raises(SettingError, match=r"CATALOG_URL.*standby.*target_session_attrs"):
+            SqlCatalog.open(there)
+        hosts = "&".join(f"host={one.folder}" for one in (standby, postgres))
+        both = f"postgresql+psycopg://kenspeckle@/{name_of(url)}?{hosts}&target_session_attrs=read-write"
+        with closing(SqlCatalog.open(both)) as catalog:
+            catalog.create_collection(gallery())
+        standby.promote()
+        SqlCatalog.open(there).close()
+    finally:
+        standby.close()
+
+
+def test_an_older_schema_is_migrated_by_one_of_two_that_start(postgres: Server) -> None:
+    with postgres.empty_database() as url:
+        database = create_engine(url)
+        with database.begin() as connection:
+            schema.migrate(connection, "0010")
+        database.dispose()
+        with ThreadPoolExecutor(2) as pool:
+            for one in list(pool.map(SqlCatalog.open, [url, url])):
+                with closing(one) as catalog, catalog.database.read() as connection:
+                    assert schema.version(connection) == schema.VERSIONS[-1]
+
+
+def test_a_full_disk_is_named(catalog: SqlCatalog) -> None:
+    from kenspeckle.catalog.postgres.meaning import explained
+    from kenspeckle.errors import StorageFull
+
+    assert isinstance(explained(psycopg.errors.DiskFull("no room")), StorageFull)
+
+
+def test_the_time_is_the_servers_however_wrong_this_machines_is(url: str) -> None:
+    from kenspeckle.catalog.postgres.clock import AGAIN_SECONDS, ServerClock
+
+    slept = [0.0]
+    for wrong in (-600.0, 600.0):
+        with closing(SqlCatalog.open(url)) as catalog:
+            clock = ServerClock(
+                catalog.database._engine,
+                wall=lambda wrong=wrong: time.time() + wrong,  # type: ignore[misc]  # bound at once
+                ticks=lambda: time.monotonic() - slept[0],
+            )
+            assert abs(clock() - time.time()) < 60  # of the same machine here
+            asked = clock._asked
+            clock()
+            assert clock._asked == asked
+            slept[0] += 3600  # as if this machine had slept: its monotonic clock stood still
+            assert abs(clock() - time.time()) < 60
+            assert clock._asked != asked
+            clock._asked -= 2 * AGAIN_SECONDS
+            catalog.database._engine.dispose()
+            assert abs(clock() - time.time()) < 60
+
+
+def test_what_one_process_is_at_no_other_does(url: str, catalog: SqlCatalog) -> None:
+    with closing(SqlCatalog.open(url)) as other:
+        with catalog.duty("housekeeping") as mine, other.duty("housekeeping") as theirs, other.duty("else") as free:
+            assert (mine, theirs, free) == (True, False, True)
+        with other.duty("housekeeping") as mine:
+            assert mine
+
+
 def test_connections_that_were_cut_are_made_anew(postgres: Server, url: str, catalog: SqlCatalog) -> None:
     stored_face(catalog, 1)
     with catalog.lock([photo(1).digest]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from tests.fakes.collections import Collections
 from tests.fakes.faces import Faces
@@ -36,6 +36,9 @@ class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following):
             with self._free:
                 self._names -= wanted
                 self._free.notify_all()
+
+    def duty(self, name: str) -> AbstractContextManager[bool]:
+        return nullcontext(True)
 
     def counts(self, only: Sequence[str] | None = None) -> Mapping[str, int]:
         with self._lock:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from itertools import count
 from typing import Any, Protocol, TypeVar
@@ -60,7 +60,7 @@ class Database:
     holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
     `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
     engines to close with this one; `rewrite` does for deletions what `forget` can't do beside requests, and `remains`
-    says what is left until then.
+    says what is left until then; `now` is the clock that all processes share; `duty` is `ports.Catalog.duty`.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Database:
         closing: Sequence[Engine] = (),
         rewrite: Rewrite | None = None,
         remains: Remains = lambda _: (),
+        now: Callable[[], float] = time.time,
+        duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True),
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -92,6 +94,8 @@ class Database:
         self._closing = closing
         self._rewrite = rewrite
         self._remains = remains
+        self.now = now
+        self.duty = duty
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ age."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from sqlalchemy import bindparam, delete, select, update
 
@@ -112,6 +113,13 @@ class Erasing(Part):
             locked = lock_collection(connection, collection_id)
             connection.execute(_RETAIN, {"locked": locked.row, "days": days})
             record(connection, locked, self.log_limit)
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock that all processes on this catalog share."""
+        return self.database.now()
+
+    def duty(self, name: str) -> AbstractContextManager[bool]:
+        return self.database.duty(name)
 
     def scrub(self, *, thorough: bool = False) -> bool:
         return self.database.scrub(thorough=thorough)

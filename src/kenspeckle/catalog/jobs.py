@@ -130,7 +130,7 @@ class Jobs(Part):
     def end_staged(self, error: str) -> None:
         """End upgrades and jobs of videos that are unfinished: what they had staged is not there, as after a
         restore."""
-        ended = {"state": JobState.FAILED.value, "error": error, "finished_at": time.time()}
+        ended = {"state": JobState.FAILED.value, "error": error, "finished_at": self.database.now()}
         with self.database.write() as connection:
             connection.execute(update(jobs).where(unfinished, jobs.c.kind.in_(_STAGING)).values(**ended))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,7 +102,7 @@ class Keys(Part):
         return _key(found)
 
     def any_key(self) -> bool:
-        return bool(self.database.rows(_USABLE, {"now": time.time()})[0][0])
+        return bool(self.database.rows(_USABLE, {"now": self.database.now()})[0][0])
 
 
 def _key(columns: Sequence[Any]) -> Key:

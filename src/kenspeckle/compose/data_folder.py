@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kenspeckle.catalog.audit_anchor import AnchorFile
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.encryption.master_key import MasterKey
-    from kenspeckle.ports import Storage, Trail
+    from kenspeckle.ports import Storage
     from kenspeckle.settings import Settings
     from kenspeckle.usecases.audit.recorder import Recorder
 
@@ -72,14 +72,14 @@ def master_key(settings: Settings, *, create: bool = True) -> MasterKey:
     return MasterKey.of(settings, create=create)
 
 
-def recorder_of(settings: Settings, catalog: Trail, master: MasterKey, *, any_key: bool = False) -> Recorder:
+def recorder_of(settings: Settings, catalog: SqlCatalog, master: MasterKey, *, any_key: bool = False) -> Recorder:
     """The recorder of the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle.domain.audit import PURPOSE
     from kenspeckle.usecases.audit.recorder import Recorder
     from kenspeckle.usecases.audit.sealing_key import sealing_key
 
     key = master.derive(PURPOSE) if any_key else sealing_key(catalog, master)
-    return Recorder(catalog, key, required=settings.audit_required, anchors=anchors_of(settings))
+    return Recorder(catalog, key, required=settings.audit_required, now=catalog.now, anchors=anchors_of(settings))
 
 
 def anchors_of(settings: Settings) -> AnchorFile:

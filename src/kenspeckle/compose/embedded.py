@@ -113,7 +113,7 @@ class BaseService:
 
         require_key_for(self.settings.host, self.catalog)
         limits, refusals = Limits(self.catalog), Refusals(self.recorder)
-        dispatcher = dispatcher_of(self.settings, self.guard.webhooks)
+        dispatcher = dispatcher_of(self.settings, self.guard.webhooks, now=self.catalog.now)
         app = _app(self, limits, refusals)
         self.access.on_read = limits.learn
         self.guard.announcer.nudge = dispatcher.nudge
@@ -232,7 +232,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         )
         images = open_images(settings.images)
         scrubber = Scrubber()
-        receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set)
+        now = guard.catalog.now
+        receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now)
         from kenspeckle.images.client_buckets import ClientBuckets
 
         buckets = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
@@ -251,7 +252,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 images=images,
                 gate=guard.gate,
                 settings=settings,
-                jobs=JobQueue(guard.catalog),
+                jobs=JobQueue(guard.catalog, now=now),
+                now=now,
                 videos=videos,
                 staging=guard.catalog,
                 people=guard.catalog,
@@ -266,6 +268,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
             guard.catalog,
             local.long_work,
             most=settings.jobs,
+            now=now,
             give_way=guard.gate.give_way,
             record=_ended(recorded(guard.recorder), local.videos.ended),
         )
@@ -276,7 +279,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         guard=guard,
         recognizer=recognizer,
         face_models=engines.versions,
-        housekeeping=Housekeeping(recognizer, local.context, local.work_off),
+        housekeeping=Housekeeping(recognizer, local.context, local.work_off, now=now),
         local=local,
         index=index,
         images=images,
@@ -311,7 +314,9 @@ def _managed(settings: Settings) -> ManagedService:
         guard=guard,
         recognizer=recognizer,
         face_models={model: model},
-        housekeeping=Housekeeping(recognizer, _ManagedHousekeeping(guard.catalog, settings), amazon.reconcile),
+        housekeeping=Housekeeping(
+            recognizer, _ManagedHousekeeping(guard.catalog, settings), amazon.reconcile, now=guard.catalog.now
+        ),
         managed=amazon,
     )
 
@@ -326,7 +331,9 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         recorder = runners.hold(recorder_of(settings, catalog, master))
         recorder.begin()
-        access = AuditedAccess(recorder, catalog, master, loopback=is_loopback(settings.host), usage=catalog)
+        access = AuditedAccess(
+            recorder, catalog, master, catalog.now, loopback=is_loopback(settings.host), usage=catalog
+        )
         runners.hold(access)
         access.seed(settings.admin_key)
         yield Guard(
@@ -337,8 +344,8 @@ def _guarded(settings: Settings) -> Iterator[Guard]:
             access=access,
             gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
             stages=StageObserver(),
-            webhooks=endpoints_of(settings, recorder, catalog, master),
-            announcer=Announcer(catalog),
+            webhooks=endpoints_of(settings, recorder, catalog, master, now=catalog.now),
+            announcer=Announcer(catalog, now=catalog.now),
             runners=runners,
         )
     except BaseException:

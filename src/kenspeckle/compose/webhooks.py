@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
     from kenspeckle.webhook_transport.http import Transport
 
 
-def endpoints_of(settings: Settings, recorder: Recorder, store: Webhooks, sealer: Sealer) -> Endpoints:
+def endpoints_of(
+    settings: Settings,
+    recorder: Recorder,
+    store: Webhooks,
+    sealer: Sealer,
+    now: Callable[[], float] = time.time,
+) -> Endpoints:
     """Raises SettingError for WEBHOOK_HOSTS or WEBHOOK_RETRIES."""
     parsed(settings.webhook_retries)
     reach = Reach.parse(settings.webhook_hosts)
-    return Endpoints(recorder, store, sealer, reach.check_url, _transport(settings))
+    return Endpoints(recorder, store, sealer, reach.check_url, _transport(settings), now=now)
 
 
-def dispatcher_of(settings: Settings, endpoints: Endpoints) -> Dispatcher:
+def dispatcher_of(settings: Settings, endpoints: Endpoints, now: Callable[[], float] = time.time) -> Dispatcher:
     """The dispatcher, not started yet."""
     from kenspeckle.usecases.webhooks.dispatcher import Dispatcher
 
@@ -34,6 +41,7 @@ def dispatcher_of(settings: Settings, endpoints: Endpoints) -> Dispatcher:
         pauses=parsed(settings.webhook_retries),
         seconds=settings.webhook_seconds,
         days=settings.webhook_log_days,
+        now=now,
     )
 
 

@@ -308,6 +308,11 @@ class Catalog(Vault, Protocol):
         Raises StorageUnavailable where it takes too long."""
         ...
 
+    def duty(self, name: str) -> AbstractContextManager[bool]:
+        """Whether this process is the one that does, for the length of the block, what `name` says. False where another
+        process of the cluster is at it; of processes on one SQLite file each may. Raises StorageUnavailable."""
+        ...
+
     def digests(self, among: Iterable[str]) -> set[str]:
         """Those of the given image digests that are still referred to."""
         ...

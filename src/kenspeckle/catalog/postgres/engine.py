@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from kenspeckle.catalog.database import SERIALIZE, Database, Forget
+from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
 from kenspeckle.catalog.postgres.meaning import explained
 from kenspeckle.catalog.postgres.rewrite import remains, rewrite
@@ -58,11 +59,13 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
     event.listen(engine, "connect", _alone if alone else _beside_others)
     event.listen(engine, "begin", _begin)
     locks: Callable[[Iterable[str]], AbstractContextManager[None]] = lambda _: nullcontext()  # noqa: E731
+    duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True)  # noqa: E731
     closing: tuple[Engine, ...] = ()
     if not alone:
         holders = _engine(url, max(2, connections // 2))
         event.listen(holders, "connect", _beside_others)
-        locks, closing = AdvisoryLocks(holders).hold, (holders,)
+        advisory = AdvisoryLocks(holders)
+        locks, duty, closing = advisory.hold, advisory.duty, (holders,)
     made = Database(
         engine,
         engine.execution_options(**{_BEGIN: _WRITES, SERIALIZE: serialize}),
@@ -76,6 +79,8 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         closing=closing,
         rewrite=rewrite,
         remains=remains,
+        now=ServerClock(engine),
+        duty=duty,
     )
     try:
         _check(made, url)

@@ -5,6 +5,7 @@ The server releases them with the connection, however its process ends.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ LOCKED = "Another process works on the same photograph or request for too long; 
 
 _HOLD = "SELECT count(pg_advisory_lock(one)) FROM unnest(%s::bigint[]) AS one"
 _LET_GO = "SELECT count(pg_advisory_unlock(one)) FROM unnest(%s::bigint[]) AS one"
+_ON_DUTY = "SELECT pg_try_advisory_lock(19284, %s)"
+_OFF_DUTY = "SELECT pg_advisory_unlock(19284, %s)"
 _SERIALIZE = "SELECT count(pg_advisory_xact_lock(one)) FROM unnest(%s::bigint[]) AS one"
 
 
@@ -50,6 +53,28 @@ class AdvisoryLocks:
         finally:
             _let_go(connection, numbers)
 
+    @contextmanager
+    def duty(self, name: str) -> Iterator[bool]:
+        """As `ports.Catalog.duty`."""
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
+        connection, mine = self._on_duty(number)
+        try:
+            yield mine
+        finally:
+            if mine:
+                _asked(connection, _OFF_DUTY, number)
+            connection.close()
+
+    def _on_duty(self, number: int) -> tuple[PoolProxiedConnection, bool]:
+        try:
+            connection = self._holders.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(_ON_DUTY, (number,))
+            return connection, cursor.fetchone() == (True,)
+        except (SQLAlchemyError, psycopg.Error) as error:
+            meaning = explained(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+            raise (meaning or StorageUnavailable(LOST, retry_after=5)) from error
+
     def _held(self, numbers: list[int], tries: int = 2) -> PoolProxiedConnection:
         connection = None
         try:
@@ -71,14 +96,18 @@ class AdvisoryLocks:
 
 
 def _let_go(connection: PoolProxiedConnection, numbers: list[int]) -> None:
+    _asked(connection, _LET_GO, numbers)
+    connection.close()
+
+
+def _asked(connection: PoolProxiedConnection, statement: str, parameter: object) -> None:
+    """To let go of locks."""
     try:
-        connection.cursor().execute(_LET_GO, (numbers,))
+        connection.cursor().execute(statement, (parameter,))
     except psycopg.Error:
         # What was done under the locks is done; the server let go of them when it lost the connection.
         log.warning("a connection that held locks was lost", exc_info=True)
         connection.invalidate()
-    finally:
-        connection.close()
 
 
 def serialize(connection: Connection, names: Sequence[str]) -> None:

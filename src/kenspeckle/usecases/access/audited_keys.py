@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from kenspeckle.domain import Key, Plan
 from kenspeckle.ports import Keys, Sealer, Usage
@@ -16,9 +17,16 @@ class AuditedAccess(Access):
     """`Access` that records what it does to keys, never a secret."""
 
     def __init__(
-        self, recorder: Recorder, keys: Keys, sealer: Sealer, *, loopback: bool = True, usage: Usage | None = None
+        self,
+        recorder: Recorder,
+        keys: Keys,
+        sealer: Sealer,
+        clock: Callable[[], float] = time.time,
+        *,
+        loopback: bool = True,
+        usage: Usage | None = None,
     ) -> None:
-        super().__init__(keys, sealer, loopback=loopback, usage=usage)
+        super().__init__(keys, sealer, clock, loopback=loopback, usage=usage)
         self.recorder = recorder
 
     def seed(self, admin_key: str) -> None:

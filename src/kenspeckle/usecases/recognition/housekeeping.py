@@ -64,8 +64,11 @@ class Housekeeping:
             self._thread.join()
 
     def round(self) -> None:
-        """Do everything once, with the service as actor in the audit trail; the caller's actor is restored."""
-        copy_context().run(self._round)
+        """Do everything once, with the service as actor in the audit trail; the caller's actor is restored. Nothing,
+        where another process is at it."""
+        with self._context.catalog.duty("housekeeping") as mine:
+            if mine:
+                copy_context().run(self._round)
 
     def _round(self) -> None:
         actor.acting(actor.Actor(actor.SERVICE))

@@ -1,0 +1,169 @@
+"""A whole cluster on this machine: PostgreSQL with a standby if wanted, replicas, and HAProxy in front of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+from kenspeckle.cli.launch import Launched, launched, stop
+from kenspeckle.client.errors import CommandFailed
+from tests.postgres import Server
+from tests.webhooks.conftest import unused_port
+
+ADMIN = {"x-api-key": "a" * 40}
+DATABASE = "kenspeckle"
+NAMES = ("a", "b", "c")
+CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
+READY_SECONDS = 300.0
+"""A start on a machine that does much else may take its time."""
+
+
+class Machines:
+    """Everything runs until `close`. `folder` is of this cluster alone; `with_standby`: commits wait for the standby,
+    so that a fail-over loses none."""
+
+    def __init__(self, folder: Path, *, with_standby: bool = False) -> None:
+        self.folder = folder
+        self._open = ExitStack()
+        self._replicas: dict[str, tuple[ExitStack, Launched]] = {}
+        self.ports = {name: unused_port() for name in NAMES}
+        self.port = unused_port()
+        self.standby: Server | None = None
+        try:
+            self.primary = Server(quick=False)
+            self._open.callback(lambda: self.primary.close())
+            self.primary.execute(f"CREATE DATABASE {DATABASE}")
+            if with_standby:
+                self.standby = Server(quick=False, standby_of=self.primary)
+                self._open.callback(lambda: self._close_standby())
+                self._wait_for_standby(self.primary)
+        except BaseException:
+            self._open.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where the balancer listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What all replicas share, as environment variables."""
+        hosts = sorted(str(one.folder) for one in (self.primary, self.standby) if one is not None)
+        query = "&".join(f"host={one}" for one in hosts)
+        return {
+            "KENSPECKLE_CATALOG_URL": f"postgresql+psycopg://kenspeckle@/{DATABASE}?{query}"
+            "&target_session_attrs=read-write",
+            "KENSPECKLE_IMAGES_URL": (self.folder / "images").as_uri(),
+            "KENSPECKLE_MASTER_KEY": "ab" * 32,
+            "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
+            "KENSPECKLE_TRUSTED_PROXIES": "127.0.0.1",
+            "KENSPECKLE_WORKERS": "2",
+            "KENSPECKLE_WEBHOOK_HOSTS": "127.0.0.1",
+            "KENSPECKLE_WEBHOOK_SECONDS": "2",
+            "KENSPECKLE_LOG_LEVEL": "WARNING",
+        }
+
+    def start(self, name: str) -> Launched:
+        """Start a replica, ready to answer."""
+        stack = ExitStack()
+        port = ("--port", str(self.ports[name]))
+        server = stack.enter_context(
+            launched(self.folder / name, *port, settings=self.settings, patience=READY_SECONDS)
+        )
+        self._replicas[name] = stack, server
+        return server
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of a replica."""
+        stack, server = self._replicas.pop(name)
+        server.process.kill()
+        stack.close()
+
+    def log_of(self, name: str) -> list[str]:
+        """The last lines of a replica's log."""
+        return list(self._replicas[name][1].log)
+
+    def balance(self) -> None:
+        """Start HAProxy with the configuration of deploy/, but for the addresses."""
+        program = shutil.which("haproxy", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
+        if program is None:
+            raise CommandFailed("No haproxy is on this machine.", "Install it: apt-get install haproxy.")
+        text = re.sub(r"bind 127\.0\.0\.1:\d+", f"bind 127.0.0.1:{self.port}", CONFIG.read_text())
+        for name, port in self.ports.items():
+            text = re.sub(rf"server {name} \S+", f"server {name} 127.0.0.1:{port}", text)
+        if os.geteuid() == 0:
+            text = text.replace("global\n", "global\n    user nobody\n", 1)
+        file = self.folder / "haproxy.cfg"
+        file.write_text(text)
+        log = self._open.enter_context((self.folder / "haproxy.log").open("wb"))
+        process = subprocess.Popen([program, "-db", "-f", str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._open.callback(stop, process)
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                raise CommandFailed(f"HAProxy did not start: {(self.folder / 'haproxy.log').read_text()[-500:]}")
+            return ready(self.url)
+
+        until(answers)
+
+    def crash_database(self) -> None:
+        """End PostgreSQL as a crash does, and start it again."""
+        self.primary.stop(signal.SIGQUIT)
+        self.primary.start()
+
+    def fail_over(self) -> None:
+        """The primary crashes and does not come back; its standby takes over, and gets a standby of its own."""
+        old, new = self.primary, self.standby
+        if new is None:
+            raise LookupError("there is no standby")
+        old.stop(signal.SIGQUIT)
+        new.execute("ALTER SYSTEM RESET synchronous_standby_names")  # nobody follows it yet
+        new.execute("SELECT pg_reload_conf()")
+        new.promote()
+        self.primary, self.standby = new, old
+        old.follow(new)
+        self._wait_for_standby(new)
+
+    def _wait_for_standby(self, primary: Server) -> None:
+        """Until the standby follows; then no commit is answered that it lacks."""
+        until(lambda: primary.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == [(1,)])
+        primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        primary.execute("SELECT pg_reload_conf()")
+        until(lambda: primary.execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == [(1,)])
+
+    def _close_standby(self) -> None:
+        if self.standby is not None:
+            self.standby.close()
+
+    def close(self) -> None:
+        for stack, _ in self._replicas.values():
+            stack.close()
+        self._replicas.clear()
+        self._open.close()
+
+
+def ready(url: str) -> bool:
+    """Whether a replica, or any behind the balancer, is ready."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def until(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
+    """Wait for it. Raises CommandFailed where it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"Something did not come within {seconds:.0f} s.")
+        time.sleep(0.05)

@@ -1,0 +1,145 @@
+"""Clients of a cluster under faults: they index, search and delete through the balancer, and remember every answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import httpx
+
+from tests.cluster.machines import ADMIN
+from tests.faults.conftest import listed_faces
+from tests.faults.portraits import Portraits
+
+DELETED = 5
+"""Every photograph of so many is deleted again."""
+PATIENCE_SECONDS = 180.0
+"""A request that no try of so long answers is a loss."""
+
+
+class Work:
+    """What was answered holds: `acknowledged` are face ids by name, `deleted` those of which the deletion was answered.
+    What was answered wrongly is in `wrong`; answers that say "later", and connections that were cut, are in `failed`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._portraits = Portraits()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._next = 0
+        self._threads: list[threading.Thread] = []
+        self.acknowledged: dict[str, str] = {}
+        self.deleted: dict[str, str] = {}
+        self.answered: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.wrong: list[str] = []
+
+    def start(self, clients: int) -> None:
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+        for one in self._threads:
+            one.start()
+
+    def stop(self) -> None:
+        """Let every client finish what it is at."""
+        self._stop.set()
+        for one in self._threads:
+            one.join()
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more photographs were indexed. Raises TimeoutError."""
+        wanted = self.answered["index"] + more
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.answered["index"] < wanted and not self.wrong:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no work was done for {PATIENCE_SECONDS:.0f} s")
+            time.sleep(0.01)
+
+    def _run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=60, headers=ADMIN) as client:
+            while not self._stop.is_set() and not self.wrong:
+                try:
+                    self._one(client)
+                except Exception as error:
+                    self._note(f"{type(error).__name__}: {error}")
+
+    def _one(self, client: httpx.Client) -> None:
+        """Index a photograph, find it, and delete every so-manieth, which is not found any more."""
+        with self._lock:
+            self._next += 1
+            number = self._next
+        name, data = self._portraits.named(number)
+        records = self._ask(client, "index", "PUT", f"/v1/index/{name}", content=data).json()["FaceRecords"]
+        if len(records) != 1:
+            self._note(f"{name}: {len(records)} faces")
+            return
+        face = str(records[0]["Face"]["FaceId"])
+        with self._lock:
+            self.acknowledged[name] = face
+        if face not in self._found(client, data):
+            self._note(f"{name} was indexed and not found by the next search")
+        if number % DELETED:
+            return
+        with self._lock:
+            del self.acknowledged[name]
+        self._ask(client, "delete", "DELETE", f"/v1/collections/kenspeckle/faces/{face}", fine=(404,))
+        with self._lock:
+            self.deleted[name] = face
+        self._found(client, data)
+
+    def _found(self, client: httpx.Client, data: bytes) -> set[str]:
+        """Faces that a search finds. None of them was deleted before it began."""
+        with self._lock:
+            gone = set(self.deleted.values())
+        answer = self._ask(client, "search", "PUT", "/v1/search", content=data, params={"max_faces": 20}).json()
+        found = {str(one["Face"]["FaceId"]) for one in answer["faces"]["FaceMatches"]}
+        if found & gone:
+            self._note(f"{found & gone} were deleted and are found")
+        return found
+
+    def _ask(
+        self, client: httpx.Client, what: str, *words: str, fine: tuple[int, ...] = (), **more: object
+    ) -> httpx.Response:
+        """The answer, from whichever try brings one: each of these requests may be repeated."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = client.request(*words, **more)  # type: ignore[arg-type]  # as request takes them
+            except httpx.TransportError as error:
+                failure = type(error).__name__
+            else:
+                if answer.is_success or answer.status_code in fine:
+                    with self._lock:
+                        self.answered[what] += 1
+                    return answer
+                failure = str(answer.status_code)
+                if answer.status_code not in (502, 503, 504):
+                    raise ValueError(f"{what}: {answer.status_code} {answer.text[:300]}")
+            with self._lock:
+                self.failed[failure] += 1
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} was not answered for {PATIENCE_SECONDS:.0f} s ({failure})")
+            time.sleep(0.1)
+
+    def _note(self, what: str) -> None:
+        with self._lock:
+            self.wrong.append(what)
+
+    def check(self, url: str) -> list[str]:
+        """What is wrong at a replica once the clients have stopped: it lists what was acknowledged and nothing else,
+        and has the photographs."""
+        wrong = []
+        with httpx.Client(base_url=url, timeout=60, headers=ADMIN) as client:
+            listed = listed_faces(client)
+            held = {name: ids[0] for name, ids in listed.items() if name.startswith("portrait-") and len(ids) == 1}
+            wrong += [
+                f"{name}: acknowledged {self.acknowledged.get(name)}, there {listed.get(name)}"
+                for name in sorted(self.acknowledged.keys() | listed.keys())
+                if name.startswith("portrait-") and held.get(name) != self.acknowledged.get(name)
+            ]
+            for name in list(self.acknowledged)[:50]:
+                data = self._portraits[int(name.removeprefix("portrait-").removesuffix(".jpg"))]
+                if client.get(f"/v1/images/{name}").content != data:
+                    wrong.append(f"{name}: its photograph is not there")
+        return wrong
