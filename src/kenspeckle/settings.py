@@ -100,6 +100,11 @@ class Settings:
     quality_filter: QualityFilter = _doc(
         "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO
     )
+    search_groups: bool = _doc(
+        "Tell, where a search finds nobody with a name, how often that face was seen before: the group of faces "
+        "without a name that it belongs to.",
+        False,
+    )
     detection_attributes: str = _doc(
         "Attributes of faces that indexing infers and stores where a request says nothing: DEFAULT (none) or ALL.",
         "DEFAULT",

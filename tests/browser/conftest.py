@@ -39,6 +39,7 @@ def browser(flags: tuple[str, ...]) -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an open server; its default collection has the two."""
     settings = {"KENSPECKLE_MAX_IMAGE_PIXELS": "13000000", "KENSPECKLE_WAIT_SECONDS": "60"}
+    settings["KENSPECKLE_SEARCH_GROUPS"] = "on"
     with launched(tmp_path_factory.mktemp("browser"), settings=settings) as running:
         for name, photograph in NAMES.items():
             answer = httpx.put(f"{running.url}/v1/index/{name}", content=photograph(), timeout=60)

@@ -222,3 +222,17 @@ def test_tasks_take_three_actions(
         assert act.count <= 3
         assert sorted(people(api, crew).values()) == [1, 2]
         assert console.complaints == []
+
+
+def test_a_stranger_who_was_here_before(console: Console, api: httpx.Client, request: pytest.FixtureRequest) -> None:
+    """In words, beside whoever is nearest; with a way to the groups, where a name can be given."""
+    name = re.sub(r"\W", "-", request.node.name)[:60]
+    api.put(f"/v1/collections/{name}")
+    for photograph in (pictures.grace(), pictures.sideways()):
+        assert api.post("/v1/index", params={"collection": name}, content=photograph).status_code == 200
+    console.open("recognize", name)
+    console.photograph(pictures.grace())
+    told = console.findings.locator(".seen")
+    expect(told).to_have_text(re.compile("Seen 2 times before, without a name: first .*, last "))
+    told.get_by_role("link").click()
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Unknown")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from kenspeckle.models import registry
 from tests.cli.conftest import Command
 
@@ -38,3 +40,20 @@ def test_people_from_folders_to_erasure(command: Command, samples: registry.Samp
     assert command("erase", "--person", grace, "--yes").code == 1
     assert command("index", "--unnamed", samples.grace_hopper).code == 0
     assert [one["name"] for one in command("people", "list", "--json").json] == ["Colonel"]
+
+
+def test_a_stranger_who_was_here_before(
+    command: Command, samples: registry.Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("index", "--unnamed", samples.grace_hopper).code == 0
+    assert "Seen before" not in command("search", samples.grace_hopper).out
+    monkeypatch.setenv("KENSPECKLE_SEARCH_GROUPS", "on")
+    (group,) = command("people", "groups", "--json").json
+    assert (
+        f"Seen before without a name: 1 time on {group['first_seen'][:4]}"
+        in command("search", samples.grace_hopper).out
+    )
+    found = command("search", samples.grace_hopper, "--json").json["faces"]["Group"]
+    assert found == {name: group[name] for name in ("group_id", "face_count", "first_seen", "last_seen")}
+    assert command("people", "name", group["group_id"], "Grace").code == 0
+    assert "Group" not in command("search", samples.grace_hopper, "--json").json["faces"]

@@ -23,6 +23,7 @@ from kenspeckle.domain import (
     FaceMatch,
     FaceRecord,
     FaceSearch,
+    GroupRef,
     ImageSearch,
     Indexed,
     Landmark,
@@ -50,6 +51,11 @@ def test_every_answer_survives_the_way_over_the_wire() -> None:
     assert load.indexed(dump.index_faces(indexed), "c") == indexed
     search = ImageSearch((FaceSearch(BARE, (FaceMatch(FACE, 91.5),)), FaceSearch(BARE, ())), (LEFT_OUT,), "1")
     assert load.image_search(searched(search, every=True), "c") == search
+    seen = GroupRef("group-1", 4, 1_700_000_000.0, 1_700_000_001.5)
+    stranger = ImageSearch((FaceSearch(BARE, (), seen),), (), "1")
+    assert load.image_search(searched(stranger, every=False), "c") == stranger
+    # On Amazon's wire nothing is added.
+    assert "Group" not in dump.largest_search(stranger)
     one = load.image_search(searched(search, every=False), "c")
     assert one == ImageSearch(search.searches[:1], (), "1")
     comparison = Comparison(BARE, ((DETAIL, 88.0),), (DETAIL,))

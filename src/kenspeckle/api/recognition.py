@@ -122,6 +122,7 @@ class Recognition:
                         max_faces=query.max_faces,
                         quality=query.quality,
                         every_face=query.all_faces,
+                        groups=True,
                     )
                 )
             )

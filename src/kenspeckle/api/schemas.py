@@ -158,11 +158,25 @@ class FaceMatch(Shape):
     Person: PersonReference | None = Field(default=None, description="Whose it is; absent where nobody knows.")
 
 
+class SeenBefore(Shape):
+    """Faces without a name that a searched face belongs to."""
+
+    group_id: str
+    face_count: int
+    first_seen: str = Field(description="ISO 8601, in UTC: when the first photograph of them was stored.")
+    last_seen: str
+
+
 class SearchFacesByImage(Shape):
     SearchedFaceBoundingBox: BoundingBox
     SearchedFaceConfidence: Percent
     FaceMatches: list[FaceMatch] = Field(description="Most similar first.")
     FaceModelVersion: str
+    Group: SeenBefore | None = Field(
+        default=None,
+        description="With the setting SEARCH_GROUPS, where nobody with a name reaches FACE_MATCH_THRESHOLD: the faces "
+        "without a name that this one belongs to.",
+    )
 
 
 class Search(Shape):

@@ -16,7 +16,7 @@ from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS, SHOWN
 from kenspeckle.cli.recognize import quality_of, read_image
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
-from kenspeckle.domain import ImageSearch, QualityFilter
+from kenspeckle.domain import GroupRef, ImageSearch, QualityFilter
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import among, tier
 from kenspeckle.errors import KenspeckleError
@@ -83,6 +83,7 @@ def _one(
             max_faces=max_faces,
             quality=quality,
             every_face=all_faces,
+            groups=True,
         )
     )
     similarities = [match.similarity for one in answer.searches for match in one.matches]
@@ -122,6 +123,19 @@ def _show(answer: ImageSearch, all_faces: bool, chance: str) -> None:
             output.say(f"No match for {unknown} of {plural(len(answer.searches), 'face')}.")
     elif not rows:
         output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
+    for number, one in enumerate(answer.searches, 1):
+        if one.group is not None:
+            output.say((f"Face {number}: " if all_faces else "") + _seen(one.group))
+
+
+def _seen(group: GroupRef) -> str:
+    """How often somebody without a name was seen."""
+    first, last = output.moment(group.first_seen), output.moment(group.last_seen)
+    when = f"on {first}" if group.face_count == 1 else f"since {first}, last on {last}"
+    return (
+        f"Seen before without a name: {plural(group.face_count, 'time')} {when}. To name them: kenspeckle people name "
+        f"{group.group_id} NAME"
+    )
 
 
 def _among(target: Target, similarity: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kenspeckle.domain.collections import Face, FaceRecord, User, display_name
 from kenspeckle.domain.detection import FaceDetail, UnindexedFace, Vector
 from kenspeckle.domain.erasure import Receipt
-from kenspeckle.domain.people import PersonRef
+from kenspeckle.domain.people import GroupRef, PersonRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ def matching(matches: Sequence[FaceMatch], threshold: float) -> tuple[FaceMatch,
 
 @dataclass(frozen=True, slots=True)
 class FaceSearch:
-    """One searched face of the probe photograph and its matches, most similar first."""
+    """One searched face of the probe photograph and its matches, most similar first. `group` are the faces without a
+    name that it belongs to, where that was asked for and it is nobody's who has one."""
 
     detail: FaceDetail
     matches: tuple[FaceMatch, ...]
+    group: GroupRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

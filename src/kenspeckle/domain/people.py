@@ -57,6 +57,16 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupRef:
+    """A group as answers of a search name it: how often somebody without a name was seen, and when."""
+
+    group_id: str
+    face_count: int
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two people who may be one, and of each the face that is most like one of the other."""
 

@@ -60,6 +60,7 @@ class Lookup:
                     max_faces=self.max_faces,
                     quality=self.quality,
                     every_face=self.every_face,
+                    groups=True,
                 )
             )
         except (*HOPELESS, ServerUnreachable):

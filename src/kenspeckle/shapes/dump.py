@@ -290,12 +290,20 @@ def undone(one: Undone) -> Json:
 
 def search_faces_by_image(search: FaceSearch, model: str, *, people: bool = False) -> Json:
     """SearchFacesByImageResponse of one searched face; `people` as for `face_matches`."""
-    return {
+    shape: Json = {
         "SearchedFaceBoundingBox": bounding_box(search.detail.box),
         "SearchedFaceConfidence": search.detail.confidence,
         "FaceMatches": face_matches(search.matches, people=people),
         "FaceModelVersion": model,
     }
+    if people and search.group is not None:
+        shape["Group"] = {
+            "group_id": search.group.group_id,
+            "face_count": search.group.face_count,
+            "first_seen": iso(search.group.first_seen, "milliseconds"),
+            "last_seen": iso(search.group.last_seen, "milliseconds"),
+        }
+    return shape
 
 
 def largest_search(answer: ImageSearch, *, people: bool = False) -> Json:

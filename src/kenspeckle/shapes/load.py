@@ -29,6 +29,7 @@ from kenspeckle.domain import (
     Flag,
     Gender,
     Group,
+    GroupRef,
     ImageSearch,
     Indexed,
     Job,
@@ -263,10 +264,20 @@ def indexed(shape: Json, collection_id: str) -> Indexed:
     )
 
 
+def _group_ref(shape: Json | None) -> GroupRef | None:
+    if shape is None:
+        return None
+    first, last = _seconds(shape.get("first_seen")), _seconds(shape.get("last_seen"))
+    return GroupRef(shape["group_id"], int(shape["face_count"]), first, last)
+
+
 def image_search(shape: Json, collection_id: str) -> ImageSearch:
     """The answer of /v1/search, of one face or of all."""
     searches = shape.get("searches") or [shape["faces"]]
-    found = tuple(FaceSearch(searched(one), face_matches(one["FaceMatches"], collection_id)) for one in searches)
+    found = tuple(
+        FaceSearch(searched(one), face_matches(one["FaceMatches"], collection_id), _group_ref(one.get("Group")))
+        for one in searches
+    )
     return ImageSearch(found, unindexed(shape.get("unsearched", ())), searches[0].get("FaceModelVersion", ""))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from kenspeckle.catalog.membership import GROUP
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import members, people
-from kenspeckle.domain import Group, Job, JobKind, Person
+from kenspeckle.domain import FaceSearch, Group, GroupRef, Job, JobKind, Person
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
 from kenspeckle.settings import Settings
@@ -43,7 +43,7 @@ class Steps:
 class Album:
     """A recognizer over drawings and a real catalog."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **settings: Any) -> None:
         self.catalog = SqlCatalog.open(url)
         context = Context(
             engines=DrawnEngines(DrawnEngine()),
@@ -51,7 +51,7 @@ class Album:
             index=BruteIndex(self.catalog),
             images=FakeImages(),
             gate=Gate(2, 8, 5),
-            settings=Settings(),
+            settings=Settings(**settings),
             jobs=JobQueue(self.catalog),
             people=self.catalog,
         )
@@ -69,6 +69,11 @@ class Album:
         image = drawing(*people, note=str(self.count))
         done = self.recognizer.handle(ops.IndexFaces(collection_id=HOME, image=image, external_image_id=name))
         return [one.face.face_id for one in done.records]
+
+    def search(self, *people: float, **how: Any) -> list[FaceSearch]:
+        asked = {"groups": True, "every_face": True, **how}
+        done = self.recognizer.handle(ops.SearchImage(collection_id=HOME, image=drawing(*people), **asked))
+        return sorted(done.searches, key=lambda one: one.detail.box.left)
 
     def groups(self) -> list[Group]:
         return list(self.recognizer.handle(ops.ListGroups(collection_id=HOME)).items)
@@ -295,3 +300,31 @@ def test_many_alike_are_one() -> None:
     points = np.random.default_rng(1).normal(0, 0.01, (5 * MOST_NEAR, 4)).astype(np.float32)
     assert len(set(clusters(points, 1.0).tolist())) == 1
     assert clusters(np.empty((0, 4), np.float32), 1.0).tolist() == []
+
+
+def test_a_search_that_finds_nobody_tells_of_the_group(catalog_url: str) -> None:
+    with closing(Album(catalog_url, search_groups=True)) as album:
+        for person in (1.0, 1.1, 1.2, 5.0):
+            album.store(person)
+        album.store(9.0, name="known.jpg")
+        first, second = album.groups()
+        ones, fives, known, new = album.search(1.05, 5.05, 9.05, 3.0)
+        assert ones.group == GroupRef(first.group_id, 3, first.first_seen, first.last_seen)
+        assert fives.group is not None
+        assert fives.group.group_id == second.group_id
+        assert (known.group, new.group) == (None, None)
+        assert known.matches[0].name == "Known"
+        # Who is asked for by a low threshold is not found by it.
+        (low,) = album.search(1.05, threshold=0.0)
+        assert low.group is not None
+        # Named, it is no group any more.
+        album.name(first, "Ada")
+        assert album.search(1.05)[0].group is None
+        assert album.search(5.05, groups=False)[0].group is None
+
+
+def test_a_group_is_told_of_only_where_the_operator_wants_it(album: Album) -> None:
+    album.store(1.0)
+    (found,) = album.search(1.0)
+    assert found.group is None
+    assert len(found.matches) == 1

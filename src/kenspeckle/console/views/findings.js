@@ -1,6 +1,6 @@
 // The faces of a searched photograph as rows, left to right: who it is and how surely; opened, the evidence for it.
 
-import { fill, foreign, h, icon, number, plural } from "/console/dom.js";
+import { fill, foreign, h, icon, number, plural, time } from "/console/dom.js";
 import { fact } from "/console/dialogs.js";
 import { reason, shown } from "/console/names.js";
 import { crop } from "/console/photograph.js";
@@ -139,13 +139,22 @@ function verdictOf(face, passed, { collection }) {
     return [h("h2", {}, "Nobody known"), h("p", { class: "soft" }, best
       ? ["Nearest, below the threshold: ", foreign(nameOf(best)), " ", h("span", { class: "number" }, number(best.Similarity, 1))]
       : "No stored face is anything like this one."),
-    face.group && h("p", { class: "fine" }, face.group)];
+    seen(face.group)];
   }
   const word = tier(best.Similarity);
   return [
     h("h2", {}, best.Person ? h("a", { href: personLink(collection, best.Person.person_id) }, foreign(nameOf(best))) : foreign(nameOf(best))),
     h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word),
-      h("span", { class: "similarity" }, number(best.Similarity, 1)), h("span", { class: "fine" }, "similarity"))];
+      h("span", { class: "similarity" }, number(best.Similarity, 1)), h("span", { class: "fine" }, "similarity")),
+    !best.Person && seen(face.group)];
+}
+
+/** How often somebody without a name was seen before, where the server tells it. */
+function seen(group) {
+  if (!group) return null;
+  const { face_count: count, first_seen: first, last_seen: last } = group;
+  return h("p", { class: "fine seen" }, h("a", { href: "#/unknown" }, `Seen ${count === 1 ? "once" : plural(count, "time")}`),
+    " before, without a name: ", count === 1 ? time(last) : ["first ", time(first), ", last ", time(last)]);
 }
 
 /** The face of the photograph beside the stored one that is most like it. */

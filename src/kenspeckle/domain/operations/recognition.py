@@ -35,6 +35,8 @@ class SearchImage(InCollection[ImageSearch]):
     max_faces: int | None = None
     quality: QualityFilter = QualityFilter.NONE
     every_face: bool = False
+    groups: bool = False
+    """Tell of a face that is nobody's who has a name which group it belongs to, where the operator's setting allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

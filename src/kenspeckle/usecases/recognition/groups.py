@@ -15,7 +15,7 @@ import numpy as np
 
 from kenspeckle.domain import Job, JobKind, PackInfo, Page, Person, Vector, validation
 from kenspeckle.domain.operations import GroupFaces, Handlers, KeepApart, ListGroups, NameGroup
-from kenspeckle.domain.people import Group, person_name
+from kenspeckle.domain.people import Group, GroupRef, person_name
 from kenspeckle.errors import KenspeckleError, NotOffered, PersonNotFound
 from kenspeckle.ports import NewFace, Owner, Sample
 from kenspeckle.ports import People as Port
@@ -125,6 +125,26 @@ class Groups:
             port.apart_from(collection_id, [*(one.row for one in new), *_rows_of(near, samples)]),
         )
         port.regroup(collection_id, placed, self.context.now())
+
+    def around(self, pack: PackInfo, collection_id: str, template: Vector) -> GroupRef | None:
+        """The group that a face which is not stored would come to; None where it would be a new one."""
+        port = self.context.people
+        if port is None:
+            return None
+        within = pack.calibration.distance(GROUPED)
+        found = self.context.index.search(collection_id, "face", template, NEIGHBOURS, within, contract=pack.contract)
+        owners = port.owners(collection_id, [stored.row for stored, _ in found]).values()
+        samples = port.samples(collection_id, {one.row for one in owners if one.group}, LOCAL)
+        near = [
+            (float(((one.templates - template) ** 2).sum(axis=1).mean()), one.face_ids[0])
+            for one in samples.values()
+            if one.face_ids
+        ]
+        square, face_id = min(near, default=(np.inf, ""))
+        group = port.group_of(collection_id, face_id) if square <= within * within else None
+        if group is None:
+            return None
+        return GroupRef(group.group_id, group.face_count, group.first_seen, group.last_seen)
 
     def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
         """The work of a job; it may be repeated, and what was grouped before keeps its group."""

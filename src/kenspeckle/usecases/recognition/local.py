@@ -50,7 +50,7 @@ class LocalRecognizer:
             self._collections,
             self._enrolment,
             self._erasing,
-            Recognition(context),
+            Recognition(context, self._groups.around),
             Templates(context),
             Users(context),
             People(context),
@@ -117,6 +117,7 @@ class LocalRecognizer:
             "quality_filter": settings.quality_filter.value,
             "detection_attributes": settings.detection_attributes,
             "gender": settings.gender,
+            "search_groups": settings.search_groups,
             "keep_images": settings.keep_images,
             "limits": {
                 "max_image_bytes": settings.max_image_bytes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from kenspeckle.domain import (
     FaceDetail,
     FaceMatch,
     FaceSearch,
+    GroupRef,
     ImageSearch,
     PackInfo,
     QualityFilter,
@@ -30,8 +31,12 @@ from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear
 class Recognition:
     """Operations on photographs that are not stored: search, detect, compare."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self, context: Context, group_around: Callable[[PackInfo, str, Vector], GroupRef | None] = lambda *_: None
+    ) -> None:
+        """`group_around` knows the faces without a name that a face belongs to."""
         self.context = context
+        self._group_around = group_around
 
     def handlers(self) -> Handlers:
         return dict(
@@ -81,7 +86,7 @@ class Recognition:
                 self.context, engine, operation.image, operation.quality, operation.every_face
             )
             searches = tuple(
-                FaceSearch(detail, self._matches(operation.collection_id, engine.pack, template, least, most))
+                self._searched(operation, engine.pack, detail, template, least, most)
                 for detail, template in zip(details, templates, strict=True)
             )
             return ImageSearch(searches, unsearched, engine.pack.version)
@@ -89,6 +94,24 @@ class Recognition:
         found = self.context.settled(validation.collection_id(operation.collection_id), search)
         self.context.announcer.matched(operation.collection_id, [one.matches for one in found.searches])
         return found
+
+    def _searched(
+        self,
+        operation: SearchImage,
+        pack: PackInfo,
+        detail: FaceDetail,
+        template: Vector,
+        least: float,
+        most: int,
+    ) -> FaceSearch:
+        settings, name = self.context.settings, operation.collection_id
+        matches = self._matches(name, pack, template, least, most)
+        if not (operation.groups and settings.search_groups):
+            return FaceSearch(detail, matches)
+        sure = max(least, settings.face_match_threshold)
+        if any(one.name and one.similarity >= sure for one in matches):
+            return FaceSearch(detail, matches)
+        return FaceSearch(detail, matches, self._group_around(pack, name, template))
 
     def compare_faces(self, operation: CompareFaces) -> Comparison:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
