@@ -37,6 +37,7 @@ REAL = {
     ),  # files of the catalog
     "Vault",  # part of Catalog
     "ReceiptStore",  # of the SQL catalog, tested by test_completion.py of erasure
+    "Examiner",  # by the engine, tested with indexing
     "People",  # of the SQL catalog, tested by test_catalog_people.py
     "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),

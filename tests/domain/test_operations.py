@@ -32,6 +32,7 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.ListJobs: _NO_JOBS,
     ops.GetJob: _NO_JOBS,
     ops.CancelJob: _NO_JOBS,
+    ops.IndexPhotographs: "Amazon takes photographs one by one",
     ops.StartVideo: _NO_JOBS,
     ops.StartVideoDetection: _NO_JOBS,
     ops.GetVideo: _NO_JOBS,
@@ -82,8 +83,9 @@ def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
     people = {kind for kind in OPERATIONS if "Person" in kind.__name__ or "People" in kind.__name__}
     people |= {ops.MoveFaces, ops.NameFaces, ops.GetImageById, ops.KeepApart, ops.ListDuplicates, ops.DismissDuplicate}
     people |= {ops.GroupFaces, ops.ListGroups, ops.NameGroup}
+    bulk = {ops.IndexPhotographs}
     compreface = {ops.DescribeFaces, ops.SearchTemplates, ops.CompareTemplates, ops.GetFaceImage}
-    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface | people
+    assert set(OPERATIONS) - set(FakeRecognizer().handlers()) == {ops.EraseAged} | compreface | people | bulk
 
 
 def test_an_operation_that_nobody_handles_is_not_offered() -> None:
@@ -96,6 +98,7 @@ def test_photographs_are_not_shown_by_a_representation() -> None:
     secret = b"pixels of a face"
     for asked in (
         ops.IndexFaces(collection_id="c", image=secret),
+        ops.IndexPhotographs(collection_id="c", photographs=[ops.IndexFaces(collection_id="c", image=secret)]),
         ops.SearchImage(collection_id="c", image=secret),
         ops.SearchUsersByImage(collection_id="c", image=secret),
         ops.DetectFaces(image=secret),

@@ -92,6 +92,7 @@ class Faces(Galleries):
                         one.index_model,
                         stored_as=one.stored_as,
                         contract=contract,
+                        messages=one.messages,
                     )
                     for one in photographs
                 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kenspeckle.domain import Collection, Face, FaceRecord, Image, Page, User, Vector, WebhookMessage
+from kenspeckle.domain import Collection, Face, FaceRecord, Image, Page, Reason, User, Vector, WebhookMessage
 from kenspeckle.errors import (
     OTHER_PACK,
     CollectionNotFound,
@@ -56,6 +56,7 @@ class Gallery:
     users: dict[int, StoredUser] = field(default_factory=dict)
     log: list[tuple[int, str, int]] = field(default_factory=list)
     answers: dict[tuple[str, str], Answered] = field(default_factory=dict)
+    faceless: dict[str, tuple[str, tuple[Reason, ...], float]] = field(default_factory=dict)
 
 
 class Galleries:

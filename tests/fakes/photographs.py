@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from kenspeckle.domain import Image
+from kenspeckle.domain import Image, Reason
 from tests.fakes.galleries import Galleries
 
 
@@ -24,6 +24,22 @@ class Photographs(Galleries):
 
     def open_photograph(self, collection_id: str, digest: str, data: bytes) -> bytes:
         return data
+
+    def faceless(self, collection_id: str, digests: Sequence[str]) -> Mapping[str, tuple[str, tuple[Reason, ...]]]:
+        with self._lock:
+            known = self._gallery(collection_id).faceless
+            return {one: known[one][:2] for one in digests if one in known}
+
+    def remember_faceless(
+        self, collection_id: str, asked: str, some: Mapping[str, tuple[Reason, ...]], now: float
+    ) -> None:
+        with self._lock:
+            self._gallery(collection_id).faceless.update({one: (asked, why, now) for one, why in some.items()})
+
+    def forget_faceless(self, collection_id: str, before: float) -> None:
+        with self._lock:
+            gallery = self._gallery(collection_id)
+            gallery.faceless = {one: known for one, known in gallery.faceless.items() if known[2] >= before}
 
     def removed(self, digests: Sequence[str]) -> None:
         with self._lock:

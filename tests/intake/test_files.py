@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import display_name
 from kenspeckle.domain.validation import external_image_id
-from kenspeckle.intake.bulk import distinguished
+from kenspeckle.intake import walk
 from kenspeckle.intake.files import Photograph, Search, find, read, safe_name
+from kenspeckle.intake.identities import Identities
 from kenspeckle.intake.watch.arrivals import is_photograph
 
 
@@ -122,11 +125,72 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_two_names_that_would_become_one_are_told_apart(tmp_path: Path) -> None:
     names = [("x", "Zoë.jpg"), ("x", "Zoe.jpg"), ("x", "Ada King.jpg"), ("x", "Ada_King.jpg"), ("y", "Ada King.jpg")]
-    good, skipped, shared = distinguished(Photograph(tmp_path / folder / name, name) for folder, name in names)
-    assert [photograph.original for photograph in good] == ["Zoë.jpg", "Ada King.jpg", "Ada_King.jpg", "Ada King.jpg"]
-    assert [outcome.photograph.original for outcome in skipped] == ["Zoe.jpg"]
-    assert "rename" in skipped[0].reason
-    assert shared == 1
+    photographs = [Photograph(tmp_path / folder / name, name) for folder, name in names]
+    with closing(Identities()) as identities:
+        refused = {str(one.path): why for one in photographs if (why := identities.refusal(one))}
+    assert list(refused) == [str(tmp_path / "x" / "Zoe.jpg")]
+    assert f"as that of {tmp_path / 'x' / 'Zoë.jpg'}; rename" in refused[str(tmp_path / "x" / "Zoe.jpg")]
+    assert identities.shared == 1
+
+
+def test_names_that_are_no_text_are_told_apart_too(tmp_path: Path) -> None:
+    names = [os.fsdecode(b"\xff.jpg"), os.fsdecode(b"\xff.jpg"), "\u674e.jpg"]
+    with closing(Identities()) as identities:
+        assert [identities.refusal(Photograph(tmp_path / name, name)) for name in names] == ["", "", ""]
+
+
+def test_folders_that_were_named_twice_are_walked_once(tmp_path: Path) -> None:
+    for name in ("a/1.jpg", "a/deep/2.jpg", "b/3.jpg", "b/.hidden/4.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    inner, outer, hidden = tmp_path / "a", tmp_path, tmp_path / "b" / ".hidden"
+    every = ["1.jpg", "2.jpg", "3.jpg"]
+    assert sorted(_found(inner, outer)[0]) == every
+    assert sorted(_found(outer, inner, outer, inner / "1.jpg")[0]) == every
+    assert sorted(_found(inner / "1.jpg", outer)[0]) == every
+    assert sorted(_found(outer, hidden)[0]) == [*every, "4.jpg"]
+
+
+def test_two_links_to_one_folder_are_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "1.jpg").touch()
+    (tmp_path / "album" / ".kept").mkdir(parents=True)
+    (tmp_path / "album" / ".kept" / "2.jpg").touch()
+    for name, target in (("x", "elsewhere"), ("y", "elsewhere"), ("z", "album/.kept")):
+        (tmp_path / "album" / name).symlink_to(tmp_path / target)
+    assert _found(tmp_path / "album")[0] == ["1.jpg", "2.jpg"]
+
+
+def test_a_large_folder_is_walked_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "SLICE", 3)
+    for number in range(10):
+        (tmp_path / f"{number}.jpg").touch()
+        (tmp_path / f"f{number}").mkdir()
+        (tmp_path / f"f{number}" / "in.jpg").touch()
+    assert sorted(_found(tmp_path)[0]) == sorted([*(f"{number}.jpg" for number in range(10)), *["in.jpg"] * 10])
+
+
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
+    """Names of a folder are read in slices, and nothing is kept of those that were found."""
+
+    def most(count: int) -> int:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.jpg").touch()
+        tracemalloc.start()
+        with closing(Identities()) as identities:
+            for one in find([folder], "file", Search()):
+                identities.refusal(one)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    slice_, walk.SLICE = walk.SLICE, 200
+    try:
+        assert most(4000) < 1.5 * most(400)
+    finally:
+        walk.SLICE = slice_
 
 
 def test_what_can_not_be_read_is_said_in_words(tmp_path: Path) -> None:

@@ -75,6 +75,12 @@ class Catalog(SqlCatalog):
         reach("add")
         return super().add_faces(*words, **named)
 
+    def add_photographs(self, *words: Any, **named: Any) -> Any:
+        reach("add")
+        stored = super().add_photographs(*words, **named)
+        reach("added")
+        return stored
+
     def create_user(self, *words: Any, **named: Any) -> None:
         super().create_user(*words, **named)
         reach("acted")
@@ -117,6 +123,13 @@ def act(service: LocalRecognizer, line: dict[str, Any]) -> Any:
                 )
             )
             return [one.face.face_id for one in indexed.records]
+        case "bulk":
+            some = [
+                ops.IndexFaces(collection_id=HOME, image=image.encode(), external_image_id=f"{number}.jpg")
+                for number, image in enumerate(line["photographs"])
+            ]
+            outcomes = service.handle(ops.IndexPhotographs(collection_id=HOME, photographs=some))
+            return [getattr(one, "created", None) for one in outcomes]
         case "delete":
             return list(service.handle(ops.DeleteFaces(collection_id=HOME, face_ids=line["faces"])).deleted)
         case "erase":

@@ -231,3 +231,35 @@ def test_a_token_of_a_deleted_collection_is_forgotten(both: tuple[Process, Proce
     one.answer(data, "user", user="ada", token="t")
     other.ask(data, "user", user="ada", token="another")
     assert other.says() == {"error": "Conflict"}  # the user is there: it was made again
+
+
+@pytest.mark.parametrize("place", ["add", "added", "publish"])
+def test_a_batch_is_stored_whole_and_once_wherever_it_is_killed(
+    both: tuple[Process, Process], data: Path, place: str
+) -> None:
+    """Before its transaction, after it, and between two photographs that come into their places."""
+    one, other = both
+    some = [drawing(float(number)).decode() for number in range(5)]
+    one.ask(data, "bulk", place, photographs=some)
+    assert one.says() == {"paused": place}
+    one.stop()
+    other.answer(data, "start")
+    assert other.answer(data, "bulk", photographs=some) == [place == "add"] * 5
+    assert other.answer(data, "bulk", photographs=some) == [False] * 5
+    with closing(SqlCatalog.open(f"sqlite:///{data / 'kenspeckle.db'}")) as catalog:
+        counts = catalog.counts()
+    assert (counts["faces"], counts["images"]) == (5, 5)
+    for photograph in some:
+        assert FolderImages(data / "images").get(hashlib.sha256(photograph.encode()).hexdigest())
+
+
+def test_two_processes_index_the_same_batch_once(both: tuple[Process, Process], data: Path) -> None:
+    one, other = both
+    some = [drawing(float(number)).decode() for number in range(5)]
+    one.ask(data, "bulk", "add", photographs=some)
+    assert one.says() == {"paused": "add"}
+    other.ask(data, "bulk", photographs=some)
+    assert other.waits()  # for the names of the photographs
+    one.go()
+    assert one.says() == {"answer": [True] * 5}
+    assert other.says() == {"answer": [False] * 5}

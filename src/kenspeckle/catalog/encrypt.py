@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from kenspeckle.catalog import collection_keys as collection_keys_
 from kenspeckle.catalog.base import referenced
+from kenspeckle.catalog.faceless import forget_names
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import collection_keys, collections, faces, images, staged, thumbnails, users
@@ -100,6 +101,7 @@ class Converter(SqlCatalog):
             # An upgrade that was under way makes these anew, in the form that the collection has then.
             connection.execute(_UNSTAGE, {"of_row": pending.row})
             forget_templates(connection, pending.row)
+            forget_names(connection, pending.row)
             to = collection_keys_.ENCRYPTING if encrypt else collection_keys_.DECRYPTING
             if not connection.execute(_MARK, {"of_row": pending.row, "to": to}).rowcount:
                 self.collection_keys.make(connection, pending.row, to)

@@ -138,20 +138,19 @@ class Faces(Part):
         contract: str | None = None,
         person_name: str | None = None,
     ) -> tuple[Image, tuple[FaceRecord, ...], bool]:
-        one = NewPhotograph(image, external_image_id, faces, index_model, stored_as, person_name)
-        return self._add(image.collection_id, [one], contract, messages)[0]
+        one = NewPhotograph(image, external_image_id, faces, index_model, stored_as, person_name, messages)
+        return self._add(image.collection_id, [one], contract)[0]
 
     def add_photographs(
         self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
     ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
-        return self._add(collection_id, photographs, contract, ())
+        return self._add(collection_id, photographs, contract)
 
     def _add(
         self,
         collection_id: str,
         photographs: Sequence[NewPhotograph],
         contract: str | None,
-        messages: Sequence[WebhookMessage],
     ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
         answers: list[tuple[Image, tuple[FaceRecord, ...], bool]] = []
         changed: list[tuple[str, int]] = []
@@ -189,7 +188,8 @@ class Faces(Part):
                 answers.append((one.image, _largest_first(records), True))
             if any(created for _, _, created in answers):
                 record(connection, locked, self.log_limit, changed, faces=len(changed), images=came)
-                post(connection, messages)
+                new = zip(photographs, answers, strict=True)
+                post(connection, [message for one, (_, _, created) in new if created for message in one.messages])
         return answers
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:

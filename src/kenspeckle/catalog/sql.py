@@ -18,6 +18,7 @@ from kenspeckle.catalog.collections import Collections
 from kenspeckle.catalog.cursors import Cursors
 from kenspeckle.catalog.database import Database, tried_again
 from kenspeckle.catalog.erasure import Erasing
+from kenspeckle.catalog.faceless import FacelessPhotographs
 from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
@@ -55,6 +56,7 @@ class SqlCatalog(
     Collections,
     Faces,
     Photographs,
+    FacelessPhotographs,
     Users,
     Tokens,
     Log,

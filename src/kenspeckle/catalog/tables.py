@@ -107,6 +107,20 @@ images = Table(
     sqlite_autoincrement=True,
 )
 
+faceless = Table(
+    "faceless",
+    metadata,
+    _numbered(),
+    _of_collection(),
+    Column("digest", String(64), nullable=False, comment="the photograph's name in the image store, if it were there"),
+    Column("asked", String(64), nullable=False, comment="digest of pack, quality bar and program"),
+    Column("reasons", Text, nullable=False, comment="why its faces were refused: JSON list, empty where it had none"),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("collection_row", "digest", name="faceless_once"),
+    Index("faceless_by_age", "collection_row", "created_at"),
+    sqlite_autoincrement=True,
+)
+
 users = Table(
     "users",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from kenspeckle.parallel import parallel
 
 def bring(target: Target, origin: str, key: str, json: bool) -> bool:
     """Import everybody, report, and return whether nobody was skipped."""
-    search, tally, start = Search(), Tally(), time.monotonic()
+    search, tally, start = Search(), Tally(most=sys.maxsize), time.monotonic()
     with ExitStack() as stack:
         if origin.startswith(("http://", "https://")):
             if not key:
@@ -38,7 +39,7 @@ def bring(target: Target, origin: str, key: str, json: bool) -> bool:
     if json:
         skipped = [{"photograph": str(path), "reason": reason} for path, reason in tally.skipped]
         emit({"indexed": tally.indexed, "present": tally.present, "skipped": skipped})
-    summary(tally, tally.reached, search, time.monotonic() - start)
+    summary(tally, search, time.monotonic() - start)
     if not tally.reached:
         raise CommandFailed(f"{origin} has no photographs.", "A folder has one folder for each subject.")
     return not tally.skipped

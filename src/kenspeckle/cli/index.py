@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import typer
@@ -19,13 +20,12 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
-from kenspeckle.intake.bulk import Enrolment, Outcome, Tally, Xmp, distinguished
+from kenspeckle.intake.bulk import SHOWN, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
+from kenspeckle.intake.identities import Identities
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
 
-SHOWN = 20
-"""Most skipped photographs that the summary names."""
 REMOTE_BYTES = 256 * 1024 * 1024
 REMOTE_WORKERS = 4
 
@@ -54,6 +54,9 @@ def index(
             "--save", help="Write every photograph with its boxes into this folder.", show_default="no pictures"
         ),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Look again at photographs that are known to have no face good enough.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
     collection: options.Collection = None,
     url: options.Url = None,
@@ -74,13 +77,10 @@ def index(
     unnamed = unnamed or by == "xmp"
     search = Search()
     found = find(paths, by, search)
-    good, skipped, shared = (list(found), [], 0) if unnamed else distinguished(found)
-    skipped += [Outcome(Photograph(path, path.name), "", "skipped", reason) for path, reason in search.missing]
-    if not good and not skipped:
+    first = next(found, None)
+    if first is None and not search.missing:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
-    if shared and by == "file":
-        remark(f"{shared} file names lie in several folders and count as one person each; see --by folder.", "yellow")
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection) as target, closing(Identities()) as identities:
         settings = target.settings
         enrolment = Enrolment(
             target.recognizer,
@@ -92,23 +92,42 @@ def index(
             _pictures(save) if save else None,
             named=not unnamed,
             xmp=_xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None,
+            again=again,
         )
-        workers = REMOTE_WORKERS if target.remote else settings.workers
-        code = _run(enrolment, good, skipped, search, workers, json)
+        photographs = _told_apart(chain([first] if first else [], found), search, None if unnamed else identities)
+        if target.batches:
+            outcomes = enrolment.in_batches(photographs)
+        else:
+            outcomes = enrolment.one_by_one(photographs, REMOTE_WORKERS if target.remote else settings.workers)
+        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json)
+        if identities.shared and by == "file":
+            several = f"{identities.shared} file names lie in several folders"
+            remark(f"{several} and count as one person each; see --by folder.", "yellow")
     raise typer.Exit(code)
 
 
-def _run(
-    enrolment: Enrolment,
-    good: list[Photograph],
-    skipped: list[Outcome],
-    search: Search,
-    workers: int,
-    json: bool,
-) -> int:
-    """Index, report, and return the exit code. The summary is shown also if the run ends early."""
+def _told_apart(
+    found: Iterable[Photograph], search: Search, identities: Identities | None
+) -> Iterator[Photograph | Outcome]:
+    """Photographs as they are found; outcomes of those that can't be indexed, and of what can't be read."""
+    for photograph in found:
+        yield from _missing(search)
+        refused = identities.refusal(photograph) if identities is not None else ""
+        yield Outcome(photograph, photograph.identity, "skipped", refused) if refused else photograph
+    yield from _missing(search)
 
-    tally, total = Tally(), len(good) + len(skipped)
+
+def _missing(search: Search) -> Iterator[Outcome]:
+    while search.missing:
+        path, reason = search.missing.pop(0)
+        yield Outcome(Photograph(path, path.name), "", "skipped", reason)
+
+
+def _run(outcomes: Generator[Outcome, None, None], search: Search, count: Callable[[], int], json: bool) -> int:
+    """Index, report, and return the exit code. The summary is shown also if the run ends early. `count` finds out how
+    many photographs there are, for the progress bar."""
+
+    tally, ended, there = Tally(), False, False
     start = time.monotonic()
     code = 0
     columns = (
@@ -121,21 +140,25 @@ def _run(
     try:
         with (
             Progress(*columns, console=err(), disable=not err().is_terminal, transient=True) as progress,
-            closing(enrolment.many(good, workers)) as outcomes,
+            closing(outcomes),
         ):
-            task = progress.add_task("", total=total)
-            for outcome in chain(skipped, outcomes):
+            task = progress.add_task("", total=None)
+            if err().is_terminal:
+                counting = Thread(target=lambda: progress.update(task, total=count()), name="count", daemon=True)
+                counting.start()
+            for outcome in outcomes:
                 tally.add(outcome)
+                there = there or outcome.photograph.path.exists()
                 name = printable(outcome.photograph.path.name).replace("[", "\\[")
                 progress.update(task, advance=1, description=name)
                 if json:
                     emit(_line(outcome), line=True)
+            ended = True
     except KeyboardInterrupt:
         code = INTERRUPTED
     finally:
-        summary(tally, total, search, time.monotonic() - start)
-    nothing = not good and all(not outcome.photograph.path.exists() for outcome in skipped)
-    return code or (TROUBLE if nothing else NEGATIVE if tally.skipped else 0)
+        summary(tally, search, time.monotonic() - start, ended=ended)
+    return code or (NEGATIVE if there and tally.skipped else TROUBLE if tally.skipped else 0)
 
 
 def _line(outcome: Outcome) -> dict[str, Any]:
@@ -160,18 +183,18 @@ def _line(outcome: Outcome) -> dict[str, Any]:
     return line
 
 
-def summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
-    """Say on standard error what became of `total` photographs."""
+def summary(tally: Tally, search: Search, seconds: float, *, ended: bool = True) -> None:
+    """Say on standard error what became of the photographs; not `ended`: there are more, which were not reached."""
     done = tally.indexed + tally.present
     parts = [f"{tally.indexed} indexed with {plural(tally.faces, 'face')}"]
     if tally.present:
         parts.append(f"{tally.present} there already")
-    if tally.skipped:
-        parts.append(f"{len(tally.skipped)} skipped")
-    if tally.reached < total:
-        parts.append(f"{total - tally.reached} not reached")
+    if tally.skipped_count:
+        parts.append(f"{tally.skipped_count} skipped")
+    if not ended:
+        parts.append("the others not reached")
     pace = f", {done / seconds:.1f} a second" if done and seconds > 0.5 else ""
-    remark(f"{plural(total, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
+    remark(f"{plural(tally.reached, 'photograph')}: {', '.join(parts)} ({seconds:.1f} s{pace}).", "bold")
     if tally.unindexed:
         remark(f"{plural(tally.unindexed, 'face')} not indexed (too small, blurred, dark, turned away or too many).")
     _tell_xmp(tally)
@@ -180,16 +203,17 @@ def summary(tally: Tally, total: int, search: Search, seconds: float) -> None:
     if search.ignored:
         remark(f"{plural(search.ignored, 'file')} passed over: no photograph by name.")
     if tally.groups:
-        names = ", ".join(f"{name} ({count})" for name, count in list(tally.groups.items())[:SHOWN])
+        names = ", ".join(f"{name} ({count})" for name, count in tally.groups.items())
+        names += f" and {tally.groups_count - len(tally.groups)} more" * (tally.groups_count > len(tally.groups))
         remark(
             f"Several faces of one photograph became one person: {names}. Where others are in the picture, delete "
             "their faces, or index it again with --max-faces 1 under another name.",
             "yellow",
         )
-    for path, reason in tally.skipped[:SHOWN]:
+    for path, reason in tally.skipped:
         remark(f"  skipped {path}: {reason}", "yellow")
-    if len(tally.skipped) > SHOWN:
-        remark(f"  and {len(tally.skipped) - SHOWN} more; --json lists all.", "yellow")
+    if tally.skipped_count > len(tally.skipped):
+        remark(f"  and {tally.skipped_count - len(tally.skipped)} more; --json lists all.", "yellow")
 
 
 def _tell_xmp(tally: Tally) -> None:

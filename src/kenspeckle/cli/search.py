@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import FINE, INTERRUPTED, NEGATIVE, TROUBLE, reported
-from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS, SHOWN
+from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
 from kenspeckle.cli.recognize import quality_of, read_image
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
@@ -20,6 +20,7 @@ from kenspeckle.domain import GroupRef, ImageSearch, QualityFilter
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import among, tier
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.intake.bulk import SHOWN
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.lookup import FOUND, NO_FACE, SKIPPED, UNKNOWN, Looked, Lookup, by_person, name_of
 from kenspeckle.shapes.dump import searched

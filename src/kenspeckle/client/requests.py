@@ -373,6 +373,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
 )
 
 NOT_OFFERED: Mapping[type[Operation[Any]], str] = {
+    ops.IndexPhotographs: "The REST API indexes photographs that are sent one by one.",
     ops.StartVideoDetection: "The REST API searches the faces of a video; Amazon's protocol detects them alone.",
     ops.TagCollection: "The REST API sets tags only when a collection is created.",
     ops.UntagCollection: "The REST API sets tags only when a collection is created.",

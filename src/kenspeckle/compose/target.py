@@ -22,7 +22,8 @@ class Target:
     """An open recognizer. `collection` is what the user named or the default; empty means the server's default.
     `finish(job_id, tell)` waits for a job, which runs in this process if no server uses the folder; `tell` is called
     with it from time to time. Raises JobNotFound. `completed(receipt_id, seconds)` waits for a receipt, whose erasure
-    is completed in this process if no server uses the folder. Raises ReceiptNotFound."""
+    is completed in this process if no server uses the folder. Raises ReceiptNotFound. `batches` says whether many
+    photographs can be indexed by one operation."""
 
     recognizer: Recognizer
     collection: str
@@ -30,6 +31,7 @@ class Target:
     remote: bool
     finish: Callable[[str, Callable[[Job], None]], Job]
     completed: Callable[[str, float], Receipt]
+    batches: bool = False
 
 
 @contextmanager
@@ -75,4 +77,5 @@ def opened(
                 False,
                 service.finish,
                 service.completed,
+                batches=settings.recognizer == "local",
             )

@@ -10,9 +10,11 @@ from __future__ import annotations
 from kenspeckle.domain.access import Key, Of, Period, Plan, Principal, Right, Scope
 from kenspeckle.domain.answers import (
     Associated,
+    BulkOutcome,
     Comparison,
     Deleted,
     Described,
+    Faceless,
     FaceMatch,
     FaceSearch,
     ImageSearch,
@@ -72,6 +74,7 @@ __all__ = [
     "Attribute",
     "Attributes",
     "Box",
+    "BulkOutcome",
     "Calibration",
     "Claim",
     "Claimed",
@@ -91,6 +94,7 @@ __all__ = [
     "FaceMatch",
     "FaceRecord",
     "FaceSearch",
+    "Faceless",
     "Flag",
     "Gender",
     "Group",

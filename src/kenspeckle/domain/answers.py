@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kenspeckle.domain.collections import Face, FaceRecord, User, display_name
-from kenspeckle.domain.detection import FaceDetail, UnindexedFace, Vector
+from kenspeckle.domain.detection import FaceDetail, Reason, UnindexedFace, Vector
 from kenspeckle.domain.erasure import Receipt
 from kenspeckle.domain.people import GroupRef, PersonRef
+from kenspeckle.errors import KenspeckleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,18 @@ class Indexed:
 def matching(matches: Sequence[FaceMatch], threshold: float) -> tuple[FaceMatch, ...]:
     """Those that reach a similarity."""
     return tuple(one for one in matches if one.similarity >= threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Faceless:
+    """A photograph that an earlier indexing stored no face of, so it was not looked at again. `reasons` are why its
+    faces were refused; none where it had no face."""
+
+    reasons: tuple[Reason, ...]
+
+
+BulkOutcome: TypeAlias = Indexed | Faceless | KenspeckleError
+"""Of one photograph of many: what indexing answers, or the error that says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

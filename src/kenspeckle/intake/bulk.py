@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kenspeckle.client.errors import CommandFailed, ServerUnreachable, describe
-from kenspeckle.domain import Attribute, Face, Indexed, NamedFaces, QualityFilter
-from kenspeckle.domain.operations import IndexFaces
+from kenspeckle.domain import Attribute, BulkOutcome, Face, Faceless, Indexed, NamedFaces, QualityFilter, Reason
+from kenspeckle.domain.operations import IndexFaces, IndexPhotographs
 from kenspeckle.errors import (
     CollectionNotFound,
     Forbidden,
@@ -23,7 +25,7 @@ from kenspeckle.errors import (
     StorageUnavailable,
     Unauthenticated,
 )
-from kenspeckle.intake.files import Photograph, read, same_person
+from kenspeckle.intake.files import Photograph, read
 from kenspeckle.parallel import parallel
 
 if TYPE_CHECKING:
@@ -61,14 +63,29 @@ class Outcome:
     """What could not be read or written of its XMP."""
 
 
+SHOWN = 20
+"""Most photographs and people that a summary names."""
+
+BATCH = 32
+"""Photographs of one transaction. More save little of the two waits for the disk that each batch takes."""
+
+BATCH_BYTES = 64 * 1024 * 1024
+"""Bytes from which a batch takes no further photograph."""
+
+AT_ONCE = 3
+"""Batches under way: while one is stored and another is read, the cores are busy with a third."""
+
+
 @dataclass(slots=True)
 class Tally:
-    """Counts of a run, for its summary."""
+    """Counts of a run, for its summary, which names the first few."""
 
+    most: int = SHOWN
     reached: int = 0
     indexed: int = 0
     present: int = 0
     faces: int = 0
+    skipped_count: int = 0
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     unindexed: int = 0
     named: int = 0
@@ -78,11 +95,14 @@ class Tally:
     remarks: list[tuple[Path, str]] = field(default_factory=list)
     groups: dict[str, int] = field(default_factory=dict)
     """Photographs with several faces, all stored under one identity: its name and how many."""
+    groups_count: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.reached += 1
         if outcome.status == "skipped":
-            self.skipped.append((outcome.photograph.path, outcome.reason))
+            self.skipped_count += 1
+            if len(self.skipped) < self.most:
+                self.skipped.append((outcome.photograph.path, outcome.reason))
         elif outcome.status == "present":
             self.present += 1
         else:
@@ -94,7 +114,9 @@ class Tally:
             self.faces += len(outcome.answer.records)
             self.unindexed += len(outcome.answer.unindexed)
             if len(outcome.answer.records) > 1 and outcome.identity:
-                self.groups[outcome.identity] = len(outcome.answer.records)
+                self.groups_count += outcome.identity not in self.groups
+                if len(self.groups) < self.most:
+                    self.groups[outcome.identity] = len(outcome.answer.records)
 
 
 class Xmp(Protocol):
@@ -125,34 +147,87 @@ class Enrolment:
     named: bool = True
     """Whether faces get the identity that a photograph's name gives."""
     xmp: Xmp | None = None
+    again: bool = False
+    """Whether photographs that are known to have no face are looked at again."""
 
     def one(self, photograph: Photograph) -> Outcome:
         """Index one photograph. Raises what ends the run; everything else is an outcome."""
         identity = photograph.identity if self.named else ""
         try:
-            data = read(photograph.path, self.most_bytes)
-            answer = self.recognizer.handle(
-                IndexFaces(
-                    collection_id=self.collection,
-                    image=data,
-                    external_image_id=identity or None,
-                    key=identity or None,
-                    max_faces=self.max_faces,
-                    quality=self.quality,
-                    person_name=photograph.person_name if self.named else None,
-                    attributes=self.attributes,
-                )
-            )
+            operation = self._operation(photograph)
+            answer = self.recognizer.handle(operation)
         except (*HOPELESS, ServerUnreachable):
             raise
         except (KenspeckleError, CommandFailed) as error:
             return Outcome(photograph, identity, "skipped", describe(error)[0])
+        return self._outcome(photograph, operation, answer)
+
+    def one_by_one(self, some: Iterable[Photograph | Outcome], workers: int) -> Generator[Outcome, None, None]:
+        """Outcomes in order of completion, `workers` photographs at once; what is an outcome already is one. Closing
+        the iterator finishes those under way and starts no others."""
+        return parallel(lambda one: one if isinstance(one, Outcome) else self.one(one), some, workers)
+
+    def in_batches(self, some: Iterable[Photograph | Outcome]) -> Generator[Outcome, None, None]:
+        """As `one_by_one`, for a recognizer that takes many photographs at once."""
+        with closing(parallel(self._batch, _batches(some), AT_ONCE)) as batches:
+            for outcomes in batches:
+                yield from outcomes
+
+    def _batch(self, some: Sequence[Photograph | Outcome]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        waiting: list[tuple[Photograph, IndexFaces]] = []
+        size = 0
+        for one in some:
+            if isinstance(one, Outcome):
+                outcomes.append(one)
+                continue
+            try:
+                operation = self._operation(one)
+            except CommandFailed as error:
+                outcomes.append(Outcome(one, one.identity if self.named else "", "skipped", describe(error)[0]))
+                continue
+            waiting.append((one, operation))
+            size += len(operation.image)
+            if size >= BATCH_BYTES:
+                outcomes += self._indexed(waiting)
+                waiting, size = [], 0
+        return outcomes + self._indexed(waiting)
+
+    def _indexed(self, some: Sequence[tuple[Photograph, IndexFaces]]) -> list[Outcome]:
+        if not some:
+            return []
+        operations = [operation for _, operation in some]
+        answers = self.recognizer.handle(
+            IndexPhotographs(collection_id=self.collection, photographs=operations, again=self.again)
+        )
+        return [self._outcome(*one, answer) for one, answer in zip(some, answers, strict=True)]
+
+    def _operation(self, photograph: Photograph) -> IndexFaces:
+        """Raises CommandFailed where it can't be read."""
+        identity = photograph.identity if self.named else ""
+        return IndexFaces(
+            collection_id=self.collection,
+            image=read(photograph.path, self.most_bytes),
+            external_image_id=identity or None,
+            key=identity or None,
+            max_faces=self.max_faces,
+            quality=self.quality,
+            person_name=photograph.person_name if self.named else None,
+            attributes=self.attributes,
+        )
+
+    def _outcome(self, photograph: Photograph, operation: IndexFaces, answer: BulkOutcome) -> Outcome:
+        identity = operation.external_image_id or ""
+        if isinstance(answer, KenspeckleError):
+            return Outcome(photograph, identity, "skipped", describe(answer)[0])
+        if isinstance(answer, Faceless):
+            return Outcome(photograph, identity, "skipped", why_faceless(answer.reasons))
         if self.picture is not None:
-            self.picture(photograph, data, answer)
+            self.picture(photograph, operation.image, answer)
         if not answer.records:
             return Outcome(photograph, identity, "skipped", why_none(answer), answer)
         done = Outcome(photograph, identity, "indexed" if answer.created else "present", "", answer)
-        return done if self.xmp is None else self._with_xmp(self.xmp, done, data, answer)
+        return done if self.xmp is None else self._with_xmp(self.xmp, done, operation.image, answer)
 
     def _with_xmp(self, xmp: Xmp, done: Outcome, data: bytes, answer: Indexed) -> Outcome:
         faces = [one.face for one in answer.records]
@@ -165,34 +240,19 @@ class Enrolment:
             return replace(done, remarks=(describe(error)[0],))
         return replace(done, people=tuple(people), written=written, remarks=(*remarks, *more))
 
-    def many(self, photographs: Iterable[Photograph], workers: int) -> Generator[Outcome, None, None]:
-        """Outcomes in order of completion, `workers` photographs at once. Closing the iterator finishes those under way
-        and starts no others."""
-        return parallel(self.one, photographs, workers)
-
 
 def why_none(answer: Indexed) -> str:
     """Why no face of a photograph was stored."""
-    if not answer.unindexed:
-        return "No face found"
-    reasons = sorted({str(reason) for one in answer.unindexed for reason in one.reasons})
-    return f"No face good enough ({', '.join(reasons)})"
+    return why_faceless([reason for one in answer.unindexed for reason in one.reasons])
 
 
-def distinguished(photographs: Iterable[Photograph]) -> tuple[list[Photograph], list[Outcome], int]:
-    """(photographs to index, those skipped because another name became the same identity, how many names lie in
-    several folders and count as one identity)."""
-    taken: dict[str, Photograph] = {}
-    folders: dict[str, set[Path]] = {}
-    good: list[Photograph] = []
-    skipped: list[Outcome] = []
-    for photograph in photographs:
-        identity = photograph.identity
-        first = taken.setdefault(identity, photograph)
-        if not same_person(first.original, photograph.original):
-            reason = f"Its identity would be {identity}, as that of {first.path}; rename one of them"
-            skipped.append(Outcome(photograph, identity, "skipped", reason))
-            continue
-        folders.setdefault(identity, set()).add(photograph.path.parent)
-        good.append(photograph)
-    return good, skipped, sum(len(places) > 1 for places in folders.values())
+def why_faceless(refused: Iterable[Reason]) -> str:
+    """Why no face of a photograph was stored, by the reasons why its faces were refused."""
+    reasons = sorted(set(map(str, refused)))
+    return f"No face good enough ({', '.join(reasons)})" if reasons else "No face found"
+
+
+def _batches(some: Iterable[Photograph | Outcome]) -> Generator[list[Photograph | Outcome], None, None]:
+    source = iter(some)
+    while batch := list(islice(source, BATCH)):
+        yield batch

@@ -23,6 +23,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import display_name
 from kenspeckle.domain.people import person_name
 from kenspeckle.errors import InvalidValue
+from kenspeckle.intake.walk import Walk, is_found_below
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif"}
@@ -30,13 +31,6 @@ SUFFIXES = frozenset(
 )
 """Endings that are looked for in folders, those that are refused with a reason included. A file given by name is tried
 whatever it is called."""
-
-_SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "@tmp", "@recycle", "@recently-snapshot", "@transcode", "@sharebin", "@__thumb", "#recycle", "#snapshot"}
-    | {"~snapshot", "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"}
-    | {"network trash folder", "temporary items", "thevolumesettingsfolder"}
-)
-_FOUND = re.compile(r"found\.\d{3}")
 
 LONGEST = 255
 _LETTERS = str.maketrans(
@@ -80,24 +74,34 @@ class Search:
 
 
 def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]:
-    """Photographs of files and folders, in order, each once; `by` is `file` or `folder`.
+    """Photographs of files and folders, each once; `by` is `file` or `folder`. Folders are walked as `Walk` does.
 
-    Links to folders are followed, loops are not; names that begin with a dot are passed over in folders, and so are
-    folders of systems. Counts of other files and such folders and what can't be read are added to `search`."""
-    seen: set[Path] = set()
+    Names that begin with a dot are passed over in folders, and so are folders of systems. Counts of other files and
+    such folders and what can't be read are added to `search`; a caller may take what is missing out of it meanwhile."""
+    files: set[Path] = set()
+    roots: list[Path] = []
     for path in paths:
+        place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would merge links that have names of their own
         if path.is_dir():
-            found: Iterable[Path] = _walk(path, search)
+            if place in roots or any(is_found_below(place / "any", root) for root in roots):
+                continue
+            found: Iterable[Path] = _walk(path, search, frozenset(map(os.fspath, roots)))
+            roots.append(place)
         elif path.exists():
-            found = (path,)
+            found = () if place in files or _was_found(place, roots) else (path,)
+            files.add(place)
         else:
             search.missing.append((path, url_refused(path) or "No such file or folder"))
             continue
         for file in found:
-            place = Path(os.path.abspath(file))  # noqa: PTH100 - resolve() would merge links that have names of their own
-            if place not in seen:
-                seen.add(place)
-                yield Photograph(file, place.parent.name if by == "folder" else place.name)
+            own = Path(os.path.abspath(file))  # noqa: PTH100
+            if file is path or own not in files:
+                yield Photograph(file, own.parent.name if by == "folder" else own.name)
+
+
+def _was_found(file: Path, roots: Iterable[Path]) -> bool:
+    """Whether one of the walks before came by this file and took it."""
+    return file.suffix.lower() in SUFFIXES and any(is_found_below(file, root) for root in roots)
 
 
 def url_refused(path: Path) -> str:
@@ -106,34 +110,17 @@ def url_refused(path: Path) -> str:
     return f"{found[1]}://... is an address; nothing is fetched. Download the photograph first" if found else ""
 
 
-def _walk(root: Path, search: Search) -> Iterator[Path]:
-    entered: set[tuple[int, int]] = set()
+def _walk(root: Path, search: Search, done: frozenset[str]) -> Iterator[Path]:
+    def system() -> None:
+        search.folders += 1
 
-    def refused(error: OSError) -> None:
-        search.missing.append((Path(os.fsdecode(error.filename)), error.strerror or "can't be read"))
-
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
-        facts = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
-        if (facts.st_dev, facts.st_ino) in entered:
-            folders.clear()
-            continue
-        entered.add((facts.st_dev, facts.st_ino))
-        search.folders += sum(map(is_system_folder, folders))
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_system_folder(name))
-        for name in sorted(files):
-            file = Path(folder, name)
-            if name.startswith(".") or file.suffix.lower() not in SUFFIXES:
-                search.ignored += 1
-            elif not file.is_file():
-                search.missing.append((file, "Not a regular file, or a link to nothing"))
-            else:
-                yield file
-
-
-def is_system_folder(name: str) -> bool:
-    """Whether a NAS or a file system keeps thumbnails, deleted files, snapshots or saved pieces of damage there."""
-    plain = name.casefold()
-    return plain in _SYSTEM_FOLDERS or _FOUND.fullmatch(plain) is not None
+    for entry in Walk(root, system, lambda path, why: search.missing.append((path, why)), done):
+        if entry.name.startswith(".") or os.path.splitext(entry.name)[1].lower() not in SUFFIXES:  # noqa: PTH122
+            search.ignored += 1
+        elif not entry.is_file():
+            search.missing.append((Path(entry.path), "Not a regular file, or a link to nothing"))
+        else:
+            yield Path(entry.path)
 
 
 def safe_name(original: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from kenspeckle.ports.catalog import Answered, Catalog, Change, ErasedFaces, NewFace, NewPhotograph, Stored
 from kenspeckle.ports.engine import Engine, Engines, Photo
+from kenspeckle.ports.examiner import Asked, Examined, Examiner
 from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
@@ -42,6 +43,7 @@ from kenspeckle.ports.webhooks import Tell, Transport, Webhooks
 __all__ = [
     "Anchors",
     "Answered",
+    "Asked",
     "AuditQuery",
     "Catalog",
     "CatalogReplacer",
@@ -59,6 +61,8 @@ __all__ = [
     "Engine",
     "Engines",
     "ErasedFaces",
+    "Examined",
+    "Examiner",
     "FoundPerson",
     "Images",
     "Incoming",

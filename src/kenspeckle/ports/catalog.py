@@ -15,6 +15,7 @@ from kenspeckle.domain import (
     FaceRecord,
     Image,
     Page,
+    Reason,
     User,
     Vector,
     WebhookMessage,
@@ -47,6 +48,8 @@ class NewPhotograph:
     stored_as: str | None = None
     person_name: str | None = None
     """Display name that the person of the identity is given where it is new, or has been given none."""
+    messages: Sequence[WebhookMessage] = ()
+    """Put into the outbox in the same transaction, where the photograph is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,22 @@ class Catalog(Vault, Protocol):
     ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
         """`add_faces` for each of these photographs of one collection, all of them or none, in one transaction. Raises
         as `add_faces`."""
+        ...
+
+    def faceless(self, collection_id: str, digests: Sequence[str]) -> Mapping[str, tuple[str, tuple[Reason, ...]]]:
+        """Those of these photographs that are remembered as without a face to store: (what was asked, why its faces
+        were refused) by digest. Raises CollectionNotFound."""
+        ...
+
+    def remember_faceless(
+        self, collection_id: str, asked: str, some: Mapping[str, tuple[Reason, ...]], now: float
+    ) -> None:
+        """Remember photographs, by digest, of which nothing was stored when this was asked. Raises
+        CollectionNotFound."""
+        ...
+
+    def forget_faceless(self, collection_id: str, before: float) -> None:
+        """Forget those remembered before this time. Raises CollectionNotFound."""
         ...
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]: ...

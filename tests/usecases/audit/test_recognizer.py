@@ -20,6 +20,7 @@ from kenspeckle.domain import (
     Duplicates,
     Erased,
     Face,
+    Faceless,
     FaceMatch,
     FaceRecord,
     FaceSearch,
@@ -44,7 +45,7 @@ from kenspeckle.domain import (
 )
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import described
-from kenspeckle.errors import FaceNotFound, StorageFull
+from kenspeckle.errors import FaceNotFound, StorageFull, UnsupportedImage
 from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED
 from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.audit.recognizer import Audited
@@ -77,6 +78,16 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
     (
         ops.IndexFaces(collection_id="people", image=PIXELS, external_image_id="anna.jpg"),
         Indexed("image-1", (RECORD,), (), "v1", True),
+        "IndexFaces",
+        ["face-1"],
+        {"identity": "anna.jpg", "image": "image-1", "created": True, "unindexed": 0},
+    ),
+    (
+        ops.IndexPhotographs(
+            collection_id="people",
+            photographs=[ops.IndexFaces(collection_id="people", image=PIXELS, external_image_id="anna.jpg")],
+        ),
+        (Indexed("image-1", (RECORD,), (), "v1", True),),
         "IndexFaces",
         ["face-1"],
         {"identity": "anna.jpg", "image": "image-1", "created": True, "unindexed": 0},
@@ -486,6 +497,31 @@ def test_no_answer_without_its_row(recorder: Recorder, monkeypatch: pytest.Monke
 
     with pytest.raises(FaceNotFound):
         audited(recorder, unknown).handle(ops.GetFace(collection_id="people", face_id="face-1"))
+
+
+def test_each_of_many_photographs_has_its_row(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one commit, by the actor of the whole; an error is the outcome of its photograph alone."""
+    commits: list[object] = []
+    append = SqlCatalog.append_audit
+
+    def counted(self: SqlCatalog, link: Any) -> None:
+        commits.append(link)
+        append(self, link)
+
+    monkeypatch.setattr(SqlCatalog, "append_audit", counted)
+    names = ("a.jpg", "b.jpg", "c.jpg")
+    photographs = [ops.IndexFaces(collection_id="people", image=PIXELS, external_image_id=one) for one in names]
+    outcomes = (Indexed("image-1", (RECORD,), (), "v1", True), Faceless(()), UnsupportedImage("no photograph"))
+    asked = ops.IndexPhotographs(collection_id="people", photographs=photographs)
+    assert audited(recorder, lambda _: outcomes).handle(asked) == outcomes
+    made = rows(recorder)
+    assert [(row["facts"]["identity"], row["outcome"], row["faces"]) for row in made] == [
+        ("a.jpg", "ok", ["face-1"]),
+        ("b.jpg", "ok", []),
+        ("c.jpg", "unsupported_image", []),
+    ]
+    assert {(row["operation"], row["who"], row["collection"]) for row in made} == {("IndexFaces", "cli", "people")}
+    assert len(commits) == 1
 
 
 def test_many_faces_are_a_count(recorder: Recorder) -> None:

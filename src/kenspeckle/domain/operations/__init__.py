@@ -56,6 +56,7 @@ from kenspeckle.domain.operations.photographs import (
     GetThumbnail,
     GetThumbnails,
     IndexFaces,
+    IndexPhotographs,
     ListFaces,
 )
 from kenspeckle.domain.operations.recognition import CompareFaces, DetectFaces, SearchFaces, SearchImage
@@ -112,6 +113,7 @@ __all__ = [
     "Handlers",
     "InCollection",
     "IndexFaces",
+    "IndexPhotographs",
     "KeepApart",
     "Kind",
     "ListAppearances",

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kenspeckle.domain.answers import (
-    Deleted,
-    Indexed,
-)
+from kenspeckle.domain.answers import BulkOutcome, Deleted, Indexed
 from kenspeckle.domain.attributes import Attribute
 from kenspeckle.domain.collections import Face, FaceRecord, Image, Page
 from kenspeckle.domain.detection import QualityFilter
@@ -35,6 +32,19 @@ class IndexFaces(InCollection[Indexed]):
     person_name: str | None = None
     """Display name for the person of `external_image_id`, unless it was given one before."""
     attributes: frozenset[Attribute] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPhotographs(InCollection[tuple[BulkOutcome, ...]]):
+    """`IndexFaces` for each of these photographs of the collection, on all cores, stored in one transaction. What is
+    wrong with one of them is its outcome, in the order given; nothing is stored where the whole fails.
+
+    Photographs of which no face was stored are remembered, and not looked at again for the same question, unless
+    `again`."""
+
+    right = INDEX
+    photographs: Sequence[IndexFaces] = field(repr=False)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

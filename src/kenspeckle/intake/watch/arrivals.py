@@ -24,7 +24,8 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from kenspeckle.intake.files import SUFFIXES, is_system_folder
+from kenspeckle.intake.files import SUFFIXES
+from kenspeckle.intake.walk import is_system_folder
 from kenspeckle.intake.watch.tree import Tree
 
 EVENTS = (EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED)

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from kenspeckle.domain import Appearance, Deleted, Erased, Erasure, FaceMatch, Job, VideoFace, VideoSource
+from kenspeckle.domain import (
+    Appearance,
+    Deleted,
+    Erased,
+    Erasure,
+    Faceless,
+    FaceMatch,
+    Indexed,
+    Job,
+    VideoFace,
+    VideoSource,
+)
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.operations import Kind, Operation
 
@@ -29,7 +40,8 @@ class Access:
     """How an operation is recorded. Of the request: `facts`, and the ids of the faces that are `named` in it; the row
     has these where the operation fails or `faces` is None. Of its answer: `faces`, at `most` so many, their `count`
     where the answer does not name all of them, further facts (`told`), and whether it is `worth` a row. `erasure` is
-    what a receipt attests, if anything."""
+    what a receipt attests, if anything. `each` takes an operation apart that is many: each has its own row, and an
+    answer or an error."""
 
     name: str
     facts: Callable[[Any], Facts]
@@ -40,6 +52,7 @@ class Access:
     most: int
     worth: Callable[[Any], bool]
     erasure: Callable[[Any, Any], Erasing | None] | None
+    each: Callable[[Any, Any], Sequence[tuple[Operation[Any], Any]]] | None
 
 
 def _row(
@@ -54,6 +67,7 @@ def _row(
     most: int = MOST_NAMED,
     worth: Callable[[A], bool] = lambda _: True,
     erasure: Callable[[OpT, A], Erasing | None] | None = None,
+    each: Callable[[OpT, A], Sequence[tuple[Operation[Any], Any]]] | None = None,
 ) -> tuple[Any, Access]:
     access = Access(
         name=name,
@@ -65,6 +79,7 @@ def _row(
         most=most,
         worth=worth,
         erasure=erasure,
+        each=each,
     )
     return kind, access
 
@@ -114,6 +129,16 @@ def _of_job(job: Job) -> Facts:
     return {"job": job.job_id, "kind": job.kind.value, "state": job.state.value, "collection": job.collection_id}
 
 
+def _indexed(done: Indexed | Faceless) -> list[str]:
+    return [] if isinstance(done, Faceless) else [one.face.face_id for one in done.records]
+
+
+def _of_indexed(done: Indexed | Faceless) -> Facts:
+    if isinstance(done, Faceless):
+        return {"remembered": True, "created": False}
+    return {"image": done.image_id, "created": done.created, "unindexed": len(done.unindexed)}
+
+
 def _of_source(source: VideoSource) -> Facts:
     return _given(bucket=source.bucket or None, name=source.name or None, upload=source.upload or None)
 
@@ -139,8 +164,14 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             ops.IndexFaces,
             "IndexFaces",
             lambda op: {"identity": op.external_image_id},
-            faces=lambda done: [one.face.face_id for one in done.records],
-            told=lambda done: {"image": done.image_id, "created": done.created, "unindexed": len(done.unindexed)},
+            faces=_indexed,
+            told=_of_indexed,
+        ),
+        _row(
+            ops.IndexPhotographs,
+            "IndexFaces",
+            lambda op: {"photographs": len(op.photographs)},
+            each=lambda op, done: list(zip(op.photographs, done, strict=True)),
         ),
         _row(ops.GetFace, "GetFace", named=lambda op: [op.face_id]),
         _row(

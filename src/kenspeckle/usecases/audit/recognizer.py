@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kenspeckle.domain import Receipt
-from kenspeckle.domain.audit import AuditRow
+from kenspeckle.domain.audit import AuditEntry, AuditRow
 from kenspeckle.domain.operations import A, Operation
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
@@ -51,6 +51,9 @@ class Audited:
             raise
         if not access.worth(answer):
             return answer
+        if access.each is not None:
+            self.recorder.record_all([self._entry_of(*one) for one in access.each(operation, answer)])
+            return answer
         row = self._record(access, collection_id, answer, named, facts)
         attested: A = self._attested(access, operation, collection_id or "", answer, row)
         return attested
@@ -66,23 +69,41 @@ class Audited:
     def _record(
         self, access: Access, collection_id: str | None, answer: object, named: Sequence[str], facts: Facts
     ) -> AuditRow | None:
-        """The row, with faces of the answer, or those that the operation named where it names none."""
+        return self.recorder.record(self._entry(access, collection_id, answer, named, facts))
+
+    def _entry(
+        self, access: Access, collection_id: str | None, answer: object, named: Sequence[str], facts: Facts
+    ) -> AuditEntry:
+        """With faces of the answer, or those that the operation named where it names none."""
         ids = named if access.faces is None else access.faces(answer)
-        entry = self.recorder.entry(
+        return self.recorder.entry(
             access.name,
             collection_id,
             face_ids=ids[: access.most],
             face_count=len(ids) if access.count is None else access.count(answer),
             facts={**facts, **access.told(answer)},
         )
-        return self.recorder.record(entry)
+
+    def _entry_of(self, operation: Operation[Any], answer: object) -> AuditEntry:
+        """That of one of the operations that another one is made of, with its answer or error."""
+        access = RECORDED[type(operation)]
+        collection_id: str | None = getattr(operation, "collection_id", None)
+        facts, named = access.facts(operation), access.named(operation)
+        if isinstance(answer, KenspeckleError):
+            return self._failure(access.name, collection_id, answer.code, named, facts)
+        return self._entry(access, collection_id, answer, named, facts)
+
+    def _failure(
+        self, name: str, collection_id: str | None, code: str, named: Sequence[str], facts: Facts
+    ) -> AuditEntry:
+        return self.recorder.entry(
+            name, collection_id, outcome=code, face_ids=named[:MOST_NAMED], face_count=len(named), facts=facts
+        )
 
     def _note_failure(
         self, name: str, collection_id: str | None, code: str, named: Sequence[str], facts: Facts
     ) -> None:
-        entry = self.recorder.entry(
-            name, collection_id, outcome=code, face_ids=named[:MOST_NAMED], face_count=len(named), facts=facts
-        )
+        entry = self._failure(name, collection_id, code, named, facts)
         try:
             self.recorder.record(entry)
         except KenspeckleError as error:

@@ -108,6 +108,7 @@ class Erasing:
         collection_id = validation.collection_id(operation.collection_id)
         before = self.context.now() - validation.retention_days(operation.days) * DAY
         self._videos.erase_aged(collection_id, before)
+        self.context.catalog.forget_faceless(collection_id, before)
         return self._erase(
             collection_id, lambda: self.context.catalog.aged(collection_id, before, AGE_BATCH), once=True
         )

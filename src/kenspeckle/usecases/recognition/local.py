@@ -10,6 +10,7 @@ from kenspeckle.domain.attributes import offered
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.jobs.runner import Handler
+from kenspeckle.usecases.recognition.bulk import BulkIndexing
 from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.completion import Completion
 from kenspeckle.usecases.recognition.context import Context
@@ -19,6 +20,7 @@ from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.groups import Groups
 from kenspeckle.usecases.recognition.loading import Loading
 from kenspeckle.usecases.recognition.people import People
+from kenspeckle.usecases.recognition.preparation import Preparation
 from kenspeckle.usecases.recognition.purge import Purge
 from kenspeckle.usecases.recognition.search import Recognition
 from kenspeckle.usecases.recognition.templates import Templates
@@ -40,7 +42,8 @@ class LocalRecognizer:
         self.context = context
         self._collections = Collections(context)
         self._groups = Groups(context)
-        self._enrolment = Enrolment(context, self._groups.arrived)
+        self._preparation = Preparation(context)
+        self.bulk = BulkIndexing(context, self._preparation, self._groups.arrived)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
         self.completion = Completion(context)
@@ -48,7 +51,8 @@ class LocalRecognizer:
         self.videos = VideoOperations(context)
         sections = (
             self._collections,
-            self._enrolment,
+            Enrolment(context, self._preparation, self._groups.arrived),
+            self.bulk,
             self._erasing,
             Recognition(context, self._groups.around),
             Templates(context),
@@ -97,8 +101,9 @@ class LocalRecognizer:
             purge_later(self.context, None)
 
     def close(self) -> None:
-        """Wait for photographs that are being written."""
-        self._enrolment.close()
+        """Wait for photographs that are being looked at and written."""
+        self.bulk.close()
+        self._preparation.close()
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
         """Configuration and counts, with `only` of the collections of these names, JSON-ready; never a secret."""
