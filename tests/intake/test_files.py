@@ -15,9 +15,9 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import display_name
 from kenspeckle.domain.validation import external_image_id
 from kenspeckle.intake import walk
-from kenspeckle.intake.files import Photograph, Search, find, read, safe_name
+from kenspeckle.intake.files import SUFFIXES, Photograph, Search, find, read, safe_name
 from kenspeckle.intake.identities import Identities
-from kenspeckle.intake.watch.arrivals import is_photograph
+from kenspeckle.intake.watch.arrivals import is_taken
 
 
 def _found(*paths: Path, by: str = "file") -> tuple[list[str], Search]:
@@ -93,7 +93,7 @@ def test_folders_of_systems_are_passed_over(tmp_path: Path, folder: str) -> None
 def test_every_ending_of_a_format_is_taken(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     assert _found(tmp_path)[0] == [name]
-    assert is_photograph(name)
+    assert is_taken(name, SUFFIXES)
     assert display_name(name) == "A"
 
 

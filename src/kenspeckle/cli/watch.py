@@ -1,4 +1,4 @@
-"""`kenspeckle watch`: a drop folder, whose photographs are searched or indexed as they arrive."""
+"""`kenspeckle watch`: a drop folder, whose photographs (or videos) are searched or indexed as they arrive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from kenspeckle.cli.output import err, remark
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import QualityFilter
-from kenspeckle.intake.watch.actions import Indexing, Searching
+from kenspeckle.intake.files import SUFFIXES, VIDEO_SUFFIXES
+from kenspeckle.intake.watch.actions import Indexing, Searching, SearchingVideos
 from kenspeckle.intake.watch.arrivals import Arrivals
 from kenspeckle.intake.watch.ledger import NAME, Ledger
 from kenspeckle.intake.watch.loop import Run
@@ -31,7 +32,7 @@ ONCE_PATIENCE = 30.0
 """Seconds that `--once` waits for a server; the next run takes the files that are left."""
 _WHEN = "When"
 
-_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where photographs land; folders in it count too.")]
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where files land; folders in it count too.")]
 _Index = Annotated[
     bool, typer.Option("--index/--search", help="Store the faces under their names, or search for the people in them.")
 ]
@@ -39,6 +40,7 @@ _By = Annotated[
     Literal["file", "folder"],
     typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
 ]
+_Videos = Annotated[bool, typer.Option("--videos", help="Search videos instead of photographs.")]
 _AllFaces = Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")]
 _Save = Annotated[
     Path | None,
@@ -82,6 +84,7 @@ def watch(
     folder: _Folder,
     index: _Index = False,
     by: _By = "file",
+    videos: _Videos = False,
     all_faces: _AllFaces = False,
     threshold: options.Threshold = None,
     max_faces: options.MaxFaces = None,
@@ -97,7 +100,8 @@ def watch(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.
+    """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once; with
+    `--videos` every video.
 
     Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph is not processed again, after a restart
     either. A file that is no photograph gets a result that says so and is left alone until it changes. When the server
@@ -105,16 +109,24 @@ def watch(
     failed; 2 an error.
     """
 
+    if videos and (index or all_faces or save or quality or by != "file"):
+        raise CommandFailed("Videos are searched as they are.", "Leave out all options but --threshold, --max-faces.")
     root, pictures = _places(folder, save)
     stop, tell = threading.Event(), _Reporter(json)
     with opened(url, api_key, data_dir, collection) as target:
-        action = _action(target, index, by, all_faces, threshold, max_faces, quality)
-        how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
+        action: Action
+        how: tuple[object, ...]
+        if videos:
+            action, how = SearchingVideos(target, threshold, max_faces), (threshold, max_faces)
+        else:
+            action = _action(target, index, by, all_faces, threshold, max_faces, quality)
+            how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
         with Ledger(state or root / NAME, _job(action, target, url, how)) as ledger:
             backoff = Backoff(stop, tell.remark, ONCE_PATIENCE if once else None)
-            most, workers = _bounds(target)
+            most, workers = (target.settings.max_video_bytes, 1) if videos else _bounds(target)
             work = Worker(root, ledger, action, backoff, most, pictures)
-            run = Run(Arrivals(root, settle), work, workers, stop, tell.outcome, tell.remark)
+            arrivals = Arrivals(root, settle, suffixes=VIDEO_SUFFIXES if videos else SUFFIXES)
+            run = Run(arrivals, work, workers, stop, tell.outcome, tell.remark)
             with _until_signal(run.stop), tell.progress(run, folder):
                 try:
                     run.once() if once else run.watch(poll)

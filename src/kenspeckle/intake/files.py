@@ -32,6 +32,12 @@ SUFFIXES = frozenset(
 """Endings that are looked for in folders, those that are refused with a reason included. A file given by name is tried
 whatever it is called."""
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv"}
+    | {".asf", ".ogv", ".ivf"}
+)
+"""Endings of videos that are looked for in folders."""
+
 LONGEST = 255
 _LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}

@@ -1,4 +1,4 @@
-"""What `kenspeckle watch` does with a photograph: index it under its name, or search whom it shows."""
+"""What `kenspeckle watch` does with a photograph: index it, or search whom it shows; and with a video."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Literal
 
 from kenspeckle.compose.target import Target
-from kenspeckle.domain import QualityFilter
-from kenspeckle.domain.operations import IndexFaces, SearchImage
+from kenspeckle.domain import Appearance, JobState, QualityFilter, VideoPage, VideoSource
+from kenspeckle.domain.operations import IndexFaces, ListAppearances, SearchImage, StartVideo
+from kenspeckle.errors import Overloaded, QuotaExceeded
 from kenspeckle.intake.files import safe_name
 from kenspeckle.intake.pictures import indexed_picture, search_picture
-from kenspeckle.intake.watch.worker import Answer
+from kenspeckle.intake.watch.worker import FAILED, NO_FACE, Answer
 from kenspeckle.shapes import dump
 from kenspeckle.shapes.dump import searched
 
 INDEXED, PRESENT, NOT_INDEXED = "indexed", "present", "not_indexed"
 MATCHED, UNKNOWN = "matched", "unknown"
+PAGE = 1000
+"""Appearances that are read at once."""
+LONGEST_TAG = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,13 @@ class Indexing:
     max_faces: int | None
     quality: QualityFilter | None
     name: str = "index"
+    whole: bool = True
 
     def identity(self, path: Path) -> tuple[str, str]:
         original = path.parent.name if self.by == "folder" else path.name
         return safe_name(original), original
 
-    def do(self, data: bytes, identity: str) -> Answer:
+    def do(self, data: bytes, path: Path, identity: str) -> Answer:
         answer = self.target.recognizer.handle(
             IndexFaces(
                 collection_id=self.target.collection,
@@ -58,11 +63,12 @@ class Searching:
     every: bool
     quality: QualityFilter
     name: str = "search"
+    whole: bool = True
 
     def identity(self, path: Path) -> tuple[str, str]:
         return "", ""
 
-    def do(self, data: bytes, identity: str) -> Answer:
+    def do(self, data: bytes, path: Path, identity: str) -> Answer:
         answer = self.target.recognizer.handle(
             SearchImage(
                 collection_id=self.target.collection,
@@ -75,3 +81,50 @@ class Searching:
         )
         status = MATCHED if any(one.matches for one in answer.searches) else UNKNOWN
         return Answer(status, searched(answer, self.every), lambda place: search_picture(place, data, answer))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchingVideos:
+    """Who is in a video, from when to when: a job, whose end is waited for."""
+
+    target: Target
+    threshold: float | None
+    max_faces: int | None
+    name: str = "video"
+    whole: bool = False
+
+    def identity(self, path: Path) -> tuple[str, str]:
+        return "", ""
+
+    def do(self, data: bytes, path: Path, identity: str) -> Answer:
+        asked = StartVideo(
+            collection_id=self.target.collection,
+            source=VideoSource(path=str(path)),
+            threshold=self.threshold,
+            max_faces=self.max_faces,
+            tag=safe_name(path.name)[-LONGEST_TAG:],
+        )
+        try:
+            started = self.target.recognizer.handle(asked)
+        except QuotaExceeded as error:  # others wait before it
+            raise Overloaded(error.message) from error
+        ended = self.target.finish(started.job_id, lambda job: None)
+        if ended.state is not JobState.SUCCEEDED:
+            why = ended.error or "The job was cancelled."
+            return Answer(FAILED, {"error": {"code": "invalid_video", "message": why}, "job_id": ended.job_id})
+        page, seen = self._seen(ended.job_id)
+        names = dict.fromkeys(one.matches[0].name for one in seen if one.matches and one.matches[0].name)
+        status = MATCHED if any(one.matches for one in seen) else UNKNOWN if seen else NO_FACE
+        told = dump.appearances(VideoPage(page.video, appearances=tuple(seen)))
+        return Answer(status, {"matchedFaces": list(names), **told})
+
+    def _seen(self, job_id: str) -> tuple[VideoPage, list[Appearance]]:
+        seen: list[Appearance] = []
+        cursor = None
+        while True:
+            asked = ListAppearances(job_id=job_id, limit=PAGE, cursor=cursor)
+            page = self.target.recognizer.handle(asked)
+            seen += page.appearances
+            cursor = page.cursor
+            if cursor is None:
+                return page, seen

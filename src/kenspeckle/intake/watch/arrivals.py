@@ -1,4 +1,4 @@
-"""Finds the complete photographs of a folder, by the file system's events or by scanning.
+"""Finds the complete photographs, or videos, of a folder, by the file system's events or by scanning.
 
 A file is complete when its writer closed it or renamed it into place, or when its size and time have not changed for a
 while. Readers do not rely on that: they compare the file's state before and after (`FileState`).
@@ -53,12 +53,20 @@ class _Candidate:
 
 
 class Arrivals(FileSystemEventHandler):
-    """Photographs in `root` and the folders in it.
+    """Files with these `suffixes` (photographs) in `root` and the folders in it.
 
     `note` and the events may come from any thread; `scan` and `ready` are one caller's."""
 
-    def __init__(self, root: Path, settle: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settle: float,
+        *,
+        suffixes: frozenset[str] = SUFFIXES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.root = root
+        self._suffixes = suffixes
         self._tree = Tree(root)
         self._settle = settle
         self._clock = clock
@@ -124,21 +132,21 @@ class Arrivals(FileSystemEventHandler):
         for folder, folders, files in os.walk(self.root):  # links to folders are not followed
             folders[:] = sorted(one for one in folders if not _is_passed_over(one))
             for name in sorted(files):
-                if is_photograph(name):
+                if is_taken(name, self._suffixes):
                     yield Path(folder, name)
 
     def _wanted(self, path: Path) -> bool:
         folders = path.relative_to(self.root).parts[:-1]
-        return is_photograph(path.name) and not any(map(_is_passed_over, folders))
+        return is_taken(path.name, self._suffixes) and not any(map(_is_passed_over, folders))
 
 
 def _is_passed_over(folder: str) -> bool:
     return folder.startswith(TEMPORARY) or is_system_folder(folder)
 
 
-def is_photograph(name: str) -> bool:
+def is_taken(name: str, suffixes: frozenset[str]) -> bool:
     """Whether a file of this name is processed."""
-    return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in SUFFIXES
+    return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in suffixes
 
 
 def watched(arrivals: Arrivals) -> Callable[[], None]:

@@ -55,6 +55,7 @@ LASTING = (
 """Errors that would occur with every other photograph, and that a person has to resolve."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+BLOCK = 1 << 20
 
 FAILED, REPEATED, NO_FACE = "failed", "repeated", "no_face"
 
@@ -64,12 +65,16 @@ class Action(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def whole(self) -> bool:
+        """Whether `do` gets the file's bytes; else it reads the file itself, and they are empty."""
+        ...
 
     def identity(self, path: Path) -> tuple[str, str]:
         """(identity, the name that it is made of); both empty where only the photograph's content matters."""
         ...
 
-    def do(self, data: bytes, identity: str) -> Answer:
+    def do(self, data: bytes, path: Path, identity: str) -> Answer:
         """Raises domain errors, ServerUnreachable, CommandFailed."""
         ...
 
@@ -163,7 +168,7 @@ class Worker:
         near = path.relative_to(self._root)
         identity, original = self._action.identity(path)
         try:
-            data = _read(self._tree, path, facts, self._most)
+            found_there = _read(self._tree, path, facts, self._most, keep=self._action.whole)
         except CommandFailed as error:
             # Too large to read for a digest; its path and state identify it until the file changes.
             digest = hashlib.sha256(os.fsencode(near) + repr(facts).encode()).hexdigest()
@@ -173,9 +178,9 @@ class Worker:
             self._left[near] = facts
             why = _error("unreadable", f"It can't be read: {error.strerror}.")
             return Outcome(near, FAILED, self._written(path, "", identity, Answer(FAILED, why)))
-        if data is None:
+        if found_there is None:
             return None
-        digest = hashlib.sha256(data).hexdigest()
+        digest, data = found_there
         with self._same.hold([digest]):
             known = self._ledger.done(digest, identity)
             if known is not None:
@@ -185,8 +190,17 @@ class Worker:
                 # Killed between the two: the result exists but was not recorded.
                 self._ledger.record(near, facts, digest, identity, str(found.get("status")))
                 return Outcome(near, str(found.get("status")), found)
-            done = self._ask(data, identity, original)
-            return None if done is None else self._finish(path, facts, digest, identity, done)
+            done = self._ask(data, path, identity, original)
+            if done is None or not (self._action.whole or self._is_same(path, facts)):
+                return None
+            return self._finish(path, facts, digest, identity, done)
+
+    def _is_same(self, path: Path, facts: FileState) -> bool:
+        """Whether what was read by its name is what its digest was made of, and no link that has replaced it."""
+        try:
+            return FileState.of(self._tree.stat(path)) == facts
+        except OSError:
+            return False
 
     def _again(
         self, path: Path, facts: FileState, digest: str, identity: str, known: tuple[Path, str]
@@ -198,7 +212,7 @@ class Worker:
         self._ledger.record(near, facts, digest, identity, known[1])
         return None
 
-    def _ask(self, data: bytes, identity: str, original: str) -> Answer | None:
+    def _ask(self, data: bytes, path: Path, identity: str, original: str) -> Answer | None:
         if identity:
             first = self._ledger.named(identity, original)
             if not same_person(first, original):
@@ -207,7 +221,7 @@ class Worker:
         attempt = 0
         while True:
             try:
-                answer = self._action.do(data, identity)
+                answer = self._action.do(data, path, identity)
             except LASTING:
                 raise
             except PASSING as error:
@@ -264,24 +278,29 @@ class Worker:
         return of | {"identity": identity} if identity else of
 
 
-def _read(tree: Tree, path: Path, facts: FileState, most: int) -> bytes | None:
-    """The file's bytes, None where it is gone or changes while it is read. Raises CommandFailed where it can't be a
-    photograph, OSError where it can't be read."""
+def _read(tree: Tree, path: Path, facts: FileState, most: int, *, keep: bool) -> tuple[str, bytes] | None:
+    """The file's digest, and its bytes where they are to be kept; None where it is gone or changes while it is read.
+    Raises CommandFailed where it can't be what it is named for, OSError where it can't be read."""
+    digest, size, kept = hashlib.sha256(), 0, []
     try:
         with tree.open(path) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
             if facts.size > most:
                 raise CommandFailed(f"It has more than {most:,} bytes.")
-            data = file.read(most + 1)
+            while size <= most and (data := file.read(BLOCK)):
+                digest.update(data)
+                size += len(data)
+                if keep:
+                    kept.append(data)
             after = FileState.of(os.fstat(file.fileno()))
     except FileNotFoundError:
         return None
-    if after != facts or len(data) != facts.size:
+    if after != facts or size != facts.size:
         return None
-    if not data:
+    if not size:
         raise CommandFailed("It is empty.")
-    return data
+    return digest.hexdigest(), b"".join(kept)
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
