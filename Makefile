@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PLAIN := $(VENV)/.plain
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
 PACKS := $(VENV)/.packs
@@ -21,15 +22,20 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+$(PLAIN): pyproject.toml constraints.txt hatch_build.py
 	@echo "== environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv, or name another Python."; exit 1; }
 	# Bytecode is made of what is imported, when it is: of everything it would take half a minute.
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(READY): $(PLAIN)
+	@echo "== what tests and benchmarks take"
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
-$(MODELS): $(READY) src/kenspeckle/models/registry.py src/kenspeckle/models/samples.py
+$(MODELS): $(PLAIN) src/kenspeckle/models/registry.py src/kenspeckle/models/samples.py
 	@echo "== model pack and sample photographs"
 	$(BIN)/kenspeckle models pull --samples
 	@touch $@
@@ -41,10 +47,10 @@ $(PACKS): $(MODELS)
 
 setup: $(READY) $(MODELS) ## environment in .venv, the package, the model pack
 
-demo: setup ## index and search real photographs on a real server
+demo: $(MODELS) ## index and search real photographs on a real server
 	$(BIN)/kenspeckle demo
 
-serve: setup ## run the service on http://127.0.0.1:8080
+serve: $(MODELS) ## run the service on http://127.0.0.1:8080
 	$(BIN)/kenspeckle serve
 
 browser: setup ## Chromium for the browser tests, where apt-get can install it

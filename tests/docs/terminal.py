@@ -26,7 +26,8 @@ BEFORE = f"""
 set -e
 git() {{ command git -c safe.directory='*' "$@"; }}
 # What set-up installs is installed: it is what runs this test. So a clone borrows it, and make has nothing to do.
-make() {{ test -e .venv || ln -s {sys.prefix} .venv; command make -o .venv/.ready -o .venv/.models "$@"; }}
+made="-o .venv/.plain -o .venv/.ready -o .venv/.models"
+make() {{ test -e .venv || ln -s {sys.prefix} .venv; command make $made "$@"; }}
 """
 
 
