@@ -190,7 +190,7 @@ def test_a_pair_of_another_issuer_is_adopted(run: Run, tmp_path: Path) -> None:
     assert "rotate it where it was made" in run("rotate", "AKIAIOSFODNN7EXAMPLE").stderr
     run("revoke", "AKIAIOSFODNN7EXAMPLE", "--yes")
     assert _access(tmp_path).aws_secret("AKIAIOSFODNN7EXAMPLE") is None
-    assert "for good" in adopt(SECRET, "AKIAIOSFODNN7EXAMPLE").stderr
+    assert "can't be undone" in adopt(SECRET, "AKIAIOSFODNN7EXAMPLE").stderr
 
 
 def test_a_revoked_key_can_not_be_rotated(run: Run) -> None:

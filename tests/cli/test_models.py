@@ -123,7 +123,7 @@ def test_pull_without_a_name_does_without_attributes_where_they_are_not_to_be_ha
     assert "kenspeckle models pull attributes" in result.stderr
     asked = models("pull", "attributes", "--models-dir", tmp_path)
     assert asked.exit_code == 1
-    assert "can't be had" in asked.stderr
+    assert "can't be downloaded" in asked.stderr
 
 
 def test_attributes_is_no_name_for_a_pack(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_what_is_typed_wrong(command: Command, models: Path, tmp_path: Path) -> 
         (("Mine!", "--embedder", "small.onnx"), "A pack's name has 1 to 63 characters"),
         (("mine",), "A pack needs the embedder's file"),
         (("mine", "--embedder", "small.onnx"), "the same for two people"),
-        (("pack.toml", "--size", "112"), "A pack.toml says all of a pack"),
+        (("pack.toml", "--size", "112"), "With a pack.toml no other option is taken"),
     ):
         said = command("models", "add", *words)
         assert (said.code, says in said.err) == (1, True), said.err

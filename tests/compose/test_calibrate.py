@@ -94,7 +94,7 @@ def test_what_can_not_be_used_is_named(settings: Settings, people: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose, "measure", measured)
         message = refused(settings, people)
-    assert message.startswith("Too few. 5 photographs were of no use, such as ")
+    assert message.startswith("Too few. 5 photographs could not be used, such as ")
     engine = open_engines(settings).default
     for name in ("broken.jpg", "notes.txt", "cat.png", "both.png"):
         file = people / "grace" / name

@@ -111,7 +111,7 @@ def test_dlibs_file_behind_the_way_of_seeing_of_sface(settings: Settings, tmp_pa
 
     file = tmp_path / "embedder.dat"
     file.write_bytes(b"\x01\x01" + b"cut")
-    with pytest.raises(InvalidValue, match=r"not dlib's face recognition ResNet: .*It may be cut"):
+    with pytest.raises(InvalidValue, match=r"not dlib's face recognition ResNet: .*It may be cut off"):
         own_packs.add(settings, described({"name": "mine", "embedder": str(file)}), ignore)
     file.write_bytes(network().data())
     with pytest.raises(InvalidValue, match=r"tell people apart|the same for two people|NaN"):
@@ -123,7 +123,7 @@ def test_dlibs_file_behind_the_way_of_seeing_of_sface(settings: Settings, tmp_pa
     ("data", "given", "says"),
     [
         (b"", {}, "is empty"),
-        (own_network.small()[:-200], {}, "is no ONNX file, or it is cut|holds no network"),
+        (own_network.small()[:-200], {}, "is no ONNX file, or it is cut off|holds no network"),
         (b"\x89PNG" * 100, {}, "no ONNX file"),
         (own_network.small(answer="nan"), {}, "answers NaN or infinite"),
         (own_network.small(answer="constant"), {}, "answers the same for two people"),

@@ -53,4 +53,4 @@ def test_people_come_from_a_folder_to_a_server(real: Real, command: Command, tmp
     assert (nothing.code, "no folder and no address" in nothing.err) == (1, True)
     (tmp_path / "empty").mkdir()
     assert "has no photographs" in command("import", "compreface", tmp_path / "empty").err
-    assert "one too many" in command("import", "a.jsonl", "b.jsonl").err
+    assert "an argument too many" in command("import", "a.jsonl", "b.jsonl").err

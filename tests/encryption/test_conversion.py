@@ -200,7 +200,7 @@ def test_a_photograph_that_is_missing_or_damaged(
     damaged.write_bytes(b"something else")
     said = command("encrypt", "--data-dir", data)
     assert said.code == 1
-    assert "'1.png' of collection 'people' stands in the way" in said.err.replace("\n", " ")
+    assert "'1.png' of collection 'people' can't be converted" in said.err.replace("\n", " ")
     with pytest.raises(StorageUnavailable, match="interrupted"):
         Folder(data, encryption=True)
     damaged.unlink()

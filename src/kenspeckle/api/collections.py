@@ -63,7 +63,7 @@ class Collections:
         "POST",
         "/v1/collections",
         tag="collections",
-        right=ADMIN,  # the body names the collection, so the key must be good for all
+        right=ADMIN,  # the body names the collection, so the key must be one for all collections
         body=JsonBody(NewCollection, {"CollectionId": "visitors", "Tags": {"site": "lobby"}}),
         answer=schemas.Collection,
         example=examples.collection,

@@ -1,4 +1,4 @@
-"""Handlers of faces without a name, in groups, and of people who may be there twice."""
+"""Handlers of groups of faces without a name, and of duplicate people."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ class Groups:
         codes=(*_HERE, "person_not_found", "face_not_found", "storage_full"),
     )
     async def keep_apart(self, request: Request, collection_id: CollectionId, person_id: PersonId) -> Response:
-        """Remember for good that faces do not show this person. Those that were its go to the person of their identity,
-        or to nobody, and grouping never brings them back; to move them there by hand takes it back."""
+        """Remember permanently that faces do not show this person. Those that were its go to the person of their
+        identity, or to nobody, and grouping never brings them back; to move them there by hand takes it back."""
         wanted = await bodies.json(request, PersonFaces)
         found = await self.edge.handle(
             ops.KeepApart(collection_id=request.state.collection, person_id=person_id, face_ids=wanted.face_ids)
@@ -198,6 +198,6 @@ class Groups:
         codes=(*_HERE, "person_not_found", "storage_full"),
     )
     async def dismiss_duplicate(self, request: Request, collection_id: CollectionId, pair_id: PairId) -> Response:
-        """Remember for good that two people are not one."""
+        """Remember permanently that two people are not one."""
         await self.edge.handle(ops.DismissDuplicate(collection_id=request.state.collection, pair_id=pair_id))
         return Response(status_code=204)

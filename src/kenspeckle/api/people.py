@@ -273,7 +273,7 @@ class People:
         codes=(*_CHANGES, "face_not_found"),
     )
     async def move_faces(self, request: Request, collection_id: CollectionId, person_id: PersonId) -> Response:
-        """Make faces this person's, whoever they belonged to. A person without faces is no more; whoever is indexed
+        """Make faces this person's, whoever they belonged to. A person without faces is deleted; whoever is indexed
         under its identity from then on is this one."""
         wanted = await bodies.json(request, PersonFaces)
         found = await self.edge.handle(

@@ -229,7 +229,7 @@ class Collection(Shape):
     Pack: str = Field(description="Model pack that its faces were described by.")
     Revision: int = Field(description="Grows by one with each write.")
     Tags: dict[str, str]
-    RetentionDays: int | None = Field(description="Age at which faces are erased; null keeps them for good.")
+    RetentionDays: int | None = Field(description="Age at which faces are erased; null keeps them without limit.")
 
 
 class CollectionList(Shape):
@@ -387,7 +387,7 @@ class CollectionChange(Shape):
         ge=1,
         le=validation.MAX_RETENTION_DAYS,
         validation_alias=AliasChoices("RetentionDays", "retention_days"),
-        description="Faces are erased once they are so old; null keeps them for good.",
+        description="Faces are erased once they are so old; null keeps them without limit.",
     )
 
 

@@ -39,7 +39,7 @@ class Cutter(Protocol):
 
 
 def ignore(stage: str, seconds: float) -> None:
-    """Default of `observe`: nobody measures."""
+    """Default of `observe`: durations are ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

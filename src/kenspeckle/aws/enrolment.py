@@ -212,7 +212,7 @@ class _Enrol:
         ids = [one.face.face_id for one in records]
         row = rows.of_photograph(image, self.record, bucket, self.key, self.identity, ids)
         changes = [table.put(rows.of_face(one, row)) for one in records]
-        # Of 100 faces one does not fit beside the photograph's row; before it, it is a face nobody asks for.
+        # Of 100 faces one does not fit beside the photograph's row; before it, no request can find the face.
         surplus = len(changes) - (WRITTEN_AT_ONCE - 1)
         if surplus > 0:
             table.write(*changes[:surplus])

@@ -127,7 +127,7 @@ class Faces:
         with suppress(UserNotFound):  # `removal.user` raises it, after it has removed the user's row here
             # Rekognition may list for a moment what it has just deleted.
             while found := [one for one in self._faces_of(collection_id, user_id) if one not in seen]:
-                removed, _ = self._whoevers(collection_id, found)
+                removed, _ = self._delete_any(collection_id, found)
                 everything.add(removed)
                 seen.update(found)
         self.removal.user(collection_id, user_id)
@@ -140,7 +140,7 @@ class Faces:
         collection_id = self._present(operation.collection_id)
         before = rows.before(self.context.now() - validation.retention_days(operation.days) * DAY)
         ids = self.context.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
-        removed, users = self._whoevers(collection_id, ids)
+        removed, users = self._delete_any(collection_id, ids)
         return _erased(removed, users)
 
     def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
@@ -219,7 +219,7 @@ class Faces:
         # The index lags behind the rows, so what it names may be gone.
         while found := self._photographs(name):
             ids = sorted({face_id for row in found for face_id in row.get("Faces", [row[rows.KEY]])})
-            removed, owners = self._whoevers(collection_id, ids)
+            removed, owners = self._delete_any(collection_id, ids)
             everything.add(removed)
             users |= owners
         return _erased(everything, users)
@@ -228,7 +228,7 @@ class Faces:
         answer = self._rekognitions(collection_id, validation.MAX_PAGE, UserId=user_id)
         return [one["FaceId"] for one in answer.get("Faces", ())]
 
-    def _whoevers(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
+    def _delete_any(self, collection_id: str, face_ids: Sequence[str]) -> tuple[Removed, dict[str, None]]:
         """Delete faces, also those of users; returns the users that lost some, too."""
         everything, users = Removed(), dict[str, None]()
         for start in range(0, len(face_ids), validation.MAX_FACE_IDS):

@@ -35,7 +35,7 @@ MOST_LISTED = 100
 
 
 class People:
-    """What the managed recognizer does with people. Amazon keeps no display names and nothing to undo by, so renaming,
+    """What the managed recognizer does with people. Amazon keeps neither display names nor a history, so renaming,
     hiding and undoing are not offered."""
 
     def __init__(self, users: Users, faces: Faces) -> None:

@@ -87,5 +87,5 @@ class ManagedRecognizer:
         context.amazon.rekognition("describe_collection", CollectionId=name)
 
     def reconcile(self) -> None:
-        """Once a day: take back what requests have left that ended half-way and were never sent again."""
+        """Once a day: remove what interrupted requests left that were never sent again."""
         Reconciliation(self.context, self.removal).run()

@@ -21,7 +21,10 @@ class SnsTopics:
         self._topics = frozenset(filter(None, (one.strip() for one in named.split(","))))
         for one in self._topics:
             if not _TOPIC.fullmatch(one):
-                raise SettingError(f"{_SETTING}: '{one}' is no ARN of an SNS topic.", field=_SETTING.lower())
+                raise SettingError(
+                    f"{_SETTING}: '{one}' is no ARN of an SNS topic, such as arn:aws:sns:REGION:ACCOUNT:NAME.",
+                    field=_SETTING.lower(),
+                )
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
 

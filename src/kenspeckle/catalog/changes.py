@@ -128,7 +128,7 @@ def record(
     users: int = 0,
     images: int = 0,
 ) -> None:
-    """Raise the revision once, count what came and went, and log the (kind, row) that changed for an index.
+    """Raise the revision once, count what was added and removed, and log the (kind, row) that changed for an index.
 
     The log keeps whole revisions, the newest, of at most `limit` entries together."""
     revision = locked.revision + 1

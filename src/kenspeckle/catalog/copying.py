@@ -105,7 +105,7 @@ def _copy(reading: Connection, target: Database, table: Table, *, keys: bool) ->
         if there:
             yield there, True
     else:
-        # Each database has an order of its own for text, so that the last one tells nothing; these are short.
+        # Databases order text differently, so the last row does not say which are there; these tables are short.
         with target.write() as writing:
             writing.execute(delete(table))
     for some in _batches(reading, table, after):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -21,7 +21,7 @@ from kenspeckle.ports import Lock
 
 log = logging.getLogger(__name__)
 
-COLLIDES = "This collides with what another request stored meanwhile; look and ask again."
+COLLIDES = "This collides with what another request stored meanwhile; read it and send this one again."
 
 Explain = Callable[[BaseException], KenspeckleError | None]
 """Translates a driver's error; None where the driver's module does not know it."""
@@ -36,7 +36,7 @@ UNCERTAIN = (
 )
 
 TRIES = 6
-"""How often a transaction is begun that others keep from its end."""
+"""Attempts of a transaction that the database undoes because of others."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -245,7 +245,7 @@ def tried_again(catalog: type[T]) -> type[T]:
 def _tried(method: F) -> F:
     @wraps(method)
     def tried(*arguments: Any, **named: Any) -> Any:
-        # What can be walked through once is kept for the next try.
+        # Iterators are stored: the next try needs their items again.
         arguments = tuple(tuple(one) if isinstance(one, Iterator) else one for one in arguments)
         for tries in count(1):
             try:
@@ -257,8 +257,8 @@ def _tried(method: F) -> F:
             time.sleep(random.uniform(0, 0.005 * 2**tries))  # noqa: S311  # no secret: the two are to differ
         return None
 
-    tried.tries = TRIES  # type: ignore[attr-defined]
-    return tried  # type: ignore[return-value]
+    tried.tries = TRIES  # type: ignore[attr-defined]  # marks what is wrapped; functions take any attribute
+    return cast(F, tried)
 
 
 class QuickTransaction:

@@ -1,4 +1,4 @@
-"""Groups of faces without a name: kept as people are, without one, until somebody names them."""
+"""Groups of faces without a name: stored as people without a name, until a client names them."""
 
 from __future__ import annotations
 

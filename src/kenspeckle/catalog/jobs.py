@@ -93,7 +93,7 @@ class Jobs(Part):
 
     def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
         with self.database.write() as connection:
-            # Who died over it before it came further is forgotten with that.
+            # Progress resets the count of processes that died while they worked on it.
             attempts = case((jobs.c.done < done, 1), else_=jobs.c.attempts)
             held = {"lease_until": until, "done": done, "total": total, "attempts": attempts}
             self._mine(connection, job_id, owner, held)

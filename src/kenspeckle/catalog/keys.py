@@ -47,7 +47,7 @@ class Keys(Part):
             with self.database.write() as connection:
                 connection.execute(insert(keys), _values(key, digest, sealed))
         except Conflict as error:
-            raise Conflict("A key with this id or secret exists.", field="key_id") from error
+            raise Conflict("A key with this id or secret exists already; make another one.", field="key_id") from error
 
     def key_by_digest(self, digest: str) -> Key | None:
         found = self.database.rows(_BY_DIGEST, {"digest": digest})

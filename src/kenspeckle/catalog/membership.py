@@ -160,7 +160,7 @@ def join(connection: Connection, person: int, scored: Iterable[tuple[int, float]
 
 
 def assign(connection: Connection, numbers: Sequence[int], person: int) -> set[int]:
-    """Make faces the person's, whose ever they are; numbers of the people who lost some."""
+    """Make faces the person's, whomever they belong to; numbers of the people who lost some."""
     lost: set[int] = set()
     for some in chunks(numbers):
         lost.update(owner for _, owner in connection.execute(_KNOWN, {"some": some}))
@@ -217,7 +217,7 @@ def leave(connection: Connection, numbers: Sequence[int]) -> set[int]:
 def tidy(
     connection: Connection, collection_row: int, touched: Collection[int], gone: Sequence[str] = (), *, erased: bool
 ) -> None:
-    """Delete what nobody needs any more: identities among `gone` of which no photograph is left, people among those
+    """Delete what is no longer needed: identities among `gone` of which no photograph is left, people among those
     `touched` (and of these identities) without face, user and identity. Where faces were `erased`, also what would
     have undone a merge or split of them."""
     touched = set(touched)
@@ -234,7 +234,7 @@ def tidy(
 
 
 def remove_people(connection: Connection, numbers: Sequence[int]) -> None:
-    """Delete people without faces, with everything that hangs on them."""
+    """Delete people without faces, and all rows that refer to them."""
     for some in chunks(numbers):
         for statement in _DELETE:
             connection.execute(statement, {"some": some})

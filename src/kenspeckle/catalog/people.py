@@ -285,7 +285,9 @@ class People(Part):
             for some in chunks(numbers):
                 theirs.update(connection.execute(_STILL, {"person": source.row, "some": some}).scalars())
             if len(theirs) < len(numbers):
-                raise Conflict("Not all of the faces are this person's; look and ask again.", field="face_ids")
+                raise Conflict(
+                    "Not all of the faces are this person's; list its faces and name those.", field="face_ids"
+                )
             if found_person(connection, locked.row, person_id).face_count == len(numbers):
                 raise Conflict(
                     "These are all faces of the person: nothing would be left. Rename the person instead.",
@@ -534,7 +536,7 @@ def _unsplit(connection: Connection, locked: LockedCollection, found: Any, kept:
     """One person again. Faces that came to the new one since go along."""
     source = connection.execute(select(people).where(people.c.row == found.other_row)).first()
     if source is None:
-        raise Conflict("The person that was split is no more; merge the two instead.", field="undo_id")
+        raise Conflict("The person that was split no longer exists; merge the two instead.", field="undo_id")
     if kept.user_row is not None and source.user_row is not None:
         raise Conflict("Both people have a user (UserId) by now, which can't be merged.", field="undo_id")
     if kept.user_row is not None:

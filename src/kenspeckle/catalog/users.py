@@ -25,7 +25,7 @@ _TEMPLATES = (
 )
 _GIVE = update(faces).where(faces.c.row.in_(bindparam("some", expanding=True))).values(user_row=bindparam("user"))
 _MEMBERS = select(faces.c.face_id).where(faces.c.user_row == bindparam("user"))
-_CHANGED = "The user's faces changed meanwhile; look and ask again."
+_CHANGED = "Another request changed the user's faces meanwhile; read them and send this one again."
 
 
 class Users(Part):
@@ -109,7 +109,8 @@ class Users(Part):
             found = found_faces(connection, locked.row, asked)
             if len(found) < len(asked) or any(one.user_row not in (None, user.row) for one in found.values()):
                 raise Conflict(
-                    "A face is gone or belongs to another user meanwhile; look and ask again.", field="face_ids"
+                    "A face was deleted or given to another user meanwhile; read the faces and ask again.",
+                    field="face_ids",
                 )
             new = [one.row for one in found.values() if one.user_row is None]
             count = user.face_count + len(new)

@@ -65,7 +65,7 @@ class Webhooks(Part):
                 return
         self.webhook(webhook_id)
         raise Conflict(
-            f"The secret of webhook '{webhook_id[:80]}' was changed by another request meanwhile; that one holds.",
+            f"The secret of webhook '{webhook_id[:80]}' was changed by another request meanwhile; that one is valid.",
             field="webhook_id",
         )
 

@@ -1,4 +1,4 @@
-"""`kenspeckle models calibrate`: measures a pack on people who are known, and draws what it saw."""
+"""`kenspeckle models calibrate`: measures a pack on photographs of known people, and draws the distances."""
 
 from __future__ import annotations
 

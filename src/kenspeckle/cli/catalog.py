@@ -1,4 +1,4 @@
-"""`kenspeckle catalog`: the catalog as a whole, between databases."""
+"""`kenspeckle catalog`: copies the whole catalog into another database."""
 
 from __future__ import annotations
 

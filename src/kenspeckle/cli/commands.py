@@ -83,7 +83,7 @@ class _Flags:
     read."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        parameters: list[Any] = list(super().get_params(ctx))  # type: ignore[misc]
+        parameters: list[Any] = list(super().get_params(ctx))  # type: ignore[misc]  # of Typer's classes, beside this one
         for one in parameters:
             if getattr(one, "is_flag", False) and one.default is None:
                 one.default = False

@@ -1,4 +1,4 @@
-"""`kenspeckle import compreface URL|FOLDER`: the people of a CompreFace."""
+"""`kenspeckle import compreface URL|FOLDER`: imports photographs of CompreFace's subjects."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def demo(
     Data goes to a temporary folder, which is removed at the end.
     """
 
-    with _stopped_politely(), tempfile.TemporaryDirectory(prefix="kenspeckle-demo-") as folder:
+    with _stoppable(), tempfile.TemporaryDirectory(prefix="kenspeckle-demo-") as folder:
         people, samples = _people()
         enrolled, probes = _on_a_server(Path(folder), people, samples)
     _show(probes)
@@ -151,7 +151,9 @@ def _index(client: httpx.Client, person: Person) -> Enrolled:
     answer, took = _ask(lambda: client.put(f"/v1/index/{person.file}", content=data))
     records = answer.get("FaceRecords", [])
     if not records:
-        raise CommandFailed(f"No face was found on the photograph of {person.name}.")
+        raise CommandFailed(
+            f"No face was found on the photograph of {person.name}.", "Check the weights: kenspeckle models verify"
+        )
     say(f"Indexed {person.name} in {took:.0f} ms.")
     return Enrolled(person, opened(data), box(records[0]["Face"]["BoundingBox"]), took)
 
@@ -248,7 +250,7 @@ def _go_on(people: list[Person]) -> None:
 
 
 @contextmanager
-def _stopped_politely() -> Iterator[None]:
+def _stoppable() -> Iterator[None]:
     """SIGTERM ends the block like Ctrl-C, so that the server is stopped and the folder removed."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`kenspeckle encrypt` and `decrypt`: what the local data folder holds already, with the service stopped."""
+"""`kenspeckle encrypt` and `decrypt`: converts existing data of the local data folder, with the service stopped."""
 
 from __future__ import annotations
 

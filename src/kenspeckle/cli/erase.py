@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -69,10 +69,24 @@ def erase(
     """
 
     what, name = _chosen(identity, user, person, image, everything)
+    done, signed, document = _erase(opened(url, api_key, data_dir, collection), what, name, receipt, yes)
+    if json:
+        output.emit(document)
+    else:
+        output.say(f"Erased {plural(done.face_count, 'face')} and {plural(done.image_count, 'photograph')}.")
+        if receipt is not None:
+            output.remark(f"The receipt is in {receipt}.")
+    _end(done, signed)
+
+
+def _erase(
+    place: AbstractContextManager[Target], what: Erasure, name: str, receipt: Path | None, yes: bool
+) -> tuple[Erased, Receipt | None, dict[str, Any]]:
+    """What was erased, its receipt, and the receipt as JSON, which is shown also where its file can't be written."""
     document: dict[str, Any] = {}
     try:
         with (
-            opened(url, api_key, data_dir, collection) as target,
+            place as target,
             whole_file(receipt) if receipt is not None else nullcontext() as file,  # before anything is erased
         ):
             if not yes:
@@ -92,12 +106,11 @@ def erase(
             output.emit(document)
             output.remark("It is erased; this is the receipt, which could not be written.", "red")
         raise
-    if json:
-        output.emit(document)
-    else:
-        output.say(f"Erased {plural(done.face_count, 'face')} and {plural(done.image_count, 'photograph')}.")
-        if receipt is not None:
-            output.remark(f"The receipt is in {receipt}.")
+    return done, signed, document
+
+
+def _end(done: Erased, signed: Receipt | None) -> None:
+    """Say what is left, if anything. Raises Exit where the service has still to remove it."""
     if signed is not None and signed.remains:
         _tell_remains(signed)
     elif not (done.complete if signed is None else signed.complete):
@@ -171,7 +184,7 @@ def _stem(identity: str) -> str:
 
 def _confirm(what: Erasure, name: str, collection: str) -> None:
     subject = f"all of {collection}" if what == "collection" else f"{what} {name} of {collection}"
-    typer.confirm(f"Erase {subject} for good?", abort=True, err=True)
+    typer.confirm(f"Erase {subject} permanently?", abort=True, err=True)
 
 
 def _chosen(

@@ -17,113 +17,129 @@ from kenspeckle.settings import load
 
 if TYPE_CHECKING:
     from kenspeckle.compose.own_packs import Added
+    from kenspeckle.models.own_description import Description
 
 _NETWORK = "What the network takes"
 _TERMS = "What is said of it"
 
 
+Detector = Annotated[
+    Literal["sface", "centerface-dlib"] | None,
+    typer.Option("--detector", help="The pack whose way of seeing finds the faces.", show_default="sface"),
+]
+Alignment = Annotated[
+    Literal["arcface", "dlib"] | None,
+    typer.Option(
+        "--alignment", help="Places of landmarks.", show_default="arcface, for .dat dlib", rich_help_panel=_NETWORK
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option("--size", help="Side of a chip in pixels.", show_default="the file's", rich_help_panel=_NETWORK),
+]
+Channels = Annotated[
+    Literal["rgb", "bgr"] | None,
+    typer.Option("--channels", help="Their order.", show_default="rgb", rich_help_panel=_NETWORK),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        "--mean", help="Subtracted from 0..255: R,G,B or one number.", show_default="127.5", rich_help_panel=_NETWORK
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        "--scale", help="What the rest is divided by: likewise.", show_default="127.5", rich_help_panel=_NETWORK
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", help="The output that is the template.", show_default="the only one", rich_help_panel=_NETWORK
+    ),
+]
+Metric = Annotated[
+    Literal["cosine", "euclidean"] | None,
+    typer.Option("--metric", help="Of templates.", show_default="cosine, for .dat euclidean", rich_help_panel=_NETWORK),
+]
+Version = Annotated[
+    str | None,
+    typer.Option("--version", help="FaceModelVersion of answers.", show_default="8.0", rich_help_panel=_TERMS),
+]
+Licence = Annotated[
+    str | None,
+    typer.Option("--licence", help="Licence of the file.", show_default="not stated", rich_help_panel=_TERMS),
+]
+Author = Annotated[
+    str | None, typer.Option("--author", help="Who made it.", show_default="not stated", rich_help_panel=_TERMS)
+]
+Home = Annotated[
+    str | None,
+    typer.Option("--home", help="Where it is published.", show_default="not stated", rich_help_panel=_TERMS),
+]
+TrainedOn = Annotated[
+    str | None,
+    typer.Option("--trained-on", help="What it learned from.", show_default="not stated", rich_help_panel=_TERMS),
+]
+
+
+@reported(FAILED)
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="Name of the pack, or a description of it.")],
     embedder: Annotated[Path | None, typer.Option("--embedder", help="The network, .onnx or dlib's .dat.")] = None,
-    detector: Annotated[
-        Literal["sface", "centerface-dlib"] | None,
-        typer.Option("--detector", help="The pack whose way of seeing finds the faces.", show_default="sface"),
-    ] = None,
-    alignment: Annotated[
-        Literal["arcface", "dlib"] | None,
-        typer.Option(
-            "--alignment", help="Places of landmarks.", show_default="arcface, for .dat dlib", rich_help_panel=_NETWORK
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option("--size", help="Side of a chip in pixels.", show_default="the file's", rich_help_panel=_NETWORK),
-    ] = None,
-    channels: Annotated[
-        Literal["rgb", "bgr"] | None,
-        typer.Option("--channels", help="Their order.", show_default="rgb", rich_help_panel=_NETWORK),
-    ] = None,
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            "--mean",
-            help="Subtracted from 0..255: R,G,B or one number.",
-            show_default="127.5",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            "--scale", help="What the rest is divided by: likewise.", show_default="127.5", rich_help_panel=_NETWORK
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", help="The output that is the template.", show_default="the only one", rich_help_panel=_NETWORK
-        ),
-    ] = None,
-    metric: Annotated[
-        Literal["cosine", "euclidean"] | None,
-        typer.Option(
-            "--metric", help="Of templates.", show_default="cosine, for .dat euclidean", rich_help_panel=_NETWORK
-        ),
-    ] = None,
-    version: Annotated[
-        str | None,
-        typer.Option("--version", help="FaceModelVersion of answers.", show_default="8.0", rich_help_panel=_TERMS),
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option("--licence", help="Licence of the file.", show_default="not stated", rich_help_panel=_TERMS),
-    ] = None,
-    author: Annotated[
-        str | None, typer.Option("--author", help="Who made it.", show_default="not stated", rich_help_panel=_TERMS)
-    ] = None,
-    home: Annotated[
-        str | None,
-        typer.Option("--home", help="Where it is published.", show_default="not stated", rich_help_panel=_TERMS),
-    ] = None,
-    trained_on: Annotated[
-        str | None,
-        typer.Option("--trained-on", help="What it learned from.", show_default="not stated", rich_help_panel=_TERMS),
-    ] = None,
+    detector: Detector = None,
+    alignment: Alignment = None,
+    size: Size = None,
+    channels: Channels = None,
+    mean: Mean = None,
+    scale: Scale = None,
+    output: Output = None,
+    metric: Metric = None,
+    version: Version = None,
+    licence: Licence = None,
+    author: Author = None,
+    home: Home = None,
+    trained_on: TrainedOn = None,
     models_dir: ModelsDir = None,
     as_json: Json = False,
 ) -> None:
     """Add a pack of your own: an embedder behind the detectors of a pack that is built in.
 
     It is tried on two people before it is accepted. An ONNX file is a program: add only what you trust."""
-    with reported(FAILED):
-        from kenspeckle.compose import own_packs  # late: brings the ONNX library
-        from kenspeckle.models import own_description  # late: as the one before it
+    from kenspeckle.compose import own_packs  # late: brings the ONNX library
 
-        given: dict[str, Any] = {
-            "embedder": str(embedder) if embedder is not None else None,
-            "detector": detector,
-            "alignment": alignment,
-            "size": size,
-            "channels": channels,
-            "mean": mean,
-            "scale": scale,
-            "output": output,
-            "metric": metric,
-            "version": version,
-            "licence": licence,
-            "author": author,
-            "home": home,
-            "trained_on": trained_on,
-        }
-        if name.endswith(".toml"):
-            if any(value is not None for value in given.values()):
-                raise CommandFailed("A pack.toml says all of a pack.", "Write into it what the other options say.")
-            description = own_description.from_toml(Path(name))
-        else:
-            description = own_description.described({"name": name, **given})
-        with bars() as progress:
-            added = own_packs.add(load({"models_dir": models_dir}), description, progress)
-        _print(added, as_json)
+    given: dict[str, Any] = {
+        "embedder": str(embedder) if embedder is not None else None,
+        "detector": detector,
+        "alignment": alignment,
+        "size": size,
+        "channels": channels,
+        "mean": mean,
+        "scale": scale,
+        "output": output,
+        "metric": metric,
+        "version": version,
+        "licence": licence,
+        "author": author,
+        "home": home,
+        "trained_on": trained_on,
+    }
+    description = _described(name, given)
+    with bars() as progress:
+        added = own_packs.add(load({"models_dir": models_dir}), description, progress)
+    _print(added, as_json)
+
+
+def _described(name: str, given: dict[str, Any]) -> Description:
+    """The pack that a file NAME.toml describes, or that the options do. Raises CommandFailed where both are given."""
+    from kenspeckle.models import own_description  # late: brings the ONNX library
+
+    if not name.endswith(".toml"):
+        return own_description.described({"name": name, **given})
+    if any(value is not None for value in given.values()):
+        raise CommandFailed("With a pack.toml no other option is taken.", "Write them into the file.")
+    return own_description.from_toml(Path(name))
 
 
 def _print(added: Added, as_json: bool) -> None:

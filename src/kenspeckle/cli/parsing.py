@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 try:
     from typer._coercion import RuntimeParam, build_runtime_param
 except ImportError:  # of versions that read values by Click
-    RuntimeParam = None  # type: ignore[assignment,misc]
+    RuntimeParam = None  # type: ignore[assignment,misc]  # AVAILABLE says so
 
 AVAILABLE = RuntimeParam is not None
 PATH_CHECKS = ("exists", "resolve_path", "writable")

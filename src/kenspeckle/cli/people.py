@@ -1,4 +1,4 @@
-"""`kenspeckle people`: people instead of rows, listed, named, merged, split, erased."""
+"""`kenspeckle people`: people listed, named, merged, split, erased."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def not_(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Remember for good that faces do not show a person."""
+    """Remember permanently that faces do not show a person."""
     with opened(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(

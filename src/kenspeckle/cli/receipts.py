@@ -118,7 +118,9 @@ def verify(
     try:
         document = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
-        raise CommandFailed(f"{file} is no JSON ({error}).") from error
+        raise CommandFailed(
+            f"{file} is no JSON ({error}).", "Name a file that `kenspeckle erase --receipt` wrote."
+        ) from error
     if isinstance(document, dict) and "Receipt" in document:
         document = document["Receipt"]
     try:

@@ -1,4 +1,4 @@
-"""`kenspeckle compare` and `detect`: are these the same, what faces are there."""
+"""`kenspeckle compare` and `detect`: compares two photographs; finds the faces of one."""
 
 from __future__ import annotations
 

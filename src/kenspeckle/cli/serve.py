@@ -1,4 +1,4 @@
-"""`kenspeckle serve`: runs the service until it is told to stop, and finishes what it took."""
+"""`kenspeckle serve`: runs the service until it is stopped, and finishes accepted requests."""
 
 from __future__ import annotations
 
@@ -79,26 +79,31 @@ def serve(
         signal.signal(one, _leave)
     listeners = bound(settings.host, settings.port)
     try:
-        logs.configure(settings.log_level, form=settings.log_format)
-        for sentence in settings_.unknown_messages(settings_.unknown()):
-            logs.log.warning(sentence)
-        logs.log.info(
-            "Kenspeckle starts",
-            extra={"version": kenspeckle.__version__, "pack": settings.pack, "data_dir": str(settings.data_dir)},
-        )
-        tls = certificate(settings.tls_cert, settings.tls_key)
-
-        with uncollected(keep=False):
-            from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
-
-            service = build(settings)
-        try:
-            _run(service, settings, listeners, tls)
-        finally:
-            service.close()
+        _start(settings, listeners)
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _start(settings: Settings, listeners: list[socket.socket]) -> None:
+    """Build the service behind the listeners and run it until it is stopped."""
+    logs.configure(settings.log_level, form=settings.log_format)
+    for sentence in settings_.unknown_messages(settings_.unknown()):
+        logs.log.warning(sentence)
+    logs.log.info(
+        "Kenspeckle starts",
+        extra={"version": kenspeckle.__version__, "pack": settings.pack, "data_dir": str(settings.data_dir)},
+    )
+    tls = certificate(settings.tls_cert, settings.tls_key)
+
+    with uncollected(keep=False):
+        from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
+
+        service = build(settings)
+    try:
+        _run(service, settings, listeners, tls)
+    finally:
+        service.close()
 
 
 def bound(host: str, port: int) -> list[socket.socket]:
@@ -114,7 +119,10 @@ def bound(host: str, port: int) -> list[socket.socket]:
             return _bound(families, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise CommandFailed(f"Can't listen on {host}, port {port}: {error.strerror}.") from error
+                raise CommandFailed(
+                    f"Can't listen on {host}, port {port}: {error.strerror}.",
+                    "Choose another address or port: --host, --port.",
+                ) from error
             if port:
                 break
             # The port that was free for one family is taken in the other.

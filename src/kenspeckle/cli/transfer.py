@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,18 @@ from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.text import plural
 
+if TYPE_CHECKING:
+    from kenspeckle.usecases.transfer.storing import Imported
+
+CompreFaceKey = Annotated[
+    str,
+    typer.Option(
+        "--compreface-key",
+        envvar="COMPREFACE_API_KEY",
+        help="Key of CompreFace's recognition service, with its URL.",
+        show_default="none",
+    ),
+]
 TITLES = {
     "verify": "Verifying",
     "faces": "Faces",
@@ -95,15 +107,7 @@ def import_(
         Path | None,
         typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.", show_default="none"),
     ] = None,
-    compreface_key: Annotated[
-        str,
-        typer.Option(
-            "--compreface-key",
-            envvar="COMPREFACE_API_KEY",
-            help="Key of CompreFace's recognition service, with its URL.",
-            show_default="none",
-        ),
-    ] = "",
+    compreface_key: CompreFaceKey = "",
     json: options.Json = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -126,7 +130,9 @@ def import_(
                 raise typer.Exit(NEGATIVE)
         return
     if origin is not None:
-        raise CommandFailed(f"{origin} is one too many.", "Give one file, or: kenspeckle import compreface URL|FOLDER.")
+        raise CommandFailed(
+            f"{origin} is an argument too many.", "Give one file, or: kenspeckle import compreface URL|FOLDER."
+        )
     from kenspeckle.compose import transfers  # late, as above
 
     if names is not None and not encodings:
@@ -138,6 +144,10 @@ def import_(
             done = folder.import_encodings(lambda: read(source, names), collection, progress)
         else:
             done = folder.import_export(file, collection, progress)
+    _print(done, json)
+
+
+def _print(done: Imported, json: bool) -> None:
     if json:
         output.emit(
             {

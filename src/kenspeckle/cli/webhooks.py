@@ -121,7 +121,7 @@ def change(
 ) -> None:
     """Change an endpoint; what is not given stays as it is. Running servers follow within half a second."""
     if all_collections and collection:
-        raise CommandFailed("--collection and --all-collections exclude each other.")
+        raise CommandFailed("--collection and --all-collections exclude each other.", "Leave one of them out.")
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(
             endpoints.change(

@@ -176,7 +176,7 @@ class _Segments(Mapping[str, str]):
 def _segment(name: str) -> str:
     """A name as one segment of a path. A name of dots only would be taken for a folder and is refused here."""
     if name in ("", ".", ".."):
-        raise errors.InvalidValue(f"'{name}' is no name that the service takes.")
+        raise errors.InvalidValue(f"'{name}' can't be a name; it needs a character other than '.'.")
     return quote(name, safe="")
 
 

@@ -55,7 +55,7 @@ def index(
     """Raises ValueError where there is no name for the identity."""
     identity = name or name_of(photograph)
     if not identity:
-        raise ValueError("Who is it? Give a name with a photograph that is no file.")
+        raise ValueError("A photograph that is no file needs a name: index(photograph, name).")
     return operations.IndexFaces(
         collection_id=collection,
         image=content(photograph),

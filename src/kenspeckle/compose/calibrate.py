@@ -24,7 +24,7 @@ BESIDE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """`skipped` are photographs that were of no use, with the reason; `file` is None where nothing was stored."""
+    """`skipped` are photographs that could not be used, with the reason; `file` is None where nothing was stored."""
 
     pack: str
     measured: Measured
@@ -72,7 +72,7 @@ def calibrate(settings: Settings, name: str, folder: Path, progress: Progress, *
             raise
         file, why = skipped[0]
         raise InvalidValue(
-            f"{error.message} {len(skipped)} photographs were of no use, such as {file}: {why}"
+            f"{error.message} {len(skipped)} photographs could not be used, such as {file}: {why}"
         ) from error
     where = None
     if store:

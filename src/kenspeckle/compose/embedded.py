@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,7 +47,9 @@ from kenspeckle.vision.video import ChildDecoder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.routing import BaseRoute
 
+    from kenspeckle.api.edge import Edge
     from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.images.client_buckets import ClientBuckets
     from kenspeckle.serving.metrics import Metrics
@@ -234,16 +236,6 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         scrubber = Scrubber()
         now = guard.catalog.now
         receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now)
-        from kenspeckle.images.client_buckets import ClientBuckets
-
-        buckets = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
-        videos = VideoParts(
-            decoder=ChildDecoder(settings),
-            results=guard.catalog,
-            staged=FolderVideos(settings.data_dir / "videos"),
-            buckets=buckets,
-            topics=SnsTopics(settings.sns_topics),
-        )
         local = LocalRecognizer(
             Context(
                 engines=engines,
@@ -254,7 +246,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 settings=settings,
                 jobs=JobQueue(guard.catalog, now=now),
                 now=now,
-                videos=videos,
+                videos=_video_parts(settings, guard.catalog),
                 staging=guard.catalog,
                 people=guard.catalog,
                 observe=guard.stages.observe,
@@ -284,6 +276,18 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         index=index,
         images=images,
         jobs=jobs,
+    )
+
+
+def _video_parts(settings: Settings, catalog: SqlCatalog) -> VideoParts:
+    from kenspeckle.images.client_buckets import ClientBuckets  # late: botocore
+
+    return VideoParts(
+        decoder=ChildDecoder(settings),
+        results=catalog,
+        staged=FolderVideos(settings.data_dir / "videos"),
+        buckets=ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets),
+        topics=SnsTopics(settings.sns_topics),
     )
 
 
@@ -361,8 +365,6 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator
     from kenspeckle.compose.instance import sources, writable
-    from kenspeckle.compreface.edge import Edge as CompreFace
-    from kenspeckle.compreface.routes import routes as of_compreface
     from kenspeckle.models import samples
     from kenspeckle.rekognition import protocol
     from kenspeckle.serving import console, cors
@@ -389,32 +391,36 @@ def _app(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
         more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
-    app.router.routes.extend(
-        protocol.routes(
-            app.state.edge.recognizer,
-            access,
-            _places(settings, access),
-            settings,
-            gate=gate,
-            call=app.state.edge.threads.call,
-            face_models=service.face_models,
-            limits=limits,
-        )
-    )
     edge = app.state.edge
-    app.router.routes.extend(
-        of_compreface(
-            CompreFace(
-                recognizer=edge.recognizer,
-                settings=settings,
-                gate=gate,
-                threads=edge.threads,
-                authenticate=edge.authenticate,
-                limits=limits,
-            )
+    amazon = protocol.routes(
+        edge.recognizer,
+        access,
+        _places(settings, access),
+        settings,
+        gate=gate,
+        call=edge.threads.call,
+        face_models=service.face_models,
+        limits=limits,
+    )
+    app.router.routes.extend([*amazon, *_compreface(edge)])
+    return app
+
+
+def _compreface(edge: Edge) -> Iterable[BaseRoute]:
+    """The routes of CompreFace's protocol, with the parts that the REST edge has."""
+    from kenspeckle.compreface.edge import Edge as CompreFace
+    from kenspeckle.compreface.routes import routes
+
+    return routes(
+        CompreFace(
+            recognizer=edge.recognizer,
+            settings=edge.settings,
+            gate=edge.gate,
+            threads=edge.threads,
+            authenticate=edge.authenticate,
+            limits=edge.limits,
         )
     )
-    return app
 
 
 def _places(settings: Settings, access: AuditedAccess) -> ClientBuckets:

@@ -1,4 +1,4 @@
-"""Composition of what tells operators about the instance: sources of its numbers, and the probe of its disks."""
+"""Composition of what operators read about the instance: sources of its numbers, and the probe of its disks."""
 
 from __future__ import annotations
 

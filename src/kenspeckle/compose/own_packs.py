@@ -123,8 +123,8 @@ def _is_there(models: Path, pack: OwnPack) -> bool:
         )
     if (same := registry.of_contract(models, pack.contract)) is not None:
         raise AlreadyExists(
-            f"This embedder, aligned and fed in this way, is the pack '{same.name}' already; their templates are "
-            "comparable. Use that one.",
+            f"This embedder with this alignment and preprocessing is the pack '{same.name}' already; their templates "
+            "are comparable. Use that one.",
             field="embedder",
         )
     return False

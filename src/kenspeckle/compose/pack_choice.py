@@ -24,8 +24,8 @@ class Collections(Protocol):
 
 def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object] = lambda _: None) -> Settings:
     """The settings, with the pack of the default collection where nobody has set PACK and that collection was
-    made with another pack that is known: a new version of the program takes nobody's faces away. `tell` is then given
-    the sentence that says what is new and what to do."""
+    made with another pack that is known: so that a new version of the program still finds its faces. `tell` is then
+    given the sentence that says what is new and what to do."""
     if settings.pack != registry.DEFAULT or "pack" in settings.given:
         return settings
     try:

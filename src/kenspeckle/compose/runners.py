@@ -36,7 +36,7 @@ class Runners:
         return part
 
     def start(self, runner: R) -> R:
-        """Start it, and close it with the rest, also if its start fails half-way."""
+        """Start it, and close it with the rest, also if its start fails."""
         self.hold(runner)
         runner.start()
         return runner

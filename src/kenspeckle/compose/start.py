@@ -1,4 +1,4 @@
-"""The start of a process: what it makes stays to its end, so nothing of it is garbage."""
+"""The start of a process without garbage collection: the objects that it makes live as long as the process."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Transfers]:
     if settings.recognizer != "local":
         raise CommandFailed(
             "Amazon Rekognition neither gives templates out nor takes any.",
-            "Index the photographs anew; docs/managed.md says how to get at them.",
+            "Index the photographs anew; docs/managed.md says how to fetch them.",
         )
     if not make:
         storage(settings).see()

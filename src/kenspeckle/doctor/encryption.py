@@ -1,4 +1,4 @@
-"""Checks encryption at rest: as the setting says, no interrupted conversion, keys available, master key stored
+"""Checks encryption at rest: agrees with the setting, no interrupted conversion, keys available, master key stored
 elsewhere."""
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Calibration:
     distances: tuple[float, ...]
     similarities: tuple[float, ...]
     kind: Literal["built-in", "measured", "default"] = "built-in"
-    """`measured` by the operator; `default` is a careful guess for a pack that nobody has measured."""
+    """`measured` by the operator; `default` is a careful guess for a pack that was not measured."""
     sample: str = "docs/accuracy.md"
     """What it was measured on, for people."""
 

@@ -89,7 +89,7 @@ class Misplaced:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What may be there twice. `photographs` are copies of the same bytes, each (image id, identity or "")."""
+    """What may be duplicate. `photographs` are copies of the same bytes, each (image id, identity or "")."""
 
     pairs: tuple[Pair, ...]
     faces: tuple[Misplaced, ...]

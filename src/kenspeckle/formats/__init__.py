@@ -73,4 +73,4 @@ def head(data: bytes, check: Check) -> Head:
             return heif.read(data, kind, check)
         return {JPEG: jpeg.read, PNG: png.read, WEBP: webp.read}[kind](data, check)
     except (ArithmeticError, LookupError, ValueError) as error:  # a contradiction that a parser stumbled over
-        raise damaged("its head makes no sense") from error
+        raise damaged("its header is invalid") from error

@@ -46,10 +46,10 @@ def read(data: bytes, check: Check) -> Head:
             pixels.append(body)
         elif kind in (b"IHDR", b"PLTE", b"tRNS") and (sound or kind != b"tRNS"):
             if kind in kept and kind != b"tRNS":
-                raise damaged("it has two of a chunk")
+                raise damaged("a chunk is there twice")
             kept.setdefault(kind, body)
         elif not kind[0] & 0x20:
-            raise damaged(f"it needs a chunk that nobody knows, {kind.decode('ascii', 'replace')!r}")
+            raise damaged(f"it needs an unknown chunk, {kind.decode('ascii', 'replace')!r}")
         elif sound:
             _tell(kind, bytes(body[: exif.MAX_METADATA]), told)
         at += 12 + length

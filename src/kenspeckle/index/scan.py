@@ -33,7 +33,8 @@ class Scanners:
         self._quantizer: Any = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit_direct_signed)
         self._helping = threads - 1
         self._helpers = ThreadPoolExecutor(self._helping, thread_name_prefix="index") if self._helping else None
-        # FAISS's Python module never frees a scanner, so they are reused: there are as many as ever ran at once.
+        # FAISS's Python module never frees a scanner, so they are reused: there are as many as the most that ran at
+        # once.
         self._idle: list[Any] = []
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def _message(response: httpx.Response) -> str:
 def from_folder(folder: Path, most_bytes: int, search: Search) -> Iterator[Example]:
     """Photographs of a folder for each subject."""
     for one in find([folder], "folder", search):
-        yield Example(one, lambda one=one: read(one.path, most_bytes))  # type: ignore[misc]
+        yield Example(one, partial(read, one.path, most_bytes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def read(path: Path, names: Path | None) -> Encodings:
     except _UNREADABLE as error:
         raise CommandFailed(f"{path} can't be read: {error}.", f"Formats: {FORMATS}.") from error
     if not pairs:
-        raise CommandFailed(f"{path} holds no encodings.")
+        raise CommandFailed(f"{path} holds no encodings.", "docs/moving.md says what it has to hold.")
     return _identified(pairs)
 
 

@@ -99,7 +99,7 @@ def _write(place: Path, frames: Iterator[tuple[int, Image.Image]], rate: float) 
 
     first = next(frames, None)
     if first is None:
-        raise CommandFailed("The video has no frames.")
+        raise CommandFailed("The video has no frames.", "Check that a player shows it.")
     width, height = (side // 2 * 2 for side in first[1].size)
     opened = os.open(place, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(opened, "wb") as file, av.open(file, "w", format="mp4") as container:

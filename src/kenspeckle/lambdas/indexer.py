@@ -117,7 +117,7 @@ class Inbox:
         """Collection and name that the key means."""
         parts = key.removeprefix(PREFIX).split("/")
         if not key.startswith(PREFIX) or len(parts) > 2:
-            # The recognizer's own photographs lie in the same bucket: to index those would go round for ever.
+            # The recognizer's own photographs lie in the same bucket: indexing those would never end.
             raise InvalidValue(f"Only {PREFIX}NAME and {PREFIX}COLLECTION/NAME are indexed.", field="key")
         try:
             collection = validation.collection_id(parts[0]) if len(parts) == 2 else self._collection

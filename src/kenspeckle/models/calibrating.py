@@ -21,7 +21,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 LEAST_PEOPLE: Final = 5
 LEAST_GENUINE: Final = 10
 LEAST_IMPOSTORS: Final = 1000
-"""Pairs of two people of one group; with fewer, 1 in 1,000 is seen by nobody."""
+"""Pairs of two people of one group; with fewer, a rate of 1 in 1,000 can't be measured."""
 
 ROUNDS: Final = 500
 """Of the bootstrap, which draws people and not pairs: pairs of one person hang together."""

@@ -20,7 +20,7 @@ ENDING: Final = ".calibration.json"
 
 
 def file_of(models_dir: Path, name: str) -> Path:
-    """No pack has a dot in its name, so that it is nobody's folder."""
+    """No pack has a dot in its name, so that no pack's folder has this name."""
     return models_dir / f"{name}{ENDING}"
 
 

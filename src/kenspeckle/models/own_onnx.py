@@ -1,4 +1,4 @@
-"""An embedder that somebody brings, as the engine takes it: one picture of raw pixels in, one template out."""
+"""An operator's own embedder, in the form that the engine takes: one picture of raw pixels in, one template out."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def converted(data: bytes, description: Description) -> tuple[bytes, int]:
             return convert_dlib.convert(data), dlib_resnet.SIDE
         except FormatError as error:
             raise InvalidValue(
-                f"{description.embedder} is not dlib's face recognition ResNet: {error}. It may be cut, or compressed "
-                "(unpack .bz2 first).",
+                f"{description.embedder} is not dlib's face recognition ResNet: {error}. It may be cut off, or "
+                "compressed (unpack .bz2 first).",
                 field="embedder",
             ) from error
     model = _read(data, description)
@@ -61,13 +61,13 @@ def _read(data: bytes, description: Description) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(data)  # reads no other file
     except (DecodeError, ValueError) as error:
-        raise InvalidValue(f"{file} is no ONNX file, or it is cut.", field="embedder") from error
+        raise InvalidValue(f"{file} is no ONNX file, or it is cut off.", field="embedder") from error
     if not model.graph.node or not model.graph.output:
-        raise InvalidValue(f"{file} holds no network; it may be cut.", field="embedder")
+        raise InvalidValue(f"{file} holds no network; it may be cut off.", field="embedder")
     if any(one.data_location == TensorProto.EXTERNAL for one in _tensors(model.graph)):
         raise InvalidValue(
-            f"{file} keeps weights in other files, which are refused: nobody would check them. Save it as one file "
-            "(onnx.save of what onnx.load gives).",
+            f"{file} keeps weights in other files, which are refused, because they would not be checked. Save it as "
+            "one file (onnx.save of what onnx.load gives).",
             field="embedder",
         )
     domains = {node.domain for node in _nodes(model.graph)} - {"", "ai.onnx"}

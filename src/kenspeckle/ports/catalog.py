@@ -135,7 +135,8 @@ class Catalog(Vault, Protocol):
         ...
 
     def purge_some(self, most: int) -> int:
-        """Remove up to `most` rows of deleted collections, with what hangs on them; how many, 0 where none are left."""
+        """Remove up to `most` rows of deleted collections, and the rows that refer to them; how many, 0 where none are
+        left."""
         ...
 
     def tags(self, collection_id: str) -> Mapping[str, str]: ...

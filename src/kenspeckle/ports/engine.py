@@ -61,7 +61,7 @@ class Engines(Protocol):
 
     @property
     def default(self) -> Engine:
-        """The engine of the setting PACK, which is never let go: for requests that concern no collection."""
+        """The engine of the setting PACK, which is never unloaded: for requests that concern no collection."""
         ...
 
     @property

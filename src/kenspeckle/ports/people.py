@@ -70,11 +70,11 @@ class People(Protocol):
         ...
 
     def move_faces(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> Person:
-        """Make faces the person's, whose ever they were. Raises FaceNotFound: then none is moved."""
+        """Make faces the person's, whomever they belonged to. Raises FaceNotFound: then none is moved."""
         ...
 
     def merge_people(self, collection_id: str, person_id: str, into: str, now: float) -> Person:
-        """Give all faces of a person, its identities and its user to another; it is no more then. Raises Conflict for
+        """Give all faces of a person, its identities and its user to another; it is deleted then. Raises Conflict for
         a person and itself, or two of whom each has a user."""
         ...
 
@@ -113,8 +113,8 @@ class People(Protocol):
         ...
 
     def keep_apart(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> tuple[str, ...]:
-        """Remember for good that faces do not show a person (or group). Those that were its leave it, to the person of
-        their identity or to nobody; their ids. Raises FaceNotFound."""
+        """Remember permanently that faces do not show a person (or group). Those that were its leave it, to the person
+        of their identity or to nobody; their ids. Raises FaceNotFound."""
         ...
 
     def unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:

@@ -1,1 +1,1 @@
-"""What both edges share: HTTP server, TLS, bodies, limits, errors, logs, metrics."""
+"""What the edges share: HTTP server, TLS, bodies, limits, errors, logs, metrics."""

@@ -1,6 +1,6 @@
 """Numbers of the instance for its operator: what is stored, disks, database, backups, webhooks, certificate, version.
 
-They are looked at whenever metrics are read. One that can't be had at that moment is left out; the others are told."""
+They are updated whenever metrics are read. One that can't be read at that moment is left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sources:
 
 
 class InstanceCollector(Collector):
-    """Tells them to Prometheus."""
+    """Adds them to the metrics that Prometheus reads."""
 
     def __init__(self, sources: Sources, ticks: Callable[[], float] = time.monotonic) -> None:
         self._sources = sources
@@ -62,7 +62,7 @@ class InstanceCollector(Collector):
             try:
                 yield from list(look())
             except (KenspeckleError, OSError) as error:
-                log.warning("a number can't be had for the metrics: %s", error)
+                log.warning("a number can't be read for the metrics: %s", error)
 
     def _stored(self) -> Iterator[Metric]:
         counts = self._sources.counts()

@@ -99,7 +99,7 @@ class Metrics:
             self._searches.labels(OUTCOMES[0] if one else OUTCOMES[1]).inc()
 
     def tell_instance(self, sources: Sources) -> None:
-        """Tell the numbers of the instance whenever the numbers are read."""
+        """Add the numbers of the instance whenever the metrics are read."""
         self.registry.register(InstanceCollector(sources))
 
     def job(self, kind: str, state: str) -> None:
@@ -172,4 +172,6 @@ class _GateCollector(Collector):
         yield GaugeMetricFamily("kenspeckle_queue_depth", "Photographs not at the engine.", max(0, admitted - running))
         yield GaugeMetricFamily("kenspeckle_workers", "Photographs that the engine takes at once.", gate.workers)
         yield GaugeMetricFamily("kenspeckle_queue_limit", "Photographs that may wait.", gate.queue)
-        yield CounterMetricFamily("kenspeckle_gate_refusals", "Photographs refused for want of room.", gate.refused)
+        yield CounterMetricFamily(
+            "kenspeckle_gate_refusals", "Photographs refused because the gate had no place.", gate.refused
+        )

@@ -1,4 +1,4 @@
-"""A bounded pool of threads in which both edges call the recognizer; keys, audit and webhooks use the framework's
+"""A bounded pool of threads in which the edges call the recognizer; keys, audit and webhooks use the framework's
 pool."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the service can write: what /readyz asks before it lets requests come."""
+"""Whether the service can write: /readyz answers ready only then."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Writable:
             try:
                 _probe(folder)
             except OSError as error:
-                # The address of a folder is nobody's business who has no key.
+                # A client without a key must not learn the path of a folder.
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     return StorageFull("The disk is full: requests that store are refused. Make room.")
                 return StorageUnavailable("Nothing can be written to the data folder; the doctor says more.")

@@ -58,7 +58,7 @@ def decode(head: Head, most: int) -> Image.Image:
     if whole != [head.width, head.height]:  # the container lies
         raise DamagedImage(DAMAGED)
     pixels = memoryview(done.stdout)[end + 1 :]  # Pillow copies them, and once is enough.
-    return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)  # type: ignore[arg-type]
+    return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)  # type: ignore[arg-type]  # takes any buffer
 
 
 @cache

@@ -153,7 +153,7 @@ def _connected(connection: Any, presence: str) -> bool:
     # Transactions begin and end explicitly, and one statement alone needs none: one message instead of three.
     connection.autocommit = True
     connection.execute(_SESSION)
-    # Held as long as the connection: whoever wants the catalog alone finds it.
+    # Held as long as the connection: a process that needs the catalog exclusively sees it.
     return bool(connection.execute(presence).fetchone()[0])
 
 

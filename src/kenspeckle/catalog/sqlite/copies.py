@@ -22,7 +22,7 @@ STEP_PAGES = 1024
 """Pages that one step copies: 8 MiB, some milliseconds."""
 
 RESTORED = "A backup was restored: it may have arrived since the backup was made. Retry it if it has not."
-"""Messages of webhooks that wait in a backup: nobody knows whether they were sent since."""
+"""Messages of webhooks that wait in a backup: they may have been sent since."""
 
 NOT_GONE_ON = "A backup was restored that was made during the upgrade. Nothing was changed; start it again."
 
@@ -215,7 +215,7 @@ def settle(copy: Path) -> None:
 
 
 def facts(copy: Path) -> CopyFacts:
-    """What a copy at rest holds. Raises StorageUnavailable where it is no catalog."""
+    """What a copy holds that no process has open. Raises StorageUnavailable where it is no catalog."""
     with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
         try:
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -1,4 +1,4 @@
-"""Operations that erase for good, and their receipts."""
+"""Operations that erase, and their receipts."""
 
 from __future__ import annotations
 

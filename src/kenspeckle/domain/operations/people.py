@@ -97,7 +97,7 @@ class NameFaces(InCollection[NamedFaces]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepApart(InCollection[Person]):
-    """Remember for good that faces do not show a person; those that were its leave it."""
+    """Remember permanently that faces do not show a person; those that were its leave it."""
 
     right = INDEX
     person_id: str

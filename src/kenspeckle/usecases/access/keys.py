@@ -83,7 +83,8 @@ class Access(Authentication):
         )
         if any(one.key_id == access_key_id for one in self.list()):
             raise Conflict(
-                f"The pair {access_key_id} is known already, or was revoked, which is for good.", field="access_key_id"
+                f"The pair {access_key_id} is known already, or was revoked, which can't be undone.",
+                field="access_key_id",
             )
         self._keys.add_key(key, sealed=self._sealer.seal(secret.encode("ascii"), access_key_id))
         self.lock()

@@ -117,4 +117,4 @@ def parsed(block: bytes, at: int, last: str) -> tuple[str, int]:
         return name, size
     if at == 0:
         raise InvalidValue("This is no archive of Kenspeckle.")
-    raise InvalidValue(f"The archive is damaged, or not of our making, at byte {at}, after its member '{last}'.")
+    raise InvalidValue(f"The archive is damaged, or was not made here, at byte {at}, after its member '{last}'.")

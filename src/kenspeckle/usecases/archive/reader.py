@@ -56,10 +56,10 @@ class Archive:
         self._size = file.seek(0, 2)
 
     def members(self) -> Iterator[Member]:
-        """All members in order. Raises InvalidValue where the archive is cut off, or not of our making."""
+        """All members in order. Raises InvalidValue where the archive is cut off, or was not made here."""
         at, last = 0, ""
         if self._size < BLOCK:
-            raise InvalidValue("This is no archive of Kenspeckle, or it is cut off at its very beginning.")
+            raise InvalidValue("This is no archive of Kenspeckle, or it is cut off at its beginning.")
         while True:
             header = self._read(at, BLOCK, last)
             if not any(header):

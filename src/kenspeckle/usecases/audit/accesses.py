@@ -297,7 +297,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             "SearchUsersByImage",
             told=lambda found: _users([one.user.user_id for one in found.matches]),
         ),
-        # By their ids: a trail that nothing is taken out of keeps no names.
+        # By their ids: nothing can be removed from the trail, so it holds no names of people.
         _row(
             ops.ListPeople,
             "ListPeople",

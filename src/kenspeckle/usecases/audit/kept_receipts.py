@@ -1,4 +1,4 @@
-"""Receipts in the catalog: looked up by whoever may, completed once nothing is left of what they name."""
+"""Receipts in the catalog: looked up by id, completed once nothing is left of what they name."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 class Audited:
     """Implements `ports.Recognizer` around another. An answer is given once its row is on disk; where the row can't be
-    written, StorageFull or StorageUnavailable is. Errors are recorded too, under their code."""
+    written, StorageFull or StorageUnavailable is raised. Errors are recorded too, under their code."""
 
     def __init__(
         self, inner: Recognizer, recorder: Recorder, receipts: Receipts | None, kept: KeptReceipts | None = None

@@ -94,7 +94,7 @@ def _staged(catalog: Converting, images: Images, pending: Pending, one: StoredIm
         return None
     except StorageUnavailable as error:
         raise StorageUnavailable(
-            f"The photograph '{one.key}' of collection '{collection_id}' stands in the way: {error.message}"
+            f"The photograph '{one.key}' of collection '{collection_id}' can't be converted: {error.message}"
         ) from error
 
 

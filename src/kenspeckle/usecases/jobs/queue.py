@@ -1,4 +1,4 @@
-"""The queue of jobs: use cases submit to it, and whoever may see a job lists, shows, cancels it and waits for it."""
+"""The queue of jobs: use cases submit to it; clients list, show, cancel and await the jobs that they may see."""
 
 from __future__ import annotations
 

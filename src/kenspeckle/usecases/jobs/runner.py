@@ -1,7 +1,7 @@
 """Runs jobs beside requests: takes them on under a lease, holds it while they work, ends them.
 
-A job's work is done in steps that may be repeated: whoever dies over a job leaves it to the next process, which takes
-it on once the lease has ended and goes on from what the steps have stored.
+A job's work is done in steps that may be repeated: the job of a process that died is taken over by another one,
+once the lease has ended, which goes on from what the steps have stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOOK_SECONDS = 1.0
 """How often a runner looks for jobs that other processes have queued."""
 
 MOST_ATTEMPTS = 5
-"""A job that so many processes have died over, one after the other without a step, is not taken on again."""
+"""A job is not taken on again after so many processes have died in turn without completing a step of it."""
 
 PATIENCE_SECONDS = 2 * LOOK_SECONDS
 """How long a command leaves its job to a process that serves the same catalog."""
@@ -239,7 +239,7 @@ class JobRunner:
     def _outcome(self, job: Job, progress: Progress) -> tuple[JobState | None, str, Mapping[str, object] | None]:
         """How the job ended; None as the state where it is to be given back."""
         if job.attempts > MOST_ATTEMPTS:
-            return JobState.FAILED, f"{MOST_ATTEMPTS} processes have died over this job; the log has more.", None
+            return JobState.FAILED, f"{MOST_ATTEMPTS} processes have died during this job; the log has more.", None
         try:
             return JobState.SUCCEEDED, "", self._handlers[job.kind](job, progress)
         except Cancelled:

@@ -65,7 +65,7 @@ class Context:
     videos: VideoParts | None = None
     """None: videos are not offered."""
     staging: Staging | None = None
-    """Where templates of another pack wait; None for a catalog that stages none, which can be upgraded to none."""
+    """Staged templates of another pack; None for a catalog that stages none, whose collections can't be upgraded."""
     people: People | None = None
     """People of collections; None for a catalog that has none."""
     observe: Callable[[str, float], None] = _ignore

@@ -1,4 +1,4 @@
-"""Who may be there twice: pairs of people, faces under a wrong name, photographs stored twice."""
+"""Finds duplicates: pairs of people who may be one, faces under a wrong name, photographs stored twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCK: Final = 1024
 
 
 class DuplicatePeople:
-    """Operations on what may be there twice."""
+    """Operations on duplicates."""
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -162,6 +162,6 @@ def people_of(context: Context, collection_id: str) -> Port:
 
 @contextmanager
 def alone(context: Context, collection_id: str) -> Iterator[None]:
-    """While faces of a collection go from person to person, or a person is erased: nobody else does so."""
+    """Hold this while faces are moved between people of a collection, or a person is erased: one does so at a time."""
     with context.catalog.lock([hashlib.sha256(f"people {collection_id}".encode()).hexdigest()]):
         yield

@@ -85,7 +85,7 @@ class Upgrading:
         context, staging, name = self.context, self._staging(), job.collection_id or ""
         contract = str(job.parameters["contract"])
         if context.catalog.collection(name).contract == contract:
-            return job.result or {}  # the process that switched died before it could say so
+            return job.result or {}  # a process switched the collection and died before it ended the job
         pack = context.engines.named(str(job.parameters["pack"]))
         if pack.contract != contract:
             raise Conflict(f"The pack '{pack.name}' is another one here than where the upgrade was asked for.")
@@ -109,7 +109,7 @@ class Upgrading:
             some = staging.undescribed(name, pack.contract, after, BATCH)
             if not some:
                 return done
-            # Asked for anew each time, so that it is not let go as idle.
+            # Asked for anew each time, so that it is not unloaded as idle.
             engine = context.engines.of(replace(collection, pack=pack.name, contract=pack.contract))
             for one in some:
                 staging.stage(claim, name, pack.contract, describe(context, engine, one))

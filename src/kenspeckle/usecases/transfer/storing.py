@@ -84,7 +84,7 @@ class Storer:
         self._staged = 0
 
     def add(self, photograph: NewPhotograph) -> None:
-        """A photograph whose bytes nobody has. Raises as `flush`."""
+        """A photograph whose bytes are not in the export. Raises as `flush`."""
         self._add(_Waiting(photograph, None, None, ()))
 
     def add_exported(self, source: ExportFile, group: Sequence[DumpedFace]) -> None:

@@ -64,7 +64,7 @@ class Analysis:
 
     def _run(self, job: Job, claim: Claim, progress: Progress) -> Mapping[str, object]:
         progress.step(job.done, job.total)
-        source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]
+        source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]  # JSON of its fields
         stored = self._parts.results.video(job.job_id)
         if source.bucket and not stored.upload:
             self._fetch(source, claim, progress)
@@ -216,7 +216,7 @@ class _Frames:
         self.progress.step(done, max(total, done))
 
     def _engine(self) -> Engine:
-        """Asked for anew each time, so that it is not let go as idle."""
+        """Asked for anew each time, so that it is not unloaded as idle."""
         if self.job.collection_id is None:
             return self.context.engines.default
         return self.context.engine_of(self.job.collection_id)

@@ -197,7 +197,7 @@ class VideoOperations:
                     raise JobNotFound.named(job_id)
             elif job.collection_id not in only:
                 raise JobNotFound.named(job_id)
-        source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]
+        source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]  # JSON of its fields
         tag = job.parameters.get("tag")
         return Video(
             job, source, stored.facts, None if tag is None else str(tag), job.collection_id is not None, stored.key_id
