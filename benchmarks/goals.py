@@ -66,4 +66,4 @@ def goals(results: dict[str, Any]) -> list[Goal]:
         Goal(f"ready with {start['faces']:,} faces stored", start["ready_s"], 3, "s"),
         Goal(f"resident memory with {start['faces']:,} faces stored", start["resident_mb"], 600, "MB"),
     ]
-    return found + [Goal(**one) for part in ("wire", "guard", "search") for one in results[part]["goals"]]
+    return found + [Goal(**one) for part in ("wire", "guard", "search", "growth") for one in results[part]["goals"]]

@@ -8,28 +8,99 @@ like that of real faces (participation ratio 26), so that distances of strangers
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
+import multiprocessing
 import statistics
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Box, Collection, FaceDetail, Image, Pose, Quality, User, Vector
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import NewFace, NewPhotograph
+from kenspeckle.usecases.recognition.purge import purged
 from kenspeckle.usecases.transfer.storing import BATCH
 
 DIMENSION = 128
 PARTICIPATION = 26.0
 NAME = "growth"
+BESIDE = "beside"
+BESIDE_FACES = 10_000
+"""Faces of another collection, which is searched while the measured one is purged."""
 TIMES = 21
+PURGING_SECONDS = 20.0
+"""Longest that searches beside a purge are timed; the rest of a large one is the same again."""
 NOWHERE = FaceDetail(Box(0.1, 0.1, 0.2, 0.2), 99.0, (), Pose(0.0, 0.0, 0.0), Quality(80.0, 80.0))
+
+ROWS = {
+    "stored": "stored in batches, faces/s",
+    "by_identity": "list by identity, ms",
+    "by_user": "list by user, ms",
+    "describe": "describe a collection, ms",
+    "people": "a page of people, ms",
+    "named": "people by name, ms",
+    "aged": "find what is too old, ms",
+    "first_scrub": "first scrub after a start, s",
+    "delete": "delete a face, its commit, ms",
+    "scrub": "scrub of the files after it, ms",
+    "load": "index loaded, s",
+    "resident": "resident with the index, bytes a face",
+    "search": "search, ms",
+    "removed": "delete the collection, its commit, ms",
+    "slower": "search of another collection beside its purge, times as long",
+    "purge": "rows purged a second",
+    "database": "database, MB",
+}
+"""What is measured, in this order."""
+
+
+def run(sizes: Sequence[int], tick: Callable[[], None]) -> dict[str, Any]:
+    """`rows`, one a size, and `goals` where the largest is a hundred times the smallest."""
+    rows = []
+    for size in sizes:
+        # A process for each, so that memory is that of one collection and of nothing that came before.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            rows.append(pool.submit(_apart, size).result())
+        tick()
+    return {"rows": rows, "goals": _goals(rows)}
+
+
+def table(rows: Sequence[dict[str, float]]) -> str:
+    """The table in Markdown, a column a size."""
+    lines = [["", *(f"{one['faces']:,.0f} faces" for one in rows)], ["---"] * (len(rows) + 1)]
+    lines += [[label, *(f"{one[name]:,.3g}" for one in rows)] for name, label in ROWS.items()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _goals(rows: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
+    if len(rows) < 2 or rows[-1]["faces"] < 100 * rows[0]["faces"]:
+        return []
+    first, last = rows[0], rows[-1]
+    listed = max(last[one] / first[one] for one in ("by_identity", "by_user", "describe", "people", "named"))
+    limits = (
+        ("lists, people and describe, in times of what they take at", listed, 2.0, "x"),
+        ("committing a deletion, in times of what it takes at", last["delete"] / first["delete"], 2.0, "x"),
+        ("search of another collection beside a purge, at", last["slower"], 1.5, "x"),
+        ("committing the deletion of a collection, at", last["removed"] / 1000, 1.0, "s"),
+        ("resident memory a face, at", last["resident"], 160.0, "B"),
+    )
+    told = f"{last['faces']:,.0f} faces"
+    smaller = f"{first['faces']:,.0f} faces, at {told}"
+    return [
+        {"name": f"{name} {smaller if 'times of' in name else told}", "value": value, "limit": limit, "unit": unit}
+        for name, value, limit, unit in limits
+    ]
 
 
 def templates(count: int, random: np.random.Generator) -> Vector:
@@ -40,84 +111,115 @@ def templates(count: int, random: np.random.Generator) -> Vector:
     return found
 
 
-def photographs(count: int, random: np.random.Generator) -> Iterator[list[NewPhotograph]]:
+def photographs(collection_id: str, count: int, random: np.random.Generator) -> Iterator[list[NewPhotograph]]:
     """Batches of photographs of one face each, each of an identity of its own."""
     for start in range(0, count, BATCH):
         batch = []
         for number, template in enumerate(templates(min(BATCH, count - start), random), start):
-            digest = hashlib.sha256(str(number).encode()).hexdigest()
+            name = f"{number}.jpg"
+            digest = hashlib.sha256(f"{collection_id} {number}".encode()).hexdigest()
             image = Image(
-                str(uuid.uuid4()), NAME, f"{number}.jpg", digest, "image/jpeg", 1, 1, 1, 1000.0 + number, kept=False
+                str(uuid.uuid4()), collection_id, name, digest, "image/jpeg", 1, 1, 1, 1000.0 + number, kept=False
             )
             face = NewFace(str(uuid.uuid4()), NOWHERE, template)
-            batch.append(NewPhotograph(image, f"{number}.jpg", [face], "1"))
+            batch.append(NewPhotograph(image, name, [face], "1"))
         yield batch
 
 
 def median_ms(act: Callable[[], object], times: int = TIMES) -> float:
     """Median of the time that `act` takes, ms."""
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        act()
-        found.append(1000 * (time.perf_counter() - start))
-    return statistics.median(found)
+    return statistics.median(_ms(act) for _ in range(times))
 
 
-def measure(size: int, folder: Path) -> Mapping[str, str]:
-    """The row of one size: what is measured, and how much it is."""
+def measure(size: int, folder: Path) -> dict[str, float]:
+    """The row of one size: `faces`, and the members of ROWS."""
     random = np.random.default_rng(size)
     path = folder / "kenspeckle.db"
     with closing(SqlCatalog.open(f"sqlite:///{path}")) as catalog:
-        catalog.create_collection(Collection(NAME, "sface", "contract", 1.0))
-        storing = 0.0
-        for batch in photographs(size, random):
-            start = time.perf_counter()
-            catalog.add_photographs(NAME, batch, "contract")
-            storing += time.perf_counter() - start
+        _store(catalog, BESIDE, min(size, BESIDE_FACES), random)
+        row = {"faces": float(size), "stored": size / _store(catalog, NAME, size, random)}
         ids = [one.face_id for one in catalog.faces(NAME, 100, None).items]
         catalog.create_user(User("u", NAME, "CREATED", 1.0))
         catalog.link_faces(NAME, "u", ids[:20], templates(1, random)[0], 100)
-        row = {"stored, faces/s": f"{size / storing:,.0f}"}
-        row["list by identity, ms"] = (
-            f"{median_ms(lambda: catalog.faces(NAME, 100, None, external_image_id='7.jpg')):.2f}"
-        )
-        row["list by user, ms"] = f"{median_ms(lambda: catalog.faces(NAME, 100, None, user_id='u')):.2f}"
-        row["describe, ms"] = f"{median_ms(lambda: catalog.collection(NAME)):.2f}"
-        row["aged, ms"] = f"{median_ms(lambda: catalog.aged(NAME, 1003.0, 100)):.2f}"
-        start = time.perf_counter()
-        catalog.scrub(thorough=True)
-        row["first scrub after a start, s"] = f"{time.perf_counter() - start:.2f}"
-        left = iter(ids[20:])
-
-        def delete() -> None:
-            catalog.delete_faces(NAME, [next(left)])
-            catalog.scrub()
-
-        row["delete a face, files scrubbed, ms"] = f"{median_ms(delete):.1f}"
+        row["by_identity"] = median_ms(lambda: catalog.faces(NAME, 100, None, external_image_id="7.jpg"))
+        row["by_user"] = median_ms(lambda: catalog.faces(NAME, 100, None, user_id="u"))
+        row["describe"] = median_ms(lambda: catalog.collection(NAME))
+        row["people"] = median_ms(lambda: catalog.people(NAME, 100, None))
+        row["named"] = median_ms(lambda: catalog.people(NAME, 100, None, name="77"))
+        row["aged"] = median_ms(lambda: catalog.aged(NAME, 1003.0, 100))
+        row["first_scrub"] = _ms(lambda: catalog.scrub(thorough=True)) / 1000
+        deleted, scrubbed = [], []
+        for face_id in ids[20 : 20 + TIMES]:
+            deleted.append(_ms(lambda one=face_id: catalog.delete_faces(NAME, [one])))  # type: ignore[misc]  # bound now
+            scrubbed.append(_ms(catalog.scrub))
+        row["delete"], row["scrub"] = statistics.median(deleted), statistics.median(scrubbed)
+        row["database"] = path.stat().st_size / 1e6
         with closing(FollowingIndex(catalog, lambda name: DIMENSION)) as index:
-            start = time.perf_counter()
-            index.load(NAME, "face")
-            row["index loaded, s"] = f"{time.perf_counter() - start:.2f}"
+            index.load(BESIDE, "face")
+            gc.collect()
+            before = psutil.Process().memory_info().rss
+            row["load"] = _ms(lambda: index.load(NAME, "face")) / 1000
+            gc.collect()
+            row["resident"] = (psutil.Process().memory_info().rss - before) / size
             probe = templates(1, random)[0]
-            row["search, ms"] = f"{median_ms(lambda: index.search(NAME, 'face', probe, 10, 2.0)):.1f}"
-        row["database, MB"] = f"{path.stat().st_size / 1e6:,.0f}"
+            row["search"] = median_ms(lambda: index.search(NAME, "face", probe, 10, 2.0))
+            row |= _removal(catalog, index, probe)
     return row
+
+
+def _apart(size: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(size, Path(folder))
+
+
+def _store(catalog: SqlCatalog, collection_id: str, size: int, random: np.random.Generator) -> float:
+    """Seconds that storing took, without the making of templates."""
+    catalog.create_collection(Collection(collection_id, "sface", "contract", 1.0))
+    storing = 0.0
+    for batch in photographs(collection_id, size, random):
+        storing += _ms(lambda some=batch: catalog.add_photographs(collection_id, some, "contract")) / 1000  # type: ignore[misc]  # bound now
+    return storing
+
+
+def _removal(catalog: SqlCatalog, index: FollowingIndex, probe: Vector) -> dict[str, float]:
+    """Deletes the collection, and searches another one beside its purge, in the steps and pauses of the job."""
+
+    def search() -> object:
+        return index.search(BESIDE, "face", probe, 10, 2.0)
+
+    quiet = median_ms(search, 5 * TIMES)
+    removed = _ms(lambda: catalog.delete_collection(NAME, purge=False))
+    rows, stop = [0], threading.Event()
+
+    def purge() -> None:
+        for some in purged(catalog):
+            rows[0] += some
+            if stop.is_set():
+                return
+
+    working = threading.Thread(target=purge)
+    began = time.monotonic()
+    working.start()
+    beside = []
+    while working.is_alive() and time.monotonic() - began < PURGING_SECONDS:
+        beside.append(_ms(search))
+    took = time.monotonic() - began
+    stop.set()
+    working.join()
+    return {"removed": removed, "slower": statistics.median(beside) / quiet, "purge": rows[0] / took}
+
+
+def _ms(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return 1000 * (time.perf_counter() - start)
 
 
 def main() -> None:
     """Measure each size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", metavar="SIZE", type=int, nargs="*", default=[10_000, 1_000_000])
-    sizes = parser.parse_args().sizes
-    columns = []
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            columns.append(measure(size, Path(folder)))
-    print("| " + " | ".join(["", *(f"{size:,} faces" for size in sizes)]) + " |")
-    print("|---" * (1 + len(sizes)) + "|")
-    for what in columns[0]:
-        print("| " + " | ".join([what, *(one[what] for one in columns)]) + " |")
+    print(table(run(parser.parse_args().sizes, lambda: None)["rows"]))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import growth
 from benchmarks.goals import Goal
 
 BEGIN = "<!-- measured: everything from here to the end marker is written by `make bench` -->"
@@ -40,6 +41,7 @@ def _measured(results: dict[str, Any], found: Sequence[Goal]) -> str:
         "## Rekognition's protocol\n\n" + _rows(results["wire"]["rows"]),
         "## Keys and the audit trail\n\n" + _rows(results["guard"]["rows"]),
         "## Exact search\n\n" + _rows(results["search"]["rows"]),
+        "## Growth\n\n" + growth.table(results["growth"]["rows"]),
         "## Start and memory\n\n" + _start(results["start"]),
     ]
     return "\n\n".join(parts)

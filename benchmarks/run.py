@@ -7,14 +7,14 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import goals, guard, machine, peers, pipeline, plot, report, search, service, wire
+from benchmarks import goals, growth, guard, machine, peers, pipeline, plot, report, search, service, wire
 from benchmarks.photographs import photographs
 from kenspeckle import settings as settings_
 from kenspeckle.models import registry
@@ -30,25 +30,40 @@ class Size:
     photographs: int
     rounds: int
     requests: int
-    faces: tuple[int, ...]
+    faces: tuple[tuple[int, int], ...]
+    """(faces, components) that are searched."""
+    growth: tuple[int, ...]
+    """Faces of the collections whose costs are laid side by side."""
     stored: int
     starts: int
     signed: int
 
 
 FULL = Size(
-    photographs=24, rounds=3, requests=500, faces=(10_000, 100_000, 1_000_000), stored=10_000, starts=3, signed=300
+    photographs=24,
+    rounds=3,
+    requests=500,
+    faces=((10_000, 128), (100_000, 128), (1_000_000, 128), (1_000_000, 512)),
+    growth=(10_000, 100_000, 1_000_000),
+    stored=10_000,
+    starts=3,
+    signed=300,
 )
-QUICK = Size(photographs=2, rounds=1, requests=12, faces=(10_000,), stored=1_000, starts=1, signed=20)
+QUICK = Size(
+    photographs=2, rounds=1, requests=12, faces=((10_000, 128),), growth=(1_000,), stored=1_000, starts=1, signed=20
+)
 
 
 def main() -> int:
     """Exit code 0 where every goal held, 1 where one did not; with --quick nothing is judged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that everything works; the figures mean little")
+    parser.add_argument("--growth", type=int, nargs="+", metavar="FACES", help="sizes of the growth table")
     parser.add_argument("--output", type=Path, help="folder for the report; docs/ unless --quick")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
+    if options.growth:
+        size = replace(size, growth=tuple(options.growth))
     console = Console(stderr=True)
     start = time.monotonic()
     results = measure(size, console)
@@ -102,10 +117,12 @@ def measure(size: Size, console: Console) -> dict[str, Any]:
         tick()
         results["search"] = {"rows": [], "goals": []}
         tick = step("exact search", len(size.faces))
-        for faces in size.faces:
-            for member, found in search.run([faces]).items():
+        for one in size.faces:
+            for member, found in search.run([one]).items():
                 results["search"][member] += found
             tick()
+        tick = step("growth", len(size.growth))
+        results["growth"] = growth.run(size.growth, tick)
     return results
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from kenspeckle.domain import Job
+from kenspeckle.ports import Catalog
 from kenspeckle.usecases.jobs.runner import Cancelled, Progress
 from kenspeckle.usecases.recognition.collections import remove_images
 from kenspeckle.usecases.recognition.context import Context
@@ -30,23 +31,31 @@ class Purge:
 
     def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
         """Raises GivenBack and JobLost. It is not cancelled: what it removes was deleted by an answered request."""
-        catalog, done, rows = self._context.catalog, job.done, FEWEST
-        while True:
-            _report(progress, done)
-            began = time.monotonic()
-            removed = catalog.purge_some(rows)
-            took = time.monotonic() - began
-            if not removed:
-                break
+        catalog, done = self._context.catalog, job.done
+        _report(progress, done)
+        for removed in purged(catalog):
             done += removed
-            rows = min(MOST, max(FEWEST, int(rows * min(2.0, max(0.5, STEP_SECONDS / max(took, 1e-4))))))
-            time.sleep(min(REST * took, 1.0))
+            _report(progress, done)
         while some := catalog.removals(REMOVED):
             _report(progress, done)
             remove_images(self._context, some)
         complete = self._context.scrubber.run(catalog)
         self._context.scrubber.wake.set()  # receipts of collections may wait for this
         return {"rows": done, "complete": complete}
+
+
+def purged(catalog: Catalog) -> Iterator[int]:
+    """Removes what deleted collections have left; rows after each step. Steps are as large as STEP_SECONDS allow."""
+    rows = FEWEST
+    while True:
+        began = time.monotonic()
+        removed = catalog.purge_some(rows)
+        took = time.monotonic() - began
+        if not removed:
+            return
+        yield removed
+        rows = min(MOST, max(FEWEST, int(rows * min(2.0, max(0.5, STEP_SECONDS / max(took, 1e-4))))))
+        time.sleep(min(REST * took, 1.0))
 
 
 def _report(progress: Progress, done: int) -> None:
