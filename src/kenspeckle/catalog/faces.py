@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, select, update
 
-from kenspeckle.catalog import membership, rows
+from kenspeckle.catalog import insertion, membership, rows
 from kenspeckle.catalog.base import (
     Part,
     chunks,
@@ -35,8 +35,8 @@ from kenspeckle.domain import (
     Vector,
     WebhookMessage,
 )
-from kenspeckle.domain.people import PersonRef, cover_score
-from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
+from kenspeckle.domain.people import PersonRef
+from kenspeckle.encryption.cipher import FACE, Content
 from kenspeckle.errors import Conflict
 from kenspeckle.ports import NewFace, NewPhotograph, Tell
 
@@ -80,9 +80,6 @@ _INDEXED = (
 _THERE = select(images.c.digest, images.c.identity).where(
     images.c.collection_row == bindparam("row"), images.c.digest.in_(bindparam("some", expanding=True))
 )
-_ADD_IMAGE = insert(images).returning(images.c.row)
-_ADD_FACE = insert(faces).returning(faces.c.row)
-_ADD_THUMBNAILS = insert(thumbnails)
 _TELL = (
     update(faces)
     .where(faces.c.collection_row == bindparam("of"), faces.c.face_id == bindparam("named"))
@@ -102,6 +99,9 @@ _DELETE_FACELESS = (
 _DELETE_IMAGE = delete(images).where(images.c.row == bindparam("number"))
 
 _IMAGE_AT, _FACE_AT = 1, 1 + len(rows.IMAGE)
+
+
+_Answer: TypeAlias = tuple[Image, tuple[FaceRecord, ...], bool]
 
 
 class Faces(Part):
@@ -141,9 +141,7 @@ class Faces(Part):
         one = NewPhotograph(image, external_image_id, faces, index_model, stored_as, person_name, messages)
         return self._add(image.collection_id, [one], contract)[0]
 
-    def add_photographs(
-        self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str
-    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
+    def add_photographs(self, collection_id: str, photographs: Sequence[NewPhotograph], contract: str) -> list[_Answer]:
         return self._add(collection_id, photographs, contract)
 
     def _add(
@@ -151,10 +149,12 @@ class Faces(Part):
         collection_id: str,
         photographs: Sequence[NewPhotograph],
         contract: str | None,
-    ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
-        answers: list[tuple[Image, tuple[FaceRecord, ...], bool]] = []
-        changed: list[tuple[str, int]] = []
-        came = 0
+    ) -> list[_Answer]:
+        answers: list[_Answer] = []
+        # A photograph that is new is asked for by its name in the store and its identity.
+        new: dict[tuple[str, str], int] = {}
+        again: list[tuple[int, int]] = []
+        left_over: list[int] = []
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
             check_contract(locked, contract)
@@ -164,32 +164,38 @@ class Faces(Part):
                 raise Conflict("The collection was deleted and made anew meanwhile; ask again.", field="collection_id")
             # One alone is looked up with its faces at once.
             there = _there(connection, locked.row, names) if len(photographs) > 1 else None
-            for one, name in zip(photographs, names, strict=True):
-                identity = one.external_image_id or ""
-                if there is None or (name, identity) in there:
-                    parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
+            for at, (one, name) in enumerate(zip(photographs, names, strict=True)):
+                key = name, one.external_image_id or ""
+                if key in new:
+                    again.append((at, new[key]))
+                    answers.append(answers[new[key]])
+                    continue
+                if there is None or key in there:
+                    parameters = {"collection_id": collection_id, "digest": name, "identity": key[1]}
                     found = fetch(connection, _INDEXED, parameters)
                     known = _indexed(collection_id, found, content)
                     if known is not None:
                         answers.append((*known, False))
                         continue
                     if found[0][0] is not None:
-                        connection.execute(_DELETE_IMAGE, {"number": found[0][0]})
-                        came -= 1
-                if there is not None:
-                    there.add((name, identity))
-                image_row = _add_image(connection, locked.row, one.image, identity, one.index_model, content)
-                numbers = _add_faces(connection, locked.row, image_row, one.faces, content)
-                changed += [("face", number) for number in numbers]
-                if identity:
-                    _join(connection, locked.row, identity, one, numbers)
-                came += 1
+                        left_over.append(found[0][0])
+                new[key] = at
                 records = [_record(one.image, one.external_image_id, face, one.index_model) for face in one.faces]
                 answers.append((one.image, _largest_first(records), True))
-            if any(created for _, _, created in answers):
+            for number in left_over:
+                connection.execute(_DELETE_IMAGE, {"number": number})
+            added = [photographs[at] for at in new.values()]
+            if len(added) == 1:
+                numbers = [insertion.add_one(connection, locked.row, added[0], content)]
+            else:
+                numbers = insertion.add_many(connection, locked.row, added, content)
+            if added:
+                changed = [("face", number) for of in numbers for number in of]
+                came = len(added) - len(left_over)
                 record(connection, locked, self.log_limit, changed, faces=len(changed), images=came)
-                new = zip(photographs, answers, strict=True)
-                post(connection, [message for one, (_, _, created) in new if created for message in one.messages])
+                post(connection, [message for one in added for message in one.messages])
+        for at, first in again:
+            answers[at] = (*answers[first][:2], False)
         return answers
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
@@ -306,69 +312,6 @@ def _record(image: Image, external_image_id: str | None, face: NewFace, index_mo
         image.created_at,
     )
     return FaceRecord(stored, detail)
-
-
-def _add_image(
-    connection: Connection, row: int, image: Image, identity: str, index_model: str, content: Content
-) -> int:
-    values = {
-        "collection_row": row,
-        "image_id": image.image_id,
-        "key": image.key,
-        "digest": content.name(image.digest),
-        "original": content.original(image.digest, image.image_id),
-        "identity": identity,
-        "media_type": image.media_type,
-        "size": image.size,
-        "width": image.width,
-        "height": image.height,
-        "kept": image.kept,
-        "metadata": rows.packed_mapping(image.metadata),
-        "index_model": index_model,
-        "created_at": image.created_at,
-    }
-    return int(fetch(connection, _ADD_IMAGE, values)[0][0])
-
-
-def _add_faces(
-    connection: Connection, row: int, image_row: int, added: Sequence[NewFace], content: Content
-) -> list[int]:
-    """Returns the row of each, in the order given."""
-    values = [
-        {
-            "collection_row": row,
-            "image_row": image_row,
-            "face_id": face.face_id,
-            "box_left": float(face.detail.box.left),
-            "box_top": float(face.detail.box.top),
-            "box_width": float(face.detail.box.width),
-            "box_height": float(face.detail.box.height),
-            "confidence": float(face.detail.confidence),
-            "detail": rows.packed_detail(face.detail),
-            "template": content.seal(rows.packed_vector(face.template), FACE, face.face_id),
-            "attributes": rows.packed_attributes(face.detail, content, face.face_id),
-        }
-        for face in added
-    ]
-    numbers = [int(fetch(connection, _ADD_FACE, one)[0][0]) for one in values]
-    kept = [
-        {"face_row": number, "jpeg": content.seal(face.thumbnail, THUMBNAIL, face.face_id)}
-        for number, face in zip(numbers, added, strict=True)
-        if face.thumbnail is not None
-    ]
-    each(connection, _ADD_THUMBNAILS, kept)
-    return numbers
-
-
-def _join(connection: Connection, row: int, identity: str, photograph: NewPhotograph, numbers: Sequence[int]) -> None:
-    """Make new faces those of their identity's person."""
-    image, name = photograph.image, photograph.person_name
-    person = membership.person_of_identity(connection, row, identity, image.created_at, name)
-    scored = [
-        (number, cover_score(face.detail, image.width, image.height))
-        for number, face in zip(numbers, photograph.faces, strict=True)
-    ]
-    membership.join(connection, person, scored)
 
 
 def _delete_faces(connection: Connection, numbers: Sequence[int]) -> None:

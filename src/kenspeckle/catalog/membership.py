@@ -7,7 +7,7 @@ face comes back to it when its user is deleted. After that its name and everythi
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,11 +24,16 @@ PERSON, GROUP = "person", "group"
 """Kinds of rows: a person, and faces of somebody who has no name yet."""
 
 _some: BindParameter[int] = bindparam("some", expanding=True)
+_texts: BindParameter[str] = bindparam("some", expanding=True)
 _OF_IDENTITY = select(identities.c.person_row).where(
     identities.c.collection_row == bindparam("collection_row"), identities.c.identity == bindparam("identity")
 )
 _OF_USER = select(people.c.row).where(people.c.user_row == bindparam("user"))
+_OF_IDENTITIES = select(identities.c.identity, identities.c.person_row).where(
+    identities.c.collection_row == bindparam("collection_row"), identities.c.identity.in_(_texts)
+)
 _NEW = insert(people).returning(people.c.row)
+_NEW_ONES = insert(people).returning(people.c.person_id, people.c.row)
 _NAME_IDENTITY = insert(identities)
 _JOIN = insert(members)
 _RENAME = (
@@ -105,7 +110,33 @@ def new_person(
     hidden: bool = False,
 ) -> int:
     """The number of a person made."""
-    values = {
+    values = _person(
+        collection_row,
+        name,
+        created_at,
+        given=given,
+        kind=kind,
+        takes=takes,
+        user=user,
+        person_id=person_id,
+        hidden=hidden,
+    )
+    return int(fetch(connection, _NEW, values)[0][0])
+
+
+def _person(
+    collection_row: int,
+    name: str,
+    created_at: float,
+    *,
+    given: bool,
+    kind: str = PERSON,
+    takes: bool = False,
+    user: int | None = None,
+    person_id: str | None = None,
+    hidden: bool = False,
+) -> dict[str, Any]:
+    return {
         "collection_row": collection_row,
         "person_id": person_id or new_id(kind),
         "kind": kind,
@@ -117,7 +148,6 @@ def new_person(
         "user_row": user,
         "created_at": created_at,
     }
-    return int(fetch(connection, _NEW, values)[0][0])
 
 
 def rename(connection: Connection, person: int, name: str, *, given: bool) -> None:
@@ -141,6 +171,33 @@ def person_of_identity(
     return person
 
 
+def people_of_identities(
+    connection: Connection, collection_row: int, wanted: Mapping[str, tuple[float, str | None]]
+) -> dict[str, int]:
+    """As `person_of_identity` for many: by identity when its person is made where there is none, and its given name."""
+    found: dict[str, int] = {}
+    for some in chunks(list(wanted)):
+        known = connection.execute(_OF_IDENTITIES, {"collection_row": collection_row, "some": some})
+        found.update((identity, int(person)) for identity, person in known)
+    for identity in [one for one in found if wanted[one][1] is not None]:
+        person_of_identity(connection, collection_row, identity, *wanted[identity])
+    values = {
+        identity: _person(collection_row, name or display_name(identity), created_at, given=name is not None)
+        for identity, (created_at, name) in wanted.items()
+        if identity not in found
+    }
+    if not values:
+        return found
+    made = {one: int(number) for one, number in connection.execute(_NEW_ONES, list(values.values()))}
+    new = {identity: made[one["person_id"]] for identity, one in values.items()}
+    links = [
+        {"collection_row": collection_row, "identity": identity, "person_row": person}
+        for identity, person in new.items()
+    ]
+    each(connection, _NAME_IDENTITY, links)
+    return found | new
+
+
 def link_identity(connection: Connection, collection_row: int, identity: str, person: int) -> None:
     """Let faces of an identity that has no person come to this one."""
     each(connection, _NAME_IDENTITY, [{"collection_row": collection_row, "identity": identity, "person_row": person}])
@@ -156,7 +213,14 @@ def person_of_user(connection: Connection, collection_row: int, user: Any) -> in
 
 def join(connection: Connection, person: int, scored: Iterable[tuple[int, float]]) -> None:
     """Make faces (number, score) the person's that are nobody's."""
-    each(connection, _JOIN, [{"face_row": face, "person_row": person, "score": score} for face, score in scored])
+    join_all(connection, [(face, person, score) for face, score in scored])
+
+
+def join_all(connection: Connection, joined: Iterable[tuple[int, int, float]]) -> None:
+    """Make faces that are nobody's those of people: numbers of both, and the face's score."""
+    each(
+        connection, _JOIN, [{"face_row": face, "person_row": person, "score": score} for face, person, score in joined]
+    )
 
 
 def assign(connection: Connection, numbers: Sequence[int], person: int) -> set[int]:
