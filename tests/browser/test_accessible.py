@@ -16,6 +16,7 @@ THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 VIEWS = (
     "",
     "compare",
+    "videos",
     "people",
     "person",
     "gallery",

@@ -33,6 +33,7 @@ from kenspeckle.errors import (
 )
 from kenspeckle.settings import load
 from kenspeckle.usecases.videos import analysis, operations
+from kenspeckle.vision import video_child
 from kenspeckle.vision.video import ChildDecoder
 from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, shot, two_people
 
@@ -340,6 +341,33 @@ def test_a_job_that_fails_says_why_and_leaves_nothing(service: Service, home: st
     # Also where it lies encrypted.
     sent = service.recognizer.handle(ops.StartVideo(collection_id=home, **uploaded(service, SAMPLES / GRACE)))
     assert "is a photograph" in done(service, sent).error
+    assert set(left(service, home).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("end", "message"), [("SIGSEGV", "crashed"), ("SIGKILL", "more memory"), ("SIGSTOP", "standstill")]
+)
+def test_a_decoder_that_ends_or_hangs_halfway_fails_the_job_alone(
+    service: Service, home: str, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, message: str
+) -> None:
+    """It is stopped by a signal after the first frame; the next video is looked at as ever."""
+    ending = tmp_path / "child.py"
+    ending.write_text(
+        "import os, runpy, signal, sys\n"
+        f"child = runpy.run_path({str(video_child.__file__)!r})\n"
+        "real = child['main'].__globals__['_send']\n"
+        f"def send(*words):\n    real(*words)\n    os.kill(os.getpid(), signal.{end})\n"
+        "child['main'].__globals__['_send'] = send\n"
+        "sys.exit(child['main']())\n"
+    )
+    parts = service.local.context.videos
+    assert parts is not None
+    with monkeypatch.context() as patch:
+        patch.setattr("kenspeckle.vision.video.CHILD", ending)
+        patch.setattr(parts.decoder, "_stalled", 3.0)
+        ended = done(service, start(service, video, home))
+    assert ended.state is JobState.FAILED
+    assert message in ended.error
     assert set(left(service, home).values()) == {0}
 
 

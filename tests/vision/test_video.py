@@ -204,6 +204,16 @@ def test_times_that_run_backwards_go_forward(tmp_path: Path) -> None:
     assert times == [pytest.approx(one) for one in (0, 40, 80, 120, 160, 380)]
 
 
+def test_a_file_whose_times_begin_again_halfway(tmp_path: Path) -> None:
+    """Two recordings in one file, as cameras write them: what comes second goes on after the first."""
+    part = make(tmp_path / "part.ts", [(2, empty)], codec="mpeg2video", rate=25)
+    both = tmp_path / "both.ts"
+    both.write_bytes(2 * part.read_bytes())
+    times = [one.at for one in samples(both)]
+    assert times == sorted(set(times))
+    assert len(times) == pytest.approx(2 * len(samples(part)), abs=2)
+
+
 def test_a_million_frames_in_a_second(tmp_path: Path) -> None:
     path = _stamped(tmp_path / "many.mkv", [number // 100 for number in range(400)])
     assert "more than 1,000 frames a second" in refusal(path)

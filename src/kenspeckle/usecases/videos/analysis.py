@@ -6,8 +6,9 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +29,7 @@ from kenspeckle.domain import (
     validation,
 )
 from kenspeckle.errors import InvalidVideo, VideoTooLarge
-from kenspeckle.ports import Engine, SeenFace, StoredVideo, Track, VideoReader
+from kenspeckle.ports import Engine, Photo, SeenFace, StoredVideo, Track, VideoReader
 from kenspeckle.usecases.jobs.runner import GivenBack, Progress
 from kenspeckle.usecases.recognition.context import Context, VideoParts
 from kenspeckle.usecases.recognition.users import combined
@@ -124,6 +125,15 @@ def _descriptor(parts: VideoParts, source: VideoSource, stored: StoredVideo, mos
         os.close(descriptor)
 
 
+@dataclass(frozen=True, slots=True)
+class _Detected:
+    """A sample and its faces."""
+
+    sample: Sample
+    photo: Photo
+    faces: tuple[FaceDetail, ...]
+
+
 @dataclass(slots=True)
 class _Frames:
     """What is seen of a video so far."""
@@ -156,15 +166,46 @@ class _Frames:
         self.at, self.began = self.stored.position, time.monotonic()
         due = self.at + STEP_MS
         self._tell()
-        for sample in self.reader:
-            if sample is not None:
-                self._look(sample)
-                self.at = sample.at
+        with closing(self._detected()) as samples:
+            self._follow(samples, due)
+        self._store()
+
+    def _follow(self, samples: Iterator[_Detected | None], due: int) -> None:
+        for one in samples:
+            if one is not None:
+                self._look(one)
+                self.at = one.sample.at
             if self.at >= due or time.monotonic() - self.began > STEP_SECONDS:
                 self._store()
                 due = self.at + STEP_MS
             self._tell()
-        self._store()
+
+    def _detected(self) -> Generator[_Detected | None, None, None]:
+        """Samples with their faces in the order of time, and None as the reader gives it. A second core detects the
+        faces of the next sample while those of one are tracked."""
+        with ThreadPoolExecutor(1, thread_name_prefix="video") as ahead:
+            before: Future[_Detected] | None = None
+            for sample in self.reader:
+                if sample is None:
+                    yield None
+                    continue
+                following = ahead.submit(self._detect, sample)
+                if before is not None:
+                    yield before.result()
+                before = following
+            if before is not None:
+                yield before.result()
+
+    def _detect(self, sample: Sample) -> _Detected:
+        engine = self._engine()
+        with self.context.gate.turn(patient=True):
+            photo = engine.frame(sample)
+            with self.context.timed("detect"):
+                faces = engine.detect(photo)
+            if self.tracker is None and self.asked:
+                with self.context.timed("attributes"):
+                    faces = tuple(engine.attributes(photo, faces, self.asked))
+        return _Detected(sample, photo, faces)
 
     def finish(self) -> Mapping[str, object]:
         """Name the people; the job's result."""
@@ -183,18 +224,13 @@ class _Frames:
             **({"remark": "The video ends before the end that it declares; it may be cut."} if self.reader.cut else {}),
         }
 
-    def _look(self, sample: Sample) -> None:
+    def _look(self, one: _Detected) -> None:
+        sample, photo, faces = one.sample, one.photo, one.faces
+        if self.tracker is None:
+            self.seen += [SeenFace(sample.at, -1, face) for face in faces]
+            return
         engine = self._engine()
         with self.context.gate.turn(patient=True):
-            photo = engine.frame(sample)
-            with self.context.timed("detect"):
-                faces = engine.detect(photo)
-            if self.tracker is None:
-                if self.asked:
-                    with self.context.timed("attributes"):
-                        faces = tuple(engine.attributes(photo, faces, self.asked))
-                self.seen += [SeenFace(sample.at, -1, one) for one in faces]
-                return
 
             def describe(some: Sequence[FaceDetail]) -> Sequence[tuple[Vector, float]]:
                 with self.context.timed("embed"):
@@ -202,7 +238,7 @@ class _Frames:
                 return list(zip(templates, engine.clarity(photo, some), strict=True))
 
             numbers = self.tracker.take(sample, faces, describe)
-        self.seen += [SeenFace(sample.at, number, one) for number, one in zip(numbers, faces, strict=True)]
+        self.seen += [SeenFace(sample.at, number, face) for number, face in zip(numbers, faces, strict=True)]
 
     def _store(self) -> None:
         tracks = self.tracker.grown() if self.tracker is not None else []
