@@ -234,6 +234,7 @@ PEOPLE = Folder(
         Step("name_group", values={**_HERE, "group_id": "group-none"}, body={"name": "Nobody"}, status=(404,)),
         Step("group_faces", values={"collection_id": "none"}, status=(404,)),
         Step("list_duplicates", values=_HERE),
+        Step("find_mixed_people", values=_HERE, body={"external_image_ids": ["grace-hopper.jpg"]}),
         Step("dismiss_duplicate", values={**_HERE, "pair_id": "person-none.person-no"}, status=(404,)),
         Step("erase_person", values={**_HERE, "person_id": "person-none"}, status=(404,)),
         Step(

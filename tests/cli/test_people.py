@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kenspeckle.models import registry
 from tests.cli.conftest import Command
@@ -57,3 +58,31 @@ def test_a_stranger_who_was_here_before(
     assert found == {name: group[name] for name in ("group_id", "face_count", "first_seen", "last_seen")}
     assert command("people", "name", group["group_id"], "Grace").code == 0
     assert "Group" not in command("search", samples.grace_hopper, "--json").json["faces"]
+
+
+def test_a_folder_whose_faces_disagree_is_told_with_its_files(
+    command: Command, samples: registry.Samples, tmp_path: Path
+) -> None:
+    album = tmp_path / "album"
+    (album / "Grace").mkdir(parents=True)
+    shutil.copy(samples.grace_hopper, album / "Grace" / "right.jpg")
+    with Image.open(samples.grace_hopper) as grace, Image.open(samples.astronaut) as eileen:
+        grace.resize((grace.width // 2, grace.height // 2)).convert("RGB").save(album / "Grace" / "small.jpg")
+        eileen.convert("RGB").save(album / "Grace" / "wrong.png")
+        (album / "Party").mkdir()
+        together = Image.new("RGB", (grace.width + eileen.width, max(grace.height, eileen.height)))
+        together.paste(grace, (0, 0))
+        together.paste(eileen.convert("RGB"), (grace.width, 0))
+        together.save(album / "Party" / "both.jpg")
+    done = command("index", album, "--by", "folder")
+    assert done.code == 0
+    lines = [line for line in done.err.splitlines() if "two people" in line or "became one person" in line]
+    mixed = next(line for line in lines if line.startswith("Grace: seems to be two people"))
+    apart = mixed.split(" and in ")
+    assert ("right.jpg" in apart[0], "small.jpg" in apart[0], "wrong.png" in apart[1]) == (True, True, True)
+    assert any(str(album / "Party" / "both.jpg") + ": 2 faces became one person, Party." in line for line in lines)
+    told = command("people", "duplicates")
+    assert "Grace may be several people" in told.out
+    assert "Nearly one photograph, stored as Grace, Grace." in told.out
+    # Again nothing is indexed, so nothing is said.
+    assert "two people" not in command("index", album, "--by", "folder").err

@@ -44,7 +44,10 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.GetImageById: "photographs are read by their key there",
     ops.ChangePerson: "people are Amazon's users, which have neither display names nor a mark that hides them",
     **dict.fromkeys((ops.GroupFaces, ops.ListGroups, ops.NameGroup), "Amazon gives no templates out to group by"),
-    **dict.fromkeys((ops.ListDuplicates, ops.DismissDuplicate, ops.KeepApart), "no templates to compare people by"),
+    **dict.fromkeys(
+        (ops.ListDuplicates, ops.DismissDuplicate, ops.FindMixedPeople, ops.KeepApart),
+        "no templates to compare people by",
+    ),
     ops.UndoPeople: "Amazon keeps nothing to undo by",
     ops.GetReceipt: "receipts are complete when they are given there, and nothing keeps them",
     ops.GetFaceImage: "photographs are read by their key there",

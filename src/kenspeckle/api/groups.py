@@ -76,10 +76,28 @@ class CopyAnswer(Shape):
     external_image_id: str | None
 
 
+class MixedAnswer(Shape):
+    person: PersonReference
+    face_ids: list[list[str]] = Field(description="Faces that go together, the most first.")
+    similarity: Percent = Field(description="Of the faces of the first two sets, on average.")
+
+
+class MixedList(Shape):
+    people: list[MixedAnswer] = Field(description="The least alike first.")
+
+
+class Identities(Shape):
+    external_image_ids: list[str] = Field(
+        min_length=1, max_length=1000, description="Identities (ExternalImageId) whose people are looked at."
+    )
+
+
 class DuplicateList(Shape):
     pairs: list[PairAnswer] = Field(description="People who may be one, the most similar first.")
     faces: list[MisplacedAnswer] = Field(description="Faces that may be under a wrong name; with the first page.")
     photographs: list[list[CopyAnswer]] = Field(description="The same photograph stored twice; with the first page.")
+    mixed: list[MixedAnswer] = Field(description="People whose faces seem to show several; with the first page.")
+    alike: list[list[CopyAnswer]] = Field(description="Nearly the same photograph; with the first page.")
     NextToken: str | None = None
 
 
@@ -176,6 +194,8 @@ class Groups:
             ],
             "faces": [],
             "photographs": [],
+            "mixed": [],
+            "alike": [],
         },
         codes=(*_HERE, "pack_mismatch", *LISTED),
     )
@@ -183,11 +203,40 @@ class Groups:
         self, request: Request, collection_id: CollectionId, query: Annotated[PageQuery, Query()]
     ) -> Response:
         """People who may be one, each pair with a face of both; faces that are more like another person's; photographs
-        that are stored under several names. At most 1,000 of each."""
+        that are stored under several names, or nearly the same; people whose faces seem to show several. At most 1,000
+        of each."""
         found = await self.edge.handle(
             ops.ListDuplicates(collection_id=request.state.collection, limit=query.limit, cursor=query.cursor)
         )
         return answer(dump.duplicates(found))
+
+    @route(
+        "POST",
+        _PATH + "/people/mixed",
+        tag="people",
+        right=ops.FindMixedPeople.right,
+        body=JsonBody(Identities, {"external_image_ids": ["keanu-reeves.jpg"]}),
+        answer=MixedList,
+        example=lambda: {
+            "people": [
+                {
+                    "person": {"person_id": people_.EXAMPLE["person_id"], "name": people_.EXAMPLE["name"]},
+                    "face_ids": [[examples.FACE_ID], [examples.FACE_ID]],
+                    "similarity": 12.5,
+                }
+            ]
+        },
+        codes=(*_HERE, "pack_mismatch"),
+    )
+    async def find_mixed_people(self, request: Request, collection_id: CollectionId) -> Response:
+        """Those of the people of some identities whose faces seem to show several people: what was indexed under a
+        wrong name, or a photograph of several people that was indexed as one. Of each the 64 best faces are looked
+        at."""
+        wanted = await bodies.json(request, Identities)
+        found = await self.edge.handle(
+            ops.FindMixedPeople(collection_id=request.state.collection, external_image_ids=wanted.external_image_ids)
+        )
+        return answer({"people": [dump.mixed(one) for one in found]})
 
     @route(
         "DELETE",

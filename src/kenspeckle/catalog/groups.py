@@ -99,6 +99,12 @@ _PERSONS = (
     )
     .order_by(people.c.row)
 )
+_KNOWN_AS = (
+    select(people.c.row, people.c.person_id)
+    .join(identities, identities.c.person_row == people.c.row)
+    .where(identities.c.collection_row == bindparam("of"), identities.c.identity.in_(bindparam("some", expanding=True)))
+    .distinct()
+)
 _APART = select(apart.c.face_row, apart.c.person_row).where(apart.c.face_row.in_(bindparam("some", expanding=True)))
 _FREE = (
     select(faces.c.row, members.c.person_row)
@@ -281,6 +287,16 @@ class Groups(Part):
             found = connection.execute(_PERSONS, {"collection_row": row}).all()
             return {one.row: one.person_id for one in found}
 
+    def people_of_identities(self, collection_id: str, identities: Sequence[str]) -> Mapping[int, str]:
+        found: dict[int, str] = {}
+        with self.database.read() as connection:
+            row = collection_row(connection, collection_id)
+            for some in chunks(identities):
+                found.update(
+                    (one.row, one.person_id) for one in connection.execute(_KNOWN_AS, {"of": row, "some": some})
+                )
+        return found
+
     def apart_from(self, collection_id: str, face_rows: Sequence[int]) -> Mapping[int, set[int]]:
         found: dict[int, set[int]] = {}
         with self.database.read() as connection:
@@ -313,6 +329,16 @@ class Groups(Part):
                 membership.tidy(connection, locked.row, touched, erased=False)
                 record(connection, locked, self.log_limit)
         return moved
+
+    def pair_token(self, collection_id: str, pair: tuple[float, int, int]) -> str:
+        return self.cursors.make_place(f"{pair[0]!r} {pair[1]}", pair[2], "duplicates", collection_id)
+
+    def pair_of_token(self, collection_id: str, token: str | None) -> tuple[float, int, int] | None:
+        if token is None:
+            return None
+        key, other = self.cursors.read_place(token, "duplicates", collection_id)
+        square, _, one = key.partition(" ")
+        return float(square), int(one), other
 
     def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
         with self.database.read() as connection:

@@ -7,10 +7,11 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS, summary
+from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS, summary, warn
 from kenspeckle.cli.output import emit
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target
+from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import Tally
 from kenspeckle.intake.compreface import Api, Import, from_folder
 from kenspeckle.intake.files import Search
@@ -19,7 +20,7 @@ from kenspeckle.parallel import parallel
 
 def bring(target: Target, origin: str, key: str, json: bool) -> bool:
     """Import everybody, report, and return whether nobody was skipped."""
-    search, tally, start = Search(), Tally(most=sys.maxsize), time.monotonic()
+    search, tally, agreement, start = Search(), Tally(most=sys.maxsize), Agreement(), time.monotonic()
     with ExitStack() as stack:
         if origin.startswith(("http://", "https://")):
             if not key:
@@ -36,10 +37,12 @@ def bring(target: Target, origin: str, key: str, json: bool) -> bool:
         work = Import(target.recognizer, target.collection)
         for outcome in stack.enter_context(closing(parallel(work.one, examples, workers))):
             tally.add(outcome)
+            agreement.add(outcome)
     if json:
         skipped = [{"photograph": str(path), "reason": reason} for path, reason in tally.skipped]
         emit({"indexed": tally.indexed, "present": tally.present, "skipped": skipped})
     summary(tally, search, time.monotonic() - start)
+    warn(agreement, target.recognizer, target.collection)
     if not tally.reached:
         raise CommandFailed(f"{origin} has no photographs.", "A folder has one folder for each subject.")
     return not tally.skipped

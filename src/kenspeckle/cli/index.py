@@ -8,7 +8,7 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,11 +20,15 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
+from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import SHOWN, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.identities import Identities
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
+
+if TYPE_CHECKING:
+    from kenspeckle.ports import Recognizer
 
 REMOTE_BYTES = 256 * 1024 * 1024
 REMOTE_WORKERS = 4
@@ -99,7 +103,9 @@ def index(
             outcomes = enrolment.in_batches(photographs)
         else:
             outcomes = enrolment.one_by_one(photographs, REMOTE_WORKERS if target.remote else settings.workers)
-        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json)
+        agreement = Agreement()
+        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json, agreement)
+        warn(agreement, target.recognizer, target.collection)
         if identities.shared and by == "file":
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
@@ -123,7 +129,13 @@ def _missing(search: Search) -> Iterator[Outcome]:
         yield Outcome(Photograph(path, path.name), "", "skipped", reason)
 
 
-def _run(outcomes: Generator[Outcome, None, None], search: Search, count: Callable[[], int], json: bool) -> int:
+def _run(
+    outcomes: Generator[Outcome, None, None],
+    search: Search,
+    count: Callable[[], int],
+    json: bool,
+    agreement: Agreement,
+) -> int:
     """Index, report, and return the exit code. The summary is shown also if the run ends early. `count` finds out how
     many photographs there are, for the progress bar."""
 
@@ -148,6 +160,7 @@ def _run(outcomes: Generator[Outcome, None, None], search: Search, count: Callab
                 counting.start()
             for outcome in outcomes:
                 tally.add(outcome)
+                agreement.add(outcome)
                 there = there or outcome.photograph.path.exists()
                 name = printable(outcome.photograph.path.name).replace("[", "\\[")
                 progress.update(task, advance=1, description=name)
@@ -202,18 +215,19 @@ def summary(tally: Tally, search: Search, seconds: float, *, ended: bool = True)
         remark(f"{plural(search.folders, 'folder')} passed over: a system's own (thumbnails, deleted files).")
     if search.ignored:
         remark(f"{plural(search.ignored, 'file')} passed over: no photograph by name.")
-    if tally.groups:
-        names = ", ".join(f"{name} ({count})" for name, count in tally.groups.items())
-        names += f" and {tally.groups_count - len(tally.groups)} more" * (tally.groups_count > len(tally.groups))
-        remark(
-            f"Several faces of one photograph became one person: {names}. Where others are in the picture, delete "
-            "their faces, or index it again with --max-faces 1 under another name.",
-            "yellow",
-        )
     for path, reason in tally.skipped:
         remark(f"  skipped {path}: {reason}", "yellow")
     if tally.skipped_count > len(tally.skipped):
         remark(f"  and {tally.skipped_count - len(tally.skipped)} more; --json lists all.", "yellow")
+
+
+def warn(agreement: Agreement, recognizer: Recognizer, collection: str) -> None:
+    """Say on standard error where faces of one name disagree."""
+    warnings = list(agreement.warnings(recognizer, collection))
+    for one in warnings[:SHOWN]:
+        remark(one, "yellow")
+    if len(warnings) > SHOWN:
+        remark(f"And {len(warnings) - SHOWN} more; kenspeckle people duplicates lists who may be several.", "yellow")
 
 
 def _tell_xmp(tally: Tally) -> None:
@@ -221,10 +235,10 @@ def _tell_xmp(tally: Tally) -> None:
         remark(f"{plural(tally.named, 'face')} named by XMP.")
     if tally.written:
         remark(f"{plural(tally.written, 'face')} written into sidecars.")
-    for path, reason in tally.remarks[:SHOWN]:
+    for path, reason in tally.remarks:
         remark(f"  {path}: {reason}", "yellow")
-    if len(tally.remarks) > SHOWN:
-        remark(f"  and {len(tally.remarks) - SHOWN} more remarks; --json lists all.", "yellow")
+    if tally.remarks_count > len(tally.remarks):
+        remark(f"  and {tally.remarks_count - len(tally.remarks)} more remarks; --json lists all.", "yellow")
 
 
 def _xmp(collection: str, read: bool, write: bool) -> Xmp:

@@ -323,7 +323,12 @@ def duplicates(
         output.say(f"Face {face.face_id} of {face.person.name} is more like {face.other.name}.")
     for copies in found.photographs:
         output.say(f"One photograph, stored as {', '.join(identity or image for image, identity in copies)}.")
-    if not (rows or found.faces or found.photographs):
+    for same in found.alike:
+        output.say(f"Nearly one photograph, stored as {', '.join(identity or image for image, identity in same)}.")
+    for one in found.mixed:
+        sets = "; ".join(", ".join(some) for some in one.face_ids)
+        output.say(f"{one.person.name} may be several people (similarity {one.similarity:.1f}): {sets}.")
+    if not (rows or found.faces or found.photographs or found.alike or found.mixed):
         output.say("Nobody seems to be there twice.")
 
 

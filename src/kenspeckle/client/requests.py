@@ -368,6 +368,13 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, op: load.duplicates(answer, op.collection_id),
             query=("limit", "cursor"),
         ),
+        _row(
+            ops.FindMixedPeople,
+            "POST",
+            _COLLECTION + "/people/mixed",
+            lambda answer, _: tuple(load.mixed(one) for one in answer["people"]),
+            json=lambda op: {"external_image_ids": list(op.external_image_ids)},
+        ),
         _row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _done),
     ]
 )

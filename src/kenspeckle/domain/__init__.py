@@ -40,7 +40,18 @@ from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, Rec
 from kenspeckle.domain.jobs import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.landmarks import Landmark, Pose
 from kenspeckle.domain.pack import Calibration, PackInfo
-from kenspeckle.domain.people import Duplicates, Group, GroupRef, Misplaced, NamedFaces, Pair, Person, PersonRef, Undone
+from kenspeckle.domain.people import (
+    Duplicates,
+    Group,
+    GroupRef,
+    Misplaced,
+    Mixed,
+    NamedFaces,
+    Pair,
+    Person,
+    PersonRef,
+    Undone,
+)
 from kenspeckle.domain.videos import (
     Appearance,
     Notice,
@@ -110,6 +121,7 @@ __all__ = [
     "Key",
     "Landmark",
     "Misplaced",
+    "Mixed",
     "NamedFaces",
     "Notice",
     "Of",

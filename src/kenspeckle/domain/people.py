@@ -88,13 +88,26 @@ class Misplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed:
+    """A person whose faces seem to show several: the ids of those that go together, the most first, and how alike the
+    first two of these sets are."""
+
+    person: PersonRef
+    face_ids: tuple[tuple[str, ...], ...]
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What may be duplicate. `photographs` are copies of the same bytes, each (image id, identity or "")."""
+    """What may be duplicate. `photographs` are copies of the same bytes, each (image id, identity or ""); `alike` are
+    nearly the same picture; `mixed` are people who may be several."""
 
     pairs: tuple[Pair, ...]
     faces: tuple[Misplaced, ...]
     photographs: tuple[tuple[tuple[str, str], ...], ...]
     cursor: str | None = None
+    mixed: tuple[Mixed, ...] = ()
+    alike: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,7 @@ class Tally:
     written: int = 0
     """Faces that were written into sidecars."""
     remarks: list[tuple[Path, str]] = field(default_factory=list)
-    groups: dict[str, int] = field(default_factory=dict)
-    """Photographs with several faces, all stored under one identity: its name and how many."""
-    groups_count: int = 0
+    remarks_count: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.reached += 1
@@ -109,14 +107,11 @@ class Tally:
             self.indexed += 1
         self.named += sum(len(one.face_ids) for one in outcome.people)
         self.written += outcome.written
-        self.remarks += [(outcome.photograph.path, one) for one in outcome.remarks]
+        self.remarks_count += len(outcome.remarks)
+        self.remarks += [(outcome.photograph.path, one) for one in outcome.remarks[: self.most - len(self.remarks)]]
         if outcome.answer is not None and outcome.status == "indexed":
             self.faces += len(outcome.answer.records)
             self.unindexed += len(outcome.answer.unindexed)
-            if len(outcome.answer.records) > 1 and outcome.identity:
-                self.groups_count += outcome.identity not in self.groups
-                if len(self.groups) < self.most:
-                    self.groups[outcome.identity] = len(outcome.answer.records)
 
 
 class Xmp(Protocol):

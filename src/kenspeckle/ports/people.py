@@ -137,6 +137,10 @@ class People(Protocol):
         """Ids of all people with faces, by row."""
         ...
 
+    def people_of_identities(self, collection_id: str, identities: Sequence[str]) -> Mapping[int, str]:
+        """Ids of the people of these identities, by row."""
+        ...
+
     def apart_from(self, collection_id: str, face_rows: Sequence[int]) -> Mapping[int, set[int]]:
         """Rows of the people whom faces do not show, by row of the face."""
         ...
@@ -144,6 +148,14 @@ class People(Protocol):
     def regroup(self, collection_id: str, placed: Sequence[tuple[int | None, Sequence[int]]], now: float) -> int:
         """Put faces (rows) into groups or people (row; None for a new group); how many were moved. Faces that were
         given to a person meanwhile stay there; groups without faces are deleted."""
+        ...
+
+    def pair_token(self, collection_id: str, pair: tuple[float, int, int]) -> str:
+        """A token for the pairs that come after this one: its squared distance, and rows of the two people."""
+        ...
+
+    def pair_of_token(self, collection_id: str, token: str | None) -> tuple[float, int, int] | None:
+        """The pair that a token was made of, None for None. Raises InvalidCursor."""
         ...
 
     def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:

@@ -31,6 +31,7 @@ from kenspeckle.domain import (
     Job,
     JobState,
     Landmark,
+    Mixed,
     NamedFaces,
     Page,
     Person,
@@ -267,14 +268,26 @@ def duplicates(found: Duplicates) -> Json:
             }
             for one in found.faces
         ],
-        "photographs": [
-            [{"image_id": image_id, "external_image_id": identity or None} for image_id, identity in copies]
-            for copies in found.photographs
-        ],
+        "photographs": [_copies(copies) for copies in found.photographs],
     }
+    answer["mixed"] = [mixed(one) for one in found.mixed]
+    answer["alike"] = [_copies(copies) for copies in found.alike]
     if found.cursor is not None:
         answer["NextToken"] = found.cursor
     return answer
+
+
+def mixed(one: Mixed) -> Json:
+    """A person whose faces seem to show several people, as `/v1` answers it."""
+    return {
+        "person": {"person_id": one.person.person_id, "name": one.person.name},
+        "face_ids": [list(some) for some in one.face_ids],
+        "similarity": one.similarity,
+    }
+
+
+def _copies(copies: Iterable[tuple[str, str]]) -> list[Json]:
+    return [{"image_id": image_id, "external_image_id": identity or None} for image_id, identity in copies]
 
 
 def named_faces(one: NamedFaces) -> Json:

@@ -37,6 +37,7 @@ from kenspeckle.domain import (
     JobState,
     Landmark,
     Misplaced,
+    Mixed,
     NamedFaces,
     Page,
     Pair,
@@ -221,11 +222,24 @@ def duplicates(shape: Json, collection_id: str) -> Duplicates:
         )
         for one in shape.get("faces", ())
     )
-    photographs = tuple(
-        tuple((copy["image_id"], copy["external_image_id"] or "") for copy in one)
-        for one in shape.get("photographs", ())
+    return Duplicates(
+        pairs,
+        faces,
+        _copies(shape.get("photographs", ())),
+        shape.get("NextToken"),
+        tuple(mixed(one) for one in shape.get("mixed", ())),
+        _copies(shape.get("alike", ())),
     )
-    return Duplicates(pairs, faces, photographs, shape.get("NextToken"))
+
+
+def mixed(shape: Json) -> Mixed:
+    """A person whose faces seem to show several people, as `/v1` answers it."""
+    ids = tuple(tuple(some) for some in shape["face_ids"])
+    return Mixed(PersonRef(**shape["person"]), ids, float(shape["similarity"]))
+
+
+def _copies(shape: Iterable[Iterable[Json]]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    return tuple(tuple((copy["image_id"], copy["external_image_id"] or "") for copy in one) for one in shape)
 
 
 def named_faces(shape: Json, collection_id: str) -> NamedFaces:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from kenspeckle.catalog.membership import GROUP
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import members, people
-from kenspeckle.domain import FaceSearch, Group, GroupRef, Job, JobKind, Person
+from kenspeckle.domain import Duplicates, FaceSearch, Group, GroupRef, Job, JobKind, Person
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
 from kenspeckle.settings import Settings
@@ -249,6 +249,65 @@ def test_faces_under_a_wrong_name_and_copies_are_told(album: Album) -> None:
     assert face.other_similarity > face.similarity
     (copies,) = found.photographs
     assert [name for _, name in copies] == ["one.jpg", "two.jpg"]
+
+
+def test_photographs_that_are_nearly_the_same_are_told(album: Album) -> None:
+    """Almost the same template at the same place; another photograph of the same person is none."""
+    for one, name in ((9.0, "one.jpg"), (9.001, "two.jpg"), (9.002, "one.jpg"), (9.3, "one.jpg"), (1.0, "eve.jpg")):
+        album.store(one, name=name)
+    found = album.recognizer.handle(ops.ListDuplicates(collection_id=HOME))
+    (alike,) = found.alike
+    assert [name for _, name in alike] == ["one.jpg", "one.jpg", "two.jpg"]
+    assert found.photographs == ()
+    # The same person at another place is another photograph.
+    album.recognizer.handle(
+        ops.IndexFaces(collection_id=HOME, image=drawing(9.0, size=0.2, note="far"), external_image_id="three.jpg")
+    )
+    (alike,) = album.recognizer.handle(ops.ListDuplicates(collection_id=HOME)).alike
+    assert len(alike) == 3
+
+
+def test_people_whose_faces_show_two_are_told(album: Album) -> None:
+    ada = [album.store(one, name="ada")[0] for one in (1.0, 1.1, 1.2)]
+    eve = [album.store(one, name="ada")[0] for one in (5.0, 5.1)]
+    for one in (9.0, 9.1):
+        album.store(one, name="bob")
+    album.store(3.0, name="one")
+    asked = ops.FindMixedPeople(collection_id=HOME, external_image_ids=["ada", "bob", "one", "nobody"])
+    (found,) = album.recognizer.handle(asked)
+    assert (found.person.name, found.similarity) == ("Ada", 0.0)
+    assert [set(one) for one in found.face_ids] == [set(ada), set(eve)]
+    assert album.recognizer.handle(ops.ListDuplicates(collection_id=HOME)).mixed == (found,)
+    many = [str(number) for number in range(1001)]
+    with pytest.raises(InvalidValue, match="At most 1000"):
+        album.recognizer.handle(ops.FindMixedPeople(collection_id=HOME, external_image_ids=many))
+
+
+def test_pages_of_duplicates_keep_their_place(album: Album) -> None:
+    """Whatever is dismissed in between; a token is sealed, as every other."""
+    for number in range(4):
+        album.store(1.0 + number / 100, name=f"{number}.jpg")
+
+    def page(cursor: str | None, limit: int = 2) -> Duplicates:
+        asked = ops.ListDuplicates(collection_id=HOME, limit=limit, cursor=cursor)
+        return album.recognizer.handle(asked)
+
+    every = [one.pair_id for one in page(None, 100).pairs]
+    assert len(every) == 6
+    first = page(None)
+    assert first.cursor is not None
+    assert len(first.cursor) > 50
+    album.recognizer.handle(ops.DismissDuplicate(collection_id=HOME, pair_id=every[0]))
+    seen = [one.pair_id for one in first.pairs]
+    cursor: str | None = first.cursor
+    while cursor:
+        more = page(cursor)
+        seen += [one.pair_id for one in more.pairs]
+        cursor = more.cursor
+    assert seen == every
+    for forged in ("2", first.cursor[:-4] + "AAAA"):
+        with pytest.raises(InvalidCursor):
+            page(forged)
 
 
 def test_one_near_pair_joins_nobody() -> None:

@@ -22,7 +22,7 @@ export function view({ signal }) {
     signal, words: "Looking for duplicates…",
     read: async (cursor, leaving) => {
       const page = await ask(listOf(collection, "duplicates"), { query: { limit: SIZE, cursor }, signal: leaving });
-      if (cursor === null) fill(more, misplaced(page.faces ?? [], { collection, said, draw }), copies(page.photographs ?? []));
+      if (cursor === null) fill(more, misplaced(page.faces ?? [], { collection, said, draw }), several(page.mixed ?? [], collection), copies(page.photographs ?? [], "The same photograph twice"), copies(page.alike ?? [], "Nearly the same photograph"));
       return { items: page.pairs, next: page.NextToken ?? null };
     },
     draw: (pairs) => h("ul", { class: "cards pairs", "aria-label": "People who may be one" }, pairs.map((one) => card(one, { collection, said, draw }))),
@@ -70,10 +70,20 @@ async function give(faceId, person, { collection, said, draw }) {
   }
 }
 
+/** People whose faces seem to show several, with a face of each. */
+function several(mixed, collection) {
+  if (!mixed.length) return null;
+  return h("section", {}, h("h2", {}, "Perhaps several people under one name"), h("ul", { class: "cards", "aria-label": "People who may be several" },
+    mixed.map(({ person, face_ids: sets, similarity }) => h("li", { class: "sheet card" },
+      h("div", { class: "sides" }, sets.slice(0, 2).map((ids) => h("div", {},
+        h("a", { href: faceLink(collection, ids[0]) }, thumbnail(collection, ids[0], person.name)), h("span", { class: "fine" }, plural(ids.length, "face"))))),
+      h("p", {}, h("a", { href: personLink(collection, person.person_id) }, foreign(person.name)), ` (similarity of these two ${number(similarity, 1)})`)))));
+}
+
 /** Photographs that are stored under several names. */
-function copies(photographs) {
+function copies(photographs, title) {
   if (!photographs.length) return null;
-  return h("section", {}, h("h2", {}, "The same photograph twice"), h("ul", { class: "outcomes", "aria-label": "Photographs stored twice" },
+  return h("section", {}, h("h2", {}, title), h("ul", { class: "outcomes", "aria-label": title },
     photographs.map((same) => h("li", {}, same.map((one, index) => [index > 0 && " · ", h("code", {}, foreign(one.external_image_id ?? one.image_id))])))));
 }
 

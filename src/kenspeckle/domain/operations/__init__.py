@@ -33,6 +33,7 @@ from kenspeckle.domain.operations.jobs import CancelJob, GetJob, ListJobs, Upgra
 from kenspeckle.domain.operations.people import (
     ChangePerson,
     DismissDuplicate,
+    FindMixedPeople,
     GetPerson,
     GroupFaces,
     KeepApart,
@@ -98,6 +99,7 @@ __all__ = [
     "ErasePerson",
     "EraseUser",
     "EraseVideo",
+    "FindMixedPeople",
     "GetFace",
     "GetFaceImage",
     "GetImage",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kenspeckle.domain.collections import Face, Page
 from kenspeckle.domain.jobs import Job
 from kenspeckle.domain.operations.base import INDEX, READ, InCollection
-from kenspeckle.domain.people import Duplicates, Group, NamedFaces, Person, Undone
+from kenspeckle.domain.people import Duplicates, Group, Mixed, NamedFaces, Person, Undone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,14 @@ class ListDuplicates(InCollection[Duplicates]):
     right = READ
     limit: int = 100
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindMixedPeople(InCollection[tuple[Mixed, ...]]):
+    """Those of the people of identities whose faces seem to show several people."""
+
+    right = READ
+    external_image_ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

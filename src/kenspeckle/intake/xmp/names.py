@@ -11,9 +11,10 @@ from typing import Final
 
 from kenspeckle import formats
 from kenspeckle.domain import Box, Face
+from kenspeckle.domain.detection import overlap
 from kenspeckle.errors import InvalidValue, UnsupportedImage
 from kenspeckle.formats import heif, xmp
-from kenspeckle.intake.xmp.regions import SAME, Region, overlap, read
+from kenspeckle.intake.xmp.regions import SAME, Region, read
 
 LEAST: Final = 0.1
 """Intersection over union from which a region shows a face. Programs draw from a face's features (Picasa) to the whole

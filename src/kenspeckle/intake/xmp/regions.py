@@ -17,6 +17,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from kenspeckle.domain import Box
+from kenspeckle.domain.detection import overlap
 from kenspeckle.domain.people import person_name
 from kenspeckle.errors import InvalidValue
 
@@ -107,15 +108,6 @@ def applied_to(regions: Element) -> tuple[float, float] | None:
 def same_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
     """Whether (width, height) differ in nothing but scale."""
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= _ASPECT
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0..1."""
-    wide = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    high = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if wide <= 0 or high <= 0:
-        return 0.0
-    return wide * high / (one.area + other.area - wide * high)
 
 
 _Told = tuple[str, Box | str, bool]

@@ -16,6 +16,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from kenspeckle.atomic_file import disk_errors, replace_file
+from kenspeckle.domain.detection import overlap
 from kenspeckle.errors import InvalidValue
 from kenspeckle.formats import xmp
 from kenspeckle.intake.xmp.names import Frame, sidecars
@@ -27,7 +28,6 @@ from kenspeckle.intake.xmp.regions import (
     SAME,
     Region,
     applied_to,
-    overlap,
     parsed,
     read,
     same_shape,

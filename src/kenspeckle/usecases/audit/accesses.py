@@ -367,6 +367,12 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             faces=lambda found: [face for one in found.pairs for face in one.evidence],
             told=lambda found: {"pairs": len(found.pairs), "faces": len(found.faces)},
         ),
+        _row(
+            ops.FindMixedPeople,
+            "FindMixedPeople",
+            lambda op: {"identities": len(op.external_image_ids)},
+            told=lambda found: {"people": [one.person.person_id for one in found]},
+        ),
         _row(ops.DismissDuplicate, "DismissDuplicate", lambda op: {"pair": op.pair_id}),
     ]
 )

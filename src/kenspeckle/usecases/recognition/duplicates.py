@@ -9,10 +9,11 @@ import numpy as np
 
 from kenspeckle.domain import Duplicates, Misplaced, PackInfo, Pair, PersonRef, Vector, validation
 from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplicates
-from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
+from kenspeckle.errors import InvalidValue, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
 from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.disagreement import mixed, nearly_the_same
 from kenspeckle.usecases.recognition.groups import GROUPED
 from kenspeckle.usecases.recognition.people import alone, people_of
 
@@ -38,8 +39,8 @@ class DuplicatePeople:
         """Raises CollectionNotFound, InvalidCursor."""
         collection_id = validation.collection_id(operation.collection_id)
         limit = validation.count(operation.limit, validation.MAX_PAGE, "limit")
-        start = _start(operation.cursor)
         port = people_of(self.context, collection_id)
+        after = port.pair_of_token(collection_id, operation.cursor)
         pack = self.context.pack_of(collection_id)
         named = port.named(collection_id)
         samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
@@ -47,17 +48,25 @@ class DuplicatePeople:
         means, spreads = _means(samples)
         found = _near(means, spreads, pack.calibration.distance(GROUPED))
         dismissed = port.dismissed_pairs(collection_id)
-        found = [one for one in found if tuple(sorted((order[one[1]], order[one[2]]))) not in dismissed][:MOST]
+        near = [(squares, order[one], order[other]) for squares, one, other in found]
+        near = [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
+        rest = near if after is None else [one for one in near if one > after]
         pairs = []
-        for squares, one, other in found[start : start + limit]:
-            pair = self._pair(port, pack, collection_id, named, samples, (order[one], order[other]), squares)
+        for squares, one, other in rest[:limit]:
+            pair = self._pair(port, pack, collection_id, named, samples, (one, other), squares)
             if pair is not None:
                 pairs.append(pair)
-        more = str(start + limit) if len(found) > start + limit else None
-        if start:
+        more = port.pair_token(collection_id, rest[limit - 1]) if len(rest) > limit else None
+        if after is not None:
             return Duplicates(tuple(pairs), (), (), more)
-        wrong = self._misplaced(port, pack, collection_id, named, samples, order, means, spreads)
-        return Duplicates(tuple(pairs), wrong, port.stored_twice(collection_id, MOST), more)
+        return Duplicates(
+            tuple(pairs),
+            self._misplaced(port, pack, collection_id, named, samples, order, means, spreads),
+            port.stored_twice(collection_id, MOST),
+            more,
+            mixed(port, pack, collection_id, named, samples)[:MOST],
+            nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near])[:MOST],
+        )
 
     def dismiss_duplicate(self, operation: DismissDuplicate) -> None:
         """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
@@ -157,11 +166,3 @@ def _near(means: Vector, spreads: Vector, within: float) -> list[tuple[float, in
             if other > one:
                 found.append((max(0.0, float(squares[one, other])), int(one) + start, int(other) + start))
     return sorted(found)
-
-
-def _start(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 6:
-        raise InvalidCursor("This page token was not handed out for this list; begin without one.", field="cursor")
-    return int(cursor)

@@ -14,6 +14,7 @@ from kenspeckle.usecases.recognition.bulk import BulkIndexing
 from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.completion import Completion
 from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.disagreement import Disagreement
 from kenspeckle.usecases.recognition.duplicates import DuplicatePeople
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
@@ -60,6 +61,7 @@ class LocalRecognizer:
             People(context),
             self._groups,
             DuplicatePeople(context),
+            Disagreement(context),
             self._upgrading,
             self.completion,
             self.videos,
