@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI can't know of our routes, and the finishing of the whole."""
+"""The OpenAPI document: FastAPI's description of our routes, completed with keys, examples and errors."""
 
 from __future__ import annotations
 

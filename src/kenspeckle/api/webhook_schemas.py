@@ -1,4 +1,4 @@
-"""What `/v1/webhooks` takes and answers."""
+"""Models of the requests and answers of `/v1/webhooks`."""
 
 from __future__ import annotations
 

@@ -240,7 +240,9 @@ def score(columns: Sequence[Any]) -> float:
     return cover_score(rows.detail(rows.face("", columns), detail), width, height)
 
 
-def send_home(connection: Connection, collection_row: int, numbers: Sequence[int], created_at: float) -> set[int]:
+def return_to_identities(
+    connection: Connection, collection_row: int, numbers: Sequence[int], created_at: float
+) -> set[int]:
     """Return faces to the people of their identities, those without one to nobody; numbers of who lost some."""
     lost: set[int] = set()
     for some in chunks(numbers):
@@ -298,7 +300,7 @@ def tidy(
 
 
 def remove_people(connection: Connection, numbers: Sequence[int]) -> None:
-    """Delete people without faces, and all rows that refer to them."""
+    """Delete people without faces, with all rows that refer to them."""
     for some in chunks(numbers):
         for statement in _DELETE:
             connection.execute(statement, {"some": some})

@@ -238,7 +238,7 @@ class People(Part):
                 connection.execute(_NOT_APART, {"person": person, "some": some})
             for source in lost:
                 if connection.execute(_ANY_MEMBER, {"person": source}).first() is None:
-                    # Whoever is indexed under its identity from now on is this person too.
+                    # Faces that are indexed under its identity from now on are this person's too.
                     connection.execute(_REDIRECT, {"source": source, "to": person})
             membership.tidy(connection, locked.row, lost, erased=False)
             record(connection, locked, self.log_limit)

@@ -54,7 +54,7 @@ class Users(Part):
             numbers = membership.faces_of_user(connection, found.row)
             connection.execute(update(faces).where(faces.c.user_row == found.row).values(user_row=None))
             touched = membership.release_user(connection, found.row)
-            touched |= membership.send_home(connection, locked.row, numbers, found.created_at)
+            touched |= membership.return_to_identities(connection, locked.row, numbers, found.created_at)
             membership.tidy(connection, locked.row, touched, erased=False)
             connection.execute(delete(users).where(users.c.row == found.row))
             changed = [] if found.template is None else [("user", found.row)]
@@ -147,7 +147,7 @@ class Users(Part):
             if len(leaving) < len(asked) or (count == 0) != (template is None):
                 raise Conflict(_CHANGED, field="face_ids")
             _give(connection, leaving, None)
-            touched = membership.send_home(connection, locked.row, leaving, user.created_at)
+            touched = membership.return_to_identities(connection, locked.row, leaving, user.created_at)
             membership.tidy(connection, locked.row, touched, erased=False)
             set_template(connection, user, count, template, self.collection_keys.of(locked.row, connection))
             record(connection, locked, self.log_limit, [("user", user.row)])

@@ -107,7 +107,7 @@ class BaseService:
         return self.guard.access
 
     def serve(self) -> FastAPI:
-        """Start what runs beside requests, and make the REST and wire edges as one ASGI application. Call it once.
+        """Start what runs beside requests, and make all edges as one ASGI application. Call it once.
 
         Raises SettingError where `settings.host` can be reached by others and no key exists."""
         # Imported here: what works on the data folder has no keys with plans.
@@ -300,7 +300,7 @@ def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:
 
 
 def _managed(settings: Settings) -> ManagedService:
-    # Imported here: who recognizes by themselves need none of it.
+    # Imported here: a local recognizer needs none of it.
     from kenspeckle.compose import managed
 
     if settings.encryption:

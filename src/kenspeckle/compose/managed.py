@@ -14,7 +14,7 @@ request: put `api.gateway_auth.principal(key_id)` into the ASGI scope under `api
 every request is 401. The audit trail goes to the log (`aws.log_trail`). `IndexFaces` may be asked for any number of
 times, at once too, for the same photograph: it is indexed once. Errors with `retry_after` may be retried, others not.
 
-A server (`kenspeckle serve`) with the same recognizer has keys, plans, audit trail and the wire edge besides:
+A server (`kenspeckle serve`) with the same recognizer has keys, plans, audit trail and Amazon's protocol besides:
 `kenspeckle.compose.embedded.build`. See docs/managed.md.
 """
 

@@ -1,4 +1,4 @@
-"""What goes wrong, in CompreFace's terms: a status, and a body of `message` and `code`."""
+"""Errors in CompreFace's form: a status, and a body of `message` and `code`."""
 
 from __future__ import annotations
 

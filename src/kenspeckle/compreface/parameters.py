@@ -1,4 +1,4 @@
-"""What a request says in its address: parameters as CompreFace documents them, others are not looked at."""
+"""Query parameters of a request, as CompreFace documents them; others are ignored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """How a photograph is looked at. `limit` 0 is no limit, `least` a percentage."""
+    """How a photograph is searched for faces. `limit` 0 is no limit, `least` a percentage."""
 
     limit: int
     least: float

@@ -1,4 +1,4 @@
-"""What a request brings in its body: photographs, as form or as JSON with base64 text; names; ids; embeddings."""
+"""Reads the bodies of requests: photographs, as form or as JSON with base64 text; names; ids; embeddings."""
 
 from __future__ import annotations
 

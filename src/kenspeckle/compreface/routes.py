@@ -1,4 +1,4 @@
-"""All routes of CompreFace's protocol, and the answer to what is none."""
+"""All routes of CompreFace's protocol, and the answer to unknown paths."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _there(file: Path, instance: Instance, found: Examined) -> bool:
         found.warn(
             "database_open",
             f"{file} can be read by others ({mode:o}).",
-            "Whoever has this file has every face in it.",
+            "Anyone who has this file can read every face in it.",
             on("chmod 600", file) + "*",
         )
     return True

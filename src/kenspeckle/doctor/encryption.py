@@ -28,7 +28,7 @@ def check(instance: Instance, found: Examined) -> None:
         found.fault(
             "not_encrypted",
             f"KENSPECKLE_ENCRYPTION is on, and not encrypted: {_some(now.plain)}.",
-            "No service starts; the files can be read by whoever has them.",
+            "No service starts; anyone who has the files can read them.",
             "kenspeckle encrypt, with the service stopped",
         )
     if now.encrypted and not settings.encryption:

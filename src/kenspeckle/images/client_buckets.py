@@ -158,7 +158,7 @@ class _Folder:
         root = self._root.resolve(strict=True)
         parts = name.split("/")
         if "" in parts:
-            raise ValueError("A name has no empty parts.")
+            raise ValueError("A key has no empty parts between its slashes.")
         inside = root.joinpath(*parts).resolve(strict=True).relative_to(root)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for place, part in enumerate(inside.parts, 1):

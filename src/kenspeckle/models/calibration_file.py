@@ -63,7 +63,7 @@ def write(models_dir: Path, name: str, contract: str, calibration: Calibration, 
         **facts,
     }
     replace_file(file, json.dumps(stored, indent=2).encode() + b"\n")
-    file.chmod(0o644)  # rates and knots, of nobody; the service may run as another user
+    file.chmod(0o644)  # rates and knots, no personal data; the service may run as another user
     return file
 
 

@@ -9,7 +9,7 @@ from kenspeckle.domain.operations import A, Operation
 
 
 class Recognizer(Protocol):
-    """Called by every edge (REST, Amazon's protocol, command line, Lambda), from many threads at once."""
+    """Called by every edge (REST, Amazon's and CompreFace's protocols, commands, Lambda), from many threads at once."""
 
     def handle(self, operation: Operation[A]) -> A:
         """Perform the operation. Raises the errors of `kenspeckle.errors`, NotOffered where this recognizer does not

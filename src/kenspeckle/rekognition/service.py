@@ -1,4 +1,4 @@
-"""What operations on Amazon's wire need of the service that answers them."""
+"""The service as operations of Amazon's protocol see it: recognizer, buckets, region, account, model versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored video on Amazon's wire: jobs that detect or search the faces of a video in a bucket."""
+"""Stored video in Amazon's protocol: jobs that detect or search the faces of a video in a bucket."""
 
 from __future__ import annotations
 

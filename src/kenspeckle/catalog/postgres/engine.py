@@ -91,8 +91,8 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
 
 
 def looking(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: Forget, lock: Lock) -> Database:
-    """The database for who only looks: no transaction of it can write. It is no presence: who uses the catalog alone
-    is not kept from it. `turn`, `forget` and `lock` refuse. Raises SettingError, StorageUnavailable."""
+    """The database for reading alone: no transaction of it can write. It holds no lock, so another process may still
+    use the catalog exclusively. `turn`, `forget` and `lock` refuse. Raises SettingError, StorageUnavailable."""
     engine = _engine(url.set(drivername="postgresql+psycopg"), 4)
     event.listen(engine, "connect", _only_looking)
     event.listen(engine, "begin", _begin)
@@ -158,7 +158,7 @@ def _connected(connection: Any, presence: str) -> bool:
 
 
 def _check(made: Database, url: URL) -> None:
-    """See that the server is one that the catalog can lie on."""
+    """Check that the catalog can use this server."""
     where, (version, encoding, standby, read_only) = _where(url), _reached(made, url)
     if version < OLDEST * 10_000:
         _refuse(where, f"PostgreSQL {version // 10_000} is too old; {OLDEST} or newer is needed.")

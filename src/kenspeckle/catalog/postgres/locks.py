@@ -34,7 +34,7 @@ _SERIALIZE = "SELECT count(pg_advisory_xact_lock(one)) FROM unnest(%s::bigint[])
 
 
 class AdvisoryLocks:
-    """Locks on connections of their own, so that who holds one never waits for a connection of who waits for it."""
+    """Locks on connections of their own, so that a holder never waits for a connection that a waiter has."""
 
     def __init__(self, holders: Engine) -> None:
         self._holders = holders

@@ -44,7 +44,7 @@ def rewrite(engine: Engine, progress: Callable[[int, int], None]) -> Rewritten:
             progress(number, len(tables))
         return Rewritten(not left, (*left, *_elsewhere(connection)))
     finally:
-        pooled.invalidate()  # its notices and its patience are not for others
+        pooled.invalidate()  # its notices and time limit must not stay with a connection of the pool
         pooled.close()
 
 

@@ -122,7 +122,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
 
 
 def _no_access(path: Path, error: Exception) -> StorageUnavailable:
-    """For who starts the service or a command."""
+    """The message at a start, of the service or of a command."""
     reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
     return StorageUnavailable(
         f"The catalog's database file {path} can't be opened or written{reason}; check its path, owner and modes, "

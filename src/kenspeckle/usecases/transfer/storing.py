@@ -93,7 +93,7 @@ class Storer:
         identity, model = first.record.face.external_image_id, first.record.face.index_model
         image, staged_as, known = first.image, None, None
         staged: Staged | None = None
-        if image.kept and target.keep_images:  # to stage a photograph that is there costs more than to look
+        if image.kept and target.keep_images:  # staging a photograph that is there costs more than checking
             found = target.catalog.find_indexed(image.collection_id, image.digest, identity)
             known = found[1] if found else None
         if not known:
@@ -137,7 +137,7 @@ class Storer:
                 self._count(one, records, created=created)
 
     def discard(self) -> None:
-        """Let go of what waits."""
+        """Discard what waits for its batch."""
         _discard(self._waiting)
         self._waiting = []
 

@@ -189,7 +189,7 @@ class Dispatcher:
         if webhook.failing_since is None:
             self._store.note_health(webhook.webhook_id, now)
         if sent.status == GONE:
-            self._endpoints.disable(webhook, "It answered 410: it is gone for good.")
+            self._endpoints.disable(webhook, "It answered 410 (Gone).")
         elif pause is None and webhook.failing_since is not None and now - webhook.failing_since >= GIVE_UP:
             self._endpoints.disable(webhook, "Nothing has arrived there for five days.")
 
