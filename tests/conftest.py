@@ -16,6 +16,7 @@ from tests import soak
 
 if TYPE_CHECKING:
     from kenspeckle.vision.sessions import Run, Runtime
+    from tests.milvus_server import MilvusServer
     from tests.postgres import Server
 
 NETWORKS = 16
@@ -57,6 +58,19 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
     server: Server = request.getfixturevalue("postgres")
     with server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[MilvusServer]:
+    """The Milvus that all test processes share."""
+    from tests import milvus_server  # late, as above
+
+    milvus_server.needed()
+    server = milvus_server.MilvusServer.join()
+    try:
+        yield server
+    finally:
+        server.leave()
 
 
 @pytest.fixture(autouse=True, scope="session")

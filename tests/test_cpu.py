@@ -72,7 +72,7 @@ def test_every_pool_follows_the_one_count(cgroup: Path) -> None:
     assert Settings().workers == 3
     assert Activity()._cores == 3
     with closing(FollowingIndex(cast(Catalog, None), lambda _: 2)) as index:  # no catalog is read here
-        assert index._scanners_of(128)._helping == 2  # and the thread that searches
+        assert index.scanners_of(128)._helping == 2  # and the thread that searches
 
 
 def test_running_reads_the_kernels_count_or_says_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

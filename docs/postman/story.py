@@ -357,6 +357,7 @@ JOBS = Folder(
     "Long work on collections, of which there is none here. Not on AWS.",
     (
         Step("upgrade_collection", values={"collection_id": "none"}, body={"pack": "sface"}, status=(404,)),
+        Step("sync_collection", values={"collection_id": "none"}, body={"rebuild": False}, status=(404,)),
         Step("list_jobs", values={"limit": "10"}, expect={"it is a list": 'pm.expect(answer.jobs).to.be.an("array");'}),
         Step("get_job", values={"job_id": "job-none"}, status=(404,)),
         Step("cancel_job", values={"job_id": "job-none"}, status=(404,)),

@@ -137,6 +137,25 @@ class Settings:
         "",
     )
     admin_key: str = _doc("First admin key, for unattended installs; at least 32 characters.", "", secret=True)
+    index_url: str = _doc(
+        "Where the index of large collections lies: memory:// (in this process) or "
+        "milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE], milvus+tls:// with TLS (docs/milvus.md).",
+        "memory://",
+        secret=True,
+    )
+    index_faces: int = _doc(
+        "Faces from which on a collection's index lies at INDEX_URL and is approximate; smaller ones are searched in "
+        "process, exactly.",
+        1_000_000,
+    )
+    index_fallback_faces: int = _doc(
+        "Faces of the largest collection that is searched in process while INDEX_URL can't be used; searches of larger "
+        "ones are refused with 503 meanwhile.",
+        2_000_000,
+    )
+    index_encrypted: bool = _doc(
+        "Let encrypted collections lie at INDEX_URL too, where their templates are not encrypted.", False
+    )
     encryption: bool = _doc(
         "Encrypt templates, thumbnails and photographs, each collection under a key of its own (docs/security.md). "
         "`kenspeckle encrypt` and `decrypt` convert what is there.",
@@ -254,6 +273,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "webhook_seconds": (0.1, 60),
     "webhook_log_days": (1, 365),
     "drain_seconds": (0, 3600),
+    "index_faces": (1, 10**12),
+    "index_fallback_faces": (0, 10**12),
 }
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -75,6 +75,7 @@ class FakeRecognizer(FakeUsers, FakeVideos):
                 *self.of_videos(),
                 *self.queue.handlers().items(),
                 ops.UpgradeCollection.by(self.upgrade_collection),
+                ops.SyncCollection.by(self.sync_collection),
                 ops.CompareFaces.by(self.compare_faces),
                 ops.CreateCollection.by(self.create_collection),
                 ops.DeleteCollection.by(self.delete_collection),
@@ -205,6 +206,10 @@ class FakeRecognizer(FakeUsers, FakeVideos):
     def upgrade_collection(self, operation: ops.UpgradeCollection) -> Job:
         self._faces(operation.collection_id)
         return self.queue.submit(JobKind.UPGRADE, operation.collection_id, {"pack": operation.pack})
+
+    def sync_collection(self, operation: ops.SyncCollection) -> Job:
+        self._faces(operation.collection_id)
+        return self.queue.submit(JobKind.SYNC, operation.collection_id, {"rebuild": operation.rebuild})
 
     def delete_collection(self, operation: ops.DeleteCollection) -> None:
         self._faces(operation.collection_id)

@@ -39,6 +39,7 @@ REAL = {
     "ReceiptStore",  # of the SQL catalog, tested by test_completion.py of erasure
     "Examiner",  # by the engine, tested with indexing
     "People",  # of the SQL catalog, tested by test_catalog_people.py
+    *("Mirrors", "VectorStore"),  # of the SQL catalog and a real Milvus, tests/milvus
     "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them

@@ -51,6 +51,7 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.UndoPeople: "Amazon keeps nothing to undo by",
     ops.GetReceipt: "receipts are complete when they are given there, and nothing keeps them",
     ops.GetFaceImage: "photographs are read by their key there",
+    ops.SyncCollection: "Amazon searches its collections itself",
     ops.UpgradeCollection: "Amazon Rekognition has one model, which it changes itself",
 }
 """Operations that are not offered over Amazon Rekognition, each with the reason."""

@@ -71,6 +71,10 @@ class Upgrade(Shape):
     )
 
 
+class Sync(Shape):
+    rebuild: bool = Field(default=False, description="Build it anew; the old one is used meanwhile.")
+
+
 class Jobs:
     """What is listed and found is limited to the collections of the key."""
 
@@ -126,6 +130,27 @@ class Jobs:
         wanted = await bodies.json(request, Upgrade)
         started = await self.edge.handle(
             ops.UpgradeCollection(collection_id=request.state.collection, pack=wanted.pack)
+        )
+        return answer(dump.job(started), 202)
+
+    @route(
+        "POST",
+        "/v1/collections/{collection_id}/sync",
+        tag="jobs",
+        right=ops.SyncCollection.right,
+        body=JsonBody(Sync, {"rebuild": False}),
+        answer=JobAnswer,
+        example=lambda: {**EXAMPLE, "kind": "sync", "state": "queued", "done": 0, "total": 0},
+        status=202,
+        codes=(*HERE, "conflict", "storage_full", "not_offered"),
+    )
+    async def sync_collection(self, request: Request, collection_id: CollectionId) -> Response:
+        """Build the index of a large collection at INDEX_URL, or compare it with the catalog, by counts and digests,
+        and repair it. The service does both by itself; this does it now. 409 where the collection is searched in
+        process, with the reason."""
+        wanted = await bodies.json(request, Sync)
+        started = await self.edge.handle(
+            ops.SyncCollection(collection_id=request.state.collection, rebuild=wanted.rebuild)
         )
         return answer(dump.job(started), 202)
 

@@ -227,7 +227,7 @@ class Log(Part):
                 values["after"] = numbers[-1]
                 if content.encrypts:
                     templates = tuple(map(content.open, templates, repeat(of), names))
-                yield revision, (list(numbers), _stacked(templates))
+                yield revision, (list(numbers), stacked(templates))
 
     def stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
@@ -277,7 +277,7 @@ def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
     return rows.vector(content.open(template, KINDS[kind], name), f"the {kind} {name}")
 
 
-def _stacked(templates: Sequence[bytes]) -> Vector:
+def stacked(templates: Sequence[bytes]) -> Vector:
     """(n, dimension) of n packed templates."""
     with suppress(TypeError, ValueError):  # of what is no template at all
         packed = b"".join(templates)

@@ -4,7 +4,7 @@ Every method raises StorageUnavailable where what it asks for can't be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -19,7 +19,7 @@ from kenspeckle.catalog.tables import audit, changes, collections, faces, images
 from kenspeckle.domain import Vector
 from kenspeckle.encryption.cipher import FACE, KINDS, USER
 from kenspeckle.errors import StorageUnavailable
-from kenspeckle.ports import CollectionFacts, KeptPhotograph, Sealer
+from kenspeckle.ports import CollectionFacts, KeptPhotograph, Mirror, Mirrored, Sealer
 
 BATCH = 2000
 
@@ -130,6 +130,13 @@ class SqlInspection:
     def left_staged(self) -> int:
         """Templates that are staged for an upgrade which has ended; none in a schema that stages none."""
         return self.catalog.left_staged() if self.schema() == schema.VERSIONS[-1] else 0
+
+    def mirrors(self) -> Sequence[tuple[Mirror, bool]]:
+        """All mirrors, each with whether its collection is there; none in a schema without them."""
+        return self.catalog.mirrors() if self.schema() == schema.VERSIONS[-1] else ()
+
+    def mirrored(self, collection_id: str) -> Mirrored:
+        return self.catalog.mirrored(collection_id)
 
     def newest(self) -> dict[str, float]:
         """The latest time in rows of each kind, where there is any."""

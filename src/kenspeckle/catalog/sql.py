@@ -1,5 +1,5 @@
 """The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `ReceiptStore`, `Staging`,
-`People` and `Videos` over one SQL database."""
+`People`, `Videos` and `Mirrors` over one SQL database."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
+from kenspeckle.catalog.mirrors import Mirrors
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.people import People
 from kenspeckle.catalog.photographs import Photographs
@@ -73,6 +74,7 @@ class SqlCatalog(
     Groups,
     SavedPeople,
     Videos,
+    Mirrors,
 ):
     """Safe for many threads and for several processes on one database."""
 

@@ -502,3 +502,25 @@ dismissed = Table(
     Column("other_row", _Row, ForeignKey("people.row"), primary_key=True, comment="not the same person; one < other"),
     Index("dismissed_by_other", "other_row"),
 )
+
+mirrors = Table(
+    "mirrors",
+    metadata,
+    _numbered(),
+    Column("collection_row", _Row, nullable=False, comment="stays when the collection goes, until it is removed there"),
+    Column("collection_id", String(255), nullable=False),
+    Column("place", String(255), nullable=False, comment="the vector database"),
+    Column("name", String(255), nullable=False, comment="its name there"),
+    Column("contract", String(255), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False, comment="revision from which on changes are replayed"),
+    Column("after", BigInteger, nullable=False, comment="rows up to this one were read"),
+    Column("revision", BigInteger, nullable=False, comment="that it holds"),
+    Column("target", BigInteger, nullable=False, comment="revision that it is being brought to"),
+    Column("compacted", BigInteger, nullable=False, comment="revision up to which its files are clean"),
+    Column("stamp", BigInteger, nullable=False, comment="time of the vector database"),
+    Column("faces", BigInteger, nullable=False),
+    Index("mirrors_by_collection", "collection_row"),
+    sqlite_autoincrement=True,
+)

@@ -87,7 +87,7 @@ ENTRIES = (
         "catalog",
         "kenspeckle.cli.catalog:catalog",
         MANAGE,
-        "The catalog as a whole: copied into another database.",
+        "The catalog as a whole: copied into another database, and its account of copies elsewhere.",
     ),
     Entry(
         "encrypt",

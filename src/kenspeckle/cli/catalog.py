@@ -14,7 +14,7 @@ from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
 from kenspeckle.text import plural
 
-catalog = Commands("The catalog as a whole: copied into another database.")
+catalog = Commands("The catalog as a whole: copied into another database, and its account of copies elsewhere.")
 
 
 @catalog.command("copy")
@@ -50,3 +50,27 @@ def copy(
         f"{plural(done.rows['faces'], 'face')} of {plural(done.rows['collections'], 'collection')} copied and compared."
     )
     say("Start services with that URL in KENSPECKLE_CATALOG_URL from now on, and with the same master key.")
+
+
+@catalog.command("forget-index")
+@reported(FAILED)
+def forget_index(
+    place: Annotated[
+        str, typer.Argument(metavar="HOST:PORT/DATABASE", help="The vector database, as the doctor names it.")
+    ],
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Take copies of templates at a vector database that was deleted off the catalog's account.
+
+    Receipts of erasure wait until what they name is removed there too. Where the server and its disks are gone, nothing
+    can be removed any more: this says so, and the audit trail records who did. A database that still exists is given in
+    INDEX_URL instead, and services remove the copies.
+    """
+    from kenspeckle.compose.mirrors import forget_index as forget  # late: the catalog's libraries take a second
+
+    count = forget(load({"data_dir": data_dir}), place)
+    if json:
+        emit({"place": place, "copies": count})
+        return
+    say(f"Copies of {plural(count, 'collection')} at {place} are off the account.")

@@ -133,6 +133,28 @@ def upgrade(
 
 @app.command()
 @reported(FAILED)
+def sync(
+    name: Name,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew; the old one is used meanwhile.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the job and leave it to a service.")] = False,
+    json: options.Json = False,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Build a large collection's index at INDEX_URL, or compare it with the catalog and repair it.
+
+    A service does both by itself; this does it now."""
+    with opened(url, api_key, data_dir) as target:
+        job = target.recognizer.handle(ops.SyncCollection(collection_id=name, rebuild=rebuild))
+        ended = job if no_wait else jobs.finished(target, job)
+    jobs.print_job(ended, json)
+    if not no_wait and ended.state is not JobState.SUCCEEDED:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@reported(FAILED)
 def retain(
     name: Name,
     days: Annotated[str, typer.Argument(metavar="DAYS", help="Age in days at which faces are erased; off keeps them.")],

@@ -134,6 +134,13 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: load.job(answer),
             json=lambda op: {"pack": op.pack},
         ),
+        _row(
+            ops.SyncCollection,
+            "POST",
+            "/v1/collections/{collection_id}/sync",
+            lambda answer, _: load.job(answer),
+            json=lambda op: {"rebuild": op.rebuild},
+        ),
         _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(
             ops.StartVideo,

@@ -13,15 +13,16 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import pack_choice
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
+from kenspeckle.compose.mirrors import keeper_of
 from kenspeckle.compose.runners import Runner, Runners
 from kenspeckle.compose.webhooks import dispatcher_of, endpoints_of
-from kenspeckle.domain import Job, Receipt
+from kenspeckle.domain import Collection, Job, Receipt
 from kenspeckle.domain.operations import DescribeCollection, GetReceipt
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.images.store import open_images
 from kenspeckle.images.videos import FolderVideos
-from kenspeckle.index.store import open_index
+from kenspeckle.index.store import open_index, open_mirrored
 from kenspeckle.ports import Images, Index, Recognizer, StagedVideos
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
@@ -35,6 +36,8 @@ from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.jobs.queue import JobQueue, recorded, wait
 from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
+from kenspeckle.usecases.mirrors.following import Following
+from kenspeckle.usecases.mirrors.keeper import Keeper
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.context import Context, VideoParts
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
@@ -166,7 +169,9 @@ class Service(BaseService):
         notices = Notices(self.local.context)
         self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
         metrics.watch_jobs(lambda: self.jobs.running)
-        return (*first, self.jobs, notices)
+        keeper = self.local.context.keeper
+        mirrors = () if keeper is None else (Following(self.local.context, keeper),)
+        return (*first, self.jobs, notices, *mirrors)
 
     @property
     def staged(self) -> StagedVideos | None:
@@ -229,9 +234,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
             settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
             engines = open_engines(settings, at_once=at_once)
         guard.runners.hold(engines)
-        index = guard.runners.hold(
-            open_index(guard.catalog, lambda one: engines.pack_of(one).dimension, at_once=at_once)
-        )
+        keeper = keeper_of(settings, guard.catalog)
+        index = guard.runners.hold(_index(guard, engines, keeper, at_once))
         images = open_images(settings.images)
         scrubber = Scrubber()
         now = guard.catalog.now
@@ -249,6 +253,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 videos=_video_parts(settings, guard.catalog),
                 staging=guard.catalog,
                 people=guard.catalog,
+                mirrors=guard.catalog,
+                keeper=keeper,
                 observe=guard.stages.observe,
                 scrubber=scrubber,
                 announcer=guard.announcer,
@@ -289,6 +295,15 @@ def _video_parts(settings: Settings, catalog: SqlCatalog) -> VideoParts:
         buckets=ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets),
         topics=SnsTopics(settings.sns_topics),
     )
+
+
+def _index(guard: Guard, engines: PackEngines, keeper: Keeper | None, at_once: bool) -> Index:
+    def dimension(collection: Collection) -> int:
+        return engines.pack_of(collection).dimension
+
+    if keeper is None:
+        return open_index(guard.catalog, dimension, at_once=at_once)
+    return open_mirrored(guard.catalog, guard.catalog, keeper.store, keeper.bounds, dimension)
 
 
 def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:

@@ -8,7 +8,7 @@ from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
-from kenspeckle.usecases.recognition.completion import is_purged
+from kenspeckle.usecases.recognition.completion import is_gone_elsewhere, is_purged
 from kenspeckle.usecases.webhooks.events import Announcer
 
 MOST_RECEIPTS = 10_000
@@ -22,7 +22,11 @@ def scrubbed(settings: Settings, progress: Progress) -> tuple[Rewritten, int]:
         catalog = instance.catalog
         receipts = KeptReceipts(catalog, Receipts(instance.master.derive(PURPOSE)), Announcer(catalog))
         # Read first: what these name was deleted before the rewriting begins.
-        due = [one for one in receipts.pending(MOST_RECEIPTS) if is_purged(catalog, one)]
+        due = [
+            one
+            for one in receipts.pending(MOST_RECEIPTS)
+            if is_purged(catalog, one) and is_gone_elsewhere(catalog, one, {})
+        ]
         done = catalog.rewrite(lambda number, total: progress("tables", number, total))
         if done.complete:
             receipts.complete(due, done.left)

@@ -126,7 +126,7 @@ class FollowingIndex:
         stored = self._catalog.stored(collection_id, kind, rows.tolist(), contract=contract)
         if not stored:
             return [], False
-        templates = _stacked([one.template for one in stored], len(probe))
+        templates = stacked([one.template for one in stored], len(probe))
         distances = np.linalg.norm(templates - probe, axis=1).tolist()
         found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
         found.sort(key=lambda match: (match[1], match[0].row))
@@ -166,7 +166,7 @@ class FollowingIndex:
                 return
         self._rebuild(loaded, collection_id, kind)
 
-    def _scanners_of(self, dimension: int) -> Scanners:
+    def scanners_of(self, dimension: int) -> Scanners:
         with self._lock:
             if dimension not in self._scanners:
                 self._scanners[dimension] = Scanners(dimension, self._threads)
@@ -179,7 +179,7 @@ class FollowingIndex:
             loaded.index = None
         collection = self._catalog.collection(collection_id)
         while True:
-            index = ExactIndex(self._scanners_of(self._dimension(collection)))
+            index = ExactIndex(self.scanners_of(self._dimension(collection)))
             revision, batches = self._catalog.snapshot(collection_id, kind)
             after = self._catalog.collection(collection_id)
             if after.contract == collection.contract:
@@ -201,11 +201,11 @@ def _replay(loaded: _Loaded, index: ExactIndex, kind: str, changes: list[Change]
     with loaded.lock.writing():
         index.remove(gone)
         if put:
-            index.put([row for row, _ in put], _stacked([template for _, template in put], index.dimension))
+            index.put([row for row, _ in put], stacked([template for _, template in put], index.dimension))
         loaded.revision = max(want, max((one.revision for one in changes), default=want))
 
 
-def _stacked(templates: Sequence[Vector], dimension: int) -> Vector:
+def stacked(templates: Sequence[Vector], dimension: int) -> Vector:
     """(n, dimension). Raises StorageUnavailable where one was damaged since it was stored."""
     if any(one.shape != (dimension,) for one in templates):
         raise StorageUnavailable(TEMPLATES_DIFFER)

@@ -15,6 +15,7 @@ from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
+from kenspeckle.ports.mirrors import Mirror, MirrorBounds, Mirrored, MirrorLost, Mirrors, MirrorState, VectorStore
 from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
 from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
@@ -73,6 +74,12 @@ __all__ = [
     "Keyring",
     "Keys",
     "Lock",
+    "Mirror",
+    "MirrorBounds",
+    "MirrorLost",
+    "MirrorState",
+    "Mirrored",
+    "Mirrors",
     "NewFace",
     "NewPhotograph",
     "NewVideo",
@@ -106,6 +113,7 @@ __all__ = [
     "Usage",
     "Used",
     "Vault",
+    "VectorStore",
     "VideoBuckets",
     "VideoDecoder",
     "VideoReader",

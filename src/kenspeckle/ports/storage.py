@@ -13,6 +13,7 @@ from typing import Protocol
 from kenspeckle.domain import Vector
 from kenspeckle.ports.catalog import Catalog
 from kenspeckle.ports.keys import Keys, Sealer
+from kenspeckle.ports.mirrors import Mirror, Mirrored, Mirrors
 from kenspeckle.ports.moving import CatalogReplacer, Copies
 from kenspeckle.ports.trail import Trail
 from kenspeckle.ports.vault import Encryption
@@ -43,7 +44,7 @@ class KeptPhotograph:
     collection_id: str
 
 
-class ReadOnly(Catalog, Keys, Trail, Webhooks, Protocol):
+class ReadOnly(Catalog, Keys, Trail, Webhooks, Mirrors, Protocol):
     """The reading methods of a catalog; those that would write raise StorageUnavailable."""
 
     def encryption(self) -> Encryption:
@@ -108,6 +109,14 @@ class Inspection(Protocol):
 
     def left_staged(self) -> int:
         """Templates that are staged for an upgrade which has ended."""
+        ...
+
+    def mirrors(self) -> Sequence[tuple[Mirror, bool]]:
+        """As `Mirrors.mirrors`."""
+        ...
+
+    def mirrored(self, collection_id: str) -> Mirrored:
+        """As `Mirrors.mirrored`."""
         ...
 
     def newest(self) -> dict[str, float]:

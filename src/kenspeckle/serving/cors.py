@@ -9,7 +9,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from kenspeckle.errors import SettingError
 
-READABLE = ("x-request-id", "x-amzn-requestid", "retry-after", "ratelimit", "ratelimit-policy")
+READABLE = (
+    "x-request-id",
+    "x-amzn-requestid",
+    "retry-after",
+    "x-kenspeckle-approximate",
+    "ratelimit",
+    "ratelimit-policy",
+)
 """Headers of answers that these pages may read."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kenspeckle.errors import Overloaded, ShuttingDown
+from kenspeckle.ports import scanned
 from kenspeckle.serving import logs, problems, rate_limit_headers
 from kenspeckle.serving.answers import Answer
 from kenspeckle.serving.bodies import ClientDisconnected
@@ -33,6 +34,9 @@ ANSWERS = 64 * MIB
 
 CLIENT_GONE = 499
 """Status in log and metrics for a client that disconnected before its answer; it is never sent."""
+
+APPROXIMATE = b"x-kenspeckle-approximate"
+"""Header of answers for which an approximate index was searched: how many of how many faces."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}\Z")
 
@@ -76,6 +80,7 @@ class Envelope:
             scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
         actor.arrived(request_id, _address(scope))
+        searched = scanned.begin()
         status, refused = 0, False
         state[BODIES], unread = self.bodies.share(_address(scope)), self.answers.share(_address(scope))
         answer = Answer(send, unread, without_body=state[METHOD] == "HEAD")
@@ -87,6 +92,8 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
+                if searched.approximate:
+                    message["headers"].append((APPROXIMATE, searched.text.encode()))
             try:
                 await answer(message)
             except Overloaded as error:
@@ -109,6 +116,7 @@ class Envelope:
             state[BODIES].give_back()
             unread.give_back()
             self.metrics.in_flight.dec()
+            self.metrics.scanned(searched)
             self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:

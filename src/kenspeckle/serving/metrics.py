@@ -21,12 +21,14 @@ from kenspeckle.domain.operations import (
     SearchUsersByImage,
 )
 from kenspeckle.ports import Recognizer
+from kenspeckle.ports.scanned import Scanned
 from kenspeckle.serving.instance_metrics import InstanceCollector, Sources
 from kenspeckle.usecases.recognition.admission import Gate
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
 OUTCOMES = ("match", "miss")
+HOW = ("approximate", "exact")
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 
@@ -78,6 +80,14 @@ class Metrics:
         )
         for outcome in OUTCOMES:
             self._searches.labels(outcome)
+        self._scanned = Counter(
+            "kenspeckle_index_faces",
+            "Faces of searched collections, where INDEX_URL is set, by how: approximate (there) or exact (in process).",
+            ("how",),
+            registry=self.registry,
+        )
+        for how in HOW:
+            self._scanned.labels(how)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request. `route` is the template, so that no name of a client becomes a label."""
@@ -97,6 +107,12 @@ class Metrics:
         self.faces_searched.inc(len(found))
         for one in found:
             self._searches.labels(OUTCOMES[0] if one else OUTCOMES[1]).inc()
+
+    def scanned(self, searched: Scanned) -> None:
+        """Count what a request has searched."""
+        for how, count in zip(HOW, (searched.approximate, searched.exact), strict=True):
+            if count:
+                self._scanned.labels(how).inc(count)
 
     def tell_instance(self, sources: Sources) -> None:
         """Add the numbers of the instance whenever the metrics are read."""

@@ -128,6 +128,13 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         {"matched": 1, "unmatched": 0},
     ),
     (
+        ops.SyncCollection(collection_id="people", rebuild=True),
+        Job("job-1", JobKind.SYNC, "people", 1.0),
+        "SyncCollection",
+        [],
+        {"rebuild": True, "job": "job-1", "kind": "sync", "state": "queued", "collection": "people"},
+    ),
+    (
         ops.CancelJob(job_id="job-1"),
         Job("job-1", JobKind.UPGRADE, "people", 1.0),
         "CancelJob",

@@ -195,6 +195,7 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
     try:
         catalog.hold_deliveries(RESTORED)
         catalog.end_staged(NOT_GONE_ON)
+        catalog.forget_mirrors()
         for collection in without:
             catalog.delete_collection(collection)
     finally:

@@ -29,7 +29,7 @@ from kenspeckle.domain.operations.erasure import (
     EraseUser,
     GetReceipt,
 )
-from kenspeckle.domain.operations.jobs import CancelJob, GetJob, ListJobs, UpgradeCollection
+from kenspeckle.domain.operations.jobs import CancelJob, GetJob, ListJobs, SyncCollection, UpgradeCollection
 from kenspeckle.domain.operations.people import (
     ChangePerson,
     DismissDuplicate,
@@ -142,6 +142,7 @@ __all__ = [
     "SplitPerson",
     "StartVideo",
     "StartVideoDetection",
+    "SyncCollection",
     "TagCollection",
     "UndoPeople",
     "UntagCollection",

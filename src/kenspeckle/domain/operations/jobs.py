@@ -46,3 +46,12 @@ class UpgradeCollection(InCollection[Job]):
 
     right = ADMIN
     pack: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCollection(InCollection[Job]):
+    """Start the job that builds the collection's index in the vector database, or compares it with the catalog and
+    repairs it. `rebuild`: build it anew, and use the old one meanwhile."""
+
+    right = ADMIN
+    rebuild: bool = False

@@ -248,6 +248,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             told=lambda found: {"matched": len(found.matches), "unmatched": len(found.unmatched)},
         ),
         _row(ops.UpgradeCollection, "UpgradeCollection", lambda op: {"pack": op.pack}, told=_of_job),
+        _row(ops.SyncCollection, "SyncCollection", lambda op: {"rebuild": op.rebuild}, told=_of_job),
         _row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
         _row(ops.StartVideo, "StartFaceSearch", lambda op: _of_source(op.source), told=_of_job),
         _row(ops.StartVideoDetection, "StartFaceDetection", lambda op: _of_source(op.source), told=_of_job),

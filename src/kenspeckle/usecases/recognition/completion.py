@@ -8,8 +8,8 @@ import time
 
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.domain.operations import GetReceipt, Handlers
-from kenspeckle.errors import KenspeckleError, ReceiptNotFound
-from kenspeckle.ports import Catalog
+from kenspeckle.errors import CollectionNotFound, KenspeckleError, ReceiptNotFound
+from kenspeckle.ports import Catalog, Mirrors, MirrorState
 from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.recognition.context import Context
 
@@ -33,6 +33,7 @@ class Completion:
         self._context = context
         self._scrubber = context.scrubber
         self._closing = threading.Event()
+        self._erased_by: dict[str, int] = {}
         self._thread: threading.Thread | None = None
 
     def handlers(self) -> Handlers:
@@ -72,8 +73,15 @@ class Completion:
                 return
             if not self._scrubber.run(self._context.catalog) or receipts is None:
                 return
-            due = [one for one in pending if is_purged(self._context.catalog, one)]
+            due = [
+                one
+                for one in pending
+                if is_purged(self._context.catalog, one)
+                and is_gone_elsewhere(self._context.mirrors, one, self._erased_by)
+            ]
             receipts.complete(due)
+            for one in due:
+                self._erased_by.pop(one.receipt_id, None)
             if not due:
                 return
 
@@ -108,3 +116,20 @@ def is_purged(catalog: Catalog, kept: KeptReceipt) -> bool:
     if kept.what is not Erasure.COLLECTION:
         return True
     return not catalog.has_remains() and not catalog.removals(1)
+
+
+def is_gone_elsewhere(mirrors: Mirrors | None, kept: KeptReceipt, erased_by: dict[str, int]) -> bool:
+    """Whether the vector database has removed it too, from its files as far as it says. `erased_by` keeps, by receipt,
+    the revision at which it was seen first, and what it names was deleted at the latest."""
+    if mirrors is None:
+        return True
+    some = [one for one in mirrors.mirrors() if one[0].collection_id == kept.collection_id]
+    if not some:
+        return True
+    if kept.receipt_id not in erased_by:
+        try:
+            erased_by[kept.receipt_id] = mirrors.mirrored(kept.collection_id).revision
+        except CollectionNotFound:
+            return False  # until its mirror is dropped
+    at = erased_by[kept.receipt_id]
+    return all(there and one.state is not MirrorState.LEAVING and one.compacted >= at for one, there in some)

@@ -16,6 +16,7 @@ from kenspeckle.ports import (
     Engines,
     Images,
     Index,
+    Mirrors,
     People,
     StagedVideos,
     Staging,
@@ -27,6 +28,7 @@ from kenspeckle.ports import (
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.jobs.queue import JobQueue
+from kenspeckle.usecases.mirrors.keeper import Keeper
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.recognition.scrubber import Scrubber
@@ -68,6 +70,10 @@ class Context:
     """Staged templates of another pack; None for a catalog that stages none, whose collections can't be upgraded."""
     people: People | None = None
     """People of collections; None for a catalog that has none."""
+    mirrors: Mirrors | None = None
+    """The account of copies in a vector database; None for a catalog that keeps none."""
+    keeper: Keeper | None = None
+    """Keeps them; None where there is no vector database."""
     observe: Callable[[str, float], None] = _ignore
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)

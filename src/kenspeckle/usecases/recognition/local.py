@@ -10,6 +10,7 @@ from kenspeckle.domain.attributes import offered
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.usecases.jobs.runner import Handler
+from kenspeckle.usecases.mirrors.syncing import Syncing
 from kenspeckle.usecases.recognition.bulk import BulkIndexing
 from kenspeckle.usecases.recognition.collections import Collections, purge_later
 from kenspeckle.usecases.recognition.completion import Completion
@@ -47,6 +48,7 @@ class LocalRecognizer:
         self.bulk = BulkIndexing(context, self._preparation, self._groups.arrived)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
+        self._syncing = Syncing(context, context.keeper)
         self.completion = Completion(context)
         self.loading = Loading(context)
         self.videos = VideoOperations(context)
@@ -63,6 +65,7 @@ class LocalRecognizer:
             DuplicatePeople(context),
             Disagreement(context),
             self._upgrading,
+            self._syncing,
             self.completion,
             self.videos,
             context.jobs,
@@ -74,6 +77,8 @@ class LocalRecognizer:
             JobKind.GROUPS: self._groups.run,
         }
         """Handlers by kind of job."""
+        if context.keeper is not None:
+            self.long_work[JobKind.SYNC] = self._syncing.run
         if context.videos is not None:
             self.long_work[JobKind.VIDEO] = Analysis(context, context.videos).run
 

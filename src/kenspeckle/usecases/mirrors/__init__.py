@@ -1,0 +1,1 @@
+"""Mirrors of large collections in a vector database: built, followed, compared with the catalog, removed."""

@@ -1,0 +1,150 @@
+"""A mirrored collection is searched as the catalog has it, whatever the mirror has: a mirror may be behind, lost or
+wrong."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kenspeckle.errors import PackMismatch, StorageUnavailable
+from kenspeckle.index.mirrored import TRUST_SECONDS
+from kenspeckle.ports import MirrorBounds, MirrorState, scanned
+from tests.catalogs import DIMENSION, stored_face, template
+from tests.milvus.conftest import FACES, Setting
+from tests.milvus_server import MilvusServer
+
+
+def found(setting: Setting, number: int, k: int = 3) -> list[str]:
+    """Identities of the nearest to the template of this number."""
+    near = setting.index.search("people", "face", template(number), k, math.inf, contract="contract")
+    return [stored.face.face_id for stored, _ in near if stored.face]
+
+
+def exact(setting: Setting, number: int, k: int = 3) -> list[str]:
+    near = setting.exact.search("people", "face", template(number), k, math.inf)
+    return [stored.face.face_id for stored, _ in near if stored.face]
+
+
+def test_what_is_stored_and_deleted_shows_at_once_with_exact_scores(setting: Setting) -> None:
+    """Nothing of it has come to Milvus yet."""
+    stored_face(setting.catalog, 1000)
+    setting.catalog.delete_faces("people", ["face-7"])
+    counted = scanned.begin()
+    assert found(setting, 1000)[0] == "face-1000"
+    assert (counted.approximate, counted.exact) == (FACES, 1)
+    assert "face-7" not in found(setting, 7, FACES)
+    for number in (1000, 7, 3, 2000):
+        assert found(setting, number, 10) == exact(setting, number, 10)
+    near = setting.index.search("people", "face", template(3), 1, math.inf)
+    assert near[0][1] == 0.0, "scored again from the catalog, in float32"
+
+
+def test_a_mirror_is_brought_up_to_date_and_another_process_goes_on_from_there(setting: Setting) -> None:
+    before, other = setting.mirror, setting.another()
+    assert other.load("people", "face") == 1, "what is newer than the mirror"
+    after = setting.keeper.catch_up(before)
+    assert after is not None
+    assert after.revision == setting.catalog.revision("people") > before.revision
+    assert setting.store.count(after.name) == FACES
+    assert found(setting, 1000)[0] == "face-1000"
+    assert other.load("people", "face") == 0
+    near = other.search("people", "face", template(1000), 1, math.inf)
+    assert near[0][0].face is not None
+    assert near[0][0].face.face_id == "face-1000"
+    assert after.compacted < after.revision, "what was deleted may be left in its files"
+
+
+def test_deleted_faces_do_not_crowd_out_those_that_are_there(setting: Setting) -> None:
+    """Far more of the nearest were deleted than are asked for; none was removed from the mirror yet."""
+    for number in range(FACES, 260):
+        stored_face(setting.catalog, number)
+    assert setting.keeper.catch_up(setting.mirror) is not None
+    probe = template(5)
+    order = sorted(
+        (number for number in range(260) if number != 7), key=lambda number: np.linalg.norm(template(number) - probe)
+    )
+    setting.catalog.delete_faces("people", [f"face-{number}" for number in order[:200]])
+    assert found(setting, 5, 10) == exact(setting, 5, 10)
+    assert len(found(setting, 5, 10)) == 10
+
+
+def test_a_probe_of_another_pack_is_refused(setting: Setting) -> None:
+    with pytest.raises(PackMismatch):
+        setting.index.search("people", "face", template(1), 1, math.inf, contract="another")
+    with pytest.raises(PackMismatch):
+        setting.index.search("people", "face", np.zeros(DIMENSION + 1, np.float32), 1, math.inf)
+
+
+def test_comparing_finds_and_mends_what_is_wrong(setting: Setting) -> None:
+    """A row is missing, one is another's, one should not be there; what is only newer is not wrong."""
+    mirror = setting.keeper.catch_up(setting.mirror)
+    assert mirror is not None
+    rows, templates = setting.catalog.templates_after("people", 0, FACES)
+    setting.store.remove(mirror.name, [rows[2]])
+    setting.store.put(mirror.name, [rows[3]], templates[4:5])
+    setting.store.put(mirror.name, [10**6], templates[5:6])
+    stored_face(setting.catalog, 1001)
+    compared = setting.keeper.compare(mirror, 0)
+    assert (compared.wrong, compared.done) == (3, True)
+    assert setting.keeper.compare(setting.mirror, 0).wrong == 0
+    digests = setting.store.digests(mirror.name, 0, None)
+    assert digests is not None
+    assert len(digests) == setting.catalog.collection("people").face_count
+
+
+def test_a_foreign_collection_is_not_touched(setting: Setting, milvus: MilvusServer) -> None:
+    with milvus.client(setting.url) as client:
+        client.create_collection("kenspeckle_foreign", dimension=4)
+        with pytest.raises(StorageUnavailable, match=r"INDEX_URL.*another schema"):
+            setting.store.create("kenspeckle_foreign", DIMENSION)
+        assert client.has_collection("kenspeckle_foreign")
+        client.drop_collection("kenspeckle_foreign")
+
+
+def test_a_server_that_is_not_there_is_named_and_searches_do_not_wait_for_it(setting: Setting) -> None:
+    mirror = setting.mirror
+    absent = Setting(setting.catalog, "milvus://127.0.0.1:9/nowhere", setting.bounds)
+    setting.catalog.save_mirror(replace(mirror, place=absent.store.place))
+    counted = scanned.begin()
+    assert found(absent, 5, 10) == exact(setting, 5, 10)
+    assert counted.approximate == 0
+    begun = time.monotonic()
+    with pytest.raises(StorageUnavailable, match=r"INDEX_URL: Milvus at 127\.0\.0\.1:9/nowhere") as refused:
+        absent.store.search(mirror.name, template(3), 1, mirror.stamp)
+    assert time.monotonic() - begun < 2, "it was asked a moment ago"
+    assert refused.value.retry_after
+    assert absent.mirror.state is MirrorState.READY, "it may be right when it answers again"
+    setting.catalog.save_mirror(mirror)
+
+
+def test_a_mirror_of_another_time_is_not_trusted_until_it_was_compared(setting: Setting) -> None:
+    """As after a restore of Milvus from a backup."""
+    mirror = setting.mirror
+    setting.store.mark(mirror.name, mirror.revision - 1)
+    setting.store.count(mirror.name)  # waits until it is seen
+    setting.now += TRUST_SECONDS + 1
+    assert found(setting, 5, 10) == exact(setting, 5, 10)
+    assert setting.mirror.state is MirrorState.WRONG
+    assert setting.keeper.compare(setting.keeper.restart(setting.mirror), 0).done
+    assert setting.keeper.catch_up(setting.mirror) is not None
+    counted = scanned.begin()
+    assert found(setting, 5, 10) == exact(setting, 5, 10)
+    assert counted.approximate
+
+
+def test_a_lost_mirror_is_replaced_by_an_exact_search_or_a_refusal_that_names_the_setting(setting: Setting) -> None:
+    setting.store.drop(setting.mirror.name)
+    counted = scanned.begin()
+    assert found(setting, 5, 10) == exact(setting, 5, 10)
+    assert counted.approximate == 0
+    assert setting.mirror.state is MirrorState.WRONG
+    setting.bounds = MirrorBounds(FACES, FACES - 1)
+    strict = setting.another()
+    with pytest.raises(StorageUnavailable, match="INDEX_URL") as refused:
+        strict.search("people", "face", template(3), 1, math.inf)
+    assert refused.value.retry_after
+    assert strict.search("people", "user", template(3), 1, math.inf) == [], "users are searched in process"
