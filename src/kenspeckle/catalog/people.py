@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_face, no_person
 from kenspeckle.catalog.changes import LockedCollection, lock_collection, record
+from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.membership import PERSON
 from kenspeckle.catalog.tables import (
     apart,
@@ -426,7 +427,7 @@ def _whole(connection: Connection, collection_row: int, person_id: str) -> Any:
 
 def shown_person(connection: Connection, collection_id: str, found: Any, undo_id: str | None = None) -> Person:
     """The person of a row."""
-    shown = tuple(connection.execute(_IDENTITIES, {"person": found.row}).scalars())
+    shown = tuple(identity for (identity,) in fetch(connection, _IDENTITIES, {"person": found.row}))
     return Person(
         found.person_id,
         collection_id,
