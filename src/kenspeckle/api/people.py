@@ -273,7 +273,7 @@ class People:
         codes=(*_CHANGES, "face_not_found"),
     )
     async def move_faces(self, request: Request, collection_id: CollectionId, person_id: PersonId) -> Response:
-        """Make faces this person's, whoever they belonged to. A person without faces is deleted; whoever is indexed
+        """Move faces to this person, whomever they belonged to. A person without faces is deleted; whoever is indexed
         under its identity from then on is this one."""
         wanted = await bodies.json(request, PersonFaces)
         found = await self.edge.handle(
@@ -312,7 +312,7 @@ class People:
         codes=(*_CHANGES, "face_not_found", "conflict"),
     )
     async def split_person(self, request: Request, collection_id: CollectionId, person_id: PersonId) -> Response:
-        """Make another person of some of a person's faces; answers the new one. `people/undo` undoes it."""
+        """Split some of a person's faces off into another person; answers the new one. `people/undo` undoes it."""
         wanted = await bodies.json(request, Split)
         made = await self.edge.handle(
             ops.SplitPerson(

@@ -111,7 +111,8 @@ def delete(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Delete faces; they match no more. A photograph goes with its last face. Exit code 1 if one could not go."""
+    """Delete faces, so that searches no longer find them. A photograph goes with its last face. Exit code 1 if one
+    could not go."""
 
     if not yes:
         typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)

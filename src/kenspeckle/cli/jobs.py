@@ -34,7 +34,7 @@ def list_(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Jobs, newest first; finished ones for 30 days."""
+    """List jobs, newest first; finished ones for 30 days."""
     with opened(url, api_key, data_dir) as target:
         some = min(limit, MOST)
         found = list(
@@ -69,7 +69,7 @@ def show(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """One job, with its progress and result."""
+    """Show one job, with its progress and result."""
     with opened(url, api_key, data_dir) as target:
         print_job(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
 

@@ -135,7 +135,7 @@ def _scopes(given: list[str] | None) -> list[str]:
 
 @app.command("list")
 def list_(url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """All keys, oldest first, without their secrets."""
+    """List all keys, oldest first, without their secrets."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         rows = keys.list()
         if as_json:
@@ -152,7 +152,7 @@ def list_(url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_
 def show(
     key_id: KeyId, url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False
 ) -> None:
-    """One key, without its secret."""
+    """Show one key, without its secret."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         _describe(keys.show(key_id), as_json)
 
@@ -184,7 +184,7 @@ def limit(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Change how much a key may ask; running servers follow within half a second. Limits that are not given stay as
+    """Change the limits of a key; running servers follow within half a second. Limits that are not given stay as
     they are."""
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
         if rate is None and burst is None and quota is None:

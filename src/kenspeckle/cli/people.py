@@ -39,7 +39,7 @@ def list_(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """People of a collection, by name."""
+    """List the people of a collection, by name."""
     with opened(url, api_key, data_dir, collection) as target:
         some = min(limit, MOST)
         found = list(
@@ -70,7 +70,7 @@ def show(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """One person with its faces."""
+    """Show one person with its faces."""
     with opened(url, api_key, data_dir, collection) as target:
         ask, name = target.recognizer, target.collection
         person = ask.handle(ops.GetPerson(collection_id=name, person_id=person_id))
@@ -142,7 +142,7 @@ def move(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Make faces a person's, whoever they belonged to."""
+    """Move faces to a person, whomever they belonged to."""
     with opened(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
@@ -185,7 +185,7 @@ def split(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Make another person of some of a person's faces. `undo` undoes it."""
+    """Split some of a person's faces off into another person. `undo` undoes it."""
     with opened(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
@@ -227,7 +227,7 @@ def group(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Group all faces without a name: a job, whose end is waited for."""
+    """Group all faces without a name: start a job and wait for its end."""
     with opened(url, api_key, data_dir, collection) as target:
         ended = finished(target, target.recognizer.handle(ops.GroupFaces(collection_id=target.collection)))
     print_job(ended, json)
@@ -244,7 +244,7 @@ def groups(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Groups of faces without a name, the largest first. `name` makes a person of one."""
+    """List groups of faces without a name, the largest first. `name` makes a person of one."""
     with opened(url, api_key, data_dir, collection) as target:
         some = min(limit, MOST)
         found = list(
@@ -302,7 +302,7 @@ def duplicates(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """People who may be one, faces that may be under a wrong name, photographs that are stored twice."""
+    """List people who may be one, faces that may be under a wrong name, and photographs that are stored twice."""
     with opened(url, api_key, data_dir, collection) as target:
         ask, name = target.recognizer, target.collection
         if dismiss is not None:

@@ -78,7 +78,7 @@ def create(
 @app.command("list")
 @reported(FAILED)
 def list_(server: OnlyServer = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """All endpoints, oldest first, without their secrets."""
+    """List all endpoints, oldest first, without their secrets."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.list()
@@ -100,7 +100,7 @@ def show(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """One endpoint, without its secret."""
+    """Show one endpoint, without its secret."""
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.show(webhook_id), as_json)
 
@@ -227,7 +227,7 @@ def log(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The delivery log of an endpoint, newest first."""
+    """Show the delivery log of an endpoint, newest first."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.deliveries(webhook_id, state, limit)

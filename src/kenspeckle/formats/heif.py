@@ -45,7 +45,7 @@ def read(data: bytes, kind: str, check: Check) -> Head:
             return Head(media_type=kind, width=width, height=height, picture=data)
         return _avif(data, found, check)
     except (Malformed, ZeroDivisionError, IndexError) as error:
-        raise damaged("its boxes make no sense") from error
+        raise damaged("its boxes are invalid") from error
 
 
 def stored(data: bytes) -> tuple[int, int, int]:
@@ -55,7 +55,7 @@ def stored(data: bytes) -> tuple[int, int, int]:
         found = items(data)
         return (*_stored(data, found), _turn(data, found))
     except (Malformed, IndexError) as error:
-        raise damaged("its boxes make no sense") from error
+        raise damaged("its boxes are invalid") from error
 
 
 def _stored(data: bytes, found: Items) -> tuple[int, int]:

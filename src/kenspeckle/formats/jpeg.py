@@ -157,7 +157,7 @@ def _is_needed(code: int, segment: bytes, seen: set[int]) -> bool:
 def _frame(code: int, segment: bytes, found: _Picture, check: Check) -> None:
     """B.2.2."""
     if found.components or len(segment) < 9 or len(segment) < 6 + 3 * segment[5]:
-        raise damaged("its frame header makes no sense")
+        raise damaged("its frame header is invalid")
     if not segment[5]:
         raise damaged("its frame has no components")
     found.height, found.width = int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big")
@@ -168,7 +168,7 @@ def _frame(code: int, segment: bytes, found: _Picture, check: Check) -> None:
         factors.append((segment[at + 1] >> 4, segment[at + 1] & 15))
         found.components[segment[at]] = _Component(factors[-1][0] * factors[-1][1])
     if not all(1 <= one <= 4 for pair in factors for one in pair) or len(found.components) != segment[5]:
-        raise damaged("its frame header makes no sense")
+        raise damaged("its frame header is invalid")
     found.largest = max(pair[0] for pair in factors) * max(pair[1] for pair in factors)
 
 
@@ -177,16 +177,16 @@ def _scan(data: bytes, at: int, end: int, found: _Picture) -> int:
     header = data[at + 4 : end]
     count = header[0] if header else 0
     if not found.components or not 1 <= count <= 4 or len(header) < 4 + 2 * count:
-        raise damaged("a scan header makes no sense")
+        raise damaged("a scan header is invalid")
     first, last, bits = header[1 + 2 * count : 4 + 2 * count]
     if not found.progressive:
         first, last, bits = 0, 63, 0
     if not first <= last <= 63:
-        raise damaged("a scan header makes no sense")
+        raise damaged("a scan header is invalid")
     for which in header[1 : 1 + 2 * count : 2]:
         component = found.components.get(which)
         if component is None:
-            raise damaged("a scan header makes no sense")
+            raise damaged("a scan header is invalid")
         for coefficient in range(first, last + 1):
             component.missing[coefficient] = min(component.missing[coefficient], bits & 15)
         found.passes += component.samples / found.largest
