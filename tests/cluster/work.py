@@ -35,6 +35,8 @@ class Work:
         self.answered: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.wrong: list[str] = []
+        self._last = 0.0
+        self._pause = 0.0
 
     def start(self, clients: int) -> None:
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
@@ -46,6 +48,17 @@ class Work:
         self._stop.set()
         for one in self._threads:
             one.join()
+
+    def watch(self) -> None:
+        """Begin to look for the longest pause between two answers to anybody."""
+        with self._lock:
+            self._last, self._pause = time.monotonic(), 0.0
+
+    @property
+    def pause(self) -> float:
+        """The longest since `watch`, in seconds."""
+        with self._lock:
+            return self._pause
 
     def wait_for(self, more: int) -> None:
         """Until so many more photographs were indexed. Raises TimeoutError."""
@@ -112,6 +125,8 @@ class Work:
                 if answer.is_success or answer.status_code in fine:
                     with self._lock:
                         self.answered[what] += 1
+                        now = time.monotonic()
+                        self._last, self._pause = now, max(self._pause, now - self._last)
                     return answer
                 failure = str(answer.status_code)
                 if answer.status_code not in (502, 503, 504):

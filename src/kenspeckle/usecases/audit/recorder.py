@@ -70,6 +70,8 @@ class Recorder:
         self._late: deque[AuditEntry] = deque()
         self._lost = 0
         self._turn = threading.Lock()
+        self._queue = threading.Condition()
+        self._committing = False
         self._last: AuditHead | None = None
         self._anchors = anchors
         self._cut: AuditAnchor | None = None
@@ -133,16 +135,33 @@ class Recorder:
     def record_all(self, entries: Sequence[AuditEntry]) -> list[AuditRow | None]:
         """As `record`, for several entries in as few commits as they fit into."""
         tickets = [_Ticket(one) for one in entries]
-        self._waiting.extend(tickets)
-        for ticket in tickets:
-            while not ticket.done:
+        with self._queue:
+            self._waiting.extend(tickets)
+        while tickets and (some := self._next(tickets[-1])):
+            try:
                 with self._turn:
-                    if not ticket.done:
-                        self._commit([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+                    self._commit(some)
+            finally:
+                with self._queue:
+                    self._committing = False
+                    self._queue.notify_all()
         for ticket in tickets:
             if ticket.error is not None:
                 raise ticket.error
         return [ticket.row for ticket in tickets]
+
+    def _next(self, ticket: _Ticket) -> list[_Ticket]:
+        """What is to be committed by this thread, once nobody else commits; nothing, once the ticket is done.
+
+        A condition tells, not the lock of commits: those who are done would have to take that one by one, and those who
+        come anew would commit few rows in between."""
+        with self._queue:
+            while self._committing and not ticket.done:
+                self._queue.wait()
+            if ticket.done:
+                return []
+            self._committing = True
+            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
     def close(self) -> None:
         """Try once more to write the rows that wait in memory."""
