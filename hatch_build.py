@@ -1,5 +1,6 @@
-"""Makes the wheel smaller: what is written for those who work on the code is left out. That is comments, and in rooms
-that nobody imports docstrings. Lines keep their numbers, so that tracebacks fit the repository.
+"""Makes the wheel smaller: what is written for those who work on the code is left out. That is comments, strings below
+attributes, and docstrings of what is private or in rooms that nobody imports. Lines keep their numbers, so that
+tracebacks fit the repository.
 
 Hatch runs it (`tool.hatch.build.targets.wheel.hooks.custom`); editable installations have the sources themselves."""
 
@@ -21,14 +22,15 @@ INTERFACES = ("__init__.py", "errors.py", "settings.py", "api", "cli", "client",
 
 
 def without_remarks(source: str, *, docstrings: bool) -> str:
-    """The same program with fewer words; with `docstrings` those stay. Raises ValueError where it is not the same."""
+    """The same program with fewer words; with `docstrings` those of public names stay. Raises ValueError where it is
+    not the same."""
     lines = source.splitlines(keepends=True)
     for token in tokenize.generate_tokens(io.StringIO(source).readline) if "#" in source else ():
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip() + "\n"
     tree = ast.parse(source)
-    for first, last in () if docstrings else _taken_out(tree):
+    for first, last in _taken_out(tree, docstrings):
         lines[first - 1 : last] = ["\n"] * (last - first + 1)
     made = "".join(lines)
     left = ast.parse(made)
@@ -38,15 +40,17 @@ def without_remarks(source: str, *, docstrings: bool) -> str:
     return made
 
 
-def _taken_out(tree: ast.AST) -> Iterator[tuple[int, int]]:
-    """Takes strings that stand by themselves, of attributes too, out of the tree; their first and last lines.
+def _taken_out(tree: ast.AST, docstrings: bool) -> Iterator[tuple[int, int]]:
+    """Takes strings that stand by themselves out of the tree; their first and last lines.
     Dataclasses keep theirs: the decorator would make up others, which takes time at each import. So do blocks that have
     nothing else."""
     for node in list(ast.walk(tree)):
         block = getattr(node, "body", None)
         if not isinstance(block, list):
             continue
-        kept = block[:1] if isinstance(node, ast.ClassDef) and node.decorator_list else []
+        public = not (getattr(node, "name", None) or "").startswith("_")
+        needed = isinstance(node, ast.ClassDef) and node.decorator_list
+        kept = block[:1] if needed or (docstrings and public) else []
         strings = [
             one
             for one in block

@@ -24,7 +24,7 @@ __all__ = ["samples"]
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1 << 20
 OUT_OF_REACH = re.compile(r"No matching distribution|ConnectionError|Temporary failure|timed out|Max retries")
 GUESTS = Path(__file__).with_name("guests.py")
 

@@ -45,6 +45,7 @@ def test_a_number_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     told = _values(InstanceCollector(Sources(counts=fails, folders={"data": tmp_path, "gone": tmp_path / "gone"})))
     assert told == {
         "kenspeckle_build_info": 1,
+        "kenspeckle_people": 0,
         "kenspeckle_webhook_backlog": 0,
         "kenspeckle_last_backup_timestamp_seconds": 0,
     }
@@ -75,6 +76,7 @@ def test_a_server_tells_what_is_stored(tmp_path: Path) -> None:
     for name, value in {
         "kenspeckle_faces": 1,
         "kenspeckle_photographs": 1,
+        "kenspeckle_people": 1,
         "kenspeckle_collections": 1,
         'kenspeckle_searches_total{outcome="match"}': 1,
         'kenspeckle_searches_total{outcome="miss"}': 0,

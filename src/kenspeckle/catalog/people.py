@@ -58,6 +58,11 @@ _PERSON = select(
     _count.label("face_count"),
     _cover.label("cover"),
 ).outerjoin(users, users.c.row == people.c.user_row)
+_COUNT = (
+    select(func.count(people.c.row))
+    .join(collections, collections.c.row == people.c.collection_row)
+    .where(people.c.kind == PERSON, collections.c.collection_id.is_not(None))
+)
 _ONE = _PERSON.where(
     people.c.collection_row == bindparam("collection_row"),
     people.c.person_id == bindparam("person_id"),
@@ -157,6 +162,11 @@ _UNDO = select(undo).where(undo.c.collection_row == bindparam("collection_row"))
 
 class People(Part):
     """Implements `ports.People`."""
+
+    def count_people(self) -> int:
+        """People of all collections; groups without a name are none."""
+        with self.database.read() as connection:
+            return int(connection.execute(_COUNT).scalar_one())
 
     def adopt(self, collection_id: str, most: int) -> tuple[int, int] | None:
         with self.database.read() as connection:  # mostly there is nothing to do, and a look takes no lock

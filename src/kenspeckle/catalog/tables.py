@@ -162,7 +162,7 @@ faces = Table(
     sqlite_autoincrement=True,
 )
 _of_a_user = faces.c.user_row.is_not(None)
-Index("faces_by_user", faces.c.user_row, sqlite_where=_of_a_user, postgresql_where=_of_a_user)
+_faces_by_user = Index("faces_by_user", faces.c.user_row, sqlite_where=_of_a_user)
 
 thumbnails = Table(
     "thumbnails",
@@ -453,7 +453,7 @@ people = Table(
     sqlite_autoincrement=True,
 )
 _a_users_person = people.c.user_row.is_not(None)
-Index("people_by_user", people.c.user_row, sqlite_where=_a_users_person, postgresql_where=_a_users_person)
+_people_by_user = Index("people_by_user", people.c.user_row, sqlite_where=_a_users_person)
 
 identities = Table(
     "identities",
@@ -524,3 +524,10 @@ mirrors = Table(
     Index("mirrors_by_collection", "collection_row"),
     sqlite_autoincrement=True,
 )
+
+
+def partial_for(dialect: str) -> None:
+    """Have indexes of some rows be that in this database too. Said here for all databases, it would load the drivers'
+    dialects of each at every import."""
+    for index, rows in ((_faces_by_user, _of_a_user), (_people_by_user, _a_users_person)):
+        index.dialect_kwargs[f"{dialect}_where"] = rows

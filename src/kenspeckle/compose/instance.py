@@ -26,6 +26,7 @@ def sources(settings: Settings, catalog: SqlCatalog, pack: str) -> Sources:
 
     return Sources(
         counts=catalog.counts,
+        people=catalog.count_people,
         backlog=catalog.backlog,
         last_backup=last_backup,
         certificate_end=lambda: end_of(Path(certificate).expanduser()) if certificate else None,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -20,8 +21,10 @@ from kenspeckle.errors import KenspeckleError
 
 log = logging.getLogger(__name__)
 
-BACKUP_SECONDS = 60.0
-"""How long the time of the last backup is trusted: it is looked for in the audit trail."""
+T = TypeVar("T")
+
+TRUST_SECONDS = 60.0
+"""How long the time of the last backup and the number of people are trusted: finding them takes more than a look."""
 
 _STORED = {
     "collections": ("collections", "Collections that there are."),
@@ -33,10 +36,11 @@ _STORED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the numbers come from. `counts` has collections, faces, users, images; `backlog` pending messages by
-    endpoint; `last_backup` and `certificate_end` are seconds since the epoch, None for none."""
+    """Where the numbers come from. `counts` has collections, faces, users, images; `people` counts persons; `backlog`
+    pending messages by endpoint; `last_backup` and `certificate_end` are seconds since the epoch, None for none."""
 
     counts: Callable[[], Mapping[str, int]]
+    people: Callable[[], int] = lambda: 0
     backlog: Callable[[], Mapping[str, int]] = dict
     last_backup: Callable[[], float | None] = lambda: None
     certificate_end: Callable[[], float | None] = lambda: None
@@ -46,19 +50,34 @@ class Sources:
     pack: str = ""
 
 
+class _Trusted(Generic[T]):
+    """A number that is looked for at most once in TRUST_SECONDS."""
+
+    def __init__(self, look: Callable[[], T], ticks: Callable[[], float]) -> None:
+        self._look, self._ticks = look, ticks
+        self._until = float("-inf")
+
+    def __call__(self) -> T:
+        if self._ticks() >= self._until:
+            self._found = self._look()
+            self._until = self._ticks() + TRUST_SECONDS
+        return self._found
+
+
 class InstanceCollector(Collector):
     """Adds them to the metrics that Prometheus reads."""
 
     def __init__(self, sources: Sources, ticks: Callable[[], float] = time.monotonic) -> None:
         self._sources = sources
-        self._ticks = ticks
-        self._backup: tuple[float, float | None] = (float("-inf"), None)
+        self._last_backup = _Trusted(sources.last_backup, ticks)
+        self._counted_people = _Trusted(sources.people, ticks)
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("kenspeckle_build_info", "Version that runs; always 1.", labels=_BUILD)
         build.add_metric((kenspeckle.__version__, platform.python_version(), self._sources.pack), 1)
         yield build
-        for look in (self._stored, self._disks, self._database, self._webhooks, self._backups, self._certificate):
+        looks = (self._stored, self._people, self._disks, self._database, self._webhooks, self._backups)
+        for look in (*looks, self._certificate):
             try:
                 yield from list(look())
             except (KenspeckleError, OSError) as error:
@@ -68,6 +87,9 @@ class InstanceCollector(Collector):
         counts = self._sources.counts()
         for name, (counted, meaning) in _STORED.items():
             yield GaugeMetricFamily(f"kenspeckle_{name}", meaning, counts.get(counted, 0))
+
+    def _people(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("kenspeckle_people", "People that are known, by name or not.", self._counted_people())
 
     def _disks(self) -> Iterator[Metric]:
         free = GaugeMetricFamily("kenspeckle_disk_free_bytes", "Bytes free on the disk.", labels=("folder",))
@@ -90,12 +112,8 @@ class InstanceCollector(Collector):
         yield GaugeMetricFamily("kenspeckle_webhook_backlog", "Messages to webhooks that are still to go out.", pending)
 
     def _backups(self) -> Iterator[Metric]:
-        until, at = self._backup
-        if self._ticks() >= until:
-            at = self._sources.last_backup()
-            self._backup = (self._ticks() + BACKUP_SECONDS, at)
         meaning = "When the last backup was made, in seconds since 1970; 0 where none is in the audit trail."
-        yield GaugeMetricFamily("kenspeckle_last_backup_timestamp_seconds", meaning, at or 0)
+        yield GaugeMetricFamily("kenspeckle_last_backup_timestamp_seconds", meaning, self._last_backup() or 0)
 
     def _certificate(self) -> Iterator[Metric]:
         end = self._sources.certificate_end()
