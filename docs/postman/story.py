@@ -360,6 +360,8 @@ JOBS = Folder(
         Step("sync_collection", values={"collection_id": "none"}, body={"rebuild": False}, status=(404,)),
         Step("list_jobs", values={"limit": "10"}, expect={"it is a list": 'pm.expect(answer.jobs).to.be.an("array");'}),
         Step("get_job", values={"job_id": "job-none"}, status=(404,)),
+        Step("start_indexing", values={"collection_id": "none"}, status=(404,)),
+        Step("list_index_results", values={"job_id": "job-none"}, status=(404,)),
         Step("cancel_job", values={"job_id": "job-none"}, status=(404,)),
     ),
     needs="hasKeys",

@@ -44,12 +44,13 @@ from kenspeckle.errors import (
     ReceiptNotFound,
 )
 from kenspeckle.usecases.jobs.queue import JobQueue
+from tests.api.fake_indexing import FakeIndexing
 from tests.api.fake_users import DETAIL, MODEL, SMALL, FakeUsers, page
 from tests.api.fake_videos import FakeVideos
 from tests.fakes.jobs import FakeJobs
 
 
-class FakeRecognizer(FakeUsers, FakeVideos):
+class FakeRecognizer(FakeUsers, FakeVideos, FakeIndexing):
     """`ports.Recognizer` in memory. A photograph is `FACE <who>[ & <who>...]` in JPEG's clothes."""
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class FakeRecognizer(FakeUsers, FakeVideos):
             [
                 *self.of_users(),
                 *self.of_videos(),
+                *self.of_indexing(),
                 *self.queue.handlers().items(),
                 ops.UpgradeCollection.by(self.upgrade_collection),
                 ops.SyncCollection.by(self.sync_collection),

@@ -38,6 +38,8 @@ REAL = {
     "Vault",  # part of Catalog
     "ReceiptStore",  # of the SQL catalog, tested by test_completion.py of erasure
     "Examiner",  # by the engine, tested with indexing
+    "Manifests",  # of the SQL catalog, tested with indexing
+    "Buckets",  # tested with Amazon's protocol and with indexing
     "People",  # of the SQL catalog, tested by test_catalog_people.py
     *("Mirrors", "VectorStore"),  # of the SQL catalog and a real Milvus, tests/milvus
     "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose

@@ -33,6 +33,8 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.GetJob: _NO_JOBS,
     ops.CancelJob: _NO_JOBS,
     ops.IndexPhotographs: "Amazon takes photographs one by one",
+    ops.StartIndexing: _NO_JOBS,
+    ops.ListIndexResults: _NO_JOBS,
     ops.StartVideo: _NO_JOBS,
     ops.StartVideoDetection: _NO_JOBS,
     ops.GetVideo: _NO_JOBS,

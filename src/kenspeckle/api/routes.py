@@ -12,6 +12,7 @@ from kenspeckle.api.collections import Collections
 from kenspeckle.api.edge import Edge
 from kenspeckle.api.groups import Groups
 from kenspeckle.api.guard import guarded
+from kenspeckle.api.indexing import Indexing
 from kenspeckle.api.jobs import Jobs
 from kenspeckle.api.openapi import json_body, refusals
 from kenspeckle.api.operations import Operations
@@ -23,7 +24,7 @@ from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 from kenspeckle.api.videos import Videos
 
-GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Videos, Receipts, Operations)
+GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Indexing, Videos, Receipts, Operations)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -51,6 +52,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         Groups(edge),
         Photographs(edge),
         Jobs(edge),
+        Indexing(edge),
         Receipts(edge),
         Videos(edge),
         Operations(edge, app),

@@ -14,7 +14,7 @@ from kenspeckle.catalog.tables import jobs
 from kenspeckle.domain import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState, Page
 from kenspeckle.errors import Conflict, JobNotFound
 
-_JOB = select(
+JOB = select(
     jobs.c.row,
     jobs.c.job_id,
     jobs.c.kind,
@@ -65,7 +65,7 @@ class Jobs(Part):
     ) -> Page[Job]:
         bound = ("jobs", None if collections is None else sorted(collections), state)
         before = self.cursors.read(cursor, *bound)
-        statement = _JOB.order_by(jobs.c.row.desc()).limit(limit + 1)
+        statement = JOB.order_by(jobs.c.row.desc()).limit(limit + 1)
         if before:
             statement = statement.where(jobs.c.row < before)
         if collections is not None:
@@ -74,7 +74,7 @@ class Jobs(Part):
             statement = statement.where(jobs.c.state == state.value)
         with self.database.read() as connection:
             found = connection.execute(statement).all()
-        return self.page(found, limit, _job, bound)
+        return self.page(found, limit, job_of, bound)
 
     def take_job(self, kinds: Sequence[JobKind], owner: str, now: float, until: float, horizon: float) -> Job | None:
         ended = or_(jobs.c.lease_until <= now, jobs.c.lease_until > horizon)
@@ -89,7 +89,7 @@ class Jobs(Part):
                 return None
             mine = {"state": JobState.RUNNING.value, "owner": owner, "lease_until": until}
             connection.execute(update(jobs).where(jobs.c.row == row).values(**mine, attempts=jobs.c.attempts + 1))
-            return _job(connection.execute(_JOB.where(jobs.c.row == row)).one())
+            return job_of(connection.execute(JOB.where(jobs.c.row == row)).one())
 
     def hold_job(self, job_id: str, owner: str, until: float, done: int, total: int) -> bool:
         with self.database.write() as connection:
@@ -182,14 +182,14 @@ def _owned(job_id: str, owner: str) -> Any:
 
 
 def _one(connection: Connection, job_id: str, *, to_write: bool = False) -> Job:
-    wanted = _JOB.where(jobs.c.job_id == job_id)
+    wanted = JOB.where(jobs.c.job_id == job_id)
     found = connection.execute(wanted.with_for_update() if to_write else wanted).first()
     if found is None:
         raise JobNotFound.named(job_id)
-    return _job(found)
+    return job_of(found)
 
 
-def _job(columns: Any) -> Job:
+def job_of(columns: Any) -> Job:
     result = columns.result
     return Job(
         job_id=columns.job_id,

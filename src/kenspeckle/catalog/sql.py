@@ -23,6 +23,7 @@ from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
+from kenspeckle.catalog.manifests import Manifests
 from kenspeckle.catalog.mirrors import Mirrors
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.people import People
@@ -74,6 +75,7 @@ class SqlCatalog(
     Groups,
     SavedPeople,
     Videos,
+    Manifests,
     Mirrors,
 ):
     """Safe for many threads and for several processes on one database."""

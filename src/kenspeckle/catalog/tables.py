@@ -252,6 +252,27 @@ video_matches = Table(
     Index("video_matches_by_face", "face_row"),
 )
 
+index_slices = Table(
+    "index_slices",
+    metadata,
+    _numbered(),
+    Column("job_id", String(64), nullable=False),
+    Column("collection_row", _Row, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("lines", Integer, nullable=False, comment="how many"),
+    Column("done", Boolean, nullable=False),
+    Column("wanted", Text, comment="the lines, JSON; null: done, or not to be done any more"),
+    Column("results", Text, comment="JSON, without names; null: not done"),
+    Column("owner", String(64), nullable=False, comment="the process that works on it"),
+    Column("lease_until", Double, nullable=False, comment="from when on another may take it over"),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("job_id", "number", name="index_slices_once"),
+    Index("index_slices_due", "job_id", "done", "number", "lines"),
+    Index("index_slices_by_collection", "collection_row"),
+    sqlite_autoincrement=True,
+)
+
 changes = Table(
     "changes",
     metadata,

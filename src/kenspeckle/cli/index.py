@@ -24,6 +24,7 @@ from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import SHOWN, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.identities import Identities
+from kenspeckle.intake.manifests import bucket_of, is_manifest
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
 
@@ -36,7 +37,12 @@ REMOTE_WORKERS = 4
 
 @reported(TROUBLE)
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photographs, and folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="Photographs, and folders of them; or a manifest (.jsonl), or s3://bucket/prefix."
+        ),
+    ],
     by: Annotated[
         Literal["file", "folder", "xmp"],
         typer.Option(
@@ -79,6 +85,19 @@ def index(
     if by == "xmp" and unnamed:
         raise CommandFailed("--by xmp names people and --unnamed nobody.", "Leave one of them out.")
     unnamed = unnamed or by == "xmp"
+    if any(is_manifest(one) or bucket_of(one) for one in paths):
+        if len(paths) > 1 or by == "xmp" or write_xmp or save or again:
+            raise CommandFailed(
+                "A manifest or a bucket is indexed alone, without --by xmp, --write-xmp, --save and --again.",
+                "Leave the others out.",
+            )
+        from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
+
+        bar = QualityFilter(quality.upper()) if quality else None
+        told = wanted(attributes.split(",")) if attributes else None
+        with opened(url, api_key, data_dir, collection) as target:
+            code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
+        raise typer.Exit(code)
     search = Search()
     found = find(paths, by, search)
     first = next(found, None)

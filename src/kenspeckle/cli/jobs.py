@@ -107,6 +107,21 @@ def cancel(
     print_job(ended, json)
 
 
+@app.command()
+@reported(FAILED)
+def results(
+    job_id: JobId,
+    url: options.Url = None,
+    api_key: options.ApiKey = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """What became of each line of the manifest of a job that indexes, as JSON Lines."""
+    from kenspeckle.cli.index_manifest import print_results  # late: it imports this module
+
+    with opened(url, api_key, data_dir) as target:
+        print_results(target, job_id)
+
+
 def finished(target: Target, job: Job) -> Job:
     """Wait for the end of a job, with a progress bar; after Ctrl-C the job continues later."""
     title = job.kind.value.capitalize() + (f" of {job.collection_id}" if job.collection_id else "")

@@ -141,6 +141,21 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: load.job(answer),
             json=lambda op: {"rebuild": op.rebuild},
         ),
+        _row(
+            ops.StartIndexing,
+            "POST",
+            _COLLECTION + "/index",
+            lambda answer, _: load.job(answer),
+            query=("max_faces", "quality", "attributes"),
+            file=lambda op: op.path,
+        ),
+        _row(
+            ops.ListIndexResults,
+            "GET",
+            "/v1/jobs/{job_id}/results",
+            lambda answer, _: load.page(answer, "results", load.line_result),
+            query=("limit", "cursor"),
+        ),
         _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(
             ops.StartVideo,

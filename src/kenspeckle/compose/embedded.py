@@ -171,7 +171,8 @@ class Service(BaseService):
         metrics.watch_jobs(lambda: self.jobs.running)
         keeper = self.local.context.keeper
         mirrors = () if keeper is None else (Following(self.local.context, keeper),)
-        return (*first, self.jobs, notices, *mirrors)
+        helping = () if self.local.index_work is None else (self.local.index_work,)
+        return (*first, self.jobs, *helping, notices, *mirrors)
 
     @property
     def staged(self) -> StagedVideos | None:
@@ -240,6 +241,9 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         scrubber = Scrubber()
         now = guard.catalog.now
         receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now)
+        from kenspeckle.images.client_buckets import ClientBuckets  # late: botocore
+
+        buckets = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
         local = LocalRecognizer(
             Context(
                 engines=engines,
@@ -250,7 +254,9 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
                 settings=settings,
                 jobs=JobQueue(guard.catalog, now=now),
                 now=now,
-                videos=_video_parts(settings, guard.catalog),
+                videos=_video_parts(settings, guard.catalog, buckets),
+                manifests=guard.catalog,
+                buckets=buckets,
                 staging=guard.catalog,
                 people=guard.catalog,
                 mirrors=guard.catalog,
@@ -273,6 +279,8 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         local.context.jobs.nudge = jobs.nudge
         guard.runners.hold(jobs)
         recognizer = guard.around(local, receipts)
+        if local.index_work is not None:
+            local.index_work.index = recognizer.handle
     return Service(
         guard=guard,
         recognizer=recognizer,
@@ -285,14 +293,12 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
     )
 
 
-def _video_parts(settings: Settings, catalog: SqlCatalog) -> VideoParts:
-    from kenspeckle.images.client_buckets import ClientBuckets  # late: botocore
-
+def _video_parts(settings: Settings, catalog: SqlCatalog, buckets: ClientBuckets) -> VideoParts:
     return VideoParts(
         decoder=ChildDecoder(settings),
         results=catalog,
         staged=FolderVideos(settings.data_dir / "videos"),
-        buckets=ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets),
+        buckets=buckets,
         topics=SnsTopics(settings.sns_topics),
     )
 

@@ -37,6 +37,7 @@ from kenspeckle.domain.detection import (
     largest,
 )
 from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, ReceiptState, Rewritten
+from kenspeckle.domain.indexing import LineResult, LineStatus, ManifestLine
 from kenspeckle.domain.jobs import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.landmarks import Landmark, Pose
 from kenspeckle.domain.pack import Calibration, PackInfo
@@ -120,6 +121,9 @@ __all__ = [
     "KeptReceipt",
     "Key",
     "Landmark",
+    "LineResult",
+    "LineStatus",
+    "ManifestLine",
     "Misplaced",
     "Mixed",
     "NamedFaces",

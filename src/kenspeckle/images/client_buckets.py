@@ -29,6 +29,7 @@ class _Place(Protocol):
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes: ...
     def size(self, name: str, version: str | None) -> int: ...
     def chunks(self, name: str, version: str | None) -> Iterator[bytes]: ...
+    def listed(self, prefix: str) -> Iterator[str]: ...
 
 
 class ClientBuckets:
@@ -87,6 +88,16 @@ class ClientBuckets:
         read), StorageUnavailable where S3 does not answer."""
         return self._place(bucket, name, only).read(name, version, max_bytes)
 
+    def allow(self, bucket: str, name: str, only: Sequence[str] | None, *, folder: bool = False) -> None:
+        """As `ports.Buckets`."""
+        if folder and not isinstance(self._places.get(bucket), _Folder):
+            raise BucketNotAllowed(REFUSED)
+        self._place(bucket, name, only)
+
+    def listed(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Names of all objects that begin with this, in any order. Raises as `read`."""
+        yield from self._place(bucket, prefix or "any", None).listed(prefix)
+
     def check(
         self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
     ) -> None:
@@ -133,6 +144,22 @@ class _Folder:
         with self._file(name, version) as descriptor:
             while data := os.read(descriptor, BLOCK):
                 yield data
+
+    def listed(self, prefix: str) -> Iterator[str]:
+        waiting = [""]
+        try:
+            while waiting:
+                within = waiting.pop()
+                with os.scandir(self._root / within) as entries:
+                    for entry in entries:
+                        name = within + entry.name
+                        if entry.is_dir(follow_symlinks=False):
+                            if f"{name}/".startswith(prefix) or prefix.startswith(f"{name}/"):
+                                waiting.append(f"{name}/")
+                        elif name.startswith(prefix):
+                            yield name
+        except OSError as error:
+            raise StorageUnavailable("The folder of the bucket can't be read; check its path and modes.") from error
 
     @contextmanager
     def _file(self, name: str, version: str | None) -> Iterator[int]:
@@ -200,6 +227,15 @@ class _Bucket:
             with answer["Body"] as body:
                 while data := body.read(BLOCK):
                     yield bytes(data)
+
+    def listed(self, prefix: str) -> Iterator[str]:
+        with self._errors():
+            pages = self._client.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._url.bucket, Prefix=self._url.prefix + prefix
+            )
+            for page in pages:
+                for one in page.get("Contents", ()):
+                    yield one["Key"][len(self._url.prefix) :]
 
     def _wanted(self, name: str, version: str | None) -> dict[str, str]:
         wanted = {"Bucket": self._url.bucket, "Key": self._url.prefix + name}

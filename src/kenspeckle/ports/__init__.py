@@ -13,6 +13,7 @@ from kenspeckle.ports.engine import Engine, Engines, Photo
 from kenspeckle.ports.examiner import Asked, Examined, Examiner
 from kenspeckle.ports.images import Images, Lock, Staged, unlocked
 from kenspeckle.ports.index import Index
+from kenspeckle.ports.indexing import Buckets, Manifests, Slice
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
 from kenspeckle.ports.mirrors import Mirror, MirrorBounds, Mirrored, MirrorLost, Mirrors, MirrorState, VectorStore
@@ -46,6 +47,7 @@ __all__ = [
     "Answered",
     "Asked",
     "AuditQuery",
+    "Buckets",
     "Catalog",
     "CatalogReplacer",
     "Change",
@@ -74,6 +76,7 @@ __all__ = [
     "Keyring",
     "Keys",
     "Lock",
+    "Manifests",
     "Mirror",
     "MirrorBounds",
     "MirrorLost",
@@ -94,6 +97,7 @@ __all__ = [
     "Sample",
     "Sealer",
     "SeenFace",
+    "Slice",
     "Source",
     "Staged",
     "StagedTemplate",

@@ -31,6 +31,7 @@ from kenspeckle.domain import (
     Job,
     JobState,
     Landmark,
+    LineResult,
     Mixed,
     NamedFaces,
     Page,
@@ -504,6 +505,27 @@ def job(one: Job) -> Json:
 def jobs(page: Page[Job]) -> Json:
     """A page of jobs."""
     answer: Json = {"jobs": [job(one) for one in page.items]}
+    if page.cursor is not None:
+        answer["NextToken"] = page.cursor
+    return answer
+
+
+def line_result(one: LineResult) -> Json:
+    """What became of a line of a manifest."""
+    return {
+        "line": one.number,
+        "status": one.status.value,
+        "image_id": one.image_id,
+        "identity": one.identity,
+        "face_ids": list(one.face_ids),
+        "code": one.code,
+        "reason": one.reason,
+    }
+
+
+def index_results(page: Page[LineResult]) -> Json:
+    """A page of what became of the lines of a manifest."""
+    answer: Json = {"results": [line_result(one) for one in page.items]}
     if page.cursor is not None:
         answer["NextToken"] = page.cursor
     return answer

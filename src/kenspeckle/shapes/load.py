@@ -36,6 +36,8 @@ from kenspeckle.domain import (
     JobKind,
     JobState,
     Landmark,
+    LineResult,
+    LineStatus,
     Misplaced,
     Mixed,
     NamedFaces,
@@ -407,6 +409,18 @@ def job(shape: Json) -> Job:
         result=shape.get("result"),
         finished_at=_seconds(shape["finished_at"]) if shape.get("finished_at") else None,
         cancelling=bool(shape.get("cancelling", False)),
+    )
+
+
+def line_result(shape: Json) -> LineResult:
+    return LineResult(
+        number=int(shape["line"]),
+        status=LineStatus(shape["status"]),
+        image_id=shape.get("image_id"),
+        identity=shape.get("identity"),
+        face_ids=tuple(shape.get("face_ids") or ()),
+        code=shape.get("code"),
+        reason=shape.get("reason"),
     )
 
 

@@ -29,6 +29,8 @@ from kenspeckle.domain import (
     Indexed,
     Job,
     JobKind,
+    LineResult,
+    LineStatus,
     Mixed,
     NamedFaces,
     Page,
@@ -83,6 +85,20 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "IndexFaces",
         ["face-1"],
         {"identity": "anna.jpg", "image": "image-1", "created": True, "unindexed": 0},
+    ),
+    (
+        ops.StartIndexing(collection_id="people", path="/tmp/manifest"),
+        Job("job-1", JobKind.INDEX, "people", 1.0),
+        "StartIndexing",
+        [],
+        {"job": "job-1", "kind": "index", "state": "queued", "collection": "people"},
+    ),
+    (
+        ops.ListIndexResults(job_id="job-1"),
+        Page((LineResult(1, LineStatus.INDEXED, "image-1", "anna.jpg", ("face-1",)),)),
+        "ListIndexResults",
+        ["face-1"],
+        {"job": "job-1", "lines": 1},
     ),
     (
         ops.IndexPhotographs(

@@ -29,6 +29,7 @@ from kenspeckle.domain.operations.erasure import (
     EraseUser,
     GetReceipt,
 )
+from kenspeckle.domain.operations.indexing import ListIndexResults, StartIndexing
 from kenspeckle.domain.operations.jobs import CancelJob, GetJob, ListJobs, SyncCollection, UpgradeCollection
 from kenspeckle.domain.operations.people import (
     ChangePerson,
@@ -123,6 +124,7 @@ __all__ = [
     "ListDuplicates",
     "ListFaces",
     "ListGroups",
+    "ListIndexResults",
     "ListJobs",
     "ListPeople",
     "ListPersonFaces",
@@ -140,6 +142,7 @@ __all__ = [
     "SearchUsers",
     "SearchUsersByImage",
     "SplitPerson",
+    "StartIndexing",
     "StartVideo",
     "StartVideoDetection",
     "SyncCollection",

@@ -173,6 +173,14 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             lambda op: {"photographs": len(op.photographs)},
             each=lambda op, done: list(zip(op.photographs, done, strict=True)),
         ),
+        _row(ops.StartIndexing, "StartIndexing", told=_of_job),
+        _row(
+            ops.ListIndexResults,
+            "ListIndexResults",
+            lambda op: {"job": op.job_id},
+            faces=lambda page: [face_id for one in page.items for face_id in one.face_ids],
+            told=lambda page: {"lines": len(page.items)},
+        ),
         _row(ops.GetFace, "GetFace", named=lambda op: [op.face_id]),
         _row(
             ops.ListFaces,

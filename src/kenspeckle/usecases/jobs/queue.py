@@ -33,9 +33,13 @@ class JobQueue:
     def submit(self, kind: JobKind, collection_id: str | None, parameters: Mapping[str, object] | None = None) -> Job:
         """Queue a job. Raises Conflict where one of that kind and collection is unfinished."""
         job = Job(f"job-{secrets.token_hex(8)}", kind, collection_id, self._now(), parameters or {})
+        self.add(job)
+        return job
+
+    def add(self, job: Job) -> None:
+        """Queue this job. Raises as `submit`."""
         self._jobs.add_job(job)
         self.nudge()
-        return job
 
     def job(self, job_id: str) -> Job:
         """Raises JobNotFound."""

@@ -11,11 +11,13 @@ from typing import TypeVar
 from kenspeckle.domain import Collection, PackInfo
 from kenspeckle.errors import PackMismatch
 from kenspeckle.ports import (
+    Buckets,
     Catalog,
     Engine,
     Engines,
     Images,
     Index,
+    Manifests,
     Mirrors,
     People,
     StagedVideos,
@@ -66,6 +68,9 @@ class Context:
     jobs: JobQueue
     videos: VideoParts | None = None
     """None: videos are not offered."""
+    manifests: Manifests | None = None
+    buckets: Buckets | None = None
+    """Manifests of jobs that index, and what they may name; None: such jobs are not offered."""
     staging: Staging | None = None
     """Staged templates of another pack; None for a catalog that stages none, whose collections can't be upgraded."""
     people: People | None = None

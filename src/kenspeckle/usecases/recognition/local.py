@@ -9,6 +9,8 @@ from kenspeckle.domain import JobKind
 from kenspeckle.domain.attributes import offered
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
 from kenspeckle.errors import KenspeckleError
+from kenspeckle.usecases.indexing.operations import IndexOperations
+from kenspeckle.usecases.indexing.work import IndexWork
 from kenspeckle.usecases.jobs.runner import Handler
 from kenspeckle.usecases.mirrors.syncing import Syncing
 from kenspeckle.usecases.recognition.bulk import BulkIndexing
@@ -52,6 +54,7 @@ class LocalRecognizer:
         self.completion = Completion(context)
         self.loading = Loading(context)
         self.videos = VideoOperations(context)
+        self._indexing = IndexOperations(context)
         sections = (
             self._collections,
             Enrolment(context, self._preparation, self._groups.arrived),
@@ -68,6 +71,7 @@ class LocalRecognizer:
             self._syncing,
             self.completion,
             self.videos,
+            self._indexing,
             context.jobs,
         )
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
@@ -79,6 +83,10 @@ class LocalRecognizer:
         """Handlers by kind of job."""
         if context.keeper is not None:
             self.long_work[JobKind.SYNC] = self._syncing.run
+        self.index_work: IndexWork | None = None
+        if context.manifests is not None and context.buckets is not None:
+            self.index_work = IndexWork(context, context.manifests, context.buckets, self.bulk.index_photographs)
+            self.long_work[JobKind.INDEX] = self.index_work.run
         if context.videos is not None:
             self.long_work[JobKind.VIDEO] = Analysis(context, context.videos).run
 
@@ -104,6 +112,7 @@ class LocalRecognizer:
         self._upgrading.sweep()
         self.completion.trim()
         self.videos.sweep()
+        self._indexing.sweep()
         if self.context.jobs.served and self.context.catalog.has_remains():
             purge_later(self.context, None)
 

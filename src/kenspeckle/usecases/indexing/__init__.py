@@ -1,0 +1,1 @@
+"""Indexing by a manifest: a job whose slices several processes do together."""
