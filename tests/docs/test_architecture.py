@@ -1,0 +1,39 @@
+"""The page of the architecture knows every folder of the package, and has the layers that import-linter checks."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from tests.docs.blocks import DOCS, ROOT
+
+PACKAGE = ROOT / "src" / "kenspeckle"
+PAGE = (DOCS / "architecture.md").read_text("utf-8")
+DEEPER = "usecases"
+"""Its folders have rows of their own."""
+SMALL = {"formats"}
+"""Ground that the layers name and the table of rooms leaves out."""
+
+
+def folders() -> set[str]:
+    """The package's folders, those of DEEPER as `usecases/audit`."""
+    found = {one.parent.relative_to(PACKAGE).as_posix() for one in PACKAGE.glob("*/__init__.py")}
+    deeper = {one.parent.relative_to(PACKAGE).as_posix() for one in PACKAGE.glob(f"{DEEPER}/*/__init__.py")}
+    return (found - {DEEPER} | deeper) - SMALL
+
+
+def test_every_folder_has_its_row() -> None:
+    rows = re.findall(r"^\| (`[a-z_/]+/`(?:, `[a-z_/]+/`)*) \|", PAGE, re.MULTILINE)
+    told: set[str] = set()
+    for row in rows:
+        names = re.findall(r"`([a-z_/]+)/`", row)
+        above = f"{names[0].rpartition('/')[0]}/" if "/" in names[0] else ""
+        told |= {names[0], *(f"{above}{name}" for name in names[1:])}
+    assert told == folders()
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    checked = [set(re.findall(r"kenspeckle\.(\w+)", layer)) for layer in contracts[0]["layers"]]
+    shown = [set(re.findall(r"`(\w+)`", line)) for line in re.findall(r"^\d+\. (`\w+`.*)$", PAGE, re.MULTILINE)]
+    assert shown[: len(checked)] == checked
