@@ -17,7 +17,7 @@ from kenspeckle.cli import options
 from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
 from kenspeckle.intake.agreement import Agreement
@@ -34,40 +34,44 @@ if TYPE_CHECKING:
 REMOTE_BYTES = 256 * 1024 * 1024
 REMOTE_WORKERS = 4
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...", help="Photographs, and folders of them; or a manifest (.jsonl), or s3://bucket/prefix."
+    ),
+]
+By = Annotated[
+    Literal["file", "folder", "xmp"],
+    typer.Option("--by", help="What names a person: the file, the folder that it lies in, or the face regions in XMP."),
+]
+Unnamed = Annotated[
+    bool, typer.Option("--unnamed", help="Nobody is named: faces get no identity, whatever files are called.")
+]
+WriteXmp = Annotated[
+    bool, typer.Option("--write-xmp", help="Write who is where into a sidecar beside each photograph.")
+]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", help="Write every photograph with its boxes into this folder.", show_default="no pictures"),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Look again at photographs that are known to have no face good enough.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
+
 
 @reported(TROUBLE)
 def index(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PATH...", help="Photographs, and folders of them; or a manifest (.jsonl), or s3://bucket/prefix."
-        ),
-    ],
-    by: Annotated[
-        Literal["file", "folder", "xmp"],
-        typer.Option(
-            "--by", help="What names a person: the file, the folder that it lies in, or the face regions in XMP."
-        ),
-    ] = "file",
-    unnamed: Annotated[
-        bool, typer.Option("--unnamed", help="Nobody is named: faces get no identity, whatever files are called.")
-    ] = False,
-    write_xmp: Annotated[
-        bool, typer.Option("--write-xmp", help="Write who is where into a sidecar beside each photograph.")
-    ] = False,
+    paths: Paths,
+    by: By = "file",
+    unnamed: Unnamed = False,
+    write_xmp: WriteXmp = False,
     max_faces: options.MaxFaces = None,
     quality: options.StoredQuality = None,
     attributes: options.Attributes = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            "--save", help="Write every photograph with its boxes into this folder.", show_default="no pictures"
-        ),
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Look again at photographs that are known to have no face good enough.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")] = False,
+    save: Save = None,
+    again: Again = False,
+    json: Json = False,
     collection: options.Collection = None,
     url: options.Url = None,
     api_key: options.ApiKey = None,
@@ -85,6 +89,8 @@ def index(
     if by == "xmp" and unnamed:
         raise CommandFailed("--by xmp names people and --unnamed nobody.", "Leave one of them out.")
     unnamed = unnamed or by == "xmp"
+    bar = QualityFilter(quality.upper()) if quality else None
+    told = wanted(attributes.split(",")) if attributes else None
     if any(is_manifest(one) or bucket_of(one) for one in paths):
         if len(paths) > 1 or by == "xmp" or write_xmp or save or again:
             raise CommandFailed(
@@ -93,8 +99,6 @@ def index(
             )
         from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
 
-        bar = QualityFilter(quality.upper()) if quality else None
-        told = wanted(attributes.split(",")) if attributes else None
         with opened(url, api_key, data_dir, collection) as target:
             code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
         raise typer.Exit(code)
@@ -103,32 +107,50 @@ def index(
     first = next(found, None)
     if first is None and not search.missing:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
-    with opened(url, api_key, data_dir, collection) as target, closing(Identities()) as identities:
-        settings = target.settings
+    with opened(url, api_key, data_dir, collection) as target:
         enrolment = Enrolment(
             target.recognizer,
             target.collection,
-            REMOTE_BYTES if target.remote else settings.max_image_bytes,
+            REMOTE_BYTES if target.remote else target.settings.max_image_bytes,
             max_faces,
-            QualityFilter(quality.upper()) if quality else None,
-            wanted(attributes.split(",")) if attributes else None,
+            bar,
+            told,
             _pictures(save) if save else None,
             named=not unnamed,
             xmp=_xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None,
             again=again,
         )
-        photographs = _told_apart(chain([first] if first else [], found), search, None if unnamed else identities)
+        everything = chain([first] if first else [], found)
+        code = _index_files(
+            target, enrolment, everything, search, lambda: sum(1 for _ in find(paths, by, Search())), by, json
+        )
+    raise typer.Exit(code)
+
+
+def _index_files(
+    target: Target,
+    enrolment: Enrolment,
+    found: Iterable[Photograph],
+    search: Search,
+    count: Callable[[], int],
+    by: str,
+    json: bool,
+) -> int:
+    """Index photographs as they are found, report, and return the exit code. `count` finds how many there are."""
+    with closing(Identities()) as identities:
+        photographs = _told_apart(found, search, identities if enrolment.named else None)
         if target.batches:
             outcomes = enrolment.in_batches(photographs)
         else:
-            outcomes = enrolment.one_by_one(photographs, REMOTE_WORKERS if target.remote else settings.workers)
+            workers = REMOTE_WORKERS if target.remote else target.settings.workers
+            outcomes = enrolment.one_by_one(photographs, workers)
         agreement = Agreement()
-        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json, agreement)
+        code = _run(outcomes, search, count, json, agreement)
         warn(agreement, target.recognizer, target.collection)
         if identities.shared and by == "file":
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
-    raise typer.Exit(code)
+    return code
 
 
 def _told_apart(

@@ -83,7 +83,7 @@ def _manifest(target: Target, path: Path, by: str, *, named: bool) -> Iterator[s
     bucket, prefix = place
     with tempfile.NamedTemporaryFile(prefix="kenspeckle-manifest-") as file, closing(Identities()) as identities:
         names = listed(target.settings, bucket, prefix, remote=target.remote)
-        count, refused = write_manifest(file, bucket, names, by, identities if named else None)  # type: ignore[arg-type]
+        count, refused = write_manifest(file, bucket, names, by, identities if named else None)  # type: ignore[arg-type]  # a wrapper
         file.flush()
         for name, why in refused[:SHOWN]:
             remark(f"  skipped {printable(name)}: {why}", "yellow")

@@ -157,7 +157,7 @@ class _Frames:
     @property
     def asked(self) -> frozenset[Attribute]:
         """What is to be inferred of each face."""
-        return frozenset(Attribute(one) for one in self.job.parameters.get("attributes", ()))  # type: ignore[attr-defined]
+        return frozenset(Attribute(one) for one in self.job.parameters.get("attributes", ()))  # type: ignore[attr-defined]  # a list
 
     def all(self) -> None:
         """Look at every sampled frame, and store what is seen step by step."""
