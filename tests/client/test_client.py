@@ -49,7 +49,7 @@ def test_life_of_a_collection(kenspeckle: Endpoint, tmp_path: Path) -> None:
             client.face(face.face_id)
         with pytest.raises(errors.NoFace):
             client.search(kenspeckle.photograph())
-        with pytest.raises(ValueError, match="Who is it"):
+        with pytest.raises(ValueError, match="needs a name"):
             client.index(b"bytes")
         with pytest.raises(ValueError, match="quality 'good' is none of NONE, AUTO"):
             client.search(file, quality="good")
