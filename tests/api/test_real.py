@@ -280,3 +280,54 @@ def test_attributes_come_where_they_are_asked_for_and_stay_with_the_face(
     info = http.get("/v1/info").json()
     assert info["gender"] is False
     assert "GENDER" not in info["pack"]["attributes_on_request"]
+
+
+def test_people_over_both_recognizers(http: httpx.Client, recognizer: str, grace: bytes, eileen: bytes) -> None:
+    """Over Amazon Rekognition people are its users; what it has no place for is not offered."""
+    at, managed = "/v1/collections/crew/people", recognizer == "rekognition"
+    assert http.post("/v1/collections", json={"CollectionId": "crew"}).status_code == 201
+    faces, people = {}, {}
+    for name, photograph in (("Grace", grace), ("Twin", grace + b"twin"), ("Eileen", eileen)):
+        indexed = http.post("/v1/index", params={"collection": "crew"}, content=photograph).json()
+        faces[name] = indexed["FaceRecords"][0]["Face"]["FaceId"]
+        made = http.post(at, json={"name": name, "face_ids": [faces[name]]})
+        assert made.status_code == 200, made.text
+        people[name] = made.json()["person"]["person_id"]
+    again = http.post(at, json={"name": "Other", "face_ids": [faces["Grace"]]}).json()
+    assert (again["person"], again["others"]) == (None, [faces["Grace"]])
+
+    def counts() -> dict[str, int]:
+        return {one["name"]: one["face_count"] for one in http.get(at).json()["people"]}
+
+    assert counts() == {"Eileen": 1, "Grace": 1, "Twin": 1}
+    assert set(http.get(at, params={"name": "gra"}).json()["people"][0]["name"]) <= set("Grace")
+    merged = http.post(f"{at}/{people['Twin']}/merge", json={"into": people["Grace"]})
+    assert (merged.status_code, merged.json()["face_count"]) == (200, 2)
+    listed = http.get(f"{at}/{people['Grace']}/faces").json()["Faces"]
+    assert {one["FaceId"] for one in listed} == {faces["Grace"], faces["Twin"]}
+    split = http.post(f"{at}/{people['Grace']}/split", json={"face_ids": [faces["Twin"]], "name": "Again"})
+    assert (split.status_code, split.json()["name"]) == (201, "Again")
+    moved = http.post(f"{at}/{split.json()['person_id']}/faces", json={"face_ids": [faces["Eileen"]]})
+    assert (moved.status_code, moved.json()["face_count"]) == (200, 2)
+    for body in ({"into": people["Grace"]}, {"into": "nobody"}):
+        refused = http.post(f"{at}/{people['Grace']}/merge", json=body)
+        assert refused.json()["code"] in ("conflict", "person_not_found"), refused.text
+    assert http.delete(f"{at}/{people['Grace']}").status_code == 200
+    assert http.get(f"{at}/{people['Grace']}").json()["code"] == "person_not_found"
+    assert counts()["Again"] == 2
+    one, mixed = split.json()["person_id"], {"external_image_ids": ["a"]}
+    for method, path, json in (
+        ("PATCH", f"people/{one}", {"name": "李小龙"}),
+        ("PATCH", f"people/{one}", {"hidden": True}),
+        ("POST", "people/undo", {}),
+        ("POST", f"people/{one}/not", {"face_ids": [faces["Twin"]]}),
+        ("POST", "people/mixed", mixed),
+        ("GET", "groups", None),
+        ("GET", "duplicates", None),
+    ):
+        answer = http.request(method, f"/v1/collections/crew/{path}", json=json)
+        if managed:
+            assert (answer.status_code, answer.json()["code"]) == (501, "not_offered"), (path, answer.text)
+        elif path != "people/undo":  # the person that was split is erased
+            assert answer.status_code == 200, (path, answer.text)
+    assert http.delete("/v1/collections/crew").status_code in (200, 204)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, no_group
 from kenspeckle.catalog.changes import lock_collection, record
-from kenspeckle.catalog.database import each
+from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.membership import GROUP, PERSON
 from kenspeckle.catalog.people import found_person, numbers_of, shown_person
 from kenspeckle.catalog.tables import apart, dismissed, faces, identities, images, members, people
@@ -264,14 +264,14 @@ class Groups(Part):
         with self.database.read() as connection:
             content = self.collection_keys.of(collection_row(connection, collection_id))
             for person in persons:
-                some = connection.execute(_SAMPLE, {"person": person, "most": most}).all()
+                some = fetch(connection, _SAMPLE, {"person": person, "most": most})
                 count = len(some)
                 if count == most:
-                    count = int(connection.execute(_SIZE, {"person": person}).scalar_one())
+                    count = int(fetch(connection, _SIZE, {"person": person})[0][0])
                 found[person] = Sample(
-                    tuple(one.row for one in some),
-                    tuple(one.face_id for one in some),
-                    _stacked([content.open(one.template, FACE, one.face_id) for one in some]),
+                    tuple(row for row, _, _ in some),
+                    tuple(face_id for _, face_id, _ in some),
+                    _stacked([content.open(template, FACE, face_id) for _, face_id, template in some]),
                     count,
                 )
         return found

@@ -66,6 +66,8 @@ def mixed(
     for row, sample in samples.items():
         if len(sample.rows) < 2 or row not in named:
             continue
+        if _squares(sample.templates, sample.templates).max() <= within * within:
+            continue  # all are near, so they are one cluster
         parts = _parts(sample.templates, within)
         if len(parts) < 2:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -114,33 +114,57 @@ class DuplicatePeople:
         """Faces that are near another person and nearer to it than to the others of their own."""
         limit = pack.calibration.distance(GROUPED) ** 2
         found: list[Misplaced] = []
-        for at, row in enumerate(order):
-            sample = samples[row]
-            if len(sample.rows) < 2 or len(found) >= MOST:
-                continue
-            squares = ((sample.templates[:, None] - sample.templates[None]) ** 2).sum(axis=2)
-            own = squares.sum(axis=1) / (len(sample.rows) - 1)
-            lengths = (sample.templates**2).sum(axis=1)
-            others = lengths[:, None] + spreads[None] - 2 * sample.templates @ means.T
-            others[:, at] = np.inf
+        doubled = -2 * means.T
+        several = [at for at, row in enumerate(order) if len(samples[row].rows) > 1]
+        for some in _blocks(several, [len(samples[row].rows) for row in order]):
+            templates = np.concatenate([samples[order[at]].templates for at in some])
+            whose = np.repeat(some, [len(samples[order[at]].rows) for at in some])
+            own = np.concatenate([_to_the_others(samples[order[at]].templates) for at in some])
+            # Without the lengths of the faces, which order nothing in a row; in place, for these are 40 MB.
+            others = templates @ doubled
+            others += spreads
+            others[np.arange(len(whose)), whose] = np.inf
             nearest = others.argmin(axis=1)
-            for number, to in enumerate(nearest.tolist()):
-                square = float(others[number, to])
-                if square <= limit and square < own[number]:
-                    found.append(
-                        Misplaced(
-                            sample.face_ids[number],
-                            self._ref(port, collection_id, named[row]),
-                            pack.calibration.similarity(float(own[number]) ** 0.5),
-                            self._ref(port, collection_id, named[order[to]]),
-                            pack.calibration.similarity(max(0.0, square) ** 0.5),
-                        )
+            squares = others[np.arange(len(whose)), nearest] + (templates**2).sum(axis=1)
+            ids = [face_id for at in some for face_id in samples[order[at]].face_ids]
+            for number in np.flatnonzero((squares <= limit) & (squares < own)).tolist():
+                if len(found) >= MOST:
+                    return tuple(found)
+                found.append(
+                    Misplaced(
+                        ids[number],
+                        self._ref(port, collection_id, named[order[whose[number]]]),
+                        pack.calibration.similarity(float(own[number]) ** 0.5),
+                        self._ref(port, collection_id, named[order[nearest[number]]]),
+                        pack.calibration.similarity(max(0.0, float(squares[number])) ** 0.5),
                     )
-        return tuple(found[:MOST])
+                )
+        return tuple(found)
 
     @staticmethod
     def _ref(port: Port, collection_id: str, person_id: str) -> PersonRef:
         return PersonRef(person_id, port.person(collection_id, person_id).name)
+
+
+def _blocks(numbers: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of people, in order, so many at once that they have about BLOCK faces."""
+    some: list[int] = []
+    faces = 0
+    for number in numbers:
+        some.append(number)
+        faces += sizes[number]
+        if faces >= BLOCK:
+            yield some
+            some, faces = [], 0
+    if some:
+        yield some
+
+
+def _to_the_others(templates: Vector) -> Vector:
+    """(n,) mean squared distances of each face to the other faces of its person."""
+    squares = ((templates[:, None] - templates[None]) ** 2).sum(axis=2)
+    found: Vector = squares.sum(axis=1) / (len(templates) - 1)
+    return found
 
 
 def _means(samples: Mapping[int, Sample]) -> tuple[Vector, Vector]:
@@ -157,11 +181,9 @@ def _near(means: Vector, spreads: Vector, within: float) -> list[tuple[float, in
     """(mean squared distance, one, other) of the pairs that are near, nearest first."""
     found: list[tuple[float, int, int]] = []
     for start in range(0, len(means), BLOCK):
-        squares = (
-            spreads[start : start + BLOCK, None]
-            + spreads[None, start:]
-            - 2 * means[start : start + BLOCK] @ (means[start:].T)
-        )
+        squares = means[start : start + BLOCK] @ (-2 * means[start:].T)
+        squares += spreads[start:]
+        squares += spreads[start : start + BLOCK, None]
         for one, other in zip(*np.nonzero(squares <= within * within), strict=True):
             if other > one:
                 found.append((max(0.0, float(squares[one, other])), int(one) + start, int(other) + start))
