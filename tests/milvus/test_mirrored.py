@@ -13,9 +13,11 @@ import pytest
 from kenspeckle.errors import PackMismatch, StorageUnavailable
 from kenspeckle.index.mirrored import TRUST_SECONDS
 from kenspeckle.ports import MirrorBounds, MirrorState, scanned
-from tests.catalogs import DIMENSION, stored_face, template
+from kenspeckle.usecases.mirrors import keeper
+from tests.catalogs import DIMENSION, gallery, stored_face, template
 from tests.milvus.conftest import FACES, Setting
 from tests.milvus_server import MilvusServer
+from tests.soak import either
 
 
 def found(setting: Setting, number: int, k: int = 3) -> list[str]:
@@ -70,6 +72,28 @@ def test_deleted_faces_do_not_crowd_out_those_that_are_there(setting: Setting) -
     setting.catalog.delete_faces("people", [f"face-{number}" for number in order[:200]])
     assert found(setting, 5, 10) == exact(setting, 5, 10)
     assert len(found(setting, 5, 10)) == 10
+
+
+def test_rounds_of_writing_following_and_comparing_answer_as_the_exact_index(setting: Setting) -> None:
+    random = np.random.default_rng(1)
+    there, new = {one.face_id for one in setting.catalog.faces("people", 1000, None).items}, 10_000
+    for _ in range(either(10, 1000)):
+        for _ in range(int(random.integers(0, 4))):
+            stored_face(setting.catalog, new)
+            there.add(f"face-{new}")
+            new += 1
+        gone = sorted(there)[: int(random.integers(0, 3))]
+        if gone:
+            setting.catalog.delete_faces("people", gone)
+            there -= set(gone)
+        step = random.integers(0, 3)
+        if step == 0:
+            assert setting.keeper.catch_up(setting.mirror) is not None
+        elif step == 1:
+            assert setting.keeper.compare(setting.mirror, 0).wrong == 0
+        probe = int(random.integers(0, new))
+        assert found(setting, probe, 5) == exact(setting, probe, 5)
+        assert set(found(setting, probe, 1000)) == there
 
 
 def test_a_probe_of_another_pack_is_refused(setting: Setting) -> None:
@@ -134,6 +158,30 @@ def test_a_mirror_of_another_time_is_not_trusted_until_it_was_compared(setting: 
     counted = scanned.begin()
     assert found(setting, 5, 10) == exact(setting, 5, 10)
     assert counted.approximate
+
+
+def test_a_build_goes_on_where_a_process_died(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had stored faces of which the account does not know."""
+    monkeypatch.setattr(keeper, "BATCH", 10)
+    setting.catalog.create_collection(gallery("others"))
+    for number in range(25):
+        stored_face(setting.catalog, number, "others")
+    begun = setting.keeper.begin(setting.catalog.mirrored("others"), DIMENSION)
+    first = setting.keeper.fill(begun, fresh=True)
+    assert first is not None
+    assert setting.keeper.fill(first, fresh=True) is not None
+    setting.catalog.save_mirror(first)
+    setting.catalog.delete_faces("others", ["face-0", "face-24"])
+    again = setting.keeper.begin(setting.catalog.mirrored("others"), DIMENSION)
+    assert again == first
+    while (filled := setting.keeper.fill(again, fresh=False)) is not None:
+        again = filled
+    setting.store.open(again.name)
+    ready = setting.keeper.catch_up(again)
+    assert ready is not None
+    rows, _ = setting.catalog.templates_after("others", 0, 100)
+    assert sorted(setting.store.digests(ready.name, 0, None) or ()) == rows
+    assert setting.keeper.compare(ready, 0).wrong == 0
 
 
 def test_a_lost_mirror_is_replaced_by_an_exact_search_or_a_refusal_that_names_the_setting(setting: Setting) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,11 @@ import httpx
 import numpy as np
 import pytest
 
+from kenspeckle.compose.data_folder import storage
 from kenspeckle.compose.embedded import Service, build
+from kenspeckle.doctor import mirrors
+from kenspeckle.doctor.findings import Examined
+from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain import JobKind, JobState, Vector
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict
@@ -66,6 +71,16 @@ def until(true: Callable[[], bool]) -> None:
 def template(number: int) -> Vector:
     found = np.random.default_rng(number).standard_normal(128).astype(np.float32)
     return np.asarray(found / np.linalg.norm(found), np.float32)
+
+
+def examined(running: Running) -> set[str]:
+    """Codes of what the doctor finds."""
+    settings = running.service.settings
+    inspection = storage(settings).inspect(None)
+    with closing(inspection):
+        found = Examined("mirrors", "Vector database")
+        mirrors.check(Instance(settings, True, lambda *_: None, time.time, inspection), found)
+    return {one.code for one in found.findings}
 
 
 def store_face(service: Service, number: int) -> None:
@@ -131,6 +146,7 @@ def test_an_erasure_is_complete_once_it_is_gone_there_too(running: Running) -> N
     receipt = erased.receipt
     assert receipt is not None
     assert not receipt.complete
+    assert "Milvus at 127.0.0.1" in str(receipt.content["remains"])
 
     def complete() -> bool:
         found = running.service.recognizer.handle(ops.GetReceipt(receipt_id=receipt.receipt_id))
@@ -139,6 +155,7 @@ def test_an_erasure_is_complete_once_it_is_gone_there_too(running: Running) -> N
         now = running.mirror
         assert now is not None
         assert now.compacted > mirror.revision, "the receipt was complete before Milvus had removed it"
+        assert "its garbage collector" in str(found.content["remains"]), "what nobody here can remove is still named"
         return True
 
     until(complete)
@@ -159,7 +176,9 @@ def test_a_mirror_that_was_lost_is_built_again(running: Running, monkeypatch: py
 def test_an_operator_has_it_compared_and_rebuilt(running: Running) -> None:
     mirror = running.ready()
     rows, _ = running.service.catalog.templates_after(NAME, 0, 10)
+    assert examined(running) == set()
     running.store.remove(mirror.name, rows[:2])
+    assert examined(running) == {"index_wrong"}
     started = running.ask("POST", f"/v1/collections/{NAME}/sync", json={})
     assert started.status_code == 202, started.text
     ended = wait(running.service.recognizer, started.json()["job_id"], 60)

@@ -240,7 +240,9 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         images = open_images(settings.images)
         scrubber = Scrubber()
         now = guard.catalog.now
-        receipts = KeptReceipts(guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now)
+        receipts = KeptReceipts(
+            guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now, mirrors=guard.catalog
+        )
         from kenspeckle.images.client_buckets import ClientBuckets  # late: botocore
 
         buckets = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.errors import KenspeckleError, ReceiptNotFound
-from kenspeckle.ports import ReceiptStore
+from kenspeckle.ports import Mirrors, ReceiptStore
 from kenspeckle.usecases.webhooks.events import Announcer
 
 if TYPE_CHECKING:  # commands that ask a server load no cryptography
@@ -19,6 +19,13 @@ log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 30 * 86400.0
 """How long a complete receipt is kept."""
+
+VECTORS = "Milvus at "
+_KEEPS = (
+    ": files that its garbage collector deletes hours after they were compacted, and its message log, until its "
+    "retention ends"
+)
+"""What a vector database that is told to delete and to compact keeps nevertheless, and does not tell."""
 
 AT_ONCE = 100
 """Receipts that are completed between two looks at the catalog."""
@@ -34,8 +41,10 @@ class KeptReceipts:
         announcer: Announcer,
         nudge: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
+        mirrors: Mirrors | None = None,
     ) -> None:
         self._store = store
+        self._mirrors = mirrors
         self._signer = signer
         self._announcer = announcer
         self._nudge = nudge
@@ -63,6 +72,18 @@ class KeptReceipts:
             log.error("what an erasure has left could not be asked for: %s", error.message)
             return ()
 
+    def elsewhere(self, collection_id: str) -> tuple[str, ...]:
+        """The vector databases that have copies of the collection's templates, and what they keep for a while after
+        they have deleted some. Never raises, as `keep`."""
+        if self._mirrors is None:
+            return ()
+        try:
+            places = {one.place for one, _ in self._mirrors.mirrors() if one.collection_id == collection_id}
+        except KenspeckleError as error:
+            log.error("which copies an erasure has left could not be asked for: %s", error.message)
+            return ()
+        return tuple(f"{VECTORS}{place}{_KEEPS}" for place in sorted(places))
+
     def find(self, receipt_id: str, only: Sequence[str] | None) -> Receipt:
         """Raises ReceiptNotFound, also where its collection is not in `only`."""
         kept = self._store.receipt(receipt_id)
@@ -78,7 +99,7 @@ class KeptReceipts:
         """Nothing is left of what these name, except where `remains` says."""
         for kept in some:
             at = self._now()
-            signed = self._signer.completed(kept.receipt, at, remains)
+            signed = self._signer.completed(kept.receipt, at, (*remains, *_lasting(kept.receipt)))
             done = KeptReceipt(kept.receipt_id, kept.collection_id, kept.what, kept.created_at, at, signed)
             self._store.complete_receipt(done, self._announcer.erasure_completed(done))
         if some:
@@ -88,6 +109,12 @@ class KeptReceipts:
         """Forget receipts that were completed long ago."""
         while self._store.trim_receipts(self._now() - KEEP_SECONDS):
             pass
+
+
+def _lasting(receipt: Receipt) -> list[str]:
+    """What a pending receipt names that no one here can remove."""
+    named = receipt.content.get("remains", ())
+    return [str(one) for one in named if str(one).startswith(VECTORS)] if isinstance(named, Sequence) else []
 
 
 def wait(look: Callable[[], Receipt], seconds: float, step: Callable[[], None] = lambda: None) -> Receipt:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kenspeckle.domain import Receipt
+from kenspeckle.domain import Erased, Receipt
 from kenspeckle.domain.audit import AuditEntry, AuditRow
 from kenspeckle.domain.operations import A, Operation
 from kenspeckle.errors import KenspeckleError
@@ -118,8 +118,12 @@ class Audited:
         if erasure is None or self.receipts is None:
             return answer
         what, name, erased = erasure
+        elsewhere = () if self._kept is None else self._kept.elsewhere(collection_id)
+        if elsewhere and erased.complete:
+            erased = replace(erased, complete=False)
+            answer = erased if isinstance(answer, Erased) else answer
         at = self.recorder.now() if row is None else row.at
-        remains = self._kept.remains() if self._kept is not None and not erased.complete else ()
+        remains = (*self._kept.remains(), *elsewhere) if self._kept is not None and not erased.complete else ()
         receipt: Receipt = self.receipts.receipt(
             what.value, name, collection_id, erased, actor.current(), row, at, remains
         )
