@@ -17,7 +17,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth cluster soak installed audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth cluster soak installed arriving audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ installed: setup ## the package in environments of its own, with the lowest and 
 	  build/$$bound/bin/python -m pytest -q -p no:cacheprovider --rootdir tests/installed -c /dev/null tests/installed/guests.py \
 	  || exit 1; \
 	done
+
+arriving: setup ## each documented way from a bare machine to a recognized photograph, timed: WAYS="clone wheel container"; the last needs root and debootstrap
+	$(BIN)/python -m tests.arriving.ways $(WAYS)
 
 audit: setup ## known vulnerabilities of what constraints.txt pins; needs a network, and says so where it has none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip-audit
