@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import orjson
 
-from kenspeckle.domain import UNFINISHED, Job, JobKind, JobState, Video, VideoPage, VideoSource, validation
+from kenspeckle.domain import UNFINISHED, Attribute, Job, JobKind, JobState, Video, VideoPage, VideoSource, validation
 from kenspeckle.domain.operations import (
     EraseVideo,
     GetVideo,
@@ -60,7 +60,8 @@ class VideoOperations:
 
     def start_video_detection(self, operation: StartVideoDetection) -> Job:
         """Raises as `start_video`, but for collections."""
-        wanted = sorted(str(one) for one in operation.attributes)
+        # A guess at gender is never stored, so it is not made.
+        wanted = sorted(str(one) for one in operation.attributes if one is not Attribute.GENDER)
         return self._start(operation, None, {"attributes": wanted} if wanted else {})
 
     def get_video(self, operation: GetVideo) -> VideoPage:
