@@ -236,9 +236,9 @@ def test_a_write_that_is_cut_is_done_again_and_one_cut_at_its_commit_is_told(
                 postgres.execute(CUT.format(name_of(url)))
                 connection.exec_driver_sql("SELECT 1")
 
-    from kenspeckle.catalog.database import _tried
+    from kenspeckle.catalog.database import _with_retries
 
-    _tried(work)(catalog)
+    _with_retries(work)(catalog)
     assert len(tries) == 2
     assert postgres.execute("SELECT floor FROM service", name_of(url)) == [(1,)]
 
@@ -266,10 +266,12 @@ def test_who_is_chosen_in_a_deadlock_tries_again(catalog: SqlCatalog) -> None:
                 if name == first and len(tries) < 3:
                     meet.wait(timeout=30)
 
-    from kenspeckle.catalog.database import _tried
+    from kenspeckle.catalog.database import _with_retries
 
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(_tried(work), catalog, *names) for names in (("people", "others"), ("others", "people"))]
+        both = [
+            pool.submit(_with_retries(work), catalog, *names) for names in (("people", "others"), ("others", "people"))
+        ]
         for one in both:
             one.result()
     assert len(tries) == 3
@@ -326,7 +328,7 @@ def test_every_process_lets_go_of_the_key_of_a_deleted_collection(url: str) -> N
             there.face(name, "face-1")
         here.delete_collection("people")
         assert len(there.collection_keys._known) == 2
-        there.let_go()
+        there.drop_deleted_keys()
         assert len(there.collection_keys._known) == 1
         there.face("others", "face-1")
 

@@ -58,7 +58,7 @@ class Collections(Galleries):
             elsewhere = {photo.image.digest for one in others for photo in one.photos.values() if photo.image.kept}
             return tuple(sorted(mine - elsewhere)[:limit])
 
-    def let_go(self) -> None:
+    def drop_deleted_keys(self) -> None:
         """Nothing is held."""
 
     def has_remains(self) -> bool:

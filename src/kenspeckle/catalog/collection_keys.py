@@ -100,7 +100,7 @@ class CollectionKeys:
         connection.execute(delete(collection_keys).where(collection_keys.c.collection_row == collection_row))
         self.forget(collection_row)
 
-    def let_go(self) -> None:
+    def drop_deleted_keys(self) -> None:
         """Drop keys from memory whose collections another process has deleted."""
         held = [row for row, content in list(self._known.items()) if content.encrypts]
         for start in range(0, len(held), 1000):

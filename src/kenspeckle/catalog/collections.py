@@ -205,8 +205,8 @@ class Collections(Part):
             found = connection.execute(_digests_only_here(row).limit(limit)).scalars()
             return tuple(dict.fromkeys(found))
 
-    def let_go(self) -> None:
-        self.collection_keys.let_go()
+    def drop_deleted_keys(self) -> None:
+        self.collection_keys.drop_deleted_keys()
 
     def has_remains(self) -> bool:
         """Whether something is left of deleted collections."""

@@ -232,17 +232,17 @@ def serialize(connection: Connection, names: Sequence[str]) -> None:
         wait(connection, names)
 
 
-def tried_again(catalog: type[T]) -> type[T]:
+def with_retries(catalog: type[T]) -> type[T]:
     """Let all public methods of a catalog, each of which is one transaction, be done again where the database undid
     it: after a deadlock, a failed serialization, or a connection that was lost before the commit was sent."""
     for name in dir(catalog):
         method = getattr(catalog, name)
         if not name.startswith("_") and inspect.isfunction(method) and not hasattr(method, "tries"):
-            setattr(catalog, name, _tried(method))
+            setattr(catalog, name, _with_retries(method))
     return catalog
 
 
-def _tried(method: F) -> F:
+def _with_retries(method: F) -> F:
     @wraps(method)
     def tried(*arguments: Any, **named: Any) -> Any:
         # Iterators are stored: the next try needs their items again.

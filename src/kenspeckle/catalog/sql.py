@@ -16,7 +16,7 @@ from kenspeckle.catalog.changes import Log
 from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.collections import Collections
 from kenspeckle.catalog.cursors import Cursors
-from kenspeckle.catalog.database import Database, tried_again
+from kenspeckle.catalog.database import Database, with_retries
 from kenspeckle.catalog.erasure import Erasing
 from kenspeckle.catalog.faceless import FacelessPhotographs
 from kenspeckle.catalog.faces import Faces
@@ -53,7 +53,7 @@ LOG_LIMIT = 100_000
 """Entries of a collection's change log. An index that is further behind reads all anew."""
 
 
-@tried_again
+@with_retries
 class SqlCatalog(
     Collections,
     Faces,

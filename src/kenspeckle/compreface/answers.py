@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kenspeckle.compreface.names import subject_of
-from kenspeckle.compreface.parameters import OFFERED, Looking
+from kenspeckle.compreface.parameters import OFFERED, Detection
 from kenspeckle.domain import Described, Face, FaceDetail, FaceMatch, Vector
 
 _ORDER = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 
-def faces(found: Described, how: Looking, milliseconds: float) -> list[dict[str, Any]]:
+def faces(found: Described, how: Detection, milliseconds: float) -> list[dict[str, Any]]:
     """One entry a face, largest first, with what the plugins add."""
     entries = []
     for detail, template in found.faces:
@@ -23,7 +23,7 @@ def faces(found: Described, how: Looking, milliseconds: float) -> list[dict[str,
     return entries
 
 
-def versions(how: Looking, model: str) -> dict[str, Any]:
+def versions(how: Detection, model: str) -> dict[str, Any]:
     """`plugins_versions`, where the request asks for it."""
     if not how.status:
         return {}

@@ -20,7 +20,7 @@ from kenspeckle.errors import FaceNotFound, IdentityNotFound, ImageNotFound, Inv
 
 async def add(edge: Edge, request: Request, collection: str) -> Response:
     subject = parameters.subject(request, needed=True) or ""
-    identity, least = identity_of(subject), parameters.looking(request).least
+    identity, least = identity_of(subject), parameters.detection(request).least
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
     with edge.admitted(request):

@@ -31,7 +31,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class Detection:
     """How a photograph is searched for faces. `limit` 0 is no limit, `least` a percentage."""
 
     limit: int
@@ -48,7 +48,7 @@ class Looking:
         return min(self.limit, 100) or None
 
 
-def looking(request: Request) -> Looking:
+def detection(request: Request) -> Detection:
     """Raises Refusal."""
     plugins = frozenset(one.strip() for one in _first(request, "face_plugins").split(",") if one.strip())
     strange = plugins - OFFERED - NOT_OFFERED
@@ -59,7 +59,7 @@ def looking(request: Request) -> Looking:
         )
     if not flag(request, "detect_faces", True):
         raise Refusal(CONSTRAINT, "detect_faces=false is not offered: faces are found in the photograph that is sent.")
-    return Looking(number(request, "limit", 0), _probability(request), plugins, flag(request, "status", False))
+    return Detection(number(request, "limit", 0), _probability(request), plugins, flag(request, "status", False))
 
 
 def predictions(request: Request) -> int:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from kenspeckle.compreface import answers, parameters, reading
 from kenspeckle.compreface.edge import Edge, Entry, answer
 from kenspeckle.compreface.errors import NO_FACE, NO_IMAGE, Refusal
-from kenspeckle.compreface.parameters import Looking
+from kenspeckle.compreface.parameters import Detection
 from kenspeckle.domain import Described, FaceMatch, Vector, validation
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import FaceNotFound, InvalidValue
@@ -22,7 +22,7 @@ WIDER = 8
 
 
 async def recognize(edge: Edge, request: Request, collection: str) -> Response:
-    how, most = parameters.looking(request), parameters.predictions(request)
+    how, most = parameters.detection(request), parameters.predictions(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
     with edge.admitted(request):
@@ -36,7 +36,7 @@ async def recognize(edge: Edge, request: Request, collection: str) -> Response:
 
 async def verify_stored(edge: Edge, request: Request, collection: str) -> Response:
     """Faces of a photograph against a stored one."""
-    how = parameters.looking(request)
+    how = parameters.detection(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
     with edge.admitted(request):
@@ -50,11 +50,11 @@ async def verify_stored(edge: Edge, request: Request, collection: str) -> Respon
 
 async def verify(edge: Edge, request: Request, collection: str) -> Response:
     """The largest face of one photograph against those of another."""
-    how = parameters.looking(request)
+    how = parameters.detection(request)
     edge.gate.check()
     source, target = await reading.photographs(request, edge.settings.max_image_bytes, "source_image", "target_image")
     with edge.admitted(request):
-        one, took_one = await _described(edge, collection, source, Looking(1, how.least, how.plugins, how.status))
+        one, took_one = await _described(edge, collection, source, Detection(1, how.least, how.plugins, how.status))
         many, took_many = await _described(edge, collection, target, how)
         values = await edge.handle(
             ops.CompareTemplates(collection_id=collection, source=_templates(one)[0], targets=_templates(many))
@@ -69,7 +69,7 @@ async def verify(edge: Edge, request: Request, collection: str) -> Response:
 
 
 async def detect(edge: Edge, request: Request, collection: str) -> Response:
-    how = parameters.looking(request)
+    how = parameters.detection(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
     with edge.admitted(request):
@@ -103,7 +103,7 @@ async def verify_embeddings(edge: Edge, request: Request, collection: str) -> Re
 
 
 async def _described(
-    edge: Edge, collection: str, body: Body, how: Looking, *, templates: bool = True
+    edge: Edge, collection: str, body: Body, how: Detection, *, templates: bool = True
 ) -> tuple[Described, float]:
     """The faces that the request wants, and milliseconds. Raises Refusal where there are none."""
     image = await edge.threads.call(body.image)

@@ -126,7 +126,7 @@ class Catalog(Vault, Protocol):
         """Up to `limit` digests of the collection's photographs that no other collection keeps."""
         ...
 
-    def let_go(self) -> None:
+    def drop_deleted_keys(self) -> None:
         """Drop from memory the keys of collections that another process has deleted."""
         ...
 

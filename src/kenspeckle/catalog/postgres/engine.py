@@ -90,11 +90,11 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
     return made
 
 
-def looking(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: Forget, lock: Lock) -> Database:
+def reading(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: Forget, lock: Lock) -> Database:
     """The database for reading alone: no transaction of it can write. It holds no lock, so another process may still
     use the catalog exclusively. `turn`, `forget` and `lock` refuse. Raises SettingError, StorageUnavailable."""
     engine = _engine(url.set(drivername="postgresql+psycopg"), 4)
-    event.listen(engine, "connect", _only_looking)
+    event.listen(engine, "connect", _read_only)
     event.listen(engine, "begin", _begin)
     made = Database(engine, engine, turn, psycopg.Error, explained, forget, lock, _READS)
     try:
@@ -105,7 +105,7 @@ def looking(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: 
     return made
 
 
-def _only_looking(connection: Any, _record: object) -> None:
+def _read_only(connection: Any, _record: object) -> None:
     connection.autocommit = True
     connection.execute("SET default_transaction_read_only = on")
 

@@ -20,7 +20,7 @@ class PostgresInspection(SqlInspection):
     log_bytes = 0
 
     def __init__(self, url: URL, master: Sealer | None = None) -> None:
-        super().__init__(engine.looking(url, no_turn, no_scrub, no_lock), master)
+        super().__init__(engine.reading(url, no_turn, no_scrub, no_lock), master)
 
     def damage(self, *, thorough: bool) -> list[str]:
         """Pages whose checksum was wrong, as the server counts them; `thorough` reads every table."""

@@ -103,7 +103,7 @@ class Completion:
 
     def _try(self) -> None:
         try:
-            self._context.catalog.let_go()
+            self._context.catalog.drop_deleted_keys()
             self.round()
         except KenspeckleError as error:
             log.error("erasures could not be completed, it is tried again: %s", error.message)
