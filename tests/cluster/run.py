@@ -113,8 +113,8 @@ class Run:
         tally.failed[kind] += failed
         tally.longest[kind] = max(tally.longest[kind], waited)
         say(
-            f"{number + 1} of {self.rounds}: {_FAULT[kind]}; {failed} requests were repeated, and nobody was "
-            f"answered for {waited:.1f} s."
+            f"{number + 1} of {self.rounds}: {_FAULT[kind]}. Requests repeated: {failed}; nobody was answered for "
+            f"{waited:.1f} s."
         )
 
     def _demo(self, *, index: bool = False) -> None:
