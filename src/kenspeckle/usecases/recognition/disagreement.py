@@ -89,9 +89,11 @@ def nearly_the_same(
     collection_id: str,
     samples: Mapping[int, Sample],
     pairs: Iterable[tuple[int, int]],
+    twice: Iterable[Iterable[tuple[str, str]]],
 ) -> tuple[tuple[tuple[str, str], ...], ...]:
     """Photographs that are nearly the same, (image id, identity or "") of each: of one person, and of each two of
-    `pairs`, those with almost the same template at almost the same place. Copies of the same bytes are not among them.
+    `pairs`, those with almost the same template at almost the same place. Copies of the same bytes (`twice`) are not
+    told again.
 
     What is compared are the samples, so the cost is bounded by the number of people."""
     limit = (NEARLY * pack.calibration.distance(GROUPED)) ** 2
@@ -105,10 +107,13 @@ def nearly_the_same(
         return ()
     rows = sorted({row for pair in alike for row in pair})
     stored = {one.row: one.face for one in context.catalog.stored(collection_id, "face", rows) if one.face}
+    same = {image_id: at for at, copies in enumerate(twice) for image_id, _ in copies}
     groups: dict[str, set[tuple[str, str]]] = {}
     for first, second in alike:
         one_face, other_face = stored.get(first), stored.get(second)
         if one_face is None or other_face is None or one_face.image_id == other_face.image_id:
+            continue
+        if same.get(one_face.image_id, -1) == same.get(other_face.image_id, -2):
             continue
         if overlap(one_face.box, other_face.box) < PLACED:
             continue

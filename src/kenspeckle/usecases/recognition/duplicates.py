@@ -59,13 +59,14 @@ class DuplicatePeople:
         more = port.pair_token(collection_id, rest[limit - 1]) if len(rest) > limit else None
         if after is not None:
             return Duplicates(tuple(pairs), (), (), more)
+        twice = port.stored_twice(collection_id, MOST)
         return Duplicates(
             tuple(pairs),
             self._misplaced(port, pack, collection_id, named, samples, order, means, spreads),
-            port.stored_twice(collection_id, MOST),
+            twice,
             more,
             mixed(port, pack, collection_id, named, samples)[:MOST],
-            nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near])[:MOST],
+            nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near], twice)[:MOST],
         )
 
     def dismiss_duplicate(self, operation: DismissDuplicate) -> None:
