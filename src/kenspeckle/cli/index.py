@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -21,7 +21,7 @@ from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
 from kenspeckle.intake.agreement import Agreement
-from kenspeckle.intake.bulk import SHOWN, Enrolment, Outcome, Tally, Xmp
+from kenspeckle.intake.bulk import AT_ONCE, SHOWN, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.identities import Identities
 from kenspeckle.intake.manifests import bucket_of, is_manifest
@@ -57,6 +57,15 @@ Save = Annotated[
 Again = Annotated[
     bool, typer.Option("--again", help="Look again at photographs that are known to have no face good enough.")
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="auto|ADDRESS",
+        help="Look at photographs on a Ray cluster: at this address, or the one that is found or started here.",
+        show_default="no cluster",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
 
 
@@ -71,6 +80,7 @@ def index(
     attributes: options.Attributes = None,
     save: Save = None,
     again: Again = False,
+    ray: Ray = None,
     json: Json = False,
     collection: options.Collection = None,
     url: options.Url = None,
@@ -99,7 +109,7 @@ def index(
             )
         from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
 
-        with opened(url, api_key, data_dir, collection) as target:
+        with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray):
             code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
         raise typer.Exit(code)
     search = Search()
@@ -107,7 +117,7 @@ def index(
     first = next(found, None)
     if first is None and not search.missing:
         raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
         enrolment = Enrolment(
             target.recognizer,
             target.collection,
@@ -119,6 +129,7 @@ def index(
             named=not unnamed,
             xmp=_xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None,
             again=again,
+            at_once=at_once,
         )
         everything = chain([first] if first else [], found)
         code = _index_files(
@@ -151,6 +162,18 @@ def _index_files(
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
     return code
+
+
+def _on_ray(target: Target, address: str | None) -> AbstractContextManager[int]:
+    """Batches under way; for the length of the block a Ray cluster looks at photographs, where one is named."""
+    if address is None:
+        return nullcontext(AT_ONCE)
+    if target.on_ray is None:
+        raise CommandFailed(
+            "--ray is for the local data folder or catalog, with RECOGNIZER=local.",
+            "Leave --url out, and set KENSPECKLE_CATALOG_URL and KENSPECKLE_IMAGES_URL where the service has others.",
+        )
+    return target.on_ray(address)
 
 
 def _told_apart(

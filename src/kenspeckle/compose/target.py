@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ class Target:
     finish: Callable[[str, Callable[[Job], None]], Job]
     completed: Callable[[str, float], Receipt]
     batches: bool = False
+    on_ray: Callable[[str], AbstractContextManager[int]] | None = None
+    """Has photographs looked at on the Ray cluster at an address; how many batches keep it busy. None: not offered."""
 
 
 @contextmanager
@@ -66,7 +68,8 @@ def opened(
             from kenspeckle.compose.start import uncollected
 
             with uncollected(keep=False):
-                from kenspeckle.compose.embedded import build
+                from kenspeckle.compose.embedded import Service, build
+                from kenspeckle.compose.ray_cluster import joined
 
                 service = build(settings, at_once=False)
             stack.callback(service.close)
@@ -77,5 +80,6 @@ def opened(
                 False,
                 service.finish,
                 service.completed,
-                batches=settings.recognizer == "local",
+                batches=isinstance(service, Service),
+                on_ray=(lambda address: joined(service, address)) if isinstance(service, Service) else None,
             )

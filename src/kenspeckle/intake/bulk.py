@@ -144,6 +144,8 @@ class Enrolment:
     xmp: Xmp | None = None
     again: bool = False
     """Whether photographs that are known to have no face are looked at again."""
+    at_once: int = AT_ONCE
+    """Batches under way."""
 
     def one(self, photograph: Photograph) -> Outcome:
         """Index one photograph. Raises what ends the run; everything else is an outcome."""
@@ -164,7 +166,7 @@ class Enrolment:
 
     def in_batches(self, some: Iterable[Photograph | Outcome]) -> Generator[Outcome, None, None]:
         """As `one_by_one`, for a recognizer that takes many photographs at once."""
-        with closing(parallel(self._batch, _batches(some), AT_ONCE)) as batches:
+        with closing(parallel(self._batch, _batches(some), self.at_once)) as batches:
             for outcomes in batches:
                 yield from outcomes
 

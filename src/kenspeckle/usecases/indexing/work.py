@@ -47,7 +47,8 @@ LOOK_SECONDS = 1.0
 """How often a process looks for slices of jobs that others run, and a job for slices that others have finished."""
 
 AT_ONCE = 2
-"""Slices under way in a process: one is read and stored while the cores look at the other."""
+"""Slices under way in a process: one is read and stored while the cores look at the other. More where photographs are
+looked at on a cluster (`IndexWork.at_once`)."""
 
 READERS = 4
 """Photographs of a slice that are read at once."""
@@ -80,6 +81,7 @@ class IndexWork:
         self._manifests = manifests
         self._buckets = buckets
         self.index = index
+        self.at_once = AT_ONCE
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -92,7 +94,7 @@ class IndexWork:
         failed: list[KenspeckleError] = []
         threads = [
             threading.Thread(target=self._drain, args=(job, stop, failed), name=f"{job.job_id} slice", daemon=True)
-            for _ in range(AT_ONCE)
+            for _ in range(self.at_once)
         ]
         try:
             self._context.catalog.collection(job.collection_id or "")

@@ -1,0 +1,201 @@
+"""Photographs looked at by actors on a Ray cluster: one on each core, each with the networks of the collections' packs.
+
+The process that starts them reads the photographs, asks the catalog what it has, and stores in batches; actors hold
+nothing that is not there again when they are started anew. Importing this package has switched Ray's usage statistics
+off, for the processes that are started here too.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kenspeckle.domain import Collection
+from kenspeckle.errors import DamagedImage, KenspeckleError, SettingError, StorageUnavailable
+from kenspeckle.ports import Asked, Examined
+from kenspeckle.settings import Settings
+
+if TYPE_CHECKING:
+    from kenspeckle.compose.embedded import Service
+
+IN_FLIGHT = 2
+"""Photographs of an actor: one that it looks at, one that is on its way."""
+
+BATCH = 32
+"""Photographs that are stored together; so many actors more need a batch more under way."""
+
+DEATHS = 5
+"""Actors that may die over a photograph before it is refused."""
+
+START_SECONDS = 300.0
+"""For actors to load their networks."""
+
+STORE_BYTES = 200 * 1024 * 1024
+"""Of shared memory for a Ray that is started here: photographs on their way."""
+
+
+class RayExaminer:
+    """Implements `ports.Examiner`. `cores` is how many actors there are."""
+
+    def __init__(self, ray: Any, settings: Settings) -> None:
+        """Raises SettingError where the cluster can't run Kenspeckle."""
+        self._ray = ray
+        self.cores = int(ray.cluster_resources().get("CPU", 0))
+        if self.cores < 1:
+            raise SettingError("The Ray cluster has no core to offer; start its workers, or give them CPUs.")
+        # Nothing of the settings that an actor does not need: no keys, no places of data.
+        needed = replace(
+            Settings(),
+            models_dir=settings.models_dir,
+            pack=settings.pack,
+            max_image_bytes=settings.max_image_bytes,
+            max_image_pixels=settings.max_image_pixels,
+            device=settings.device,
+            precision=settings.precision,
+            gender=settings.gender,
+            workers=1,
+        )
+        actor = ray.remote(num_cpus=1, max_restarts=-1)(Looker)
+        self.actors = [actor.remote(needed) for _ in range(self.cores)]
+        try:
+            ray.get([one.ready.remote() for one in self.actors], timeout=START_SECONDS)
+        except Exception as error:
+            raise SettingError(
+                "The nodes of the Ray cluster can't run Kenspeckle: each needs this very version of it and the model "
+                f"packs (kenspeckle models pull). The first one says: {_first_line(error)}"
+            ) from error
+        self._free: queue.SimpleQueue[_Place] = queue.SimpleQueue()
+        for place in [_Place(one) for one in self.actors] * IN_FLIGHT:
+            self._free.put(place)
+
+    def __call__(self, collection: Collection, image: bytes, asked: Asked, opened: Callable[[], None]) -> Examined:
+        for _ in range(DEATHS):
+            place = self._free.get()
+            try:
+                with place.starting:  # wait for one that is started anew
+                    pass
+                found = self._ray.get(place.actor.look.remote(collection, image, asked))
+            except self._ray.exceptions.RayActorError:
+                self._await(place)
+                continue
+            except self._ray.exceptions.RayError as error:
+                raise StorageUnavailable(f"The Ray cluster can't go on: {_first_line(error)}") from error
+            finally:
+                self._free.put(place)
+            if isinstance(found, KenspeckleError):
+                raise found
+            opened()
+            examined: Examined = found
+            return examined
+        raise DamagedImage(f"{DEATHS} workers have died over this photograph, so it was left out.")
+
+    def _await(self, place: _Place) -> None:
+        """Until an actor that died was started anew by Ray. Raises StorageUnavailable where that does not happen."""
+        until = time.monotonic() + START_SECONDS
+        with place.starting:
+            while True:
+                try:
+                    self._ray.get(place.actor.ready.remote(), timeout=START_SECONDS)
+                    return
+                except self._ray.exceptions.RayError as error:
+                    if time.monotonic() > until:
+                        raise StorageUnavailable("A worker of the Ray cluster died and does not come back.") from error
+                    time.sleep(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An actor; the lock is held while it is started anew."""
+
+    actor: Any
+    starting: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Looker:
+    """The actor: engines of packs on one core."""
+
+    def __init__(self, settings: Settings) -> None:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        from kenspeckle.compose.engines import open_engines
+
+        self._engines = open_engines(settings, at_once=True)
+
+    def ready(self) -> int:
+        """Its process."""
+        return os.getpid()
+
+    def look(self, collection: Collection, image: bytes, asked: Asked) -> Examined | KenspeckleError:
+        """What is seen; an error of the photograph is an answer too."""
+        from kenspeckle.usecases.recognition.examination import examine
+
+        try:
+            return examine(self._engines.of(collection), image, asked)
+        except KenspeckleError as error:
+            return error
+
+
+def batches_for(cores: int) -> int:
+    """Batches under way that keep so many cores busy, each with a photograph that waits for it."""
+    return 3 + IN_FLIGHT * cores // BATCH
+
+
+@contextmanager
+def joined(service: Service, address: str) -> Iterator[int]:
+    """Have photographs looked at on the Ray cluster for the length of the block; how many batches keep it busy. `auto`
+    is the cluster that RAY_ADDRESS names or that runs on this machine, or else one that is started here.
+
+    Raises SettingError where Ray is not installed, or the cluster can't be joined."""
+    own = address == "auto" and not _is_running()
+    if own:
+        # Its processes listen on all addresses, so they ask for a token that nobody else has. Ray reads both when it is
+        # imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        ray: Any = import_module("ray")  # not by its types, which are there only with the extra
+    except ImportError as error:
+        raise SettingError("Ray is not installed. Run: pip install 'kenspeckle[ray]'") from error
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "kenspeckle"}
+    try:
+        if own:
+            ray.init(
+                num_cpus=service.settings.workers,
+                include_dashboard=False,
+                object_store_memory=STORE_BYTES,
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
+        else:
+            ray.init(address=address, **quiet)
+    except Exception as error:  # none there, another version of Ray or Python, no memory
+        where = "Ray can't be started here" if own else f"The Ray cluster at '{address}' can't be joined"
+        raise SettingError(f"{where}: {_first_line(error)}") from error
+    try:
+        examiner = RayExaminer(ray, service.settings)
+        service.local.bulk.examine_by(examiner, examiner.cores * IN_FLIGHT)
+        if service.local.index_work is not None:
+            service.local.index_work.at_once = batches_for(examiner.cores)
+        yield batches_for(examiner.cores)
+    finally:
+        ray.shutdown()
+
+
+def _is_running() -> bool:
+    """Whether a cluster is named, or one was started on this machine, which Ray notes in this file."""
+    noted = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()), "ray", "ray_current_cluster")
+    return bool(os.environ.get("RAY_ADDRESS")) or noted.exists()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]

@@ -1,0 +1,83 @@
+"""Photographs looked at by actors of a real Ray of this machine: one that dies, bad photographs, nobody told."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray", reason="the extra `ray` brings it; Linux alone in `dev`")
+
+from kenspeckle.cli.failures import NEGATIVE
+from kenspeckle.settings import load
+from tests.faults.portraits import Portraits
+from tests.outward import watched
+
+WORK = """
+import os, signal, sys
+from pathlib import Path
+import kenspeckle.compose.ray_cluster as ray_cluster
+from kenspeckle.cli.app import run
+
+plain = ray_cluster.RayExaminer.__init__
+
+def killing(self, ray, settings):
+    plain(self, ray, settings)
+    from ray._common.usage import usage_lib
+    assert not usage_lib.usage_stats_enabled()
+    os.kill(ray.get(self.actors[0].ready.remote()), signal.SIGKILL)  # dies before its first photograph
+
+ray_cluster.RayExaminer.__init__ = killing
+sys.argv = ["kenspeckle", "index", "photographs", "--ray", "auto", "--json"]
+run()
+"""
+
+
+METADATA = ("169.254.169.254", "metadata.google.internal")
+"""Where a cloud tells a machine about itself. Ray asks it in which cloud it is, usage statistics or not; docs/bulk.md
+says so."""
+
+
+def _own_address() -> str:
+    """That of this machine, by which Ray's processes find each other. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.connect(("192.0.2.1", 9))
+        return str(one.getsockname()[0])
+
+
+def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    portraits = Portraits()
+    for number in range(6):
+        name, data = portraits.named(number)
+        (folder / name).write_bytes(data)
+    (folder / "torn.jpg").write_bytes(portraits[0][:900])
+    with watched(tmp_path / "watched") as watch:
+        environment = {
+            **watch.environment,
+            "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+            "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+            "KENSPECKLE_WORKERS": "2",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", WORK], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == NEGATIVE, done.stderr
+        assert "7 photographs: 6 indexed with 6 faces, 1 skipped" in done.stderr
+        assert "torn.jpg" in done.stderr
+        near = (_own_address(), "0.0.0.0", *METADATA)
+        far = [one for one in watch.seen() if not any(address in one for address in near)]
+        assert far == []
+    again = subprocess.run(
+        [sys.executable, "-m", "kenspeckle", "index", "photographs"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "0 indexed with 0 faces, 6 there already, 1 skipped" in again.stderr
