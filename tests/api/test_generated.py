@@ -59,6 +59,8 @@ ABROAD = {
 }
 """Headers by which a request is another's, or none: other tests send those."""
 
+schemathesis.serializer.alias("application/jsonl", "text/plain")
+
 
 @dataclass(frozen=True)
 class Served:
