@@ -44,7 +44,8 @@ class Way:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("KENSPECKLE_", "MAKE", "PYTHON"))
         }
-        home = {"HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
+        # Packs lie in a folder of the way's own: root would put them where all users find them, the next way too.
+        home = {"HOME": str(self.folder), "KENSPECKLE_MODELS_DIR": str(self.folder / "models")}
         used, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(
             ["sh", "-c", command],
