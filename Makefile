@@ -57,7 +57,7 @@ browser: setup ## Chromium for the browser tests, where apt-get can install it
 	@sh tests/browser/install.sh
 
 test: setup $(PACKS) browser ## all tests; ONLY=tests/index those there, ARGS for pytest's options
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q $(ARGS) $(ONLY)
+	$(BIN)/python -m pytest -n 3 --dist loadscope -q $(ARGS) $(ONLY)
 
 quick: $(READY) ## the tests of what differs from BASE (main), found by its name
 	@found=$$($(BIN)/python -m tests.changed $(or $(BASE),main)) || exit 1; \
@@ -111,7 +111,7 @@ cluster: setup ## PostgreSQL, three replicas and HAProxy on this machine, under 
 	$(BIN)/python -m tests.cluster.run --rounds $(or $(ROUNDS),2) $(if $(STANDBY),--standby)
 
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/test_outward.py tests/vision/test_head_fuzz.py
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/compose/test_ray.py tests/test_outward.py tests/vision/test_head_fuzz.py
 	$(MAKE) cluster STANDBY=1 ROUNDS=$(or $(KENSPECKLE_KILLS),1000)
 
 installed: setup ## the package in environments of its own, with the lowest and the newest versions of its dependencies

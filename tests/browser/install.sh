@@ -1,8 +1,8 @@
 #!/bin/sh
-# Chromium for the browser tests: Debian's, and the fonts of the pictures in the documentation, where this is a Debian, we
+# Chromium for the browser tests: Debian's without a window, which takes a fifth less of a core, and the fonts of the pictures in the documentation, where this is a Debian, we
 # are root and there is no Chromium. Quiet, and once.
 set -eu
-for name in chromium chromium-browser google-chrome; do
+for name in chromium-headless-shell chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null 2>&1; then exit 0; fi
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -12,7 +12,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   # shellcheck disable=SC2086
   apt-get $wait_for_others update -qq
   # shellcheck disable=SC2086
-  apt-get $wait_for_others install -y -qq --no-install-recommends chromium fonts-noto-core >/dev/null
+  apt-get $wait_for_others install -y -qq --no-install-recommends chromium-headless-shell fonts-noto-core >/dev/null ||
+    apt-get $wait_for_others install -y -qq --no-install-recommends chromium fonts-noto-core >/dev/null
 else
   echo "== no Chromium here; the browser tests use Playwright's, if there is one, or are skipped."
   echo "   Install the package chromium, or run: .venv/bin/playwright install chromium"

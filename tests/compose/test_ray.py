@@ -5,16 +5,22 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("ray", reason="the extra `ray` brings it; Linux alone in `dev`")
 
 from kenspeckle.cli.failures import NEGATIVE
 from kenspeckle.settings import load
 from tests.faults.portraits import Portraits
 from tests.outward import watched
+from tests.soak import SOAK
+
+# Ray is not imported here: it changes the logging of the process that does.
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` brings it; Linux alone in `dev`"),
+    pytest.mark.skipif(not SOAK, reason="half a minute of both cores; `make soak` runs it"),
+]
 
 WORK = """
 import os, signal, sys

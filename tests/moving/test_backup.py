@@ -326,7 +326,7 @@ def test_writes_do_not_start_the_copy_over(data: Path, tmp_path: Path, monkeypat
 
         facts = SqliteCopies(data / "kenspeckle.db").make(tmp_path / "copy.db", write)
         assert facts.counts["images"] == 9, "the moment when the copy was begun"
-        assert folder.catalog.counts()["images"] == 9 + len(steps)
+        assert folder.catalog.counts()["images"] == 9 + min(len(steps), 99)
     assert len(steps) > 10
     assert steps == sorted(steps)
 

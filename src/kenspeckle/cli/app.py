@@ -32,7 +32,8 @@ ENTRIES = (
         "watch",
         "kenspeckle.cli.watch:watch",
         VERBS,
-        "Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once.",
+        "Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once; with "
+        "`--videos` every video.",
     ),
     Entry(
         "encode",
