@@ -1,6 +1,6 @@
 #!/bin/sh
-# Chromium for the browser tests: Debian's without a window, which takes a fifth less of a core, and the fonts of the pictures in the documentation, where this is a Debian, we
-# are root and there is no Chromium. Quiet, and once.
+# Chromium for the browser tests, and the fonts of the pictures in the documentation, where this is a Debian, we are root
+# and there is no Chromium: the one without a window, which takes a fifth less of a core. Quiet, and once.
 set -eu
 for name in chromium-headless-shell chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null 2>&1; then exit 0; fi
