@@ -8,10 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kenspeckle.cli.failures import FINE, NEGATIVE
-from kenspeckle.cli.jobs import finished
-from kenspeckle.cli.output import emit, remark
+from kenspeckle.cli.jobs import finished, print_results
+from kenspeckle.cli.output import remark
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.client.pages import all_of
 from kenspeckle.compose.manifests import listed
 from kenspeckle.compose.target import Target
 from kenspeckle.domain import Attribute, JobState, LineStatus, QualityFilter
@@ -19,10 +18,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.intake.bulk import SHOWN
 from kenspeckle.intake.identities import Identities
 from kenspeckle.intake.manifests import bucket_of, write_manifest
-from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
-
-PAGE = 4096
 
 
 def index_manifest(
@@ -61,15 +57,6 @@ def index_manifest(
     if refused := counts.get("failed", 0) + counts.get("no_face", 0):
         remark(f"kenspeckle jobs results {ended.job_id} tells why of each.", "yellow")
     return NEGATIVE if refused else FINE
-
-
-def print_results(target: Target, job_id: str) -> None:
-    """Print a line of JSON for each line of the job's manifest."""
-    pages = all_of(
-        lambda cursor: target.recognizer.handle(ops.ListIndexResults(job_id=job_id, limit=PAGE, cursor=cursor)), None
-    )
-    for one in pages:
-        emit(dump.line_result(one), line=True)
 
 
 @contextmanager

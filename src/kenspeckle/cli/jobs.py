@@ -20,6 +20,7 @@ app = Commands("Jobs: long work on collections. A service does it beside request
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as `kenspeckle jobs list` prints it.")]
 MOST = 100
+PAGE = 4096
 
 
 @app.command("list")
@@ -116,8 +117,6 @@ def results(
     data_dir: options.DataDir = None,
 ) -> None:
     """What became of each line of the manifest of a job that indexes, as JSON Lines."""
-    from kenspeckle.cli.index_manifest import print_results  # late: it imports this module
-
     with opened(url, api_key, data_dir) as target:
         print_results(target, job_id)
 
@@ -133,6 +132,15 @@ def finished(target: Target, job: Job) -> Job:
                 f"Job {job.job_id} is not finished. A service goes on with it, or: kenspeckle jobs wait {job.job_id}"
             )
             raise
+
+
+def print_results(target: Target, job_id: str) -> None:
+    """Print a line of JSON for each line of the job's manifest."""
+    pages = all_of(
+        lambda cursor: target.recognizer.handle(ops.ListIndexResults(job_id=job_id, limit=PAGE, cursor=cursor)), None
+    )
+    for one in pages:
+        output.emit(dump.line_result(one), line=True)
 
 
 def print_job(job: Job, json: bool) -> None:
