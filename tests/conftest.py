@@ -104,6 +104,28 @@ def networks_are_loaded_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def servers_are_forked() -> Iterator[None]:
+    """A server's start takes three seconds of CPU, two of them for imports."""
+    if find_spec("kenspeckle") is None:  # as above
+        yield
+        return
+    from tests import forks
+
+    with forks.forking(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kenspeckle.cli.launch.Popen", forks.Popen)
+        yield
+
+
+@pytest.fixture
+def started_anew() -> Iterator[None]:
+    """For tests of the start itself: no process is a fork."""
+    from tests import forks  # late, as above
+
+    with forks.started_anew():
+        yield
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the kills of a soak."""
     if soak.SOAK:

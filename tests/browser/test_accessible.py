@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import pictures
 from tests.browser.console import PHONE, Console, tab
+from tests.browser.test_gallery import stock
 
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 VIEWS = (
@@ -32,24 +33,30 @@ VIEWS = (
 )
 
 
+HOME = "accessible"
+"""A collection of its own: whoever belongs to a user has that user's name, which other tests do not expect."""
+
+
 def somebody(server: str) -> str:
-    return str(httpx.get(f"{server}/v1/collections/kenspeckle/people").json()["people"][0]["person_id"])
+    return str(httpx.get(f"{server}/v1/collections/{HOME}/people").json()["people"][0]["person_id"])
 
 
 @pytest.fixture(scope="module")
 def person(server: str) -> str:
-    """The default collection's first face, given to a user."""
-    place = f"{server}/v1/collections/kenspeckle"
-    face = str(httpx.get(f"{place}/faces").json()["Faces"][0]["FaceId"])
-    httpx.put(f"{place}/users/someone")
-    httpx.post(f"{place}/users/someone/faces", json={"FaceIds": [face]})
+    """A face that is given to a user."""
+    place = f"{server}/v1/collections/{HOME}"
+    with httpx.Client(base_url=server, timeout=60) as api:
+        stock(api, HOME, ("Grace-Hopper.jpg", pictures.grace()), ("Eileen-Collins.png", pictures.eileen()))
+        face = str(api.get(f"{place}/faces").json()["Faces"][0]["FaceId"])
+        api.put(f"{place}/users/someone")
+        api.post(f"{place}/users/someone/faces", json={"FaceIds": [face]})
     return face
 
 
 def address(console: Console, view: str, face: str) -> str:
     if view == "person":
-        return f"person/kenspeckle/{somebody(console.url)}"
-    return {"face": f"face/kenspeckle/{face}", "user": "user/kenspeckle/someone"}.get(view, view)
+        return f"person/{HOME}/{somebody(console.url)}"
+    return {"face": f"face/{HOME}/{face}", "user": f"user/{HOME}/someone"}.get(view, view)
 
 
 def clean(console: Console) -> None:
@@ -91,7 +98,7 @@ def test_nor_have_a_recognized_photograph_and_dialogs(console: Console, person: 
         clean(console)
         console.page.keyboard.press("Escape")
         expect(console.button(name)).to_be_focused()
-    console.open("face/kenspeckle/00000000-0000-0000-0000-000000000000")
+    console.open(f"face/{HOME}/00000000-0000-0000-0000-000000000000")
     expect(console.page.get_by_role("alert")).to_be_visible()
     clean(console)
 

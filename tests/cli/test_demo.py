@@ -11,6 +11,7 @@ from kenspeckle.cli.contact_sheet import TILE
 from tests.cli.conftest import Command
 
 
+@pytest.mark.usefixtures("started_anew")
 def test_the_demo_finds_everyone(command: Command) -> None:
     done = command("demo")
     assert done.code == 0, done.out + done.err

@@ -21,6 +21,7 @@ from kenspeckle.cli.launch import launched, stop
 from kenspeckle.cli.serve import address, bound
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.models.registry import Samples
+from tests import forks
 from tests.cli.conftest import Command
 
 
@@ -59,6 +60,7 @@ def test_a_missing_model_pack_names_the_command(command: Command, monkeypatch: p
     assert "kenspeckle models pull" in failed.err
 
 
+@pytest.mark.usefixtures("started_anew")
 def test_a_launch_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="There is no model pack"), launched(tmp_path, "--pack", "nonsense"):
         pass
@@ -70,6 +72,7 @@ def test_a_launched_server_is_always_stopped(tmp_path: Path) -> None:
     assert server.process.returncode == 0
 
 
+@pytest.mark.usefixtures("started_anew")
 def test_sigterm_finishes_what_was_taken(tmp_path: Path, samples: Samples) -> None:
     data = samples.astronaut.read_bytes()
     with launched(tmp_path) as server, closing(_begun(server.url, len(data))) as request:
@@ -112,7 +115,7 @@ def test_ctrl_c_while_indexing_sums_up(tmp_path: Path, samples: Samples) -> None
             album / f"{number:03}.png"
         ).symlink_to(samples.astronaut)
     environment = os.environ | {"KENSPECKLE_DATA_DIR": str(tmp_path / "data"), "KENSPECKLE_WORKERS": "1"}
-    process = subprocess.Popen(
+    process = forks.Popen(
         [sys.executable, "-m", "kenspeckle", "index", str(album), "--json"],
         env=environment,
         cwd=tmp_path,

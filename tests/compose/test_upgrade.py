@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from kenspeckle.models import registry
 from kenspeckle.ports import Photo
 from kenspeckle.settings import load
 from kenspeckle.vision import engine as vision
+from tests import forks
 from tests.encryption import secrets
 from tests.faults.test_full_disk import _fill, small_disk
 from tests.moving.conftest import Command, command, commands
@@ -458,10 +458,8 @@ def test_a_full_disk_in_the_middle_loses_nothing(small_disk: Path, monkeypatch: 
 @pytest.mark.parametrize("step", ["staged", "staging", "switching", "switched"])
 def test_killed_at_any_step_it_goes_on(service: Service, tmp_path: Path, step: str) -> None:
     job = start(service)
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.compose.killed_upgrade", str(tmp_path), job.job_id, step],
-        check=False,
-        timeout=120,
+    killed = forks.run(
+        [sys.executable, "-m", "tests.compose.killed_upgrade", str(tmp_path), job.job_id, step], timeout=120
     )
     assert killed.returncode == -signal.SIGKILL
     left = service.recognizer.handle(ops.GetJob(job_id=job.job_id))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from kenspeckle.settings import load
 from kenspeckle.usecases.videos import analysis, operations
 from kenspeckle.vision import video_child
 from kenspeckle.vision.video import ChildDecoder
+from tests import forks
 from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, shot, two_people
 
 HOME = "kenspeckle"
@@ -206,9 +206,7 @@ def test_after_kill_9_another_process_goes_on(tmp_path: Path, video: Path, step:
         whole = done(service, start(service, video))
         wanted = [(one.first_ms, one.last_ms, one.frames) for one in appearances(service, whole)]
         job = start(service, video)
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.compose.killed_video", str(tmp_path), job.job_id, step], check=False
-    )
+    killed = forks.run([sys.executable, "-m", "tests.compose.killed_video", str(tmp_path), job.job_id, step])
     assert killed.returncode == -signal.SIGKILL
     with built(tmp_path) as service:
         assert service.catalog.video(job.job_id).position >= 1000

@@ -17,6 +17,7 @@ from kenspeckle.catalog import collections
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import metadata
 from kenspeckle.errors import Conflict, StorageUnavailable
+from tests import forks
 from tests.catalogs import gallery, held, new_face, person, photo, stored_face, template
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def python(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Another process that runs the code from the project's root."""
-    return subprocess.Popen(
+    return forks.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,

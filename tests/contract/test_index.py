@@ -20,6 +20,7 @@ from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.index import exact, follow
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.ports import Catalog, Index, Stored
+from tests import forks
 from tests.catalogs import DIMENSION, Whole, gallery, new_face, person, photo, stored_face, template
 from tests.fakes import FakeCatalog
 from tests.fakes.drawn import BruteIndex
@@ -367,7 +368,7 @@ def test_another_process_writes(tmp_path: Path, indexes: Callable[[Catalog], Fol
     catalog.create_collection(gallery())
     index = indexes(catalog)
     root = Path(__file__).parents[2]
-    with subprocess.Popen(
+    with forks.Popen(
         [sys.executable, "-c", WRITER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
     ) as writer:
         assert writer.stdin is not None

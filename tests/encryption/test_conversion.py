@@ -24,6 +24,7 @@ from kenspeckle.errors import SettingError, StorageUnavailable
 from kenspeckle.images.store import open_images
 from kenspeckle.ports import NewFace, Pending
 from kenspeckle.settings import load
+from tests import forks
 from tests.encryption.secrets import PNG, found, raw
 from tests.moving.conftest import Command
 from tests.moving.folders import (
@@ -168,7 +169,7 @@ def test_nobody_may_be_at_work(tmp_path: Path, command: Command, monkeypatch: py
         "import sys; from kenspeckle.catalog.sql import SqlCatalog; c = SqlCatalog.open(sys.argv[1]); "
         "print(1, flush=1); sys.stdin.read()"
     )
-    with subprocess.Popen(
+    with forks.Popen(
         [sys.executable, "-c", other, f"sqlite:///{data / 'kenspeckle.db'}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -19,6 +19,7 @@ from kenspeckle.images.folder import FolderImages
 from kenspeckle.usecases.archive.archive_format import MASTER_KEY
 from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.backup.backup import Backup, Source, back_up
+from tests import forks
 from tests.moving.conftest import Command
 from tests.moving.folders import PEOPLE, digest, face_id, make, numbers_of, opened, photograph, shown, template
 
@@ -283,7 +284,7 @@ with opened(Path(sys.argv[1])) as folder:
 def writer(data: Path) -> Iterator[list[int]]:
     """Another process that stores photograph after photograph; their numbers, as each is acknowledged."""
     acknowledged: list[int] = []
-    with subprocess.Popen(
+    with forks.Popen(
         [sys.executable, "-c", WRITER, str(data)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:
         assert process.stdout is not None

@@ -24,6 +24,7 @@ from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import NewFace
 from kenspeckle.usecases.archive.reader import Archive
 from kenspeckle.usecases.transfer import export_format
+from tests import forks
 from tests.moving.conftest import Command
 from tests.moving.folders import (
     PACK,
@@ -351,9 +352,7 @@ def test_an_export_is_of_one_moment(command: Command, data: Path, tmp_path: Path
         "        print(number, flush=True)\n"
     )
     root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(data)], cwd=root, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with forks.Popen([sys.executable, "-c", script, str(data)], cwd=root, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         for number in range(4):

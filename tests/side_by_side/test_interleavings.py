@@ -18,6 +18,7 @@ import pytest
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.errors import ImageNotFound
 from kenspeckle.images.folder import FolderImages
+from tests import forks
 from tests.fakes.drawn import drawing
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ class Process:
     """One of the two."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = forks.Popen(
             [sys.executable, "-m", "tests.side_by_side.process"],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO
 
 from kenspeckle.client.errors import CommandFailed
@@ -28,7 +28,7 @@ class Launched:
     """A running server: its address, and its process for those who measure it."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: Popen[str]
     log: deque[str]
     """The last lines of its log."""
 
@@ -49,11 +49,11 @@ def launched(
     environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= {"KENSPECKLE_CONFIG": os.devnull, **(settings or {})}
     command = [sys.executable, "-m", "kenspeckle", "serve", "--host", "127.0.0.1", "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    process = Popen(  # noqa: S603 - our own interpreter and module
         [*before, *command, "--data-dir", str(data_dir), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
         text=True,
         errors="replace",
         env=environment,
@@ -81,13 +81,13 @@ def launched(
                 stream.close()
 
 
-def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes], patience: float = 15.0) -> int:
+def stop(process: Popen[str] | Popen[bytes], patience: float = 15.0) -> int:
     """Terminate the process gracefully; kill it if it does not end. Returns its exit code."""
     if process.poll() is None:
         process.terminate()
         try:
             process.wait(patience)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             process.kill()
     return process.wait()
 
@@ -101,7 +101,7 @@ def _drain(stream: IO[str], log: deque[str], address: list[str], up: threading.E
             up.set()
 
 
-def _wait(process: subprocess.Popen[str], up: threading.Event, log: deque[str], patience: float) -> None:
+def _wait(process: Popen[str], up: threading.Event, log: deque[str], patience: float) -> None:
     until = time.monotonic() + patience
     while not up.wait(0.02):
         if process.poll() is not None:

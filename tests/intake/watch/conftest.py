@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import Launched, launched
+from tests import forks
 from tests.faults.portraits import Portraits, sample
 
 GRACE, EILEEN, ROCKET = (sample(name) for name in ("grace_hopper.jpg", "astronaut.png", "rocket.jpg"))
@@ -60,9 +61,7 @@ def once(folder: Path, url: str, *more: str) -> tuple[int, list[dict[str, Any]],
 @contextmanager
 def watching(folder: Path, url: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """`kenspeckle watch` at work; killed at the end where it has not ended by then."""
-    process = subprocess.Popen(
-        words(folder, url, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    )
+    process = forks.Popen(words(folder, url, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     try:
         yield process
     finally:

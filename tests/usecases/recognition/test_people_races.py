@@ -15,6 +15,7 @@ import pytest
 
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import KenspeckleError
+from tests import forks
 from tests.usecases.recognition.test_groups import HOME, Album
 
 REPOSITORY = Path(__file__).parents[3]
@@ -79,7 +80,7 @@ class Workers:
 
     def __init__(self, url: str, count: int) -> None:
         self._all = [
-            subprocess.Popen(
+            forks.Popen(
                 [sys.executable, "-c", WORKER, url],
                 cwd=REPOSITORY,
                 stdin=subprocess.PIPE,
