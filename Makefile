@@ -17,7 +17,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth cluster soak installed arriving audit docs site pictures lambda clean
+.PHONY: help setup demo serve browser test quick coverage check check-types check-rest check-terraform scan-terraform bench growth cluster chaos soak installed arriving audit docs site pictures lambda clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,9 +110,14 @@ cluster: setup ## PostgreSQL, three replicas and HAProxy on this machine, under 
 	@sh tests/cluster/balancer.sh
 	$(BIN)/python -m tests.cluster.run --rounds $(or $(ROUNDS),2) $(if $(STANDBY),--standby)
 
+chaos: setup ## as cluster, with a bucket and Milvus; replicas are cut off each part, or reach it slowly, and disks fill: ROUNDS=500
+	@sh tests/cluster/balancer.sh
+	$(BIN)/python -m tests.cluster.run --chaos --rounds $(or $(ROUNDS),16) $(ARGS)
+
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/compose/test_ray.py tests/test_outward.py tests/vision/test_head_fuzz.py
 	$(MAKE) cluster STANDBY=1 ROUNDS=$(or $(KENSPECKLE_KILLS),1000)
+	$(MAKE) chaos ROUNDS=500
 
 installed: setup ## the package in environments of its own, with the lowest and the newest versions of its dependencies
 	$(PYTHON) -m venv build/uv

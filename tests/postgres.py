@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,19 +45,22 @@ _EMPTY = "; ".join(
 
 
 class Server:
-    """A running server. `start` and `stop` are for tests that take it away; `settings` as in postgresql.conf. With
-    `standby_of` it follows that server from a copy of it."""
+    """A running server. `start`, `stop` and `kill` are for tests that take it away; `settings` as in postgresql.conf.
+    With `standby_of` it follows that server from a copy of it. `room` is a folder, on a small disk, for its data."""
 
-    def __init__(self, *settings: str, quick: bool = True, standby_of: Server | None = None) -> None:
+    def __init__(
+        self, *settings: str, quick: bool = True, standby_of: Server | None = None, room: Path | None = None
+    ) -> None:
         import psycopg
 
         self._psycopg = psycopg
         self.folder = Path(tempfile.mkdtemp(prefix="kspg-"))
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._bin = _binaries(self.folder, readable=self._user is not None)
-        self.data = self.folder / "data"
-        if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self.data = (room or self.folder) / "data"
+        for one in (self.folder, room):
+            if self._user is not None and one is not None:
+                os.chown(one, self._user.pw_uid, self._user.pw_gid)
         self._settings = (*(_QUICK if quick else ()), *settings)
         self._numbers = itertools.count()
         self._free: list[str] = []
@@ -97,7 +100,7 @@ class Server:
             try:
                 self.execute("SELECT 1")
             except self._psycopg.OperationalError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()
+                assert self._process.poll() is None, (self.folder / "log").read_text()[-3000:]
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             else:
@@ -109,6 +112,26 @@ class Server:
             self._process.send_signal(how)
             self._process.wait(timeout=60)
             self._process = None
+
+    def kill(self) -> None:
+        """`kill -9` of the server and of all its processes."""
+        if self._process is None:
+            return
+        own = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        children = [int(one) for one in own.read_text().split()] if own.exists() else []
+        for one in (self._process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        self._process.wait(timeout=60)
+        self._process = None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / ".s.PGSQL.5432"
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)

@@ -219,6 +219,8 @@ class StorageUnavailable(KenspeckleError):
     """Whether nothing was stored, and the same call may succeed at once."""
     lost = False
     """Whether the connection was lost: others that were made before may be, too."""
+    uncertain = False
+    """Whether what was asked for may be stored nevertheless: the connection was lost at the commit."""
 
 
 TEMPLATES_DIFFER = (

@@ -1,4 +1,5 @@
-"""A whole cluster on this machine: PostgreSQL with a standby if wanted, replicas, and HAProxy in front of them."""
+"""A whole cluster on this machine: PostgreSQL with a standby if wanted, replicas, and HAProxy in front of them; and
+with `Parts` a bucket, Milvus, and links between each replica and all of these."""
 
 from __future__ import annotations
 
@@ -16,10 +17,13 @@ import httpx
 
 from kenspeckle.cli.launch import Launched, launched, stop
 from kenspeckle.client.errors import CommandFailed
+from tests.cluster.parts import Parts
 from tests.postgres import Server
 from tests.webhooks.conftest import unused_port
 
 ADMIN = {"x-api-key": "a" * 40}
+SMALL = ("max_wal_size=64MB", "wal_keep_size=0", "shared_buffers=16MB")
+"""Of a PostgreSQL on a small disk."""
 DATABASE = "kenspeckle"
 NAMES = ("a", "b", "c")
 CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
@@ -29,23 +33,30 @@ READY_SECONDS = 300.0
 
 class Machines:
     """Everything runs until `close`. `folder` is of this cluster alone; `with_standby`: commits wait for the standby,
-    so that a fail-over loses none."""
+    so that a fail-over loses none. `parts`: what else replicas reach, and how; without, photographs lie in a folder.
+    `room` is a small disk for the database."""
 
-    def __init__(self, folder: Path, *, with_standby: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, with_standby: bool = False, parts: Parts | None = None, room: Path | None = None
+    ) -> None:
         self.folder = folder
+        self.parts = parts
+        self.room = room
         self._open = ExitStack()
         self._replicas: dict[str, tuple[ExitStack, Launched]] = {}
         self.ports = {name: unused_port() for name in NAMES}
         self.port = unused_port()
         self.standby: Server | None = None
         try:
-            self.primary = Server(quick=False)
+            self.primary = Server(*(SMALL if room is not None else ()), quick=False, room=room)
             self._open.callback(lambda: self.primary.close())
             self.primary.execute(f"CREATE DATABASE {DATABASE}")
             if with_standby:
                 self.standby = Server(quick=False, standby_of=self.primary)
                 self._open.callback(lambda: self._close_standby())
                 self._wait_for_standby(self.primary)
+            if parts is not None:
+                parts.connect(NAMES, [one.socket for one in (self.primary, self.standby) if one is not None])
         except BaseException:
             self._open.close()
             raise
@@ -55,9 +66,13 @@ class Machines:
         """Where the balancer listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def settings_of(self, name: str) -> dict[str, str]:
+        """A replica's, as environment variables."""
+        return self.settings if self.parts is None else {**self.settings, **self.parts.settings_of(name, DATABASE)}
+
     @property
     def settings(self) -> dict[str, str]:
-        """What all replicas share, as environment variables."""
+        """What all replicas share, as environment variables; those of a command that reaches everything itself."""
         hosts = sorted(str(one.folder) for one in (self.primary, self.standby) if one is not None)
         query = "&".join(f"host={one}" for one in hosts)
         return {
@@ -78,7 +93,7 @@ class Machines:
         stack = ExitStack()
         port = ("--port", str(self.ports[name]))
         server = stack.enter_context(
-            launched(self.folder / name, *port, settings=self.settings, patience=READY_SECONDS)
+            launched(self.folder / name, *port, settings=self.settings_of(name), patience=READY_SECONDS)
         )
         self._replicas[name] = stack, server
         return server
@@ -115,11 +130,6 @@ class Machines:
             return ready(self.url)
 
         until(answers)
-
-    def crash_database(self) -> None:
-        """End PostgreSQL as a crash does, and start it again."""
-        self.primary.stop(signal.SIGQUIT)
-        self.primary.start()
 
     def fail_over(self) -> None:
         """The primary crashes and does not come back; its standby takes over, and gets a standby of its own."""

@@ -1,16 +1,16 @@
-"""`make cluster`: PostgreSQL, three replicas and a balancer on this machine; the demo's photographs, then work under
-faults. Shows that nothing acknowledged is lost and nothing deleted is found. Ends by itself and leaves nothing."""
+"""`make cluster` and `make chaos`: PostgreSQL, three replicas and a balancer on this machine; the demo's photographs,
+then work under faults. Shows that nothing acknowledged is lost and nothing deleted is found. Ends by itself and leaves
+nothing. In chaos a bucket and Milvus are there too, and replicas are cut off each part, or reach it slowly."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import logging
 import random
 import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,185 +22,160 @@ from types import FrameType
 import httpx
 
 from kenspeckle.cli.output import say
-from kenspeckle.cli.variations import jpeg, opened, side_by_side, variations
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.shapes.load import box
+from tests.cluster import checks, disks, faults
+from tests.cluster.faults import Fault, entered
 from tests.cluster.machines import ADMIN, NAMES, Machines, ready, until
+from tests.cluster.parts import parts
 from tests.cluster.work import Work
-from tests.faults.portraits import sample
 from tests.webhooks.conftest import Receiver, receiving
 
 CLIENTS = 4
-PEOPLE = {
-    "Grace Hopper": ("Grace-Hopper.jpg", "grace_hopper.jpg"),
-    "Eileen Collins": ("Eileen-Collins.png", "astronaut.png"),
-}
-OWN = {"collection": "demo"}
-"""Beside what the clients index: many photographs of the same two people."""
-FAULTS = ("replica", "database", "fail-over")
-SETTLED_SECONDS = 120.0
-"""Longest wait for messages of webhooks that a killed replica had claimed: their lease has to end."""
+PROBES = ("ready", "list", "search", "photograph", "index")
+"""What a replica is asked directly while something is away."""
+PROBE_SECONDS = 100.0
+VERIFIED = 20
+"""After so many rounds the audit trail is verified."""
+ROOM = 400 << 20
+"""Bytes of the disk that is filled."""
 
 
 @dataclass
 class Tally:
-    """What happened: faults by kind, the longest time in which nobody was answered, and requests that failed."""
+    """What happened: faults by name, the longest time in which nobody was answered, requests that failed, and until
+    all replicas were as before; and by fault and question what a replica answered meanwhile."""
 
     faults: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     longest: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    back: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    answers: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
 class Run:
     """One run over `machines`."""
 
-    def __init__(self, machines: Machines, receiver: Receiver, rounds: int, faults: Sequence[str]) -> None:
+    def __init__(self, machines: Machines, receiver: Receiver, rounds: int, wanted: Sequence[Fault]) -> None:
         self.machines = machines
         self.receiver = receiver
         self.rounds = rounds
-        self.faults = faults
+        self.faults = wanted
         self.work = Work(machines.url)
         self.tally = Tally()
         self.wrong: list[str] = []
         self._dice = random.Random(17)
 
     def everything(self) -> None:
-        machines = self.machines
+        machines, work = self.machines, self.work
         for name in NAMES:
             machines.start(name)
             say(f"Replica {name} is ready on port {machines.ports[name]}.")
         machines.balance()
         say(f"HAProxy balances on {machines.url}.")
-        self._demo(index=True)
+        self.wrong += checks.demo(machines.url, index=True)
         with httpx.Client(base_url=machines.url, timeout=60, headers=ADMIN) as client:
             hook = {"url": self.receiver.url("/told"), "events": ["faces.indexed"]}
             client.post("/v1/webhooks", json=hook).raise_for_status()
         say(f"{CLIENTS} clients index, search and delete from now on.")
-        self.work.start(CLIENTS)
-        self.work.wait_for(20)
+        work.start(CLIENTS)
+        work.wait_for(20 if machines.parts is None else 60)
         for number in range(self.rounds):
-            if self.work.wrong:
+            if work.wrong or self.wrong:
                 break
-            self._fault(self.faults[number % len(self.faults)], number)
-        self.work.wait_for(20)
-        self.work.stop()
-        self.wrong += self.work.wrong
-        self._check()
+            self._round(self.faults[number % len(self.faults)], number)
+        work.wait_for(20)
+        work.stop()
+        self.wrong += work.wrong
+        self.wrong += checks.replicas(machines, work)
+        self.wrong += checks.demo(machines.url)
+        self.wrong += checks.messages(self.receiver, work)
+        self.wrong += checks.trail(machines)
 
-    def _fault(self, kind: str, number: int) -> None:
+    def _round(self, fault: Fault, number: int) -> None:
         """One fault in the middle of the work, which goes on by itself after it."""
-        work, machines = self.work, self.machines
+        work, machines, tally = self.work, self.machines, self.tally
+        # Each fault meets another replica each time.
+        name = NAMES[(number + number // len(self.faults)) % len(NAMES)]
         time.sleep(self._dice.uniform(0.0, 0.3))
         before = sum(work.failed.values())
         work.watch()
-        if kind == "replica":
-            name = NAMES[number % len(NAMES)]
-            machines.kill(name)
-            work.wait_for(1)
-            failed = sum(work.failed.values()) - before
-            if failed > CLIENTS:
-                self.wrong.append(f"{failed} requests failed as replica {name} was killed, which had {CLIENTS} at most")
-            machines.start(name)
-        else:
-            (machines.crash_database if kind == "database" else machines.fail_over)()
-            work.wait_for(1)
-            failed = sum(work.failed.values()) - before
-        until(lambda: all(ready(f"http://127.0.0.1:{port}") for port in machines.ports.values()))
+        work.allowed = {503, fault.status}
+        probes: list[threading.Thread] = []
+        with entered(fault, machines, name):
+            if fault.seconds:
+                probes = [self._probing(fault, one, name) for one in PROBES]
+                time.sleep(self._dice.uniform(fault.seconds / 2, fault.seconds))
+            if fault.alone:
+                work.wait_for(1)
+                self._check_kill(fault, name, sum(work.failed.values()) - before)
+        ended = time.monotonic()
+        for one in probes:
+            one.join()
+        work.wait_for(1)
+        failed = sum(work.failed.values()) - before
+        until(self._as_before)
+        back = time.monotonic() - ended
         work.wait_for(5)
-        waited = work.pause
-        tally = self.tally
-        tally.faults[kind] += 1
-        tally.failed[kind] += failed
-        tally.longest[kind] = max(tally.longest[kind], waited)
+        work.allowed = {503}
+        self._check_round(number)
+        tally.faults[fault.name] += 1
+        tally.failed[fault.name] += failed
+        tally.longest[fault.name] = max(tally.longest[fault.name], work.pause)
+        tally.back[fault.name] = max(tally.back[fault.name], back)
         say(
-            f"{number + 1} of {self.rounds}: {_FAULT[kind]}. Requests repeated: {failed}; nobody was answered for "
-            f"{waited:.1f} s."
+            f"{number + 1} of {self.rounds}: {fault.what}. Requests repeated: {failed}; nobody was answered for "
+            f"{work.pause:.1f} s; all as before after {back:.1f} s."
         )
 
-    def _demo(self, *, index: bool = False) -> None:
-        """The demo's photographs, through the balancer."""
-        with httpx.Client(base_url=self.machines.url, timeout=60, headers=ADMIN) as client:
-            client.put("/v1/collections/demo").raise_for_status()
-            pictures, probes = [], []
-            for name, (key, file) in PEOPLE.items():
-                data = sample(file).read_bytes()
-                picture = opened(data)
-                pictures.append(picture)
-                answer = client.put(f"/v1/index/{key}", content=data, params=OWN).raise_for_status().json()
-                face = box(answer["FaceRecords"][0]["Face"]["BoundingBox"])
-                probes += [(f"{name}, {what}", changed, {name}) for what, changed in variations(picture, face)]
-            probes.append(("both, side by side", side_by_side(pictures), set(PEOPLE)))
-            probes.append(("a rocket", opened(sample("rocket.jpg").read_bytes()), set()))
-            for what, picture, expected in probes:
-                answer = client.post("/v1/search", params={**OWN, "all_faces": "true"}, content=jpeg(picture)).json()
-                found = set(answer.get("matchedFaces", []))
-                if found != expected:
-                    self.wrong.append(f"{what}: {sorted(found)} found, {sorted(expected)} expected")
-        say(f"The demo's photographs: {len(PEOPLE)} {'indexed' if index else 'there'}, {len(probes)} searched.")
+    def _probing(self, fault: Fault, what: str, name: str) -> threading.Thread:
+        """A thread that notes what the replica answers."""
 
-    def _check(self) -> None:
-        """At every replica for itself, in the audit trail, and of the webhooks."""
-        say("The clients have stopped. Each replica is asked for itself:")
-        for name, port in self.machines.ports.items():
-            found = self.work.check(f"http://127.0.0.1:{port}")
-            self.wrong += [f"replica {name}: {one}" for one in found]
-            say(f"  {name}: {len(self.work.acknowledged)} photographs acknowledged, {len(found)} differences.")
-        self._demo()
-        self._check_messages()
-        environment = {one: value for one, value in os.environ.items() if not one.startswith("KENSPECKLE_")}
-        command = [sys.executable, "-m", "kenspeckle", "audit", "verify", "--data-dir", str(self.machines.folder / "a")]
-        done = subprocess.run(  # our own command
-            command, env=environment | self.machines.settings, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            self.wrong.append(f"kenspeckle audit verify: {done.stdout}{done.stderr}")
-        say(f"kenspeckle audit verify: {(done.stdout or done.stderr).splitlines()[0]}")
+        def probe() -> None:
+            try:
+                answer = self.work.probe(what, f"http://127.0.0.1:{self.machines.ports[name]}", PROBE_SECONDS)
+            except Exception as error:
+                self.wrong.append(f"{fault.name}, {what} at replica {name}: {type(error).__name__}: {error}")
+            else:
+                self.tally.answers[fault.name, what].add(answer)
 
-    def _check_messages(self) -> None:
-        """Every face that is left was told, and a repeated message has the id of the first."""
+        thread = threading.Thread(target=probe, daemon=True)
+        thread.start()
+        return thread
 
-        def told() -> dict[str, set[str]]:
-            found: dict[str, set[str]] = defaultdict(set)
-            for headers, body in self.receiver.of("/told"):
-                for face in json.loads(body)["data"].get("face_ids", ()):
-                    found[face].add(headers["webhook-id"])
-            return found
+    def _check_kill(self, fault: Fault, name: str, failed: int) -> None:
+        if fault is faults.REPLICA and failed > CLIENTS:
+            self.wrong.append(f"{failed} requests failed as replica {name} was killed, which had {CLIENTS} at most")
 
-        wanted = set(self.work.acknowledged.values())
-        try:
-            until(lambda: wanted <= told().keys(), SETTLED_SECONDS)
-        except CommandFailed:
-            self.wrong.append(f"{len(wanted - told().keys())} faces were never told to the webhook")
-        twice = [face for face, ids in told().items() if len(ids) > 1]
-        if twice:
-            self.wrong.append(f"{len(twice)} faces were told twice under different ids")
-        ids = self.receiver.ids("/told")
-        say(f"The webhook was told of each face; {len(ids)} messages, {len(ids) - len(set(ids))} of them repeated.")
+    def _as_before(self) -> bool:
+        """Whether every replica is ready, and searches where it did before."""
+        urls = [f"http://127.0.0.1:{port}" for port in self.machines.ports.values()]
+        if not all(map(ready, urls)):
+            return False
+        mirrored = self.machines.parts is not None and self.machines.parts.milvus is not None
+        return not mirrored or all(map(self.work.is_approximate, urls))
 
-
-_FAULT = {
-    "replica": "a replica was killed (-9) and started again",
-    "database": "PostgreSQL crashed and came back",
-    "fail-over": "PostgreSQL's primary was lost and its standby took over",
-}
+    def _check_round(self, number: int) -> None:
+        for port in self.machines.ports.values():
+            self.wrong += self.work.sample(f"http://127.0.0.1:{port}")
+        self.wrong += checks.repeated(self.receiver)
+        self.wrong += checks.logs(self.machines)
+        if number % VERIFIED == VERIFIED - 1:
+            self.wrong += checks.trail(self.machines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="faults, one after the other")
     parser.add_argument("--standby", action="store_true", help="with a standby, and fail-overs to it")
+    parser.add_argument("--chaos", action="store_true", help="with a bucket and Milvus, and faults between all parts")
+    parser.add_argument("--only", nargs="*", help="these faults")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, _leave)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request to the bucket
     began = time.monotonic()
-    faults = FAULTS if asked.standby else FAULTS[:2]
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kenspeckle-cluster-")))
-        receiver = stack.enter_context(receiving())
         try:
-            machines = Machines(folder, with_standby=asked.standby)
-            stack.callback(machines.close)
-            say(f"PostgreSQL runs{', with a standby that has every commit' if asked.standby else ''}.")
-            run = Run(machines, receiver, asked.rounds, faults)
+            run = _made(stack, asked)
             run.everything()
         except (CommandFailed, TimeoutError) as error:
             sys.exit(f"Error: {error}")
@@ -209,11 +184,32 @@ def main() -> None:
     _report(run, time.monotonic() - began)
 
 
+def _made(stack: ExitStack, asked: argparse.Namespace) -> Run:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kenspeckle-cluster-")))
+    receiver = stack.enter_context(receiving())
+    wanted = [faults.REPLICA, faults.CRASH, *([faults.FAIL_OVER] if asked.standby else [])]
+    beside = room = None
+    if asked.chaos:
+        beside = stack.enter_context(parts(milvus=True))
+        wanted += [*faults.LINKS, *faults.INDEX_LINKS]
+        if disks.can_mount() and not asked.standby:
+            room = stack.enter_context(disks.mounted(Path(tempfile.mkdtemp(prefix="kenspeckle-room-")), ROOM))
+            wanted.append(faults.FULL)
+    wanted = [one for one in wanted if not asked.only or one.name in asked.only]
+    machines = Machines(folder, with_standby=asked.standby, parts=beside, room=room)
+    stack.callback(machines.close)
+    say(f"PostgreSQL runs{', with a standby that has every commit' if asked.standby else ''}.")
+    return Run(machines, receiver, asked.rounds, wanted)
+
+
 def _report(run: Run, seconds: float) -> None:
     work, tally = run.work, run.tally
     for kind, count in tally.faults.items():
-        repeated, longest = tally.failed[kind], tally.longest[kind]
-        say(f"{count} x {_FAULT[kind]}: {repeated} requests repeated, {longest:.1f} s at most.")
+        repeated, longest, back = tally.failed[kind], tally.longest[kind], tally.back[kind]
+        say(f"{count} x {kind}: {repeated} requests repeated, nobody answered for {longest:.1f} s, back in {back:.1f}.")
+        for what in PROBES:
+            if (kind, what) in tally.answers:
+                say(f"    {what}: {', '.join(sorted(tally.answers[kind, what]))}")
     answered = ", ".join(f"{count} {what}" for what, count in sorted(work.answered.items()))
     say(f"Answered: {answered}. Repeated: {dict(work.failed) or 'none'}. {seconds:.0f} s in all.")
     if run.wrong:

@@ -1,11 +1,12 @@
-"""Two real services over one PostgreSQL and one folder of photographs: what one does the other knows, and what is left
-when one of them, or the database, is killed."""
+"""Two real services over one PostgreSQL and one bucket: what one does the other knows, and what is left when one of
+them, or the database, is killed, or one is cut off the database or the bucket."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -15,34 +16,38 @@ import pytest
 from kenspeckle import settings
 from kenspeckle.cli.launch import Launched, launched
 from kenspeckle.client.errors import CommandFailed
+from tests.cluster.links import Link
+from tests.cluster.parts import BUCKET, DATABASE, parts
 from tests.postgres import Server, needed
 
 ADMIN = {"x-api-key": "a" * 40}
+NAMES = ("a", "b")
 SAMPLES = settings.load(environ={}).models_dir / "samples"
 
 
 class Cluster:
-    """The database and two replicas, each with a data folder of its own."""
+    """The database, a bucket and two replicas, each with a data folder of its own and links to both."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         needed()
         self.database = Server()
         stack.callback(self.database.close)
         self.database.execute("CREATE DATABASE kenspeckle")
+        self.parts = stack.enter_context(parts(milvus=False))
+        self.parts.connect(NAMES, [self.database.socket])
         self.settings = {
-            "KENSPECKLE_CATALOG_URL": self.database.url("kenspeckle"),
-            "KENSPECKLE_IMAGES_URL": (folder / "images").as_uri(),
             "KENSPECKLE_MASTER_KEY": "ab" * 32,
             "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
         }
         self.folder = folder
-        self.servers = [stack.enter_context(self.launched(name)) for name in ("a", "b")]
+        self.servers = [stack.enter_context(self.launched(name)) for name in NAMES]
         self.clients = [
             stack.enter_context(httpx.Client(base_url=one.url, timeout=60, headers=ADMIN)) for one in self.servers
         ]
 
     def launched(self, name: str, **changed: str) -> AbstractContextManager[Launched]:
-        return launched(self.folder / name, settings={**self.settings, **changed}, patience=120)
+        own = self.parts.settings_of(name if name in NAMES else "a", "kenspeckle")
+        return launched(self.folder / name, settings={**self.settings, **own, **changed}, patience=120)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,63 @@ def test_a_replica_of_another_master_key_or_encryption_is_refused(cluster: Clust
     ):
         with pytest.raises(CommandFailed, match=said), cluster.launched("c", **changed):
             pass
+
+
+def refused(answer: httpx.Response) -> None:
+    """It says that it is to be asked for later."""
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_replica_that_is_cut_off_the_database_says_so_and_goes_on_by_itself(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    with cluster.parts.disturbed(DATABASE, ["a"], Link.cut):
+        for answer in (a.get("/readyz"), search(a, "astronaut.png"), a.get("/v1/collections"), a.get("/v1/info")):
+            refused(answer)
+        refused(a.put("/v1/index/nobody.png", content=(SAMPLES / "astronaut.png").read_bytes()))
+        assert a.get("/healthz").status_code == 200
+        other = index(b, "astronaut.png", "eileen-collins.png")
+    until(lambda: a.get("/readyz").status_code == 200)
+    assert names(search(a, "astronaut.png")) == ["Eileen collins"]
+    with cluster.parts.disturbed(DATABASE, ["a"], Link.cut):
+        assert b.delete(f"/v1/collections/kenspeckle/faces/{other}").is_success
+    until(lambda: a.get("/readyz").status_code == 200)
+    assert names(search(a, "astronaut.png")) == []
+
+
+def test_requests_wait_for_a_database_that_hangs_and_are_answered_when_it_goes_on(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    with ThreadPoolExecutor(1) as pool:
+        with cluster.parts.disturbed(DATABASE, ["a"], Link.stall):
+            waiting = pool.submit(search, a, "grace_hopper.jpg")
+            assert names(search(b, "grace_hopper.jpg")) == ["Grace hopper"]
+            assert not waiting.done()
+        assert names(waiting.result()) == ["Grace hopper"]
+
+
+def test_a_replica_that_is_cut_off_the_bucket_searches_and_deletes_and_removes_photographs_later(
+    cluster: Cluster,
+) -> None:
+    a, b = cluster.clients
+    gone = index(a, "astronaut.png", "eileen-collins.png")
+    before = stored(cluster)
+    with cluster.parts.disturbed(BUCKET, ["a"], Link.cut):
+        refused(a.put("/v1/index/nobody.png", content=(SAMPLES / "astronaut.png").read_bytes()))
+        refused(a.get("/v1/images/eileen-collins.png"))
+        assert a.get("/readyz").status_code == 200
+        assert names(search(a, "astronaut.png")) == ["Eileen collins"]
+        answer = a.delete(f"/v1/collections/kenspeckle/faces/{gone}")
+        assert answer.is_success, answer.text
+        assert names(search(b, "astronaut.png")) == []
+        assert stored(cluster) == before
+    until(lambda: len(stored(cluster)) == len(before) - 1)
+    assert b.get("/v1/images/nobody.png").status_code == 404
+
+
+def stored(cluster: Cluster) -> set[str]:
+    """Keys of the bucket."""
+    found = cluster.parts.s3.client.list_objects_v2(Bucket=cluster.parts.bucket)
+    return {one["Key"] for one in found.get("Contents", ())}
 
 
 def test_the_database_goes_and_comes_back(cluster: Cluster) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 
 import httpx
 
@@ -34,7 +35,12 @@ class Work:
         self.deleted: dict[str, str] = {}
         self.answered: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.unanswered: deque[int] = deque()
+        """Numbers of photographs that were sent once and not acknowledged: they are sent again."""
+        self.allowed = {503}
+        """Statuses with which a replica may say that it can't do it now."""
         self.wrong: list[str] = []
+        self._dice = random.Random(5)
         self._last = 0.0
         self._pause = 0.0
 
@@ -79,9 +85,7 @@ class Work:
 
     def _one(self, client: httpx.Client) -> None:
         """Index a photograph, find it, and delete every so-manieth, which is not found any more."""
-        with self._lock:
-            self._next += 1
-            number = self._next
+        number = self._take()
         name, data = self._portraits.named(number)
         records = self._ask(client, "index", "PUT", f"/v1/index/{name}", content=data).json()["FaceRecords"]
         if len(records) != 1:
@@ -100,6 +104,13 @@ class Work:
         with self._lock:
             self.deleted[name] = face
         self._found(client, data)
+
+    def _take(self) -> int:
+        with self._lock:
+            if self.unanswered:
+                return self.unanswered.popleft()
+            self._next += 1
+            return self._next
 
     def _found(self, client: httpx.Client, data: bytes) -> set[str]:
         """Faces that a search finds. None of them was deleted before it began."""
@@ -129,13 +140,88 @@ class Work:
                         self._last, self._pause = now, max(self._pause, now - self._last)
                     return answer
                 failure = str(answer.status_code)
-                if answer.status_code not in (502, 503, 504):
-                    raise ValueError(f"{what}: {answer.status_code} {answer.text[:300]}")
+                self.judge(what, answer)
             with self._lock:
                 self.failed[failure] += 1
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} was not answered for {PATIENCE_SECONDS:.0f} s ({failure})")
             time.sleep(0.1)
+
+    def judge(self, what: str, answer: httpx.Response) -> None:
+        """Raises ValueError for an answer that does not say that it is to be asked for later. Without a request's id it
+        is the balancer's own: no replica is there, or the one that had the request has died."""
+        own = "x-request-id" in answer.headers
+        later = answer.status_code in self.allowed and (answer.status_code != 503 or "retry-after" in answer.headers)
+        if not later if own else answer.status_code not in (502, 503, 504):
+            raise ValueError(f"{what}: {answer.status_code} {dict(answer.headers)} {answer.text[:300]}")
+
+    def probe(self, what: str, url: str, seconds: float) -> str:
+        """What a replica answers to one request of this kind, asked directly and once, within so many seconds."""
+        began = time.monotonic()
+        try:
+            with httpx.Client(base_url=url, timeout=seconds, headers=ADMIN) as client:
+                answer = self._probed(what, client)
+        except httpx.TimeoutException:
+            return "no answer"
+        self.judge(what, answer) if not answer.is_success else None
+        took = time.monotonic() - began
+        return f"{answer.status_code} after {took:.1f} s" if took >= 1 else str(answer.status_code)
+
+    def _probed(self, what: str, client: httpx.Client) -> httpx.Response:
+        if what == "ready":
+            return client.get("/readyz")
+        if what == "list":
+            return client.get("/v1/collections/kenspeckle/faces", params={"limit": 10})
+        if what == "search":
+            return client.put("/v1/search", content=self._portraits[1])
+        if what == "photograph":
+            with self._lock:
+                name = next(iter(self.acknowledged))
+            return client.get(f"/v1/images/{name}")
+        assert what == "index"
+        passed = []
+        while not (number := self._take()) % DELETED:  # those are deleted again
+            passed.append(number)
+        self.unanswered.extend(passed)
+        name, data = self._portraits.named(number)
+        try:
+            answer = client.put(f"/v1/index/{name}", content=data)
+        except httpx.TimeoutException:
+            self.unanswered.append(number)
+            raise
+        if answer.is_success:
+            with self._lock:
+                self.acknowledged[name] = str(answer.json()["FaceRecords"][0]["Face"]["FaceId"])
+        else:
+            self.unanswered.append(number)
+        return answer
+
+    def is_approximate(self, url: str) -> bool:
+        """Whether a replica searches at Milvus."""
+        try:
+            answer = httpx.put(f"{url}/v1/search", content=self._portraits[1], headers=ADMIN, timeout=60)
+        except httpx.TransportError:
+            return False
+        return answer.is_success and "x-kenspeckle-approximate" in answer.headers
+
+    def sample(self, url: str, count: int = 2) -> list[str]:
+        """What is wrong at a replica while clients work: some that were acknowledged are found and have their
+        photographs, some that were deleted are not."""
+        with self._lock:
+            lasting = [one for one in self.acknowledged.items() if _number(one[0]) % DELETED]
+            kept = self._dice.sample(lasting, min(count, len(lasting)))
+            gone = self._dice.sample(sorted(self.deleted.items()), min(count, len(self.deleted)))
+        wrong = []
+        with httpx.Client(base_url=url, timeout=60, headers=ADMIN) as client:
+            for name, face in kept:
+                if face not in self._found(client, self._portraits[_number(name)]):
+                    wrong.append(f"{name}, {face}, was acknowledged and is not found at {url}")
+                photograph = self._ask(client, "photograph", "GET", f"/v1/images/{name}", fine=(404,))
+                if photograph.content != self._portraits[_number(name)]:
+                    wrong.append(f"{name}: its photograph is not there: {photograph.status_code}")
+            for name, _ in gone:
+                self._found(client, self._portraits[_number(name)])
+        return wrong
 
     def _note(self, what: str) -> None:
         with self._lock:
@@ -154,7 +240,12 @@ class Work:
                 if name.startswith("portrait-") and held.get(name) != self.acknowledged.get(name)
             ]
             for name in list(self.acknowledged)[:50]:
-                data = self._portraits[int(name.removeprefix("portrait-").removesuffix(".jpg"))]
+                data = self._portraits[_number(name)]
                 if client.get(f"/v1/images/{name}").content != data:
                     wrong.append(f"{name}: its photograph is not there")
         return wrong
+
+
+def _number(name: str) -> int:
+    """Of a portrait, by its name."""
+    return int(name.removeprefix("portrait-").removesuffix(".jpg"))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kenspeckle.errors import PackMismatch, StorageUnavailable
+from kenspeckle.errors import CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.mirrored import TRUST_SECONDS
 from kenspeckle.ports import MirrorBounds, MirrorState, scanned
 from kenspeckle.usecases.mirrors import keeper
@@ -184,6 +184,67 @@ def test_a_build_goes_on_where_a_process_died(setting: Setting, monkeypatch: pyt
     assert setting.keeper.compare(ready, 0).wrong == 0
 
 
+def test_a_full_server_takes_no_writes_and_searches_see_them_all_the_same(
+    setting: Setting, milvus: MilvusServer
+) -> None:
+    """A quota of the disk refuses deletions too, as a server does that is read-only."""
+    name = setting.mirror.name
+
+    def write() -> None:
+        """Until it is refused: the server counts every few seconds."""
+        for number in range(20_000, 30_000):
+            stored_face(setting.catalog, number)
+            setting.keeper.catch_up(setting.mirror)
+
+    with milvus.client(setting.url) as client:
+        client.alter_collection_properties(name, properties={"collection.diskProtection.diskQuota.mb": "0.00001"})
+        with pytest.raises(StorageUnavailable, match=r"INDEX_URL.*quota") as refused:
+            write()
+        assert refused.value.retry_after
+        gone = setting.catalog.faces("people", 1, None).items[0].face_id
+        setting.catalog.delete_faces("people", [gone])
+        stored_face(setting.catalog, 30_001)
+        with pytest.raises(StorageUnavailable, match="quota"):
+            setting.keeper.catch_up(setting.mirror)
+        counted = scanned.begin()
+        assert found(setting, 30_001)[0] == "face-30001"
+        assert counted.approximate
+        assert found(setting, 5, 100) == exact(setting, 5, 100)
+        assert gone not in found(setting, 5, 1000)
+        assert setting.mirror.state is MirrorState.READY
+        client.alter_collection_properties(name, properties={"collection.diskProtection.diskQuota.mb": "1000000"})
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            assert setting.keeper.catch_up(setting.mirror) is not None
+            break
+        except StorageUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert setting.keeper.compare(setting.mirror, 0).wrong == 0
+
+
+def test_a_collection_that_is_deleted_while_its_mirror_is_built_leaves_none(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "BATCH", 10)
+    setting.catalog.create_collection(gallery("brief"))
+    for number in range(25):
+        stored_face(setting.catalog, number, "brief")
+    begun = setting.keeper.begin(setting.catalog.mirrored("brief"), DIMENSION)
+    filled = setting.keeper.fill(begun, fresh=True)
+    assert filled is not None
+    setting.catalog.delete_collection("brief")
+    with pytest.raises(CollectionNotFound):
+        setting.keeper.fill(filled, fresh=True)
+    with pytest.raises(CollectionNotFound):
+        setting.keeper.catch_up(filled)
+    (left,) = [one for one, there in setting.catalog.mirrors() if not there]
+    setting.keeper.drop(left)
+    assert begun.name not in setting.store.names()
+    assert all(there for _, there in setting.catalog.mirrors())
+
+
 def test_a_lost_mirror_is_replaced_by_an_exact_search_or_a_refusal_that_names_the_setting(setting: Setting) -> None:
     setting.store.drop(setting.mirror.name)
     counted = scanned.begin()
@@ -196,3 +257,21 @@ def test_a_lost_mirror_is_replaced_by_an_exact_search_or_a_refusal_that_names_th
         strict.search("people", "face", template(3), 1, math.inf)
     assert refused.value.retry_after
     assert strict.search("people", "user", template(3), 1, math.inf) == [], "users are searched in process"
+
+
+def test_another_program_s_collection_under_the_name_of_a_mirror_is_not_used_and_not_touched(
+    setting: Setting, milvus: MilvusServer
+) -> None:
+    """The mirror was dropped there, by the test before, and somebody made another collection of its name."""
+    mirror = setting.mirror
+    with milvus.client(setting.url) as client:
+        client.create_collection(mirror.name, dimension=4)
+        setting.catalog.save_mirror(replace(mirror, state=MirrorState.READY))
+        setting.now += TRUST_SECONDS + 1
+        setting.bounds = MirrorBounds(FACES, 10**6)
+        assert found(setting, 5, 10) == exact(setting, 5, 10)
+        assert setting.mirror.state is MirrorState.WRONG, "a job makes another one"
+        assert not setting.store.owns(mirror.name)
+        setting.keeper.drop(mirror)
+        assert client.has_collection(mirror.name)
+        client.drop_collection(mirror.name)

@@ -11,8 +11,9 @@ import pytest
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.embedded import Service, build
 from kenspeckle.domain import operations as ops
-from kenspeckle.errors import Conflict, SettingError
+from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
 from kenspeckle.index.address import parsed
+from kenspeckle.index.milvus import Milvus
 from kenspeckle.ports import Mirror
 from kenspeckle.settings import load
 from tests.milvus.test_service import NAME, store_face
@@ -103,6 +104,30 @@ def test_the_address(url: str, place: str) -> None:
     assert address.place == place
     assert "p@ss" not in repr(address)
     assert parsed("memory://") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "fine"),
+    [
+        ("v2.2.16", False),
+        ("1.1.0", False),
+        ("unknown", False),
+        ("v2.3.5-lite", True),
+        ("2.6.1", True),
+        ("v3.0.0", True),
+        ("Managed (Compatible with Milvus 2.x)", True),
+        ("Managed (Compatible with Milvus 2.5)", True),
+    ],
+)
+def test_a_server_of_another_version(version: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Milvus, "_call", lambda *_, **__: version)
+    address = parsed("milvus://db")
+    assert address is not None
+    if fine:
+        assert Milvus(address).check() == version
+        return
+    with pytest.raises(StorageUnavailable, match=r"INDEX_URL.*2\.3 or newer"):
+        Milvus(address).check()
 
 
 @pytest.mark.parametrize("url", ["", "milvus://", "http://db:1", "milvus://db:port", "milvus://db/a/b", "memory://x"])

@@ -14,7 +14,11 @@ from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import document
 from kenspeckle.api.route import OPEN, route
 from kenspeckle.domain import Of, Right, Scope
+from kenspeckle.errors import StorageUnavailable
 from kenspeckle.serving import metrics
+
+LOOK_SECONDS = 5.0
+NO_ANSWER = f"The catalog or a disk has not answered for {LOOK_SECONDS:.0f} s; it may hang."
 
 
 class Operations:
@@ -26,6 +30,7 @@ class Operations:
         self._page = b""
         self._json = b""
         self._making = asyncio.Lock()
+        self._looking: asyncio.Future[None] | None = None
 
     @route("GET", "/healthz", tag="operations", right=OPEN, answer=schemas.Status, example=examples.alive)
     async def healthz(self, request: Request) -> Response:
@@ -44,10 +49,19 @@ class Operations:
     async def readyz(self, request: Request) -> Response:
         """Ready: model and templates loaded, catalog answers, disks can be written to, no shutdown under way. Send no
         traffic where this fails."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._look())
+        # One look serves all who ask meanwhile: each that waits for a database that hangs would hold a thread.
+        done, _ = await asyncio.wait({self._looking}, timeout=LOOK_SECONDS)
+        if not done:
+            raise StorageUnavailable(NO_ANSWER, retry_after=LOOK_SECONDS)
+        self._looking.result()
+        return answer({"status": "ready"})
+
+    async def _look(self) -> None:
         await self.edge.threads.call(self.edge.recognizer.ready)
         if self.edge.writable is not None:
             await self.edge.threads.call(self.edge.writable)
-        return answer({"status": "ready"})
 
     @route("GET", "/metrics", tag="operations", right=Right(Scope.READ, Of.SERVICE), media="text/plain")
     async def metrics(self, request: Request) -> Response:

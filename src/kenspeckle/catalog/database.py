@@ -206,7 +206,9 @@ class Database:
         except self._foreign as error:
             meaning = self._meaning(error)
             if isinstance(meaning, StorageUnavailable) and meaning.lost:
-                raise StorageUnavailable(UNCERTAIN, retry_after=meaning.retry_after) from error
+                uncertain = StorageUnavailable(UNCERTAIN, retry_after=meaning.retry_after)
+                uncertain.uncertain = True
+                raise uncertain from error
             raise meaning from error
 
     def _meaning(self, error: BaseException) -> KenspeckleError:

@@ -8,7 +8,7 @@ from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts
-from kenspeckle.usecases.recognition.completion import is_gone_elsewhere, is_purged
+from kenspeckle.usecases.recognition.completion import is_gone_elsewhere, is_removed
 from kenspeckle.usecases.webhooks.events import Announcer
 
 MOST_RECEIPTS = 10_000
@@ -25,7 +25,7 @@ def scrubbed(settings: Settings, progress: Progress) -> tuple[Rewritten, int]:
         due = [
             one
             for one in receipts.pending(MOST_RECEIPTS)
-            if is_purged(catalog, one) and is_gone_elsewhere(catalog, one, {})
+            if is_removed(catalog, one) and is_gone_elsewhere(catalog, one, {})
         ]
         done = catalog.rewrite(lambda number, total: progress("tables", number, total))
         if done.complete:

@@ -7,6 +7,7 @@ deadline, and its errors become StorageUnavailable that names INDEX_URL.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,8 +67,9 @@ class Milvus:
 
     def check(self) -> str:
         version = str(self._call(lambda client: client.get_server_version(timeout=CALL_SECONDS), rest=False))
-        numbers = version.removeprefix("v").split("-")[0].split(".")
-        if tuple(int(one) for one in numbers[:2] if one.isdigit()) < OLDEST:
+        # Managed ones answer with a sentence that ends with the version that they are compatible with.
+        numbers = re.search(r"(\d+)\.(\d+|x)", version)
+        if numbers is None or (int(numbers[1]), int(numbers[2].replace("x", "99"))) < OLDEST:
             raise StorageUnavailable(
                 f"INDEX_URL: Milvus at {self.place} is version {version}; 2.3 or newer is needed.", retry_after=60
             )
@@ -102,8 +104,16 @@ class Milvus:
 
         self._call(load)
 
+    def owns(self, name: str) -> bool:
+        try:
+            self._call(lambda client: self._check_schema(client, name))
+        except MirrorLost:
+            return False
+        return True
+
     def drop(self, name: str) -> None:
-        self._call(lambda client: client.drop_collection(name, timeout=CALL_SECONDS))
+        if self.owns(name):
+            self._call(lambda client: client.drop_collection(name, timeout=CALL_SECONDS))
 
     def put(self, name: str, rows: Sequence[int], templates: Vector, *, fresh: bool = False) -> None:
         data = [
@@ -163,8 +173,9 @@ class Milvus:
         self._call(write)
 
     def marked(self, name: str, stamp: int) -> int | None:
-        found = self._call(
-            lambda client: client.query(
+        def read(client: Any) -> Any:
+            self._check_schema(client, name)
+            return client.query(
                 name,
                 filter=f"{ROW} == {MARK}",
                 output_fields=[DIGEST],
@@ -172,7 +183,8 @@ class Milvus:
                 timeout=SEARCH_SECONDS,
                 **_seeing(stamp),
             )
-        )
+
+        found = self._call(read)
         return int(found[0][DIGEST]) if found else None
 
     def count(self, name: str) -> int:
@@ -229,10 +241,11 @@ class Milvus:
         fields = client.describe_collection(name, timeout=CALL_SECONDS)["fields"]
         return int(next(one["params"]["dim"] for one in fields if one["name"] == TEMPLATE))
 
-    def _check_schema(self, client: Any, name: str, dimension: int) -> None:
+    def _check_schema(self, client: Any, name: str, dimension: int | None = None) -> None:
+        """Raises MirrorLost where it is no mirror, with templates of this dimension where that is given."""
         fields = client.describe_collection(name, timeout=CALL_SECONDS)["fields"]
         found = {one["name"]: int(one.get("params", {}).get("dim", 0)) for one in fields}
-        if found != {ROW: 0, DIGEST: 0, TEMPLATE: dimension}:
+        if found != {ROW: 0, DIGEST: 0, TEMPLATE: found.get(TEMPLATE, 0) if dimension is None else dimension}:
             raise MirrorLost(
                 f"INDEX_URL: the collection {name} of Milvus at {self.place} has another schema than this service "
                 "gives it; another program uses the name.",

@@ -164,8 +164,12 @@ class VectorStore(Protocol):
         """Write to its files what was stored, and make it ready for searches."""
         ...
 
+    def owns(self, name: str) -> bool:
+        """Whether it is there and is a mirror; not one of another program that has taken its name."""
+        ...
+
     def drop(self, name: str) -> None:
-        """Nothing where it is not there."""
+        """Nothing where it is not there, or is another program's."""
         ...
 
     def put(self, name: str, rows: Sequence[int], templates: Vector, *, fresh: bool = False) -> None:

@@ -118,6 +118,8 @@ def _engine(url: URL, connections: int) -> Engine:
         "keepalives_idle": "30",
         "keepalives_interval": "10",
         "keepalives_count": "3",
+        # Where the network loses what is sent, the system would repeat it for a quarter of an hour.
+        "tcp_user_timeout": "15000",
     }
     return create_engine(
         url,

@@ -64,20 +64,29 @@ class Following:
     def round(self) -> None:
         """Look at every mirror, and at collections that have none yet. Raises StorageFull, StorageUnavailable."""
         keeper, due = self._keeper, self._erased()
+        failed: KenspeckleError | None = None
         for mirror, there in keeper.mirrors.mirrors():
             if self._closing or mirror.place != keeper.store.place:
                 continue
-            if not there or mirror.state is MirrorState.LEAVING:
-                keeper.drop(mirror)
-                log.info("the index of collection '%s' was removed at %s", mirror.collection_id, mirror.place)
-                continue
-            with suppress(CollectionNotFound):  # then it is removed in the next round
-                self._keep(mirror, erased=mirror.collection_id in due)
+            try:
+                self._keep_or_drop(mirror, there=there, erased=mirror.collection_id in due)
+            except KenspeckleError as error:
+                failed = error  # what is wrong with one keeps no other waiting
         for name in keeper.mirrors.large(keeper.bounds.faces):
             with suppress(CollectionNotFound):
                 collection = keeper.mirrors.mirrored(name)
                 if collection.current(keeper.store.place) is None and keeper.bounds.mirrors(collection):
                     self._queue(name)
+        if failed is not None:
+            raise failed
+
+    def _keep_or_drop(self, mirror: Mirror, *, there: bool, erased: bool) -> None:
+        if not there or mirror.state is MirrorState.LEAVING:
+            self._keeper.drop(mirror)
+            log.info("the index of collection '%s' was removed at %s", mirror.collection_id, mirror.place)
+            return
+        with suppress(CollectionNotFound):  # then it is removed in the next round
+            self._keep(mirror, erased=erased)
 
     def _keep(self, mirror: Mirror, *, erased: bool) -> None:
         keeper = self._keeper

@@ -52,9 +52,9 @@ class Syncing:
 
     def _present(self, keeper: Keeper, collection: Mirrored) -> Mirror | None:
         """The collection's mirror, where that is really there; what is not, is removed from the account."""
-        there = set(keeper.store.names())
         for one in collection.mirrors:
-            if one.place == keeper.store.place and one.state is not MirrorState.LEAVING and one.name not in there:
+            here = one.place == keeper.store.place and one.state is not MirrorState.LEAVING
+            if here and not keeper.store.owns(one.name):
                 if one.state is not MirrorState.BUILDING:
                     log.warning("the index of collection '%s' is not at %s any more", one.collection_id, one.place)
                 keeper.mirrors.remove_mirror(one.row)

@@ -22,7 +22,7 @@ from kenspeckle.errors import (
 from kenspeckle.ports import Asked, Examiner, NewFace, NewPhotograph, Staged
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import LocalExaminer
-from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, publish
+from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, abandon, publish
 
 OF_THE_PHOTOGRAPH = (UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall, InvalidValue, TooManyFaces)
 """Errors that say what is wrong with one photograph; any other concerns all of them."""
@@ -128,10 +128,9 @@ class BulkIndexing:
             with context.timed("store"), context.catalog.lock(names):
                 stored = context.catalog.add_photographs(collection.collection_id, new, some[0].pack.contract)
                 for one_staged in staged:
-                    publish(one_staged)
-        except KenspeckleError:
-            for one in some:
-                one.discard()
+                    publish(self.context, one_staged)
+        except KenspeckleError as error:
+            abandon(context, error, some)
             raise
         self._tell(new, [created for _, _, created in stored], some[0].pack, collection.collection_id)
         return [

@@ -136,13 +136,32 @@ def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, .
     """Faces, users, tags and photographs; digests of the photographs, and whether nothing is left in any file."""
     digests = context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id))
     context.index.forget(collection_id)
-    remove_images(context, digests)
-    return digests, context.scrubber.scrub(context.catalog)
+    removed = removed_now(context, digests)
+    return digests, context.scrubber.scrub(context.catalog) and removed
+
+
+def removed_now(context: Context, digests: Sequence[str]) -> bool:
+    """Whether the photographs are removed. Where their store does not answer they are removed later: their faces are
+    deleted, so an error now would be wrong."""
+    try:
+        remove_images(context, digests)
+    except KenspeckleError as error:
+        log.error("photographs of deleted faces are not removed yet, it is tried again: %s", error.message)
+        context.leave_photographs()
+        return False
+    return True
+
+
+def work_off(context: Context) -> None:
+    """Remove photographs whose last face was deleted and whose bytes were left. Raises StorageFull,
+    StorageUnavailable."""
+    while some := context.catalog.removals(REMOVED_AT_ONCE):
+        remove_images(context, some)
 
 
 def remove_images(context: Context, digests: Sequence[str]) -> None:
     """Remove photographs whose last face went, unless one was indexed again meanwhile; then they are off the list of
-    what is still to be removed."""
+    what is still to be removed. Raises StorageFull, StorageUnavailable."""
     for start in range(0, len(digests), REMOVED_AT_ONCE):
         some = digests[start : start + REMOVED_AT_ONCE]
         with context.catalog.lock(some):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.domain.operations import GetReceipt, Handlers
 from kenspeckle.errors import CollectionNotFound, KenspeckleError, ReceiptNotFound
 from kenspeckle.ports import Catalog, Mirrors, MirrorState
 from kenspeckle.usecases.audit import actor
+from kenspeckle.usecases.recognition.collections import work_off
 from kenspeckle.usecases.recognition.context import Context
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,9 @@ TOGETHER_SECONDS = 0.05
 
 AGAIN_SECONDS = 5.0
 """Seconds until the next round where a reader prevented one, or another process may have left something."""
+
+MOST_LEFT = 10_000
+"""Photographs still to be removed that are compared with a receipt's; where there are more, it waits."""
 
 LONGEST_REST = 60.0
 """Seconds. A round over a large database reads all of it; the pause after it is as long as it took, up to this."""
@@ -66,6 +71,7 @@ class Completion:
         """Remove what is left, and complete the receipts of what is gone by then. Raises StorageFull,
         StorageUnavailable."""
         receipts = self._context.receipts
+        self._mend_photographs()
         while True:
             # Read first: what these name was deleted before the scrubbing begins.
             pending = () if receipts is None else receipts.pending()
@@ -76,7 +82,7 @@ class Completion:
             due = [
                 one
                 for one in pending
-                if is_purged(self._context.catalog, one)
+                if is_removed(self._context.catalog, one)
                 and is_gone_elsewhere(self._context.mirrors, one, self._erased_by)
             ]
             receipts.complete(due)
@@ -84,6 +90,20 @@ class Completion:
                 self._erased_by.pop(one.receipt_id, None)
             if not due:
                 return
+
+    def _mend_photographs(self) -> None:
+        """Move photographs into their place, and remove those of deleted faces, where their store did not answer. Never
+        raises: it is tried again."""
+        context = self._context
+        if not context.photographs_left.is_set():
+            return
+        context.photographs_left.clear()
+        try:
+            context.images.recover(context.catalog.digests, context.catalog.lock)
+            work_off(context)
+        except KenspeckleError as error:
+            context.photographs_left.set()
+            log.error("photographs could not be moved or removed, it is tried again: %s", error.message)
 
     def trim(self) -> None:
         """Forget receipts that were completed long ago."""
@@ -111,11 +131,14 @@ class Completion:
             log.exception("erasures could not be completed; it is tried again")
 
 
-def is_purged(catalog: Catalog, kept: KeptReceipt) -> bool:
-    """Whether all rows and photographs are removed that the receipt names: those of a collection by a job."""
-    if kept.what is not Erasure.COLLECTION:
-        return True
-    return not catalog.has_remains() and not catalog.removals(1)
+def is_removed(catalog: Catalog, kept: KeptReceipt) -> bool:
+    """Whether all rows and photographs are removed that the receipt names: those of a large collection by a job, and
+    later where the store of photographs did not answer."""
+    if kept.what is Erasure.COLLECTION:
+        return not catalog.has_remains() and not catalog.removals(1)
+    left = catalog.removals(MOST_LEFT)
+    named = kept.receipt.content.get("images", ())
+    return not left or (len(left) < MOST_LEFT and isinstance(named, Sequence) and not set(left) & set(named))
 
 
 def is_gone_elsewhere(mirrors: Mirrors | None, kept: KeptReceipt, erased_by: dict[str, int]) -> bool:

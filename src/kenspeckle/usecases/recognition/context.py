@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,11 +86,18 @@ class Context:
     announcer: Announcer = field(default_factory=Announcer)
     receipts: KeptReceipts | None = None
     """Receipts that are kept; None where nothing signs them."""
+    photographs_left: threading.Event = field(default_factory=threading.Event)
+    """Set where photographs are still to be moved into their place or removed, as their store did not answer."""
 
     @property
     def photographs(self) -> Photographs:
         """The photographs of collections, each in the form in which it is stored."""
         return Photographs(self.images, self.catalog)
+
+    def leave_photographs(self) -> None:
+        """Have photographs moved into their place, or removed, as soon as their store answers."""
+        self.photographs_left.set()
+        self.scrubber.wake.set()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

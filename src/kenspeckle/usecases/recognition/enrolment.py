@@ -21,10 +21,10 @@ from kenspeckle.domain.operations import (
 )
 from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError
 from kenspeckle.ports import NewFace, NewPhotograph, Staged
-from kenspeckle.usecases.recognition.collections import remove_images
+from kenspeckle.usecases.recognition.collections import removed_now
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import LocalExaminer
-from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, publish
+from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, abandon, publish
 
 
 class Enrolment:
@@ -95,10 +95,10 @@ class Enrolment:
                     person_name=new.person_name,
                 )
                 if staged is not None:
-                    publish(staged)
-        except KenspeckleError:
+                    publish(context, staged)
+        except KenspeckleError as error:
             if staged is not None:
-                staged.discard()
+                abandon(context, error, [staged])
             raise
         if messages:
             context.announcer.nudge()
@@ -128,9 +128,9 @@ class Enrolment:
         ids = validation.face_ids(operation.face_ids)
         tell = self.context.announcer.deleted(validation.collection_id(operation.collection_id))
         deleted, digests = self.context.catalog.delete_faces(operation.collection_id, ids, tell)
-        remove_images(self.context, digests)
+        removed = removed_now(self.context, digests)
         complete = self.context.scrubber.scrub(self.context.catalog) if deleted.deleted else True
-        return replace(deleted, images=digests, complete=complete)
+        return replace(deleted, images=digests, complete=complete and removed)
 
     def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""

@@ -20,7 +20,7 @@ from kenspeckle.usecases.recognition.collections import (
     delete_at_once,
     erase_collection,
     is_purged_later,
-    remove_images,
+    removed_now,
 )
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.people import alone, people_of
@@ -36,8 +36,6 @@ AGE_BATCH = 100
 
 LISTED = 10_000
 """Most faces and images that an answer names; it counts all."""
-
-WORKED_OFF = 500
 
 
 class Erasing:
@@ -134,11 +132,6 @@ class Erasing:
             erased = _erased(faces, images, (), complete)
         return replace(erased, face_count=max(counted.face_count, len(faces)))
 
-    def work_off(self) -> None:
-        """Remove photographs whose last face was deleted and whose bytes were left by a crash."""
-        while some := self.context.catalog.removals(WORKED_OFF):
-            remove_images(self.context, some)
-
     def _erase(
         self,
         collection_id: str,
@@ -151,24 +144,25 @@ class Erasing:
         faces: list[str] = []
         users: dict[str, None] = {}
         images: list[str] = []
+        removed = True
         while True:
             ids = some() if some is not None else ()
             if user_id is None and not ids:
                 break
             tell = self.context.announcer.deleted(collection_id)
             gone = self.context.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
-            remove_images(self.context, gone.digests)
+            removed = removed_now(self.context, gone.digests) and removed
             faces += gone.face_ids
             images += gone.digests
             users |= dict.fromkeys(gone.users)
             if once or user_id is not None:
                 break
         if not faces and not users:
-            return _erased(faces, images, users, True)
+            return _erased(faces, images, users, removed)
         scrubber = self.context.scrubber
         # By age, nobody waits for an answer, and the audit trail has its receipt.
         complete = scrubber.run(self.context.catalog) if once else scrubber.scrub(self.context.catalog)
-        return _erased(faces, images, users, complete)
+        return _erased(faces, images, users, complete and removed)
 
 
 def _erased(

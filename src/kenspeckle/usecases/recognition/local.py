@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from kenspeckle.domain import JobKind
 from kenspeckle.domain.attributes import offered
 from kenspeckle.domain.operations import A, Handlers, Operation, answered
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.errors import KenspeckleError, StorageUnavailable
 from kenspeckle.usecases.indexing.operations import IndexOperations
 from kenspeckle.usecases.indexing.work import IndexWork
 from kenspeckle.usecases.jobs.runner import Handler
 from kenspeckle.usecases.mirrors.syncing import Syncing
 from kenspeckle.usecases.recognition.bulk import BulkIndexing
-from kenspeckle.usecases.recognition.collections import Collections, purge_later
+from kenspeckle.usecases.recognition.collections import Collections, purge_later, work_off
 from kenspeckle.usecases.recognition.completion import Completion
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.disagreement import Disagreement
@@ -95,20 +95,32 @@ class LocalRecognizer:
 
     def start(self) -> None:
         """Recover from a crash; create the default collection where it does not exist."""
-        self.context.images.recover(self.context.catalog.digests, self.context.catalog.lock)
+        self._recover_photographs()
         try:
-            self._erasing.work_off()
+            work_off(self.context)
             self._upgrading.sweep()
             self.videos.sweep()
         except KenspeckleError as error:
-            # The service starts even if nothing can be written; housekeeping tries again.
+            # The service starts even if nothing can be written; it is tried again.
             log.error("what was to be removed is still there: %s", error.message)
+            self.context.leave_photographs()
         self._collections.ensure_default()
+
+    def _recover_photographs(self) -> None:
+        """Move photographs into their place that were stored as a process died. Raises StorageUnavailable where their
+        place is wrong; where it only does not answer now, searches need not wait for it."""
+        try:
+            self.context.images.recover(self.context.catalog.digests, self.context.catalog.lock)
+        except StorageUnavailable as error:
+            if error.retry_after is None:
+                raise
+            log.error("photographs can't be reached, it is tried again: %s", error.message)
+            self.context.leave_photographs()
 
     def work_off(self) -> None:
         """Remove photographs whose last face was deleted and whose bytes were left by a crash, and what upgrades left;
         have the rest of deleted collections removed."""
-        self._erasing.work_off()
+        work_off(self.context)
         self._upgrading.sweep()
         self.completion.trim()
         self.videos.sweep()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -173,12 +173,23 @@ class Preparation:
         return True
 
 
-def publish(staged: Staged) -> None:
-    """The faces are stored and the photograph is on disk, so an error now would be wrong. The next start moves it."""
+def publish(context: Context, staged: Staged) -> None:
+    """The faces are stored and the photograph is on disk, so an error now would be wrong. It is moved later."""
     try:
         staged.publish()
-    except KenspeckleError:
-        log.exception("a photograph could not be moved into its place; the next start will do it")
+    except KenspeckleError as error:
+        log.error("a photograph could not be moved into its place, it is tried again: %s", error.message)
+        context.leave_photographs()
+
+
+def abandon(context: Context, error: KenspeckleError, staged: Iterable[Staged | Prepared]) -> None:
+    """Discard photographs that could not be stored. Where it is not known whether they were, they are left: they come
+    into their place if they were, and are removed when they are old if not."""
+    if isinstance(error, StorageUnavailable) and error.uncertain:
+        context.leave_photographs()
+        return
+    for one in staged:
+        one.discard()
 
 
 def _discard(writing: Future[tuple[str, Staged]] | None) -> None:
