@@ -378,6 +378,12 @@ VIDEOS = Folder(
         ),
         Step("get_video", values={"job_id": "job-none"}, status=(404, 501)),
         Step("list_appearances", values={"job_id": "job-none"}, status=(404, 501)),
+        Step(
+            "search_appearance",
+            values={"camera": "entrance", "first_at": "1800000000", "last_at": "1800000002", "frames": "9"},
+            photographs={"images": GRACE},
+            status=(200, 501),
+        ),
         Step("erase_video", values={"job_id": "job-none"}, status=(404, 501)),
     ),
     needs="hasKeys",

@@ -25,7 +25,20 @@ from kenspeckle.errors import SettingError
 FILE = "kenspeckle.toml"
 PREFIX = "KENSPECKLE_"
 
-OTHERS = frozenset({"CONFIG", "URL", "API_KEY", "DEBUG", "SOAK", "SOAK_MINUTES", "SOAK_KILLS", "SOAK_DIR", "KILLS"})
+OTHERS = frozenset(
+    {
+        "CONFIG",
+        "URL",
+        "API_KEY",
+        "CAMERA_CREDENTIALS",
+        "DEBUG",
+        "SOAK",
+        "SOAK_MINUTES",
+        "SOAK_KILLS",
+        "SOAK_DIR",
+        "KILLS",
+    }
+)
 """Variables with the prefix KENSPECKLE_ that are no settings: those of the command line and of the tests."""
 
 # Variables that Kubernetes sets in every container for a Service that is named kenspeckle.

@@ -7,6 +7,7 @@ from typing import Any
 
 from kenspeckle.domain import (
     Appearance,
+    AppearanceSearch,
     Face,
     FaceMatch,
     Job,
@@ -34,6 +35,7 @@ class FakeVideos:
     """The videos of `ports.Recognizer`, in memory."""
 
     queue: JobQueue
+    appeared: ops.SearchAppearance
 
     def of_videos(self) -> list[tuple[Any, Any]]:
         return [
@@ -42,6 +44,7 @@ class FakeVideos:
             ops.GetVideo.by(self.get_video),
             ops.ListAppearances.by(self.list_appearances),
             ops.EraseVideo.by(self.erase_video),
+            ops.SearchAppearance.by(self.search_appearance),
         ]
 
     def start_video(self, operation: ops.StartVideo) -> Job:
@@ -65,6 +68,10 @@ class FakeVideos:
 
     def erase_video(self, operation: ops.EraseVideo) -> None:
         self._video(operation.job_id, operation.only)
+
+    def search_appearance(self, operation: ops.SearchAppearance) -> AppearanceSearch:
+        self.appeared = operation
+        return AppearanceSearch((MATCH,), len(operation.images), MODEL)
 
     def _video(self, job_id: str, only: Any) -> Video:
         job = self.queue.get_job(ops.GetJob(job_id=job_id, only=only))

@@ -29,6 +29,7 @@ def _status(server: Server, name: str, method: str, collection: str = "kenspeckl
     path = TABLE[name].path.replace(":path", "")
     by_query = "{collection_id}" not in path and name in (
         *("index", "index_unnamed", "search", "image", "image_by_id", "delete_image", "thumbnail", "start_video"),
+        "search_appearance",
     )
     path = path.format(
         filename="a.jpg",

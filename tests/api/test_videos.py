@@ -124,3 +124,34 @@ def test_without_a_decoder_nothing_is_taken() -> None:
     with running() as server:
         answer = server.client.post("/v1/videos", content=VIDEO)
         assert (answer.status_code, answer.json()["code"]) == (501, "not_offered")
+
+
+ONE, TWO = b"\xff\xd8one" * 10, b"\xff\xd8two" * 10
+QUERY = {"camera": "hall", "first_at": "1800000000.5", "last_at": "1800000002", "frames": "9"}
+
+
+def test_an_appearance_is_a_form_of_several_pictures(server: Server, http: httpx.Client) -> None:
+    pictures = [("images", ("a.jpg", ONE, "image/jpeg")), ("images", ("b.jpg", TWO, "image/jpeg"))]
+    found = http.post("/v1/appearances", params={**QUERY, "ended": "true"}, files=pictures)
+    assert found.status_code == 200, found.text
+    assert (found.json()["name"], found.json()["pictures"]) == ("Keanu reeves", 2)
+    asked = server.recognizer.appeared
+    assert (asked.camera, asked.first_at, asked.frames, asked.ended) == ("hall", 1800000000.5, 9, True)
+    assert asked.images == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    ("query", "files"),
+    [
+        ({"camera": "a b"}, 1),
+        ({"first_at": "soon"}, 1),
+        ({"first_at": "inf"}, 1),
+        ({"frames": "0"}, 1),
+        ({}, 0),
+        ({}, 9),
+    ],
+)
+def test_forms_of_appearances_that_are_wrong(http: httpx.Client, query: dict[str, str], files: int) -> None:
+    pictures = [("images", (f"{number}.jpg", b"x", "image/jpeg")) for number in range(files)]
+    found = http.post("/v1/appearances", params={**QUERY, **query}, files=pictures or {"other": b"x"})
+    assert (found.status_code, found.json()["code"]) == (422, "invalid_value"), found.text

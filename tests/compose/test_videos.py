@@ -27,6 +27,7 @@ from kenspeckle.errors import (
     IdempotencyMismatch,
     InvalidValue,
     JobNotFound,
+    NoFace,
     NotOffered,
     QuotaExceeded,
 )
@@ -431,3 +432,32 @@ def test_the_end_is_told_to_webhooks_and_the_audit_trail(tmp_path: Path, video: 
     assert job.job_id in rows["StartFaceSearch"].facts
     assert orjson.loads(rows["EndJob"].facts)["people"] == 2
     assert rows["ListAppearances"].face_count == 2
+
+
+def test_an_appearance_before_a_camera_is_named_by_several_pictures_and_told(tmp_path: Path) -> None:
+    grace, eileen, rocket = ((SAMPLES / name).read_bytes() for name in (GRACE, EILEEN, "rocket.jpg"))
+    with built(tmp_path, webhook_hosts="127.0.0.1") as service:
+        hook, _ = service.guard.webhooks.create("http://127.0.0.1:9/seen", events=[Event.APPEARED])
+        indexed = ops.IndexFaces(collection_id=HOME, image=grace, external_image_id="grace-hopper.jpg")
+        face = service.recognizer.handle(indexed).records[0].face.face_id
+
+        def appeared(*images: bytes) -> list[str]:
+            about = {"camera": "hall", "first_at": 1.8e9, "last_at": 1.8e9 + 2, "frames": 9}
+            asked = ops.SearchAppearance(collection_id=HOME, images=images, **about)  # type: ignore[arg-type]
+            return [one.face.face_id for one in service.recognizer.handle(asked).matches]
+
+        assert appeared(grace, grace, grace, eileen) == [face]
+        assert appeared(grace, grace) == [], "two pictures name nobody"
+        assert appeared(eileen, eileen, grace) == []
+        with pytest.raises(NoFace):
+            appeared(rocket)
+        for wrong in ([], [grace] * 9):
+            with pytest.raises(InvalidValue, match="1 to 8 pictures"):
+                appeared(*wrong)
+        letters = service.catalog.claim(hook.webhook_id, time.time(), time.time() + 60, time.time() + 120, 9)
+    known, *unknown = (orjson.loads(one.payload) for one in letters)
+    assert (known["type"], len(unknown)) == ("camera.appearance", 2)
+    wanted = {"camera": "hall", "name": "Grace hopper", "frames": 9, "from": "2027-01-15T08:00:00.000Z", "ended": True}
+    assert wanted.items() <= known["data"].items()
+    assert [one["face_id"] for one in known["data"]["matches"]] == [face]
+    assert all(one["data"]["matches"] == [] for one in unknown)

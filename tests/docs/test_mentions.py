@@ -18,7 +18,7 @@ from kenspeckle.settings import PREFIX, Settings
 from tests.docs.blocks import DOCS, ROOT, blocks
 
 PAGES = [*sorted(DOCS.glob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
-NO_SETTINGS = {"URL", "API_KEY", "CONFIG", "DEBUG", "SOAK", "KILLS", "SOAK_MINUTES"}
+NO_SETTINGS = {"URL", "API_KEY", "CAMERA_CREDENTIALS", "CONFIG", "DEBUG", "SOAK", "KILLS", "SOAK_MINUTES"}
 """Environment variables that are no settings: of the command line's client, of tests."""
 SHELL = ("", "sh", "bash", "console", "text")
 CURL = re.compile(r"curl .*?http://127\.0\.0\.1:8080(/(?:v1|healthz|readyz|metrics)[^\s'\"?]*)\??([^\s'\"]*)")

@@ -40,6 +40,7 @@ NOT_MANAGED: dict[type[ops.Operation[Any]], str] = {
     ops.GetVideo: _NO_JOBS,
     ops.ListAppearances: _NO_JOBS,
     ops.EraseVideo: _NO_JOBS,
+    ops.SearchAppearance: "Amazon searches one photograph at a time",
     ops.DescribeFaces: _NO_TEMPLATES,
     ops.SearchTemplates: _NO_TEMPLATES,
     ops.CompareTemplates: _NO_TEMPLATES,

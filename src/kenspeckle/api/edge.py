@@ -62,6 +62,11 @@ class Edge:
         self.gate.check()
         return await bodies.pair(request, self.settings.max_image_bytes)
 
+    async def several(self, request: Request, name: str, most: int) -> tuple[Body, ...]:
+        """As `photograph`, of a form with 1 to `most` of them under one name."""
+        self.gate.check()
+        return await bodies.several(request, name, most, self.settings.max_image_bytes)
+
     @contextmanager
     def admitted(self, request: Request) -> Iterator[None]:
         """Holds a place at the gate for a photograph that was read. Raises Overloaded."""

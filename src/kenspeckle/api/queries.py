@@ -18,6 +18,11 @@ RULES: dict[str, str] = {
     "max_users": "a whole number from 1 to 500",
     "limit": f"a whole number from 1 to {validation.MAX_PAGE} (of users, 500)",
     "all_faces": "true or false",
+    "ended": "true or false",
+    "camera": "1 to 100 letters, digits, '_', '.', '-' or ':'",
+    "frames": "a whole number from 1 to 1000000",
+    "first_at": "a time in seconds since 1970",
+    "last_at": "a time in seconds since 1970",
     "quality": "NONE, AUTO, LOW, MEDIUM or HIGH",
     "attributes": f"names with commas between, of {', '.join(NAMES)}",
 }

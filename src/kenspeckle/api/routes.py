@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from kenspeckle.api.appearances import Appearances
 from kenspeckle.api.collections import Collections
 from kenspeckle.api.edge import Edge
 from kenspeckle.api.groups import Groups
@@ -24,7 +25,20 @@ from kenspeckle.api.route import Entry, JsonBody, entry_of, handlers_of
 from kenspeckle.api.users import Users
 from kenspeckle.api.videos import Videos
 
-GROUPS = (Recognition, Collections, Users, People, Groups, Photographs, Jobs, Indexing, Videos, Receipts, Operations)
+GROUPS = (
+    Recognition,
+    Collections,
+    Users,
+    People,
+    Groups,
+    Photographs,
+    Jobs,
+    Indexing,
+    Videos,
+    Appearances,
+    Receipts,
+    Operations,
+)
 """Classes of handlers that every application has."""
 
 _DONE = {200: "Done.", 201: "Created.", 202: "Begun.", 204: "Deleted; the answer has no body."}
@@ -55,6 +69,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
         Indexing(edge),
         Receipts(edge),
         Videos(edge),
+        Appearances(edge),
         Operations(edge, app),
         *more,
     )

@@ -38,7 +38,8 @@ DELIVERY: dict[str, JsonValue] = {
 _Events = Annotated[
     list[str],
     Field(
-        description="Any of faces.indexed, faces.matched, faces.deleted and erasure.completed; empty for all.",
+        description="Any of faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended and "
+        "camera.appearance; empty for all.",
         max_length=16,
     ),
 ]

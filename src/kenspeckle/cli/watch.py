@@ -1,9 +1,8 @@
-"""`kenspeckle watch`: a drop folder, whose photographs (or videos) are searched or indexed as they arrive."""
+"""`kenspeckle watch`: a drop folder, whose photographs or videos are searched or indexed as they arrive; a camera."""
 
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +15,15 @@ from kenspeckle.cli import options, output
 from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
 from kenspeckle.cli.output import err, remark
+from kenspeckle.cli.until_signal import until_signal
+from kenspeckle.cli.watch_camera import Asked, watch_camera
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import QualityFilter
 from kenspeckle.intake.files import SUFFIXES, VIDEO_SUFFIXES
-from kenspeckle.intake.watch.actions import Indexing, Searching, SearchingVideos
+from kenspeckle.intake.watch.actions import Indexing, IndexingVideos, Searching, SearchingVideos
 from kenspeckle.intake.watch.arrivals import Arrivals
+from kenspeckle.intake.watch.camera_address import is_camera
 from kenspeckle.intake.watch.ledger import NAME, Ledger
 from kenspeckle.intake.watch.loop import Run
 from kenspeckle.intake.watch.worker import FAILED, Action, Backoff, Outcome, Worker
@@ -31,8 +33,15 @@ SETTLE_SECONDS = 2.0
 ONCE_PATIENCE = 30.0
 """Seconds that `--once` waits for a server; the next run takes the files that are left."""
 _WHEN = "When"
+_CAMERA = "Of a camera"
 
-_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where files land; folders in it count too.")]
+_Where = Annotated[
+    str,
+    typer.Argument(
+        metavar="FOLDER|CAMERA",
+        help="Where files land, folders in it included; or a camera: rtsp://HOST/PATH, rtsps://HOST/PATH, /dev/video0.",
+    ),
+]
 _Index = Annotated[
     bool, typer.Option("--index/--search", help="Store the faces under their names, or search for the people in them.")
 ]
@@ -40,7 +49,21 @@ _By = Annotated[
     Literal["file", "folder"],
     typer.Option("--by", help="With --index, what names a person: the file, or the folder that it lies in."),
 ]
-_Videos = Annotated[bool, typer.Option("--videos", help="Search videos instead of photographs.")]
+_Videos = Annotated[bool, typer.Option("--videos", help="Take videos instead of photographs.")]
+_Credentials = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        metavar="FILE",
+        help="File with user:password of the camera.",
+        show_default="KENSPECKLE_CAMERA_CREDENTIALS",
+        rich_help_panel=_CAMERA,
+    ),
+]
+_Name = Annotated[
+    str | None,
+    typer.Option("--name", help="What events call the camera.", show_default="its host", rich_help_panel=_CAMERA),
+]
 _AllFaces = Annotated[bool, typer.Option("--all-faces", help="Search every face, not only the largest.")]
 _Save = Annotated[
     Path | None,
@@ -81,7 +104,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for ea
 
 @reported(TROUBLE)
 def watch(
-    folder: _Folder,
+    where: _Where,
     index: _Index = False,
     by: _By = "file",
     videos: _Videos = False,
@@ -94,6 +117,8 @@ def watch(
     poll: _Poll = None,
     settle: _Settle = SETTLE_SECONDS,
     state: _State = None,
+    credentials: _Credentials = None,
+    name: _Name = None,
     json: _Json = False,
     collection: options.Collection = None,
     url: options.Url = None,
@@ -101,7 +126,7 @@ def watch(
     data_dir: options.DataDir = None,
 ) -> None:
     """Watch a folder: every photograph that lands there is searched (or, with `--index`, indexed), once; with
-    `--videos` every video.
+    `--videos` every video. Or watch a camera: one event for each appearance of a person.
 
     Its result lies beside it: `a.jpg` has `a.jpg.json`. The same photograph is not processed again, after a restart
     either. A file that is no photograph gets a result that says so and is left alone until it changes. When the server
@@ -109,15 +134,30 @@ def watch(
     failed; 2 an error.
     """
 
-    if videos and (index or all_faces or save or quality or by != "file"):
-        raise CommandFailed("Videos are searched as they are.", "Leave out all options but --threshold, --max-faces.")
+    asked = Asked(index, threshold, max_faces, quality, once, json)
+    if is_camera(where):
+        if videos or all_faces or save or poll is not None or state or by != "file" or settle != SETTLE_SECONDS:
+            raise CommandFailed(
+                "This is for folders, not for a camera.",
+                "Leave out all but --index, --quality, --threshold, --max-faces, --once, --credentials and --name.",
+            )
+        with opened(url, api_key, data_dir, collection) as target:
+            watch_camera(target, where, credentials, name, asked)
+        return
+    if credentials or name:
+        raise CommandFailed("--credentials and --name are for a camera.", "Leave them out for a folder.")
+    if videos and (all_faces or save):
+        raise CommandFailed("Videos are searched as they are.", "Leave out --all-faces and --save.")
+    if videos and not index and (quality or by != "file"):
+        raise CommandFailed("--quality and --by are for what is stored.", "Leave them out, or give --index.")
+    folder = Path(where)
     root, pictures = _places(folder, save)
     stop, tell = threading.Event(), _Reporter(json)
     with opened(url, api_key, data_dir, collection) as target:
         action: Action
         how: tuple[object, ...]
         if videos:
-            action, how = SearchingVideos(target, threshold, max_faces), (threshold, max_faces)
+            action, how = _video_action(target, by, asked)
         else:
             action = _action(target, index, by, all_faces, threshold, max_faces, quality)
             how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
@@ -127,7 +167,7 @@ def watch(
             work = Worker(root, ledger, action, backoff, most, pictures)
             arrivals = Arrivals(root, settle, suffixes=VIDEO_SUFFIXES if videos else SUFFIXES)
             run = Run(arrivals, work, workers, stop, tell.outcome, tell.remark)
-            with _until_signal(run.stop), tell.progress(run, folder):
+            with until_signal(run.stop), tell.progress(run, folder):
                 try:
                     run.once() if once else run.watch(poll)
                 finally:
@@ -167,6 +207,17 @@ def _action(
     return Searching(target, threshold, max_faces, all_faces, bar or QualityFilter.NONE)
 
 
+def _video_action(target: Target, by: Literal["file", "folder"], asked: Asked) -> tuple[Action, tuple[object, ...]]:
+    if not asked.index:
+        return SearchingVideos(target, asked.threshold, asked.max_faces), (asked.threshold, asked.max_faces)
+    if asked.threshold is not None or asked.max_faces is not None:
+        raise CommandFailed(
+            "--threshold and --max-faces are for searching: a video is stored as one person.",
+            "Leave them out with --videos --index.",
+        )
+    return IndexingVideos(target, by, asked.bar), ("video", by, asked.quality)
+
+
 def _job(action: Action, target: Target, url: str | None, how: tuple[object, ...]) -> str:
     """Identifies the job: everything that changes a photograph's result. Another job processes the same photographs
     again."""
@@ -180,25 +231,6 @@ def _bounds(target: Target) -> tuple[int, int]:
     if target.remote:
         return REMOTE_BYTES, REMOTE_WORKERS
     return target.settings.max_image_bytes, target.settings.workers
-
-
-@contextmanager
-def _until_signal(stop: Callable[[], object]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the run after work under way, a second one at once."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-
-    def first(number: int, frame: object) -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-        stop()
-
-    for one in before:
-        signal.signal(one, first)
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 class _Reporter:

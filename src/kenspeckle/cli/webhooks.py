@@ -25,7 +25,8 @@ Events = Annotated[
     typer.Option(
         "--event",
         metavar="EVENT",
-        help="faces.indexed, faces.matched, faces.deleted or erasure.completed; repeat it for several. Without it: all "
+        help="faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended or "
+        "camera.appearance; repeat it for several. Without it: all "
         "of them.",
     ),
 ]

@@ -65,7 +65,7 @@ def needs_default(request: Request, operation: object) -> bool:
 def sent(request: Request, operation: object, default: str) -> dict[str, Any]:
     """The request as parameters of httpx; `default` is the server's default collection, where it is needed."""
     return {
-        "method": request.method,
+        "method": request.method(operation),
         "url": request.path(operation).format_map(_Segments(operation, default)),
         "params": _parameters(request.query, operation) or None,
         **_body(request, operation),
@@ -217,12 +217,20 @@ def _file(path: str) -> dict[str, Any]:
     return {"content": _FileContent(path), "headers": {"content-type": BYTES, "content-length": str(size)}}
 
 
+def _files(names: Sequence[str], operation: object) -> Iterator[tuple[str, tuple[str, bytes, str]]]:
+    """Photographs as files of a form: a field with several is as many files."""
+    for name in names:
+        value = getattr(operation, name)
+        for one in (value,) if isinstance(value, bytes) else value:
+            yield name, (name, one, BYTES)
+
+
 def _body(request: Request, operation: object) -> dict[str, Any]:
     """The body as parameters of httpx."""
     if request.file is not None:
         return _file(request.file(operation))
     if request.photographs:
-        return {"files": {name: (name, getattr(operation, name), BYTES) for name in request.photographs}}
+        return {"files": list(_files(request.photographs, operation))}
     headers = dict(request.headers(operation))
     if request.photograph:
         return {"content": getattr(operation, request.photograph), "headers": {"content-type": BYTES, **headers}}

@@ -28,7 +28,7 @@ class Request:
     The body is the photograph in the field `photograph`, those of `photographs`, `json`, or the `file` of a path.
     `load` makes the answer of JSON; without it the answer is the body's bytes."""
 
-    method: str
+    method: Callable[[Any], str]
     path: Callable[[Any], str]
     load: Callable[[Json, Any], Any] | None
     query: Sequence[str]
@@ -41,7 +41,7 @@ class Request:
 
 def _row(
     kind: Kind[OpT, A],
-    method: str,
+    method: str | Callable[[OpT], str],
     path: str | Callable[[OpT], str],
     load: Callable[[Json, OpT], A] | None = None,
     *,
@@ -53,7 +53,7 @@ def _row(
     file: Callable[[OpT], str] | None = None,
 ) -> tuple[Any, Request]:
     request = Request(
-        method=method,
+        method=method if callable(method) else lambda _: method,
         path=path if callable(path) else lambda _: path,
         load=load,
         query=query,
@@ -179,11 +179,22 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: load.video_page(answer),
             query=("limit", "cursor"),
         ),
+        _row(
+            ops.SearchAppearance,
+            "POST",
+            "/v1/appearances",
+            lambda answer, op: load.appearance_search(answer, op.collection_id),
+            query=(
+                *("collection=collection_id", "camera", "first_at", "last_at", "frames", "ended"),
+                *("threshold", "max_faces"),
+            ),
+            photographs=("images",),
+        ),
         _row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _done),
         _row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         _row(
             ops.IndexFaces,
-            "PUT",
+            lambda op: "POST" if op.external_image_id is None else "PUT",
             lambda op: "/v1/index" if op.external_image_id is None else "/v1/index/{external_image_id}",
             lambda answer, op: load.indexed(answer, op.collection_id),
             query=("collection=collection_id", "max_faces", "quality", "attributes", "name=person_name"),

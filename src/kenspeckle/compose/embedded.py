@@ -23,7 +23,7 @@ from kenspeckle.errors import SettingError
 from kenspeckle.images.store import open_images
 from kenspeckle.images.videos import FolderVideos
 from kenspeckle.index.store import open_index, open_mirrored
-from kenspeckle.ports import Images, Index, Recognizer, StagedVideos
+from kenspeckle.ports import Engine, Images, Index, Recognizer, StagedVideos
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import is_loopback, require_key_for
@@ -178,6 +178,10 @@ class Service(BaseService):
     def staged(self) -> StagedVideos | None:
         videos = self.local.context.videos
         return videos.staged if videos is not None and videos.decoder.available else None
+
+    def engine(self) -> Engine:
+        """That of the pack in PACK, for what is looked at here before anybody is searched."""
+        return self.local.context.engines.default
 
     def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
         """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Job, Receipt
-    from kenspeckle.ports import Recognizer
+    from kenspeckle.ports import Engine, Recognizer
     from kenspeckle.settings import Settings
 
 _OVERRIDES = {"host": "127.0.0.1", "log_level": "ERROR"}
@@ -31,6 +31,8 @@ class Target:
     remote: bool
     finish: Callable[[str, Callable[[Job], None]], Job]
     completed: Callable[[str, float], Receipt]
+    engine: Callable[[], Engine]
+    """Looks at pictures here, whoever names the people in them; loaded when it is asked for. Raises ModelMissing."""
     batches: bool = False
     on_ray: Callable[[str], AbstractContextManager[int]] | None = None
     """Has photographs looked at on the Ray cluster at an address; how many batches keep it busy. None: not offered."""
@@ -63,7 +65,7 @@ def opened(
 
                 return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
-            yield Target(remote, collection or "", settings, True, finish, completed)
+            yield Target(remote, collection or "", settings, True, finish, completed, _engine_of(settings))
         else:
             from kenspeckle.compose.start import uncollected
 
@@ -80,6 +82,16 @@ def opened(
                 False,
                 service.finish,
                 service.completed,
+                service.engine if isinstance(service, Service) else _engine_of(settings),
                 batches=isinstance(service, Service),
                 on_ray=(lambda address: joined(service, address)) if isinstance(service, Service) else None,
             )
+
+
+def _engine_of(settings: Settings) -> Callable[[], Engine]:
+    def load() -> Engine:
+        from kenspeckle.compose.engines import open_engines  # late: the networks
+
+        return open_engines(settings).default
+
+    return load

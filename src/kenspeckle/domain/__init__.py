@@ -55,6 +55,8 @@ from kenspeckle.domain.people import (
 )
 from kenspeckle.domain.videos import (
     Appearance,
+    AppearanceSearch,
+    CameraAddress,
     Notice,
     Sample,
     Video,
@@ -82,12 +84,14 @@ __all__ = [
     "WITHIN",
     "AgeRange",
     "Appearance",
+    "AppearanceSearch",
     "Associated",
     "Attribute",
     "Attributes",
     "Box",
     "BulkOutcome",
     "Calibration",
+    "CameraAddress",
     "Claim",
     "Claimed",
     "Collection",

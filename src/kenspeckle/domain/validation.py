@@ -16,6 +16,8 @@ MAX_PAGE = 4096
 MAX_THUMBNAILS = 100
 MAX_FACES_A_USER = 100
 MAX_TAGS = 200
+MAX_PICTURES = 8
+"""Of one appearance."""
 MAX_RETENTION_DAYS = 36_500
 MAX_METADATA_BYTES = 2048
 _METADATA_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -25,6 +27,7 @@ _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}\Z")
 _EXTERNAL = re.compile(r"[a-zA-Z0-9_.\-:]{1,255}\Z")
 _USER = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}\Z")
 _PERSON = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}\Z")
+_CAMERA = re.compile(r"[a-zA-Z0-9_.\-:]{1,100}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _TAG_KEY = re.compile(r"(?!aws:)[\w\s.:/=+\-@]{1,128}\Z")
 _TAG_VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}\Z")
@@ -48,6 +51,11 @@ def user_id(value: str) -> str:
 def person_id(value: str, field: str = "person_id") -> str:
     """Returns the id. Raises InvalidValue with the rule."""
     return _matching(_PERSON, value, field, "1 to 128 letters, digits, '_', '.', '-' or ':', as this service gave it")
+
+
+def camera_name(value: str) -> str:
+    """Returns the name. Raises InvalidValue with the rule."""
+    return _matching(_CAMERA, value, "camera", "1 to 100 letters, digits, '_', '.', '-' or ':'")
 
 
 def face_id(value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kenspeckle.domain.answers import FaceMatch
 from kenspeckle.domain.detection import FaceDetail
@@ -100,3 +100,26 @@ class Notice:
     topic: str
     message: Mapping[str, object]
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraAddress:
+    """A camera by RTSP, or a `device` of this machine. `path` begins with a slash and may have a query; it may be a
+    secret as the password is, and neither is ever shown."""
+
+    device: str = ""
+    host: str = ""
+    port: int = 554
+    tls: bool = False
+    path: str = field(default="/", repr=False)
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AppearanceSearch:
+    """Who an appearance shows, most similar first. `pictures` counts those in which a face was found."""
+
+    matches: tuple[FaceMatch, ...]
+    pictures: int
+    model: str

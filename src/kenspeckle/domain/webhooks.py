@@ -14,11 +14,12 @@ class Event(StrEnum):
     DELETED = "faces.deleted"
     COMPLETED = "erasure.completed"
     VIDEO = "video.ended"
+    APPEARED = "camera.appearance"
     TEST = "webhook.test"
     """Sent on request only, to one endpoint."""
 
 
-EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED, Event.VIDEO})
+EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED, Event.VIDEO, Event.APPEARED})
 """Events that an endpoint can subscribe to."""
 
 

@@ -26,6 +26,9 @@ from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
 from kenspeckle.ports.videos import (
+    CameraAway,
+    CameraDecoder,
+    CameraRefused,
     FoundPerson,
     Incoming,
     NewVideo,
@@ -48,6 +51,9 @@ __all__ = [
     "Asked",
     "AuditQuery",
     "Buckets",
+    "CameraAway",
+    "CameraDecoder",
+    "CameraRefused",
     "Catalog",
     "CatalogReplacer",
     "Change",

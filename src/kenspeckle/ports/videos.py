@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from kenspeckle.domain import (
     Appearance,
     Box,
+    CameraAddress,
     Claim,
     FaceDetail,
     Job,
@@ -51,6 +52,25 @@ class VideoDecoder(Protocol):
         """A video by the descriptor of its file, of whose frames `rate` a second are sampled (0: all), those later than
         `after_ms`. Raises InvalidVideo, NotOffered."""
         ...
+
+
+class CameraDecoder(Protocol):
+    """Decodes streams of cameras outside this process."""
+
+    def open(
+        self, camera: CameraAddress, rate: float, stopped: Callable[[], bool]
+    ) -> AbstractContextManager[VideoReader]:
+        """A stream, of which `rate` pictures a second are sampled, in milliseconds since it was opened. Opening and
+        reading raise CameraAway, also once `stopped` is true, and CameraRefused; NotOffered without PyAV."""
+        ...
+
+
+class CameraAway(Exception):
+    """A camera sends nothing that can be used, which may pass; the argument says why, without address or password."""
+
+
+class CameraRefused(Exception):
+    """A camera can't be used until a person mends it; the argument as of CameraAway."""
 
 
 class Incoming(Protocol):

@@ -112,6 +112,21 @@ async def parts(request: Request, names: Sequence[str], limit: int) -> tuple[Bod
     return tuple([await _part(form, name, limit) for name in names])
 
 
+async def several(request: Request, name: str, most: int, limit: int) -> tuple[Body, ...]:
+    """1 to `most` parts of that name of a multipart form, photographs of at most `limit` bytes together."""
+    if media_type(request.headers) != "multipart/form-data":
+        raise InvalidValue(
+            f"This route takes a form (multipart/form-data) with photographs that are named '{name}'. "
+            f"With curl: -F {name}=@a.jpg -F {name}=@b.jpg",
+            field="body",
+        )
+    form = await _form(request.headers, await read(request, base64_size(limit), limit), (name,), others=most)
+    values = form.getlist(name)
+    if set(form) - {name} or not 1 <= len(values) <= most:
+        raise InvalidValue(f"The form needs 1 to {most} parts, all named {name!r}.", field="body")
+    return tuple([await _body_of(one, name, limit) for one in values])
+
+
 async def json(request: Request, model: type[M]) -> M:
     """The body as JSON of the given shape. Raises pydantic's ValidationError, InvalidValue for a body too long."""
     data = await read(request, JSON_BYTES, None)
@@ -290,7 +305,10 @@ async def _part(form: FormData, name: str, limit: int) -> Body:
     values = form.getlist(name)
     if len(values) != 1:
         raise InvalidValue(f"The form needs exactly one part named {name!r}; it has {len(values)}.", field=name)
-    value = values[0]
+    return await _body_of(values[0], name, limit)
+
+
+async def _body_of(value: UploadFile | str, name: str, limit: int) -> Body:
     if isinstance(value, UploadFile):
         return Body(await value.read(), (value.content_type or "").lower(), limit, name)
     # The form's charset may have produced characters that UTF-8 can't encode.

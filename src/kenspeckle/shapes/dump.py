@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import (
     Appearance,
+    AppearanceSearch,
     Associated,
     Attribute,
     Attributes,
@@ -606,6 +607,19 @@ def _appearance(one: Appearance) -> Json:
         "external_image_id": identity,
         "similarity": None if best is None else best.similarity,
         "FaceMatches": face_matches(one.matches, people=True),
+    }
+
+
+def appearance_search(found: AppearanceSearch) -> Json:
+    """Who an appearance shows. `name` is that of the best match, null for somebody unknown."""
+    best = found.matches[0] if found.matches else None
+    return {
+        "name": (best.name or None) if best is not None else None,
+        "external_image_id": None if best is None else best.face.external_image_id,
+        "similarity": None if best is None else best.similarity,
+        "pictures": found.pictures,
+        "FaceMatches": face_matches(found.matches, people=True),
+        "FaceModelVersion": found.model,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from kenspeckle.domain import (
     AgeRange,
     Appearance,
+    AppearanceSearch,
     Associated,
     Attribute,
     Attributes,
@@ -467,3 +468,9 @@ def video_page(shape: Json) -> VideoPage:
     )
     video = Video(job, VideoSource(), facts or None, shape.get("JobTag"), True)
     return VideoPage(video, faces, seen, shape.get("NextToken"))
+
+
+def appearance_search(shape: Json, collection_id: str) -> AppearanceSearch:
+    """The answer of /v1/appearances."""
+    matches = face_matches(shape["FaceMatches"], collection_id)
+    return AppearanceSearch(matches, int(shape["pictures"]), shape.get("FaceModelVersion", ""))

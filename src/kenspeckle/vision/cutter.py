@@ -11,6 +11,7 @@ from PIL import Image
 
 from kenspeckle.domain import Box
 from kenspeckle.domain.detection import THUMBNAIL_MARGIN
+from kenspeckle.ports import Photo
 from kenspeckle.settings import Settings
 from kenspeckle.vision.decode import Photograph
 
@@ -40,11 +41,7 @@ class Cutter:
         """JPEGs of LEAST_SIDE to PORTRAIT_SIDE pixels, each made when it is asked for. Raises as `thumbnail`."""
         photo = self._opened(image)
         for box in boxes:
-            picture = _cut(photo, box, PORTRAIT_MARGIN, PORTRAIT_SIDE)
-            if min(picture.size) < LEAST_SIDE:
-                scale = LEAST_SIDE / min(picture.size)
-                picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
-            yield _jpeg(picture, 95)
+            yield _portrait(photo, box)
 
     def _opened(self, image: bytes) -> Photograph:
         limits = self._settings
@@ -54,6 +51,22 @@ class Cutter:
 def thumbnail(photo: Photograph, box: Box) -> bytes:
     """The face as a JPEG of at most THUMBNAIL_SIDE pixels. Raises DamagedImage."""
     return _jpeg(_cut(photo, box, THUMBNAIL_MARGIN, THUMBNAIL_SIDE), 88)
+
+
+def portrait(photo: Photo, box: Box) -> bytes:
+    """The face as a JPEG of LEAST_SIDE to PORTRAIT_SIDE pixels, in which a detector finds it again. Raises
+    DamagedImage."""
+    if not isinstance(photo, Photograph):
+        raise TypeError("the photograph was not opened by this package")
+    return _portrait(photo, box)
+
+
+def _portrait(photo: Photograph, box: Box) -> bytes:
+    picture = _cut(photo, box, PORTRAIT_MARGIN, PORTRAIT_SIDE)
+    if min(picture.size) < LEAST_SIDE:
+        scale = LEAST_SIDE / min(picture.size)
+        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    return _jpeg(picture, 95)
 
 
 def _cut(photo: Photograph, box: Box, margin: float, side: int) -> Image.Image:

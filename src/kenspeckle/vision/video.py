@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -38,6 +38,8 @@ MEMORY: Final = 1536 << 20
 """Bytes that the child may write to. A decoder keeps up to 17 frames; at 4K these are 420 MB with 10 bits."""
 PROCESSOR_SECONDS: Final = 300
 """Of the child, and as many more as four times MAX_VIDEO_SECONDS."""
+LOOK_SECONDS: Final = 0.5
+"""Between two looks whether who reads is to stop."""
 LINE: Final = 4096
 READ: Final = 1 << 20
 
@@ -87,13 +89,10 @@ class ChildDecoder:
                 return "PyAV does not load."
 
     @contextmanager
-    def open(self, descriptor: int, *, key: bytes | None = None, rate: float, after_ms: int = -1) -> Iterator[_Reader]:
+    def open(self, descriptor: int, *, key: bytes | None = None, rate: float, after_ms: int = -1) -> Iterator[Reader]:
         if not self.available:
             raise NotOffered(MISSING)
         _refuse_photographs(video_child.Source(descriptor, key).read(4096))
-        from kenspeckle.vision.heif import ENVIRONMENT  # late: Pillow, which commands without photographs do without
-
-        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         asked = {
             "descriptor": descriptor,
             "key": key.hex() if key is not None else "",
@@ -103,36 +102,58 @@ class ChildDecoder:
             "longest": LONGEST,
             "memory": self._memory,
             "processor_seconds": PROCESSOR_SECONDS + 4 * self._most_seconds,
-            "folders": _folders(),
+            "folders": folders(),
         }
-        # Isolated: neither the working folder nor a variable decides what is imported.
-        child = subprocess.Popen(  # noqa: S603  our own program, no argument of the client's
-            [sys.executable, "-I", str(CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(descriptor,),
-            env=environment,
-        )
-        try:
-            assert child.stdin is not None
-            with suppress(BrokenPipeError):
-                child.stdin.write(orjson.dumps(asked) + b"\n")
-                child.stdin.flush()
-            yield _Reader(child, self._stalled, self._most_seconds)
-        finally:
-            child.kill()
-            for pipe in (child.stdin, child.stdout):
-                with suppress(OSError):
-                    assert pipe is not None
-                    pipe.close()
-            child.wait()
+        with started(CHILD, asked, descriptor) as child:
+            yield Reader(child, self._stalled, lambda code, more: _refusal(code, more, self._most_seconds))
 
 
-class _Reader:
-    """`ports.VideoReader` of a child. What the child says is checked: a video may have taken it over."""
+@contextmanager
+def started(program: Path, asked: Mapping[str, Any], *descriptors: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that decodes, which gets `asked` on its standard input; killed at the end. It has a session of its own:
+    Ctrl-C is for its parent."""
+    from kenspeckle.vision.heif import ENVIRONMENT  # late: Pillow, which commands without photographs do without
 
-    def __init__(self, child: subprocess.Popen[bytes], stalled: float, most_seconds: int) -> None:
+    # Isolated: neither the working folder nor a variable decides what is imported.
+    child = subprocess.Popen(  # noqa: S603  our own program, no argument of the client's
+        [sys.executable, "-I", str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=descriptors,
+        env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+        start_new_session=True,
+    )
+    try:
+        assert child.stdin is not None
+        with suppress(BrokenPipeError):
+            child.stdin.write(orjson.dumps(asked) + b"\n")
+            child.stdin.flush()
+        yield child
+    finally:
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            with suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        child.wait()
+
+
+Refusal: TypeAlias = Callable[[str, str], Exception]
+"""Makes the error of a code that a child tells, and what it says more."""
+
+
+class Reader:
+    """`ports.VideoReader` of a child. What the child says is checked: a video may have taken it over. Where `stopped`
+    comes to be true, who reads gets the refusal `stopped`."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        stalled: float,
+        refusal: Refusal,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         assert child.stdout is not None
         self._child = child
         self._descriptor = child.stdout.fileno()
@@ -140,10 +161,11 @@ class _Reader:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._descriptor, selectors.EVENT_READ)
         self._stalled = stalled
-        self._most_seconds = most_seconds
+        self._refusal = refusal
+        self._stopped = stopped
         self._buffer = bytearray()
         self.cut = False
-        self.facts = _facts(self._message()["video"])
+        self.facts = self._facts(self._message()["video"])
 
     def __iter__(self) -> Iterator[Sample | None]:
         last = -1
@@ -158,7 +180,7 @@ class _Reader:
             about = message["frame"]
             at, width, height, turned = (int(about[name]) for name in ("at", "width", "height", "turned"))
             if at < last or not (2 <= width <= LONGEST and 2 <= height <= LONGEST) or turned not in (0, 90, 180, 270):
-                raise _refusal("crashed")
+                raise self._refusal("crashed", "")
             last = at
             yield Sample(at, self._take(3 * width * height), width, height, turned)
 
@@ -166,7 +188,7 @@ class _Reader:
         """The next line. Raises InvalidVideo where it tells of an error, or the child ended."""
         while (end := self._buffer.find(b"\n", 0, LINE)) < 0:
             if len(self._buffer) >= LINE:
-                raise _refusal("crashed")
+                raise self._refusal("crashed", "")
             self._more()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -176,7 +198,7 @@ class _Reader:
                 raise self._told(str(message["error"]), str(message.get("detail", "")))
             return dict(message)
         except (ValueError, TypeError) as error:
-            raise _refusal("crashed") from error
+            raise self._refusal("crashed", "") from error
 
     def _told(self, code: str, detail: str) -> Exception:
         if code == "no_decoder":
@@ -185,7 +207,7 @@ class _Reader:
         if code == "damaged":
             log.warning("a video can't be decoded: %s", detail)
         more = {"no_video_stream": ", only sound" if detail else "", "no_codec": f" ({detail})" if detail else ""}
-        return _refusal(code if code in SENTENCES else "damaged", more.get(code, detail), self._most_seconds)
+        return self._refusal(code, more.get(code, detail))
 
     def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:
@@ -196,19 +218,35 @@ class _Reader:
 
     def _more(self) -> None:
         until = time.monotonic() + self._stalled
-        while not self._selector.select(max(0.0, until - time.monotonic())):
+        while not self._selector.select(max(0.0, min(LOOK_SECONDS, until - time.monotonic()))):
+            if self._stopped():
+                raise self._refusal("stopped", "")
             if time.monotonic() >= until:
-                raise _refusal("stalled")
+                raise self._refusal("stalled", "")
         data = os.read(self._descriptor, READ)
         if data:
             self._buffer += data
             return
         code = self._child.wait()
         if code == -signal.SIGXCPU:
-            raise _refusal("took_long")
+            raise self._refusal("took_long", "")
         if code == -signal.SIGKILL:  # of the kernel, mostly, where memory is short
-            raise _refusal("no_memory")
-        raise _refusal("crashed")
+            raise self._refusal("no_memory", "")
+        raise self._refusal("crashed", "")
+
+    def _facts(self, told: Any) -> VideoFacts:
+        try:
+            return VideoFacts(
+                codec=str(told["codec"])[:40],
+                format=str(told["format"])[:40],
+                duration_ms=int(told["duration_ms"]),
+                frame_rate=float(told["frame_rate"]),
+                width=int(told["width"]),
+                height=int(told["height"]),
+                full_range=bool(told["full_range"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal("crashed", "") from error
 
 
 def _widen(pipe: int) -> None:
@@ -219,23 +257,9 @@ def _widen(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, READ)
 
 
-def _facts(told: Any) -> VideoFacts:
-    try:
-        return VideoFacts(
-            codec=str(told["codec"])[:40],
-            format=str(told["format"])[:40],
-            duration_ms=int(told["duration_ms"]),
-            frame_rate=float(told["frame_rate"]),
-            width=int(told["width"]),
-            height=int(told["height"]),
-            full_range=bool(told["full_range"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _refusal("crashed") from error
-
-
 def _refusal(code: str, more: str = "", most: int = 0) -> InvalidVideo:
-    return InvalidVideo(SENTENCES[code].format(more=more, most=most), field="video")
+    sentence = SENTENCES.get(code, SENTENCES["damaged"])
+    return InvalidVideo(sentence.format(more=more, most=most), field="video")
 
 
 def _refuse_photographs(head: bytes) -> None:
@@ -245,7 +269,7 @@ def _refuse_photographs(head: bytes) -> None:
 
 
 @cache
-def _folders() -> tuple[str, ...]:
+def folders() -> tuple[str, ...]:
     """Where this process finds the libraries: a user's site folder, `pip install --target`, PYTHONPATH."""
     specs = (importlib.util.find_spec(name) for name in ("av", "cryptography"))
     return tuple({str(Path(one.origin).absolute().parents[1]): None for one in specs if one and one.origin})

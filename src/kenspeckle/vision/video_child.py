@@ -101,7 +101,7 @@ def main() -> int:
     """One video, as standard input says."""
     asked = json.loads(sys.stdin.buffer.readline())
     sys.path.extend(asked["folders"])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         import av
     except ImportError as error:
@@ -124,15 +124,15 @@ def main() -> int:
     return 0
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Standard input ends with the parent, however it ends. Read without its lock, which the end of Python needs."""
     while os.read(0, 4096):
         pass
     os._exit(1)
 
 
-def limit(memory: int, seconds: int) -> None:
-    """Bounds memory, processor time and files, where the system can."""
+def limit(memory: int, seconds: int | None) -> None:
+    """Bounds memory, processor time (None: no end) and files, where the system can."""
     try:
         import resource
     except ImportError:  # not a POSIX system
@@ -140,7 +140,7 @@ def limit(memory: int, seconds: int) -> None:
     os.nice(5)
     for kind, most in (
         (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CPU, resource.RLIM_INFINITY if seconds is None else seconds),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
@@ -166,15 +166,15 @@ def decode(av: Any, source: Source, asked: dict[str, Any]) -> None:
     except av.error.FFmpegError as error:
         raise Refused("no_video", type(error).__name__) from error
     with container:
-        stream = _stream(container)
-        about = _about(container, stream)
+        stream = stream_of(container)
+        about = about_of(container, stream)
         if asked["most_seconds"] and about["duration_ms"] > 1000 * asked["most_seconds"]:
             raise Refused("too_long", f"{about['duration_ms'] / 1000:.0f}")
         tell(video=about)
         _sample(av, container, stream, asked, about)
 
 
-def _stream(container: Any) -> Any:
+def stream_of(container: Any) -> Any:
     """The first video stream that is no picture of a sound file."""
     cover = 0x400  # AV_DISPOSITION_ATTACHED_PIC
     streams = [one for one in container.streams.video if not int(one.disposition) & cover]
@@ -195,7 +195,7 @@ def check_size(width: int, height: int) -> None:
         raise Refused("too_many_pixels", f"{width} x {height}")
 
 
-def _about(container: Any, stream: Any) -> dict[str, Any]:
+def about_of(container: Any, stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     duration = 0.0
     if stream.duration and stream.time_base:
@@ -223,7 +223,7 @@ def _sample(av: Any, container: Any, stream: Any, asked: dict[str, Any], about: 
     for frame in packets:
         at = sampling.wanted(frame.time)
         if at is not None:
-            _send(frame, at, asked["longest"])
+            send(frame, at, asked["longest"])
     if not sampling.frames:
         if packets.broken:
             bytearray(8 * about["width"] * about["height"])  # decoders call a lack of memory damage, too
@@ -296,7 +296,8 @@ class Sampling:
         return None
 
 
-def _send(frame: Any, at: int, longest: int) -> None:
+def send(frame: Any, at: int, longest: int) -> None:
+    """A sampled frame, reduced to `longest` pixels a side."""
     check_size(frame.width, frame.height)
     wide = float(getattr(frame, "sample_aspect_ratio", 0) or 1)
     width, height = frame.width * (wide if 0.25 <= wide <= 4 else 1.0), float(frame.height)

@@ -37,8 +37,18 @@ def test_videos_of_a_folder_are_searched_once(server: Launched, folder: Path, tm
     assert once(folder, server.url, "--videos")[:2] == (0, [])
 
 
-@pytest.mark.parametrize("more", [("--index",), ("--all-faces",), ("--save", "boxes"), ("--quality", "HIGH")])
-def test_what_is_for_photographs_alone(server: Launched, folder: Path, more: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--all-faces",), "Videos are searched as they are"),
+        (("--save", "boxes"), "Videos are searched as they are"),
+        (("--quality", "HIGH"), "for what is stored"),
+        (("--by", "folder"), "for what is stored"),
+        (("--index", "--threshold", "90"), "stored as one person"),
+        (("--name", "hall"), "for a camera"),
+    ],
+)
+def test_what_is_not_for_videos(server: Launched, folder: Path, more: tuple[str, ...], why: str) -> None:
     code, _, said = once(folder, server.url, "--videos", *more)
     assert code == 2
-    assert "Videos are searched as they are" in said
+    assert why in said

@@ -13,6 +13,7 @@ import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import (
+    AppearanceSearch,
     Associated,
     Comparison,
     Deleted,
@@ -191,6 +192,15 @@ CALLS: list[tuple[ops.Operation[Any], object, str, list[str], dict[str, object]]
         "ListAppearances",
         [],
         {"job": "job-1", "collection": "people", "appearances": 0},
+    ),
+    (
+        ops.SearchAppearance(
+            collection_id="people", images=[PIXELS], camera="hall", first_at=1.0, last_at=2.0, frames=3
+        ),
+        AppearanceSearch(MATCHES, 1, "v1"),
+        "SearchAppearance",
+        ["face-1"],
+        {"camera": "hall", "pictures": 1},
     ),
     (ops.EraseVideo(job_id="job-1"), None, "EraseVideo", [], {"job": "job-1"}),
     (ops.CreateUser(collection_id="people", user_id="anna"), None, "CreateUser", [], {"user": "anna"}),

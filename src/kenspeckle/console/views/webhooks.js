@@ -8,7 +8,7 @@ import { ask, at } from "/console/server.js";
 import { session } from "/console/session.js";
 import { field } from "/console/views/keys.js";
 
-const EVENTS = { "faces.indexed": "faces were stored", "faces.matched": "a search found somebody", "faces.deleted": "faces were deleted", "erasure.completed": "nothing is left of an erasure" };
+const EVENTS = { "faces.indexed": "faces were stored", "faces.matched": "a search found somebody", "faces.deleted": "faces were deleted", "erasure.completed": "nothing is left of an erasure", "video.ended": "a video was looked at", "camera.appearance": "somebody appeared before a camera" };
 const STATES = { delivered: "good", failed: "bad" };
 const SIZE = 50;
 

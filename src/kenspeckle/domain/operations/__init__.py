@@ -73,7 +73,14 @@ from kenspeckle.domain.operations.users import (
     SearchUsers,
     SearchUsersByImage,
 )
-from kenspeckle.domain.operations.videos import EraseVideo, GetVideo, ListAppearances, StartVideo, StartVideoDetection
+from kenspeckle.domain.operations.videos import (
+    EraseVideo,
+    GetVideo,
+    ListAppearances,
+    SearchAppearance,
+    StartVideo,
+    StartVideoDetection,
+)
 
 __all__ = [
     "A",
@@ -136,6 +143,7 @@ __all__ = [
     "NameGroup",
     "Operation",
     "RetainCollection",
+    "SearchAppearance",
     "SearchFaces",
     "SearchImage",
     "SearchTemplates",

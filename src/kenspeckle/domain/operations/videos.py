@@ -9,7 +9,7 @@ from kenspeckle.domain.access import Of, Right, Scope
 from kenspeckle.domain.attributes import NONE, Attribute
 from kenspeckle.domain.jobs import Job
 from kenspeckle.domain.operations.base import SEARCH, InCollection, Operation
-from kenspeckle.domain.videos import VideoPage, VideoSource
+from kenspeckle.domain.videos import AppearanceSearch, VideoPage, VideoSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +79,20 @@ class EraseVideo(Operation[None]):
     right = Right(Scope.DELETE, Of.ANYTHING)
     job_id: str
     only: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAppearance(InCollection[AppearanceSearch]):
+    """Who an appearance before a `camera` shows, by 1 to 8 pictures of the one person. Times are seconds since the
+    epoch; `ended` is False for somebody who is still in sight, `frames` counts the sampled frames that show the
+    face."""
+
+    right = SEARCH
+    images: Sequence[bytes] = field(repr=False)
+    camera: str
+    first_at: float
+    last_at: float
+    frames: int
+    ended: bool = True
+    threshold: float | None = None
+    max_faces: int | None = None

@@ -100,11 +100,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Backoff:
-    """Waits between attempts after temporary errors. `patience` is the longest wait in seconds, None for no limit."""
+    """Waits between attempts after temporary errors. `patience` is the longest wait in seconds, None for no limit;
+    `meanwhile` says what is done."""
 
     stop: threading.Event
     remark: Callable[[str], None]
     patience: float | None = None
+    meanwhile: str = "Waiting; nothing is lost."
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _troubled: bool = False
 
@@ -117,7 +119,7 @@ class Backoff:
         with self._lock:
             first, self._troubled = not self._troubled, True
         if first:
-            self.remark(f"{describe(error)[0]} Waiting; nothing is lost.")
+            self.remark(f"{describe(error)[0]} {self.meanwhile}")
         return not self.stop.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
 
     def passed(self) -> None:

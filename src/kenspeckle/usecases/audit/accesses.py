@@ -274,6 +274,12 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             faces=lambda page: _named_in(page.appearances),
             told=lambda page: {"collection": page.video.job.collection_id, "appearances": len(page.appearances)},
         ),
+        _row(
+            ops.SearchAppearance,
+            "SearchAppearance",
+            lambda op: {"camera": op.camera, "pictures": len(op.images)},
+            faces=lambda found: _matched(found.matches),
+        ),
         _row(ops.EraseVideo, "EraseVideo", lambda op: {"job": op.job_id}),
         _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
         _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),

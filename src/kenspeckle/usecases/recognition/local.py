@@ -31,6 +31,7 @@ from kenspeckle.usecases.recognition.templates import Templates
 from kenspeckle.usecases.recognition.upgrade import Upgrading
 from kenspeckle.usecases.recognition.users import Users
 from kenspeckle.usecases.videos.analysis import Analysis
+from kenspeckle.usecases.videos.appearances import Appearances
 from kenspeckle.usecases.videos.operations import VideoOperations
 
 OFFERED = ("people", "groups", "packs", "jobs", "upgrade", "compreface")
@@ -71,6 +72,7 @@ class LocalRecognizer:
             self._syncing,
             self.completion,
             self.videos,
+            Appearances(context),
             self._indexing,
             context.jobs,
         )

@@ -213,7 +213,7 @@ class _Frames:
         if self.job.collection_id is not None:
             pack = self._engine().pack
             tracks = self.parts.results.tracks(self.job.job_id)
-            similarity = _Similarity(pack)
+            similarity = Similarity(pack)
             people = people_of(tracks, similarity, combined, lambda probe: self._search(pack, probe))
             self.parts.results.name_people(self.claim, people)
             counts = {"people": len(people), "known": sum(bool(one.matches) for one in people)}
@@ -258,7 +258,7 @@ class _Frames:
         return self.context.engine_of(self.job.collection_id)
 
     def _resumed(self, pack: PackInfo) -> Tracker:
-        tracker = Tracker(_Similarity(pack), combined)
+        tracker = Tracker(Similarity(pack), combined)
         if self.stored.position >= 0:
             every = self.parts.results.tracks(self.job.job_id)
             live = [one for one in every if one.last_ms >= self.stored.position - GAP_MS]
@@ -288,7 +288,7 @@ class _Frames:
         ]
 
 
-class _Similarity:
+class Similarity:
     """Of two templates of a pack."""
 
     def __init__(self, pack: PackInfo) -> None:

@@ -89,7 +89,10 @@ def _names(
     if group.mean is None or group.frames < FEWEST_FRAMES or len(templates) < FEWEST_FRAMES:
         return ()
     return tuple(
-        (face_id, found)
-        for face_id, stored, found in search(group.mean)
-        if 2 * sum(similarity(stored, one) >= AGREES for one in templates) > len(templates)
+        (face_id, found) for face_id, stored, found in search(group.mean) if agree(stored, templates, similarity)
     )
+
+
+def agree(stored: Vector, templates: Sequence[Vector], similarity: Callable[[Vector, Vector], float]) -> bool:
+    """Whether most frames speak by themselves for a stored face that their mean is like."""
+    return 2 * sum(similarity(stored, one) >= AGREES for one in templates) > len(templates)

@@ -11,7 +11,18 @@ from typing import Any
 import orjson
 
 from kenspeckle import moments
-from kenspeckle.domain import Event, FaceMatch, Image, Job, KeptReceipt, Webhook, WebhookMessage, display_name
+from kenspeckle.domain import (
+    AppearanceSearch,
+    Event,
+    FaceMatch,
+    Image,
+    Job,
+    KeptReceipt,
+    Webhook,
+    WebhookMessage,
+    display_name,
+)
+from kenspeckle.domain.operations import SearchAppearance
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
 
@@ -81,6 +92,26 @@ class Announcer:
         data = {"job_id": job.job_id, "state": job.state.value, "tag": job.parameters.get("tag"),
                 "error": job.error or None, **counted}  # fmt: skip
         self._store.post(self._messages(listeners, Event.VIDEO, job.collection_id or "", data, ()))
+        self.nudge()
+
+    def appeared(self, operation: SearchAppearance, found: AppearanceSearch) -> None:
+        """Put messages for an appearance before a camera into the outbox, of somebody unknown too."""
+        collection_id = operation.collection_id
+        if not (listeners := self._listeners(Event.APPEARED, collection_id)) or self._store is None:
+            return
+        best = found.matches[:MOST_FACES]
+        data = {
+            "camera": operation.camera,
+            "from": moments.iso(operation.first_at, "milliseconds"),
+            "to": moments.iso(operation.last_at, "milliseconds"),
+            "ended": operation.ended,
+            "frames": operation.frames,
+            "name": (best[0].name or None) if best else None,
+            "match_count": len(found.matches),
+            "matches": [_match(0, one) for one in best],
+        }
+        named = [one.face.face_id for one in best]
+        self._store.post(self._messages(listeners, Event.APPEARED, collection_id, data, named))
         self.nudge()
 
     def deleted(self, collection_id: str) -> Tell | None:

@@ -1,0 +1,83 @@
+"""Searches who an appearance shows, by several pictures of one person, and tells webhooks of it."""
+
+from __future__ import annotations
+
+from kenspeckle.domain import AppearanceSearch, Collection, FaceMatch, Vector, validation
+from kenspeckle.domain.operations import Handlers, SearchAppearance
+from kenspeckle.errors import InvalidValue, NoFace
+from kenspeckle.ports import Engine
+from kenspeckle.usecases.recognition.context import Context
+from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.videos.analysis import Similarity
+from kenspeckle.usecases.videos.naming import FEWEST_FRAMES, agree
+
+
+class Appearances:
+    """The operation on appearances in live pictures; those of stored videos are named by their job."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def handlers(self) -> Handlers:
+        return dict([SearchAppearance.by(self.search_appearance)])
+
+    def search_appearance(self, operation: SearchAppearance) -> AppearanceSearch:
+        """Stored faces that the mean of all pictures is like, and most of them by themselves; none for fewer than
+        three pictures with a face. Raises NoFace, CollectionNotFound, PackMismatch, UnsupportedImage, ImageTooLarge,
+        InvalidValue, Overloaded."""
+        if not 1 <= len(operation.images) <= validation.MAX_PICTURES:
+            raise InvalidValue(
+                f"An appearance has 1 to {validation.MAX_PICTURES} pictures; {len(operation.images)} were sent.",
+                field="image",
+            )
+        validation.camera_name(operation.camera)
+        settings = self.context.settings
+        least = validation.threshold(
+            settings.face_match_threshold if operation.threshold is None else operation.threshold
+        )
+        most = validation.count(
+            settings.max_faces if operation.max_faces is None else operation.max_faces,
+            validation.MAX_MATCHES,
+            "max_faces",
+        )
+
+        def search(collection: Collection) -> AppearanceSearch:
+            engine = self.context.engines.of(collection)
+            templates = [one for image in operation.images for one in self._template(engine, image)]
+            if not templates:
+                raise NoFace("There are no faces in the pictures. Should be at least 1.", field="image")
+            return AppearanceSearch(
+                self._named(collection.collection_id, engine, templates, least, most),
+                len(templates),
+                engine.pack.version,
+            )
+
+        found = self.context.settled(validation.collection_id(operation.collection_id), search)
+        self.context.announcer.appeared(operation, found)
+        return found
+
+    def _template(self, engine: Engine, image: bytes) -> list[Vector]:
+        """Of the largest face; empty where there is none."""
+        with self.context.gate.turn():
+            with self.context.timed("detect"):
+                photo = engine.open(image)
+                faces = engine.detect(photo, largest_only=True)[:1]
+            with self.context.timed("embed"):
+                return engine.embed(photo, faces) if faces else []
+
+    def _named(
+        self, collection_id: str, engine: Engine, templates: list[Vector], least: float, most: int
+    ) -> tuple[FaceMatch, ...]:
+        if len(templates) < FEWEST_FRAMES:
+            return ()
+        pack = engine.pack
+        calibration, similarity = pack.calibration, Similarity(pack)
+        with self.context.timed("search"):
+            found = self.context.index.search(
+                collection_id, "face", combined(templates), most, calibration.distance(least), contract=pack.contract
+            )
+        return tuple(
+            FaceMatch(one.face, calibration.similarity(distance), one.person)
+            for one, distance in found
+            if one.face and agree(one.template, templates, similarity)
+        )
