@@ -91,8 +91,17 @@ def create_app(
     app.router.routes.extend(extra_routes)
     app.state.edge = edge
     app.state.drain = lambda: _drain(edge)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = lambda: _document(app, edge, more)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
+
+
+def _document(app: FastAPI, edge: Edge, more: Sequence[object]) -> dict[str, Any]:
+    """The OpenAPI document; made when it is first asked for, and kept by the application."""
+    if not app.openapi_schema:
+        described = FastAPI(openapi_url=None)
+        add_routes(described, edge, more, described=True)
+        app.openapi_schema = openapi.document(described.routes)
+    return app.openapi_schema
 
 
 def _drain(edge: Edge) -> None:

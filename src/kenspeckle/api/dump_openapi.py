@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import orjson
 
-from kenspeckle.api import openapi
 from kenspeckle.api.app import create_app
 from kenspeckle.api.audit import Audit
 from kenspeckle.api.keys import Keys
@@ -29,7 +28,7 @@ def text() -> str:
         authenticate=nobody,
         more=[group(nobody) for group in MORE],
     )
-    return orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 import kenspeckle
 from kenspeckle import errors
@@ -177,16 +177,14 @@ def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
     return response
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The whole document; made once, kept by the application."""
-    if app.openapi_schema:
-        return app.openapi_schema
+def document(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The whole document of described routes."""
     made = get_openapi(
         title="Kenspeckle",
         version=kenspeckle.__version__,
         summary="Face recognition on your own machine",
         description=DESCRIPTION,
-        routes=app.routes,
+        routes=routes,
         tags=TAGS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_version="3.1.0",
@@ -200,14 +198,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     components["headers"] = {"RequestId": _REQUEST_ID}
     shared: dict[str, Any] = {}
-    public = {
-        one.operation_id for one in app.routes if isinstance(one, APIRoute) and entry_of(one.endpoint).right is OPEN
-    }
+    public = {one.operation_id for one in routes if isinstance(one, APIRoute) and entry_of(one.endpoint).right is OPEN}
     for path in made["paths"].values():
         for operation in path.values():
             _finish(operation, shared, public=operation["operationId"] in public)
     components["responses"] = dict(sorted(shared.items()))
-    app.openapi_schema = made
     return made
 
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from kenspeckle.api import docs_page, examples, schemas
 from kenspeckle.api.edge import Edge, answer
-from kenspeckle.api.openapi import document
 from kenspeckle.api.route import OPEN, route
 from kenspeckle.domain import Of, Right, Scope
 from kenspeckle.errors import StorageUnavailable
@@ -76,7 +75,7 @@ class Operations:
         # core.
         async with self._making:
             if not self._json:
-                made = await self.edge.threads.call(document, self.app)
+                made = await self.edge.threads.call(self.app.openapi)
                 self._json = orjson.dumps(made)
         return Response(self._json, media_type="application/json")
 
@@ -85,7 +84,7 @@ class Operations:
         """This description, to read. The page loads nothing from anywhere."""
         async with self._making:
             if not self._page:
-                made = await self.edge.threads.call(document, self.app)
+                made = await self.edge.threads.call(self.app.openapi)
                 self._page = (await self.edge.threads.call(docs_page.render, made)).encode()
         return Response(
             self._page,

@@ -55,8 +55,10 @@ def entries(groups: Iterable[object] = GROUPS) -> Mapping[str, Entry]:
     return found
 
 
-def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
-    """Every route of the groups and of `more`. Where two fit a request, the first one answers it."""
+def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = (), *, described: bool = False) -> None:
+    """Every route of the groups and of `more`. Where two fit a request, the first one answers it. `described`: with
+    bodies, answers and refusals, for the OpenAPI document; to serve needs none of them, and they take a tenth of a
+    start."""
     app.router.route_class = guarded(edge)
     groups = (
         Recognition(edge),
@@ -76,11 +78,10 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = ()) -> None:
     entries(groups)
     for group in groups:
         for handler in handlers_of(group):
-            _add(app, handler, entry_of(handler))
+            _add(app, handler, entry_of(handler), _description_of(handler) if described else {})
 
 
-def _add(app: FastAPI, handler: Callable[..., Any], entry: Entry) -> None:
-    body = entry.body if not isinstance(entry.body, JsonBody) else json_body(entry.body.model, entry.body.example)
+def _add(app: FastAPI, handler: Callable[..., Any], entry: Entry, description: Mapping[str, Any]) -> None:
     for method in entry.methods:
         app.add_api_route(
             entry.path,
@@ -88,15 +89,23 @@ def _add(app: FastAPI, handler: Callable[..., Any], entry: Entry) -> None:
             methods=[method],
             name=entry.name,
             operation_id=entry.name if method == entry.methods[0] else f"{entry.name}_{method.lower()}",
-            tags=[entry.tag],
-            summary=_summary(handler),
-            description=_description(handler),
             response_model=None,
             response_class=Response,
             status_code=entry.status,
-            responses={**_success(entry), **refusals(entry.codes)},
-            openapi_extra=None if body is None else {"requestBody": body},
+            **description,
         )
+
+
+def _description_of(handler: Callable[..., Any]) -> Mapping[str, Any]:
+    entry = entry_of(handler)
+    body = entry.body if not isinstance(entry.body, JsonBody) else json_body(entry.body.model, entry.body.example)
+    return {
+        "tags": [entry.tag],
+        "summary": _summary(handler),
+        "description": _description(handler),
+        "responses": {**_success(entry), **refusals(entry.codes)},
+        "openapi_extra": None if body is None else {"requestBody": body},
+    }
 
 
 def _success(entry: Entry) -> dict[int | str, dict[str, Any]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from kenspeckle.catalog import rows
@@ -19,7 +17,7 @@ from kenspeckle.catalog.tables import changes, collections, faces, images, membe
 from kenspeckle.domain import Vector
 from kenspeckle.domain.people import PersonRef
 from kenspeckle.encryption.cipher import KINDS, Content
-from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, PackMismatch, StorageUnavailable
+from kenspeckle.errors import OTHER_PACK, PackMismatch
 from kenspeckle.ports import Change, Stored
 
 BATCH = 10_000
@@ -219,7 +217,7 @@ class Log(Part):
         """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
         with self.database.read() as connection:
             collection_row, revision, _ = self._state(connection, collection_id)
-            yield revision, ([], np.empty((0, 0), np.float32))
+            yield revision, ([], rows.stacked(()))
             content, of = self.collection_keys.of(collection_row, connection), KINDS[kind]
             values = {"collection_row": collection_row, "after": 0, "most": BATCH}
             while found := fetch(connection, _BATCH[kind], values):
@@ -227,7 +225,7 @@ class Log(Part):
                 values["after"] = numbers[-1]
                 if content.encrypts:
                     templates = tuple(map(content.open, templates, repeat(of), names))
-                yield revision, (list(numbers), stacked(templates))
+                yield revision, (list(numbers), rows.stacked(templates))
 
     def stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
@@ -275,12 +273,3 @@ class Log(Part):
 
 def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
     return rows.vector(content.open(template, KINDS[kind], name), f"the {kind} {name}")
-
-
-def stacked(templates: Sequence[bytes]) -> Vector:
-    """(n, dimension) of n packed templates."""
-    with suppress(TypeError, ValueError):  # of what is no template at all
-        packed = b"".join(templates)
-        if len(packed) == len(templates) * len(templates[0]):
-            return np.frombuffer(packed, dtype="<f4").reshape(len(templates), -1)
-    raise StorageUnavailable(TEMPLATES_DIFFER)

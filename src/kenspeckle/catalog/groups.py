@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from kenspeckle.catalog import membership, rows
@@ -15,7 +14,7 @@ from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.membership import GROUP, PERSON
 from kenspeckle.catalog.people import found_person, numbers_of, shown_person
 from kenspeckle.catalog.tables import apart, dismissed, faces, identities, images, members, people
-from kenspeckle.domain import Page, Person, Vector
+from kenspeckle.domain import Page, Person
 from kenspeckle.domain.people import Group, name_key
 from kenspeckle.encryption.cipher import FACE
 from kenspeckle.ports import Owner, Sample, Unnamed
@@ -247,7 +246,7 @@ class Groups(Part):
         content = self.collection_keys.of(row)
         return Unnamed(
             tuple(one.row for one in found),
-            _stacked([content.open(one.template, FACE, one.face_id) for one in found]),
+            rows.stacked([content.open(one.template, FACE, one.face_id) for one in found]),
             tuple(one.person_row for one in found),
         )
 
@@ -271,7 +270,7 @@ class Groups(Part):
                 found[person] = Sample(
                     tuple(row for row, _, _ in some),
                     tuple(face_id for _, face_id, _ in some),
-                    _stacked([content.open(template, FACE, face_id) for _, face_id, template in some]),
+                    rows.stacked([content.open(template, FACE, face_id) for _, face_id, template in some]),
                     count,
                 )
         return found
@@ -369,10 +368,3 @@ def _shown(connection: Connection, found: Any) -> Group:
     count, first, last = connection.execute(_SEEN, {"person": found.row}).one()
     ids = tuple(connection.execute(_OF_GROUP, {"person": found.row}).scalars())
     return Group(found.person_id, int(count), ids[0] if ids else "", ids, float(first or 0), float(last or 0))
-
-
-def _stacked(templates: Sequence[bytes]) -> Vector:
-    """(n, dimension)."""
-    if not templates:
-        return np.empty((0, 0), np.float32)
-    return np.stack([rows.vector(one, "a face") for one in templates])

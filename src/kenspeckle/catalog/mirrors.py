@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, collection_row, no_collection
-from kenspeckle.catalog.changes import stacked
 from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.tables import collection_keys, collections, faces, mirrors
 from kenspeckle.domain import Vector
@@ -114,9 +113,7 @@ class Mirrors(Part):
             row = collection_row(connection, collection_id)
             found = fetch(connection, _TEMPLATES, {"collection_row": row, "after": after, "most": most})
             content = self.collection_keys.of(row, connection)
-        if not found:
-            return [], np.empty((0, 0), np.float32)
-        return [one[0] for one in found], stacked([content.open(one[1], FACE, one[2]) for one in found])
+        return [one[0] for one in found], rows.stacked([content.open(one[1], FACE, one[2]) for one in found])
 
 
 def _mirror(columns: Any) -> Mirror:

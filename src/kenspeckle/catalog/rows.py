@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-import numpy as np
 import orjson
 
 from kenspeckle.catalog.tables import faces, images, users
 from kenspeckle.domain import Attributes, Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
 from kenspeckle.encryption.cipher import ATTRIBUTES, PLAIN, Content
-from kenspeckle.errors import StorageUnavailable
+from kenspeckle.errors import TEMPLATES_DIFFER, StorageUnavailable
 from kenspeckle.shapes import dump, load
 
 _FORMER_VERSIONS = {"1": "6.0"}
@@ -133,6 +133,8 @@ def _attributes(plain: bytes) -> Attributes:
 
 def packed_vector(vector: Vector) -> bytes:
     """float32, little-endian, (dimension,)."""
+    import numpy as np  # late: lists need no arrays, and it takes as long to load as all of the catalog
+
     return np.ascontiguousarray(vector, dtype="<f4").tobytes()
 
 
@@ -143,7 +145,22 @@ def vector(packed: bytes, what: str) -> Vector:
 
 
 def _unpacked(packed: bytes) -> Vector:
+    import numpy as np  # late, as in `packed_vector`
+
     return np.frombuffer(packed, dtype="<f4")
+
+
+def stacked(templates: Sequence[bytes]) -> Vector:
+    """(n, dimension) of n packed templates, (0, 0) of none. Raises StorageUnavailable where they differ in length."""
+    import numpy as np  # late, as in `packed_vector`
+
+    if not templates:
+        return np.empty((0, 0), np.float32)
+    with suppress(TypeError, ValueError):  # of what is no template at all
+        packed = b"".join(templates)
+        if len(packed) == len(templates) * len(templates[0]):
+            return np.frombuffer(packed, dtype="<f4").reshape(len(templates), -1)
+    raise StorageUnavailable(TEMPLATES_DIFFER)
 
 
 def packed_mapping(mapping: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
@@ -392,8 +391,8 @@ class Videos(Part):
         packed = None
         if track.templates:
             content = self.collection_keys.of(video.collection_row)
-            together = np.concatenate(track.templates)
-            packed = content.seal(rows.packed_vector(together), TEMPLATES, f"{job_id} {track.number}")
+            together = b"".join(map(rows.packed_vector, track.templates))
+            packed = content.seal(together, TEMPLATES, f"{job_id} {track.number}")
         return {
             "video_row": video.row,
             "collection_row": video.collection_row,

@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """List all collections."""
 
-    with opened(url, api_key, data_dir) as target:
+    with opened(url, api_key, data_dir, lists=True) as target:
         found = list(all_of(lambda cursor: target.recognizer.handle(ops.ListCollections(limit=100, cursor=cursor))))
     if json:
         output.emit([shape(one) for one in found])
@@ -81,7 +81,7 @@ def show(
 ) -> None:
     """Show one collection."""
 
-    with opened(url, api_key, data_dir) as target:
+    with opened(url, api_key, data_dir, lists=True) as target:
         found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
     if json:
         output.emit(shape(found))

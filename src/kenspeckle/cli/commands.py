@@ -5,6 +5,7 @@ Help is plain text in sections: drawn by Rich, `kenspeckle --help` would take th
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Entry:
             command = get_command(alone)
         command.name = self.name
         parse_lightly(command)
+        gc.enable()  # `cli.main` turned it off while all this was imported
         return command
 
 

@@ -40,7 +40,7 @@ def list_(
 ) -> None:
     """List the faces of a collection."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         found = list(
             all_of(
                 lambda cursor: target.recognizer.handle(
@@ -78,7 +78,7 @@ def show(
 ) -> None:
     """Show one face with what its photograph told of it."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
     if json:
         output.emit(dump.with_person(dump.stored_face_record(record), record.person))

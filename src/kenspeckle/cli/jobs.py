@@ -36,7 +36,7 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List jobs, newest first; finished ones for 30 days."""
-    with opened(url, api_key, data_dir) as target:
+    with opened(url, api_key, data_dir, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(lambda cursor: target.recognizer.handle(ops.ListJobs(state=state, limit=some, cursor=cursor)), limit)
@@ -71,7 +71,7 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one job, with its progress and result."""
-    with opened(url, api_key, data_dir) as target:
+    with opened(url, api_key, data_dir, lists=True) as target:
         print_job(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
 
 

@@ -40,7 +40,7 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the people of a collection, by name."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(
@@ -71,7 +71,7 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one person with its faces."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         ask, name = target.recognizer, target.collection
         person = ask.handle(ops.GetPerson(collection_id=name, person_id=person_id))
         faces = list(
@@ -245,7 +245,7 @@ def groups(
     data_dir: options.DataDir = None,
 ) -> None:
     """List groups of faces without a name, the largest first. `name` makes a person of one."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(

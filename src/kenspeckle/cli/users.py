@@ -52,7 +52,7 @@ def list_(
 ) -> None:
     """List the users of a collection."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with opened(url, api_key, data_dir, collection, lists=True) as target:
         found = list(
             all_of(
                 lambda cursor: target.recognizer.handle(

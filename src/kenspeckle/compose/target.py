@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
+
+from kenspeckle.errors import NotOffered
 
 if TYPE_CHECKING:
     from kenspeckle.domain import Job, Receipt
@@ -44,12 +46,17 @@ def opened(
     api_key: str | None,
     data_dir: Path | None,
     collection: str | None = None,
+    *,
+    lists: bool = False,
 ) -> Iterator[Target]:
-    """The target of a command, closed at the end. Raises what `settings.load` and `embedded.build` raise."""
+    """The target of a command, closed at the end. `lists`: of the local data folder it is asked nothing but the
+    operations of `usecases.recognition.lists` and jobs, so that no more is loaded than the catalog. Raises what
+    `settings.load` and `embedded.build` raise."""
     from kenspeckle import settings as settings_
 
     settings = settings_.load({"data_dir": data_dir, **_OVERRIDES})
     with ExitStack() as stack:
+        listing = stack.enter_context(_listing(settings)) if lists and not url else None
         if url:
             from kenspeckle.client.sync import Client
 
@@ -66,6 +73,16 @@ def opened(
                 return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
             yield Target(remote, collection or "", settings, True, finish, completed, _engine_of(settings))
+        elif listing is not None:
+            yield Target(
+                listing,
+                collection or settings.collection,
+                settings,
+                False,
+                _not_listed,
+                _not_listed,
+                _engine_of(settings),
+            )
         else:
             from kenspeckle.compose.start import uncollected
 
@@ -95,3 +112,18 @@ def _engine_of(settings: Settings) -> Callable[[], Engine]:
         return open_engines(settings).default
 
     return load
+
+
+def _listing(settings: Settings) -> AbstractContextManager[Recognizer | None]:
+    if settings.recognizer != "local":
+        return nullcontext(None)
+    from kenspeckle.compose.start import uncollected
+
+    with uncollected():
+        from kenspeckle.compose import lists
+
+    return lists.opened(settings)
+
+
+def _not_listed(*_: object) -> Never:
+    raise NotOffered("This command lists, and waits for nothing.")

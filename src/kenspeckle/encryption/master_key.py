@@ -14,7 +14,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from filelock import FileLock
 
 from kenspeckle.atomic_file import is_full, sync_folder
 from kenspeckle.encryption.kms import Kms
@@ -122,6 +121,8 @@ class MasterKey:
         try:
             found = self._read()
             if found is None and create:
+                from filelock import FileLock  # late: it is needed once in the life of a data folder
+
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(str(self._file) + ".lock", timeout=10, mode=0o600):
                     found = self._read() or self._write()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from kenspeckle.domain import Collection, JobKind, Page, validation
+from kenspeckle.domain import Collection, JobKind, validation
 from kenspeckle.domain.operations import (
     CreateCollection,
     DeleteCollection,
-    DescribeCollection,
     Handlers,
-    ListCollections,
-    ListTags,
     RetainCollection,
     TagCollection,
     UntagCollection,
@@ -40,11 +37,8 @@ class Collections:
         return dict(
             [
                 CreateCollection.by(self.create_collection),
-                DescribeCollection.by(self.describe_collection),
-                ListCollections.by(self.list_collections),
                 DeleteCollection.by(self.delete_collection),
                 RetainCollection.by(self.retain_collection),
-                ListTags.by(self.list_tags),
                 TagCollection.by(self.tag_collection),
                 UntagCollection.by(self.untag_collection),
             ]
@@ -71,16 +65,6 @@ class Collections:
         except AlreadyExists:
             return
 
-    def describe_collection(self, operation: DescribeCollection) -> Collection:
-        """Raises CollectionNotFound."""
-        return self.context.catalog.collection(validation.collection_id(operation.collection_id))
-
-    def list_collections(self, operation: ListCollections) -> Page[Collection]:
-        """Raises InvalidCursor."""
-        return self.context.catalog.collections(
-            validation.count(operation.limit, validation.MAX_PAGE, "limit"), operation.cursor, operation.only
-        )
-
     def delete_collection(self, operation: DeleteCollection) -> None:
         """Faces, users, tags and photographs go with it; those of a large collection in a job, where jobs run, after
         the answer: nothing finds them then. Raises CollectionNotFound."""
@@ -95,10 +79,6 @@ class Collections:
         days = None if operation.days is None else validation.retention_days(operation.days)
         self.context.catalog.set_retention(validation.collection_id(operation.collection_id), days)
         return self.context.catalog.collection(operation.collection_id)
-
-    def list_tags(self, operation: ListTags) -> Mapping[str, str]:
-        """Raises CollectionNotFound."""
-        return self.context.catalog.tags(validation.collection_id(operation.collection_id))
 
     def tag_collection(self, operation: TagCollection) -> None:
         """Add or change tags. Raises CollectionNotFound, QuotaExceeded."""

@@ -13,10 +13,10 @@ from kenspeckle.domain.operations import FindMixedPeople, Handlers
 from kenspeckle.errors import InvalidValue, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
+from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.clustering import clusters
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.groups import GROUPED
-from kenspeckle.usecases.recognition.people import people_of
 
 TWO: Final = 50.0
 """Similarity under which two clusters of a person's faces are two people, on average over their pairs: what 1 pair of
@@ -50,7 +50,7 @@ class Disagreement:
         names = [validation.external_image_id(one) for one in dict.fromkeys(operation.external_image_ids)]
         if len(names) > MOST_IDENTITIES:
             raise InvalidValue(f"At most {MOST_IDENTITIES} identities at once.", field="external_image_ids")
-        port = people_of(self.context, operation.collection_id)
+        port = adopted(self.context.people, operation.collection_id)
         people = port.people_of_identities(operation.collection_id, names)
         samples = port.samples(operation.collection_id, people, READ)
         return mixed(port, self.context.pack_of(operation.collection_id), operation.collection_id, people, samples)

@@ -12,10 +12,11 @@ from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplica
 from kenspeckle.errors import InvalidValue, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
+from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.disagreement import mixed, nearly_the_same
 from kenspeckle.usecases.recognition.groups import GROUPED
-from kenspeckle.usecases.recognition.people import alone, people_of
+from kenspeckle.usecases.recognition.people import alone
 
 SAMPLED: Final = 8
 """Faces of each person that are compared, the best ones."""
@@ -39,7 +40,7 @@ class DuplicatePeople:
         """Raises CollectionNotFound, InvalidCursor."""
         collection_id = validation.collection_id(operation.collection_id)
         limit = validation.count(operation.limit, validation.MAX_PAGE, "limit")
-        port = people_of(self.context, collection_id)
+        port = adopted(self.context.people, collection_id)
         after = port.pair_of_token(collection_id, operation.cursor)
         pack = self.context.pack_of(collection_id)
         named = port.named(collection_id)
@@ -74,7 +75,7 @@ class DuplicatePeople:
         one, dot, other = operation.pair_id.partition(".")
         if not dot or one == other:
             raise InvalidValue("A pair's id is that of two people, as the list of duplicates has it.", field="pair_id")
-        port = people_of(self.context, operation.collection_id)
+        port = adopted(self.context.people, operation.collection_id)
         with alone(self.context, operation.collection_id):
             port.dismiss_pair(
                 operation.collection_id, validation.person_id(one, "pair_id"), validation.person_id(other, "pair_id")

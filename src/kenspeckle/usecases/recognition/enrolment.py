@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from kenspeckle.domain import Collection, Deleted, Face, FaceRecord, Image, Indexed, PackInfo, Page, validation
+from kenspeckle.domain import Collection, Deleted, Image, Indexed, PackInfo, validation
 from kenspeckle.domain.operations import (
     DeleteFaces,
-    GetFace,
     GetFaceImage,
     GetImage,
     GetImageById,
@@ -17,7 +16,6 @@ from kenspeckle.domain.operations import (
     GetThumbnails,
     Handlers,
     IndexFaces,
-    ListFaces,
 )
 from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError
 from kenspeckle.ports import NewFace, NewPhotograph, Staged
@@ -46,8 +44,6 @@ class Enrolment:
         return dict(
             [
                 IndexFaces.by(self.index_faces),
-                GetFace.by(self.get_face),
-                ListFaces.by(self.list_faces),
                 DeleteFaces.by(self.delete_faces),
                 GetImage.by(self.get_image),
                 GetImageById.by(self.get_image_by_id),
@@ -105,23 +101,6 @@ class Enrolment:
         if created and new.external_image_id is None:
             self._arrived(pack, new.image.collection_id, new.faces)
         return Indexed(stored.image_id, records, tuple(prepared.seen.unindexed), pack.version, created)
-
-    def get_face(self, operation: GetFace) -> FaceRecord:
-        """Raises CollectionNotFound, FaceNotFound."""
-        return self.context.catalog.face(
-            validation.collection_id(operation.collection_id), validation.face_id(operation.face_id)
-        )[0]
-
-    def list_faces(self, operation: ListFaces) -> Page[Face]:
-        """Faces in the order they were stored, filtered. Raises CollectionNotFound, UserNotFound, InvalidCursor."""
-        return self.context.catalog.faces(
-            validation.collection_id(operation.collection_id),
-            validation.count(operation.limit, validation.MAX_PAGE, "limit"),
-            operation.cursor,
-            user_id=operation.user_id,
-            face_ids=validation.face_ids(operation.face_ids) if operation.face_ids else None,
-            external_image_id=operation.external_image_id,
-        )
 
     def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""

@@ -16,6 +16,7 @@ from kenspeckle.domain.operations import (
     Handlers,
 )
 from kenspeckle.errors import IdentityNotFound, ImageNotFound, PersonNotFound
+from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.collections import (
     delete_at_once,
     erase_collection,
@@ -23,7 +24,7 @@ from kenspeckle.usecases.recognition.collections import (
     removed_now,
 )
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.people import alone, people_of
+from kenspeckle.usecases.recognition.people import alone
 from kenspeckle.usecases.recognition.users import combined
 from kenspeckle.usecases.videos.operations import VideoOperations
 
@@ -84,7 +85,7 @@ class Erasing:
     def erase_person(self, operation: ErasePerson) -> Erased:
         """With its user, where that has no faces of other people. Raises PersonNotFound."""
         collection_id, person_id = validation.collection_id(operation.collection_id), operation.person_id
-        port = people_of(self.context, collection_id)
+        port = adopted(self.context.people, collection_id)
         with alone(self.context, collection_id):
             port.person(collection_id, validation.person_id(person_id))
 

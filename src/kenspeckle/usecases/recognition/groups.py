@@ -13,16 +13,17 @@ from typing import Final
 
 import numpy as np
 
-from kenspeckle.domain import Job, JobKind, PackInfo, Page, Person, Vector, validation
-from kenspeckle.domain.operations import GroupFaces, Handlers, KeepApart, ListGroups, NameGroup
-from kenspeckle.domain.people import Group, GroupRef, person_name
+from kenspeckle.domain import Job, JobKind, PackInfo, Person, Vector, validation
+from kenspeckle.domain.operations import GroupFaces, Handlers, KeepApart, NameGroup
+from kenspeckle.domain.people import GroupRef, person_name
 from kenspeckle.errors import KenspeckleError, NotOffered, PersonNotFound
 from kenspeckle.ports import NewFace, Owner, Sample
 from kenspeckle.ports import People as Port
 from kenspeckle.usecases.jobs.runner import Progress
+from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.clustering import clusters
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.people import alone, people_of
+from kenspeckle.usecases.recognition.people import alone
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,6 @@ class Groups:
         return dict(
             [
                 GroupFaces.by(self.group_faces),
-                ListGroups.by(self.list_groups),
                 NameGroup.by(self.name_group),
                 KeepApart.by(self.keep_apart),
             ]
@@ -67,15 +67,10 @@ class Groups:
         found = self.context.catalog.collection(validation.collection_id(operation.collection_id))
         return self.context.jobs.submit(JobKind.GROUPS, found.collection_id, {})
 
-    def list_groups(self, operation: ListGroups) -> Page[Group]:
-        """Raises CollectionNotFound, InvalidCursor."""
-        most = validation.count(operation.limit, validation.MAX_PAGE, "limit")
-        return people_of(self.context, operation.collection_id).groups(operation.collection_id, most, operation.cursor)
-
     def name_group(self, operation: NameGroup) -> Person:
         """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
         group_id, name = validation.person_id(operation.group_id, "group_id"), person_name(operation.person_name)
-        port = people_of(self.context, operation.collection_id)
+        port = adopted(self.context.people, operation.collection_id)
         with alone(self.context, operation.collection_id):
             return port.name_group(operation.collection_id, group_id, name)
 
@@ -83,7 +78,7 @@ class Groups:
         """Answers the person as it is then. Raises CollectionNotFound, PersonNotFound, FaceNotFound, Conflict."""
         ids, person_id = validation.face_ids(operation.face_ids), validation.person_id(operation.person_id)
         collection_id = operation.collection_id
-        port = people_of(self.context, collection_id)
+        port = adopted(self.context.people, collection_id)
         with alone(self.context, collection_id):
             before = port.person(collection_id, person_id)
             port.keep_apart(collection_id, person_id, ids)

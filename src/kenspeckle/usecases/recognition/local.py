@@ -22,6 +22,7 @@ from kenspeckle.usecases.recognition.duplicates import DuplicatePeople
 from kenspeckle.usecases.recognition.enrolment import Enrolment
 from kenspeckle.usecases.recognition.erasure import Erasing
 from kenspeckle.usecases.recognition.groups import Groups
+from kenspeckle.usecases.recognition.lists import Lists
 from kenspeckle.usecases.recognition.loading import Loading
 from kenspeckle.usecases.recognition.people import People
 from kenspeckle.usecases.recognition.preparation import Preparation
@@ -57,6 +58,7 @@ class LocalRecognizer:
         self.videos = VideoOperations(context)
         self._indexing = IndexOperations(context)
         sections = (
+            Lists(context.catalog, context.people),
             self._collections,
             Enrolment(context, self._preparation, self._groups.arrived),
             self.bulk,

@@ -1,36 +1,26 @@
-"""People: listed, named, merged, split, and erased; with undo."""
+"""People: named, merged, split, and erased; with undo."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
-from kenspeckle.domain import Face, Page, Person, Undone, validation
+from kenspeckle.domain import Person, Undone, validation
 from kenspeckle.domain.operations import (
     ChangePerson,
-    GetPerson,
     Handlers,
-    ListPeople,
-    ListPersonFaces,
     MergePeople,
     MoveFaces,
     NameFaces,
     SplitPerson,
     UndoPeople,
 )
-from kenspeckle.domain.people import MAX_NAME, NamedFaces, person_name
-from kenspeckle.errors import InvalidValue, NotOffered, Overloaded
+from kenspeckle.domain.people import NamedFaces, person_name
+from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import People as Port
+from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.context import Context
-
-ADOPTED: Final = 2000
-"""Faces of an older version that one transaction gives people to."""
-
-PATIENCE: Final = 5.0
-"""Seconds that a request works on that, before it asks to be sent again."""
 
 
 class People:
@@ -42,9 +32,6 @@ class People:
     def handlers(self) -> Handlers:
         return dict(
             [
-                ListPeople.by(self.list_people),
-                GetPerson.by(self.get_person),
-                ListPersonFaces.by(self.list_person_faces),
                 ChangePerson.by(self.change_person),
                 MoveFaces.by(self.move_faces),
                 MergePeople.by(self.merge_people),
@@ -52,33 +39,6 @@ class People:
                 NameFaces.by(self.name_faces),
                 UndoPeople.by(self.undo_people),
             ]
-        )
-
-    def list_people(self, operation: ListPeople) -> Page[Person]:
-        """Raises CollectionNotFound, InvalidCursor, InvalidValue for a name that is too long."""
-        if operation.name is not None and len(operation.name) > MAX_NAME:
-            raise InvalidValue(f"A name to search by has at most {MAX_NAME} characters.", field="name")
-        return self._of(operation.collection_id).people(
-            operation.collection_id,
-            validation.count(operation.limit, validation.MAX_PAGE, "limit"),
-            operation.cursor,
-            name=operation.name or None,
-            hidden=operation.hidden,
-        )
-
-    def get_person(self, operation: GetPerson) -> Person:
-        """Raises CollectionNotFound, PersonNotFound."""
-        return self._of(operation.collection_id).person(
-            operation.collection_id, validation.person_id(operation.person_id)
-        )
-
-    def list_person_faces(self, operation: ListPersonFaces) -> Page[Face]:
-        """Raises CollectionNotFound, PersonNotFound, InvalidCursor."""
-        return self._of(operation.collection_id).faces_of_person(
-            operation.collection_id,
-            validation.person_id(operation.person_id),
-            validation.count(operation.limit, validation.MAX_PAGE, "limit"),
-            operation.cursor,
         )
 
     def change_person(self, operation: ChangePerson) -> Person:
@@ -134,30 +94,9 @@ class People:
 
     @contextmanager
     def _alone(self, collection_id: str) -> Iterator[Port]:
-        port = self._of(collection_id)
+        port = adopted(self.context.people, collection_id)
         with alone(self.context, collection_id):
             yield port
-
-    def _of(self, collection_id: str) -> Port:
-        return people_of(self.context, collection_id)
-
-
-def people_of(context: Context, collection_id: str) -> Port:
-    """The people of a collection, in which every face has found its own. Raises Overloaded where an older version left
-    so many faces that this takes longer: the next request goes on with it."""
-    port = context.people
-    if port is None:
-        raise NotOffered("This catalog has no people.")
-    validation.collection_id(collection_id)
-    until = time.monotonic() + PATIENCE
-    while (state := port.adopt(collection_id, ADOPTED)) is not None:
-        if time.monotonic() > until:
-            done, total = state
-            raise Overloaded(
-                f"Faces of an older version are being given to people: {done:,} of {total:,} are done. Ask again.",
-                retry_after=1.0,
-            )
-    return port
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from kenspeckle.domain import (
     Associated,
     Collection,
     PackInfo,
-    Page,
     UnsuccessfulFace,
     User,
     UserMatch,
@@ -26,9 +25,7 @@ from kenspeckle.domain.operations import (
     CreateUser,
     DeleteUser,
     DisassociateFaces,
-    GetUser,
     Handlers,
-    ListUsers,
     SearchUsers,
     SearchUsersByImage,
 )
@@ -40,7 +37,6 @@ from kenspeckle.usecases.recognition.search import look
 FACE_NOT_FOUND = "FACE_NOT_FOUND"
 OTHER_USER = "ASSOCIATED_TO_A_DIFFERENT_USER"
 LOW_CONFIDENCE = "LOW_MATCH_CONFIDENCE"
-MAX_USERS = 500
 
 Keep = Callable[[object], Answered | None]
 """Makes the `Answered` that the catalog stores of an answer; None where the call has no token."""
@@ -57,8 +53,6 @@ class Users:
             [
                 CreateUser.by(self.create_user),
                 DeleteUser.by(self.delete_user),
-                GetUser.by(self.get_user),
-                ListUsers.by(self.list_users),
                 AssociateFaces.by(self.associate_faces),
                 DisassociateFaces.by(self.disassociate_faces),
                 SearchUsers.by(self.search_users),
@@ -94,17 +88,6 @@ class Users:
             ),
         )
         self.context.scrubber.scrub(self.context.catalog)
-
-    def get_user(self, operation: GetUser) -> User:
-        """Raises CollectionNotFound, UserNotFound."""
-        return self.context.catalog.user(
-            validation.collection_id(operation.collection_id), validation.user_id(operation.user_id)
-        )[0]
-
-    def list_users(self, operation: ListUsers) -> Page[User]:
-        """Raises CollectionNotFound, InvalidCursor."""
-        most = validation.count(operation.limit, MAX_USERS, "limit")
-        return self.context.catalog.users(validation.collection_id(operation.collection_id), most, operation.cursor)
 
     def associate_faces(self, operation: AssociateFaces) -> Associated:
         """Make faces the user's. Once the user has one, others need a similarity of `threshold` to its template.
@@ -278,8 +261,10 @@ class Users:
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.context.settings
         least = settings.face_match_threshold if threshold is None else threshold
-        most = min(settings.max_faces, MAX_USERS) if max_users is None else max_users
-        return validation.threshold(least, "user_match_threshold"), validation.count(most, MAX_USERS, "max_users")
+        most = min(settings.max_faces, validation.MAX_USERS) if max_users is None else max_users
+        return validation.threshold(least, "user_match_threshold"), validation.count(
+            most, validation.MAX_USERS, "max_users"
+        )
 
     def _user_matches(
         self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
