@@ -28,6 +28,7 @@ import psutil
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Box, Collection, FaceDetail, Image, Pose, Quality, User, Vector
 from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.index.saved_codes import SavedCodes
 from kenspeckle.ports import NewFace, NewPhotograph
 from kenspeckle.usecases.recognition.purge import purged
 from kenspeckle.usecases.transfer.storing import BATCH
@@ -54,7 +55,8 @@ ROWS = {
     "first_scrub": "first scrub after a start, s",
     "delete": "delete a face, its commit, ms",
     "scrub": "scrub of the files after it, ms",
-    "load": "index loaded, s",
+    "load": "index loaded from the catalog, s",
+    "load_saved": "index loaded from its file of codes, s",
     "resident": "resident with the index, bytes a face",
     "search": "search, ms",
     "removed": "delete the collection, its commit, ms",
@@ -163,8 +165,19 @@ def measure(size: int, folder: Path) -> dict[str, float]:
             row["resident"] = (psutil.Process().memory_info().rss - before) / size
             probe = templates(1, random)[0]
             row["search"] = median_ms(lambda: index.search(NAME, "face", probe, 10, 2.0))
+            row["load_saved"] = _load_saved(catalog, path.parent / "codes")
             row |= _removal(catalog, index, probe)
     return row
+
+
+def _load_saved(catalog: SqlCatalog, folder: Path) -> float:
+    """Seconds to load the collection from its file of codes, right after it was saved."""
+    saved = SavedCodes(folder, catalog, catalog, 1)
+    with closing(FollowingIndex(catalog, lambda _: DIMENSION, saved=saved)) as first:
+        first.load(NAME, "face")
+        first.upkeep()
+    with closing(FollowingIndex(catalog, lambda _: DIMENSION, saved=saved)) as again:
+        return _ms(lambda: again.load(NAME, "face")) / 1000
 
 
 def _apart(size: int) -> dict[str, float]:

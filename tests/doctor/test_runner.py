@@ -64,7 +64,7 @@ def test_a_sound_instance(doctor: Doctor, data: Path, words: tuple[str, ...]) ->
     assert report.code == 0
     assert report.codes == {"network": {"open_to_machine"}}
     assert set(report.states.values()) == {"sound", "note"}
-    assert len(report.states) == 17
+    assert len(report.states) == 18
     assert contents(data) == before
     assert "skipped" not in report.states.values()
 

@@ -22,6 +22,8 @@ from kenspeckle.domain import Collection, User
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError, StorageUnavailable
 from kenspeckle.images.store import open_images
+from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.index.saved_codes import SavedCodes
 from kenspeckle.ports import NewFace, Pending
 from kenspeckle.settings import load
 from tests import forks
@@ -151,6 +153,27 @@ def test_what_was_converted_is_recorded_where_old_bytes_can_not_go_yet(
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
         audited = connection.execute("SELECT collection_id FROM audit WHERE operation = 'EncryptCollection'").fetchall()
     assert audited == [(PEOPLE,), ("others",)]
+
+
+def test_saved_codes_do_not_outlive_the_clear(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = filled(tmp_path / "data", range(2))
+    with opened(data) as folder:
+        saved = SavedCodes(data / "codes", folder.catalog, folder.catalog, 1)
+        with closing(FollowingIndex(folder.catalog, lambda _: PACK.dimension, 1, saved=saved)) as index:
+            index.load(PEOPLE, "face")
+            index.upkeep()
+        assert len(list((data / "codes").iterdir())) == 1
+    monkeypatch.setenv("KENSPECKLE_ENCRYPTION", "on")
+    assert command("encrypt", "--data-dir", data).code == 0
+    assert list((data / "codes").iterdir()) == []
+    with opened(data, encryption=True) as folder:
+        saved = SavedCodes(data / "codes", folder.catalog, folder.catalog, 1)
+        with closing(FollowingIndex(folder.catalog, lambda _: PACK.dimension, 1, saved=saved)) as index:
+            index.load(PEOPLE, "face")
+            index.upkeep(last=True)
+    assert list((data / "codes").iterdir()) == []
 
 
 def test_the_setting_has_to_agree(tmp_path: Path, command: Command) -> None:

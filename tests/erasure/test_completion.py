@@ -18,12 +18,13 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite import scrub
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
+from kenspeckle.compose import embedded
 from kenspeckle.domain import Deleted, Erased, Erasure, Event, KeptReceipt, Receipt, Secrets, Webhook
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import ReceiptNotFound
 from kenspeckle.shapes.dump import receipt as shape
 from kenspeckle.usecases.audit import receipts
-from kenspeckle.usecases.recognition import collections, completion
+from kenspeckle.usecases.recognition import collections, completion, upkeep
 from tests.catalogs import gallery, new_face, photo
 from tests.erasure.test_erasure import HOME, Held, variation
 
@@ -126,6 +127,38 @@ def test_a_stop_completes_what_is_pending(held: Held, monkeypatch: pytest.Monkey
     assert held.kept() == set()
     with closing(SqlCatalog.open(held.settings.catalog)) as catalog:
         assert catalog.receipt(receipt_id).receipt.complete
+
+
+def test_saved_codes_go_before_the_receipt_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "SAVED_FROM", 1)
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", 0.01)
+    files = tmp_path / "data" / "codes"
+
+    def saved(held: Held) -> list[int]:
+        """Faces of each file that the catalog knows."""
+        return [one.faces for one, _ in held.service.catalog.mirrors()]
+
+    first = Held(tmp_path / "data", keep_images=False)
+    with closing(first.service):
+        face, stays = first.store("goes", 1), first.store("stays", 2)
+        first.service.serve()  # loads, and saves what it has loaded
+        until(lambda: saved(first) == [2])
+    again = Held(tmp_path / "data", keep_images=False)
+    again.secrets = first.secrets
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", 3600)
+    with closing(again.service):
+        again.service.serve()
+        assert saved(again) == [2]
+        assert len(list(files.iterdir())) == 1
+        done = again.service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face]))
+        receipt_id = str(content_of(done, again)["id"])
+        until(lambda: bool(now_of(again, receipt_id)["complete"]))
+        assert saved(again) == []
+        assert list(files.iterdir()) == []
+        found = again.service.recognizer.handle(ops.SearchImage(collection_id=HOME, image=variation(1), threshold=0.0))
+        assert [one.face.face_id for one in found.searches[0].matches] == [stays]
+    with closing(SqlCatalog.open(again.settings.catalog)) as catalog:
+        assert [one.faces for one, _ in catalog.mirrors()] == [1], "a stop saves what is left"
 
 
 def test_a_receipt_waits_for_readers(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,12 @@ class BruteIndex:
     def forget(self, collection_id: str) -> None:
         """Nothing is held."""
 
+    def upkeep(self, *, last: bool = False) -> None:
+        """Nothing is held."""
+
+    def drop_outdated(self) -> None:
+        """Nothing is saved."""
+
     def close(self) -> None:
         """There are no threads."""
 

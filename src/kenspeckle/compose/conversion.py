@@ -10,6 +10,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.images.store import open_images
+from kenspeckle.index.saved_codes import FOLDER, SavedCodes
 from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
@@ -32,6 +33,7 @@ def converted(settings: Settings, progress: Progress) -> Converted:
         with closing(recorder_of(settings, catalog, master)) as recorder:
             for name in done.collections:
                 recorder.record(recorder.entry(operation, name))
+        SavedCodes(settings.data_dir / FOLDER, catalog, catalog).clear()
         if not catalog.scrub(thorough=True):
             raise CommandFailed("Another process uses the catalog: old bytes are still in its files.", "Run it again.")
     return done

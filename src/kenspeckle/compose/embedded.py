@@ -19,9 +19,10 @@ from kenspeckle.compose.webhooks import dispatcher_of, endpoints_of
 from kenspeckle.domain import Collection, Job, Receipt
 from kenspeckle.domain.operations import DescribeCollection, GetReceipt
 from kenspeckle.encryption.master_key import MasterKey
-from kenspeckle.errors import SettingError
+from kenspeckle.errors import KenspeckleError, SettingError
 from kenspeckle.images.store import open_images
 from kenspeckle.images.videos import FolderVideos
+from kenspeckle.index.saved_codes import FOLDER, SAVED_FROM, SavedCodes
 from kenspeckle.index.store import open_index, open_mirrored
 from kenspeckle.ports import Engine, Images, Index, Recognizer, StagedVideos
 from kenspeckle.settings import Settings
@@ -43,6 +44,7 @@ from kenspeckle.usecases.recognition.context import Context, VideoParts
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.scrubber import Scrubber
+from kenspeckle.usecases.recognition.upkeep import Upkeep
 from kenspeckle.usecases.videos.notices import Notices
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.usecases.webhooks.events import Announcer
@@ -162,7 +164,7 @@ class Service(BaseService):
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
         """What loads templates and completes erasures, and the runner of jobs, unless JOBS leaves them to others."""
-        first = (self.local.loading, self.local.completion)
+        first = (self.local.loading, self.local.completion, Upkeep(self.index))
         if not self.settings.jobs:
             return first
         self.local.context.jobs.served = True
@@ -242,7 +244,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
         keeper = keeper_of(settings, guard.catalog)
         index = guard.runners.hold(_index(guard, engines, keeper, at_once))
         images = open_images(settings.images)
-        scrubber = Scrubber()
+        scrubber = Scrubber(index.drop_outdated)
         now = guard.catalog.now
         receipts = KeptReceipts(
             guard.catalog, guard.receipts, guard.announcer, nudge=scrubber.wake.set, now=now, mirrors=guard.catalog
@@ -314,8 +316,20 @@ def _index(guard: Guard, engines: PackEngines, keeper: Keeper | None, at_once: b
         return engines.pack_of(collection).dimension
 
     if keeper is None:
-        return open_index(guard.catalog, dimension, at_once=at_once)
+        return open_index(guard.catalog, dimension, at_once=at_once, saved=_saved_codes(guard))
     return open_mirrored(guard.catalog, guard.catalog, keeper.store, keeper.bounds, dimension)
+
+
+def _saved_codes(guard: Guard) -> SavedCodes | None:
+    """None where other machines may have the catalog: a deletion there could not remove the files of this one."""
+    if not guard.settings.catalog.startswith("sqlite"):
+        return None
+    saved = SavedCodes(guard.settings.data_dir / FOLDER, guard.catalog, guard.catalog, SAVED_FROM)
+    try:
+        saved.sweep()
+    except KenspeckleError as error:
+        log.warning("old files of codes could not be removed: %s", error.message)
+    return saved
 
 
 def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:

@@ -6,7 +6,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.data_folder import opened
 from kenspeckle.errors import InvalidValue
 from kenspeckle.index.store import open_vectors
-from kenspeckle.ports import MirrorBounds
+from kenspeckle.ports import IN_FILE, MirrorBounds
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.mirrors.keeper import Keeper
 
@@ -24,9 +24,9 @@ def forget_index(settings: Settings, place: str) -> int:
     """Take the copies at `place`, a vector database that is gone for good, off the catalog's account, with a row in the
     audit trail; how many. Raises InvalidValue where there are none, SettingError, StorageUnavailable."""
     with opened(settings.data_dir, make=False) as instance:
-        some = [one for one, _ in instance.catalog.mirrors() if one.place == place]
+        some = [one for one, _ in instance.catalog.mirrors() if one.place == place != IN_FILE]
         if not some:
-            known = sorted({one.place for one, _ in instance.catalog.mirrors()}) or ["none"]
+            known = sorted({one.place for one, _ in instance.catalog.mirrors()} - {IN_FILE}) or ["none"]
             raise InvalidValue(
                 f"The catalog has no copies at '{place}'. It has some at: {', '.join(known)}.", field="place"
             )

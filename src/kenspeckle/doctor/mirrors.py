@@ -10,7 +10,7 @@ from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain.template_digest import digest
 from kenspeckle.errors import CollectionNotFound, KenspeckleError
 from kenspeckle.index.store import open_vectors
-from kenspeckle.ports import Mirror, Mirrored, MirrorState, VectorStore
+from kenspeckle.ports import IN_FILE, Mirror, Mirrored, MirrorState, VectorStore
 from kenspeckle.text import plural
 
 BATCH = 4000
@@ -18,7 +18,7 @@ BATCH = 4000
 
 def check(instance: Instance, found: Examined) -> None:
     """Counts and revisions of each mirror; with `thorough` the digest of each template too."""
-    known = instance.catalog.mirrors()
+    known = [one for one in instance.catalog.mirrors() if one[0].place != IN_FILE]
     store = open_vectors(instance.settings.index_url)
     _elsewhere([one for one, _ in known if store is None or one.place != store.place], found)
     if store is None:

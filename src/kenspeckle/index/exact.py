@@ -78,14 +78,14 @@ class _Block:
 class ExactIndex:
     """Templates of one kind of one collection. Searches may run at once; a change needs it alone."""
 
-    def __init__(self, scanners: Scanners) -> None:
+    def __init__(self, scanners: Scanners, scale: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Empty; `scale` is that of codes which are appended."""
         self.dimension = scanners.dimension
         self._scanners = scanners
         self._blocks: list[_Block] = []
         self._positions = Positions()
         self._highest = -(2**63)
-        self._limit = 0.0
-        self._residual = 0.0
+        self._limit, self._residual = scale
 
     def __len__(self) -> int:
         return (len(self._blocks) - 1) * BLOCK + len(self._blocks[-1]) if self._blocks else 0
@@ -94,6 +94,21 @@ class ExactIndex:
     def error(self) -> float:
         """By how much the distance to a row's codes can differ from the distance to its template."""
         return self._residual
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The component that the largest code stands for, and `error`: what codes need to be read again."""
+        return self._limit, self._residual
+
+    def blocks(self) -> Iterator[tuple[Rows, Codes]]:
+        """Rows, (n,), and their codes, (n, dimension), in their order; not to be changed."""
+        for block in self._blocks:
+            yield block.rows, block.codes
+
+    def append(self, rows: Rows, codes: Codes) -> None:
+        """Add codes of the index's scale under rows that it does not have."""
+        self._highest = max(self._highest, int(rows.max(initial=self._highest)))
+        self._append(rows, codes)
 
     def put(self, rows: Sequence[int], templates: Vector) -> None:
         """Add templates, (n, dimension), under their rows, each named once, or replace those that rows have.

@@ -6,7 +6,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from kenspeckle.domain import Collection, Vector
 from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.exact import ExactIndex
 from kenspeckle.index.locks import ReadWriteLock
+from kenspeckle.index.saved_codes import SavedCodes, write
 from kenspeckle.index.scan import Scanners
 from kenspeckle.ports import Catalog, Change, Stored
 
@@ -24,8 +27,15 @@ MOST_CHANGES = 50_000
 TRIES = 5
 """Most repetitions of a search, if rows are deleted while it is answered."""
 
+SAVED_SECONDS = 600.0
+"""A collection that changes all the time is saved so often."""
+
 IDLE = 3600.0
 """Seconds without a search after which loaded templates may go, once another collection needs memory."""
+
+
+class _ReadAnew(Exception):
+    """Another thread reads the collection at this moment."""
 
 
 @dataclass
@@ -46,7 +56,8 @@ class FollowingIndex:
     raises PackMismatch. Collections are read when first searched.
 
     A search of a large collection runs on up to `threads` threads, its own among them; None: as many as `cpu.cores`.
-    Searches at the same time share the others. `clock` gives seconds and never goes back."""
+    Searches at the same time share the others. `clock` gives seconds and never goes back. `saved` keeps large
+    collections for the next start."""
 
     def __init__(
         self,
@@ -54,7 +65,10 @@ class FollowingIndex:
         dimension: Callable[[Collection], int],
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        saved: SavedCodes | None = None,
     ) -> None:
+        self._saved = saved
+        self._saved_at: dict[str, float] = {}
         self._catalog = catalog
         self._dimension = dimension
         self._clock = clock
@@ -94,6 +108,25 @@ class FollowingIndex:
         with self._lock:
             loaded = self._loaded.get((collection_id, kind))
         return None if loaded is None else loaded.revision
+
+    def upkeep(self, *, last: bool = False) -> None:
+        """As `ports.Index.upkeep`."""
+        if self._saved is None:
+            return
+        with self._lock:
+            loaded = [(name, one.index) for (name, kind), one in self._loaded.items() if kind == "face"]
+        for name in [name for name, index in loaded if index is not None and len(index) >= self._saved.least]:
+            try:
+                self._ready(name, "face")
+                if last or self._clock() - self._saved_at.get(name, -SAVED_SECONDS) >= SAVED_SECONDS:
+                    self._save(name, self._saved)
+            except CollectionNotFound:
+                self.forget(name)
+
+    def drop_outdated(self) -> None:
+        """As `ports.Index.drop_outdated`."""
+        if self._saved is not None:
+            self._saved.drop_outdated()
 
     def close(self) -> None:
         """As `ports.Index.close`: end the threads. A search after this raises RuntimeError."""
@@ -166,6 +199,44 @@ class FollowingIndex:
                 return
         self._rebuild(loaded, collection_id, kind)
 
+    def _save(self, collection_id: str, saved: SavedCodes) -> None:
+        """Unless what is saved is up to date."""
+        if saved.revision(collection_id) == self.revision(collection_id, "face"):
+            return
+        with saved.turn():
+            loaded = self._ready(collection_id, "face")
+
+            def written(file: IO[bytes]) -> tuple[int, str]:
+                with loaded.lock.reading():
+                    if loaded.index is None or loaded.revision is None:
+                        raise _ReadAnew
+                    write(loaded.index, file)
+                    return loaded.revision, loaded.contract
+
+            with suppress(_ReadAnew):
+                saved.save(collection_id, written)
+        self._saved_at[collection_id] = self._clock()
+
+    def _restored(self, loaded: _Loaded, collection: Collection) -> bool:
+        """Load what was saved, and replay what came since; whether that is everything."""
+        if self._saved is None:
+            return False
+        found = self._saved.load(
+            collection.collection_id, collection.contract, self.scanners_of(self._dimension(collection))
+        )
+        if found is None:
+            return False
+        changes = self._catalog.changes(collection.collection_id, found.revision, MOST_CHANGES)
+        if changes is None:
+            return False
+        now = self._catalog.collection(collection.collection_id)
+        if now.contract != found.contract:
+            return False
+        with loaded.lock.writing():
+            loaded.index, loaded.revision, loaded.contract = found.index, found.revision, found.contract
+        _replay(loaded, found.index, "face", changes, found.revision)
+        return True
+
     def scanners_of(self, dimension: int) -> Scanners:
         with self._lock:
             if dimension not in self._scanners:
@@ -173,11 +244,14 @@ class FollowingIndex:
             return self._scanners[dimension]
 
     def _rebuild(self, loaded: _Loaded, collection_id: str, kind: str) -> None:
+        fresh = loaded.index is None
         with loaded.lock.writing():
             # The outdated index is dropped first, so that memory never holds a collection twice.
             loaded.revision = None
             loaded.index = None
         collection = self._catalog.collection(collection_id)
+        if kind == "face" and fresh and self._restored(loaded, collection):
+            return
         while True:
             index = ExactIndex(self.scanners_of(self._dimension(collection)))
             revision, batches = self._catalog.snapshot(collection_id, kind)

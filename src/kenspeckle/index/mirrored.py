@@ -118,6 +118,14 @@ class MirroredIndex:
             self._fallen_back.discard(collection_id)
         self._exact.forget(collection_id)
 
+    def upkeep(self, *, last: bool = False) -> None:
+        """As `ports.Index.upkeep`."""
+        self._exact.upkeep(last=last)
+
+    def drop_outdated(self) -> None:
+        """As `ports.Index.drop_outdated`."""
+        self._exact.drop_outdated()
+
     def close(self) -> None:
         """As `ports.Index.close`."""
         self._exact.close()

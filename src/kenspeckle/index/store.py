@@ -8,15 +8,23 @@ from kenspeckle.domain import Collection
 from kenspeckle.index.address import parsed
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.index.mirrored import MirroredIndex
+from kenspeckle.index.saved_codes import SavedCodes
 from kenspeckle.ports import Catalog, Index, MirrorBounds, Mirrors, VectorStore
 
 
-def open_index(catalog: Catalog, dimension: Callable[[Collection], int], *, at_once: bool = True) -> Index:
+def open_index(
+    catalog: Catalog,
+    dimension: Callable[[Collection], int],
+    *,
+    at_once: bool = True,
+    saved: SavedCodes | None = None,
+) -> Index:
     """The index over `catalog`, in this process, for collections with templates of `dimension(collection)`
-    components. No template is read yet; the library that searches is loaded `at_once`, or with the first search."""
+    components. No template is read yet; the library that searches is loaded `at_once`, or with the first search.
+    `saved` keeps large collections for the next start."""
     if at_once:
         import faiss  # noqa: F401
-    return FollowingIndex(catalog, dimension)
+    return FollowingIndex(catalog, dimension, saved=saved)
 
 
 def open_vectors(index_url: str) -> VectorStore | None:

@@ -16,7 +16,16 @@ from kenspeckle.ports.index import Index
 from kenspeckle.ports.indexing import Buckets, Manifests, Slice
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
-from kenspeckle.ports.mirrors import Mirror, MirrorBounds, Mirrored, MirrorLost, Mirrors, MirrorState, VectorStore
+from kenspeckle.ports.mirrors import (
+    IN_FILE,
+    Mirror,
+    MirrorBounds,
+    Mirrored,
+    MirrorLost,
+    Mirrors,
+    MirrorState,
+    VectorStore,
+)
 from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, DumpedFace, Dumps, Keyring, ReservedPlace
 from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
@@ -46,6 +55,7 @@ from kenspeckle.ports.videos import (
 from kenspeckle.ports.webhooks import Tell, Transport, Webhooks
 
 __all__ = [
+    "IN_FILE",
     "Anchors",
     "Answered",
     "Asked",

@@ -33,6 +33,15 @@ class Index(Protocol):
         """Drop the loaded templates of a deleted collection."""
         ...
 
+    def upkeep(self, *, last: bool = False) -> None:
+        """Bring large collections that are loaded up to date, so that no search has to read one again, and save those
+        that changed for the next start, now and then, or now as the `last`. Raises StorageFull, StorageUnavailable."""
+        ...
+
+    def drop_outdated(self) -> None:
+        """Remove saved collections that may hold what was deleted. Raises StorageUnavailable."""
+        ...
+
     def close(self) -> None:
         """End threads and connections; no search may follow."""
         ...

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from kenspeckle.domain import Vector
 from kenspeckle.errors import StorageUnavailable
+
+IN_FILE: Final = "file"
+"""The place of a mirror that is a file in the data folder, from which a start loads the collection."""
 
 
 class MirrorLost(StorageUnavailable):
@@ -35,7 +38,7 @@ class Mirror:
     collection_row: int
     collection_id: str
     place: str
-    """The vector database, as `VectorStore.place`."""
+    """The vector database, as `VectorStore.place`, or IN_FILE."""
     name: str
     """Its name there."""
     contract: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.domain import Erasure, KeptReceipt, Receipt
 from kenspeckle.errors import KenspeckleError, ReceiptNotFound
-from kenspeckle.ports import Mirrors, ReceiptStore
+from kenspeckle.ports import IN_FILE, Mirrors, ReceiptStore
 from kenspeckle.usecases.webhooks.events import Announcer
 
 if TYPE_CHECKING:  # commands that ask a server load no cryptography
@@ -78,11 +78,12 @@ class KeptReceipts:
         if self._mirrors is None:
             return ()
         try:
-            places = {one.place for one, _ in self._mirrors.mirrors() if one.collection_id == collection_id}
+            some = [one for one, _ in self._mirrors.mirrors() if one.collection_id == collection_id]
         except KenspeckleError as error:
             log.error("which copies an erasure has left could not be asked for: %s", error.message)
             return ()
-        return tuple(f"{VECTORS}{place}{_KEEPS}" for place in sorted(places))
+        places = sorted({one.place for one in some if one.place != IN_FILE})
+        return tuple(f"{VECTORS}{place}{_KEEPS}" for place in places)
 
     def find(self, receipt_id: str, only: Sequence[str] | None) -> Receipt:
         """Raises ReceiptNotFound, also where its collection is not in `only`."""

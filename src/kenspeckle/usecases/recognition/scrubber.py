@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Catalog
@@ -14,7 +15,9 @@ log = logging.getLogger(__name__)
 class Scrubber:
     """Counts deletions, and the number of those whose data is completely removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, drop_copies: Callable[[], None] = lambda: None) -> None:
+        """`drop_copies` removes what was copied of deleted data into other files; it raises StorageUnavailable."""
+        self._drop_copies = drop_copies
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._wanted = 0
@@ -46,9 +49,10 @@ class Scrubber:
                 return True
             serves = self._wanted
             try:
+                self._drop_copies()
                 done = catalog.scrub()
             except KenspeckleError as error:
-                log.warning("the database's side files could not be cut back: %s", error.message)
+                log.warning("what deletions have left in files could not be removed: %s", error.message)
                 done = False
             if done:
                 self._done = serves
