@@ -6,7 +6,7 @@ import errno
 import fcntl
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -86,18 +86,31 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     StorageUnavailable.
 
     What an interruption leaves beside it is overwritten by the next call; two at once wait for each other."""
+    with replacing(path) as replace:
+        replace(data, mode)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Callable[[bytes, int], None]]:
+    """A function that replaces the file's content as `replace_file` does. For the length of the block everybody else
+    who replaces a file of this folder waits, in other processes too: so what was read in the block still holds. Raises
+    as `replace_file`."""
     beside = path.with_name(path.name + ".new")
     with disk_errors(path), _folder(path.parent) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(file.fileno())
-        beside.replace(path)
-        os.fsync(folder)
+
+        def replace(data: bytes, mode: int) -> None:
+            beside.unlink(missing_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(file.fileno())
+            beside.replace(path)
+            os.fsync(folder)
+
+        yield replace
 
 
 @contextmanager

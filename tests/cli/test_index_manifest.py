@@ -37,6 +37,18 @@ def test_a_manifest_and_a_bucket(command: Command, desk: Path, tmp_path: Path) -
     assert sorted((one["status"], one["reason"]) for one in lines) == [("no_face", "No face found"), ("present", None)]
 
 
+def test_lines_that_disagree_are_told_by_their_places(
+    command: Command, desk: Path, tmp_path: Path, samples: Samples
+) -> None:
+    shutil.copy(samples.astronaut, desk / "people" / "grace" / "2.png")
+    line = '{{"file": "desk/people/grace/{}", "identity": "grace"}}\n'
+    (tmp_path / "some.jsonl").write_text(line.format("1.jpg") + "\n" + line.format("2.png"))
+    done = command("index", "some.jsonl")
+    assert "Grace: seems to be two people" in done.err
+    assert {"desk/people/grace/1.jpg", "desk/people/grace/2.png."} <= set(done.err.replace(",", "").split())
+    assert "two people" not in command("index", "some.jsonl").err
+
+
 def test_what_is_wrong_is_said(command: Command, desk: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"url": "s3://other/a.jpg"}\n')
     for words, why in (

@@ -75,7 +75,7 @@ def test_an_import_waits_for_the_disk_once_a_batch(url: str, monkeypatch: pytest
         done = Imported("people")
         storer = Storer(target(catalog), "contract", done)
         for number in range(120):
-            storer.add(one(number))
+            storer.add(one(number), "a photograph")
         storer.flush()
         assert (done.faces, done.without_photograph, catalog.collection("people").face_count) == (120, 120, 120)
         assert len(commits) == 3
@@ -86,7 +86,7 @@ def test_what_comes_before_a_collision_is_stored(catalog: Whole) -> None:
     stored_face(catalog, 2)
     storer = Storer(target(catalog), "contract", Imported("people"))
     for photograph in (one(1), one(3, 2), one(4)):
-        storer.add(photograph)
+        storer.add(photograph, "a photograph")
     with pytest.raises(Conflict, match="Face face-2 is in 'people' already"):
         storer.flush()
     assert set(held(catalog).values()) == {template(number).tobytes() for number in (1, 2)}

@@ -86,8 +86,13 @@ def test_with_photographs_all_arrives(command: Command, data: Path, tmp_path: Pa
     assert (done.json["faces"], done.json["present"], done.json["users"], done.json["unlinked"]) == (18, 0, 2, 0)
     assert shown(tmp_path / "new") == before
 
+    assert f"photograph {image(4).image_id}: 2 faces became one person, {identity(4)}." in done.err
+    assert f"{image(1).image_id}: 2 faces" not in done.err, "one of them is a user's"
+    assert "seems to be two people" in done.err
+
     revision = _revision(tmp_path / "new")
     again = command("import", "people.tar", "--data-dir", "new", "--json")
+    assert "became one person" not in again.err
     assert (again.json["faces"], again.json["present"], again.json["users"]) == (0, 18, 0)
     assert shown(tmp_path / "new") == before
     assert _revision(tmp_path / "new") == revision, "importing again writes nothing"

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kenspeckle.cli import options
+from kenspeckle.cli.disagreement import mixed_people, warn
 from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, reported
 from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
@@ -21,15 +22,12 @@ from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import Indexed, QualityFilter
 from kenspeckle.domain.attributes import wanted
 from kenspeckle.intake.agreement import Agreement
-from kenspeckle.intake.bulk import AT_ONCE, SHOWN, Enrolment, Outcome, Tally, Xmp
+from kenspeckle.intake.bulk import AT_ONCE, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
 from kenspeckle.intake.identities import Identities
 from kenspeckle.intake.manifests import bucket_of, is_manifest
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural, printable
-
-if TYPE_CHECKING:
-    from kenspeckle.ports import Recognizer
 
 REMOTE_BYTES = 256 * 1024 * 1024
 REMOTE_WORKERS = 4
@@ -157,7 +155,7 @@ def _index_files(
             outcomes = enrolment.one_by_one(photographs, workers)
         agreement = Agreement()
         code = _run(outcomes, search, count, json, agreement)
-        warn(agreement, target.recognizer, target.collection)
+        warn(agreement, mixed_people(target.recognizer, target.collection))
         if identities.shared and by == "file":
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
@@ -283,15 +281,6 @@ def summary(tally: Tally, search: Search, seconds: float, *, ended: bool = True)
         remark(f"  skipped {path}: {reason}", "yellow")
     if tally.skipped_count > len(tally.skipped):
         remark(f"  and {tally.skipped_count - len(tally.skipped)} more; --json lists all.", "yellow")
-
-
-def warn(agreement: Agreement, recognizer: Recognizer, collection: str) -> None:
-    """Say on standard error where faces of one name disagree."""
-    warnings = list(agreement.warnings(recognizer, collection))
-    for one in warnings[:SHOWN]:
-        remark(one, "yellow")
-    if len(warnings) > SHOWN:
-        remark(f"And {len(warnings) - SHOWN} more; kenspeckle people duplicates lists who may be several.", "yellow")
 
 
 def _tell_xmp(tally: Tally) -> None:

@@ -7,18 +7,23 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from kenspeckle.cli.disagreement import mixed_people, warn
 from kenspeckle.cli.failures import FINE, NEGATIVE
-from kenspeckle.cli.jobs import finished, print_results
+from kenspeckle.cli.jobs import all_results, finished, print_results
 from kenspeckle.cli.output import remark
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.manifests import listed
 from kenspeckle.compose.target import Target
 from kenspeckle.domain import Attribute, JobState, LineStatus, QualityFilter
 from kenspeckle.domain import operations as ops
+from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import SHOWN
 from kenspeckle.intake.identities import Identities
-from kenspeckle.intake.manifests import bucket_of, write_manifest
+from kenspeckle.intake.manifests import bucket_of, place_of, write_manifest
 from kenspeckle.text import plural, printable
+
+LOOKED_AT = 100_000
+"""Lines of a manifest whose faces are compared with others of their name."""
 
 
 def index_manifest(
@@ -43,12 +48,13 @@ def index_manifest(
                 attributes=attributes,
             )
         )
-    ended = finished(target, job)
-    if ended.state is not JobState.SUCCEEDED:
-        raise CommandFailed(
-            ended.error or f"Job {ended.job_id} was cancelled.",
-            f"What was indexed stays: kenspeckle jobs results {ended.job_id}",
-        )
+        ended = finished(target, job)
+        if ended.state is not JobState.SUCCEEDED:
+            raise CommandFailed(
+                ended.error or f"Job {ended.job_id} was cancelled.",
+                f"What was indexed stays: kenspeckle jobs results {ended.job_id}",
+            )
+        agreement = _agreement(target, ended.job_id, Path(file))
     if json:
         print_results(target, ended.job_id)
     counts = {name: value for name, value in (ended.result or {}).items() if isinstance(value, int)}
@@ -56,7 +62,21 @@ def index_manifest(
     remark(f"{plural(sum(counts.values()), 'photograph')}: {', '.join(parts)}.", "bold")
     if refused := counts.get("failed", 0) + counts.get("no_face", 0):
         remark(f"kenspeckle jobs results {ended.job_id} tells why of each.", "yellow")
+    warn(agreement, mixed_people(target.recognizer, target.collection))
     return NEGATIVE if refused else FINE
+
+
+def _agreement(target: Target, job_id: str, manifest: Path) -> Agreement:
+    """What the job stored, by the names that its manifest has; of the first LOOKED_AT lines."""
+    agreement = Agreement()
+    with manifest.open("rb") as lines:
+        named = enumerate(lines, 1)
+        for one in all_results(target, job_id, LOOKED_AT):
+            if not one.face_ids or not one.identity:
+                continue
+            line = next((line for number, line in named if number == one.number), b"")
+            agreement.took(place_of(line), one.identity, one.face_ids, new=one.status is LineStatus.INDEXED)
+    return agreement
 
 
 @contextmanager

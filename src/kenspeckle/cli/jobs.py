@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, FINE, reported
 from kenspeckle.client.pages import all_of
 from kenspeckle.compose.target import Target, opened
-from kenspeckle.domain import UNFINISHED, Job, JobState
+from kenspeckle.domain import UNFINISHED, Job, JobState, LineResult
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural
@@ -136,11 +137,15 @@ def finished(target: Target, job: Job) -> Job:
 
 def print_results(target: Target, job_id: str) -> None:
     """Print a line of JSON for each line of the job's manifest."""
-    pages = all_of(
-        lambda cursor: target.recognizer.handle(ops.ListIndexResults(job_id=job_id, limit=PAGE, cursor=cursor)), None
-    )
-    for one in pages:
+    for one in all_results(target, job_id):
         output.emit(dump.line_result(one), line=True)
+
+
+def all_results(target: Target, job_id: str, most: int | None = None) -> Iterator[LineResult]:
+    """What became of the lines of the job's manifest, in their order; of the first `most`."""
+    return all_of(
+        lambda cursor: target.recognizer.handle(ops.ListIndexResults(job_id=job_id, limit=PAGE, cursor=cursor)), most
+    )
 
 
 def print_job(job: Job, json: bool) -> None:

@@ -17,6 +17,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.text import plural
 
 if TYPE_CHECKING:
+    from kenspeckle.compose.transfers import Transfers
     from kenspeckle.usecases.transfer.storing import Imported
 
 CompreFaceKey = Annotated[
@@ -137,14 +138,28 @@ def import_(
 
     if names is not None and not encodings:
         raise CommandFailed("--names goes with --encodings.", "See `kenspeckle import --help`.")
-    with transfers.opened(data_dir) as folder, opened_file(source) as file, steps(**TITLES) as progress:
-        if encodings:
-            from kenspeckle.intake.encodings import read  # late: it needs NumPy
+    with transfers.opened(data_dir) as folder:
+        with opened_file(source) as file, steps(**TITLES) as progress:
+            if encodings:
+                from kenspeckle.intake.encodings import read  # late: it needs NumPy
 
-            done = folder.import_encodings(lambda: read(source, names), collection, progress)
-        else:
-            done = folder.import_export(file, collection, progress)
-    _print(done, json)
+                done = folder.import_encodings(lambda: read(source, names), collection, progress)
+            else:
+                done = folder.import_export(file, collection, progress)
+        _print(done, json)
+        _warn(folder, done)
+
+
+def _warn(folder: Transfers, done: Imported) -> None:
+    from kenspeckle.cli.disagreement import warn  # late: it brings what bulk indexing needs
+    from kenspeckle.intake.agreement import Agreement
+
+    agreement = Agreement()
+    for one in done.stored:
+        several = len(one.face_ids) > 1
+        ids = folder.of_one_person(done.collection, one.face_ids) if several else one.face_ids
+        agreement.took(one.photograph, one.identity, ids)
+    warn(agreement, lambda names: folder.mixed(done.collection, names))
 
 
 def _print(done: Imported, json: bool) -> None:

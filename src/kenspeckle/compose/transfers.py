@@ -13,13 +13,14 @@ from kenspeckle.catalog.export import SqlDumps
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import recorder_of, storage
-from kenspeckle.domain import PackInfo, Vector
+from kenspeckle.domain import Mixed, PackInfo, Vector
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import CollectionNotFound, PackMismatch
 from kenspeckle.images.store import open_images
 from kenspeckle.models import registry
 from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings, load
+from kenspeckle.usecases.recognition.disagreement import mixed_of
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer import import_
 from kenspeckle.usecases.transfer.export import Exported, Source
@@ -68,6 +69,22 @@ class Transfers:
         name = collection or self.settings.collection
         pack = self._encoder(name)
         return self._imported(import_.import_encodings(self._target(), name, pack, read(), progress))
+
+    def mixed(self, collection: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
+        """Those of the people of some identities whose faces seem to show several. None where the pack is not known."""
+        pack = _pack_of(self.settings.models_dir, self.catalog.collection(collection).contract)
+        return () if pack is None else mixed_of(self.catalog, pack, collection, identities)
+
+    def of_one_person(self, collection: str, face_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of the faces that the person has who has most of them: what an import brought may have been corrected
+        where it comes from."""
+        owners: dict[str | None, list[str]] = {}
+        for face_id in face_ids:
+            person = self.catalog.face(collection, face_id)[0].person
+            owners.setdefault(person.person_id if person else None, []).append(face_id)
+        owners.pop(None, None)
+        most: list[str] = max(owners.values(), key=len, default=[])
+        return tuple(most)
 
     def _imported(self, done: Imported) -> Imported:
         facts = {"present": done.present, "users": done.users}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ from kenspeckle.domain import Box
 from kenspeckle.errors import InvalidValue, StorageUnavailable
 from kenspeckle.intake.xmp.names import Frame
 from kenspeckle.intake.xmp.regions import Region, read
-from kenspeckle.intake.xmp.sidecar import Sidecars, with_regions
+from kenspeckle.intake.xmp.sidecar import with_regions, write
 from tests.intake.xmp import packets
 
 SIZE = (400, 300)
@@ -36,14 +37,14 @@ def test_a_new_sidecar_can_be_read(tmp_path: Path) -> None:
     photograph = tmp_path / "a.jpg"
     photograph.write_bytes(b"")
     photograph.chmod(0o640)
-    assert Sidecars().write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 2)
+    assert write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 2)
     written = (tmp_path / "a.jpg.xmp").read_bytes()
     assert (tmp_path / "a.jpg.xmp").stat().st_mode & 0o777 == 0o640
     found = read(written, *SIZE)
     assert [one.name for one in found.regions] == [ADA.name, "Bea"]
     assert found.regions[0].box.left == pytest.approx(0.1)
     assert ElementTree.fromstring(written) is not None  # as any other reader
-    assert Sidecars().write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 0)
+    assert write(photograph, FRAME, [ADA, BEA]) == (tmp_path / "a.jpg.xmp", 0)
     assert (tmp_path / "a.jpg.xmp").read_bytes() == written
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.jpg", "a.jpg.xmp"]
 
@@ -53,7 +54,7 @@ def test_a_foreign_sidecar_keeps_every_byte(tmp_path: Path) -> None:
     place = tmp_path / "a.xmp"
     place.write_bytes(LIGHTROOM)
     place.chmod(0o664)
-    assert Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA]) == (place, 1)
+    assert write(tmp_path / "a.jpg", FRAME, [ADA]) == (place, 1)
     after = place.read_bytes()
     at = after.index(b"<rdf:Description")
     assert after[:at] == LIGHTROOM[:at]
@@ -61,7 +62,7 @@ def test_a_foreign_sidecar_keeps_every_byte(tmp_path: Path) -> None:
     assert place.stat().st_mode & 0o777 == 0o664
     assert [one.name for one in read(after, *SIZE).regions] == [ADA.name]
     # Regions that are there are added to.
-    assert Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA, BEA]) == (place, 1)
+    assert write(tmp_path / "a.jpg", FRAME, [ADA, BEA]) == (place, 1)
     assert [one.name for one in read(place.read_bytes(), *SIZE).regions] == [ADA.name, "Bea"]
     assert place.read_bytes().count(b"<mwg-rs:Regions") == 1
 
@@ -102,33 +103,38 @@ def test_a_sidecar_that_can_not_be_added_to_stays_as_it_is(content: bytes, said:
     place = tmp_path / "a.jpg.xmp"
     place.write_bytes(content)
     with pytest.raises(InvalidValue, match=said):
-        Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+        write(tmp_path / "a.jpg", FRAME, [ADA])
     assert place.read_bytes() == content
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable):
-        Sidecars().write(tmp_path / "gone" / "a.jpg", FRAME, [ADA])
+        write(tmp_path / "gone" / "a.jpg", FRAME, [ADA])
     (tmp_path / "a.xmp").mkdir()
     with pytest.raises(StorageUnavailable):
-        Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+        write(tmp_path / "a.jpg", FRAME, [ADA])
 
 
-def test_photographs_that_share_a_sidecar_at_once(tmp_path: Path) -> None:
-    (tmp_path / "a.xmp").write_bytes(LIGHTROOM)
-    writer = Sidecars()
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_sidecar_is_written_by_several_at_once(shared: bool, tmp_path: Path) -> None:
+    """One that photographs share, or one that is made: each call has a lock of its own, as processes have."""
+    names = [f"a.{at}" if shared else "a.jpg" for at in range(8)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    place = tmp_path / ("a.xmp" if shared else "a.jpg.xmp")
+    if shared:
+        place.write_bytes(LIGHTROOM)
     regions = [Region(f"Person {at}", Box(at / 10, 0.1, 0.05, 0.05), upright=True) for at in range(8)]
-    for at in range(8):
-        (tmp_path / f"a.{at}").write_bytes(b"")
-    threads = [
-        threading.Thread(target=writer.write, args=(tmp_path / f"a.{at}", FRAME, [regions[at]])) for at in range(8)
-    ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    found = read((tmp_path / "a.xmp").read_bytes(), *SIZE).regions
+    begin = threading.Barrier(8)
+
+    def written(at: int) -> int:
+        begin.wait()
+        return write(tmp_path / names[at], FRAME, [regions[at]])[1]
+
+    with ThreadPoolExecutor(8) as several:
+        assert sum(several.map(written, range(8))) == 8
+    found = read(place.read_bytes(), *SIZE).regions
     assert {one.name for one in found} == {one.name for one in regions}
 
 
@@ -137,6 +143,6 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "kept.xmp").write_bytes(LIGHTROOM)
     (tmp_path / "a.jpg.xmp").symlink_to(tmp_path / "real" / "kept.xmp")
-    Sidecars().write(tmp_path / "a.jpg", FRAME, [ADA])
+    write(tmp_path / "a.jpg", FRAME, [ADA])
     assert (tmp_path / "a.jpg.xmp").is_symlink()
     assert ADA.name in [one.name for one in read((tmp_path / "real" / "kept.xmp").read_bytes(), *SIZE).regions]

@@ -20,6 +20,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.jobs.queue import JobQueue
+from kenspeckle.usecases.recognition import duplicates
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.clustering import MOST_NEAR, clusters
 from kenspeckle.usecases.recognition.context import Context
@@ -250,6 +251,10 @@ def test_faces_under_a_wrong_name_and_copies_are_told(album: Album) -> None:
     assert {name for same in found.alike for _, name in same} == {"ada.jpg"}  # not those of the same bytes
     (copies,) = found.photographs
     assert [name for _, name in copies] == ["one.jpg", "two.jpg"]
+    # Where there are too many, those that are least like the others of their person are looked at.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "MOST_COMPARED", 1)
+        assert album.recognizer.handle(ops.ListDuplicates(collection_id=HOME)).faces == (face,)
 
 
 def test_photographs_that_are_nearly_the_same_are_told(album: Album) -> None:

@@ -6,11 +6,13 @@ import { empty } from "/console/notices.js";
 import { relist } from "/console/pages.js";
 import { ask } from "/console/server.js";
 import { session } from "/console/session.js";
+import { cells, table } from "/console/table.js";
 
 const SIZE = 50;
 const SINCE = [["", "any time"], ["1h", "the last hour"], ["24h", "the last 24 hours"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["365d", "the last year"]];
 const OUTCOMES = [["", "any"], ["ok", "done"], ["failed", "refused or failed"]];
 const ACTORS = [["open", "an open server’s visitor"], ["cli", "the command line"], ["nobody", "nobody (no key)"], ["service", "the service itself"]];
+const NUMBERS = { numbers: ["Row", "Faces"] };
 const COLUMNS = ["Row", "When", "Operation", "Outcome", "Who", "Collection", "Faces", "Details"];
 
 export function view({ signal }) {
@@ -23,7 +25,7 @@ export function view({ signal }) {
       offer(choices.operation, answer.operations.map((name) => [name, name]));
       return { items: answer.rows, next: answer.before };
     },
-    draw: table,
+    draw: (rows) => table("Rows of the audit trail", COLUMNS, rows.map(row), NUMBERS),
     none: () => empty("search", "No rows", "Nothing that was recorded fits this choice."),
   });
   const choices = {
@@ -61,27 +63,20 @@ function offer(select, options) {
   select.append(...options.filter(([value]) => !there.has(value)).map(([value, words]) => h("option", { value }, words)));
 }
 
-function table(rows) {
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Rows of the audit trail" }, h("table", { class: "stacked" },
-    h("thead", {}, h("tr", {}, COLUMNS.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, rows.map(row))));
-}
-
 function row(one) {
-  const cell = (at, ...content) => h("td", { dataset: { head: COLUMNS[at] }, class: at === 0 || at === 6 ? "number" : null }, ...content);
-  return h("tr", {},
-    cell(0, number(one.number)),
-    cell(1, time(one.at)),
-    cell(2, one.operation),
-    cell(3, h("span", { class: `chip ${one.outcome === "ok" ? "good" : "bad"}` }, one.outcome)),
-    cell(4, h("div", {}, foreign(one.name || one.who), one.name ? h("div", { class: "fine" }, one.who) : null)),
-    cell(5, one.collection === null ? "–" : foreign(one.collection)),
-    cell(6, number(one.face_count)),
-    cell(7, h("details", {}, h("summary", {}, "Show"), h("dl", { class: "facts" },
+  return h("tr", {}, cells(COLUMNS, [
+    number(one.number),
+    time(one.at),
+    one.operation,
+    h("span", { class: `chip ${one.outcome === "ok" ? "good" : "bad"}` }, one.outcome),
+    h("div", {}, foreign(one.name || one.who), one.name ? h("div", { class: "fine" }, one.who) : null),
+    one.collection === null ? "–" : foreign(one.collection),
+    number(one.face_count),
+    h("details", {}, h("summary", {}, "Show"), h("dl", { class: "facts" },
       fact("Request", h("code", {}, foreign(one.request_id))),
       fact("Address", foreign(one.address || "–")),
       Object.entries(one.facts).map(([key, value]) =>
         fact(foreign(key), foreign(typeof value === "string" ? value : JSON.stringify(value)))),
       one.faces.length > 0 && fact("Faces", one.faces.map((id) => h("div", {}, h("code", {}, id)))),
-      fact("Hash", h("code", { class: "long" }, one.hash))))));
+      fact("Hash", h("code", { class: "long" }, one.hash))))], NUMBERS));
 }

@@ -6,6 +6,7 @@ import { observed, parse, quantile, total } from "/console/metrics.js";
 import { notice } from "/console/notices.js";
 import { Failure, ask } from "/console/server.js";
 import { session } from "/console/session.js";
+import { cells, table } from "/console/table.js";
 
 const EVERY = 2000;
 const POINTS = 60;
@@ -130,15 +131,12 @@ function stages(samples) {
 }
 
 function measured(title, name, label, rows, samples) {
-  return h("section", {}, h("h2", {}, title), h("div", { class: "table", tabindex: 0, role: "region", "aria-label": title },
-    h("table", {}, h("caption", { class: "unseen" }, `p50 and p95 are told from ${ENOUGH} times on.`),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, label === "route" ? "Route" : "Stage"),
-        ["Times", "p50", "p95"].map((head) => h("th", { scope: "col", class: "number" }, head)))),
-      h("tbody", {}, rows.map((row) => {
-        const fits = (labels) => labels[label] === row.label;
-        return h("tr", {}, h("td", {}, h("code", {}, row.label)), h("td", { class: "number" }, number(row.count)),
-          [0.5, 0.95].map((share) => h("td", { class: "number" }, row.count < ENOUGH ? "–" : milliseconds(quantile(samples, name, share, fits)))));
-      })))));
+  const columns = [label === "route" ? "Route" : "Stage", "Times", "p50", "p95"];
+  const right = { numbers: columns.slice(1) };
+  return h("section", {}, h("h2", {}, title), table(title, columns, rows.map((row) => h("tr", {}, cells(columns, [
+    h("code", {}, row.label), number(row.count),
+    ...[0.5, 0.95].map((share) => (row.count < ENOUGH ? "–" : milliseconds(quantile(samples, name, share, (labels) => labels[label] === row.label)))),
+  ], right))), { ...right, caption: `p50 and p95 are told from ${ENOUGH} times on.` }));
 }
 
 function milliseconds(seconds) {

@@ -5,7 +5,10 @@ import { confirmErasure, modal } from "/console/dialogs.js";
 import { empty, notice, toast, watched } from "/console/notices.js";
 import { ask, at } from "/console/server.js";
 import { open } from "/console/session.js";
+import { cells, table } from "/console/table.js";
 import { createKey, showSecret } from "/console/views/new_key.js";
+
+const COLUMNS = ["Name", "May", "Collections", "Limits", "Used", "Last use", "Expires", ""];
 
 export function view({ signal }) {
   const room = h("div");
@@ -27,7 +30,7 @@ export function view({ signal }) {
   function draw() {
     const shown = all ? keys : keys.filter((key) => key.state === "active");
     hide.hidden = keys.every((key) => key.state === "active");
-    fill(list, shown.length ? table(shown, load) : empty("key", "No keys",
+    fill(list, shown.length ? table("Keys", COLUMNS, shown.map((key) => row(key, load))) : empty("key", "No keys",
       open() ? "This server answers its own machine only, and asks nobody for a key. That ends with the first one."
         : "None that works. Make one."));
   }
@@ -41,28 +44,21 @@ export function view({ signal }) {
     room, list);
 }
 
-function table(keys, changed) {
-  const heads = ["Name", "May", "Collections", "Limits", "Used", "Last use", "Expires", ""];
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Keys" }, h("table", {},
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "Actions"))))),
-    h("tbody", {}, keys.map((key) => row(key, changed)))));
-}
-
 function row(key, changed) {
   const active = key.state === "active";
-  return h("tr", {},
-    h("td", {}, h("strong", {}, foreign(key.name)), " ", active ? null : h("span", { class: "chip bad" }, key.state),
+  return h("tr", {}, cells(COLUMNS, [
+    h("div", {}, h("strong", {}, foreign(key.name)), " ", active ? null : h("span", { class: "chip bad" }, key.state),
       h("br"), h("code", { class: "soft" }, key.id)),
-    h("td", {}, key.scopes.join(", "), key.kind === "aws" ? h("span", { class: "fine" }, " (AWS pair)") : null),
-    h("td", {}, key.collections.length ? key.collections.map((one) => h("div", {}, foreign(one))) : "all"),
-    h("td", {}, limits(key)),
-    h("td", {}, usage(key)),
-    h("td", {}, time(key.last_used_at)),
-    h("td", {}, key.expires_at ? time(key.expires_at) : "never"),
-    h("td", {}, active && h("div", { class: "actions" },
+    h("div", {}, key.scopes.join(", "), key.kind === "aws" ? h("span", { class: "fine" }, " (AWS pair)") : null),
+    h("div", {}, key.collections.length ? key.collections.map((one) => h("div", {}, foreign(one))) : "all"),
+    h("div", {}, limits(key)),
+    h("div", {}, usage(key)),
+    time(key.last_used_at),
+    key.expires_at ? time(key.expires_at) : "never",
+    active && h("div", { class: "actions" },
       button("Limits…", { class: "plain small", "aria-label": `Limits of ${key.name}`, onclick: () => limit(key, changed) }),
       button("Rotate…", { class: "plain small", "aria-label": `Rotate ${key.name}`, onclick: () => rotate(key, changed) }),
-      button("Revoke…", { class: "plain small", "aria-label": `Revoke ${key.name}`, onclick: () => revoke(key, changed) }))));
+      button("Revoke…", { class: "plain small", "aria-label": `Revoke ${key.name}`, onclick: () => revoke(key, changed) }))]));
 }
 
 function limits(key) {

@@ -1,18 +1,17 @@
 // The view "Unknown": faces without a name, grouped by who they seem to be; a name makes a person of a group.
 
-import { button, fill, foreign, h, number, pause, plural, time } from "/console/dom.js";
+import { button, fill, foreign, h, number, plural, time } from "/console/dom.js";
+import { follow } from "/console/jobs.js";
 import { announce, empty, notice, toast } from "/console/notices.js";
 import { listOf, relist } from "/console/pages.js";
 import { thumbnail } from "/console/pictures.js";
-import { ask, at } from "/console/server.js";
+import { ask } from "/console/server.js";
 import { may, onChange, refresh, session } from "/console/session.js";
 import { faceLink, personLink } from "/console/tiles.js";
 import { nameForm } from "/console/views/person_actions.js";
 
 const SIZE = 24;
 const SHOWN = 6;
-const EVERY = 1000;
-const UNFINISHED = new Set(["queued", "running"]);
 
 export function view({ signal }) {
   let collection = session.collection;
@@ -35,13 +34,12 @@ export function view({ signal }) {
 
   async function group() {
     try {
-      let job = await ask(listOf(collection, "groups"), { method: "POST", signal });
-      while (UNFINISHED.has(job.state)) {
+      const begun = await ask(listOf(collection, "groups"), { method: "POST", signal });
+      const told = (one) => {
         fill(said, h("p", { class: "busy" }, h("span", { class: "spinner", "aria-hidden": "true" }),
-          h("span", {}, job.total ? `Grouping: ${number(job.done)} of ${plural(job.total, "face")}` : "Grouping…")));
-        await pause(EVERY, signal);
-        job = await ask(at("jobs", job.job_id), { signal });
-      }
+          h("span", {}, one.total ? `Grouping: ${number(one.done)} of ${plural(one.total, "face")}` : "Grouping…")));
+      };
+      const job = await follow(begun, { signal, told });
       fill(said, job.state === "succeeded" ? null : h("p", { class: "caution", role: "alert" }, "The grouping did not end. ", foreign(job.error ?? "")));
       draw();
     } catch (failure) {

@@ -1,14 +1,12 @@
 // Upgrades of a collection to another model pack: starting one, and following the job on the collection's card.
 
-import { button, fill, foreign, h, number, pause, sends } from "/console/dom.js";
+import { button, fill, foreign, h, number, sends } from "/console/dom.js";
 import { modal } from "/console/dialogs.js";
+import { follow, stopping } from "/console/jobs.js";
 import { notice, toast } from "/console/notices.js";
 import { listOf } from "/console/pages.js";
 import { ask } from "/console/server.js";
-import { may, session } from "/console/session.js";
-
-const LOOK = 1000;
-const UNFINISHED = new Set(["queued", "running"]);
+import { session } from "/console/session.js";
 
 /** Asks for the pack and starts the job, which `room` then follows. */
 export async function upgrade(one, room, { changed, signal }) {
@@ -32,7 +30,7 @@ export async function upgrade(one, room, { changed, signal }) {
         h("span", { class: "hint" }, "An installed one; similarities are those of the new pack afterwards.")),
       failed, h("p", { class: "actions" }, button("Upgrade", { class: "primary", type: "submit" })));
   });
-  if (job) await follow(job, room, { changed, signal });
+  if (job) await shown(job, room, { changed, signal });
 }
 
 /** Follows the jobs that are under way, each in the room of its collection. */
@@ -41,28 +39,20 @@ export async function followAll(rooms, options) {
     ask("/v1/jobs", { query: { state, limit: 1000 }, signal: options.signal })));
   for (const job of found.flatMap((one) => one.jobs)) {
     const room = rooms.get(job.collection_id);
-    if (job.kind === "upgrade" && room) follow(job, room, options).catch(() => {});
+    if (job.kind === "upgrade" && room) shown(job, room, options).catch(() => {});
   }
 }
 
 /** Shows the job in its room until it has ended, and what came of it. */
-async function follow(job, room, { changed, signal }) {
+async function shown(begun, room, { changed, signal }) {
   const bar = h("progress", { "aria-label": "Faces described anew" });
   const words = h("span", { class: "fine" });
-  const stop = may("admin", job.collection_id) && button("Cancel", {
-    class: "plain small",
-    onclick: async () => {
-      stop.disabled = true;
-      await ask(place(job), { method: "DELETE", signal }).catch((failure) => toast(failure.detail));
-    },
-  });
-  fill(room, h("p", { class: "actions" }, bar, words, stop));
-  while (UNFINISHED.has(job.state)) {
+  fill(room, h("p", { class: "actions" }, bar, words, stopping(begun)));
+  const told = (job) => {
     if (job.total) Object.assign(bar, { max: job.total, value: job.done });
     fill(words, job.cancelling ? "Upgrade is cancelled…" : job.total ? `Upgrade: ${number(job.done)} of ${number(job.total)} faces` : "Upgrade waits…");
-    await pause(LOOK, signal);
-    job = await ask(place(job), { signal });
-  }
+  };
+  const job = await follow(begun, { signal, told });
   if (job.state === "failed") {
     fill(room, h("p", { class: "fine", role: "alert" }, "The upgrade failed. ", foreign(job.error)));
     return;
@@ -70,8 +60,4 @@ async function follow(job, room, { changed, signal }) {
   fill(room);
   if (job.state === "succeeded") toast(foreign(job.collection_id), ` is of the pack ${job.result.pack} now.`);
   await changed();
-}
-
-function place(job) {
-  return `/v1/jobs/${encodeURIComponent(job.job_id)}`;
 }

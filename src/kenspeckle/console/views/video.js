@@ -1,19 +1,18 @@
 // The view of one video: how far it is looked at; then a timeline of who is in it, from when to when.
 
-import { button, fill, foreign, h, icon, number, pause, place, plural } from "/console/dom.js";
+import { button, fill, foreign, h, icon, number, place, plural } from "/console/dom.js";
 import { fact, save } from "/console/dialogs.js";
+import { follow, stopping } from "/console/jobs.js";
 import { empty, watched } from "/console/notices.js";
 import { placeholder, thumbnail } from "/console/pictures.js";
 import { ask, at } from "/console/server.js";
 import { tier } from "/console/similarity.js";
 import { personLink } from "/console/tiles.js";
 
-const EVERY = 1000;
 const AT_ONCE = 1000;
 const MOST = 5000;
 const TIMES = 12;
 const LEAST_WIDTH = 0.004;
-const UNFINISHED = new Set(["queued", "running"]);
 
 const files = new Map();
 
@@ -50,26 +49,24 @@ export function view({ words: [jobId], signal }) {
       fill(title, foreign(job.tag));
       document.title = `${job.tag} · Kenspeckle`;
     }
-    const ended = await follow(job);
+    const ended = await looked(job);
     if (ended.state === "succeeded") await results(ended);
     else fill(room, h("p", { class: "caution", role: "alert" }, ended.state === "failed" ? ["The video could not be looked at. ", foreign(ended.error ?? "")] : "It was cancelled; nothing of it is kept."));
   }
 
-  async function follow(job) {
-    if (!UNFINISHED.has(job.state)) return job;
-    const { stopping } = await import("/console/views/videos.js");
+  /** The job as it is when it has ended; how far it is stands there until then. */
+  async function looked(job) {
     const bar = h("progress", { "aria-label": "How far the video is looked at" });
-    const told = h("span", { class: "soft" });
-    fill(state, bar, told, stopping(job, () => {}));
-    while (UNFINISHED.has(job.state)) {
-      if (job.total) Object.assign(bar, { max: job.total, value: job.done });
-      told.textContent = job.cancelling ? "It is being cancelled…" : job.total ? `${clock(1000 * job.done)} of ${clock(1000 * job.total)} looked at`
-        : job.state === "queued" ? "It waits for its turn…" : "It is being opened…";
-      await pause(EVERY, signal);
-      job = await ask(at("jobs", jobId), { signal });
-    }
+    const words = h("span", { class: "soft" });
+    fill(state, bar, words, stopping(job));
+    const told = (one) => {
+      if (one.total) Object.assign(bar, { max: one.total, value: one.done });
+      words.textContent = one.cancelling ? "It is being cancelled…" : one.total ? `${clock(1000 * one.done)} of ${clock(1000 * one.total)} looked at`
+        : one.state === "queued" ? "It waits for its turn…" : "It is being opened…";
+    };
+    const ended = await follow(job, { signal, told });
     fill(state);
-    return job;
+    return ended;
   }
 
   async function results(job) {

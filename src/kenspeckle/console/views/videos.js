@@ -1,8 +1,9 @@
 // The view "Videos": takes a video, and lists those that were given, with how far they are and who is in them.
 
-import { button, fill, foreign, h, number, pause, plural, time } from "/console/dom.js";
+import { button, fill, foreign, h, number, plural, time } from "/console/dom.js";
 import { confirmErasure } from "/console/dialogs.js";
 import { intake } from "/console/intake.js";
+import { STATES, jobTable, stateOf, stopping } from "/console/jobs.js";
 import { empty, notice, toast } from "/console/notices.js";
 import { reader, relist } from "/console/pages.js";
 import { ask, at } from "/console/server.js";
@@ -11,10 +12,8 @@ import { upload } from "/console/upload.js";
 import { clock, keepFile, videoLink } from "/console/views/video.js";
 
 const SIZE = 20;
-const EVERY = 2000;
 const TAG = 120;
-const UNFINISHED = new Set(["queued", "running"]);
-const STATES = { queued: "waiting", running: "being looked at", succeeded: "done", failed: "failed", cancelled: "cancelled" };
+const WORDS = { ...STATES, running: "being looked at" };
 const COLUMNS = ["Video", "State", "Who", "Length", "Given", ""];
 
 // An upload goes on while other views are visited.
@@ -37,7 +36,7 @@ export function view({ signal }) {
       path: "/v1/jobs", member: "jobs", size: SIZE, most: 100,
       wanted: (job) => job.kind === "video" && job.collection_id === session.collection,
     }),
-    draw: (jobs) => drawn(jobs, signal, table),
+    draw: (jobs) => jobTable("Videos", COLUMNS, jobs, (job) => contents(job, table), { signal }),
     none: () => empty("video", "No video yet", "Those that were looked at in the last 30 days are listed here."),
   });
   draw = () => { if (page.isConnected || !room.childElementCount) progress(room, table); };
@@ -96,55 +95,15 @@ function how({ file, sent, total }) {
   return sent < total ? `Sending ${file.name}: ${number(sent / 1e6)} of ${number(total / 1e6)} MB` : `${file.name} is sent; it is being stored…`;
 }
 
-function drawn(jobs, signal, redraw) {
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Videos" }, h("table", { class: "stacked" },
-    h("thead", {}, h("tr", {}, COLUMNS.map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "Actions"))))),
-    h("tbody", {}, jobs.map((job) => {
-      const line = h("tr");
-      fill(line, cells(job, redraw));
-      if (UNFINISHED.has(job.state)) follow(job, line, signal, redraw).catch(() => {});
-      return line;
-    }))));
-}
-
-/** Keeps a row in step with its job until it ends or is no longer shown. */
-async function follow(job, line, signal, redraw) {
-  while (UNFINISHED.has(job.state)) {
-    await pause(EVERY, signal);
-    if (!line.isConnected) return;
-    job = await ask(at("jobs", job.job_id), { signal, quiet: true });
-    if (!line.contains(document.activeElement) || !UNFINISHED.has(job.state)) fill(line, cells(job, redraw));
-  }
-}
-
-function cells(job, redraw) {
-  const kind = { succeeded: "good", failed: "bad" }[job.state] ?? "";
+function contents(job, redraw) {
   const done = job.state === "succeeded";
-  const content = [
-    [h("div", {}, h("a", { href: videoLink(job.job_id) }, foreign(job.tag ?? "A video")), h("div", { class: "fine" }, h("code", {}, job.job_id)))],
-    [h("span", { class: `chip ${kind}` }, job.cancelling ? "being cancelled" : STATES[job.state] ?? job.state),
-      UNFINISHED.has(job.state) && job.total > 0 && h("progress", { max: job.total, value: job.done, "aria-label": "Progress" }),
-      job.error && h("div", { class: "fine" }, foreign(job.error))],
-    [done ? `${number(job.result.known)} of ${plural(job.result.people, "person", "people")} known` : "–"],
-    [done ? clock(job.result.milliseconds) : "–"],
-    [time(job.created_at)],
-    [h("span", { class: "actions" }, stopping(job, redraw), erasing(job, redraw))],
-  ];
-  return content.map((parts, index) => h("td", { dataset: { head: COLUMNS[index] } }, parts));
-}
-
-/** A button that cancels the job; null where it has ended, or the key may not. */
-export function stopping(job, redraw) {
-  if (!UNFINISHED.has(job.state) || job.cancelling || !may("admin", job.collection_id)) return null;
-  return button("Cancel", { class: "plain small", onclick: async () => {
-    try {
-      await ask(at("jobs", job.job_id), { method: "DELETE" });
-      toast("It is being cancelled.");
-      redraw();
-    } catch (failure) {
-      toast(foreign(failure.detail));
-    }
-  } });
+  return [
+    h("div", {}, h("a", { href: videoLink(job.job_id) }, foreign(job.tag ?? "A video")), h("div", { class: "fine" }, h("code", {}, job.job_id))),
+    h("div", {}, stateOf(job, WORDS)),
+    done ? `${number(job.result.known)} of ${plural(job.result.people, "person", "people")} known` : "–",
+    done ? clock(job.result.milliseconds) : "–",
+    time(job.created_at),
+    h("span", { class: "actions" }, stopping(job, redraw), erasing(job, redraw))];
 }
 
 /** A button that erases the results; null where there are none, or the key may not. */

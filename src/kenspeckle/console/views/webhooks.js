@@ -6,11 +6,14 @@ import { empty, notice, toast, watched } from "/console/notices.js";
 import { relist } from "/console/pages.js";
 import { ask, at } from "/console/server.js";
 import { session } from "/console/session.js";
+import { cells, table } from "/console/table.js";
 import { field } from "/console/views/keys.js";
 
 const EVENTS = { "faces.indexed": "faces were stored", "faces.matched": "a search found somebody", "faces.deleted": "faces were deleted", "erasure.completed": "nothing is left of an erasure", "video.ended": "a video was looked at", "camera.appearance": "somebody appeared before a camera" };
 const STATES = { delivered: "good", failed: "bad" };
 const SIZE = 50;
+const COLUMNS = ["When", "Event", "Collection", "State", "Attempts", "Answer", "Took", ""];
+const NUMBERS = { numbers: ["Attempts", "Took"] };
 
 export function view({ signal }) {
   const room = h("div");
@@ -38,7 +41,7 @@ export function view({ signal }) {
         const answer = await ask(at("webhooks", endpoint.id, "deliveries"), { query: { state, limit: SIZE, cursor }, signal: leaving });
         return { items: answer.deliveries, next: answer.cursor };
       },
-      draw: (deliveries) => table(deliveries, endpoint, draw),
+      draw: (deliveries) => table("Messages", COLUMNS, deliveries.map((one) => row(one, endpoint, draw)), NUMBERS),
       none: () => empty("search", "No messages", "There was no event for this endpoint."),
     });
     const heading = h("h2", { tabindex: -1 }, "Messages to ", foreign(endpoint.url));
@@ -73,21 +76,18 @@ function card(one, changed, show) {
       button("Delete…", { class: "plain small", onclick: () => remove(one, changed) }, "erase")));
 }
 
-function table(deliveries, endpoint, changed) {
-  const heads = ["When", "Event", "Collection", "State", "Attempts", "Answer", "Took", ""];
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Messages" }, h("table", {},
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "Actions"))))),
-    h("tbody", {}, deliveries.map((one) => h("tr", {},
-      h("td", {}, time(one.created_at)),
-      h("td", {}, one.event, h("div", { class: "fine" }, h("code", {}, one.message_id))),
-      h("td", {}, one.collection === null ? "–" : foreign(one.collection)),
-      h("td", {}, h("span", { class: `chip ${STATES[one.state] ?? ""}` }, one.state),
-        one.next_attempt_at && h("div", { class: "fine" }, "next ", time(one.next_attempt_at))),
-      h("td", { class: "number" }, number(one.attempts)),
-      h("td", {}, one.status ?? "–", one.error && h("div", { class: "fine" }, foreign(one.error))),
-      h("td", { class: "number" }, one.milliseconds === null ? "–" : `${number(one.milliseconds)} ms`),
-      h("td", {}, one.can_retry && one.state === "failed"
-        && button("Send again", { class: "plain small", onclick: () => retry(endpoint, one.message_id, changed) })))))));
+function row(one, endpoint, changed) {
+  return h("tr", {}, cells(COLUMNS, [
+    time(one.created_at),
+    h("div", {}, one.event, h("div", { class: "fine" }, h("code", {}, one.message_id))),
+    one.collection === null ? "–" : foreign(one.collection),
+    h("div", {}, h("span", { class: `chip ${STATES[one.state] ?? ""}` }, one.state),
+      one.next_attempt_at && h("div", { class: "fine" }, "next ", time(one.next_attempt_at))),
+    number(one.attempts),
+    h("div", {}, one.status ?? "–", one.error && h("div", { class: "fine" }, foreign(one.error))),
+    one.milliseconds === null ? "–" : `${number(one.milliseconds)} ms`,
+    one.can_retry && one.state === "failed"
+      && button("Send again", { class: "plain small", onclick: () => retry(endpoint, one.message_id, changed) })], NUMBERS));
 }
 
 async function create() {

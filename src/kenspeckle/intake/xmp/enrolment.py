@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ from kenspeckle.domain import Face, NamedFaces, display_name
 from kenspeckle.domain.operations import GetFace, NameFaces
 from kenspeckle.errors import Conflict, FaceNotFound, InvalidValue
 from kenspeckle.intake.files import safe_name
+from kenspeckle.intake.xmp import sidecar
 from kenspeckle.intake.xmp.names import frame, matched, names
 from kenspeckle.intake.xmp.regions import Region
-from kenspeckle.intake.xmp.sidecar import Sidecars
 from kenspeckle.text import plural
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class XmpNames:
     collection: str
     read: bool
     write: bool
-    _sidecars: Sidecars = field(default_factory=Sidecars)
 
     def named(
         self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
@@ -73,6 +72,6 @@ class XmpNames:
         if not named:
             return 0, []
         try:
-            return self._sidecars.write(path, frame(data), named)[1], []
+            return sidecar.write(path, frame(data), named)[1], []
         except InvalidValue as error:
             return 0, [error.message]

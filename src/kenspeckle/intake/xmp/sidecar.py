@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
-from kenspeckle.atomic_file import disk_errors, replace_file
+from kenspeckle.atomic_file import replacing
 from kenspeckle.domain.detection import overlap
 from kenspeckle.errors import InvalidValue
 from kenspeckle.formats import xmp
@@ -46,30 +44,32 @@ _EMPTY: Final = (
 _ELSEWHERE: Final = "Its regions are written in a way that can't be added to; it stays as it is."
 
 
-@dataclass(slots=True)
-class Sidecars:
-    """Writes sidecars, for several threads at once: photographs may share one."""
+def write(path: Path, frame: Frame, named: Sequence[Region]) -> tuple[Path, int]:
+    """Put the named faces of a photograph (boxes of the upright picture) into its sidecar, where no face with a
+    name is yet; its place, and how many were put in. The file that is there is added to, else `a.jpg.xmp` is made.
+    Photographs may share one, and threads and processes may write it at once: one after the other does.
 
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def write(self, path: Path, frame: Frame, named: Sequence[Region]) -> tuple[Path, int]:
-        """Put the named faces of a photograph (boxes of the upright picture) into its sidecar, where no face with a
-        name is yet; its place, and how many were put in. The file that is there is added to, else `a.jpg.xmp` is made.
-
-        Raises InvalidValue where the sidecar can't be added to, StorageFull, StorageUnavailable: it is as it was."""
-        with self._lock:
-            there = sidecars(path)
-            place = Path(os.path.realpath(there[0])) if there else path.with_name(path.name + ".xmp")
-            with disk_errors(place):
-                before = place.read_bytes() if there else _EMPTY.encode()
-                mode = stat.S_IMODE((place if there else path).stat().st_mode)
+    Raises InvalidValue where the sidecar can't be added to, StorageFull, StorageUnavailable: it is as it was."""
+    while True:
+        place, there = _place(path)
+        with replacing(place) as replace:
+            if _place(path) != (place, there):
+                continue  # another process has made it meanwhile
+            before = place.read_bytes() if there else _EMPTY.encode()
+            mode = stat.S_IMODE((place if there else path).stat().st_mode)
             try:
                 after, count = with_regions(xmp.checked(before), frame, named)
             except InvalidValue as error:
                 raise InvalidValue(f"{place.name}: {error.message}", field="xmp") from error
             if count:
-                replace_file(place, after, mode if there else mode & 0o666)
+                replace(after, mode if there else mode & 0o666)
             return place, count
+
+
+def _place(path: Path) -> tuple[Path, bool]:
+    """Where the sidecar of a photograph is, or would be; and whether it is there."""
+    there = sidecars(path)
+    return (Path(os.path.realpath(there[0])), True) if there else (path.with_name(path.name + ".xmp"), False)
 
 
 def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[bytes, int]:

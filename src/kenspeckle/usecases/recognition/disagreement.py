@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -51,18 +51,28 @@ class Disagreement:
         if len(names) > MOST_IDENTITIES:
             raise InvalidValue(f"At most {MOST_IDENTITIES} identities at once.", field="external_image_ids")
         port = adopted(self.context.people, operation.collection_id)
-        people = port.people_of_identities(operation.collection_id, names)
-        samples = port.samples(operation.collection_id, people, READ)
-        return mixed(port, self.context.pack_of(operation.collection_id), operation.collection_id, people, samples)
+        return mixed_of(port, self.context.pack_of(operation.collection_id), operation.collection_id, names)
+
+
+def mixed_of(port: Port, pack: PackInfo, collection_id: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
+    """Those of the people of these identities who are mixed."""
+    people = port.people_of_identities(collection_id, identities)
+    return mixed(port, pack, collection_id, people, port.samples(collection_id, people, READ))
 
 
 def mixed(
-    port: Port, pack: PackInfo, collection_id: str, named: Mapping[int, str], samples: Mapping[int, Sample]
+    port: Port,
+    pack: PackInfo,
+    collection_id: str,
+    named: Mapping[int, str],
+    samples: Mapping[int, Sample],
+    most: int = MOST_IDENTITIES,
 ) -> tuple[Mixed, ...]:
-    """Those of the people whose faces fall apart into clusters of two people or more, the least alike first."""
+    """Those of the people whose faces fall apart into clusters of two people or more, the least alike first; `most` of
+    them at most."""
     within = pack.calibration.distance(GROUPED)
     limit = pack.calibration.distance(TWO) ** 2
-    found: list[tuple[float, Mixed]] = []
+    found: list[tuple[float, int, list[list[int]]]] = []
     for row, sample in samples.items():
         if len(sample.rows) < 2 or row not in named:
             continue
@@ -74,13 +84,16 @@ def mixed(
         squares = _square(sample.templates[parts[0]], sample.templates[parts[1]])
         if squares <= limit:
             continue
-        ids = tuple(tuple(sample.face_ids[at] for at in part) for part in parts)
+        found.append((-squares, row, parts))
+    told: list[Mixed] = []
+    for squares, row, parts in sorted(found)[:most]:
+        ids = tuple(tuple(samples[row].face_ids[at] for at in part) for part in parts)
         try:
             whose = PersonRef(named[row], port.person(collection_id, named[row]).name)
         except PersonNotFound:  # merged or erased meanwhile
             continue
-        found.append((-squares, Mixed(whose, ids, pack.calibration.similarity(squares**0.5))))
-    return tuple(one for _, one in sorted(found, key=lambda one: one[0]))
+        told.append(Mixed(whose, ids, pack.calibration.similarity((-squares) ** 0.5)))
+    return tuple(told)
 
 
 def nearly_the_same(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from kenspeckle.usecases.recognition.adoption import adopted
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.disagreement import mixed, nearly_the_same
 from kenspeckle.usecases.recognition.groups import GROUPED
+from kenspeckle.usecases.recognition.nearness import means_of, near_pairs, nearest_others
 from kenspeckle.usecases.recognition.people import alone
 
 SAMPLED: Final = 8
@@ -24,7 +25,9 @@ SAMPLED: Final = 8
 MOST: Final = 1000
 """Pairs, faces and photographs that are told at most."""
 
-BLOCK: Final = 1024
+MOST_COMPARED: Final = 3_000_000_000
+"""Products of a face and a person that are worked out, some 15 s of a core. Above that (30,000 people with three faces
+each) those faces are compared that are least like the others of their person: what is misplaced is."""
 
 
 class DuplicatePeople:
@@ -46,9 +49,9 @@ class DuplicatePeople:
         named = port.named(collection_id)
         samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
         order = list(samples)
-        means, spreads = _means(samples)
-        found = _near(means, spreads, pack.calibration.distance(GROUPED))
+        means, spreads = means_of(samples)
         dismissed = port.dismissed_pairs(collection_id)
+        found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed))
         near = [(squares, order[one], order[other]) for squares, one, other in found]
         near = [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
         rest = near if after is None else [one for one in near if one > after]
@@ -63,10 +66,10 @@ class DuplicatePeople:
         twice = port.stored_twice(collection_id, MOST)
         return Duplicates(
             tuple(pairs),
-            self._misplaced(port, pack, collection_id, named, samples, order, means, spreads),
+            self._misplaced(port, pack, collection_id, named, samples, means, spreads),
             twice,
             more,
-            mixed(port, pack, collection_id, named, samples)[:MOST],
+            mixed(port, pack, collection_id, named, samples, MOST),
             nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near], twice)[:MOST],
         )
 
@@ -109,38 +112,34 @@ class DuplicatePeople:
         collection_id: str,
         named: Mapping[int, str],
         samples: Mapping[int, Sample],
-        order: list[int],
         means: Vector,
         spreads: Vector,
     ) -> tuple[Misplaced, ...]:
         """Faces that are near another person and nearer to it than to the others of their own."""
-        limit = pack.calibration.distance(GROUPED) ** 2
-        found: list[Misplaced] = []
-        doubled = -2 * means.T
+        order = list(samples)
         several = [at for at, row in enumerate(order) if len(samples[row].rows) > 1]
-        for some in _blocks(several, [len(samples[row].rows) for row in order]):
-            templates = np.concatenate([samples[order[at]].templates for at in some])
-            whose = np.repeat(some, [len(samples[order[at]].rows) for at in some])
-            own = np.concatenate([_to_the_others(samples[order[at]].templates) for at in some])
-            # Without the lengths of the faces, which order nothing in a row; in place, for these are 40 MB.
-            others = templates @ doubled
-            others += spreads
-            others[np.arange(len(whose)), whose] = np.inf
-            nearest = others.argmin(axis=1)
-            squares = others[np.arange(len(whose)), nearest] + (templates**2).sum(axis=1)
-            ids = [face_id for at in some for face_id in samples[order[at]].face_ids]
-            for number in np.flatnonzero((squares <= limit) & (squares < own)).tolist():
-                if len(found) >= MOST:
-                    return tuple(found)
-                found.append(
-                    Misplaced(
-                        ids[number],
-                        self._ref(port, collection_id, named[order[whose[number]]]),
-                        pack.calibration.similarity(float(own[number]) ** 0.5),
-                        self._ref(port, collection_id, named[order[nearest[number]]]),
-                        pack.calibration.similarity(max(0.0, float(squares[number])) ** 0.5),
-                    )
-                )
+        if not several or len(order) < 2:
+            return ()
+        templates = np.concatenate([samples[order[at]].templates for at in several])
+        whose = np.repeat(several, [len(samples[order[at]].rows) for at in several])
+        own = np.concatenate([_to_the_others(samples[order[at]].templates) for at in several])
+        ids = [face_id for at in several for face_id in samples[order[at]].face_ids]
+        if len(templates) * len(order) > MOST_COMPARED:
+            least_alike = np.argsort(-own, kind="stable")[: max(1, MOST_COMPARED // len(order))]
+            templates, whose, own = templates[least_alike], whose[least_alike], own[least_alike]
+            ids = [ids[at] for at in least_alike.tolist()]
+        nearest, squares = nearest_others(templates, whose, means, spreads)
+        limit = pack.calibration.distance(GROUPED) ** 2
+        found = [
+            Misplaced(
+                ids[number],
+                self._ref(port, collection_id, named[order[whose[number]]]),
+                pack.calibration.similarity(float(own[number]) ** 0.5),
+                self._ref(port, collection_id, named[order[nearest[number]]]),
+                pack.calibration.similarity(max(0.0, float(squares[number])) ** 0.5),
+            )
+            for number in np.flatnonzero((squares <= limit) & (squares < own))[:MOST].tolist()
+        ]
         return tuple(found)
 
     @staticmethod
@@ -148,45 +147,8 @@ class DuplicatePeople:
         return PersonRef(person_id, port.person(collection_id, person_id).name)
 
 
-def _blocks(numbers: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of people, in order, so many at once that they have about BLOCK faces."""
-    some: list[int] = []
-    faces = 0
-    for number in numbers:
-        some.append(number)
-        faces += sizes[number]
-        if faces >= BLOCK:
-            yield some
-            some, faces = [], 0
-    if some:
-        yield some
-
-
 def _to_the_others(templates: Vector) -> Vector:
     """(n,) mean squared distances of each face to the other faces of its person."""
     squares = ((templates[:, None] - templates[None]) ** 2).sum(axis=2)
     found: Vector = squares.sum(axis=1) / (len(templates) - 1)
     return found
-
-
-def _means(samples: Mapping[int, Sample]) -> tuple[Vector, Vector]:
-    """(n, dimension) means of the templates of each person, and (n,) the means of their squared lengths: with both the
-    mean squared distance of all pairs of faces of two people follows."""
-    if not samples:
-        return np.empty((0, 1), np.float32), np.empty(0, np.float32)
-    means = np.stack([one.templates.mean(axis=0) for one in samples.values()]).astype(np.float32)
-    spreads = np.array([float((one.templates**2).sum(axis=1).mean()) for one in samples.values()], np.float32)
-    return means, spreads
-
-
-def _near(means: Vector, spreads: Vector, within: float) -> list[tuple[float, int, int]]:
-    """(mean squared distance, one, other) of the pairs that are near, nearest first."""
-    found: list[tuple[float, int, int]] = []
-    for start in range(0, len(means), BLOCK):
-        squares = means[start : start + BLOCK] @ (-2 * means[start:].T)
-        squares += spreads[start:]
-        squares += spreads[start : start + BLOCK, None]
-        for one, other in zip(*np.nonzero(squares <= within * within), strict=True):
-            if other > one:
-                found.append((max(0.0, float(squares[one, other])), int(one) + start, int(other) + start))
-    return sorted(found)

@@ -112,7 +112,8 @@ def import_encodings(
             created_at=target.now(),
             kept=False,
         )
-        storer.add(NewPhotograph(image, identity, [NewFace(str(uuid.uuid4()), _NOWHERE, template)], pack.version))
+        face = NewFace(str(uuid.uuid4()), _NOWHERE, template)
+        storer.add(NewPhotograph(image, identity, [face], pack.version), f"encoding {number}")
         progress("faces", number, len(encodings))
     storer.flush()
     return done

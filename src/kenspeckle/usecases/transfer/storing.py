@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kenspeckle.domain import FaceRecord, Image, PackInfo
@@ -21,6 +21,9 @@ BATCH = 2000
 
 STAGED_BATCH = 64
 """Of which so many come with their bytes: their names are held in the image store until they are stored."""
+
+MOST_TOLD = 100_000
+"""Photographs that are remembered of an import, to be told of."""
 
 _SAME_BOX: Final = 0.01
 """Faces of one photograph whose boxes differ by less, in parts of its size, are one face."""
@@ -41,10 +44,20 @@ class Target:
     people: People | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFaces:
+    """Faces of one photograph that an import stored under an identity. `photograph` is what people call it."""
+
+    photograph: str
+    identity: str
+    face_ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Imported:
     """Counts of an import. `present` faces were stored already; `without_photograph` came with none, or with one that
-    can't be used; `unlinked` faces belong to another user here, or their user has the most faces allowed."""
+    can't be used; `unlinked` faces belong to another user here, or their user has the most faces allowed. `stored` are
+    the first MOST_TOLD photographs that were new."""
 
     collection: str
     faces: int = 0
@@ -52,13 +65,15 @@ class Imported:
     without_photograph: int = 0
     users: int = 0
     unlinked: int = 0
+    stored: list[StoredFaces] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A photograph that waits for its batch, `known` where it is stored already; `wanted` are its faces in the
-    export."""
+    export. `name` is what people call it."""
 
+    name: str
     photograph: NewPhotograph
     staged: Staged | None
     known: Sequence[FaceRecord] | None
@@ -83,9 +98,9 @@ class Storer:
         self._waiting: list[_Waiting] = []
         self._staged = 0
 
-    def add(self, photograph: NewPhotograph) -> None:
+    def add(self, photograph: NewPhotograph, name: str) -> None:
         """A photograph whose bytes are not in the export. Raises as `flush`."""
-        self._add(_Waiting(photograph, None, None, ()))
+        self._add(_Waiting(name, photograph, None, None, ()))
 
     def add_exported(self, source: ExportFile, group: Sequence[DumpedFace]) -> None:
         """The faces of a photograph of an export, with its bytes where they are there. Raises as `flush`."""
@@ -108,7 +123,8 @@ class Storer:
             )
             for one in group
         ]
-        self._add(_Waiting(NewPhotograph(image, identity, faces, model, staged_as), staged, known or None, group))
+        photograph_ = NewPhotograph(image, identity, faces, model, staged_as)
+        self._add(_Waiting(f"photograph {image.image_id}", photograph_, staged, known or None, group))
 
     def _add(self, one: _Waiting) -> None:
         self._waiting.append(one)
@@ -174,6 +190,10 @@ class Storer:
         if created:
             self._done.faces += count
             self._done.without_photograph += 0 if one.staged else count
+            identity = one.photograph.external_image_id
+            if identity and len(self._done.stored) < MOST_TOLD:
+                ids = tuple(record.face.face_id for record in records)
+                self._done.stored.append(StoredFaces(one.name, identity, ids))
         else:
             self._done.present += count
         for wanted in one.wanted:
