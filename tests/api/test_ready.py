@@ -44,3 +44,20 @@ def test_a_database_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) 
 
     asyncio.run(ask())
     threads.close()
+
+
+def test_who_asks_while_a_look_ends_gets_its_answer() -> None:
+    threads = Threads(1)
+    edge: Any = SimpleNamespace(threads=threads, recognizer=SimpleNamespace(ready=lambda: None), writable=None)
+
+    async def ask() -> None:
+        made = Operations(edge, SimpleNamespace())  # type: ignore[arg-type]  # only the description needs the app
+
+        async def some() -> None:
+            for _ in range(50):
+                assert (await made.readyz(None)).status_code == 200  # type: ignore[arg-type]
+
+        await asyncio.gather(*(some() for _ in range(5)))
+
+    asyncio.run(ask())
+    threads.close()

@@ -27,7 +27,7 @@ OWN = {"collection": "demo"}
 """Beside what the clients index: many photographs of the same two people."""
 SETTLED_SECONDS = 120.0
 """Longest wait for messages of webhooks that a killed replica had claimed: their lease has to end."""
-UNEXPECTED = ("Traceback", "unexpected error", "internal_error")
+UNEXPECTED = ("unexpected error", "internal_error")
 
 
 def demo(url: str, *, index: bool = False) -> list[str]:

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from kenspeckle.errors import CollectionNotFound, PackMismatch, StorageUnavailable
+from kenspeckle.index import milvus as milvus_
+from kenspeckle.index.milvus import REST_SECONDS
 from kenspeckle.index.mirrored import TRUST_SECONDS
 from kenspeckle.ports import MirrorBounds, MirrorState, scanned
 from kenspeckle.usecases.mirrors import keeper
 from tests.catalogs import DIMENSION, gallery, stored_face, template
+from tests.cluster.links import Links
 from tests.milvus.conftest import FACES, Setting
 from tests.milvus_server import MilvusServer
 from tests.soak import either
@@ -142,6 +145,38 @@ def test_a_server_that_is_not_there_is_named_and_searches_do_not_wait_for_it(set
     assert time.monotonic() - begun < 2, "it was asked a moment ago"
     assert refused.value.retry_after
     assert absent.mirror.state is MirrorState.READY, "it may be right when it answers again"
+    setting.catalog.save_mirror(mirror)
+
+
+def test_a_server_that_hangs_is_waited_for_once_and_searched_again_when_it_goes_on(
+    setting: Setting, milvus: MilvusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = setting.mirror
+    with Links() as links:
+        link = links.to(milvus.port)
+        url = f"milvus://127.0.0.1:{link.port}/{setting.url.rpartition('/')[2]}"
+        behind = Setting(setting.catalog, url, setting.bounds)
+        setting.catalog.save_mirror(replace(mirror, place=behind.store.place))
+        counted = scanned.begin()
+        assert found(behind, 5, 10) == exact(setting, 5, 10)
+        assert counted.approximate
+        link.stall()
+        monkeypatch.setattr(milvus_, "SEARCH_SECONDS", 0.3)
+        counted = scanned.begin()
+        assert found(behind, 5, 10) == exact(setting, 5, 10)
+        assert counted.approximate == 0
+        with pytest.raises(StorageUnavailable, match="a moment ago"):
+            behind.store.search(mirror.name, template(3), 1, mirror.stamp)
+        behind.now += REST_SECONDS + 1
+        assert behind.store._may_ask()
+        assert not behind.store._may_ask(), "one asks, and no other waits for the answer"
+        link.mend()
+        monkeypatch.undo()
+        behind.now += REST_SECONDS + 1
+        counted = scanned.begin()
+        assert found(behind, 5, 10) == exact(setting, 5, 10)
+        assert counted.approximate
+        behind.store.close()
     setting.catalog.save_mirror(mirror)
 
 

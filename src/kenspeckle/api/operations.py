@@ -48,13 +48,14 @@ class Operations:
     async def readyz(self, request: Request) -> Response:
         """Ready: model and templates loaded, catalog answers, disks can be written to, no shutdown under way. Send no
         traffic where this fails."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._look())
         # One look serves all who ask meanwhile: each that waits for a database that hangs would hold a thread.
-        done, _ = await asyncio.wait({self._looking}, timeout=LOOK_SECONDS)
+        looking = self._looking
+        if looking is None or looking.done():
+            looking = self._looking = asyncio.ensure_future(self._look())
+        done, _ = await asyncio.wait({looking}, timeout=LOOK_SECONDS)
         if not done:
             raise StorageUnavailable(NO_ANSWER, retry_after=LOOK_SECONDS)
-        self._looking.result()
+        looking.result()
         return answer({"status": "ready"})
 
     async def _look(self) -> None:

@@ -17,7 +17,7 @@ _FULL = {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XAmzQuota
 
 _CONFIG = Config(
     connect_timeout=5,
-    read_timeout=30,
+    read_timeout=15,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=32,
 )

@@ -6,6 +6,7 @@ deadline, and its errors become StorageUnavailable that names INDEX_URL.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -59,7 +60,9 @@ class Milvus:
         self._clock = clock
         self._client: Any = None
         self._lock = threading.Lock()
-        self._resting = -REST_SECONDS
+        self._asking = threading.Lock()
+        self._failed: float | None = None
+        """When it was last not reached, and nobody has reached it since."""
 
     @property
     def place(self) -> str:
@@ -174,7 +177,7 @@ class Milvus:
 
     def marked(self, name: str, stamp: int) -> int | None:
         def read(client: Any) -> Any:
-            self._check_schema(client, name)
+            self._check_schema(client, name, seconds=SEARCH_SECONDS)
             return client.query(
                 name,
                 filter=f"{ROW} == {MARK}",
@@ -241,9 +244,11 @@ class Milvus:
         fields = client.describe_collection(name, timeout=CALL_SECONDS)["fields"]
         return int(next(one["params"]["dim"] for one in fields if one["name"] == TEMPLATE))
 
-    def _check_schema(self, client: Any, name: str, dimension: int | None = None) -> None:
+    def _check_schema(
+        self, client: Any, name: str, dimension: int | None = None, seconds: float = CALL_SECONDS
+    ) -> None:
         """Raises MirrorLost where it is no mirror, with templates of this dimension where that is given."""
-        fields = client.describe_collection(name, timeout=CALL_SECONDS)["fields"]
+        fields = client.describe_collection(name, timeout=seconds)["fields"]
         found = {one["name"]: int(one.get("params", {}).get("dim", 0)) for one in fields}
         if found != {ROW: 0, DIGEST: 0, TEMPLATE: found.get(TEMPLATE, 0) if dimension is None else dimension}:
             raise MirrorLost(
@@ -254,17 +259,34 @@ class Milvus:
 
     def _call(self, work: Callable[[Any], T], *, rest: bool = True) -> T:
         """What `work` gives. After a failure to reach the server, nothing is asked for some seconds."""
-        if rest and self._clock() - self._resting < REST_SECONDS:
+        if rest and not self._may_ask():
             raise self._gone("it did not answer a moment ago")
         with self._translated():
-            return work(self._connected())
+            found = work(self._connected())
+        self._failed = None
+        return found
+
+    def _may_ask(self) -> bool:
+        """Whether the server was reached, or it is this call that looks whether it is back; others need not wait."""
+        with self._asking:
+            if self._failed is None:
+                return True
+            if self._clock() - self._failed < REST_SECONDS:
+                return False
+            self._failed = self._clock()
+            return True
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        from grpc import RpcError
         from pymilvus.exceptions import MilvusException  # `_connected` says where it is missing
 
         try:
             yield
+        except RpcError as error:
+            # What the client does not translate itself: a deadline that has passed.
+            self._failed = self._clock()
+            raise self._gone("it does not answer in time") from error
         except MilvusException as error:
             message = str(error.message).split("\n")[0][:300]
             if error.code == _LOST or "collection not found" in message:
@@ -273,7 +295,7 @@ class Milvus:
                     retry_after=10,
                 ) from error
             if _unreachable(error):
-                self._resting = self._clock()
+                self._failed = self._clock()
             raise self._gone(message) from error
 
     def _gone(self, reason: str) -> StorageUnavailable:
@@ -284,6 +306,8 @@ class Milvus:
             if self._client is None:
                 from pymilvus import MilvusClient
 
+                # It logs each error that it raises, with a traceback.
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
                 self._client = MilvusClient(
                     uri=self._address.uri,
                     user=self._address.user,
