@@ -65,26 +65,31 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class _Parent:
-    """The process that has imported the package, and is asked for forks of itself."""
+    """The process that has imported the package, and is asked for forks of itself; started with the first of them."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = dict(environment)
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command = [*words, sys.executable]
+        self._environment = dict(environment)
         self._turn = threading.Lock()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                cwd=ROOT,
-                env=self.environment,
-            )
+        self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def fork(self, words: Sequence[str], folder: str, environment: Mapping[str, str], streams: Sequence[int]) -> int:
+    def fits(self, command: Any, environment: Mapping[str, str]) -> bool:
+        """Whether the command is a program for this interpreter, to be started as this process is."""
+        own, names = len(self._command), {*self._environment, *environment}
+        return (
+            isinstance(command, list)
+            and command[:own] == self._command
+            and command[own] in ("-m", "-c")
+            and all(self._environment.get(name) == environment.get(name) for name in names if _matters(name))
+        )
+
+    def fork(self, command: Sequence[str], folder: str, environment: Mapping[str, str], streams: Sequence[int]) -> int:
         """The number of a new process, a child of this one, that has these three streams."""
-        asked = json.dumps([list(words), folder, dict(environment)]).encode()
+        words = [os.fspath(one) for one in command[len(self._command) :]]
+        asked = json.dumps([words, folder, dict(environment)]).encode()
         with self._turn, _adopting():
+            self._start()
             socket.send_fds(self._control, [asked], streams)
             number, done = self._control.recv(64), self._control.recv(64)
         if not done:
@@ -93,7 +98,26 @@ class _Parent:
 
     def close(self) -> None:
         self._control.close()
-        self._process.wait(30)
+        self._theirs.close()
+        if self._process is not None:
+            self._process.wait(30)
+
+    def _start(self) -> None:
+        if self._process is None:
+            number = self._theirs.fileno()
+            self._process = subprocess.Popen(
+                [*self._command, "-m", __name__, str(number)],
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd=ROOT,
+                env=self._environment,
+            )
+            self._theirs.close()
+
+
+def _matters(name: str) -> bool:
+    return name.startswith(READ_AT_START)
 
 
 @contextmanager
@@ -108,17 +132,8 @@ def _adopting() -> Iterator[None]:
         prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-class _State:
-    """Whether `Popen` forks: `environment` is what the parent of forks has, which is started with the first one."""
-
-    environment: dict[str, str] | None = None
-    parent: _Parent | None = None
-
-
-def _parent() -> _Parent:
-    if _State.parent is None:
-        _State.parent = _Parent(_State.environment or {})
-    return _State.parent
+_parents: list[_Parent] = []
+"""Whoever can be forked; the last is asked first."""
 
 
 class _Forked(subprocess.Popen[Any]):
@@ -131,8 +146,9 @@ class _Forked(subprocess.Popen[Any]):
         err_ours: Any, err_theirs: Any, *rest: Any,
     ) -> None:  # fmt: skip
         given = os.environ if environment is None else environment
+        parent = next((one for one in reversed(_parents) if one.fits(args, given)), None)
         special = (executable, before, *passed, shell, *(one for one in rest[1:] if one != -1))  # -1: as it is
-        if any(special) or not _forkable(args, given):
+        if parent is None or any(special):
             super()._execute_child(  # type: ignore[misc]
                 args, executable, before, close, passed, folder, environment,
                 start_up, flags, shell, in_theirs, in_ours, out_ours, out_theirs, err_ours, err_theirs, *rest,
@@ -141,7 +157,7 @@ class _Forked(subprocess.Popen[Any]):
         streams = [own if own >= 0 else at for at, own in enumerate((in_theirs, out_theirs, err_theirs))]
         here = str(Path.cwd()) if folder is None else os.fspath(folder)
         try:
-            self.pid = _parent().fork([os.fspath(one) for one in args[1:]], here, given, streams)
+            self.pid = parent.fork(args, here, given, streams)
             self._child_created = True
         finally:
             self._close_pipe_fds(in_theirs, in_ours, out_ours, out_theirs, err_ours, err_theirs)  # type: ignore[attr-defined]
@@ -151,15 +167,6 @@ if TYPE_CHECKING:
     Popen = subprocess.Popen  # its constructor's types are of that class alone
 else:
     Popen = _Forked
-
-
-def _forkable(args: Any, environment: Mapping[str, str]) -> bool:
-    """Whether it is a program for this interpreter, started as this one was."""
-    ours = _State.environment
-    if ours is None or not isinstance(args, list) or args[0] != sys.executable or args[1] not in ("-m", "-c"):
-        return False
-    names = {name for name in (*ours, *environment) if name.startswith(READ_AT_START)}
-    return all(ours.get(name) == environment.get(name) for name in names)
 
 
 def run(command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
@@ -180,29 +187,30 @@ def available() -> bool:
 
 
 @contextmanager
-def forking() -> Iterator[None]:
-    """For the block, `Popen` forks where that is available."""
+def forking(words: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """For the block, `Popen` forks what is started after these words in such an environment, where that is available.
+    It pays from the second process on."""
     if not available():
         yield
         return
-    _State.environment = dict(os.environ)
+    parent = _Parent(words, os.environ if environment is None else environment)
+    _parents.append(parent)
     try:
         yield
     finally:
-        _State.environment = None
-        if _State.parent is not None:
-            _State.parent.close()
-            _State.parent = None
+        _parents.remove(parent)
+        parent.close()
 
 
 @contextmanager
 def started_anew() -> Iterator[None]:
     """For the block, `Popen` is the ordinary one."""
-    before, _State.environment = _State.environment, None
+    before = _parents[:]
+    _parents.clear()
     try:
         yield
     finally:
-        _State.environment = before
+        _parents.extend(before)
 
 
 def main(control: socket.socket) -> None:

@@ -18,7 +18,8 @@ from kenspeckle.models import install
 from kenspeckle.settings import load
 from kenspeckle.usecases.access.keys import Access
 
-KEYS = 12
+KEYS = 40
+"""As many tests of the protocol as one test process may run."""
 
 
 @dataclass(frozen=True)

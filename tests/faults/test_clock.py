@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from kenspeckle.cli.launch import Launched, launched
+from tests import forks
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 
@@ -47,13 +47,19 @@ class Skew:
         beside.replace(self.file)
 
 
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """PYTHONPATH of processes with a wrong clock; a process that has it is what they are forks of."""
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "sitecustomize.py").write_text(SHIM)
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with forks.forking(environment={**os.environ, "PYTHONPATH": path, "SKEW_FILE": str(folder / "none")}):
+        yield path
+
+
 @pytest.fixture
-def skew(tmp_path: Path) -> Skew:
-    shim = tmp_path / "shim"
-    shim.mkdir()
-    (shim / "sitecustomize.py").write_text(SHIM)
-    paths = [str(shim), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return Skew(tmp_path / "skew", {"SKEW_FILE": str(tmp_path / "skew"), "PYTHONPATH": os.pathsep.join(paths)})
+def skew(tmp_path: Path, shim: str) -> Skew:
+    return Skew(tmp_path / "skew", {"SKEW_FILE": str(tmp_path / "skew"), "PYTHONPATH": shim})
 
 
 Command = Callable[..., tuple[int, object]]
@@ -66,7 +72,7 @@ def command(skew: Skew, tmp_path: Path) -> Command:
 
     def run(*words: str) -> tuple[int, object]:
         line = [sys.executable, "-m", "kenspeckle", *words, "--json", "--data-dir", str(tmp_path / "data")]
-        done = subprocess.run(line, capture_output=True, text=True, env=environment | skew.environment, check=False)
+        done = forks.run(line, env=environment | skew.environment)
         assert "Traceback" not in done.stderr
         return done.returncode, json.loads(done.stdout)
 

@@ -100,11 +100,14 @@ def _write_until_killed(nursery: tuple[IO[str], IO[str]], start: int, stored: se
     asks.write(f"{start}\n")
     ready, child = answers.readline().split()
     assert ready == "ready"
-    time.sleep(random.uniform(0.002, 0.15))
+    # A kill meets work however slow the machine is: the first answer is waited for.
+    line = answers.readline()
+    time.sleep(random.uniform(0.0, 0.15))
     os.kill(int(child), signal.SIGKILL)
-    while (line := answers.readline()) != f"dead {child}\n":
+    while line != f"dead {child}\n":
         word, number = line.split()
         (stored if word == "stored" else deleted).add(int(number))
+        line = answers.readline()
 
 
 def _check(catalog: SqlCatalog, tried: Iterable[int], stored: set[int], deleted: set[int]) -> None:

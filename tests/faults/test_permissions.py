@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from kenspeckle.cli.launch import launched
 from kenspeckle.client.errors import CommandFailed
+from tests import forks
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 
@@ -25,13 +25,15 @@ BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
 @pytest.fixture(scope="module")
-def ordinary() -> tuple[str, ...]:
+def ordinary() -> Iterator[tuple[str, ...]]:
     """Words of a command that runs another to which permissions apply."""
     if os.geteuid() != 0:
-        return ()
+        yield ()
+        return
     if shutil.which(BOUND[0]) is None:
         pytest.skip("setpriv (util-linux) is not here, and without it permissions do not apply to root")
-    return BOUND
+    with forks.forking(BOUND):
+        yield BOUND
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def doctor(ordinary: tuple[str, ...], data: Path) -> dict[str, set[str]]:
     """What the doctor finds under the same rights, by check."""
     command = [*ordinary, sys.executable, "-m", "kenspeckle", "doctor", "--json", "--data-dir", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = forks.run(command)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     checks = json.loads(done.stdout)["checks"]
