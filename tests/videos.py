@@ -99,3 +99,8 @@ def two_people(path: Path, **more: object) -> Path:
         ],
         **more,  # type: ignore[arg-type]
     )
+
+
+def brief(path: Path) -> Path:
+    """A second of both: for tests of what becomes of results."""
+    return make(path, [(1.2, shot((GRACE, 20, 20), (EILEEN, 330, 20), speed=30, ground="#a98"))])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ OLD, NEW = "centerface-dlib", "sface"
 HOME = "people"
 
 
+@cache
 def variation(name: str, share: float = 1.0) -> bytes:
     """A sample in other bytes, at `share` of its size."""
     file = io.BytesIO()
@@ -52,6 +55,7 @@ def variation(name: str, share: float = 1.0) -> bytes:
     return file.getvalue()
 
 
+@cache
 def together() -> bytes:
     """Both people side by side."""
     file = io.BytesIO()
@@ -73,10 +77,19 @@ def built(folder: Path, **more: object) -> Iterator[Service]:
         service.close()
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with built(tmp_path) as made:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the four faces; seeing them takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("filled")
+    with built(folder) as made:
         fill(made)
+    return folder
+
+
+@pytest.fixture
+def service(filled: Path, tmp_path: Path) -> Iterator[Service]:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    with built(tmp_path) as made:
         yield made
 
 
@@ -136,9 +149,9 @@ def before(
     monkeypatch.setattr(service.catalog, method, called)
 
 
-def test_ids_names_users_and_boxes_stay_and_templates_are_of_the_new_pack(tmp_path: Path) -> None:
+def test_ids_names_users_and_boxes_stay_and_templates_are_of_the_new_pack(filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
     with built(tmp_path) as service:
-        fill(service)
         stored = {one.face_id: one for one in faces(service)}
         details = {
             face_id: service.recognizer.handle(ops.GetFace(collection_id=HOME, face_id=face_id)).detail
@@ -183,9 +196,8 @@ def test_ids_names_users_and_boxes_stay_and_templates_are_of_the_new_pack(tmp_pa
         assert "EndJob" in trail
 
 
-def test_the_shell_upgrades_and_says_of_what(tmp_path: Path, command: Command) -> None:
-    with built(tmp_path) as service:
-        fill(service)
+def test_the_shell_upgrades_and_says_of_what(filled: Path, tmp_path: Path, command: Command) -> None:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
     here = ["--data-dir", str(tmp_path), "--json"]
     done = command("collections", "upgrade", HOME, "--pack", NEW, *here)
     assert done.code == 0, done.err

@@ -36,7 +36,7 @@ from kenspeckle.usecases.videos import analysis, operations
 from kenspeckle.vision import video_child
 from kenspeckle.vision.video import ChildDecoder
 from tests import forks
-from tests.videos import EILEEN, GRACE, SAMPLES, empty, make, shot, two_people
+from tests.videos import EILEEN, GRACE, SAMPLES, brief, empty, make, shot, two_people
 
 HOME = "kenspeckle"
 HERE = "127.0.0.1"
@@ -63,6 +63,11 @@ def fill(service: Service, home: str = HOME) -> None:
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_people(tmp_path_factory.mktemp("video") / "two.mp4")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return brief(tmp_path_factory.mktemp("video") / "brief.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +189,8 @@ def test_detection_tells_attributes_where_they_are_asked_for(service: Service, t
         assert len(told.landmarks) + len(one.detail.landmarks) == 30
 
 
-def test_results_show_the_present_names_of_people(service: Service, home: str, video: Path) -> None:
-    ended = done(service, start(service, video, home))
+def test_results_show_the_present_names_of_people(service: Service, home: str, short: Path) -> None:
+    ended = done(service, start(service, short, home))
     match = appearances(service, ended)[0].matches[0]
     assert match.person is not None
     service.recognizer.handle(
@@ -221,8 +226,8 @@ def test_after_kill_9_another_process_goes_on(tmp_path: Path, video: Path, step:
             assert connection.execute(select(video_tracks.c.templates)).scalars().all() == [None] * (2 * len(wanted))
 
 
-def test_erasure_takes_a_person_out_of_results(service: Service, home: str, video: Path) -> None:
-    ended = done(service, start(service, video, home))
+def test_erasure_takes_a_person_out_of_results(service: Service, home: str, short: Path) -> None:
+    ended = done(service, start(service, short, home))
     assert GRACE in names(appearances(service, ended))
     service.recognizer.handle(ops.EraseIdentity(collection_id=home, external_image_id=GRACE))
     found = appearances(service, ended)
@@ -231,9 +236,9 @@ def test_erasure_takes_a_person_out_of_results(service: Service, home: str, vide
     assert {one.person for one in faces} == {found[0].person}
 
 
-def test_results_go_with_the_collection(service: Service, home: str, video: Path) -> None:
-    done(service, start(service, video, home))
-    job = start(service, video, home)
+def test_results_go_with_the_collection(service: Service, home: str, short: Path) -> None:
+    done(service, start(service, short, home))
+    job = start(service, short, home)
     service.recognizer.handle(ops.DeleteCollection(collection_id=home))
     assert service.catalog.job(job.job_id).error == "The collection was deleted."
     while (purge := service.jobs._take()) is not None:
@@ -245,9 +250,9 @@ def test_results_go_with_the_collection(service: Service, home: str, video: Path
 
 
 def test_results_go_at_the_age_of_the_collection_and_with_their_job(
-    service: Service, home: str, video: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, home: str, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = done(service, start(service, video, home))
+    ended = done(service, start(service, short, home))
     service.recognizer.handle(ops.EraseAged(collection_id=home, days=1))
     assert appearances(service, ended)
     with service.catalog.database.write() as connection:
@@ -255,7 +260,7 @@ def test_results_go_at_the_age_of_the_collection_and_with_their_job(
     service.recognizer.handle(ops.EraseAged(collection_id=home, days=1))
     with pytest.raises(JobNotFound):
         appearances(service, ended)
-    again = done(service, start(service, video, home))
+    again = done(service, start(service, short, home))
     service.catalog.trim_jobs(float("inf"))
     service.local.work_off()
     assert set(left(service, home).values()) == {0}
@@ -263,8 +268,8 @@ def test_results_go_at_the_age_of_the_collection_and_with_their_job(
         appearances(service, again)
 
 
-def test_results_are_erased_on_request_once_the_job_has_ended(service: Service, home: str, video: Path) -> None:
-    job = start(service, video, home)
+def test_results_are_erased_on_request_once_the_job_has_ended(service: Service, home: str, short: Path) -> None:
+    job = start(service, short, home)
     with pytest.raises(Conflict):
         service.recognizer.handle(ops.EraseVideo(job_id=job.job_id))
     done(service, job)
@@ -274,10 +279,10 @@ def test_results_are_erased_on_request_once_the_job_has_ended(service: Service, 
         service.catalog.job(job.job_id)
 
 
-def test_an_upload_is_encrypted_and_goes_with_its_job(tmp_path: Path, video: Path) -> None:
+def test_an_upload_is_encrypted_and_goes_with_its_job(tmp_path: Path, short: Path) -> None:
     with built(tmp_path, encryption=True) as service:
         fill(service)
-        asked = uploaded(service, video)
+        asked = uploaded(service, short)
         (stored,) = (tmp_path / "videos").iterdir()
         assert stored.stat().st_mode & 0o777 == 0o600
         assert stored.parent.stat().st_mode & 0o777 == 0o700
@@ -292,7 +297,7 @@ def test_an_upload_is_encrypted_and_goes_with_its_job(tmp_path: Path, video: Pat
 
 
 def test_templates_of_an_encrypted_collection_are_never_in_the_clear(
-    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(analysis, "people_of", lambda *_: (_ for _ in ()).throw(RuntimeError))
     monkeypatch.setattr("kenspeckle.catalog.sql.SqlCatalog.drop_results", lambda *_: None)
@@ -300,7 +305,7 @@ def test_templates_of_an_encrypted_collection_are_never_in_the_clear(
     for encryption in (False, True):
         with built(tmp_path / str(encryption), encryption=encryption) as service:
             fill(service)
-            done(service, start(service, video))
+            done(service, start(service, short))
             with service.catalog.database.read() as connection:
                 found = connection.execute(select(video_tracks.c.templates)).scalars().all()
             sizes.append({len(one) % 4 for one in found if one is not None})
@@ -415,11 +420,11 @@ def test_what_can_not_be_started(service: Service, home: str, video: Path, monke
         start(service, video, home)
 
 
-def test_the_end_is_told_to_webhooks_and_the_audit_trail(tmp_path: Path, video: Path) -> None:
+def test_the_end_is_told_to_webhooks_and_the_audit_trail(tmp_path: Path, short: Path) -> None:
     with built(tmp_path, webhook_hosts="127.0.0.1") as service:
         fill(service)
         hook, _ = service.guard.webhooks.create("http://127.0.0.1:9/ended", events=[Event.VIDEO])
-        job = start(service, video, tag="entrance")
+        job = start(service, short, tag="entrance")
         done(service, job)
         appearances(service, job)
         (letter,) = service.catalog.claim(hook.webhook_id, time.time(), time.time() + 60, time.time() + 120, 9)
