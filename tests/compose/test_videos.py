@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import jobs, video_faces, video_matches, video_tracks, videos
+from kenspeckle.compose.conversion import converted
 from kenspeckle.compose.embedded import Service, build
 from kenspeckle.domain import Appearance, Attribute, Event, Job, JobState, VideoFace, VideoSource
 from kenspeckle.domain import operations as ops
@@ -310,6 +311,41 @@ def test_templates_of_an_encrypted_collection_are_never_in_the_clear(
                 found = connection.execute(select(video_tracks.c.templates)).scalars().all()
             sizes.append({len(one) % 4 for one in found if one is not None})
     assert sizes == [{0}, {1}]
+
+
+def test_what_is_told_of_faces_without_a_collection_is_encrypted_where_new_collections_are(tmp_path: Path) -> None:
+    short = make(tmp_path / "short.mp4", [(0.6, shot((EILEEN, 150, 20)))])
+    place = tmp_path / "data"
+
+    def stored(service: Service) -> list[Any]:
+        with service.catalog.database.read() as connection:
+            found = list(connection.execute(select(video_faces.c.detail)).scalars())
+            return [*found, *connection.execute(select(videos.c.upload_key)).scalars()]
+
+    def shown(service: Service, job: Job) -> list[VideoFace]:
+        page = service.recognizer.handle(ops.GetVideo(job_id=job.job_id, search=False))
+        assert all(one.detail.attributes is not None and one.detail.attributes.age for one in page.faces)
+        return list(page.faces)
+
+    with built(place, encryption=True) as service:
+        asked = uploaded(service, short)
+        job = service.recognizer.handle(ops.StartVideoDetection(attributes=ALL, **asked))
+        assert service.catalog.video(job.job_id).upload_key == asked["upload_key"]
+        assert asked["upload_key"] not in stored(service)[-1]
+        done(service, job)
+        before = shown(service, job)
+        *details, key = stored(service)
+        assert len(before) == len(details) >= 2
+        assert not any("eyeLeft" in one or "AgeRange" in one for one in details)
+        assert len({*details}) == len(details)
+    for encryption in (False, True):
+        to = load({"data_dir": place, "host": HERE, "encryption": encryption}, environ={})
+        converted(to, lambda *_: None)
+        with built(place, encryption=encryption) as service:
+            assert shown(service, job) == before
+            *details, key = stored(service)
+            assert ["AgeRange" in one for one in details] == [not encryption] * len(details)
+            assert (len(key) == 32) is not encryption
 
 
 def test_a_cancelled_job_leaves_nothing(

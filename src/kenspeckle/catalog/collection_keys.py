@@ -65,6 +65,19 @@ class CollectionKeys:
         self._new = new
         self._known: dict[int, Content] = {}
 
+    @property
+    def new(self) -> bool:
+        """Whether new collections are encrypted."""
+        return self._new
+
+    def wrap(self, key: bytes, context: str) -> bytes:
+        """A key of something that belongs to no collection, encrypted under the master key."""
+        return self._wrapping().seal(key, context)
+
+    def unwrap(self, wrapped: bytes, context: str) -> bytes:
+        """Raises StorageUnavailable."""
+        return self._wrapping().unseal(wrapped, context)
+
     def of(self, collection_row: int, connection: Connection | None = None) -> Content:
         """How this collection's data is stored. A transaction gives its `connection`, so that it needs no other one to
         come to its end. Raises CollectionNotFound where it was deleted meanwhile,

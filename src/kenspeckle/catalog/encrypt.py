@@ -18,6 +18,7 @@ from kenspeckle.catalog.faceless import forget_names
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import collection_keys, collections, faces, images, staged, thumbnails, users
+from kenspeckle.catalog.video_keys import convert_unbound
 from kenspeckle.catalog.videos import forget_templates
 from kenspeckle.encryption.cipher import ATTRIBUTES, FACE, THUMBNAIL, USER, VERSION, Cipher
 from kenspeckle.errors import StorageUnavailable
@@ -158,6 +159,10 @@ class Converter(SqlCatalog):
             else:
                 self.collection_keys.drop(connection, pending.row)
         self.collection_keys.forget(pending.row)
+
+    def videos(self, *, encrypt: bool) -> None:
+        with self.database.write() as connection:
+            convert_unbound(self.collection_keys, connection, encrypt=encrypt)
 
     def _cipher(self, pending: Pending) -> Cipher:
         content: Any = self.collection_keys.of(pending.row)

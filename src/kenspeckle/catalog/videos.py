@@ -28,6 +28,7 @@ from kenspeckle.catalog.tables import (
     videos,
 )
 from kenspeckle.catalog.tokens import keep_answer
+from kenspeckle.catalog.video_keys import content_of, opened_detail, sealed_detail, sealed_key, upload_key
 from kenspeckle.domain import (
     Appearance,
     Box,
@@ -42,11 +43,11 @@ from kenspeckle.domain import (
     VideoFace,
     VideoFacts,
 )
+from kenspeckle.encryption.cipher import Content
 from kenspeckle.errors import JobNotFound, QuotaExceeded
 from kenspeckle.ports import Answered, FoundPerson, NewVideo, SeenFace, StoredVideo, Track
 
 TEMPLATES = "templates of video"
-UPLOAD = "key of video"
 BATCH = 2000
 """Rows of one transaction that removes them."""
 NO_COLLECTION = 0
@@ -188,7 +189,7 @@ class Videos(Part):
                 "created_at": job.created_at,
                 "position": -1,
                 "upload": video.upload,
-                "upload_key": self._sealed(row, job.job_id, video.upload_key),
+                "upload_key": sealed_key(self.collection_keys, row, job.job_id, video.upload_key),
                 "topic": video.topic,
                 "notice_due": None if video.topic is None else 0.0,
                 "notice_attempts": 0,
@@ -198,9 +199,7 @@ class Videos(Part):
     def video(self, job_id: str) -> StoredVideo:
         with self.database.read() as connection:
             found = _one(connection, job_id)
-        key = found.upload_key
-        if key is not None and found.collection_row is not None:
-            key = self.collection_keys.of(found.collection_row).open(key, UPLOAD, job_id)
+        key = upload_key(self.collection_keys, found.collection_row, job_id, found.upload_key)
         facts = None if found.facts is None else VideoFacts(**orjson.loads(found.facts))
         return StoredVideo(facts, found.position, found.key_id, found.upload, key)
 
@@ -208,7 +207,8 @@ class Videos(Part):
         with self.database.write() as connection:
             check_claim(connection, claim)
             found = _one(connection, claim.job_id)
-            stored = self._sealed(found.collection_row, claim.job_id, key)
+            row, before = found.collection_row, found.upload_key
+            stored = sealed_key(self.collection_keys, row, claim.job_id, key, before)
             changed = update(videos).where(videos.c.row == found.row).values(upload=upload, upload_key=stored)
             connection.execute(changed)
 
@@ -223,8 +223,9 @@ class Videos(Part):
         with self.database.write() as connection:
             check_claim(connection, claim)
             found = _one(connection, claim.job_id)
-            made = [{**_face_columns(one), "video_row": found.row, "collection_row": found.collection_row}
-                    for one in seen]  # fmt: skip
+            content = self._content(found, claim.job_id)
+            of = {"video_row": found.row, "collection_row": found.collection_row}
+            made = [{**_face_columns(one, content, claim.job_id), **of} for one in seen]
             if made:
                 connection.execute(insert(video_faces), made)
             if tracks:
@@ -315,7 +316,8 @@ class Videos(Part):
             found = connection.execute(_BY_PERSON if by_person else _BY_TIME, asked).all()
             more, found = len(found) > limit, found[:limit]
             matches = self._matches(connection, video, {one.person for one in found})
-        items = tuple(_video_face(job_id, one, matches.get(one.person, ())) for one in found)
+        content = self._content(video, job_id)
+        items = tuple(_video_face(job_id, one, content, matches.get(one.person, ())) for one in found)
         if not more:
             return Page(items, None)
         person = found[-1].person + 1 if by_person else 0
@@ -382,10 +384,8 @@ class Videos(Part):
         with self.database.write() as connection:
             connection.execute(update(videos).where(videos.c.job_id == job_id).values(notice_due=due_at))
 
-    def _sealed(self, row: int | None, job_id: str, key: bytes | None) -> bytes | None:
-        if key is None or row is None:
-            return key
-        return self.collection_keys.of(row).seal(key, UPLOAD, job_id)
+    def _content(self, video: Any, job_id: str) -> Content:
+        return content_of(self.collection_keys, video.collection_row, job_id, video.upload_key)
 
     def _track_columns(self, video: Any, job_id: str, track: Track) -> dict[str, object]:
         packed = None
@@ -472,7 +472,7 @@ def _drop_some(connection: Connection, row: int) -> bool:
     return False
 
 
-def _face_columns(one: SeenFace) -> dict[str, object]:
+def _face_columns(one: SeenFace, content: Content, job_id: str) -> dict[str, object]:
     box = one.detail.box
     return {
         "at_ms": one.at,
@@ -482,14 +482,14 @@ def _face_columns(one: SeenFace) -> dict[str, object]:
         "box_width": box.width,
         "box_height": box.height,
         "confidence": one.detail.confidence,
-        "detail": rows.packed_detail(one.detail, told=True),
+        "detail": sealed_detail(content, job_id, rows.packed_detail(one.detail, told=True)),
     }
 
 
-def _video_face(job_id: str, one: Any, matches: tuple[FaceMatch, ...]) -> VideoFace:
+def _video_face(job_id: str, one: Any, content: Content, matches: tuple[FaceMatch, ...]) -> VideoFace:
     box = Box(one.box_left, one.box_top, one.box_width, one.box_height)
     seen = Face("", "", "", None, box, one.confidence, "", 0.0, None)
-    return VideoFace(one.at_ms, rows.detail(seen, one.detail), one.person, matches)
+    return VideoFace(one.at_ms, rows.detail(seen, opened_detail(content, job_id, one.detail)), one.person, matches)
 
 
 def _told(one: Any) -> dict[str, object]:

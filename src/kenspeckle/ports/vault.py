@@ -86,6 +86,10 @@ class Converting(Protocol):
         """Convert templates and thumbnails; yields after each transaction the number of rows it looked at."""
         ...
 
+    def videos(self, *, encrypt: bool) -> None:
+        """Convert what is told of faces of videos that belong to no collection; done again it changes nothing."""
+        ...
+
     def finish(self, pending: Pending, *, encrypt: bool) -> None:
         """Mark the conversion as complete. After decryption the key is deleted."""
         ...

@@ -54,6 +54,7 @@ def convert(catalog: Converting, images: Images, *, encrypt: bool, progress: Pro
                 done.rows += count
                 progress("templates", done.rows, rows)
             catalog.finish(one, encrypt=encrypt)
+    catalog.videos(encrypt=encrypt)
     return done
 
 
