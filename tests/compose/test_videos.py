@@ -396,9 +396,9 @@ def test_a_decoder_that_ends_or_hangs_halfway_fails_the_job_alone(
     ending.write_text(
         "import os, runpy, signal, sys\n"
         f"child = runpy.run_path({str(video_child.__file__)!r})\n"
-        "real = child['main'].__globals__['_send']\n"
+        "real = child['main'].__globals__['send']\n"
         f"def send(*words):\n    real(*words)\n    os.kill(os.getpid(), signal.{end})\n"
-        "child['main'].__globals__['_send'] = send\n"
+        "child['main'].__globals__['send'] = send\n"
         "sys.exit(child['main']())\n"
     )
     parts = service.local.context.videos

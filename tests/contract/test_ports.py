@@ -46,6 +46,7 @@ REAL = {
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
     *("Photo", "Staged"),  # what an engine and a store give out, tested with them
     *("Videos", "VideoDecoder", "VideoReader", "StagedVideos", "Incoming", "VideoBuckets", "Topics"),  # test_videos.py
+    "CameraDecoder",  # by a real server, tests/vision/test_camera.py
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
     "Recognizer",  # its fake answers edges, and is no recognizer
 }
