@@ -23,7 +23,8 @@ from starlette.datastructures import Headers
 from benchmarks.service import SETTLED, models
 from kenspeckle import settings as settings_
 from kenspeckle.api.auth import HEADER, Authenticator
-from kenspeckle.compose.embedded import BaseService, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import BaseService
 from kenspeckle.domain import Plan
 from kenspeckle.usecases.access.rate_limits import Limits
 

@@ -24,7 +24,8 @@ from typing import Any
 import psutil
 from PIL import Image, ImageFilter
 
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Appearance, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.settings import load

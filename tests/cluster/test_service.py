@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, select
 
 from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.tables import jobs, members, people, video_faces, videos
-from kenspeckle.compose.embedded import Service
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Attribute, Job, JobKind
 from kenspeckle.domain import operations as ops
 from kenspeckle.ports import AuditQuery

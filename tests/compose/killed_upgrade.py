@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.settings import load
 from kenspeckle.usecases.jobs import runner
 from kenspeckle.usecases.recognition import upgrade

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import index_slices
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Job, JobState, LineResult, LineStatus
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import CollectionNotFound, Conflict, InvalidValue, JobNotFound, StorageUnavailable

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Job, JobKind, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.settings import load

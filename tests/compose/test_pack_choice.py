@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.compose import pack_choice
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Collection
 from kenspeckle.errors import CollectionNotFound
 from kenspeckle.models import registry

@@ -17,8 +17,9 @@ from botocore.config import Config
 from PIL import Image
 
 from kenspeckle.compose import own_packs
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
 from kenspeckle.compose.engines import PackEngines
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Collection
 from kenspeckle.models import registry
 from kenspeckle.models.own_description import described

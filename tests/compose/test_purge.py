@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import faces, images, thumbnails, users
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Job, JobKind, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import CollectionNotFound

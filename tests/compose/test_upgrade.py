@@ -22,7 +22,8 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite.copies import SqliteCopies, SqliteReplacer
 from kenspeckle.catalog.tables import faces as stored_faces
 from kenspeckle.catalog.tables import images, staged
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import FaceDetail, Job, JobKind, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.encryption.cipher import FACE

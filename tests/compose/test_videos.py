@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import jobs, video_faces, video_matches, video_tracks, videos
 from kenspeckle.compose.conversion import converted
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import Appearance, Attribute, Event, Job, JobState, VideoFace, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.attributes import ALL

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from kenspeckle import settings
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, ImageNotFound, KenspeckleError, SettingError, StorageUnavailable
 from tests.encryption.secrets import JPEG, found, raw

@@ -21,7 +21,8 @@ from kenspeckle import settings
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import launched
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import described
 from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound

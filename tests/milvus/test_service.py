@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from kenspeckle.compose.data_folder import storage
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.doctor import mirrors
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Instance

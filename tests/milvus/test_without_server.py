@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
 from kenspeckle.index.address import parsed

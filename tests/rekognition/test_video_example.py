@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.settings import load
 from tests.rekognition.conforming import attach
 from tests.rekognition.served import running

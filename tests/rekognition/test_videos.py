@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
+from kenspeckle.compose.service import Service
 from kenspeckle.errors import BucketNotAllowed
 from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.settings import load

@@ -23,7 +23,7 @@ from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import post, told
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
-from kenspeckle.catalog.videos import forget_faces
+from kenspeckle.catalog.video_results import forget_faces
 from kenspeckle.domain import (
     Deleted,
     Face,

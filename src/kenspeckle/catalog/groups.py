@@ -12,7 +12,7 @@ from kenspeckle.catalog.base import Part, chunks, collection_row, no_group
 from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.membership import GROUP, PERSON
-from kenspeckle.catalog.people import found_person, numbers_of, shown_person
+from kenspeckle.catalog.person_rows import found_person, numbers_of, shown_person
 from kenspeckle.catalog.tables import apart, dismissed, faces, identities, images, members, people
 from kenspeckle.domain import Page, Person
 from kenspeckle.domain.people import Group, name_key

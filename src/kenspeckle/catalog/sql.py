@@ -11,6 +11,7 @@ from typing import Self
 from sqlalchemy import URL, make_url, select
 from sqlalchemy.exc import ArgumentError
 
+from kenspeckle.catalog.adoption import Adoption
 from kenspeckle.catalog.audit import Audit
 from kenspeckle.catalog.changes import Log
 from kenspeckle.catalog.collection_keys import CollectionKeys
@@ -24,6 +25,7 @@ from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
 from kenspeckle.catalog.manifests import Manifests
+from kenspeckle.catalog.merging import Merging
 from kenspeckle.catalog.mirrors import Mirrors
 from kenspeckle.catalog.outbox import Outbox
 from kenspeckle.catalog.people import People
@@ -37,6 +39,8 @@ from kenspeckle.catalog.tables import service
 from kenspeckle.catalog.tokens import Tokens
 from kenspeckle.catalog.usage import Usage
 from kenspeckle.catalog.users import Users
+from kenspeckle.catalog.video_notices import VideoNotices
+from kenspeckle.catalog.video_results import VideoResults
 from kenspeckle.catalog.videos import Videos
 from kenspeckle.catalog.webhooks import Webhooks
 from kenspeckle.domain import JobKind
@@ -72,9 +76,13 @@ class SqlCatalog(
     Receipts,
     StagedTemplates,
     People,
+    Merging,
+    Adoption,
     Groups,
     SavedPeople,
     Videos,
+    VideoResults,
+    VideoNotices,
     Manifests,
     Mirrors,
 ):

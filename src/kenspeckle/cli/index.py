@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -111,10 +111,7 @@ def index(
             code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
         raise typer.Exit(code)
     search = Search()
-    found = find(paths, by, search)
-    first = next(found, None)
-    if first is None and not search.missing:
-        raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
+    found = _found(paths, by, search)
     with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
         enrolment = Enrolment(
             target.recognizer,
@@ -129,11 +126,19 @@ def index(
             again=again,
             at_once=at_once,
         )
-        everything = chain([first] if first else [], found)
         code = _index_files(
-            target, enrolment, everything, search, lambda: sum(1 for _ in find(paths, by, Search())), by, json
+            target, enrolment, found, search, lambda: sum(1 for _ in find(paths, by, Search())), by, json
         )
     raise typer.Exit(code)
+
+
+def _found(paths: Sequence[Path], by: str, search: Search) -> Iterator[Photograph]:
+    """Photographs of files and folders, as they are found. Raises CommandFailed, at once, where there are none."""
+    found = find(paths, by, search)
+    first = next(found, None)
+    if first is None and not search.missing:
+        raise CommandFailed(f"No photographs there ({search.ignored} other files).", "Name files or a folder of them.")
+    return chain([first] if first else [], found)
 
 
 def _index_files(

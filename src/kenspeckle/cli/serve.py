@@ -23,7 +23,7 @@ from kenspeckle.serving.tls import Certificate, certificate
 from kenspeckle.settings import Settings
 
 if TYPE_CHECKING:
-    from kenspeckle.compose.embedded import BaseService
+    from kenspeckle.compose.service import BaseService
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM)
 

@@ -26,7 +26,7 @@ from kenspeckle.ports import Asked, Examined
 from kenspeckle.settings import Settings
 
 if TYPE_CHECKING:
-    from kenspeckle.compose.embedded import Service
+    from kenspeckle.compose.service import Service
 
 IN_FLIGHT = 2
 """Photographs of an actor: one that it looks at, one that is on its way."""

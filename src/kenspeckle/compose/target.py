@@ -87,8 +87,9 @@ def opened(
             from kenspeckle.compose.start import uncollected
 
             with uncollected(keep=False):
-                from kenspeckle.compose.embedded import Service, build
+                from kenspeckle.compose.embedded import build
                 from kenspeckle.compose.ray_cluster import joined
+                from kenspeckle.compose.service import Service
 
                 service = build(settings, at_once=False)
             stack.callback(service.close)

@@ -17,8 +17,9 @@ from PIL import Image, PngImagePlugin
 
 from kenspeckle import settings as settings_
 from kenspeckle.client.sync import Client
-from kenspeckle.compose.embedded import Service, build
+from kenspeckle.compose.embedded import build
 from kenspeckle.compose.engines import PackEngines
+from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
 from kenspeckle.serving import server as server_
 from kenspeckle.settings import Settings

@@ -1,0 +1,137 @@
+"""Tables of work beside requests: jobs, webhooks, and mirrors in a vector database."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from kenspeckle.catalog.tables.base import Row, metadata, numbered
+
+index_slices = Table(
+    "index_slices",
+    metadata,
+    numbered(),
+    Column("job_id", String(64), nullable=False),
+    Column("collection_row", Row, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("lines", Integer, nullable=False, comment="how many"),
+    Column("done", Boolean, nullable=False),
+    Column("wanted", Text, comment="the lines, JSON; null: done, or not to be done any more"),
+    Column("results", Text, comment="JSON, without names; null: not done"),
+    Column("owner", String(64), nullable=False, comment="the process that works on it"),
+    Column("lease_until", Double, nullable=False, comment="from when on another may take it over"),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("job_id", "number", name="index_slices_once"),
+    Index("index_slices_due", "job_id", "done", "number", "lines"),
+    Index("index_slices_by_collection", "collection_row"),
+    sqlite_autoincrement=True,
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    numbered(),
+    Column("webhook_id", String(64), nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("events", Text, nullable=False, comment="JSON list"),
+    Column("collections", Text, nullable=False, comment="JSON list, empty for all"),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    Column("disabled_reason", Text, nullable=False),
+    Column("failing_since", Double),
+    Column("secret", LargeBinary, nullable=False, comment="sealed under the master key"),
+    Column("old_secret", LargeBinary),
+    Column("old_until", Double, comment="up to when messages are signed with the old secret too"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    numbered(),
+    Column("webhook_row", Row, ForeignKey("webhooks.row"), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("collection_id", String(255), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Double, nullable=False, comment="while one is sending: when another may"),
+    Column("payload", Text, comment="null once it is delivered, or a face of it was erased"),
+    Column("last_at", Double),
+    Column("status", Integer),
+    Column("error", Text, nullable=False),
+    Column("seconds", Double),
+    Index("deliveries_due", "webhook_row", "state", "due_at"),
+    Index("deliveries_in_order", "webhook_row", "row"),
+    Index("deliveries_by_age", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+delivery_faces = Table(
+    "delivery_faces",
+    metadata,
+    Column("delivery_row", Row, ForeignKey("deliveries.row"), primary_key=True, autoincrement=False),
+    Column("face_id", String(64), primary_key=True),
+    Index("delivery_faces_by_face", "face_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    numbered(),
+    Column("job_id", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("collection_id", String(255), comment="null: of the service as a whole"),
+    Column("created_at", Double, nullable=False),
+    Column("parameters", Text, nullable=False, comment="JSON"),
+    Column("state", String(16), nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("result", Text, comment="JSON"),
+    Column("finished_at", Double),
+    Column("cancelling", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", String(64), nullable=False, comment="the process that works on it"),
+    Column("lease_until", Double, nullable=False, comment="from when on another may take it over"),
+    Index("jobs_due", "state", "row"),
+    Index("jobs_by_collection", "collection_id", "row"),
+    sqlite_autoincrement=True,
+)
+
+mirrors = Table(
+    "mirrors",
+    metadata,
+    numbered(),
+    Column("collection_row", Row, nullable=False, comment="stays when the collection goes, until it is removed there"),
+    Column("collection_id", String(255), nullable=False),
+    Column("place", String(255), nullable=False, comment="the vector database"),
+    Column("name", String(255), nullable=False, comment="its name there"),
+    Column("contract", String(255), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False, comment="revision from which on changes are replayed"),
+    Column("after", BigInteger, nullable=False, comment="rows up to this one were read"),
+    Column("revision", BigInteger, nullable=False, comment="that it holds"),
+    Column("target", BigInteger, nullable=False, comment="revision that it is being brought to"),
+    Column("compacted", BigInteger, nullable=False, comment="revision up to which its files are clean"),
+    Column("stamp", BigInteger, nullable=False, comment="time of the vector database"),
+    Column("faces", BigInteger, nullable=False),
+    Index("mirrors_by_collection", "collection_row"),
+    sqlite_autoincrement=True,
+)

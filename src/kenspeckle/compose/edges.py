@@ -1,0 +1,105 @@
+"""All edges of a service as one ASGI application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access.audited_keys import AuditedAccess
+from kenspeckle.usecases.audit.refused_requests import Refusals
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.routing import BaseRoute
+
+    from kenspeckle.api.edge import Edge
+    from kenspeckle.compose.service import BaseService
+    from kenspeckle.images.client_buckets import ClientBuckets
+    from kenspeckle.usecases.access.rate_limits import Limits
+
+log = logging.getLogger(__name__)
+
+
+def application(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
+    """REST, Amazon's protocol, CompreFace's and the console, over one recognizer. Raises SettingError."""
+    # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
+    from starlette.middleware import Middleware
+
+    from kenspeckle.api import audit, keys, webhooks
+    from kenspeckle.api.app import create_app
+    from kenspeckle.api.auth import Authenticator
+    from kenspeckle.compose.instance import sources, writable
+    from kenspeckle.models import samples
+    from kenspeckle.rekognition import protocol
+    from kenspeckle.serving import console, cors
+    from kenspeckle.serving.local_only import LocalOnly
+    from kenspeckle.serving.metrics import Metrics
+
+    settings, recognizer, access = service.settings, service.recognizer, service.access
+    gate = service.guard.gate
+    metrics = Metrics()
+    metrics.tell_instance(sources(settings, service.catalog, settings.pack))
+    service.guard.stages.tell = metrics.observe
+    app = create_app(
+        recognizer=recognizer,
+        settings=settings,
+        gate=gate,
+        authenticate=Authenticator(access),
+        limits=limits,
+        metrics=metrics,
+        face_models=service.face_models,
+        writable=writable(settings).check,
+        staged=service.staged,
+        refusals=refusals,
+        extra_routes=console.routes(samples.portraits(settings.models_dir)),
+        more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
+        middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
+    )
+    edge = app.state.edge
+    amazon = protocol.routes(
+        edge.recognizer,
+        access,
+        _places(settings, access),
+        settings,
+        gate=gate,
+        call=edge.threads.call,
+        face_models=service.face_models,
+        limits=limits,
+    )
+    app.router.routes.extend([*amazon, *_compreface(edge)])
+    return app
+
+
+def _compreface(edge: Edge) -> Iterable[BaseRoute]:
+    """The routes of CompreFace's protocol, with the parts that the REST edge has."""
+    from kenspeckle.compreface.edge import Edge as CompreFace
+    from kenspeckle.compreface.routes import routes
+
+    return routes(
+        CompreFace(
+            recognizer=edge.recognizer,
+            settings=edge.settings,
+            gate=edge.gate,
+            threads=edge.threads,
+            authenticate=edge.authenticate,
+            limits=edge.limits,
+        )
+    )
+
+
+def _places(settings: Settings, access: AuditedAccess) -> ClientBuckets:
+    """The buckets that clients may name. Raises SettingError."""
+    from kenspeckle.images.client_buckets import ClientBuckets  # late, as the edges: botocore
+
+    places = ClientBuckets.parse(settings.s3_buckets, others=settings.open_buckets)
+    closed = places.for_all_keys_only()
+    if closed and any(key.collections and key.kind == "aws" and key.revoked_at is None for key in access.list()):
+        log.warning(
+            "keys that are limited to collections may not name the buckets %s: write %s[COLLECTION+COLLECTION]=... in "
+            "S3_BUCKETS for those whose keys may",
+            ", ".join(closed),
+            closed[0],
+        )
+    return places

@@ -1,0 +1,193 @@
+"""What a service is made of: its guard, its recognizer and what runs beside requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose.edges import application
+from kenspeckle.compose.runners import Runner, Runners
+from kenspeckle.compose.webhooks import dispatcher_of
+from kenspeckle.domain import Job, Receipt
+from kenspeckle.domain.operations import GetReceipt
+from kenspeckle.ports import Engine, Images, Index, Recognizer, StagedVideos
+from kenspeckle.settings import Settings
+from kenspeckle.usecases.access.audited_keys import AuditedAccess
+from kenspeckle.usecases.access.loopback import require_key_for
+from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
+from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt
+from kenspeckle.usecases.audit.receipts import Receipts
+from kenspeckle.usecases.audit.recognizer import Audited
+from kenspeckle.usecases.audit.recorder import Recorder
+from kenspeckle.usecases.audit.refused_requests import Refusals
+from kenspeckle.usecases.jobs.queue import wait
+from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
+from kenspeckle.usecases.mirrors.following import Following
+from kenspeckle.usecases.recognition.admission import Gate
+from kenspeckle.usecases.recognition.housekeeping import Housekeeping
+from kenspeckle.usecases.recognition.local import LocalRecognizer
+from kenspeckle.usecases.recognition.upkeep import Upkeep
+from kenspeckle.usecases.videos.notices import Notices
+from kenspeckle.usecases.webhooks.endpoints import Endpoints
+from kenspeckle.usecases.webhooks.events import Announcer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from kenspeckle.aws.recognizer import ManagedRecognizer
+    from kenspeckle.serving.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What both profiles share in front of their recognizer: keys, the audit trail, webhooks and the gate."""
+
+    settings: Settings
+    catalog: SqlCatalog
+    recorder: Recorder
+    receipts: Receipts
+    access: AuditedAccess
+    gate: Gate
+    stages: StageObserver
+    webhooks: Endpoints
+    announcer: Announcer
+    runners: Runners
+
+    def around(self, recognizer: Recognizer, kept: KeptReceipts | None = None) -> Audited:
+        """The recognizer, wrapped so that its operations are recorded."""
+        return Audited(recognizer, self.recorder, self.receipts, kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseService:
+    """A service that is ready to serve; subclasses have the recognizer. `face_models` are the versions of models by
+    name, that of the one in use first."""
+
+    guard: Guard
+    recognizer: Audited
+    face_models: Mapping[str, str]
+    housekeeping: Housekeeping
+    """Housekeeping; it runs once the service serves."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.guard.settings
+
+    @property
+    def catalog(self) -> SqlCatalog:
+        return self.guard.catalog
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.guard.recorder
+
+    @property
+    def access(self) -> AuditedAccess:
+        return self.guard.access
+
+    def serve(self) -> FastAPI:
+        """Start what runs beside requests, and make all edges as one ASGI application. Call it once.
+
+        Raises SettingError where `settings.host` can be reached by others and no key exists."""
+        # Imported here: what works on the data folder has no keys with plans.
+        from kenspeckle.usecases.access.rate_limits import Limits
+
+        require_key_for(self.settings.host, self.catalog)
+        limits, refusals = Limits(self.catalog), Refusals(self.recorder)
+        dispatcher = dispatcher_of(self.settings, self.guard.webhooks, now=self.catalog.now)
+        app = application(self, limits, refusals)
+        self.access.on_read = limits.learn
+        self.guard.announcer.nudge = dispatcher.nudge
+        self.guard.webhooks.changed = self.guard.announcer.forget
+        dispatcher.tell = app.state.edge.metrics.webhook
+        beside: tuple[Runner, ...] = (limits, refusals, self.housekeeping, dispatcher)
+        for one in (*beside, *self.beside(app.state.edge.metrics)):
+            self.guard.runners.start(one)
+        return app
+
+    def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
+        """Further runners beside requests with this recognizer."""
+        return ()
+
+    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+        """The receipt once it is complete, or as it is after `seconds`. Raises NotOffered, ReceiptNotFound."""
+        return wait_for_receipt(lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds)
+
+    @property
+    def staged(self) -> StagedVideos | None:
+        """Where uploaded videos wait; None: this recognizer takes none."""
+        return None
+
+    def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
+        """The job once it has ended. Raises NotOffered where there are no jobs, JobNotFound."""
+        return wait(self.recognizer, job_id, tell=tell)
+
+    def close(self) -> None:
+        """Finish work under way and close every part, the catalog last."""
+        self.guard.runners.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(BaseService):
+    """The embedded profile."""
+
+    local: LocalRecognizer
+    index: Index
+    images: Images
+    jobs: JobRunner
+
+    def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
+        """What loads templates and completes erasures, and the runner of jobs, unless JOBS leaves them to others."""
+        first = (self.local.loading, self.local.completion, Upkeep(self.index))
+        if not self.settings.jobs:
+            return first
+        self.local.context.jobs.served = True
+        notices = Notices(self.local.context)
+        self.jobs.tell = lambda job: metrics.job(job.kind.value, job.state.value)
+        metrics.watch_jobs(lambda: self.jobs.running)
+        keeper = self.local.context.keeper
+        mirrors = () if keeper is None else (Following(self.local.context, keeper),)
+        helping = () if self.local.index_work is None else (self.local.index_work,)
+        return (*first, self.jobs, *helping, notices, *mirrors)
+
+    @property
+    def staged(self) -> StagedVideos | None:
+        videos = self.local.context.videos
+        return videos.staged if videos is not None and videos.decoder.available else None
+
+    def engine(self) -> Engine:
+        """That of the pack in PACK, for what is looked at here before anybody is searched."""
+        return self.local.context.engines.default
+
+    def finish(self, job_id: str, tell: Callable[[Job], None]) -> Job:
+        """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
+        return self.jobs.run_one(job_id, tell)
+
+    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+        """As `BaseService.completed`; what is left is removed here where no other process does it."""
+        found = BaseService.completed(self, receipt_id, min(seconds, PATIENCE_SECONDS))
+        if found.complete:
+            return found
+        return wait_for_receipt(
+            lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds, self.local.completion.round
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedService(BaseService):
+    """Amazon Rekognition behind the same edges, keys and audit trail."""
+
+    managed: ManagedRecognizer
+
+
+class StageObserver:
+    """Passes durations of stages to the metrics, once an edge has been made."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str, float], None] | None = None
+
+    def observe(self, stage: str, seconds: float) -> None:
+        if self.tell is not None:
+            self.tell(stage, seconds)
