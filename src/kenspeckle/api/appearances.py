@@ -70,15 +70,15 @@ class AppearanceSearchAnswer(Shape):
 
 
 def _example() -> dict[str, JsonValue]:
-    matches = dict(examples.search())["faces"]["FaceMatches"]
-    first = matches[0]
+    found = dict(examples.search())
+    best = found["faces"]["FaceMatches"][0]
     return {
-        "name": "Keanu reeves",
-        "external_image_id": first["Face"].get("ExternalImageId"),
-        "similarity": first["Similarity"],
+        "name": found["matchedFaces"][0],
+        "external_image_id": best["Face"]["ExternalImageId"],
+        "similarity": best["Similarity"],
         "pictures": 5,
-        "FaceMatches": matches,
-        "FaceModelVersion": "sface-1",
+        "FaceMatches": found["faces"]["FaceMatches"],
+        "FaceModelVersion": found["faces"]["FaceModelVersion"],
     }
 
 
