@@ -115,7 +115,7 @@ chaos: setup ## as cluster, with a bucket and Milvus; replicas are cut off each 
 	$(BIN)/python -m tests.cluster.run --chaos --rounds $(or $(ROUNDS),16) $(ARGS)
 
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
-	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/compose/test_ray.py tests/test_outward.py tests/vision/test_head_fuzz.py
+	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/compose/test_ray.py tests/test_outward.py tests/vision/test_head_fuzz.py tests/vision/test_hostile.py
 	$(MAKE) cluster STANDBY=1 ROUNDS=$(or $(KENSPECKLE_KILLS),1000)
 	$(MAKE) chaos ROUNDS=500
 

@@ -10,10 +10,11 @@ from PIL import Image
 from kenspeckle.errors import ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
 from kenspeckle.models import registry
 from kenspeckle.vision.engine import Engine
+from tests.soak import either
 from tests.vision import drawing
 from tests.vision.drawing import HEIC, encode, exif
 
-MUTATIONS = 120
+MUTATIONS = either(48, 1200)
 
 
 @pytest.fixture(scope="module")

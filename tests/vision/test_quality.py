@@ -124,7 +124,7 @@ def test_the_embedder_makes_less_of_a_face_the_less_there_is_of_it(samples: regi
         found = []
         for step in (0, 6, 12, 16):
             made = io.BytesIO()
-            change(whole, step).save(made, "PNG")
+            change(whole, step).save(made, "PNG", compress_level=1)
             photo = sface.open(made.getvalue())
             faces = sface.detect(photo, largest_only=True)
             sface.embed(photo, faces)

@@ -24,7 +24,7 @@ Change = Callable[[Image.Image], Image.Image]
 
 def encoded(picture: Image.Image) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
