@@ -22,6 +22,7 @@ from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, Unsupp
 from kenspeckle.models import registry
 from tests.vision.drawing import HEIC, boxed_claiming, chunk, encode, exif, quarters
 from tests.vision.hostile_heads import box, heads, jpeg_with, many_scans, png_with, segment, webp_with
+from tests.vision.ten_bits import avif
 from tests.vision.test_decode import assert_quarters, photograph
 
 SECONDS, MIB = 3.0, 300.0
@@ -284,6 +285,21 @@ def test_avif_of_many_bits_and_transparency() -> None:
         photo = photograph(encode(noise, "AVIF", speed=10, subsampling=subsampling, exif=exif(6)))
         assert photo.image(100).size == (48, 64)
         assert photo._head.passes == 2
+
+
+def test_avif_of_ten_bits_with_transparency_is_shown_on_white() -> None:
+    picture, mask = Image.new("RGB", (96, 64), (200, 40, 60)), Image.new("L", (96, 64), 0)
+    mask.paste(128, (32, 0, 64, 64))
+    mask.paste(255, (64, 0, 96, 64))
+    data = avif(picture, mask)
+    photo = photograph(data)
+    assert (photo.media_type, photo._head.passes) == ("image/avif", 2)
+    shown = np.asarray(photo.image(96), np.int16)[32, [10, 48, 85]]
+    assert np.abs(shown - [(255, 255, 255), (227, 147, 157), (200, 40, 60)]).max() <= 5
+    alone = np.asarray(photograph(avif(picture, None)).image(96), np.int16)
+    assert np.abs(alone - (200, 40, 60)).max() <= 5
+    with pytest.raises((DamagedImage, ImageTooSmall)):
+        photograph(data[:-40]).image(96)
 
 
 def test_a_frame_header_that_makes_no_sense_is_damage() -> None:
