@@ -159,6 +159,10 @@ def test_saved_codes_go_before_the_receipt_is_complete(tmp_path: Path, monkeypat
         assert [one.face.face_id for one in found.searches[0].matches] == [stays]
     with closing(SqlCatalog.open(again.settings.catalog)) as catalog:
         assert [one.faces for one, _ in catalog.mirrors()] == [1], "a stop saves what is left"
+    elsewhere = Held(tmp_path / "data", keep_images=False, index_url="milvus://127.0.0.1:9/kenspeckle")
+    with closing(elsewhere.service):
+        assert saved(elsewhere) == [], "no receipt waits for what nothing keeps"
+        assert list(files.iterdir()) == []
 
 
 def test_a_receipt_waits_for_readers(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

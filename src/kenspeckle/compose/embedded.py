@@ -149,21 +149,24 @@ def _index(guard: Guard, engines: PackEngines, keeper: Keeper | None, at_once: b
     def dimension(collection: Collection) -> int:
         return engines.pack_of(collection).dimension
 
+    # Where other machines may have the catalog, a deletion there could not remove the files of this one.
+    saved = _saved_codes(guard, keep=keeper is None and guard.settings.catalog.startswith("sqlite"))
     if keeper is None:
-        return open_index(guard.catalog, dimension, at_once=at_once, saved=_saved_codes(guard))
+        return open_index(guard.catalog, dimension, at_once=at_once, saved=saved)
     return open_mirrored(guard.catalog, guard.catalog, keeper.store, keeper.bounds, dimension)
 
 
-def _saved_codes(guard: Guard) -> SavedCodes | None:
-    """None where other machines may have the catalog: a deletion there could not remove the files of this one."""
-    if not guard.settings.catalog.startswith("sqlite"):
-        return None
+def _saved_codes(guard: Guard, *, keep: bool) -> SavedCodes | None:
+    """Without `keep`, what was saved before is removed, and receipts wait for nothing of it."""
     saved = SavedCodes(guard.settings.data_dir / FOLDER, guard.catalog, guard.catalog, SAVED_FROM)
     try:
-        saved.sweep()
+        if keep:
+            saved.sweep()
+        else:
+            saved.clear()
     except KenspeckleError as error:
         log.warning("old files of codes could not be removed: %s", error.message)
-    return saved
+    return saved if keep else None
 
 
 def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:

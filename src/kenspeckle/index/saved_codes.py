@@ -137,10 +137,11 @@ class SavedCodes:
 
     def clear(self) -> None:
         """Remove all files. Raises StorageUnavailable."""
-        with self.turn():
-            for one, _ in self._mirrors.mirrors():
-                if one.place == IN_FILE:
-                    self._remove(one)
+        if any(one.place == IN_FILE for one, _ in self._mirrors.mirrors()):
+            with self.turn():
+                for one, _ in self._mirrors.mirrors():
+                    if one.place == IN_FILE:
+                        self._remove(one)
         self.sweep()
 
     def sweep(self) -> None:
