@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import random
 import signal
 import sys
@@ -63,6 +64,8 @@ class Run:
         self.work = Work(machines.url)
         self.tally = Tally()
         self.wrong: list[str] = []
+        self.until = math.inf
+        """No further fault is begun after this, by the monotonic clock."""
         self._dice = random.Random(17)
 
     def everything(self) -> None:
@@ -79,8 +82,9 @@ class Run:
         say(f"{CLIENTS} clients index, search and delete from now on.")
         work.start(CLIENTS)
         work.wait_for(20 if machines.parts is None else 60)
+        until(self._as_before)
         for number in range(self.rounds):
-            if work.wrong or self.wrong:
+            if work.wrong or self.wrong or time.monotonic() > self.until:
                 break
             self._round(self.faults[number % len(self.faults)], number)
         work.wait_for(20)
@@ -168,6 +172,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="faults, one after the other")
     parser.add_argument("--standby", action="store_true", help="with a standby, and fail-overs to it")
     parser.add_argument("--chaos", action="store_true", help="with a bucket and Milvus, and faults between all parts")
+    parser.add_argument("--minutes", type=float, help="begin no further fault after so long")
     parser.add_argument("--only", nargs="*", help="these faults")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, _leave)
@@ -176,6 +181,8 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             run = _made(stack, asked)
+            if asked.minutes:
+                run.until = began + 60 * asked.minutes
             run.everything()
         except (CommandFailed, TimeoutError) as error:
             sys.exit(f"Error: {error}")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.failures import NEGATIVE
 from kenspeckle.settings import load
 from tests.faults.portraits import Portraits
 from tests.outward import watched
 from tests.soak import SOAK
+from tests.webhooks.conftest import unused_port
 
 # Ray is not imported here: it changes the logging of the process that does.
 pytestmark = [
@@ -40,6 +49,10 @@ ray_cluster.RayExaminer.__init__ = killing
 sys.argv = ["kenspeckle", "index", "photographs", "--ray", "auto", "--json"]
 run()
 """
+
+
+HEAD = "head"
+STARTED_SECONDS = 120
 
 
 METADATA = ("169.254.169.254", "metadata.google.internal")
@@ -87,3 +100,72 @@ def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> 
         timeout=120,
     )
     assert "0 indexed with 0 faces, 6 there already, 1 skipped" in again.stderr
+
+
+@contextmanager
+def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a Ray of two nodes with a core each, and the process of the second."""
+    port = unused_port()
+    ray = str(Path(sys.executable).with_name("ray"))
+    common = ["--num-cpus=1", "--object-store-memory=100000000", "--block", "--disable-usage-stats"]
+    with ExitStack() as stack:
+
+        def node(name: str, *words: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            process = subprocess.Popen(
+                [ray, "start", *common, *words], stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+            stack.callback(process.wait)
+            stack.callback(lambda: end(process))
+            until(lambda: b"--block" in (folder / f"{name}.log").read_bytes() or process.poll() is not None)
+            assert process.poll() is None, (folder / f"{name}.log").read_text()
+            return process
+
+        own = ("--node-ip-address=127.0.0.1", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}")
+        node(HEAD, "--head", f"--port={port}", *own)
+        yield f"127.0.0.1:{port}", node("other", f"--address=127.0.0.1:{port}", "--node-ip-address=127.0.0.1")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """`kill -9` of a node with all its processes."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + STARTED_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_node_that_is_lost_is_done_without(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    portraits = Portraits()
+    for number in range(120):
+        name, data = portraits.named(number)
+        (folder / name).write_bytes(data)
+    environment = {
+        **os.environ,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+    }
+
+    def faces() -> int:
+        with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}")) as catalog:
+            return catalog.counts()["faces"]
+
+    with tempfile.TemporaryDirectory(prefix="kspr-") as short, cluster(Path(short), environment) as (address, other):
+        command = [sys.executable, "-m", "kenspeckle", "index", str(folder), "--ray", address]
+        with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: (tmp_path / "data" / "kenspeckle.db").exists() and process.poll() is None)
+            until(lambda: faces() > 0)
+            end(other)
+            _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+        assert "120 photographs: 120 indexed with 120 faces" in said
+    assert faces() == 120

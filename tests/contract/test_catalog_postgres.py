@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,8 +21,9 @@ from kenspeckle.catalog.database import UNCERTAIN, Database
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import metadata
 from kenspeckle.domain import Event, Secrets, Webhook, WebhookMessage
-from kenspeckle.errors import Conflict, InvalidValue, SettingError, StorageUnavailable
+from kenspeckle.errors import Conflict, InvalidValue, SettingError, StorageFull, StorageUnavailable
 from tests.catalogs import gallery, held, new_face, photo, stored_face, template
+from tests.cluster import disks
 from tests.contract.conftest import MASTER
 from tests.contract.test_catalog_processes import finished, python
 from tests.postgres import Server
@@ -173,9 +175,37 @@ def test_an_older_schema_is_migrated_by_one_of_two_that_start(postgres: Server) 
 
 def test_a_full_disk_is_named(catalog: SqlCatalog) -> None:
     from kenspeckle.catalog.postgres.meaning import explained
-    from kenspeckle.errors import StorageFull
 
     assert isinstance(explained(psycopg.errors.DiskFull("no room")), StorageFull)
+
+
+@pytest.mark.skipif(not disks.can_mount(), reason="a small disk is mounted for this, which needs root on Linux")
+def test_a_disk_that_is_full_stores_nothing_and_reads_on_until_there_is_room() -> None:
+    with TemporaryDirectory(prefix="kenspeckle-room-") as place, disks.mounted(Path(place), 120 << 20) as room:
+        server = Server("max_wal_size=32MB", "min_wal_size=32MB", room=room)
+        try:
+            server.execute("CREATE DATABASE small")
+            with closing(SqlCatalog.open(server.url("small"))) as catalog:
+                catalog.create_collection(gallery())
+                stored_face(catalog, 0)
+                filler = disks.fill(room)
+                stored = _store_until_full(catalog)
+                assert len(catalog.faces("people", 1000, None).items) == stored
+                filler.unlink()
+                stored_face(catalog, 1001)
+                assert catalog.collection("people").face_count == stored + 1
+        finally:
+            server.close()
+
+
+def _store_until_full(catalog: SqlCatalog) -> int:
+    """Faces that are there then: files have some room left that was theirs already."""
+    for number in range(1, 1000):
+        try:
+            stored_face(catalog, number)
+        except StorageFull:
+            return number
+    raise AssertionError("it was never full")
 
 
 def test_the_time_is_the_servers_however_wrong_this_machines_is(url: str) -> None:

@@ -40,6 +40,9 @@ DEATHS = 5
 START_SECONDS = 300.0
 """For actors to load their networks."""
 
+WAIT_SECONDS = 5.0
+"""How often it is seen whether an actor has died that has not answered."""
+
 STORE_BYTES = 200 * 1024 * 1024
 """Of shared memory for a Ray that is started here: photographs on their way."""
 
@@ -74,24 +77,22 @@ class RayExaminer:
                 "The nodes of the Ray cluster can't run Kenspeckle: each needs this very version of it and the model "
                 f"packs (kenspeckle models pull). The first one says: {_first_line(error)}"
             ) from error
-        self._free: queue.SimpleQueue[_Place] = queue.SimpleQueue()
-        for place in [_Place(one) for one in self.actors] * IN_FLIGHT:
-            self._free.put(place)
+        self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for worker in [_Worker(one) for one in self.actors] * IN_FLIGHT:
+            self._free.put(worker)
 
     def __call__(self, collection: Collection, image: bytes, asked: Asked, opened: Callable[[], None]) -> Examined:
         for _ in range(DEATHS):
-            place = self._free.get()
+            worker = self._take()
             try:
-                with place.starting:  # wait for one that is started anew
-                    pass
-                found = self._ray.get(place.actor.look.remote(collection, image, asked))
+                found = self._looked(worker, collection, image, asked)
             except self._ray.exceptions.RayActorError:
-                self._await(place)
+                self._mark_down(worker)
                 continue
             except self._ray.exceptions.RayError as error:
                 raise StorageUnavailable(f"The Ray cluster can't go on: {_first_line(error)}") from error
             finally:
-                self._free.put(place)
+                self._give(worker)
             if isinstance(found, KenspeckleError):
                 raise found
             opened()
@@ -99,26 +100,68 @@ class RayExaminer:
             return examined
         raise DamagedImage(f"{DEATHS} workers have died over this photograph, so it was left out.")
 
-    def _await(self, place: _Place) -> None:
-        """Until an actor that died was started anew by Ray. Raises StorageUnavailable where that does not happen."""
-        until = time.monotonic() + START_SECONDS
-        with place.starting:
-            while True:
-                try:
-                    self._ray.get(place.actor.ready.remote(), timeout=START_SECONDS)
-                    return
-                except self._ray.exceptions.RayError as error:
-                    if time.monotonic() > until:
-                        raise StorageUnavailable("A worker of the Ray cluster died and does not come back.") from error
-                    time.sleep(0.5)
+    def _looked(self, worker: _Worker, collection: Collection, image: bytes, asked: Asked) -> Any:
+        """Raises RayActorError where the actor has died, also where Ray waits for a place to start it anew."""
+        found = worker.actor.look.remote(collection, image, asked)
+        while not self._ray.wait([found], timeout=WAIT_SECONDS)[0]:
+            if worker.down:
+                raise self._ray.exceptions.RayActorError
+        return self._ray.get(found)
+
+    def _take(self) -> _Worker:
+        """One that lives and is free. Raises StorageUnavailable where none comes."""
+        while True:
+            try:
+                worker = self._free.get(timeout=START_SECONDS)
+            except queue.Empty as error:
+                raise StorageUnavailable(
+                    "The workers of the Ray cluster have died and do not come back; see `ray status`, and run this "
+                    "again: what is stored is not looked at again."
+                ) from error
+            if not worker.parked():
+                return worker
+
+    def _give(self, worker: _Worker) -> None:
+        if not worker.parked():
+            self._free.put(worker)
+
+    def _mark_down(self, worker: _Worker) -> None:
+        """Its photographs go to others until Ray has started it anew: on its node, or on another that has a core."""
+        with worker.lock:
+            if worker.down:
+                return
+            worker.down = True
+        threading.Thread(target=self._revive, args=(worker,), name="ray actor", daemon=True).start()
+
+    def _revive(self, worker: _Worker) -> None:
+        while True:
+            try:
+                self._ray.get(worker.actor.ready.remote(), timeout=START_SECONDS)
+                break
+            except self._ray.exceptions.RayError:
+                time.sleep(0.5)
+            except Exception:  # Ray has ended
+                return
+        with worker.lock:
+            worker.down, turns, worker.turns = False, worker.turns, 0
+        for _ in range(turns):
+            self._free.put(worker)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An actor; the lock is held while it is started anew."""
+@dataclass(slots=True)
+class _Worker:
+    """An actor; while it is `down`, its turns are kept back."""
 
     actor: Any
-    starting: threading.Lock = field(default_factory=threading.Lock)
+    down: bool = False
+    turns: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def parked(self) -> bool:
+        """Whether a turn of it is kept back now."""
+        with self.lock:
+            self.turns += self.down
+            return self.down
 
 
 class Looker:
