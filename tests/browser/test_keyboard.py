@@ -133,7 +133,7 @@ def test_collections_and_their_faces(console: Console, api: httpx.Client) -> Non
 
     console.tab_to(page.get_by_role("link", name="turned"))
     press("Enter")
-    expect(console.heading("turned")).to_be_focused()
+    expect(console.heading("Faces")).to_be_focused()
     console.press_on("Next", key="Shift+Tab")
     expect(console.button("Previous")).to_be_focused()
     press("Enter")
@@ -148,7 +148,7 @@ def test_collections_and_their_faces(console: Console, api: httpx.Client) -> Non
     press("Enter")
     expect(console.heading("Crowd")).to_be_visible()
     console.press_on("Faces", "link", "Shift+Tab")
-    expect(console.heading("turned")).to_be_focused()
+    expect(console.heading("Faces")).to_be_focused()
 
 
 def test_users_and_their_faces(console: Console, api: httpx.Client) -> None:

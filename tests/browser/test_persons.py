@@ -129,6 +129,8 @@ def test_duplicates_are_merged_and_dismissed_by_one_key(console: Console, api: h
     console.page.wait_for_function(
         "() => [...document.querySelectorAll('.pair-card img')].every((one) => one.naturalWidth > 0)"
     )
+    console.page.get_by_role("button", name=re.compile("^Show ")).first.click()
+    expect(console.page.get_by_role("img", name=re.compile("^Photograph stored as"))).to_have_count(2)
     names = pairs.first.locator(".sides .name")
     grace_first = "Grace" in names.first.inner_text()
     pairs.first.get_by_role("button", name=re.compile("two people")).press("d")

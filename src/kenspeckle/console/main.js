@@ -41,6 +41,12 @@ let arrived = false;
 async function show() {
   const [name, ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   const view = VIEWS[known(name)];
+  const first = Object.keys(VIEWS).find((one) => VIEWS[one].title && VIEWS[one].allowed());
+  if (name === "" && !view.allowed() && first) {
+    // The first page of a key that may not search is the first that it may see.
+    location.replace(`#/${first}`);
+    return;
+  }
   leaving.abort(new DOMException("The view was left.", "AbortError"));
   leaving = new AbortController();
   const { signal } = leaving;
@@ -125,7 +131,7 @@ function keyState() {
 function forbidden() {
   const key = session.info.key;
   return h("section", { class: "page" }, h("h1", {}, "Not for this key"),
-    h("p", { class: "lead" }, "The key ", foreign(key?.name ?? ""), " has no right for this view. It has: ",
+    h("p", { class: "lead" }, "The key ", h("strong", {}, foreign(key?.name ?? "")), " has no right for this view. It has: ",
       key?.scopes.join(", ") || "none", key?.collections.length ? `, for ${key.collections.join(", ")}` : "", "."),
     h("p", {}, button("Sign in with another key", { class: "primary", onclick: () => location.reload() }, "key")));
 }

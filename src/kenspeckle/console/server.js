@@ -76,6 +76,9 @@ export async function once(path, { method = "GET", query = {}, body, headers = {
   if (body !== undefined && !(body instanceof Blob) && !(body instanceof FormData)) {
     body = JSON.stringify(body);
     sent["content-type"] = "application/json";
+  } else if (body instanceof Blob && body.type.startsWith("text/")) {
+    // Whatever was chosen is meant as a photograph: it is refused as none, and not as broken base64.
+    sent["content-type"] = "application/octet-stream";
   }
   let response;
   try {

@@ -41,7 +41,7 @@ function form(failure, done) {
       useKey(secret);
       done(true);
     } catch (refused) {
-      room.replaceChildren(notice(refused));
+      room.replaceChildren(notice(refused.status === 401 ? new Failure({ ...refused, detail: UNKNOWN }) : refused));
       input.select();
       input.focus();
     }
@@ -56,6 +56,8 @@ function form(failure, done) {
       "This page came over plain HTTP: whoever listens on the network can read the key. Use HTTPS."),
     room, h("p", { class: "actions" }, go));
 }
+
+const UNKNOWN = "This key is not known here, or is no longer taken. Copy all of it again, or ask whoever runs the service for another one.";
 
 const STRANGE = {
   code: "unauthenticated", title: "This is no key", detail: "A key has letters, digits and underscores only. Copy it again.",

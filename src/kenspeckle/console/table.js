@@ -1,10 +1,10 @@
-// Tables: on narrow screens each row stands as a list of its cells, each after the head of its column.
+// Tables: on narrow screens each row stands as a list of its cells, each after the head of its column, where cells are wide.
 
 import { h } from "/console/dom.js";
 
 /** A table that may be scrolled by itself. `columns` are heads, "" above buttons; those in `numbers` stand at the right. */
-export function table(label, columns, rows, { numbers = [], caption = null } = {}) {
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": label }, h("table", { class: "stacked" },
+export function table(label, columns, rows, { numbers = [], caption = null, stacked = true } = {}) {
+  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": label }, h("table", { class: stacked ? "stacked" : null },
     caption && h("caption", { class: "unseen" }, caption),
     h("thead", {}, h("tr", {}, columns.map((head) => h("th", { scope: "col", class: numbers.includes(head) ? "number" : null },
       head || h("span", { class: "unseen" }, "Actions"))))),

@@ -45,8 +45,10 @@ export function threshold({ onchange, faces = () => 0 }) {
   const element = h("section", { class: "threshold", "aria-label": "Threshold" },
     h("div", { class: "threshold-head" }, h("label", { for: range.id }, "Threshold"), reading),
     h("div", { class: "track" }, strip, range),
-    h("div", { class: "presets", role: "group", "aria-label": "Usual thresholds" }, presets),
-    explained, summary);
+    summary,
+    // On a phone the answers come first.
+    h("details", { class: "options meaning", open: matchMedia("(min-width: 62rem)").matches }, h("summary", {}, "What it means"),
+      h("div", { class: "presets", role: "group", "aria-label": "Usual thresholds" }, presets), explained));
   element.show = (similarities, words) => {
     const span = range.max - range.min;
     strip.replaceChildren(...similarities.filter((one) => one >= range.min).map((one) =>

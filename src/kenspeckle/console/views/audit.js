@@ -11,7 +11,7 @@ import { cells, table } from "/console/table.js";
 const SIZE = 50;
 const SINCE = [["", "any time"], ["1h", "the last hour"], ["24h", "the last 24 hours"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["365d", "the last year"]];
 const OUTCOMES = [["", "any"], ["ok", "done"], ["failed", "refused or failed"]];
-const ACTORS = [["open", "an open server’s visitor"], ["cli", "the command line"], ["nobody", "nobody (no key)"], ["service", "the service itself"]];
+const ACTORS = { open: "anybody (no keys yet)", cli: "the command line", nobody: "somebody without a key", service: "the service itself" };
 const NUMBERS = { numbers: ["Row", "Faces"] };
 const COLUMNS = ["Row", "When", "Operation", "Outcome", "Who", "Collection", "Faces", "Details"];
 
@@ -29,10 +29,10 @@ export function view({ signal }) {
     none: () => empty("search", "No rows", "Nothing that was recorded fits this choice."),
   });
   const choices = {
-    operation: choice("Operation", [["", "every operation"]], draw),
+    operation: choice("Operation", [["", "any"]], draw),
     outcome: choice("Outcome", OUTCOMES, draw),
-    key: choice("Who", [["", "everybody"], ...ACTORS], draw),
-    collection: choice("Collection of the row", [["", "every collection"], ...session.collections.map((one) => [one.CollectionId, one.CollectionId])], draw),
+    key: choice("Who", [["", "any"], ...Object.entries(ACTORS)], draw),
+    collection: choice("In collection", [["", "any"], ...session.collections.map((one) => [one.CollectionId, one.CollectionId])], draw),
     since: choice("Since", SINCE, draw),
   };
   ask("/v1/keys", { signal, quiet: true })
@@ -68,8 +68,8 @@ function row(one) {
     number(one.number),
     time(one.at),
     one.operation,
-    h("span", { class: `chip ${one.outcome === "ok" ? "good" : "bad"}` }, one.outcome),
-    h("div", {}, foreign(one.name || one.who), one.name ? h("div", { class: "fine" }, one.who) : null),
+    one.outcome === "ok" ? h("span", { class: "chip good" }, "done") : h("span", { class: "chip bad" }, one.outcome.replaceAll("_", " ")),
+    h("div", {}, foreign(one.name || ACTORS[one.who] || one.who), one.name ? h("div", { class: "fine" }, one.who) : null),
     one.collection === null ? "–" : foreign(one.collection),
     number(one.face_count),
     h("details", {}, h("summary", {}, "Show"), h("dl", { class: "facts" },

@@ -1,9 +1,10 @@
 // The view "Duplicates": pairs of people who may be one, the evidence side by side; one key merges or dismisses.
 
 import { button, fill, foreign, h, number, plural } from "/console/dom.js";
+import { shown } from "/console/names.js";
 import { announce, empty, notice, toast } from "/console/notices.js";
 import { listOf, relist } from "/console/pages.js";
-import { thumbnail } from "/console/pictures.js";
+import { storedPhotograph, thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
 import { may, onChange, session } from "/console/session.js";
 import { tier } from "/console/similarity.js";
@@ -22,7 +23,7 @@ export function view({ signal }) {
     signal, words: "Looking for duplicates…",
     read: async (cursor, leaving) => {
       const page = await ask(listOf(collection, "duplicates"), { query: { limit: SIZE, cursor }, signal: leaving });
-      if (cursor === null) fill(more, misplaced(page.faces ?? [], { collection, said, draw }), several(page.mixed ?? [], collection), copies(page.photographs ?? [], "The same photograph twice"), copies(page.alike ?? [], "Nearly the same photograph"));
+      if (cursor === null) fill(more, misplaced(page.faces ?? [], { collection, said, draw }), several(page.mixed ?? [], collection), copies(page.photographs ?? [], "The same photograph twice", { collection, signal }), copies(page.alike ?? [], "Nearly the same photograph", { collection, signal }));
       return { items: page.pairs, next: page.NextToken ?? null };
     },
     draw: (pairs) => h("ul", { class: "cards pairs", "aria-label": "People who may be one" }, pairs.map((one) => card(one, { collection, said, draw }))),
@@ -36,7 +37,8 @@ export function view({ signal }) {
   draw();
   return h("section", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Duplicates"),
-      h("p", { class: "lead" }, "People who may be one. On a pair, ", h("kbd", {}, "M"), " merges, ", h("kbd", {}, "D"), " dismisses it for good."))),
+      h("p", { class: "lead" }, "People who may be one. A merge can be undone; that they are two is remembered.",
+        h("span", { class: "keys" }, " On a pair, ", h("kbd", {}, "M"), " merges, ", h("kbd", {}, "D"), " keeps two.")))),
     said, list, more);
 }
 
@@ -77,14 +79,32 @@ function several(mixed, collection) {
     mixed.map(({ person, face_ids: sets, similarity }) => h("li", { class: "sheet card" },
       h("div", { class: "sides" }, sets.slice(0, 2).map((ids) => h("div", {},
         h("a", { href: faceLink(collection, ids[0]) }, thumbnail(collection, ids[0], person.name)), h("span", { class: "fine" }, plural(ids.length, "face"))))),
-      h("p", {}, h("a", { href: personLink(collection, person.person_id) }, foreign(person.name)), ` (similarity of these two ${number(similarity, 1)})`)))));
+      h("p", {}, h("a", { href: personLink(collection, person.person_id) }, foreign(person.name)), `: similarity ${number(similarity, 1)} on average`)))));
 }
 
-/** Photographs that are stored under several names. */
-function copies(photographs, title) {
+/** Photographs that are there several times; side by side where somebody asks for it, for each look is recorded. */
+function copies(photographs, title, { collection, signal }) {
   if (!photographs.length) return null;
-  return h("section", {}, h("h2", {}, title), h("ul", { class: "outcomes", "aria-label": title },
-    photographs.map((same) => h("li", {}, same.map((one, index) => [index > 0 && " · ", h("code", {}, foreign(one.external_image_id ?? one.image_id))])))));
+  return h("section", {}, h("h2", {}, title), h("ul", { class: "copies", "aria-label": title }, photographs.map((same) => {
+    const names = same.map((one) => shown(one.external_image_id ?? one.image_id));
+    const room = h("div", { class: "sides" });
+    const look = button("Show", { class: "plain small", "aria-label": `Show ${names.join(" and ")}`, onclick: async () => {
+      look.remove();
+      fill(room, await Promise.all(same.map((one, at) => stored(collection, one.image_id, names[at], signal))));
+    } }, "photo");
+    return h("li", {}, h("div", { class: "actions" }, h("span", {}, names.map((name, at) => [at > 0 && " · ", foreign(name)])),
+      session.info.keep_images && look), room);
+  })));
+}
+
+async function stored(collection, imageId, name, signal) {
+  try {
+    const url = URL.createObjectURL((await storedPhotograph(collection, imageId, signal)).blob);
+    signal.addEventListener("abort", () => URL.revokeObjectURL(url), { once: true });
+    return h("figure", {}, h("img", { src: url, alt: `Photograph stored as ${name}` }), h("figcaption", { class: "fine" }, foreign(name)));
+  } catch (failure) {
+    return h("p", { class: "fine" }, foreign(failure.detail));
+  }
 }
 
 function card(pair, { collection, said, draw }) {
@@ -126,7 +146,7 @@ function card(pair, { collection, said, draw }) {
     h("a", { href: faceLink(collection, pair.evidence[side]) }, thumbnail(collection, pair.evidence[side], person.name)),
     h("a", { class: "name", href: personLink(collection, person.person_id) }, foreign(person.name)),
     h("span", { class: "fine" }, plural(person.face_count, "face"))))),
-  h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word), h("span", { class: "similarity" }, number(pair.similarity, 1)), h("span", { class: "fine" }, "similarity of these two faces")),
+  h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word), h("span", { class: "similarity" }, number(pair.similarity, 1)), h("span", { class: "fine" }, "similarity on average")),
   allowed && h("p", { class: "actions" },
     button("Merge", { class: "primary small", onclick: joins, "aria-label": `Merge ${left.name} into ${into.name}`, "aria-keyshortcuts": "M" }),
     button("Two people", { class: "plain small", onclick: dismiss, "aria-label": `${one.name} and ${other.name} are two people`, "aria-keyshortcuts": "D" })));

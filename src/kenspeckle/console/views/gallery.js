@@ -14,7 +14,6 @@ const TYPING = 300;
 
 export function view({ signal }) {
   const state = { text: "", people: false, chosen: new Map(), collection: session.collection };
-  const title = h("h1", {});
   const lead = h("p", { class: "lead" });
   const told = h("p", { class: "fine", role: "status" });
   const list = h("div");
@@ -30,10 +29,9 @@ export function view({ signal }) {
   const kinds = kindSwitch(state, () => draw());
 
   function head() {
-    title.replaceChildren(foreign(session.collection));
     const described = current();
     lead.textContent = described?.FaceCount === undefined ? ""
-      : `${plural(described.FaceCount, "face")}, ${plural(described.UserCount, "user")}.`;
+      : `${plural(described.FaceCount, "face")}, ${plural(described.UserCount, "user")}.${may("delete", state.collection) ? " Tick faces to delete them." : ""}`;
   }
 
   function choose() {
@@ -72,7 +70,7 @@ export function view({ signal }) {
   head();
   draw();
   return h("section", { class: "page" },
-    h("header", { class: "page-head" }, h("div", {}, title, lead)),
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "Faces"), lead)),
     h("div", { class: "toolbar", role: "search" }, h("div", { class: "grow" }, search), offered("people") ? null : kinds), choice, told, list);
 }
 

@@ -65,7 +65,7 @@ export function view({ signal }) {
   draw();
   return h("section", { class: "page" },
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, "People"),
-      h("p", { class: "lead" }, "Everybody with a name, by alphabet.",
+      h("p", { class: "lead" }, "Everybody with a name, by alphabet.", may("index", state.collection) && " Tick people to merge or hide them.",
         offered("groups") && [" Faces without one are under ", h("a", { href: "#/unknown" }, "Unknown"), "."])), actions),
     h("div", { class: "toolbar", role: "search" }, h("div", { class: "grow" }, search), h("label", { class: "check" }, hidden, "Show hidden people")),
     said, choice, list);

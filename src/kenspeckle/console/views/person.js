@@ -19,11 +19,14 @@ export function view({ words: [collection, personId], signal }) {
   const actions = h("p", { class: "actions" });
   const choice = h("div", { class: "toolbar", hidden: true });
   const list = h("section");
+  const photographs = h("div", { hidden: true }, h("h2", {}, "Photographs"),
+    may("index", collection) && h("p", { class: "soft" }, "Tick those that show somebody else, to move or split them."));
 
   async function load() {
     const person = await watched(room, "Loading the person…", () => ask(peopleOf(collection, personId), { signal }), { retry: load, signal });
     if (!person) return;
     context.person = person;
+    photographs.hidden = false;
     head();
     faces();
   }
@@ -86,7 +89,7 @@ export function view({ words: [collection, personId], signal }) {
   return h("section", { class: "page" },
     h("a", { class: "back", href: "#/people" }, icon("back"), "People"),
     h("header", { class: "page-head" }, h("div", {}, title, lead), actions),
-    room, naming, context.said, choice, h("h2", {}, "Photographs"), list);
+    room, naming, context.said, choice, photographs, list);
 }
 
 async function add({ collection, person }, done) {

@@ -28,7 +28,8 @@ export function view({ signal }) {
         return { items: page.groups, next: page.NextToken ?? null };
       },
       draw: (groups) => h("ul", { class: "cards", "aria-label": "Groups of faces without a name" }, groups.map((one) => card(one, collection, { said, draw }))),
-      none: () => empty("face", "Nobody unknown", "Faces that are stored without a name are grouped here by who they seem to be."),
+      none: () => empty("face", "Nobody unknown", "Faces that are stored without a name are grouped here by who they seem to be. To store some: ",
+        h("code", {}, "kenspeckle index --unnamed FOLDER")),
     });
   }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -66,7 +67,7 @@ class DuplicatePeople:
         twice = port.stored_twice(collection_id, MOST)
         return Duplicates(
             tuple(pairs),
-            self._misplaced(port, pack, collection_id, named, samples, means, spreads),
+            self._misplaced(port, pack, collection_id, named, samples, means, spreads, {one[1:] for one in near}),
             twice,
             more,
             mixed(port, pack, collection_id, named, samples, MOST),
@@ -114,8 +115,10 @@ class DuplicatePeople:
         samples: Mapping[int, Sample],
         means: Vector,
         spreads: Vector,
+        told: Collection[tuple[int, int]],
     ) -> tuple[Misplaced, ...]:
-        """Faces that are near another person and nearer to it than to the others of their own."""
+        """Faces that are near another person and nearer to it than to the others of their own. None of two people who
+        are `told` to be one perhaps (rows, in order): that is to be decided first."""
         order = list(samples)
         several = [at for at, row in enumerate(order) if len(samples[row].rows) > 1]
         if not several or len(order) < 2:
@@ -130,6 +133,12 @@ class DuplicatePeople:
             ids = [ids[at] for at in least_alike.tolist()]
         nearest, squares = nearest_others(templates, whose, means, spreads)
         limit = pack.calibration.distance(GROUPED) ** 2
+
+        def decided(number: int) -> bool:
+            one, other = sorted((order[whose[number]], order[nearest[number]]))
+            return (one, other) not in told
+
+        wrong = filter(decided, np.flatnonzero((squares <= limit) & (squares < own)).tolist())
         found = [
             Misplaced(
                 ids[number],
@@ -138,7 +147,7 @@ class DuplicatePeople:
                 self._ref(port, collection_id, named[order[nearest[number]]]),
                 pack.calibration.similarity(max(0.0, float(squares[number])) ** 0.5),
             )
-            for number in np.flatnonzero((squares <= limit) & (squares < own))[:MOST].tolist()
+            for number in islice(wrong, MOST)
         ]
         return tuple(found)
 
