@@ -189,10 +189,6 @@ class Videos(Part):
             )
             return set(connection.execute(needed).scalars())
 
-    def unfinished_videos(self) -> int:
-        with self.database.read() as connection:
-            return int(connection.execute(_unfinished_count()).scalar_one())
-
     def _track_columns(self, video: Any, job_id: str, track: Track) -> dict[str, object]:
         packed = None
         if track.templates:

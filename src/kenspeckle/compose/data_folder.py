@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kenspeckle.compose.start import uncollected
+
 if TYPE_CHECKING:
     from kenspeckle.catalog.audit_anchor import AnchorFile
     from kenspeckle.catalog.sql import SqlCatalog
@@ -36,11 +38,12 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
     settings = settings_.load({"data_dir": data_dir})
     if not make:
         storage(settings).see()
-    from kenspeckle.catalog.sql import SqlCatalog
+    with uncollected():
+        from kenspeckle.catalog.sql import SqlCatalog
 
-    master = master_key(settings)
-    # Without the setting ENCRYPTION: no command that uses this creates collections.
-    catalog = SqlCatalog.open(settings.catalog, master=master, connections=settings.catalog_connections)
+        master = master_key(settings)
+        # Without the setting ENCRYPTION: no command that uses this creates collections.
+        catalog = SqlCatalog.open(settings.catalog, master=master, connections=settings.catalog_connections)
     try:
         recorder = recorder_of(settings, catalog, master, any_key=any_key)
         try:

@@ -79,11 +79,3 @@ class Principal:
     def only(self) -> tuple[str, ...] | None:
         """The collections that the key is limited to; None for any."""
         return None if self.key is None or not self.key.collections else tuple(sorted(self.key.collections))
-
-    def may(self, scope: Scope, collection_id: str | None) -> bool:
-        """Whether the principal has the scope for the collection (None: for the service as a whole)."""
-        if self.key is None:
-            return True
-        if scope not in self.key.scopes and Scope.ADMIN not in self.key.scopes:
-            return False
-        return not self.key.collections or collection_id in self.key.collections

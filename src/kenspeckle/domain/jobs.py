@@ -17,7 +17,6 @@ class JobKind(StrEnum):
     SYNC = "sync"
     PURGE = "purge"
     COPY = "copy"
-    CALIBRATE = "calibrate"
 
 
 class JobState(StrEnum):

@@ -52,7 +52,9 @@ ADMIN = "an-admin-key-of-an-unattended-install"
 def test_the_admin_key_is_seeded_once(access: Access, keys: MemoryKeys, clock: Time, tmp_path: Path) -> None:
     access.seed(ADMIN)
     principal = access.authenticate(ADMIN)
-    assert principal.may(Scope.ADMIN, None)
+    assert principal.key is not None
+    assert principal.key.scopes == {Scope.ADMIN}
+    assert principal.only is None
     access.seed(ADMIN)
     again = Access(keys, MasterKey(tmp_path / "master.key"), clock)
     again.seed(ADMIN)
