@@ -12,7 +12,6 @@ import queue
 import secrets
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,6 +38,9 @@ DEATHS = 5
 
 START_SECONDS = 300.0
 """For actors to load their networks."""
+
+LOOK_SECONDS = 0.5
+"""How often it is seen whether an actor was started anew."""
 
 WAIT_SECONDS = 5.0
 """How often it is seen whether an actor has died that has not answered."""
@@ -78,6 +80,8 @@ class RayExaminer:
                 f"packs (kenspeckle models pull). The first one says: {_first_line(error)}"
             ) from error
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._reviving: list[threading.Thread] = []
         for worker in [_Worker(one) for one in self.actors] * IN_FLIGHT:
             self._free.put(worker)
 
@@ -131,21 +135,34 @@ class RayExaminer:
             if worker.down:
                 return
             worker.down = True
-        threading.Thread(target=self._revive, args=(worker,), name="ray actor", daemon=True).start()
+        thread = threading.Thread(target=self._revive, args=(worker,), name="ray actor", daemon=True)
+        self._reviving.append(thread)
+        thread.start()
 
     def _revive(self, worker: _Worker) -> None:
-        while True:
-            try:
-                self._ray.get(worker.actor.ready.remote(), timeout=START_SECONDS)
-                break
-            except self._ray.exceptions.RayError:
-                time.sleep(0.5)
-            except Exception:  # Ray has ended
+        ready = worker.actor.ready.remote()
+        while not self._is_ready(ready):
+            if self._closing.is_set():
                 return
+            if self._ray.wait([ready], timeout=0)[0]:
+                self._closing.wait(LOOK_SECONDS)
+                ready = worker.actor.ready.remote()  # it died again
         with worker.lock:
             worker.down, turns, worker.turns = False, worker.turns, 0
         for _ in range(turns):
             self._free.put(worker)
+
+    def _is_ready(self, ready: Any) -> bool:
+        try:
+            return bool(self._ray.wait([ready], timeout=LOOK_SECONDS)[0] and self._ray.get(ready))
+        except self._ray.exceptions.RayError:
+            return False
+
+    def close(self) -> None:
+        """Wait no longer for actors that have died. Before Ray ends: it ends a process that asks it afterwards."""
+        self._closing.set()
+        for one in self._reviving:
+            one.join()
 
 
 @dataclass(slots=True)
@@ -223,6 +240,7 @@ def joined(service: Service, address: str) -> Iterator[int]:
     except Exception as error:  # none there, another version of Ray or Python, no memory
         where = "Ray can't be started here" if own else f"The Ray cluster at '{address}' can't be joined"
         raise SettingError(f"{where}: {_first_line(error)}") from error
+    examiner = None
     try:
         examiner = RayExaminer(ray, service.settings)
         service.local.bulk.examine_by(examiner, examiner.cores * IN_FLIGHT)
@@ -230,6 +248,8 @@ def joined(service: Service, address: str) -> Iterator[int]:
             service.local.index_work.at_once = batches_for(examiner.cores)
         yield batches_for(examiner.cores)
     finally:
+        if examiner is not None:
+            examiner.close()
         ray.shutdown()
 
 
