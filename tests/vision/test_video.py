@@ -124,6 +124,18 @@ def test_a_telephone_that_was_turned(tmp_path: Path, short: Path) -> None:
     assert left[2] > 200 > 60 > left[0]
 
 
+def test_a_frame_is_reduced_as_a_photograph_is() -> None:
+    pixels = np.arange(6 * 10 * 3, dtype=np.uint8).tobytes()
+    frame = Frame(Sample(0, pixels, 10, 6))
+    whole = np.asarray(frame.image(0), np.int16)
+    assert [frame.image(longest).size for longest in (10, 6, 5, 3, 2, 1, 0)] == [
+        *((10, 6), (10, 6)),
+        *((5, 3), (5, 3)),
+        *((3, 2), (2, 1), (10, 6)),
+    ]
+    assert np.abs(np.asarray(frame.image(5), np.int16)[1, 2] - whole[2:4, 4:6].mean(axis=(0, 1))).max() <= 1
+
+
 def test_a_photograph_is_no_video() -> None:
     assert "is a photograph (image/png)" in refusal(SAMPLES / "astronaut.png")
     assert "is a photograph (image/jpeg)" in refusal(SAMPLES / "grace_hopper.jpg")
