@@ -61,8 +61,13 @@ class Amazon:
         answer = self.s3.list_object_versions(Bucket=BUCKET)
         return {one["Key"] for one in answer.get("Versions", ())}
 
-    def rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+    def rows(self, collection: str | None = None) -> list[dict[str, Any]]:
+        """All rows, or those of a collection: what a test process has left by then takes long to be written out."""
+        only: dict[str, Any] = {}
+        if collection is not None:
+            only["FilterExpression"] = "CollectionId = :collection"
+            only["ExpressionAttributeValues"] = {":collection": {"S": collection}}
+        rows: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE, **only)["Items"]
         return rows
 
     def collection(self) -> str:

@@ -39,8 +39,7 @@ def _known(aws: Amazon, collection: str) -> int:
 def _left(aws: Amazon, collection: str) -> tuple[int, int]:
     """Photographs and rows that are stored for the collection."""
     objects = [key for key in aws.objects() if f"/in-{collection}/" in key]
-    rows = [row for row in aws.rows() if row.get("CollectionId", {}).get("S") == collection]
-    return len(objects), len(rows)
+    return len(objects), len(aws.rows(collection))
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before it is sent", "once it is answered"])

@@ -286,7 +286,7 @@ def test_threads_always_find_what_was_there_before_they_asked(people: Whole, fol
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
-    for number in range(100, 140):
+    for number in range(100, 120):
         stored_face(people, number)
         if names(following.search("people", "face", template(number), 1, 0.01)) != [f"face-{number}"]:
             wrong.append(f"{number} was not found")
