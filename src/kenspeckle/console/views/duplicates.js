@@ -144,7 +144,7 @@ function card(pair, { collection, said, draw }) {
   } },
   h("div", { class: "sides" }, [one, other].map((person, side) => h("div", {},
     h("a", { href: faceLink(collection, pair.evidence[side]) }, thumbnail(collection, pair.evidence[side], person.name)),
-    h("a", { class: "name", href: personLink(collection, person.person_id) }, foreign(person.name)),
+    h("a", { class: "name", title: person.name, href: personLink(collection, person.person_id) }, foreign(person.name)),
     h("span", { class: "fine" }, plural(person.face_count, "face"))))),
   h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word), h("span", { class: "similarity" }, number(pair.similarity, 1)), h("span", { class: "fine" }, "similarity on average")),
   allowed && h("p", { class: "actions" },
