@@ -91,9 +91,16 @@ def test_a_face_is_moved_a_person_hidden_and_erased(console: Console, api: httpx
     expect(tiles.first).to_contain_text("hidden")
     console.button("Erase Grace").click()
     console.dialog.get_by_role("button", name="Erase").click()
-    expect(console.dialog).to_contain_text("2 faces are gone.")
+    expect(console.dialog).to_contain_text(re.compile("2 faces.* gone"))
     page.keyboard.press("Escape")
     expect(tiles).to_have_count(1)
+    # On her own page too the receipt is seen before the page is left.
+    tiles.get_by_role("link").click()
+    console.button("Erase…").click()
+    console.dialog.get_by_role("button", name="Erase").click()
+    expect(console.dialog).to_contain_text(re.compile("1 face.* gone"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", level=1)).to_have_text("People")
     assert people(api, crew) == {}
 
 

@@ -52,7 +52,10 @@ export function view({ words: [collection, personId], signal }) {
         button("Merge with…", { class: "plain", onclick: () => mergeWith(context, after) }),
         button(person.hidden ? "Show in lists" : "Hide", { class: "plain", onclick: () => hide([person], !person.hidden, after) })],
       may("delete", collection) && button("Erase…", {
-        class: "plain", onclick: () => erasePerson(person, { ...after, done: async () => { location.hash = "#/people"; } }),
+        class: "plain", onclick: async () => {
+          // Only once the receipt was seen: a dialog closes when the view is left.
+          if (await erasePerson(person, { collection })) location.hash = "#/people";
+        },
       }, "erase"));
   }
 

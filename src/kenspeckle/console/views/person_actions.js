@@ -100,17 +100,18 @@ export async function hide(people, hidden, { collection, said, done }) {
   }
 }
 
-/** Asks, erases, shows the receipt. */
-export async function erasePerson(person, { collection, done }) {
+/** Asks, erases, shows the receipt; whether the person was erased. `done()` is called before the receipt is shown. */
+export async function erasePerson(person, { collection, done = () => {} }) {
   const erased = await confirmErasure({
     title: "Erase this person?", what: [h("strong", {}, foreign(person.name)), `: ${plural(person.face_count, "face")}.`],
     consequences: ["All faces of this person go, with their templates and thumbnails.", "All photographs that are left without a face.", "This can't be undone."],
     erase: () => ask(peopleOf(collection, person.person_id), { method: "DELETE" }),
   });
-  if (!erased) return;
+  if (!erased) return false;
   refresh().catch(() => {});
   await done();
   await showReceipt(erased.Receipt);
+  return true;
 }
 
 /** A dialog with the people of a collection and a search; resolves with the one chosen. */
