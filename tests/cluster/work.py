@@ -163,7 +163,8 @@ class Work:
                 answer = self._probed(what, client)
         except httpx.TimeoutException:
             return "no answer"
-        self.judge(what, answer) if not answer.is_success else None
+        if not answer.is_success:
+            self.judge(what, answer)
         took = time.monotonic() - began
         return f"{answer.status_code} after {took:.1f} s" if took >= 1 else str(answer.status_code)
 

@@ -202,16 +202,26 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
         held.service.close()
 
 
-def test_a_crash_before_the_photograph_goes_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", [RuntimeError("The process dies."), StorageUnavailable("The disk fails.")])
+def test_a_crash_before_the_photograph_goes_is_mended(
+    how: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = Held(tmp_path / "data")
     face = held.store("anna", 1)
 
     def crash(self: FolderImages, wanted: object) -> None:
-        raise StorageUnavailable("The disk fails.")
+        raise how
 
     monkeypatch.setattr(FolderImages, "delete", crash)
-    with pytest.raises(StorageUnavailable):
-        held.service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[face]))
+    asked = ops.DeleteFaces(collection_id=HOME, face_ids=[face])
+    if isinstance(how, StorageUnavailable):
+        done = held.service.recognizer.handle(asked)
+        assert done.deleted == (face,)
+        assert done.receipt is not None
+        assert not done.receipt.complete
+    else:
+        with pytest.raises(RuntimeError):
+            held.service.recognizer.handle(asked)
     held.service.close()
     monkeypatch.undo()
     assert held.kept() == {"anna"}
