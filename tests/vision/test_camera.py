@@ -29,7 +29,7 @@ Serve = Callable[[socket.socket], None]
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("camera")
-    make(folder / "hall.mp4", [(1.6, halves)])
+    make(folder / "hall.mp4", [(2.6, halves)])
     with camera(folder) as found:
         yield found
 
@@ -58,7 +58,7 @@ def test_a_camera_gives_pictures_by_the_clock(port: int) -> None:
     with CameraChild().open(at(port), 5.0) as reader:
         assert reader.facts.codec == "h264"
         found = [one for one in reader if one is not None]
-    assert 2 <= len(found) <= 9
+    assert 1 <= len(found) <= 14  # a busy machine looks at fewer
     assert all((one.width, one.height) == (64, 48) for one in found)
     times = [one.at for one in found]
     assert times == sorted(times)
@@ -249,7 +249,7 @@ def test_a_stream_that_changes_its_size(sizes: dict[tuple[int, int], list[bytes]
     def stream(connection: socket.socket) -> None:
         number = 0
         for turn in range(400):
-            data = sent(sizes[(64, 48) if turn < 40 else (320, 240)], number, 3600 * turn)
+            data = sent(sizes[(64, 48) if turn < 120 else (320, 240)], number, 3600 * turn)
             number += data.count(b"$\0")
             with suppress(OSError):
                 connection.sendall(data)
