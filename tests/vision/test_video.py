@@ -136,6 +136,11 @@ def test_a_frame_is_reduced_as_a_photograph_is() -> None:
     assert np.abs(np.asarray(frame.image(5), np.int16)[1, 2] - whole[2:4, 4:6].mean(axis=(0, 1))).max() <= 1
 
 
+def test_ctrl_c_of_a_terminal_does_not_reach_the_decoder(short: Path) -> None:
+    with descriptor(short) as opened, ChildDecoder(SETTINGS).open(opened, rate=5) as reader:
+        assert os.getsid(reader._child.pid) == os.getpgid(reader._child.pid) == reader._child.pid != os.getsid(0)
+
+
 def test_a_photograph_is_no_video() -> None:
     assert "is a photograph (image/png)" in refusal(SAMPLES / "astronaut.png")
     assert "is a photograph (image/jpeg)" in refusal(SAMPLES / "grace_hopper.jpg")
