@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections.abc import Iterator
@@ -9,10 +10,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto.dynamodb import models
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 
 from kenspeckle import settings
 from kenspeckle.aws.recognizer import ManagedRecognizer
@@ -77,11 +82,35 @@ class Amazon:
         return name
 
 
+def _copied_once(patch: pytest.MonkeyPatch) -> None:
+    """moto copies the whole table for each row of a transaction, to have it back where one fails, and nothing has
+    changed between these copies: here it is copied once. With the rows of many tests that took most of their time."""
+    real = DynamoDBBackend.transact_write_items
+    kept: dict[int, Any] = {}
+
+    def transact(self: Any, *words: Any, **named: Any) -> Any:
+        try:
+            return real(self, *words, **named)
+        finally:
+            kept.clear()
+
+    def deepcopy(one: Any) -> Any:
+        if not isinstance(one, Table):
+            return copy.deepcopy(one)
+        if id(one) not in kept:
+            kept[id(one)] = copy.deepcopy(one)
+        return kept[id(one)]
+
+    patch.setattr(DynamoDBBackend, "transact_write_items", transact)
+    patch.setattr(models, "copy", SimpleNamespace(deepcopy=deepcopy))
+
+
 @contextmanager
 def amazon(folder: Path) -> Iterator[Amazon]:
     """Ready: the bucket with versions, the table, the default collection."""
     with served_s3() as s3, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3.url)
+        _copied_once(patch)
         dynamodb = Session().create_client("dynamodb")
         # All of moto's servers of a process show the same buckets and tables.
         with suppress(s3.client.exceptions.BucketAlreadyOwnedByYou):
