@@ -200,7 +200,8 @@ def _made(stack: ExitStack, asked: argparse.Namespace) -> Run:
         beside = stack.enter_context(parts(milvus=True))
         wanted += [*faults.LINKS, *faults.INDEX_LINKS]
         if disks.can_mount() and not asked.standby:
-            room = stack.enter_context(disks.mounted(Path(tempfile.mkdtemp(prefix="kenspeckle-room-")), ROOM))
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="kenspeckle-room-"))
+            room = stack.enter_context(disks.mounted(Path(place), ROOM))
             wanted.append(faults.FULL)
     wanted = [one for one in wanted if not asked.only or one.name in asked.only]
     machines = Machines(folder, with_standby=asked.standby, parts=beside, room=room)
