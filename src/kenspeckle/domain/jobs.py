@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """What a job does."""
+    """What a job does. COPY and CALIBRATE are names that clients know already; no job of these kinds is made yet."""
 
     UPGRADE = "upgrade"
     GROUPS = "groups"
@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     SYNC = "sync"
     PURGE = "purge"
     COPY = "copy"
+    CALIBRATE = "calibrate"
 
 
 class JobState(StrEnum):
