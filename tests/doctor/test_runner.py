@@ -390,7 +390,7 @@ def test_the_decoder_of_videos(doctor: Doctor, data: Path, monkeypatch: pytest.M
 
     assert summary() == "can be decoded"
     with monkeypatch.context() as patch:
-        patch.setattr("kenspeckle.vision.video._folders", tuple)
+        patch.setattr("kenspeckle.vision.video.folders", tuple)
         patch.setattr("kenspeckle.vision.video.CHILD", data / "nothing.py")
         assert summary() == "can't be decoded"
         assert "crashed" in doctor(data).the("video_unusable")["what"]

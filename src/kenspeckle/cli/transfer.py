@@ -152,7 +152,7 @@ def import_(
 
 def _warn(folder: Transfers, done: Imported) -> None:
     from kenspeckle.cli.disagreement import warn  # late: it brings what bulk indexing needs
-    from kenspeckle.intake.agreement import Agreement
+    from kenspeckle.intake.agreement import Agreement  # late: only for that
 
     agreement = Agreement()
     for one in done.stored:
