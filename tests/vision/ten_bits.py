@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from multiprocessing import get_context
 
 from PIL import Image
 
@@ -52,6 +54,13 @@ def avif(picture: Image.Image, mask: Image.Image | None) -> bytes:
 
 
 def _frame(picture: Image.Image) -> bytes:
+    """In a process of its own: SVT-AV1 makes the one that encodes a real-time process (SCHED_FIFO), as which everything
+    that it starts later would keep all others from the cores."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_encoded, picture).result()
+
+
+def _encoded(picture: Image.Image) -> bytes:
     context = av.CodecContext.create("libsvtav1", "w")
     context.width, context.height, context.pix_fmt = *picture.size, "yuv420p10le"
     context.time_base = context.framerate = Fraction(1, 1)

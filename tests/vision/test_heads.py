@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
 import struct
 import subprocess
@@ -300,6 +301,7 @@ def test_avif_of_ten_bits_with_transparency_is_shown_on_white() -> None:
     assert np.abs(alone - (200, 40, 60)).max() <= 5
     with pytest.raises((DamagedImage, ImageTooSmall)):
         photograph(data[:-40]).image(96)
+    assert not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) == os.SCHED_OTHER, "as ten_bits.py says"
 
 
 def test_a_frame_header_that_makes_no_sense_is_damage() -> None:
