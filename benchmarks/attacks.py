@@ -41,6 +41,8 @@ THINKING = 0.05
 """Seconds between two requests of the honest client."""
 LOOK_SECONDS = 0.5
 
+EVERY_SECONDS = 0.12
+"""From one search of the honest client to the next: its key may send ten a second."""
 GROWTH_MIB, SLOWER, LIFE_SECONDS = 60.0, 1.5, 30.0
 
 
@@ -178,7 +180,9 @@ class Honest:
                     self.failed += 1
         except OSError:
             self.failed += 1
-        return 1000 * (time.perf_counter() - begun)
+        took = time.perf_counter() - begun
+        time.sleep(max(0.0, EVERY_SECONDS - took))
+        return 1000 * took
 
     def searches(self, seconds: float) -> list[float]:
         end, found = time.monotonic() + seconds, []
