@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from kenspeckle.compose.guard import Guard
+from kenspeckle.ports import StagedVideos
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
+from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.refused_requests import Refusals
 
 if TYPE_CHECKING:
@@ -15,15 +18,22 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from kenspeckle.api.edge import Edge
-    from kenspeckle.compose.service import BaseService
     from kenspeckle.images.client_buckets import ClientBuckets
     from kenspeckle.usecases.access.rate_limits import Limits
 
 log = logging.getLogger(__name__)
 
 
-def application(service: BaseService, limits: Limits, refusals: Refusals) -> FastAPI:
-    """REST, Amazon's protocol, CompreFace's and the console, over one recognizer. Raises SettingError."""
+def application(
+    guard: Guard,
+    recognizer: Audited,
+    face_models: Mapping[str, str],
+    staged: StagedVideos | None,
+    limits: Limits,
+    refusals: Refusals,
+) -> FastAPI:
+    """REST, Amazon's protocol, CompreFace's and the console, over one recognizer; `face_models` and `staged` as the
+    service has them. Raises SettingError."""
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
@@ -37,11 +47,10 @@ def application(service: BaseService, limits: Limits, refusals: Refusals) -> Fas
     from kenspeckle.serving.local_only import LocalOnly
     from kenspeckle.serving.metrics import Metrics
 
-    settings, recognizer, access = service.settings, service.recognizer, service.access
-    gate = service.guard.gate
+    settings, access, gate = guard.settings, guard.access, guard.gate
     metrics = Metrics()
-    metrics.tell_instance(sources(settings, service.catalog, settings.pack))
-    service.guard.stages.tell = metrics.observe
+    metrics.tell_instance(sources(settings, guard.catalog, settings.pack))
+    guard.stages.tell = metrics.observe
     app = create_app(
         recognizer=recognizer,
         settings=settings,
@@ -49,12 +58,12 @@ def application(service: BaseService, limits: Limits, refusals: Refusals) -> Fas
         authenticate=Authenticator(access),
         limits=limits,
         metrics=metrics,
-        face_models=service.face_models,
+        face_models=face_models,
         writable=writable(settings).check,
-        staged=service.staged,
+        staged=staged,
         refusals=refusals,
         extra_routes=console.routes(samples.portraits(settings.models_dir)),
-        more=(keys.Keys(access), audit.Audit(service.recorder), webhooks.Webhooks(service.guard.webhooks)),
+        more=(keys.Keys(access), audit.Audit(guard.recorder), webhooks.Webhooks(guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
     edge = app.state.edge
@@ -65,7 +74,7 @@ def application(service: BaseService, limits: Limits, refusals: Refusals) -> Fas
         settings,
         gate=gate,
         call=edge.threads.call,
-        face_models=service.face_models,
+        face_models=face_models,
         limits=limits,
     )
     app.router.routes.extend([*amazon, *_compreface(edge)])

@@ -13,9 +13,10 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import pack_choice
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
+from kenspeckle.compose.guard import Guard, StageObserver
 from kenspeckle.compose.mirrors import keeper_of
 from kenspeckle.compose.runners import Runners
-from kenspeckle.compose.service import Guard, ManagedService, Service, StageObserver
+from kenspeckle.compose.service import ManagedService, Service
 from kenspeckle.compose.webhooks import endpoints_of
 from kenspeckle.domain import Collection, Job
 from kenspeckle.domain.operations import DescribeCollection

@@ -8,56 +8,32 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.edges import application
-from kenspeckle.compose.runners import Runner, Runners
+from kenspeckle.compose.guard import Guard
+from kenspeckle.compose.runners import Runner
 from kenspeckle.compose.webhooks import dispatcher_of
 from kenspeckle.domain import Job, Receipt
 from kenspeckle.domain.operations import GetReceipt
-from kenspeckle.ports import Engine, Images, Index, Recognizer, StagedVideos
+from kenspeckle.ports import Engine, Images, Index, StagedVideos
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import require_key_for
-from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt
-from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.jobs.queue import wait
 from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
 from kenspeckle.usecases.mirrors.following import Following
-from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.upkeep import Upkeep
 from kenspeckle.usecases.videos.notices import Notices
-from kenspeckle.usecases.webhooks.endpoints import Endpoints
-from kenspeckle.usecases.webhooks.events import Announcer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from kenspeckle.aws.recognizer import ManagedRecognizer
     from kenspeckle.serving.metrics import Metrics
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
-    """What both profiles share in front of their recognizer: keys, the audit trail, webhooks and the gate."""
-
-    settings: Settings
-    catalog: SqlCatalog
-    recorder: Recorder
-    receipts: Receipts
-    access: AuditedAccess
-    gate: Gate
-    stages: StageObserver
-    webhooks: Endpoints
-    announcer: Announcer
-    runners: Runners
-
-    def around(self, recognizer: Recognizer, kept: KeptReceipts | None = None) -> Audited:
-        """The recognizer, wrapped so that its operations are recorded."""
-        return Audited(recognizer, self.recorder, self.receipts, kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +73,7 @@ class BaseService:
         require_key_for(self.settings.host, self.catalog)
         limits, refusals = Limits(self.catalog), Refusals(self.recorder)
         dispatcher = dispatcher_of(self.settings, self.guard.webhooks, now=self.catalog.now)
-        app = application(self, limits, refusals)
+        app = application(self.guard, self.recognizer, self.face_models, self.staged, limits, refusals)
         self.access.on_read = limits.learn
         self.guard.announcer.nudge = dispatcher.nudge
         self.guard.webhooks.changed = self.guard.announcer.forget
@@ -180,14 +156,3 @@ class ManagedService(BaseService):
     """Amazon Rekognition behind the same edges, keys and audit trail."""
 
     managed: ManagedRecognizer
-
-
-class StageObserver:
-    """Passes durations of stages to the metrics, once an edge has been made."""
-
-    def __init__(self) -> None:
-        self.tell: Callable[[str, float], None] | None = None
-
-    def observe(self, stage: str, seconds: float) -> None:
-        if self.tell is not None:
-            self.tell(stage, seconds)
