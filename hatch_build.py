@@ -1,6 +1,10 @@
-"""Makes the wheel smaller: what is written for those who work on the code is left out. That is comments, strings below
-attributes, and docstrings of what is private or in rooms that nobody imports. Lines keep their numbers, so that
-tracebacks fit the repository.
+"""Makes the wheel smaller; what it does stays the same, and lines of Python keep their numbers, so that tracebacks fit
+the repository:
+
+- What is written for those who work on the code is left out: comments, strings below attributes, docstrings of what is
+  private or in rooms that nobody imports. Python is indented with tabs.
+- The console is one file of JSON, in which its files are compressed together.
+- Every file is compressed by libdeflate, at its highest level.
 
 Hatch runs it (`tool.hatch.build.targets.wheel.hooks.custom`); editable installations have the sources themselves."""
 
@@ -8,49 +12,76 @@ from __future__ import annotations
 
 import ast
 import io
+import json
+import re
 import shutil
 import tempfile
 import tokenize
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import deflate
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-INTERFACES = ("__init__.py", "errors.py", "settings.py", "api", "cli", "client", "domain", "lambdas", "testing")
-"""Modules and folders of the package whose docstrings are shown: by help(), by `--help`, in the OpenAPI document."""
+INTERFACES = ("__init__.py", "client", "domain", "errors.py", "lambdas", "settings.py", "testing")
+"""Modules and folders of the package that programs import: help() shows their docstrings."""
+COMMANDS_AND_ROUTES = ("api", "cli")
+"""Folders in which functions alone have docstrings that are shown: by `--help`, in the OpenAPI document."""
+CONSOLE = "console"
+BUNDLE = "files.json"
+"""Name of the console's file in the wheel; `kenspeckle/serving/console.py` reads it."""
 
 
-def without_remarks(source: str, *, docstrings: bool) -> str:
-    """The same program with fewer words; with `docstrings` those of public names stay. Raises ValueError where it is
-    not the same."""
+def without_remarks(source: str, *, keeps: tuple[type[ast.AST], ...]) -> str:
+    """The same program with fewer words; docstrings of public names stay at nodes of the kinds `keeps`. Raises
+    ValueError where it is not the same."""
     lines = source.splitlines(keepends=True)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline) if "#" in source else ():
+    inside: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip() + "\n"
+        elif token.type == tokenize.STRING or token.type == FSTRING_MIDDLE:
+            inside.update(range(token.start[0], token.end[0]))
     tree = ast.parse(source)
-    for first, last in _taken_out(tree, docstrings):
-        lines[first - 1 : last] = ["\n"] * (last - first + 1)
-    made = "".join(lines)
-    left = ast.parse(made)
+    for first, last, left in _taken_out(tree, keeps):
+        lines[first - 1 : last] = [left] + ["\n"] * (last - first)
+    made = "".join(line if row in inside else _tabs(line) for row, line in enumerate(lines))
+    again = ast.parse(made)
     # Where a block ended with a docstring its end has moved: then the slower comparison, without places, decides.
-    if compile(left, "", "exec") != compile(tree, "", "exec") and ast.dump(left) != ast.dump(tree):
+    if _code(again) != _code(tree) and ast.dump(again) != ast.dump(tree):
         raise ValueError("What is left is not the same program: a docstring shares its line with code.")
     return made
 
 
-def _taken_out(tree: ast.AST, docstrings: bool) -> Iterator[tuple[int, int]]:
-    """Takes strings that stand by themselves out of the tree; their first and last lines.
-    Dataclasses keep theirs: the decorator would make up others, which takes time at each import. So do blocks that have
-    nothing else."""
+FSTRING_MIDDLE = getattr(tokenize, "FSTRING_MIDDLE", -1)
+"""Strings with values in them are tokens of several kinds from Python 3.12 on."""
+
+
+def _code(tree: ast.Module) -> Any:
+    """What it compiles to; lines count, columns do not, for tabs have moved them."""
+    for node in ast.walk(tree):
+        if hasattr(node, "col_offset"):
+            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
+    return compile(tree, "", "exec")
+
+
+def _tabs(line: str) -> str:
+    indented = len(line) - len(line.lstrip(" "))
+    return "\t" * (indented // 4) + line[indented // 4 * 4 :]
+
+
+def _taken_out(tree: ast.AST, keeps: tuple[type[ast.AST], ...]) -> Iterator[tuple[int, int, str]]:
+    """Takes strings that stand by themselves out of the tree: their first and last lines, and the line that stands for
+    them. Blocks that have nothing else keep them."""
     for node in list(ast.walk(tree)):
         block = getattr(node, "body", None)
         if not isinstance(block, list):
             continue
         public = not (getattr(node, "name", None) or "").startswith("_")
-        needed = isinstance(node, ast.ClassDef) and node.decorator_list
-        kept = block[:1] if needed or (docstrings and public) else []
+        kept = block[:1] if isinstance(node, keeps) and public else []
         strings = [
             one
             for one in block
@@ -59,9 +90,61 @@ def _taken_out(tree: ast.AST, docstrings: bool) -> Iterator[tuple[int, int]]:
         if len(strings) == len(block):
             continue
         for one in strings:
-            if one not in kept:
+            if one in kept:
+                continue
+            if one is block[0] and isinstance(node, ast.ClassDef) and node.decorator_list:
+                # Without any docstring the decorator of dataclasses makes one up, which takes time at each import.
+                one.value = ast.copy_location(ast.Constant("-"), one.value)
+                yield one.lineno, one.end_lineno or one.lineno, " " * one.col_offset + '"-"\n'
+            else:
                 block.remove(one)
-                yield one.lineno, one.end_lineno or one.lineno
+                yield one.lineno, one.end_lineno or one.lineno, "\n"
+
+
+def without_comments(name: str, source: str) -> str:
+    """A file of the console without lines that are comments, and without indentation. Raises ValueError where a line
+    might be text instead."""
+    if not name.endswith((".css", ".js")):
+        return source
+    for number, line in enumerate(source.splitlines(), 1):
+        if line.count("`") % 2:
+            raise ValueError(f"{name}, line {number}: of text over several lines no comment can be told.")
+    source = re.sub(r"(?ms)^[ ]*/\*.*?\*/[ ]*\n", "", source)
+    source = re.sub(r"(?m)^[ ]*//.*\n", "", source) if name.endswith(".js") else source
+    return re.sub(r"(?m)^\s+", "", source)
+
+
+def bundle(folder: Path) -> str:
+    """All files of the console as a JSON object: texts by their paths."""
+    files = {one.relative_to(folder).as_posix(): one for one in sorted(folder.rglob("*")) if one.is_file()}
+    texts = {name: without_comments(name, one.read_text("utf-8")) for name, one in files.items() if one.suffix != ".py"}
+    return json.dumps(texts, ensure_ascii=False)
+
+
+def compress(wheel: Path) -> None:
+    """Compress all of it anew. It is the same for the same contents."""
+    made = wheel.with_suffix(".smaller")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            with new.open(entry, "w", force_zip64=False) as file:
+                file._compressor = _Libdeflate()  # type: ignore[attr-defined]  # there is no other way to choose it
+                file.write(content)
+    made.replace(wheel)
+
+
+class _Libdeflate:
+    """As zlib's compressor objects; libdeflate takes a file as a whole."""
+
+    def __init__(self) -> None:
+        self._content = b""
+
+    def compress(self, content: bytes) -> bytes:
+        self._content += content
+        return b""
+
+    def flush(self) -> bytes:
+        return bytes(deflate.deflate_compress(self._content, 12))
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -76,12 +159,24 @@ class CustomBuildHook(BuildHookInterface[Any]):
         package = Path(self.root) / "src" / "kenspeckle"
         for file in package.rglob("*.py"):
             place = file.relative_to(package)
-            made = self._folder / place
-            made.parent.mkdir(parents=True, exist_ok=True)
-            smaller = without_remarks(file.read_text("utf-8"), docstrings=place.parts[0] in INTERFACES)
-            made.write_text(smaller, "utf-8")
-            build_data["force_include"][str(made)] = f"kenspeckle/{place.as_posix()}"
+            self._include(place.as_posix(), without_remarks(file.read_text("utf-8"), keeps=_kept(place)), build_data)
+        self._include(f"{CONSOLE}/{BUNDLE}", bundle(package / CONSOLE), build_data)
+
+    def _include(self, place: str, text: str, build_data: dict[str, Any]) -> None:
+        assert self._folder is not None
+        made = self._folder / place
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_text(text, "utf-8")
+        build_data["force_include"][str(made)] = f"kenspeckle/{place}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            compress(Path(artifact_path))
+
+
+def _kept(place: Path) -> tuple[type[ast.AST], ...]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    if place.parts[0] in INTERFACES:
+        return (*functions, ast.ClassDef, ast.Module)
+    return functions if place.parts[0] in COMMANDS_AND_ROUTES else ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kenspeckle.models.extract import Archive, Member
-from kenspeckle.models.pack import Part, Text, sha256_of
+from kenspeckle.models.pack import OWN_LICENCE, Part, Text, sha256_of
 
 NAME: Final = "attributes"
 """What `models pull` calls them, and their folder beside the packs."""
@@ -133,7 +133,7 @@ ATTRIBUTES = Networks(
             "The Apache Software Foundation",
             "Apache-2.0",
             _MEDIAPIPE,
-            "Apache-2.0.txt",
+            OWN_LICENCE,
         ),
     ),
 )

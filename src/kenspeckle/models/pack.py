@@ -6,14 +6,19 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 from kenspeckle.domain import Calibration, PackInfo
+from kenspeckle.errors import ModelMissing
 from kenspeckle.models.extract import Archive, Member
 
 RECIPE = 2
 """Number of the conversion; it grows when the same sources would give other files, so that those are made anew."""
+
+OWN_LICENCE = "Apache-2.0.txt"
+"""The text that this package is under itself, which every installation of it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,15 @@ class Text:
     licence: str
     home: str
     packaged: str
-    """Name in the folder `licences` beside this module."""
+    """`OWN_LICENCE`, or a name in the folder `licences` beside this module."""
 
     @property
     def data(self) -> bytes:
+        if self.packaged == OWN_LICENCE:
+            text = distribution("kenspeckle").read_text("licenses/LICENSE")
+            if text is None:
+                raise ModelMissing("This installation of kenspeckle lacks its licence; install the package anew.")
+            return text.encode()
         return Path(__file__).with_name("licences").joinpath(self.packaged).read_bytes()
 
 

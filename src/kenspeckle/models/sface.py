@@ -8,7 +8,7 @@ from dataclasses import replace
 from kenspeckle.domain import Calibration
 from kenspeckle.models.centerface_dlib import CENTERFACE_DLIB
 from kenspeckle.models.extract import Archive, Member
-from kenspeckle.models.pack import Alignment, Pack, Part, Text
+from kenspeckle.models.pack import OWN_LICENCE, Alignment, Pack, Part, Text
 
 ALIGNMENT = Alignment(
     112, ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
@@ -81,7 +81,7 @@ SFACE = Pack(
             "The Apache Software Foundation",
             "Apache-2.0",
             _ZOO,
-            "Apache-2.0.txt",
+            OWN_LICENCE,
         ),
     ),
     alignment=ALIGNMENT,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -23,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 PACKAGE = "kenspeckle.console"
 INDEX = "index.html"
+BUNDLE = "files.json"
 
 MEDIA_TYPES: Mapping[str, str] = {
     "html": "text/html; charset=utf-8",
@@ -74,8 +76,14 @@ class Asset:
 
 
 def load() -> dict[str, Asset]:
-    """Every file of the console by its path in the package."""
-    return dict(_walk(resources.files(PACKAGE), ""))
+    """Every file of the console by its path in the package. A wheel has all of them in one (`hatch_build.py`)."""
+    folder = resources.files(PACKAGE)
+    bundle = folder / BUNDLE
+    if bundle.is_file():
+        files = {path: text.encode() for path, text in json.loads(bundle.read_bytes()).items()}
+    else:
+        files = dict(_walk(folder, ""))
+    return {path: _asset(body, kind) for path, body in files.items() if (kind := _media_type(path)) is not None}
 
 
 def routes(samples: Mapping[str, Path] | None = None) -> list[Route]:
@@ -135,14 +143,19 @@ def _answer(request: Request, asset: Asset) -> Response:
     return Response(asset.body, media_type=asset.media_type, headers=headers)
 
 
-def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
-    found: list[tuple[str, Asset]] = []
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         path = prefix + entry.name
         if entry.is_dir():
-            found += _walk(entry, path + "/")
-        elif (kind := MEDIA_TYPES.get(entry.name.rpartition(".")[2])) is not None:
-            body = entry.read_bytes()
-            tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-            found.append((path, Asset(body, gzip.compress(body, mtime=0), kind, tag)))
-    return found
+            yield from _walk(entry, path + "/")
+        elif _media_type(path) is not None:
+            yield path, entry.read_bytes()
+
+
+def _media_type(path: str) -> str | None:
+    return MEDIA_TYPES.get(path.rpartition(".")[2])
+
+
+def _asset(body: bytes, media_type: str) -> Asset:
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Asset(body, gzip.compress(body, mtime=0), media_type, tag)
