@@ -52,9 +52,16 @@ def empty(at: float) -> Image.Image:
     return Image.new("RGB", SIZE, "#787")
 
 
-def make(path: Path, shots: Iterable[Shot], *, rate: int = RATE, codec: str = "libx264", sound: bool = False) -> Path:
-    """The video at `path`, in the format of its name's ending."""
-    with av.open(str(path), "w") as container:
+def make(
+    path: Path,
+    shots: Iterable[Shot],
+    *,
+    rate: int = RATE,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+) -> Path:
+    """The video at `path`, in the format of its name's ending. `options` are those of its container."""
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         first = True
         number = 0

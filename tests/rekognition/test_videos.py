@@ -178,8 +178,9 @@ def test_the_same_token(amazon: Amazon) -> None:
     asked = {"Video": video(), "CollectionId": HOME, "ClientRequestToken": "token-1"}
     first = amazon.client.start_face_search(**asked)["JobId"]
     assert amazon.client.start_face_search(**asked)["JobId"] == first
-    code = refused(amazon.client.start_face_search, **{**asked, "JobTag": "other"})
-    assert code == "IdempotentParameterMismatchException"
+    for other in ({"JobTag": "other"}, {"NotificationChannel": {"SNSTopicArn": amazon.topic, "RoleArn": ROLE}}):
+        code = refused(amazon.client.start_face_search, **{**asked, **other})
+        assert code == "IdempotentParameterMismatchException"
 
 
 def test_a_video_that_fails_says_why(amazon: Amazon) -> None:

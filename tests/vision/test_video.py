@@ -116,6 +116,8 @@ def test_a_telephone_that_was_turned(tmp_path: Path, short: Path) -> None:
     data[at : at + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 << 16, 0, 1 << 30)
     turned = tmp_path / "turned.mp4"
     turned.write_bytes(data)
+    with descriptor(turned) as opened, ChildDecoder(SETTINGS).open(opened, rate=5) as reader:
+        assert (reader.facts.width, reader.facts.height) == (48, 64)
     picture = Frame(samples(turned)[0])
     assert (picture.width, picture.height) == (48, 64)
     pixels = np.asarray(picture.image(0))
@@ -166,6 +168,35 @@ def test_a_stream_that_is_cut_gives_what_is_there_and_says_so(tmp_path: Path) ->
         found = [one for one in reader if one is not None]
         assert 0 < len(found) < 40
         assert reader.cut
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"movflags": "faststart"}),
+        ("a.mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
+        ("a.mkv", "libx264", {}),
+        ("a.webm", "libvpx", {}),
+        ("a.avi", "mpeg4", {}),
+        ("a.flv", "flv", {}),
+    ],
+)
+def test_a_stream_that_lacks_its_last_second_says_so(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    """By its last packet, or by the size that it declares: its length says nothing, or nothing as exact as that."""
+
+    def moving(at: float) -> Image.Image:
+        return Image.fromarray(np.random.default_rng(round(10 * at)).integers(0, 255, (48, 64, 3), np.uint8))
+
+    data = make(tmp_path / name, [(3, moving)], codec=codec, options=options).read_bytes()
+    for share, cut in ((1.0, False), (0.65, True)):
+        path = tmp_path / f"part-{name}"
+        path.write_bytes(data[: round(share * len(data))])
+        with descriptor(path) as opened, ChildDecoder(SETTINGS).open(opened, rate=5) as reader:
+            found = [one for one in reader if one is not None]
+            assert (10 < len(found) <= 15, 4 < len(found) < 12)[cut]
+            assert reader.cut is cut
 
 
 def test_sound_alone(tmp_path: Path) -> None:
@@ -219,6 +250,16 @@ def test_times_that_run_backwards_go_forward(tmp_path: Path) -> None:
     clock = video_child.Clock(40.0)
     times = [clock.of(stamp) for stamp in (10.0, 10.04, 5.0, 5.04, None, 5.3)]
     assert times == [pytest.approx(one) for one in (0, 40, 80, 120, 160, 380)]
+
+
+def test_one_time_that_is_wrong_moves_no_other() -> None:
+    def of(*stamps: float) -> list[int]:
+        clock = video_child.Clock(40.0, 8000)
+        return [round(clock.of(stamp)) for stamp in stamps]
+
+    assert of(0, 0.2, 0.1, 0.4, 0.3, 0.6) == [0, 200, 240, 400, 440, 600], "frames in another order"
+    assert of(0, 4.8, 2.9, 5.0, 5.1) == [0, 4800, 4840, 5000, 5100], "a hole in the file"
+    assert of(0, 0.2, 15605.0, 0.4) == [0, 200, 240, 400], "hours behind the end"
 
 
 def test_a_file_whose_times_begin_again_halfway(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ MOST_FRAMES_A_SECOND = 1000
 """Of a video, on average between two samples."""
 BROKEN_PACKETS = 500
 """One after the other, after which the rest of a video counts as damaged."""
+ASTRAY_MS = 60_000
+"""Milliseconds behind the declared end at which no frame that follows an earlier one can be."""
 BEAT_FRAMES = 50
 """Frames that are decoded between two signs of life."""
 BLOCK = 1 << 18
@@ -62,6 +64,12 @@ class Source:
     def tell(self) -> int:
         return self._at
 
+    @property
+    def ends_early(self) -> bool:
+        """Whether there are fewer bytes than a Matroska file declares. Other containers tell by their last packet."""
+        self.seek(0)
+        return matroska_size(self.read(4096)) > self._size
+
     def _plain(self, data: bytes) -> bytes:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -72,29 +80,56 @@ class Source:
         return decryptor.update(data)
 
 
-class Clock:
-    """Times of frames in milliseconds, which never run backwards whatever the video says."""
+def matroska_size(head: bytes) -> int:
+    """The size that a Matroska file has by its first bytes; 0 where they do not tell it (RFC 8794)."""
+    if not head.startswith(b"\x1a\x45\xdf\xa3"):
+        return 0
+    at, size = _element(head, 4)
+    segment = at + size
+    if head[segment : segment + 4] != b"\x18\x53\x80\x67":
+        return 0
+    at, size = _element(head, segment + 4)
+    return at + size if size else 0
 
-    def __init__(self, nominal: float) -> None:
+
+def _element(data: bytes, at: int) -> tuple[int, int]:
+    """Where an element's content begins whose size is written at a place, and the size; 0 for one that is unknown."""
+    length = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
+    size = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
+    return at + length, 0 if size == (1 << 7 * length) - 1 else size
+
+
+class Clock:
+    """Times of frames in milliseconds, which never run backwards whatever the video says. `end` is the end that the
+    video declares in milliseconds, 0 for none."""
+
+    def __init__(self, nominal: float, end: float = 0.0) -> None:
         self._nominal = nominal
+        self._end = end
         self._first: float | None = None
         self._offset = 0.0
         self.now = 0.0
 
     def of(self, stamp: float | None) -> float:
         """The time of the next frame, whose own time in seconds is `stamp`, or None."""
-        if stamp is None:
-            self.now += self._nominal if self._first is not None else 0.0
-            self._first = self._first or 0.0
-            return self.now
         if self._first is None:
-            self._first = stamp
-        at = 1000 * (stamp - self._first) + self._offset
-        if at < self.now:  # a jump back: what follows goes on from here
-            self._offset += self.now + self._nominal - at
-            at = self.now + self._nominal
-        self.now = at
-        return at
+            self._first = stamp or 0.0
+            return self.now
+        told = self.now if stamp is None else 1000 * (stamp - self._first)
+        if stamp is None or self._is_astray(told + self._offset):
+            self.now += self._nominal
+        elif told + self._offset < self.now:  # a jump back: what follows goes on from here
+            self._offset = self.now + self._nominal - told
+            self.now += self._nominal
+        else:
+            if told >= self.now:  # times have come back to where they were before the jump
+                self._offset = 0.0
+            self.now = told + self._offset
+        return self.now
+
+    def _is_astray(self, at: float) -> bool:
+        """Whether a frame claims to be far behind the end, which the one before it was not: its time is damaged."""
+        return 0 < self._end < at - ASTRAY_MS and self.now <= self._end
 
 
 def main() -> int:
@@ -170,8 +205,7 @@ def decode(av: Any, source: Source, asked: dict[str, Any]) -> None:
         about = about_of(container, stream)
         if asked["most_seconds"] and about["duration_ms"] > 1000 * asked["most_seconds"]:
             raise Refused("too_long", f"{about['duration_ms'] / 1000:.0f}")
-        tell(video=about)
-        _sample(av, container, stream, asked, about)
+        _sample(av, source, container, stream, asked, about)
 
 
 def stream_of(container: Any) -> Any:
@@ -216,11 +250,15 @@ def about_of(container: Any, stream: Any) -> dict[str, Any]:
     }
 
 
-def _sample(av: Any, container: Any, stream: Any, asked: dict[str, Any], about: dict[str, Any]) -> None:
+def _sample(av: Any, source: Source, container: Any, stream: Any, asked: dict[str, Any], about: dict[str, Any]) -> None:
     """Of each interval of 1 / rate seconds the first frame, all of them for a rate of 0."""
-    sampling = Sampling(asked, about["frame_rate"])
+    sampling = Sampling(asked, about)
     packets = Packets(av, container, stream)
     for frame in packets:
+        if not sampling.frames:
+            if turned_by(frame) in (90, 270):  # boxes are ratios of the picture as it is shown
+                about["width"], about["height"] = about["height"], about["width"]
+            tell(video=about)
         at = sampling.wanted(frame.time)
         if at is not None:
             send(frame, at, asked["longest"])
@@ -230,7 +268,7 @@ def _sample(av: Any, container: Any, stream: Any, asked: dict[str, Any], about: 
         raise Refused("damaged" if packets.broken or packets.cut else "no_frames", "")
     last = sampling.clock.now
     short = about["duration_ms"] - last > max(2000.0, 0.05 * about["duration_ms"])
-    cut = bool(packets.cut or short)
+    cut = bool(packets.cut or packets.end_is_damaged or short or source.ends_early)
     tell(end={"frames": sampling.frames, "last_ms": round(last), "broken": packets.broken, "cut": cut})
 
 
@@ -243,6 +281,12 @@ class Packets:
         self._packets = iter(container.demux(stream))
         self.broken = 0
         self.cut = False
+        self._last_packet_is_damaged = self._last_frame_is_damaged = False
+
+    @property
+    def end_is_damaged(self) -> bool:
+        """Whether the last packet is not all there, or a part of the last frame is missing."""
+        return self._last_packet_is_damaged or self._last_frame_is_damaged
 
     def __iter__(self) -> Any:
         in_a_row = 0
@@ -253,6 +297,8 @@ class Packets:
                 return
             except self._error:
                 break
+            if packet.size:  # the one that follows the last has none
+                self._last_packet_is_damaged = packet.is_corrupt
             try:
                 decoded = packet.decode()
             except self._memory as error:
@@ -261,21 +307,24 @@ class Packets:
                 self.broken, in_a_row = self.broken + 1, in_a_row + 1
                 continue
             in_a_row = 0
-            yield from decoded
+            for frame in decoded:
+                self._last_frame_is_damaged = frame.is_corrupt
+                yield frame
         self.cut = True
 
 
 class Sampling:
     """Decides which frames are sampled, within the limits of time and number."""
 
-    def __init__(self, asked: dict[str, Any], frame_rate: float) -> None:
-        rate = asked["rate"]
+    def __init__(self, asked: dict[str, Any], about: dict[str, Any]) -> None:
+        rate, frame_rate = asked["rate"], about["frame_rate"]
         self._most = 1000 * asked["most_seconds"]
         self._after = asked["after_ms"]
         self._step = 1000 / rate if rate else 0.0
         self._most_between = max(2 * BEAT_FRAMES, MOST_FRAMES_A_SECOND / rate) if rate else 0
         self._due, self._since = 0.0, 0
-        self.clock = Clock(1000 / frame_rate if 1 <= frame_rate <= MOST_FRAMES_A_SECOND else 40.0)
+        nominal = 1000 / frame_rate if 1 <= frame_rate <= MOST_FRAMES_A_SECOND else 40.0
+        self.clock = Clock(nominal, about["duration_ms"])
         self.frames = 0
 
     def wanted(self, stamp: float | None) -> int | None:
@@ -296,6 +345,11 @@ class Sampling:
         return None
 
 
+def turned_by(frame: Any) -> int:
+    """Degrees by which a frame is to be turned clockwise to be upright: 0, 90, 180 or 270."""
+    return round(-(getattr(frame, "rotation", 0) or 0) / 90) % 4 * 90  # it counts anticlockwise
+
+
 def send(frame: Any, at: int, longest: int) -> None:
     """A sampled frame, reduced to `longest` pixels a side."""
     check_size(frame.width, frame.height)
@@ -307,8 +361,7 @@ def send(frame: Any, at: int, longest: int) -> None:
     plane = picture.planes[0]
     line, row = plane.line_size, 3 * width
     data = memoryview(plane)
-    turned = round(-(getattr(frame, "rotation", 0) or 0) / 90) % 4 * 90  # it counts anticlockwise
-    tell(frame={"at": at, "width": width, "height": height, "turned": turned})
+    tell(frame={"at": at, "width": width, "height": height, "turned": turned_by(frame)})
     if line == row:
         sys.stdout.buffer.write(data[: row * height])
     else:

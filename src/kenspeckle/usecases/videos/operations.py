@@ -163,7 +163,8 @@ class VideoOperations:
             return job_id
 
         name = "StartFaceDetection" if collection_id is None else "StartFaceSearch"
-        job_id = self._once(f"{name} {operation.key_id}", operation.token, [collection_id, parameters], add)
+        told = [] if operation.topic is None else [operation.topic]
+        job_id = self._once(f"{name} {operation.key_id}", operation.token, [collection_id, parameters, *told], add)
         self.context.jobs.nudge()
         return self.context.jobs.job(job_id)
 
