@@ -267,6 +267,24 @@ def test_what_comes_goes_and_moves_meanwhile_is_right_after_the_switch(
     assert [one.user.user_id for one in users.matches] == ["hopper"]
 
 
+def test_the_first_search_after_the_switch_reads_no_template_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were loaded before, while the old ones served; what went meanwhile is not among them."""
+    by = {one.external_image_id: one.face_id for one in faces(service)}
+    assert found(service, variation("astronaut.png", 0.8)) == ["both", "eileen"]
+
+    def meanwhile() -> None:
+        service.recognizer.handle(ops.DeleteFaces(collection_id=HOME, face_ids=[by["eileen"]]))
+
+    before(service, monkeypatch, "switch", 1, meanwhile)
+    assert run(service, start(service)).state is JobState.SUCCEEDED
+    before(service, monkeypatch, "snapshot", 1, lambda: pytest.fail("the collection was read again"))
+    assert found(service, variation("astronaut.png", 0.8)) == ["both"]
+    assert found(service, variation("grace_hopper.jpg", 0.8)) == ["both", "grace"]
+    assert pack(service) == NEW
+
+
 @pytest.mark.parametrize("method", ["stored", "add_faces", "link_faces", "snapshot"])
 def test_a_request_in_the_middle_of_the_switch_is_answered_by_the_new_pack(
     service: Service, monkeypatch: pytest.MonkeyPatch, method: str

@@ -160,6 +160,9 @@ class BruteIndex:
     def forget(self, collection_id: str) -> None:
         """Nothing is held."""
 
+    def prepare(self, collection_id: str, pack: PackInfo, snapshot: object) -> None:
+        """Nothing is held."""
+
     def upkeep(self, *, last: bool = False) -> None:
         """Nothing is held."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -193,20 +193,8 @@ class Log(Part):
 
     def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
         with self.database.read() as connection:
-            row, revision, floor = self._state(connection, collection_id)
-            # A collection deleted and made anew begins above every revision of its namesake, with floor at its
-            # beginning, and so does not reach back to it.
-            if not floor <= since <= revision:
-                return None
-            parameters = {"collection_row": row, "since": since, "most": limit + 1}
-            found = fetch(connection, _NET, parameters)
-        if len(found) > limit:
-            return None
-        content = self.collection_keys.of(row)
-        return [
-            Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
-            for at, kind, one, template, name in found
-        ]
+            row, found = net_changes(connection, collection_id, since, limit)
+        return None if found is None else opened(found, self.collection_keys.of(row))
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
         batches = self._batches(collection_id, kind)
@@ -216,16 +204,12 @@ class Log(Part):
     def _batches(self, collection_id: str, kind: str) -> Iterator[tuple[int, tuple[list[int], Vector]]]:
         """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
         with self.database.read() as connection:
-            collection_row, revision, _ = self._state(connection, collection_id)
+            collection_row, revision, _ = state(connection, collection_id)
             yield revision, ([], rows.stacked(()))
-            content, of = self.collection_keys.of(collection_row, connection), KINDS[kind]
-            values = {"collection_row": collection_row, "after": 0, "most": BATCH}
-            while found := fetch(connection, _BATCH[kind], values):
-                numbers, templates, names = zip(*found, strict=True)
-                values["after"] = numbers[-1]
-                if content.encrypts:
-                    templates = tuple(map(content.open, templates, repeat(of), names))
-                yield revision, (list(numbers), rows.stacked(templates))
+            content = self.collection_keys.of(collection_row, connection)
+            values = {"collection_row": collection_row}
+            for batch in template_batches(connection, _BATCH[kind], values, content, KINDS[kind]):
+                yield revision, batch
 
     def stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
@@ -262,13 +246,50 @@ class Log(Part):
             Stored(one[0], _opened(content, kind, one[-1], one[1]), user=rows.user(collection_id, one)) for one in found
         ]
 
-    @staticmethod
-    def _state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
-        found = fetch(connection, _STATE, {"collection_id": collection_id})
-        if not found:
-            raise no_collection(collection_id)
-        row, revision, floor = found[0]
-        return row, revision, floor
+
+def state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
+    """Row, revision, and the revision from which on the log is complete. Raises CollectionNotFound."""
+    found = fetch(connection, _STATE, {"collection_id": collection_id})
+    if not found:
+        raise no_collection(collection_id)
+    row, revision, floor = found[0]
+    return row, revision, floor
+
+
+def net_changes(
+    connection: Connection, collection_id: str, since: int, limit: int
+) -> tuple[int, Sequence[Sequence[Any]] | None]:
+    """The collection's row, and its changes since a revision for `opened`; None where the log does not reach back so
+    far, or has more than `limit`. Raises CollectionNotFound."""
+    row, revision, floor = state(connection, collection_id)
+    # A collection deleted and made anew begins above every revision of its namesake, with floor at its beginning, and
+    # so does not reach back to it.
+    if not floor <= since <= revision:
+        return row, None
+    found = fetch(connection, _NET, {"collection_row": row, "since": since, "most": limit + 1})
+    return row, None if len(found) > limit else found
+
+
+def opened(found: Sequence[Sequence[Any]], content: Content) -> list[Change]:
+    """What `net_changes` found, with its templates decrypted."""
+    return [
+        Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
+        for at, kind, one, template, name in found
+    ]
+
+
+def template_batches(
+    connection: Connection, statement: Select[Any], values: Mapping[str, object], content: Content, of: str
+) -> Iterator[tuple[list[int], Vector]]:
+    """Rows and templates that a statement finds, BATCH at a time. It selects row, template and name, in the order of
+    rows, those after the row `after` and at most `most`; `of` is the kind of what is encrypted."""
+    asked = {**values, "after": 0, "most": BATCH}
+    while found := fetch(connection, statement, asked):
+        numbers, templates, names = zip(*found, strict=True)
+        asked["after"] = numbers[-1]
+        if content.encrypts:
+            templates = tuple(map(content.open, templates, repeat(of), names))
+        yield list(numbers), rows.stacked(templates)
 
 
 def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import orjson
@@ -10,17 +10,20 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, collection_row, found_faces
-from kenspeckle.catalog.changes import lock_collection, renew
+from kenspeckle.catalog.changes import lock_collection, net_changes, opened, renew, state, template_batches
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.jobs import check_claim, unfinished
 from kenspeckle.catalog.tables import collections, faces, images, jobs, staged, thumbnails, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Claim, FaceRecord, JobKind, PackInfo, Vector
 from kenspeckle.encryption.cipher import FACE
-from kenspeckle.ports import Counts, Source, StagedTemplate, Undescribed
+from kenspeckle.ports import Counts, Source, StagedTemplate, Switched, Undescribed
 
 BATCH = 2000
 """Rows of one transaction that removes them."""
+
+MOST_TOLD = 50_000
+"""Changes that a switch tells; for more, reading everything again is quicker."""
 
 _here = faces.c.collection_row == bindparam("collection_row")
 _SOURCELESS = and_(_here, ~images.c.kept, ~exists().where(thumbnails.c.face_row == faces.c.row))
@@ -55,6 +58,13 @@ _IMPOSSIBLE = (
     select(faces.c.face_id)
     .join(staged, _mine)
     .where(_here, staged.c.template.is_(None))
+    .order_by(faces.c.row)
+    .limit(bindparam("most"))
+)
+_STAGED = (
+    select(faces.c.row, staged.c.template, faces.c.face_id)
+    .join(staged, _mine)
+    .where(_here, faces.c.row > bindparam("after"), staged.c.template.is_not(None))
     .order_by(faces.c.row)
     .limit(bindparam("most"))
 )
@@ -144,6 +154,11 @@ class StagedTemplates(Part):
             asked = {"collection_row": row, "of_contract": contract, "most": limit}
             return tuple(connection.execute(_IMPOSSIBLE, asked).scalars())
 
+    def staged_snapshot(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
+        batches = self._staged_batches(collection_id, contract)
+        revision, _ = next(batches)
+        return revision, (batch for _, batch in batches)
+
     def switch(
         self,
         claim: Claim,
@@ -151,7 +166,9 @@ class StagedTemplates(Part):
         pack: PackInfo,
         combine: Callable[[Sequence[Vector]], Vector],
         result: Callable[[Counts], Mapping[str, object]],
-    ) -> Mapping[str, object] | None:
+        *,
+        since: int | None = None,
+    ) -> Switched | None:
         with self.database.write() as connection:
             check_claim(connection, claim)
             locked = lock_collection(connection, collection_id)
@@ -163,11 +180,14 @@ class StagedTemplates(Part):
             connection.execute(delete(staged).where(staged.c.collection_row == locked.row))
             connection.execute(_MODEL, {"of_row": locked.row, "model": pack.version})
             self._combine(connection, locked.row, combine)
+            _, changed = (0, None) if since is None else net_changes(connection, collection_id, since, MOST_TOLD)
+            content = self.collection_keys.of(locked.row, connection)
+            changes = None if changed is None else opened(changed, content)
             connection.execute(_BELONGS, {"of_row": locked.row, "to_pack": pack.name, "to_contract": pack.contract})
             renew(connection, locked)
             kept = orjson.dumps(answer).decode()
             connection.execute(update(jobs).where(jobs.c.job_id == claim.job_id).values(result=kept))
-        return answer
+        return Switched(answer, locked.revision + 1, changes)
 
     def unstage(self, claim: Claim, collection_id: str) -> None:
         while self._remove(claim, collection_id):
@@ -188,6 +208,16 @@ class StagedTemplates(Part):
                 some = connection.execute(_LEFT_OVER).scalars().all()
                 connection.execute(_REMOVE, {"some": some})
             removed += len(some)
+
+    def _staged_batches(self, collection_id: str, contract: str) -> Iterator[tuple[int, tuple[Sequence[int], Vector]]]:
+        """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
+        with self.database.read() as connection:
+            row, revision, _ = state(connection, collection_id)
+            yield revision, ([], rows.stacked(()))
+            content = self.collection_keys.of(row, connection)
+            asked = {"collection_row": row, "of_contract": contract}
+            for batch in template_batches(connection, _STAGED, asked, content, FACE):
+                yield revision, batch
 
     def _remove(self, claim: Claim, collection_id: str) -> bool:
         with self.database.write() as connection:

@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import IO
 
 import numpy as np
 
 from kenspeckle import cpu
-from kenspeckle.domain import Collection, Vector
-from kenspeckle.errors import OTHER_PACK, TEMPLATES_DIFFER, CollectionNotFound, PackMismatch, StorageUnavailable
+from kenspeckle.domain import Collection, PackInfo, Vector
+from kenspeckle.errors import OTHER_PACK, CollectionNotFound, PackMismatch
 from kenspeckle.index.exact import ExactIndex
-from kenspeckle.index.locks import ReadWriteLock
+from kenspeckle.index.loaded import Loaded, LoadedBeside, replay, stacked
 from kenspeckle.index.saved_codes import SavedCodes, write
 from kenspeckle.index.scan import Scanners
-from kenspeckle.ports import Catalog, Change, Stored
+from kenspeckle.ports import Catalog, Stored, Successor
 
 MOST_CHANGES = 50_000
 """Beyond this many changes, reading everything again is quicker than replaying."""
@@ -36,19 +35,6 @@ IDLE = 3600.0
 
 class _ReadAnew(Exception):
     """Another thread reads the collection at this moment."""
-
-
-@dataclass
-class _Loaded:
-    """Faces or users of a collection as they were at `revision`, None where nothing was read yet; and when they were
-    last asked for."""
-
-    index: ExactIndex | None = None
-    revision: int | None = None
-    contract: str = ""
-    searched: float = 0.0
-    lock: ReadWriteLock = field(default_factory=ReadWriteLock)
-    update: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FollowingIndex:
@@ -74,7 +60,7 @@ class FollowingIndex:
         self._clock = clock
         self._threads = cpu.cores() if threads is None else threads
         self._scanners: dict[int, Scanners] = {}
-        self._loaded: dict[tuple[str, str], _Loaded] = {}
+        self._loaded: dict[tuple[str, str], Loaded] = {}
         self._lock = threading.Lock()
 
     def search(
@@ -108,6 +94,25 @@ class FollowingIndex:
         with self._lock:
             loaded = self._loaded.get((collection_id, kind))
         return None if loaded is None else loaded.revision
+
+    def prepare(
+        self,
+        collection_id: str,
+        pack: PackInfo,
+        snapshot: Callable[[], tuple[int, Iterable[tuple[Sequence[int], Vector]]]],
+    ) -> Successor | None:
+        """As `ports.Index.prepare`. Memory holds the collection twice until its successor takes over."""
+        with self._lock:
+            loaded = self._loaded.get((collection_id, "face"))
+        if loaded is None or loaded.index is None:
+            return None
+        index = ExactIndex(self.scanners_of(pack.dimension))
+        revision, batches = snapshot()
+        for rows, templates in batches:
+            if len(rows):
+                index.put(rows, templates)
+        self._saved_at.pop(collection_id, None)  # what is saved will be of the pack that it leaves
+        return LoadedBeside(loaded, index, revision, pack.contract)
 
     def upkeep(self, *, last: bool = False) -> None:
         """As `ports.Index.upkeep`."""
@@ -165,7 +170,7 @@ class FollowingIndex:
         found.sort(key=lambda match: (match[1], match[0].row))
         return found[:k], len(stored) == len(rows)
 
-    def _ready(self, collection_id: str, kind: str) -> _Loaded:
+    def _ready(self, collection_id: str, kind: str) -> Loaded:
         """The templates at the newest revision or a later one."""
         want = self._catalog.revision(collection_id)
         loaded = self._entry(collection_id, kind)
@@ -177,7 +182,7 @@ class FollowingIndex:
                 self._follow(loaded, collection_id, kind, want)
         return loaded
 
-    def _entry(self, collection_id: str, kind: str) -> _Loaded:
+    def _entry(self, collection_id: str, kind: str) -> Loaded:
         """What is loaded, or a new entry, which first removes those that were not searched for long."""
         now = self._clock()
         with self._lock:
@@ -185,17 +190,17 @@ class FollowingIndex:
             if loaded is None:
                 for key in [key for key, one in self._loaded.items() if now - one.searched > IDLE]:
                     del self._loaded[key]
-                loaded = self._loaded[collection_id, kind] = _Loaded()
+                loaded = self._loaded[collection_id, kind] = Loaded()
             loaded.searched = now
         return loaded
 
-    def _follow(self, loaded: _Loaded, collection_id: str, kind: str, want: int) -> None:
+    def _follow(self, loaded: Loaded, collection_id: str, kind: str, want: int) -> None:
         if loaded.revision == want:
             return
         if loaded.revision is not None and loaded.index is not None:
             changes = self._catalog.changes(collection_id, loaded.revision, MOST_CHANGES)
             if changes is not None:
-                _replay(loaded, loaded.index, kind, changes, want)
+                replay(loaded, loaded.index, kind, changes, want)
                 return
         self._rebuild(loaded, collection_id, kind)
 
@@ -217,7 +222,7 @@ class FollowingIndex:
                 saved.save(collection_id, written)
         self._saved_at[collection_id] = self._clock()
 
-    def _restored(self, loaded: _Loaded, collection: Collection) -> bool:
+    def _restored(self, loaded: Loaded, collection: Collection) -> bool:
         """Load what was saved, and replay what came since; whether that is everything."""
         if self._saved is None:
             return False
@@ -234,7 +239,7 @@ class FollowingIndex:
             return False
         with loaded.lock.writing():
             loaded.index, loaded.revision, loaded.contract = found.index, found.revision, found.contract
-        _replay(loaded, found.index, "face", changes, found.revision)
+        replay(loaded, found.index, "face", changes, found.revision)
         return True
 
     def scanners_of(self, dimension: int) -> Scanners:
@@ -243,7 +248,7 @@ class FollowingIndex:
                 self._scanners[dimension] = Scanners(dimension, self._threads)
             return self._scanners[dimension]
 
-    def _rebuild(self, loaded: _Loaded, collection_id: str, kind: str) -> None:
+    def _rebuild(self, loaded: Loaded, collection_id: str, kind: str) -> None:
         fresh = loaded.index is None
         with loaded.lock.writing():
             # The outdated index is dropped first, so that memory never holds a collection twice.
@@ -266,21 +271,3 @@ class FollowingIndex:
             loaded.index = index
             loaded.revision = revision
             loaded.contract = collection.contract
-
-
-def _replay(loaded: _Loaded, index: ExactIndex, kind: str, changes: list[Change], want: int) -> None:
-    """Apply the net changes to the loaded index; they reach up to revision `want` at least."""
-    gone = [one.row for one in changes if one.kind == kind and one.template is None]
-    put = [(one.row, one.template) for one in changes if one.kind == kind and one.template is not None]
-    with loaded.lock.writing():
-        index.remove(gone)
-        if put:
-            index.put([row for row, _ in put], stacked([template for _, template in put], index.dimension))
-        loaded.revision = max(want, max((one.revision for one in changes), default=want))
-
-
-def stacked(templates: Sequence[Vector], dimension: int) -> Vector:
-    """(n, dimension). Raises StorageUnavailable where one was damaged since it was stored."""
-    if any(one.shape != (dimension,) for one in templates):
-        raise StorageUnavailable(TEMPLATES_DIFFER)
-    return np.stack(templates)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from kenspeckle.domain import Vector
+from kenspeckle.domain import PackInfo, Vector
 from kenspeckle.errors import OTHER_PACK, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.beside import Beside
-from kenspeckle.index.follow import FollowingIndex, stacked
+from kenspeckle.index.follow import FollowingIndex
+from kenspeckle.index.loaded import stacked
 from kenspeckle.ports import (
     Catalog,
     Index,
@@ -28,6 +29,7 @@ from kenspeckle.ports import (
     Mirrors,
     MirrorState,
     Stored,
+    Successor,
     VectorStore,
     scanned,
 )
@@ -117,6 +119,15 @@ class MirroredIndex:
             self._beside.pop(collection_id, None)
             self._fallen_back.discard(collection_id)
         self._exact.forget(collection_id)
+
+    def prepare(
+        self,
+        collection_id: str,
+        pack: PackInfo,
+        snapshot: Callable[[], tuple[int, Iterable[tuple[Sequence[int], Vector]]]],
+    ) -> Successor | None:
+        """As `ports.Index.prepare`, of what is in process."""
+        return self._exact.prepare(collection_id, pack, snapshot)
 
     def upkeep(self, *, last: bool = False) -> None:
         """As `ports.Index.upkeep`."""

@@ -12,7 +12,7 @@ from kenspeckle.ports.catalog import Answered, Catalog, Change, ErasedFaces, New
 from kenspeckle.ports.engine import Engine, Engines, Photo
 from kenspeckle.ports.examiner import Asked, Examined, Examiner
 from kenspeckle.ports.images import Images, Lock, Staged, unlocked
-from kenspeckle.ports.index import Index
+from kenspeckle.ports.index import Index, Successor
 from kenspeckle.ports.indexing import Buckets, Manifests, Slice
 from kenspeckle.ports.jobs import Jobs
 from kenspeckle.ports.keys import Deriver, Keys, Sealer, Usage, Used
@@ -30,7 +30,7 @@ from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, Du
 from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
 from kenspeckle.ports.recognizer import Recognizer
-from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Undescribed
+from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Switched, Undescribed
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
 from kenspeckle.ports.vault import Converting, Encryption, Pending, StoredImage, Vault
@@ -123,6 +123,8 @@ __all__ = [
     "Stored",
     "StoredImage",
     "StoredVideo",
+    "Successor",
+    "Switched",
     "Tell",
     "Topics",
     "Track",

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from kenspeckle.domain import Vector
-from kenspeckle.ports.catalog import Stored
+from kenspeckle.domain import PackInfo, Vector
+from kenspeckle.ports.catalog import Change, Stored
+
+
+class Successor(Protocol):
+    """Templates of another pack, loaded beside those that are searched until their collection comes to that pack."""
+
+    @property
+    def revision(self) -> int:
+        """The collection's revision at which they were read."""
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """While the collection comes to its pack: searches that see it there wait for the end of the block."""
+        ...
+
+    def take_over(self, revision: int, changes: Sequence[Change] | None) -> None:
+        """Within `held`: be searched from now on, as of `revision`, with what changed since they were read. Where that
+        is not known, the next search reads all anew."""
+        ...
 
 
 class Index(Protocol):
@@ -31,6 +51,16 @@ class Index(Protocol):
 
     def forget(self, collection_id: str) -> None:
         """Drop the loaded templates of a deleted collection."""
+        ...
+
+    def prepare(
+        self,
+        collection_id: str,
+        pack: PackInfo,
+        snapshot: Callable[[], tuple[int, Iterable[tuple[Sequence[int], Vector]]]],
+    ) -> Successor | None:
+        """Load the templates of another pack for a collection's faces, which `snapshot` gives as that of a catalog
+        does. None where the collection is not loaded, so that a search would read it anyway."""
         ...
 
     def upkeep(self, *, last: bool = False) -> None:

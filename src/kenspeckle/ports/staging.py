@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from kenspeckle.domain import Claim, FaceRecord, Image, PackInfo, Vector
+from kenspeckle.ports.catalog import Change
 
 
 class Source(StrEnum):
@@ -42,6 +43,16 @@ class StagedTemplate:
 Counts = Mapping[Source, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A switch to another pack: the job's result, the collection's revision after it, and what had changed since the
+    revision that was asked for, with the templates of now; None where that is not known, or too much."""
+
+    result: Mapping[str, object]
+    revision: int
+    changes: Sequence[Change] | None
+
+
 class Staging(Protocol):
     """Every method is one transaction, unless it says otherwise. Raises CollectionNotFound, StorageFull and
     StorageUnavailable. With a claim: JobLost where it is gone, and nothing is stored."""
@@ -63,6 +74,10 @@ class Staging(Protocol):
         """Some of the faces of which no template could be made."""
         ...
 
+    def staged_snapshot(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
+        """As `Catalog.snapshot`, of the templates that are staged for faces that are there."""
+        ...
+
     def switch(
         self,
         claim: Claim,
@@ -70,11 +85,13 @@ class Staging(Protocol):
         pack: PackInfo,
         combine: Callable[[Sequence[Vector]], Vector],
         result: Callable[[Counts], Mapping[str, object]],
-    ) -> Mapping[str, object] | None:
+        *,
+        since: int | None = None,
+    ) -> Switched | None:
         """The staged templates take the place of the others, users get the template that `combine` makes of theirs, and
         the collection belongs to `pack`; its revision rises, and its log begins anew, so that every index reads it
-        anew. What `result` makes of the counts is kept with the job and answered. None: a face has no staged template,
-        and nothing was changed."""
+        anew, but for one that is told the changes `since` a revision. What `result` makes of the counts is kept with
+        the job and answered. None: a face has no staged template, and nothing was changed."""
         ...
 
     def unstage(self, claim: Claim, collection_id: str) -> None:

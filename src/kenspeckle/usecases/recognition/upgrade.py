@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
@@ -94,9 +95,8 @@ class Upgrading:
             done = self._describe_all(name, pack, claim, progress, done)
             if impossible := staging.staged(name, contract).get(Source.NOTHING, 0):
                 raise self._failed(name, pack, impossible)
-            result = staging.switch(claim, name, pack, combined, lambda counts: _result(pack, counts))
+            result = self._switched(name, pack, claim)
             if result is not None:
-                context.index.forget(name)
                 return result
 
     def _describe_all(self, name: str, pack: PackInfo, claim: Claim, progress: Progress, done: int) -> int:
@@ -116,6 +116,22 @@ class Upgrading:
                 done += len(one.faces)
                 progress.step(done, max(done, collection.face_count))
             after = some[-1].row
+
+    def _switched(self, name: str, pack: PackInfo, claim: Claim) -> Mapping[str, object] | None:
+        """The job's result, once the collection is switched; None where a face has no template yet. Searches go on with
+        the old templates until then, and with the new ones at once, which were loaded before."""
+        staging, index = self._staging(), self.context.index
+        successor = index.prepare(name, pack, lambda: staging.staged_snapshot(name, pack.contract))
+        with nullcontext() if successor is None else successor.held():
+            since = None if successor is None else successor.revision
+            made = staging.switch(claim, name, pack, combined, lambda counts: _result(pack, counts), since=since)
+            if made is None:
+                return None
+            if successor is None:
+                index.forget(name)
+            else:
+                successor.take_over(made.revision, made.changes)
+        return made.result
 
     def _failed(self, name: str, pack: PackInfo, count: int) -> JobFailed:
         staging = self._staging()
