@@ -100,10 +100,11 @@ def test_a_key_that_one_has_revoked_the_other_refuses(cluster: Cluster) -> None:
     until(lambda: b.get("/v1/info", headers=own).status_code == 401)
 
 
-def test_a_replica_of_another_master_key_or_encryption_is_refused(cluster: Cluster) -> None:
+def test_a_replica_of_another_master_key_encryption_or_pack_is_refused(cluster: Cluster) -> None:
     for changed, said in (
         ({"KENSPECKLE_MASTER_KEY": "cd" * 32}, "another master key"),
         ({"KENSPECKLE_ENCRYPTION": "on"}, "KENSPECKLE_ENCRYPTION"),
+        ({"KENSPECKLE_PACK": "centerface-dlib"}, "PACK: another service on this catalog"),
     ):
         with pytest.raises(CommandFailed, match=said), cluster.launched("c", **changed):
             pass

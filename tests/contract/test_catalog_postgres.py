@@ -239,6 +239,23 @@ def test_what_one_process_is_at_no_other_does(url: str, catalog: SqlCatalog) -> 
             assert mine
 
 
+def test_services_see_in_what_they_differ_as_long_as_they_live(postgres: Server, url: str, catalog: SqlCatalog) -> None:
+    mine = {"PACK": "sface", "MAX_FACES": "10"}
+    assert catalog.agree(mine) == []
+    with closing(SqlCatalog.open(url)) as other:
+        assert other.agree(mine) == []
+    with closing(SqlCatalog.open(url)) as other:
+        assert other.agree({**mine, "PACK": "centerface-dlib"}) == ["PACK"]
+        assert catalog.agree(mine) == ["PACK"]
+    deadline = time.monotonic() + 30  # the server lets go of the locks once it has seen that the connection ended
+    while catalog.agree(mine):
+        assert time.monotonic() < deadline
+    postgres.execute(CUT.format(name_of(url)))
+    assert catalog.collection("people").face_count == 0
+    with closing(SqlCatalog.open(url)) as other:
+        assert other.agree({**mine, "MAX_FACES": "9"}) == ["MAX_FACES"], "connections that are made anew hold them too"
+
+
 def test_connections_that_were_cut_are_made_anew(postgres: Server, url: str, catalog: SqlCatalog) -> None:
     stored_face(catalog, 1)
     with catalog.lock([photo(1).digest]):

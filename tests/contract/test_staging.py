@@ -61,7 +61,9 @@ class Upgraded:
         return made
 
     def switch(self, since: int | None) -> Switched | None:
-        return self.catalog.switch(CLAIM, "people", PACK, combined, lambda counts: {"faces": sum(counts.values())}, since=since)
+        return self.catalog.switch(
+            CLAIM, "people", PACK, combined, lambda counts: {"faces": sum(counts.values())}, since=since
+        )
 
     def found(self, probe: Vector) -> list[str]:
         matches = self.index.search("people", "face", probe, 4096, FAR)

@@ -60,7 +60,8 @@ class Database:
     holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
     `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
     engines to close with this one; `rewrite` does for deletions what `forget` can't do beside requests, and `remains`
-    says what is left until then; `now` is the clock that all processes share; `duty` is `ports.Catalog.duty`.
+    says what is left until then; `now` is the clock that all processes share; `duty` is `ports.Catalog.duty`; `agree`
+    tells other processes values of this one, by subject, and returns the subjects in which one of them differs.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Database:
         remains: Remains = lambda _: (),
         now: Callable[[], float] = time.time,
         duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True),
+        agree: Callable[[Engine, Mapping[str, str]], list[str]] = lambda *_: [],
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -96,6 +98,7 @@ class Database:
         self._remains = remains
         self.now = now
         self.duty = duty
+        self._agree = agree
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -170,6 +173,12 @@ class Database:
     def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
         """As `ports.Catalog.lock`."""
         return self._lock(names)
+
+    def agree(self, values: Mapping[str, str]) -> list[str]:
+        """Tell other processes these values, by subject, until this one closes; subjects in which one of them has
+        another. Empty where processes can't be seen."""
+        with self.translated():
+            return self._agree(self._engine, values)
 
     def scrub(self, *, thorough: bool) -> bool:
         """As `ports.Catalog.scrub`."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -142,6 +142,10 @@ class SqlCatalog(
     def encryption(self) -> Encryption:
         """Which collections are encrypted."""
         return self.collection_keys.encryption()
+
+    def agree(self, values: Mapping[str, str]) -> list[str]:
+        """As `Database.agree`."""
+        return self.database.agree(values)
 
     def close(self) -> None:
         """Close idle connections; the last one folds the write-ahead log into the database."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose import agreement
 from kenspeckle.compose.edges import application
 from kenspeckle.compose.guard import Guard
 from kenspeckle.compose.runners import Runner
@@ -113,6 +114,11 @@ class Service(BaseService):
     index: Index
     images: Images
     jobs: JobRunner
+
+    def serve(self) -> FastAPI:
+        """As `BaseService.serve`. Raises SettingError also where another service on the catalog takes another pack."""
+        agreement.check(self.settings, self.engine().pack, self.catalog)
+        return BaseService.serve(self)
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
         """What loads templates and completes erasures, and the runner of jobs, unless JOBS leaves them to others."""

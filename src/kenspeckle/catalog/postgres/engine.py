@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from kenspeckle.catalog.database import SERIALIZE, Database, Forget
+from kenspeckle.catalog.postgres.agreement import Agreement
 from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
 from kenspeckle.catalog.postgres.meaning import explained
@@ -57,6 +58,8 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
     url = url.set(drivername="postgresql+psycopg")
     engine = _engine(url, 1 if alone else connections)
     event.listen(engine, "connect", _alone if alone else _beside_others)
+    agreement = Agreement()
+    event.listen(engine, "connect", agreement.take)
     event.listen(engine, "begin", _begin)
     locks: Callable[[Iterable[str]], AbstractContextManager[None]] = lambda _: nullcontext()  # noqa: E731
     duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True)  # noqa: E731
@@ -81,6 +84,7 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         remains=remains,
         now=ServerClock(engine),
         duty=duty,
+        agree=agreement.enter,
     )
     try:
         _check(made, url)

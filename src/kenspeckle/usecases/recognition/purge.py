@@ -15,8 +15,8 @@ from kenspeckle.usecases.recognition.context import Context
 STEP_SECONDS = 0.03
 """How long a step is to take: other writers, the audit rows of searches among them, wait for it."""
 
-REST = 1.0
-"""Pause after a step, in parts of what the step took, for others that write."""
+REST = 2.0
+"""Pause after a step, in parts of what the step took: most searches and writes fall into the pauses."""
 
 FEWEST, MOST = 20, 1000
 REMOVED = 250
