@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from kenspeckle.domain import AgeRange, Attributes, Deleted, FaceRecord, Gender, UnsuccessfulFace
+from kenspeckle.domain import (
+    AgeRange,
+    Attributes,
+    Box,
+    Deleted,
+    FaceRecord,
+    Gender,
+    LeftOut,
+    QualityFilter,
+    UnsuccessfulFace,
+    WebhookMessage,
+)
 from kenspeckle.errors import (
     AlreadyExists,
     CollectionNotFound,
@@ -20,6 +33,7 @@ from kenspeckle.errors import (
     QuotaExceeded,
     UserNotFound,
 )
+from kenspeckle.ports import NewFace
 from tests.catalogs import Whole, detail, digest, gallery, new_face, person, photo, stored_face, template
 
 
@@ -132,6 +146,44 @@ def test_the_same_image_under_the_same_identity_is_stored_once(catalog: Whole) -
     assert catalog.add_faces(photo(1), None, [new_face(4)], "v1")[2]
     assert not catalog.add_faces(photo(1), None, [new_face(5)], "v1")[2]
     assert catalog.collection("people").face_count == 4
+
+
+def test_faces_that_were_left_out_are_added_once(catalog: Whole) -> None:
+    catalog.create_collection(gallery())
+    boxes = [Box(*(round(side, 6) for side in astuple(new_face(number).detail.box))) for number in (1, 2, 3)]
+    image = replace(photo(1), left_out=LeftOut(1, QualityFilter.AUTO, tuple(boxes[1:])))
+    catalog.add_faces(image, "anna", [new_face(1)], "v1")
+    found = catalog.find_indexed("people", digest(1), "anna")
+    assert found is not None
+    assert found[0] == image
+    revision = catalog.revision("people")
+    told: list[str] = []
+
+    def tell(faces: Sequence[NewFace]) -> Sequence[WebhookMessage]:
+        told.extend(one.face_id for one in faces)
+        return ()
+
+    add = partial(catalog.add_left_out, image, "anna", max_faces=2, quality=QualityFilter.AUTO)
+    # The first is stored already, and comes with another id.
+    again = replace(new_face(1), face_id="face-77")
+    added = add([again, new_face(2)], tell)
+    assert added is not None
+    after, records, new = added
+    assert after.left_out == LeftOut(2, QualityFilter.AUTO, (boxes[2],))
+    assert {one.face.face_id for one in records} == {"face-1", "face-2"}
+    assert ([one.face_id for one in new], told) == (["face-2"], ["face-2"])
+    assert (catalog.revision("people"), catalog.collection("people").face_count) == (revision + 1, 2)
+    twice = add([replace(new_face(2), face_id="face-78")], tell)
+    assert twice is not None
+    assert (twice[0].left_out, twice[2], told) == (after.left_out, (), ["face-2"])
+    last = add([new_face(3)])
+    assert last is not None
+    assert last[0].left_out is None
+    assert catalog.find_indexed("people", digest(1), "anna") == last[:2]
+    with pytest.raises(PackMismatch):
+        add([new_face(4)], contract="another")
+    elsewhere = catalog.add_left_out(image, "berta", [new_face(4)], max_faces=2, quality=QualityFilter.AUTO)
+    assert elsewhere is None
 
 
 def test_an_image_without_faces_gives_way_to_one_with(catalog: Whole) -> None:

@@ -13,6 +13,7 @@ from kenspeckle.domain import (
     FaceRecord,
     Image,
     Page,
+    QualityFilter,
     UnsuccessfulFace,
     Vector,
     WebhookMessage,
@@ -99,6 +100,39 @@ class Faces(Galleries):
             except BaseException:
                 vars(gallery).update(vars(before))
                 raise
+
+    def add_left_out(
+        self,
+        image: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        tell: Callable[[Sequence[NewFace]], Sequence[WebhookMessage]] = lambda faces: (),
+        *,
+        max_faces: int,
+        quality: QualityFilter,
+        contract: str | None = None,
+        person_name: str | None = None,
+    ) -> tuple[Image, tuple[FaceRecord, ...], tuple[NewFace, ...]] | None:
+        with self._lock:
+            gallery = self._gallery(image.collection_id)
+            self._check_contract(gallery, contract)
+            known = self.find_indexed(image.collection_id, image.digest, external_image_id)
+            if known is None:
+                return None
+            stored, records = known
+            if stored.left_out is None:
+                return stored, records, ()
+            row = next(at for at, photo in gallery.photos.items() if photo.image == stored)
+            boxes = [one.face.box for one in records]
+            added = tuple(one for one in faces if stored.left_out.holds(one.detail.box, boxes))
+            left_out = stored.left_out.without((one.detail.box for one in added), max_faces, quality)
+            gallery.photos[row].image = after = replace(stored, left_out=left_out)
+            if added:
+                new = [self._next("face") for _ in added]
+                gallery.faces.update((at, StoredFace(row, face)) for at, face in zip(new, added, strict=True))
+                self._wrote(gallery, [("face", at) for at in new])
+                self.messages += tell(added)
+            return after, self._records(gallery, row), added
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
         with self._lock:

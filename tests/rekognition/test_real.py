@@ -85,6 +85,26 @@ def client(url: str, key: Created) -> Any:
     return made
 
 
+def test_the_same_photograph_again_adds_the_faces_that_it_lacked(real: Real) -> None:
+    client, name = real.client, "completed"
+    client.create_collection(CollectionId=name)
+    pair = Image.new("RGB", (1400, 800), "grey")
+    pair.paste(ImageOps.contain(real.grace, (700, 800)), (0, 0))
+    pair.paste(ImageOps.contain(real.astronaut, (700, 800)), (700, 0))
+    photograph = jpeg(pair)
+    first = client.index_faces(CollectionId=name, Image=photograph, ExternalImageId="pair.jpg", MaxFaces=1)
+    assert [one["Reasons"] for one in first["UnindexedFaces"]] == [["EXCEEDS_MAX_FACES"]]
+    both = client.index_faces(CollectionId=name, Image=photograph, ExternalImageId="pair.jpg", MaxFaces=2)
+    assert both["UnindexedFaces"] == []
+    assert len({record["Face"]["FaceId"] for record in both["FaceRecords"]}) == 2
+    assert first["FaceRecords"][0]["Face"] in [record["Face"] for record in both["FaceRecords"]]
+    assert len({record["Face"]["ImageId"] for record in both["FaceRecords"]}) == 1
+    for person in (real.grace, real.astronaut):
+        (match,) = client.search_faces_by_image(CollectionId=name, Image=jpeg(person))["FaceMatches"]
+        assert match["Face"]["ExternalImageId"] == "pair.jpg"
+    client.delete_collection(CollectionId=name)
+
+
 def test_real_recognition_behind_amazons_protocol(real: Real) -> None:
     client, name = real.client, "visitors"
     version = client.create_collection(CollectionId=name)["FaceModelVersion"]

@@ -68,7 +68,7 @@ _same_image = and_(
     images.c.identity == bindparam("identity"),
 )
 # One row at least where the collection exists: with nulls where the image, or a face of it, does not.
-_INDEXED = (
+INDEXED = (
     select(images.c.row.label("image_row"), *rows.IMAGE, *rows.FACE, faces.c.attributes, faces.c.detail)
     .select_from(collections)
     .outerjoin(images, _same_image)
@@ -113,7 +113,7 @@ class Faces(Part):
         content = self.content(collection_id)
         name, identity = content.name(digest), external_image_id or ""
         parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
-        return _indexed(collection_id, self.database.rows(_INDEXED, parameters), content)
+        return indexed(collection_id, self.database.rows(INDEXED, parameters), content)
 
     def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
         with self.database.write() as connection:
@@ -172,8 +172,8 @@ class Faces(Part):
                     continue
                 if there is None or key in there:
                     parameters = {"collection_id": collection_id, "digest": name, "identity": key[1]}
-                    found = fetch(connection, _INDEXED, parameters)
-                    known = _indexed(collection_id, found, content)
+                    found = fetch(connection, INDEXED, parameters)
+                    known = indexed(collection_id, found, content)
                     if known is not None:
                         answers.append((*known, False))
                         continue
@@ -283,7 +283,9 @@ def _there(connection: Connection, row: int, names: Sequence[str]) -> set[tuple[
     return found
 
 
-def _indexed(collection_id: str, found: Sequence[Any], content: Content) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+def indexed(collection_id: str, found: Sequence[Any], content: Content) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+    """The photograph and its faces, largest first, of rows of INDEXED; None where it has none. Raises
+    CollectionNotFound, StorageUnavailable."""
     if not found:
         raise no_collection(collection_id)
     if found[0][_FACE_AT] is None:

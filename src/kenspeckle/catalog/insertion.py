@@ -26,6 +26,13 @@ _ADD_FACES = insert(faces).returning(faces.c.face_id, faces.c.row)
 def add_one(connection: Connection, row: int, photograph: NewPhotograph, content: Content) -> list[int]:
     """Insert a photograph that the collection (its `row`) does not have; the numbers of its faces, in their order."""
     image_row = fetch(connection, _ADD_IMAGE, _image(row, photograph, content))[0][0]
+    return add_faces(connection, row, image_row, photograph, content)
+
+
+def add_faces(
+    connection: Connection, row: int, image_row: int, photograph: NewPhotograph, content: Content
+) -> list[int]:
+    """Insert the faces of a photograph that is there, in `image_row`; their numbers, in their order."""
     numbers = [
         int(fetch(connection, _ADD_FACE, _face(row, image_row, face, content))[0][0]) for face in photograph.faces
     ]
@@ -92,6 +99,7 @@ def _image(row: int, photograph: NewPhotograph, content: Content) -> dict[str, A
         "metadata": rows.packed_mapping(image.metadata),
         "index_model": photograph.index_model,
         "created_at": image.created_at,
+        "left_out": rows.packed_left_out(image.left_out),
     }
 
 

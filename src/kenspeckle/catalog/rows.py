@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from typing import Any, TypeVar
 
 import orjson
 
 from kenspeckle.catalog.tables import faces, images, users
-from kenspeckle.domain import Attributes, Box, Face, FaceDetail, Image, Landmark, Pose, Quality, User, Vector
+from kenspeckle.domain import (
+    Attributes,
+    Box,
+    Face,
+    FaceDetail,
+    Image,
+    Landmark,
+    LeftOut,
+    Pose,
+    Quality,
+    QualityFilter,
+    User,
+    Vector,
+)
 from kenspeckle.encryption.cipher import ATTRIBUTES, PLAIN, Content
 from kenspeckle.errors import TEMPLATES_DIFFER, StorageUnavailable
 from kenspeckle.shapes import dump, load
@@ -48,6 +62,7 @@ IMAGE = (
     images.c.kept,
     images.c.metadata,
     images.c.original,
+    images.c.left_out,
 )
 """Columns of `image`, in this order."""
 
@@ -65,7 +80,8 @@ def face(collection_id: str, columns: Sequence[Any]) -> Face:
 
 def image(collection_id: str, columns: Sequence[Any], content: Content) -> Image:
     """The image of a row that begins with the columns IMAGE. Raises StorageUnavailable."""
-    image_id, key, name, media_type, size, width, height, created_at, kept, metadata, original = columns[:11]
+    image_id, key, name, media_type, size, width, height, created_at, kept, metadata = columns[:10]
+    original, left_out = columns[10:12]
     return Image(
         image_id,
         collection_id,
@@ -78,6 +94,7 @@ def image(collection_id: str, columns: Sequence[Any], content: Content) -> Image
         created_at,
         bool(kept),
         _read(orjson.loads, metadata, f"the photograph {image_id}"),
+        None if left_out is None else _read(_left_out, left_out, f"the photograph {image_id}"),
     )
 
 
@@ -165,6 +182,18 @@ def stacked(templates: Sequence[bytes]) -> Vector:
 
 def packed_mapping(mapping: Mapping[str, str]) -> str:
     return orjson.dumps(dict(mapping)).decode()
+
+
+def packed_left_out(left_out: LeftOut | None) -> str | None:
+    if left_out is None:
+        return None
+    boxes = [[round(float(side), 6) for side in astuple(box)] for box in left_out.boxes]
+    return orjson.dumps([left_out.max_faces, left_out.quality.value, boxes]).decode()
+
+
+def _left_out(packed: str) -> LeftOut:
+    max_faces, quality, boxes = orjson.loads(packed)
+    return LeftOut(int(max_faces), QualityFilter(quality), tuple(Box(*map(float, one)) for one in boxes))
 
 
 def _read(read: Callable[[P], T], packed: P, what: str) -> T:

@@ -24,6 +24,7 @@ from kenspeckle.catalog.faces import Faces
 from kenspeckle.catalog.groups import Groups
 from kenspeckle.catalog.jobs import Jobs
 from kenspeckle.catalog.keys import Keys
+from kenspeckle.catalog.left_out import LeftOutFaces
 from kenspeckle.catalog.manifests import Manifests
 from kenspeckle.catalog.merging import Merging
 from kenspeckle.catalog.mirrors import Mirrors
@@ -61,6 +62,7 @@ LOG_LIMIT = 100_000
 class SqlCatalog(
     Collections,
     Faces,
+    LeftOutFaces,
     Photographs,
     FacelessPhotographs,
     Users,

@@ -40,6 +40,7 @@ from kenspeckle.domain.erasure import Erased, Erasure, KeptReceipt, Receipt, Rec
 from kenspeckle.domain.indexing import LineResult, LineStatus, ManifestLine
 from kenspeckle.domain.jobs import SEVERAL, UNFINISHED, WITHIN, Claim, Job, JobKind, JobLost, JobState
 from kenspeckle.domain.landmarks import Landmark, Pose
+from kenspeckle.domain.left_out import LeftOut
 from kenspeckle.domain.pack import Calibration, PackInfo
 from kenspeckle.domain.people import (
     Duplicates,
@@ -125,6 +126,7 @@ __all__ = [
     "KeptReceipt",
     "Key",
     "Landmark",
+    "LeftOut",
     "LineResult",
     "LineStatus",
     "ManifestLine",

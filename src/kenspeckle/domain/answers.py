@@ -45,6 +45,8 @@ class Indexed:
     model: str
     created: bool
     """False where this image was already indexed under this identity, and nothing was written."""
+    before: int = 0
+    """How many of the faces were stored before, where faces were added that had been left out."""
 
 
 def matching(matches: Sequence[FaceMatch], threshold: float) -> tuple[FaceMatch, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from kenspeckle.domain.detection import Box, FaceDetail
+from kenspeckle.domain.left_out import LeftOut
 from kenspeckle.domain.people import PersonRef
 
 T = TypeVar("T")
@@ -91,6 +92,8 @@ class Image:
     created_at: float
     kept: bool
     metadata: Mapping[str, str] = field(default_factory=dict)
+    left_out: LeftOut | None = None
+    """Faces of it that were not stored; None where all were, or it is not known."""
 
 
 _FILE_ENDING = re.compile(r"(?<=.)\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|hif|b64|txt)$", re.IGNORECASE)

@@ -110,7 +110,7 @@ class Tally:
         self.remarks_count += len(outcome.remarks)
         self.remarks += [(outcome.photograph.path, one) for one in outcome.remarks[: self.most - len(self.remarks)]]
         if outcome.answer is not None and outcome.status == "indexed":
-            self.faces += len(outcome.answer.records)
+            self.faces += len(outcome.answer.records) - outcome.answer.before
             self.unindexed += len(outcome.answer.unindexed)
 
 

@@ -15,6 +15,7 @@ from kenspeckle.domain import (
     FaceRecord,
     Image,
     Page,
+    QualityFilter,
     Reason,
     User,
     Vector,
@@ -181,6 +182,24 @@ class Catalog(Vault, Protocol):
     ) -> list[tuple[Image, tuple[FaceRecord, ...], bool]]:
         """`add_faces` for each of these photographs of one collection, all of them or none, in one transaction. Raises
         as `add_faces`."""
+        ...
+
+    def add_left_out(
+        self,
+        image: Image,
+        external_image_id: str | None,
+        faces: Sequence[NewFace],
+        tell: Callable[[Sequence[NewFace]], Sequence[WebhookMessage]] = lambda faces: (),
+        *,
+        max_faces: int,
+        quality: QualityFilter,
+        contract: str | None = None,
+        person_name: str | None = None,
+    ) -> tuple[Image, tuple[FaceRecord, ...], tuple[NewFace, ...]] | None:
+        """Add those of these faces that were left out of this stored photograph (`Image.left_out`), in one transaction
+        with the messages that `tell` makes of them: the photograph as it is then, all its faces, largest first, and
+        those that were added. The others are ignored. `max_faces` and `quality` are what was asked. None where the
+        photograph is not stored any more. Raises CollectionNotFound, PackMismatch as `add_faces`."""
         ...
 
     def faceless(self, collection_id: str, digests: Sequence[str]) -> Mapping[str, tuple[str, tuple[Reason, ...]]]:

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from kenspeckle.domain import FaceMatch, UserSearch, matching
+from kenspeckle.domain import FaceMatch, Indexed, UserSearch, matching
 from kenspeckle.domain.operations import (
     A,
     IndexFaces,
@@ -139,6 +139,10 @@ def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callabl
     return kind, lambda _, answer: count(answer)
 
 
+def _added(done: Indexed) -> int:
+    return len(done.records) - done.before if done.created else 0
+
+
 def _probes(found: UserSearch) -> list[bool]:
     return [] if found.detail is None else [bool(found.matches)]
 
@@ -155,7 +159,7 @@ class Counted:
         self._inner = inner
         self._counts: Mapping[type[Operation[Any]], Callable[[Any, Any], None]] = dict(
             [
-                _count(IndexFaces, lambda done: metrics.faces_indexed.inc(len(done.records) if done.created else 0)),
+                _count(IndexFaces, lambda done: metrics.faces_indexed.inc(_added(done))),
                 _count(SearchImage, lambda found: metrics.searched([bool(one.matches) for one in found.searches])),
                 _count(SearchUsersByImage, lambda found: metrics.searched(_probes(found))),
                 (SearchTemplates, templates),

@@ -81,6 +81,7 @@ images = Table(
     Column("index_model", String(255), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("original", LargeBinary, comment="encrypted: the photograph's digest; null: `digest` is it"),
+    Column("left_out", Text, comment="JSON: what was asked, and the boxes of faces that were not stored; null: none"),
     UniqueConstraint("digest", "collection_row", "identity", name="images_once"),
     Index("images_by_id", "collection_row", "image_id"),
     Index("images_by_key", "collection_row", "key"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -19,10 +19,11 @@ from kenspeckle.errors import (
     TooManyFaces,
     UnsupportedImage,
 )
-from kenspeckle.ports import Asked, Examiner, NewFace, NewPhotograph, Staged
+from kenspeckle.ports import Asked, Examiner, NewPhotograph, Staged
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import LocalExaminer
 from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, abandon, publish
+from kenspeckle.usecases.recognition.supplement import Arrived
 
 OF_THE_PHOTOGRAPH = (UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall, InvalidValue, TooManyFaces)
 """Errors that say what is wrong with one photograph; any other concerns all of them."""
@@ -35,7 +36,7 @@ class BulkIndexing:
         self,
         context: Context,
         preparation: Preparation,
-        arrived: Callable[[PackInfo, str, Sequence[NewFace]], None] = lambda *_: None,
+        arrived: Arrived = lambda *_: None,
     ) -> None:
         """`arrived` is told of faces without a name once they are stored."""
         self.context = context

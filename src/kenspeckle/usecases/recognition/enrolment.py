@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from kenspeckle.domain import Collection, Deleted, Image, Indexed, PackInfo, validation
+from kenspeckle.domain import Collection, Deleted, Image, Indexed, validation
 from kenspeckle.domain.operations import (
     DeleteFaces,
     GetFaceImage,
@@ -18,11 +18,12 @@ from kenspeckle.domain.operations import (
     IndexFaces,
 )
 from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError
-from kenspeckle.ports import NewFace, NewPhotograph, Staged
+from kenspeckle.ports import NewPhotograph, Staged
 from kenspeckle.usecases.recognition.collections import removed_now
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import LocalExaminer
 from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, abandon, publish
+from kenspeckle.usecases.recognition.supplement import Arrived
 
 
 class Enrolment:
@@ -32,7 +33,7 @@ class Enrolment:
         self,
         context: Context,
         preparation: Preparation,
-        arrived: Callable[[PackInfo, str, Sequence[NewFace]], None] = lambda *_: None,
+        arrived: Arrived = lambda *_: None,
     ) -> None:
         """`arrived` is told of faces without a name once they are stored."""
         self.context = context

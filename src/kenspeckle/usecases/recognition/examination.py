@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from kenspeckle.domain import Collection, validation
+from kenspeckle.domain import Collection
 from kenspeckle.errors import TooManyFaces
 from kenspeckle.ports import Asked, Engine, Examined, NewFace
 from kenspeckle.usecases.recognition.context import Context
@@ -30,8 +30,7 @@ def examine(
         if asked.alone:
             require_one(len(seen))
     with timed("embed"):
-        most = min(asked.max_faces, validation.MAX_FACES_AN_IMAGE)
-        kept, templates, unindexed = embedded(engine, photo, seen, asked.quality, most)
+        kept, templates, unindexed = embedded(engine, photo, seen, asked.quality, asked.max_faces)
     if asked.attributes and kept:
         with timed("attributes"):
             kept = engine.attributes(photo, kept, asked.attributes)

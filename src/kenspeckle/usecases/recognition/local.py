@@ -48,7 +48,7 @@ class LocalRecognizer:
         self.context = context
         self._collections = Collections(context)
         self._groups = Groups(context)
-        self._preparation = Preparation(context)
+        self._preparation = Preparation(context, self._groups.arrived)
         self.bulk = BulkIndexing(context, self._preparation, self._groups.arrived)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)

@@ -9,13 +9,24 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from kenspeckle.domain import Attribute, Collection, FaceRecord, Image, Indexed, PackInfo, validation
+from kenspeckle.domain import (
+    Attribute,
+    Collection,
+    FaceRecord,
+    Image,
+    Indexed,
+    LeftOut,
+    PackInfo,
+    UnindexedFace,
+    validation,
+)
 from kenspeckle.domain.operations import IndexFaces
 from kenspeckle.domain.people import person_name
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import Asked, Examined, Examiner, NewPhotograph, Staged
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import require_one
+from kenspeckle.usecases.recognition.supplement import Arrived, is_wanted, supplemented
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +68,10 @@ class Prepared:
 class Preparation:
     """Prepares photographs, in as many threads as call it. Close it."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, arrived: Arrived = lambda *_: None) -> None:
+        """`arrived` is told of faces without a name that come to a stored photograph."""
         self._context = context
+        self._arrived = arrived
         self._stagers = ThreadPoolExecutor(context.gate.workers, thread_name_prefix="stage")
 
     def close(self) -> None:
@@ -70,7 +83,10 @@ class Preparation:
         settings = self._context.settings
         return Asked(
             quality=operation.quality or settings.quality_filter,
-            max_faces=validation.count(operation.max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces"),
+            max_faces=min(
+                validation.count(operation.max_faces or settings.max_faces, validation.MAX_MATCHES, "max_faces"),
+                validation.MAX_FACES_AN_IMAGE,
+            ),
             attributes=settings.asked if operation.attributes is None else operation.attributes,
             least_confidence=operation.least_confidence,
             alone=operation.alone,
@@ -79,7 +95,8 @@ class Preparation:
 
     def prepare(self, operation: IndexFaces, collection: Collection, examiner: Examiner) -> Prepared | Indexed:
         """The answer where the photograph is stored under this identity already; one that the store has lost or damaged
-        is put back. Raises as `Examiner`, and InvalidValue, StorageFull, StorageUnavailable."""
+        is put back, and faces that were left out are added where more is asked for now. Raises as `Examiner`, and
+        InvalidValue, StorageFull, StorageUnavailable."""
         context = self._context
         if operation.external_image_id is not None:
             validation.external_image_id(operation.external_image_id)
@@ -88,7 +105,7 @@ class Preparation:
         asked = self.asked(operation)
         digest = hashlib.sha256(operation.image).hexdigest()
         pack = context.engines.pack_of(collection)
-        known = self.known(operation, collection, digest, asked)
+        known = self._known(operation, collection, digest, asked, examiner)
         if known is not None:
             return known
 
@@ -120,20 +137,32 @@ class Preparation:
             created_at=context.now(),
             kept=writing is not None,
             metadata=metadata,
+            left_out=_left_out(asked, seen),
         )
         return Prepared(operation, record, seen, pack, name, writing)
 
-    def known(self, operation: IndexFaces, collection: Collection, digest: str, asked: Asked) -> Indexed | None:
+    def _known(
+        self, operation: IndexFaces, collection: Collection, digest: str, asked: Asked, examiner: Examiner
+    ) -> Indexed | None:
         """What is stored of the photograph under this identity; None where nothing is."""
-        known = self._context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
+        context = self._context
+        known = context.catalog.find_indexed(operation.collection_id, digest, operation.external_image_id)
         if known is None or not known[1]:
             return None
+        image, records = known
         if asked.alone:
-            require_one(len(known[1]))
-        self._mend(known[0], operation.image)
-        records = self._told(collection, operation, known[1], asked.attributes)
-        version = self._context.engines.pack_of(collection).version
-        return Indexed(known[0].image_id, records, (), version, created=False)
+            require_one(len(records))
+        self._mend(image, operation.image)
+        unindexed: tuple[UnindexedFace, ...] = ()
+        added = 0
+        if is_wanted(image, asked):
+            more = supplemented(context, operation, collection, image, asked, examiner, self._arrived)
+            if more is None:
+                return None
+            records, unindexed, added = more
+        told = self._told(collection, operation, records, asked.attributes)
+        version = context.engines.pack_of(collection).version
+        return Indexed(image.image_id, told, unindexed, version, created=added > 0, before=len(told) - added)
 
     def _mend(self, known: Image, data: bytes) -> None:
         """Restore a photograph that is missing in the store, from the bytes that were sent again."""
@@ -171,6 +200,11 @@ class Preparation:
         except (ImageNotFound, StorageUnavailable):
             return False
         return True
+
+
+def _left_out(asked: Asked, seen: Examined) -> LeftOut | None:
+    boxes = tuple(one.detail.box for one in seen.unindexed)
+    return LeftOut(asked.max_faces, asked.quality, boxes) if boxes else None
 
 
 def publish(context: Context, staged: Staged) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +22,10 @@ from kenspeckle.domain import (
     FaceRecord,
     Image,
     Landmark,
+    LeftOut,
     Pose,
     Quality,
+    QualityFilter,
     Vector,
     validation,
 )
@@ -43,6 +45,7 @@ _MEDIA: Final = re.compile(r"image/[a-z0-9.+-]{1,40}|application/octet-stream")
 _MODEL: Final = re.compile(r"[\w.+-]{1,64}")
 _MAX_KEY: Final = 1024
 _MAX_LANDMARKS: Final = 500
+_MOST_LEFT_OUT: Final = 1000
 _MAX_VERSION: Final = 1_000_000
 _OLDEST: Final = 150
 
@@ -122,6 +125,12 @@ def face_line(one: DumpedFace, *, with_images: bool) -> bytes:
             "metadata": dict(image.metadata),
         },
     }
+    if image.left_out is not None:
+        line["image"]["left_out"] = {
+            "max_faces": image.left_out.max_faces,
+            "quality": image.left_out.quality.value,
+            "boxes": [[float(side) for side in astuple(box)] for box in image.left_out.boxes],
+        }
     if detail.attributes is not None:
         line["attributes"] = dump.attributes(detail.attributes)
     if with_images and one.thumbnail is not None:
@@ -292,6 +301,25 @@ def _image(line: Mapping[str, Any], collection_id: str) -> Image:
         created_at=checks.moment(line["created_at"]),
         kept=facts["kept"] is True,
         metadata=validation.metadata(metadata),
+        left_out=_left_out(facts.get("left_out")),
+    )
+
+
+def _left_out(value: Any) -> LeftOut | None:
+    if value is None:
+        return None
+    facts = checks.mapping(value)
+    boxes, quality = facts["boxes"], checks.text(facts["quality"])
+    if not isinstance(boxes, list) or not 1 <= len(boxes) <= _MOST_LEFT_OUT:
+        raise InvalidValue(f"the boxes of faces that were left out are a list of 1 to {_MOST_LEFT_OUT}")
+    if not all(isinstance(one, list) and len(one) == 4 for one in boxes):
+        raise InvalidValue("a box of a face that was left out has four numbers: left, top, width and height")
+    if quality not in list(QualityFilter):
+        raise InvalidValue(f"{quality[:60]!r} is no quality bar")
+    return LeftOut(
+        checks.whole(facts["max_faces"], 1, validation.MAX_FACES_AN_IMAGE),
+        QualityFilter(quality),
+        tuple(Box(*(checks.measure(side) for side in one)) for one in boxes),
     )
 
 
