@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -142,11 +142,13 @@ def _ended(process: int) -> None:
         time.sleep(0.05)
 
 
-def main(told: Path) -> None:
-    """Run the server until SIGTERM; write its port into `told` once it answers."""
+def main(told: Path, folder: str | None = None) -> None:
+    """Run the server until SIGTERM; write its port into `told` once it answers. Its data are kept where a folder is
+    given."""
     from milvus import MilvusServer as Wheel
 
-    with tempfile.TemporaryDirectory(prefix="kenspeckle-milvus-data-") as folder:
+    made = nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="kenspeckle-milvus-data-")
+    with made as folder:
         server = Wheel(wait_for_started=True, data_dir=folder)
         server.config.set("proxy_port", 0)
         server.set_base_dir(folder)
@@ -166,4 +168,4 @@ def main(told: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

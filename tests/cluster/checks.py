@@ -14,7 +14,8 @@ from kenspeckle.cli.output import say
 from kenspeckle.cli.variations import jpeg, opened, side_by_side, variations
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.shapes.load import box
-from tests.cluster.machines import ADMIN, Machines, until
+from tests.cluster.machines import ADMIN, Machines
+from tests.cluster.waiting import until
 from tests.cluster.work import Work
 from tests.faults.portraits import sample
 from tests.webhooks.conftest import Receiver
@@ -58,8 +59,8 @@ def replicas(machines: Machines, work: Work) -> list[str]:
     """Once the clients have stopped: each replica by itself."""
     say("The clients have stopped. Each replica is asked for itself:")
     wrong = []
-    for name, port in machines.ports.items():
-        found = work.check(f"http://127.0.0.1:{port}")
+    for name, url in machines.urls.items():
+        found = work.check(url)
         wrong += [f"replica {name}: {one}" for one in found]
         say(f"  {name}: {len(work.acknowledged)} photographs acknowledged, {len(found)} differences.")
     return wrong
@@ -108,7 +109,7 @@ def logs(machines: Machines) -> list[str]:
     """What replicas have logged that nobody expects of any fault."""
     return [
         f"replica {name} logged: {line[:200]} ... {line[-900:]}"
-        for name in machines.ports
+        for name in machines.urls
         for line in machines.log_of(name)
         if any(word in line for word in UNEXPECTED)
     ]

@@ -1,8 +1,9 @@
-"""A TCP proxy on loopback between a replica and a part that it needs: cuts connections, stalls them or slows them."""
+"""A TCP proxy on this machine between a replica and a part that it needs: cuts connections, holds or slows them."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ class Link:
     does that loses packets, or a server that hangs), from `slow` on each chunk waits for so many seconds; `mend` ends
     all of these."""
 
-    def __init__(self, links: Links, target: int | Path) -> None:
+    def __init__(self, links: Links, target: int | Path, listening: socket.socket) -> None:
         self._loop = links.loop
         self._target = target
         self._passing = asyncio.Event()
@@ -27,8 +28,13 @@ class Link:
         self._cut = False
         self._delay = 0.0
         self._open: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server = links.run(asyncio.start_server(self._connected, "127.0.0.1", 0))
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._server: asyncio.Server = links.run(asyncio.start_server(self._connected, sock=listening))
+        self.host, self.port = listening.getsockname()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of where it listens."""
+        return f"{self.host}:{self.port}"
 
     def cut(self) -> None:
         self._do(self._be_cut)
@@ -126,6 +132,16 @@ class Links:
         """The result of a coroutine, run in the thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
-    def to(self, target: int | Path) -> Link:
-        """A new link."""
-        return Link(self, target)
+    def to(self, target: int | Path, host: str = "127.0.0.1", port: int = 0, device: str = "") -> Link:
+        """A new link, which listens on an address of this machine; with `device` only for what comes in there, so that
+        several have the same address and port."""
+        listening = socket.socket()
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if device:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+            listening.bind((host, port))
+            return Link(self, target, listening)
+        except BaseException:
+            listening.close()
+            raise

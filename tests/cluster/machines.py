@@ -8,8 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +15,9 @@ import httpx
 
 from kenspeckle.cli.launch import Launched, launched, stop
 from kenspeckle.client.errors import CommandFailed
+from tests.cluster.networks import Networks
 from tests.cluster.parts import Parts
+from tests.cluster.waiting import READY_SECONDS, until
 from tests.postgres import Server
 from tests.webhooks.conftest import unused_port
 
@@ -27,24 +27,33 @@ SMALL = ("max_wal_size=64MB", "wal_keep_size=0", "shared_buffers=16MB")
 DATABASE = "kenspeckle"
 NAMES = ("a", "b", "c")
 CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
-READY_SECONDS = 300.0
-"""A start on a machine that does much else may take its time."""
 
 
 class Machines:
     """Everything runs until `close`. `folder` is of this cluster alone; `with_standby`: commits wait for the standby,
     so that a fail-over loses none. `parts`: what else replicas reach, and how; without, photographs lie in a folder.
-    `room` is a small disk for the database."""
+    `networks`: each replica is in one of its own, else all are on loopback. `room` is a small disk for the database."""
 
     def __init__(
-        self, folder: Path, *, with_standby: bool = False, parts: Parts | None = None, room: Path | None = None
+        self,
+        folder: Path,
+        *,
+        with_standby: bool = False,
+        parts: Parts | None = None,
+        networks: Networks | None = None,
+        room: Path | None = None,
     ) -> None:
         self.folder = folder
         self.parts = parts
+        self.networks = networks
         self.room = room
+        self.hook_host = "127.0.0.1"
+        """Where replicas reach the receiver of webhooks."""
         self._open = ExitStack()
         self._replicas: dict[str, tuple[ExitStack, Launched]] = {}
-        self.ports = {name: unused_port() for name in NAMES}
+        ports = {name: unused_port() for name in NAMES}
+        hosts = {name: networks.cables[name].address if networks else "127.0.0.1" for name in NAMES}
+        self.addresses = {name: f"{hosts[name]}:{ports[name]}" for name in NAMES}
         self.port = unused_port()
         self.standby: Server | None = None
         try:
@@ -56,7 +65,8 @@ class Machines:
                 self._open.callback(lambda: self._close_standby())
                 self._wait_for_standby(self.primary)
             if parts is not None:
-                parts.connect(NAMES, [one.socket for one in (self.primary, self.standby) if one is not None])
+                sockets = [one.socket for one in (self.primary, self.standby) if one is not None]
+                parts.connect(NAMES, sockets, networks)
         except BaseException:
             self._open.close()
             raise
@@ -65,6 +75,11 @@ class Machines:
     def url(self) -> str:
         """Where the balancer listens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each replica listens, by its name."""
+        return {name: f"http://{address}" for name, address in self.addresses.items()}
 
     def settings_of(self, name: str) -> dict[str, str]:
         """A replica's, as environment variables."""
@@ -81,9 +96,9 @@ class Machines:
             "KENSPECKLE_IMAGES_URL": (self.folder / "images").as_uri(),
             "KENSPECKLE_MASTER_KEY": "ab" * 32,
             "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
-            "KENSPECKLE_TRUSTED_PROXIES": "127.0.0.1",
+            "KENSPECKLE_TRUSTED_PROXIES": "127.0.0.1,10.17.0.0/16",
             "KENSPECKLE_WORKERS": "2",
-            "KENSPECKLE_WEBHOOK_HOSTS": "127.0.0.1",
+            "KENSPECKLE_WEBHOOK_HOSTS": self.hook_host,
             "KENSPECKLE_WEBHOOK_SECONDS": "2",
             "KENSPECKLE_LOG_LEVEL": "WARNING",
         }
@@ -91,9 +106,16 @@ class Machines:
     def start(self, name: str) -> Launched:
         """Start a replica, ready to answer."""
         stack = ExitStack()
-        port = ("--port", str(self.ports[name]))
+        host, _, port = self.addresses[name].partition(":")
+        before = self.networks.inside(self.networks.cables[name]) if self.networks is not None else ()
         server = stack.enter_context(
-            launched(self.folder / name, *port, settings=self.settings_of(name), patience=READY_SECONDS)
+            launched(
+                self.folder / name,
+                *("--host", host, "--port", port),
+                settings=self.settings_of(name),
+                patience=READY_SECONDS,
+                before=before,
+            )
         )
         self._replicas[name] = stack, server
         return server
@@ -114,8 +136,8 @@ class Machines:
         if program is None:
             raise CommandFailed("No haproxy is on this machine.", "Install it: apt-get install haproxy.")
         text = re.sub(r"bind 127\.0\.0\.1:\d+", f"bind 127.0.0.1:{self.port}", CONFIG.read_text())
-        for name, port in self.ports.items():
-            text = re.sub(rf"server {name} \S+", f"server {name} 127.0.0.1:{port}", text)
+        for name, address in self.addresses.items():
+            text = re.sub(rf"server {name} \S+", f"server {name} {address}", text)
         if os.geteuid() == 0:
             text = text.replace("global\n", "global\n    user nobody\n", 1)
         file = self.folder / "haproxy.cfg"
@@ -168,12 +190,3 @@ def ready(url: str) -> bool:
         return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def until(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
-    """Wait for it. Raises CommandFailed where it does not come."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise CommandFailed(f"Something did not come within {seconds:.0f} s.")
-        time.sleep(0.05)

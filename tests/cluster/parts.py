@@ -4,53 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tests.cluster.links import Link, Links
-from tests.milvus_server import MilvusServer
-from tests.s3server import VARIABLES, S3Server, served_s3
+from tests.cluster.networks import Networks
+from tests.cluster.servers import Bucket, Milvus
+from tests.s3server import VARIABLES
 
-DATABASE, BUCKET, MILVUS = "database", "bucket", "milvus"
+DATABASE, BUCKET, MILVUS, RECEIVER = "database", "bucket", "milvus", "receiver"
 LARGE = 30
 """Faces from which a collection lies in Milvus."""
+PHOTOGRAPHS, DESK = "kenspeckle", "desk"
+"""Buckets: of the service, and one whose photographs a manifest may name."""
+LOOPBACK = "127.0.0.1"
+MILVUS_PORT = 19530
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
-    """`links` has by replica and part the links between them."""
+    """`links` has by replica and part the links between them; `networks` where these listen, else on loopback."""
 
     running: Links
-    s3: S3Server
-    bucket: str
-    milvus: MilvusServer | None
-    index: str
-    """INDEX_URL's path: the database in Milvus."""
-    links: dict[tuple[str, str], tuple[Link, ...]]
+    s3: Bucket
+    milvus: Milvus | None
+    links: dict[tuple[str, str], tuple[Link, ...]] = field(default_factory=dict)
+    networks: Networks | None = None
 
-    def connect(self, names: Sequence[str], databases: Sequence[Path]) -> None:
+    @property
+    def bucket(self) -> str:
+        """Where photographs lie."""
+        return PHOTOGRAPHS
+
+    def connect(self, names: Sequence[str], databases: Sequence[Path], networks: Networks | None = None) -> None:
         """Make the links of replicas of these names."""
+        self.networks = networks
         for name in names:
-            self.links[name, DATABASE] = tuple(self.running.to(one) for one in databases)
-            self.links[name, BUCKET] = (self.running.to(urlsplit(self.s3.url).port or 0),)
+            self.links[name, DATABASE] = tuple(self._link(one, DATABASE) for one in databases)
+            self.links[name, BUCKET] = (self._link(self.s3.port, BUCKET),)
             if self.milvus is not None:
-                self.links[name, MILVUS] = (self.running.to(self.milvus.port),)
+                self.links[name, MILVUS] = (self._to_milvus(self.milvus, name),)
+
+    def receives(self, port: int) -> str:
+        """HOST:PORT at which every replica reaches that port of ours."""
+        return self._link(port, RECEIVER).address
+
+    def _link(self, target: int | Path, part: str) -> Link:
+        return self.running.to(target, self.networks.addresses[part] if self.networks else LOOPBACK)
+
+    def _to_milvus(self, milvus: Milvus, name: str) -> Link:
+        """Of one address for all: replicas that name it otherwise have an index each. On loopback they do."""
+        if self.networks is None:
+            return self.running.to(milvus.port)
+        device = self.networks.cables[name].here
+        return self.running.to(milvus.port, self.networks.addresses[MILVUS], MILVUS_PORT, device)
 
     def settings_of(self, name: str, database: str) -> dict[str, str]:
-        hosts = "&".join(f"host=127.0.0.1:{one.port}" for one in self.links[name, DATABASE])
+        hosts = "&".join(f"host={one.address}" for one in self.links[name, DATABASE])
         more = {
             "KENSPECKLE_CATALOG_URL": f"postgresql+psycopg://kenspeckle@/{database}?{hosts}"
             "&target_session_attrs=read-write",
-            "KENSPECKLE_IMAGES_URL": f"s3://{self.bucket}/photographs",
+            "KENSPECKLE_IMAGES_URL": f"s3://{PHOTOGRAPHS}/photographs",
+            "KENSPECKLE_S3_BUCKETS": f"{DESK}=s3://{DESK}",
             **VARIABLES,
-            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.links[name, BUCKET][0].port}",
+            "AWS_ENDPOINT_URL_S3": f"http://{self.links[name, BUCKET][0].address}",
         }
         if self.milvus is None:
             return more
-        port = self.links[name, MILVUS][0].port
-        index = {"KENSPECKLE_INDEX_URL": f"milvus://127.0.0.1:{port}/{self.index}"}
+        index = {"KENSPECKLE_INDEX_URL": f"milvus://{self.links[name, MILVUS][0].address}/kenspeckle"}
         return {**more, **index, "KENSPECKLE_INDEX_FACES": str(LARGE)}
+
+    def restart_milvus(self) -> None:
+        """It comes back, at another port."""
+        assert self.milvus is not None
+        self.milvus.start()
+        for (_, part), links in self.links.items():
+            if part == MILVUS:
+                for one in links:
+                    one.aim(self.milvus.port)
 
     def between(self, part: str, names: Sequence[str]) -> list[Link]:
         return [link for name in names for link in self.links[name, part]]
@@ -70,13 +101,16 @@ class Parts:
 
 @contextmanager
 def parts(*, milvus: bool) -> Iterator[Parts]:
-    """A bucket and, if wanted, a database in Milvus, until the block ends."""
+    """A bucket and, if wanted, a Milvus, until the block ends."""
     with ExitStack() as stack:
         links = stack.enter_context(Links())
-        s3 = stack.enter_context(served_s3())
-        server, index = None, ""
+        s3 = Bucket()
+        stack.callback(s3.close)
+        for name in (PHOTOGRAPHS, DESK):
+            s3.bucket(name)
+        server = None
         if milvus:
-            server = MilvusServer.join()
-            stack.callback(server.leave)
-            index = stack.enter_context(server.database()).rpartition("/")[2]
-        yield Parts(links, s3, s3.bucket("kenspeckle"), server, index, {})
+            server = Milvus()
+            stack.callback(server.close)
+            server.database("kenspeckle")
+        yield Parts(links, s3, server)

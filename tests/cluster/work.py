@@ -198,9 +198,12 @@ class Work:
         return answer
 
     def is_approximate(self, url: str) -> bool:
-        """Whether a replica searches at Milvus."""
+        """Whether a replica searches at Milvus; asked with a stored face, so that no photograph is looked at."""
+        with self._lock:
+            face = next(one for name, one in self.acknowledged.items() if _number(name) % DELETED)
         try:
-            answer = httpx.put(f"{url}/v1/search", content=self._portraits[1], headers=ADMIN, timeout=60)
+            path = f"/v1/collections/kenspeckle/faces/{face}/search"
+            answer = httpx.post(url + path, headers=ADMIN, timeout=60, params={"max_faces": 1})
         except httpx.TransportError:
             return False
         return answer.is_success and "x-kenspeckle-approximate" in answer.headers

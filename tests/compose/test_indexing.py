@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kenspeckle.domain import Job, JobState, LineResult, LineStatus
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import CollectionNotFound, Conflict, InvalidValue, JobNotFound, StorageUnavailable
 from kenspeckle.images.client_buckets import ClientBuckets
+from kenspeckle.ports import Slice
 from kenspeckle.settings import load
 from kenspeckle.usecases.indexing import operations, work
 from tests.faults.portraits import Portraits
@@ -138,7 +140,7 @@ def test_what_can_not_be_used_begins_nothing(service: Service, home: str, tmp_pa
     for line, why in (
         ({"url": "s3://other/a.jpg"}, "'other'"),
         ({"file": "../desk/a.jpg"}, "folder '..'"),
-        ({"file": "desk/../a.jpg"}, "folder 'desk'"),
+        ({"file": "desk/../a.jpg"}, "'.' or '..'"),
     ):
         with pytest.raises(InvalidValue, match=why):
             start(service, home, manifest(tmp_path, *portraits(2), line))
@@ -219,6 +221,83 @@ def test_a_cancelled_job_keeps_what_it_stored(
     with service.catalog.database.read() as connection:
         kept = select(index_slices.c.row).where(index_slices.c.job_id == job.job_id, index_slices.c.wanted.is_not(None))
         assert connection.execute(kept).first() is None
+
+
+def test_a_job_is_cancelled_once_no_other_process_stores_for_it(
+    service: Service, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who erases what a cancelled job has stored erases all of it."""
+    monkeypatch.setattr(operations, "SLICE", 1)
+    monkeypatch.setattr(work, "AT_ONCE", 1)
+    job = start(service, home, manifest(tmp_path, *portraits(6)))
+    index = service.local.index_work
+    assert index is not None
+    monkeypatch.setattr(index, "at_once", 1)
+    plain = index.index
+    elsewhere: list[Slice] = []
+
+    def cancelling(operation: ops.IndexPhotographs) -> Any:
+        taken = service.catalog.take_slice(job.job_id, "elsewhere", 3600)
+        assert taken is not None
+        elsewhere.append(taken)
+        service.recognizer.handle(ops.CancelJob(job_id=job.job_id))
+        return plain(operation)
+
+    def state() -> JobState:
+        return service.recognizer.handle(ops.GetJob(job_id=job.job_id)).state
+
+    waited = service.catalog.slices_held
+
+    def held(job_id: str) -> bool:
+        found = waited(job_id)
+        if found:
+            assert state() is JobState.RUNNING
+            assert service.catalog.hold_slice(elsewhere[0], 3600), "it is finished, not given up"
+            result = LineResult(elsewhere[0].lines[0].number, LineStatus.NO_FACE)
+            service.catalog.finish_slice(elsewhere[0], [result])
+        return found
+
+    monkeypatch.setattr(index, "index", cancelling)
+    monkeypatch.setattr(service.catalog, "slices_held", held)
+    ended = service.jobs.run_one(job.job_id, patience=0)
+    assert (ended.state, ended.done, ended.total) == (JobState.CANCELLED, 2, 6)
+    assert [one.status for one in results(service, job)] == [LineStatus.INDEXED, LineStatus.NO_FACE]
+
+
+def test_a_process_that_helps_takes_a_slice_as_its_turn_comes(
+    service: Service, data: Path, desk: Path, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that it took and only held would be stored after the job was cancelled."""
+
+    def ahead(do: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+        """As `parallel`, whose threads begin later than it takes what they are to work on."""
+        source = iter(items)
+        while some := list(islice(source, 2 * workers)):
+            yield from map(do, some)
+
+    monkeypatch.setattr(operations, "SLICE", 1)
+    monkeypatch.setattr(work, "parallel", ahead)
+    job = start(service, home, manifest(tmp_path, *portraits(6)))
+    now = service.catalog.now()
+    assert service.catalog.take_job([job.kind], "running", now, now + 30, now + 60) is not None
+    other = built(data, desk)
+    try:
+        index = other.local.index_work
+        assert index is not None
+        plain = index.index
+
+        def cancelling(operation: ops.IndexPhotographs) -> Any:
+            if not faces(service, home):
+                service.recognizer.handle(ops.CancelJob(job_id=job.job_id))
+            return plain(operation)
+
+        monkeypatch.setattr(index, "index", cancelling)
+        index._help_once()
+    finally:
+        other.close()
+    assert faces(service, home) == 1
+    assert service.catalog.slice_counts(job.job_id) == (1, 6)
+    assert not service.catalog.slices_held(job.job_id)
 
 
 def test_a_deleted_collection_ends_its_job(service: Service, home: str, tmp_path: Path) -> None:

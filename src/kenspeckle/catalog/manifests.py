@@ -30,8 +30,8 @@ _RUNS = and_(
     jobs.c.job_id == index_slices.c.job_id,
     jobs.c.kind == JobKind.INDEX.value,
     jobs.c.state == JobState.RUNNING.value,
-    jobs.c.cancelling.is_(False),
 )
+_GOES_ON = and_(_RUNS, jobs.c.cancelling.is_(False))
 _OF_JOB = exists().where(jobs.c.job_id == index_slices.c.job_id)
 _ENDED = exists().where(jobs.c.job_id == index_slices.c.job_id, jobs.c.finished_at.is_not(None))
 
@@ -69,7 +69,7 @@ class Manifests(Part):
         free = or_(index_slices.c.lease_until <= now, index_slices.c.lease_until > now + 2 * seconds)
         due = (
             select(index_slices.c.row, index_slices.c.job_id, index_slices.c.wanted, index_slices.c.attempts)
-            .join(jobs, _RUNS)
+            .join(jobs, _GOES_ON)
             .where(index_slices.c.done.is_(False), index_slices.c.wanted.is_not(None), free)
             .order_by(index_slices.c.job_id, index_slices.c.number)
             .limit(1)
@@ -94,6 +94,12 @@ class Manifests(Part):
         with self.database.write() as connection:
             held = update(index_slices).where(_mine(one), runs).values(lease_until=until)
             return bool(connection.execute(held).rowcount)
+
+    def slices_held(self, job_id: str) -> bool:
+        of = (index_slices.c.job_id == job_id, index_slices.c.done.is_(False))
+        held = select(index_slices.c.row).where(*of, index_slices.c.lease_until > self.database.now()).limit(1)
+        with self.database.read() as connection:
+            return connection.execute(held).first() is not None
 
     def finish_slice(self, one: Slice, results: Sequence[LineResult]) -> None:
         packed = [

@@ -39,7 +39,11 @@ class Manifests(Protocol):
         ...
 
     def hold_slice(self, one: Slice, seconds: float) -> bool:
-        """Hold it so long from now. False where it is another's by now, or its job has ended or is being cancelled."""
+        """Hold it so long from now. False where it is another's by now, or its job has ended."""
+        ...
+
+    def slices_held(self, job_id: str) -> bool:
+        """Whether a process works on one, as far as leases say."""
         ...
 
     def finish_slice(self, one: Slice, results: Sequence[LineResult]) -> None:

@@ -46,6 +46,10 @@ def test_a_line_names_an_object_or_a_file() -> None:
         (line(url="s3://other/a.jpg"), "KENSPECKLE_S3_BUCKETS"),
         (line(file="photos/a.jpg"), "folder 'photos'"),
         (line(file="/etc/passwd"), "folder ''"),
+        (line(file="desk/../a.jpg"), "'.' or '..'"),
+        (line(file="desk/a/./b.jpg"), "'.' or '..'"),
+        (line(file="desk//etc/passwd"), "begins with '/'"),
+        (line(url="s3://photos/a\0b"), "NUL"),
         (line(url="s3://photos/a", identity="../a"), "external"),
         (line(url="s3://photos/a", identity=7), "identity is no text"),
         (line(url="s3://photos/a", metadata={"a": 1}), "metadata"),
@@ -59,6 +63,14 @@ def test_what_is_wrong_is_said_with_the_line(data: bytes, why: str) -> None:
         checked([b"\n", line(url="s3://photos/a"), data], allow)
     assert "1 of 2 lines can't be used, so nothing was begun: line 3: " in refused.value.message
     assert why.lower() in refused.value.message.lower()
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark() -> None:
+    some = [b"\xef\xbb\xbf" + line(file="desk/a.jpg"), line(file="desk/b.jpg")]
+    assert checked(some, allow) == 2
+    assert [one.name for part in slices(some, 3) for one in part] == ["a.jpg", "b.jpg"]
+    with pytest.raises(InvalidValue, match="line 2: it is no JSON"):
+        checked(reversed(some), allow)
 
 
 def test_a_manifest_names_something() -> None:

@@ -16,6 +16,9 @@ LONGEST = 64 * 1024
 SHOWN = 5
 """Bad lines that a message names; it counts all."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""With which some editors and shells begin a file."""
+
 MEMBERS = frozenset({"url", "file", "identity", "metadata"})
 
 Allow = Callable[[str, str, bool], None]
@@ -66,6 +69,8 @@ def parsed(number: int, line: bytes, allow: Allow) -> ManifestLine:
     """One line. Raises InvalidValue."""
     if len(line) > LONGEST:
         raise InvalidValue(f"it is longer than {LONGEST} bytes")
+    if number == 1:
+        line = line.removeprefix(BYTE_ORDER_MARK)
     try:
         found: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -100,6 +105,8 @@ def _place(found: dict[str, Any], allow: Allow) -> tuple[str, str]:
     bucket, slash, name = place.partition("/")
     if not slash or not name:
         raise InvalidValue("it names a bucket and no object in it")
+    if name.startswith("/") or "\0" in name or not {".", ".."}.isdisjoint(name.split("/")):
+        raise InvalidValue("its name in the bucket begins with '/', or has NUL or a part '.' or '..'")
     try:
         allow(bucket, name, url is None)
     except BucketNotAllowed as error:

@@ -36,7 +36,7 @@ from kenspeckle.errors import (
 from kenspeckle.parallel import parallel
 from kenspeckle.ports import Buckets, Manifests, Slice
 from kenspeckle.usecases.audit import actor
-from kenspeckle.usecases.jobs.runner import Progress
+from kenspeckle.usecases.jobs.runner import Cancelled, Progress
 from kenspeckle.usecases.recognition.context import Context
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ BATCH_BYTES = 64 * 1024 * 1024
 
 MOST_ATTEMPTS = 3
 """A slice that so many processes have died over is not taken on again; its lines have failed."""
+
+UNREAD = "No such object is in the bucket or folder, or the server may not read it."
 
 PAUSE_SECONDS = 5.0
 """After a bucket or the catalog did not answer."""
@@ -107,13 +109,21 @@ class IndexWork:
                 if failed:
                     raise failed[0]
             progress.step(*self._manifests.slice_counts(job.job_id))
+        except Cancelled:
+            self._let_end(job, stop, threads)
+            progress.done, progress.total = self._manifests.slice_counts(job.job_id)
+            raise
         finally:
-            stop.set()
-            for one in threads:
-                if one.ident is not None:
-                    one.join()
+            _stopped(stop, threads)
             self._own.discard(job.job_id)
         return {name.value: count for name, count in self._manifests.statuses(job.job_id).items()}
+
+    def _let_end(self, job: Job, stop: threading.Event, threads: Sequence[threading.Thread]) -> None:
+        """Nothing is stored any more once a job is cancelled: slices that are under way, here and elsewhere, come to
+        their end before. Those of a process that died until their lease has."""
+        _stopped(stop, threads)
+        while self._manifests.slices_held(job.job_id) and not self._closing.wait(LOOK_SECONDS / 5):
+            pass
 
     def start(self) -> None:
         """Begin to help, in a thread."""
@@ -145,18 +155,24 @@ class IndexWork:
         if self._own or (taken := self._manifests.take_slice(None, self._owner, LEASE_SECONDS)) is None:
             return
         job = self._context.jobs.job(taken.job_id)
-        with closing(parallel(lambda one: self._do(job, one), self._more(taken), AT_ONCE)) as done:
+        none_left = threading.Event()
+
+        def turn(one: Slice | None) -> None:
+            one = one or self._manifests.take_slice(job.job_id, self._owner, LEASE_SECONDS)
+            if one is None:
+                none_left.set()
+            else:
+                self._do(job, one)
+
+        def turns() -> Iterator[Slice | None]:
+            """A slice is taken as its turn comes: what is taken is worked on, and held."""
+            yield taken
+            while not none_left.is_set() and not self._closing.is_set():
+                yield None
+
+        with closing(parallel(turn, turns(), AT_ONCE)) as done:
             for _ in done:
                 pass
-
-    def _more(self, first: Slice) -> Iterator[Slice]:
-        """This slice and others of its job, as long as there are any."""
-        taken: Slice | None = first
-        while taken is not None and not self._closing.is_set():
-            yield taken
-            taken = self._manifests.take_slice(first.job_id, self._owner, LEASE_SECONDS)
-        if taken is not None:
-            self._manifests.release_slice(taken)
 
     def _drain(self, job: Job, stop: threading.Event, failed: list[KenspeckleError]) -> None:
         """Do slices of a job until `stop` is set."""
@@ -236,7 +252,9 @@ class IndexWork:
         try:
             most = self._context.settings.max_image_bytes
             image = self._buckets.read(line.bucket, line.name, None, most)
-        except (BucketNotAllowed, ImageTooLarge) as error:
+        except BucketNotAllowed as error:
+            return line, _failed(line, error.code, UNREAD)
+        except ImageTooLarge as error:
             return line, _failed(line, error.code, error.message)
         quality, attributes, max_faces = asked.get("quality"), asked.get("attributes"), asked.get("max_faces")
         return line, IndexFaces(
@@ -271,6 +289,13 @@ class IndexWork:
         finally:
             done.set()
             thread.join()
+
+
+def _stopped(stop: threading.Event, threads: Sequence[threading.Thread]) -> None:
+    stop.set()
+    for one in threads:
+        if one.ident is not None:
+            one.join()
 
 
 def _failed(line: ManifestLine, code: str, reason: str) -> LineResult:
