@@ -8,6 +8,7 @@ says that it is a new one.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 import sys
@@ -23,6 +24,10 @@ PAUSE = 0.1
 PIECE = 64 * 1024
 DRIP = 1.0
 """Seconds between the bytes of who drips."""
+SLICE = 0.01
+"""Seconds in which a burner takes its share once."""
+ALL = "all of them"
+"""The way in which every connection takes the next of the ways."""
 
 
 def tell(port: int, moment: float) -> None:
@@ -197,6 +202,8 @@ WAYS: dict[str, Way] = {
 async def attack(port: int, name: str, access_key_id: str) -> None:
     """For ever."""
 
+    turn = itertools.cycle(WAYS) if name == ALL else itertools.repeat(name)
+
     async def again() -> None:
         while True:
             with suppress(OSError, EOFError, asyncio.LimitOverrunError):
@@ -208,7 +215,7 @@ async def attack(port: int, name: str, access_key_id: str) -> None:
                 await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
                 reader, writer = await asyncio.open_connection(sock=connection, limit=PIECE)
                 try:
-                    await WAYS[name](Client(reader, writer, access_key_id))
+                    await WAYS[next(turn)](Client(reader, writer, access_key_id))
                 finally:
                     writer.transport.abort()
             await asyncio.sleep(PAUSE)
@@ -216,6 +223,18 @@ async def attack(port: int, name: str, access_key_id: str) -> None:
     await asyncio.gather(*(again() for _ in range(WIDTH)))
 
 
+def burn(share: float) -> None:
+    """For ever: take this share of a core and do nothing with it, in slices as attackers come and go."""
+    while True:
+        end = time.thread_time() + share * SLICE
+        begun = time.monotonic()
+        while time.thread_time() < end:
+            pass
+        time.sleep(max(0.0, begun + SLICE - time.monotonic()))
+
+
 if __name__ == "__main__":
     os.nice(5)  # On its own machine it would take nothing from the server's cores.
+    if sys.argv[1] == "burn":
+        burn(float(sys.argv[2]))
     asyncio.run(attack(int(sys.argv[1]), sys.argv[2], sys.argv[3]))

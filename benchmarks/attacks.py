@@ -3,8 +3,9 @@
 A fresh server for each way of `benchmarks.attackers`. An honest client with a key and another address searches before,
 while and after. Told are the growth of the server's memory, the honest client's median against its own without the
 attack, the part of a core that the server takes, and the longest that it kept a half-open connection. The attackers
-run on the same cores, so medians say something on a machine that is idle otherwise. On Linux, whose loopback has many
-addresses.
+run on the same cores: so the honest client also searches beside a process that takes as much of a core as they took
+and sends nothing, and its median under attack is told against that one too: what the attack costs by the server's own
+work. Medians say something on a machine that is idle otherwise. On Linux, whose loopback has many addresses.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.attackers import WAYS
+from benchmarks.attackers import ALL, WAYS
 from benchmarks.client import Client
 from benchmarks.goals import Goal
 from benchmarks.service import models
@@ -35,7 +36,9 @@ from kenspeckle.models import install
 
 HONEST = "127.0.0.2"
 QUIET_SECONDS = 8.0
-"""Of searching without the attack, before and after it."""
+"""Of searching without the attack, before and after it, and beside a process that does nothing."""
+SETTLE_SECONDS = 1.0
+"""Until the server has taken leave of the attackers' connections."""
 WARM_UP = 30
 THINKING = 0.1
 """Seconds between two requests of the honest client, whose key may send ten a second."""
@@ -54,7 +57,11 @@ class Found:
     searches: int
     failed: int
     quiet_ms: float
+    """The honest client's median without an attack,"""
+    beside_ms: float
+    """beside a process that takes as much of a core as the attackers,"""
     median_ms: float
+    """and under the attack."""
     growth_mib: float
     longest_life: float | None
     cores: float
@@ -66,6 +73,7 @@ class Found:
         found = [
             Goal(f"{self.name}: memory grows", self.growth_mib, GROWTH_MIB, "MiB"),
             Goal(f"{self.name}: an honest search is slower", self.median_ms / self.quiet_ms, SLOWER, "times"),
+            Goal(f"{self.name}: by the server's own work", self.median_ms / self.beside_ms, SLOWER, "times"),
             Goal(f"{self.name}: honest searches that failed", self.failed, 0, "searches"),
         ]
         if self.longest_life is not None:
@@ -141,6 +149,10 @@ def _attacked(server: Launched, name: str, seconds: float, photograph: bytes, ke
             watching.join()
             attacker.kill()
             listening.join()
+    time.sleep(SETTLE_SECONDS)
+    with subprocess.Popen([sys.executable, "-m", "benchmarks.attackers", "burn", str(own)]) as burner:
+        beside = honest.searches(QUIET_SECONDS)
+        burner.kill()
     quiet += honest.searches(QUIET_SECONDS)
     return Found(
         name=name,
@@ -149,6 +161,7 @@ def _attacked(server: Launched, name: str, seconds: float, photograph: bytes, ke
         searches=len(times),
         failed=honest.failed,
         quiet_ms=statistics.median(quiet),
+        beside_ms=statistics.median(beside),
         median_ms=statistics.median(times),
         growth_mib=watch.most_mib - before,
         longest_life=watch.longest,
@@ -205,7 +218,8 @@ def run(seconds: float, names: list[str]) -> dict[str, Any]:
         life = "" if found.longest_life is None else f", half open for {found.longest_life:.0f} s"
         sys.stderr.write(
             f"{name}: {found.connections} connections seen, memory +{found.growth_mib:.0f} MiB, search "
-            f"{found.quiet_ms:.0f} -> {found.median_ms:.0f} ms ({found.median_ms / found.quiet_ms:.2f} times), "
+            f"{found.quiet_ms:.0f} -> {found.median_ms:.0f} ms ({found.median_ms / found.quiet_ms:.2f} times; "
+            f"{found.median_ms / found.beside_ms:.2f} times the {found.beside_ms:.0f} ms beside as busy a process), "
             f"{found.failed} of {found.searches} failed{life}; cores {found.cores:.2f}, "
             f"the attackers' {found.attackers_cores:.2f}\n"
         )
@@ -216,9 +230,9 @@ def main() -> int:
     """Exit code 0 where every goal held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="of each attack; lives need more than 30")
-    parser.add_argument("--only", action="append", choices=WAYS, help="this way; may be given several times")
+    parser.add_argument("--only", action="append", choices=[*WAYS, ALL], help="this way; may be given several times")
     options = parser.parse_args()
-    results = run(options.seconds, options.only or list(WAYS))
+    results = run(options.seconds, options.only or [*WAYS, ALL])
     print(json.dumps(results, indent=1))
     return 0 if all(one["held"] for one in results["goals"]) else 1
 

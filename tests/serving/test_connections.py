@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.serving import descriptors
-from kenspeckle.serving.connections import Connections, Entry, of_one_host
+from kenspeckle.serving.connections import BURST_SECONDS, DEBT_SECONDS, NEW_RATE, Connections, Entry, of_one_host
 from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import certificate
@@ -30,12 +30,12 @@ class Door:
     """Connections that remember who was shut out."""
 
     def __init__(self, most: int, most_per_host: int, exempt: str = "") -> None:
-        self.time = 0.0
+        self.time, self.step = 0.0, 1.0
         self.all = Connections(most, most_per_host, Proxies(exempt), now=lambda: self.time)
         self.closed: list[str] = []
 
     def enter(self, host: str, name: str = "") -> Entry | None:
-        self.time += 1
+        self.time += self.step
         return self.all.enter(host, self._close(name or host))
 
     def _close(self, name: str) -> Callable[[], None]:
@@ -121,6 +121,41 @@ def test_a_flood_without_a_key_waits() -> None:
         begun = time.monotonic()
         assert statuses(echo.exchange(GET)) == [200]
         assert time.monotonic() - begun > 0.2
+
+
+def test_a_host_waits_no_longer_than_a_flood_lasted() -> None:
+    door = Door(10, 5)
+    one = door.enter("192.0.2.1")
+    assert one is not None
+    for _ in range(10_000):
+        one.delay(10.0)
+    assert one.delay() <= DEBT_SECONDS + 0.1
+    door.time += DEBT_SECONDS + 0.2
+    assert one.delay() <= 0
+
+
+def test_new_connections_of_one_host_come_at_a_rate() -> None:
+    door = Door(100_000, 100_000, "198.51.100.7")
+    burst = int(NEW_RATE * BURST_SECONDS) + 1
+    door.step = 0.0
+    entries = [door.enter("192.0.2.1") for _ in range(burst + 500)]
+    assert [one is not None for one in entries] == [True] * burst + [False] * 500
+    assert door.enter("192.0.2.2") is not None
+    assert all(door.enter("198.51.100.7") for _ in range(burst + 500))
+    door.time += 10.5 / NEW_RATE  # Those that were refused are not counted.
+    assert [door.enter("192.0.2.1") is not None for _ in range(12)] == [True] * 10 + [False] * 2
+    assert door.all.refused == 502
+
+
+def test_connections_on_which_a_key_was_proved_are_not_counted_as_new() -> None:
+    door = Door(100_000, 100_000)
+    door.step = 0.0
+    for _ in range(int(3 * NEW_RATE * BURST_SECONDS)):
+        entry = door.enter("192.0.2.1")
+        assert entry is not None
+        entry.prove()
+        entry.prove()  # A second request with a key gives nothing back.
+    assert sum(door.enter("192.0.2.1") is not None for _ in range(5000)) == int(NEW_RATE * BURST_SECONDS) + 1
 
 
 def test_connections_on_which_nothing_happens_keep_nobody_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import socket
@@ -11,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from kenspeckle.serving.http_protocol import Connection
 from tests.serving.echo import LARGE, QUICK, Echo, echoing, received
 
 GET = b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -177,3 +180,84 @@ def test_what_is_answered_last_is_waited_for_at_the_end() -> None:
         data = received(connection)
         assert len(data) > LARGE
         idle.close()
+
+
+def test_a_connection_that_has_ended_is_freed_at_once(echo: Echo) -> None:
+    """Not when the garbage collector runs: until then a flood of connections would take tens of megabytes."""
+    ways: list[bytes] = [
+        b"",
+        b"GET / HT",
+        GET + b"GET / HT",
+        GET * 3,
+        GET.replace(b"/one", b"/large"),
+        CHUNKED + b"5\r\nhel",
+        CHUNKED.replace(b"/one", b"/refuse") + b"0\r\nX-Half: tr",
+        GET[:-2] + H2C + b"\r\n",
+        b"nonsense\r\n\r\n",
+        CHUNKED + b"0\r\n" + b"X-A: y\r\n" * 300,
+    ]
+    echo.until(lambda: not echo.config.connections)
+    gc.collect()
+    gc.disable()
+    try:
+        for way in ways:
+            held = [echo.connect() for _ in range(3)]
+            for one in held:
+                one.sendall(way)
+            echo.until(lambda: len(echo.config.connections) > 0)
+            for one in held:
+                one.close()
+        echo.until(lambda: not echo.config.connections)
+        echo.until(lambda: not left(Connection, RequestResponseCycle))
+    finally:
+        gc.enable()
+
+
+def left(*kinds: type) -> list[str]:
+    return [type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds)]
+
+
+def test_a_flood_without_a_key_waits_and_who_names_a_key_does_not() -> None:
+    """They may share an address."""
+    with echoing(replace(QUICK, anonymous_rate=1.0, longest_pause=60.0)) as echo, echo.connect() as waiting:
+        echo.until(lambda: bool(echo.config.connections))
+        for _ in range(10):
+            echo.config.connections.entries()[0].delay(1.0)
+        waiting.sendall(GET.replace(b"/one", b"/waiting"))
+        for proof in (b"X-Api-Key: ksp_x\r\n", b"Authorization: AWS4-HMAC-SHA256 x\r\n"):
+            with echo.connect() as named:
+                named.sendall(GET[:-2] + proof + b"\r\n")
+                assert statuses(named.recv(65536)) == [200]
+        with echo.connect() as signed:
+            signed.sendall(GET.replace(b"/one", b"/?X-Amz-Signature=0"))
+            assert statuses(signed.recv(65536)) == [200]
+        assert ("GET", "/waiting") not in echo.seen
+
+
+def test_bytes_that_are_dropped_count_as_requests() -> None:
+    """So a host that goes on sending after its answers is read slowly."""
+    bounds = replace(
+        QUICK, anonymous_rate=10.0, longest_pause=60.0, unread_seconds=60.0, unread_bytes=1 << 40, dropped_bytes=1024
+    )
+    with echoing(bounds) as echo, echo.connect() as connection:
+        connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n")
+        assert statuses(connection.recv(4096)) == [401]
+        connection.settimeout(1.0)
+        assert poured(connection, 1 << 30) < 32 << 20  # What the system's buffers take.
+
+
+def test_what_is_no_request_passes_for_a_megabyte_only() -> None:
+    with echoing(replace(QUICK, unread_seconds=60.0)) as echo, echo.connect() as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert poured(connection, 1 << 30) < QUICK.broken_bytes + (32 << 20)
+
+
+def poured(connection: socket.socket, most: int) -> int:
+    """How many bytes the server took until it closed the connection, or read no further."""
+    sent = 0
+    try:
+        while sent < most:
+            sent += connection.send(bytes(65536))
+    except (BrokenPipeError, ConnectionResetError, TimeoutError):
+        pass
+    return sent

@@ -9,10 +9,10 @@ from starlette.types import Message, Send
 from kenspeckle.serving.bodies import ClientDisconnected
 from kenspeckle.serving.budget import Share
 
-LARGE: Final = 256 * 1024
+LARGE: Final = 64 * 1024
 """Least size in bytes of answers that are counted; the memory of smaller ones is bounded by the number of
 connections."""
-PIECE: Final = 64 * 1024
+PIECE: Final = 32 * 1024
 
 
 class Answer:
@@ -22,6 +22,8 @@ class Answer:
         self._send = send
         self._share = share
         self._without_body = without_body
+        self.known = False
+        """Whether its client has proved to hold a key."""
 
     async def __call__(self, message: Message) -> None:
         """Raises ClientDisconnected; Overloaded for the head of an answer that exceeds the budget; another answer may
@@ -29,6 +31,7 @@ class Answer:
         if message["type"] == "http.response.start":
             size = _declared(message)
             if size > LARGE and not self._without_body:
+                self._share.known = self.known
                 self._share.take(size)
             await self._deliver(message)
             return

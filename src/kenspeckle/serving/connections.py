@@ -14,6 +14,10 @@ log = logging.getLogger(__name__)
 
 BURST_SECONDS = 3.0
 """Seconds whose requests, at the allowed rate, a host may send at once."""
+DEBT_SECONDS = 3.0
+"""Most seconds that a host has to wait: what it sends meanwhile is not added to them."""
+NEW_RATE = 512.0
+"""New connections a second of one host on which no key was proved; BURST_SECONDS of them at once. More are refused."""
 REMEMBERED = 4096
 """Most hosts whose requests are counted; beyond it, hosts that are under the limit again are dropped."""
 TELL_SECONDS = 60.0
@@ -36,15 +40,23 @@ class Entry:
     since: float
     busy: bool = False
     exempt: bool = False
+    known: bool = False
+    """Whether a key was proved on it."""
 
     def leave(self) -> None:
         """The connection has ended; a second call has no effect."""
         self.connections.leave(self)
 
-    def delay(self, rate: float = 0.0) -> float:
-        """Seconds that this host has to wait because of too many requests without a key. With a `rate` (requests a
-        second) one more request is counted."""
-        return self.connections.delay(self, rate)
+    def delay(self, rate: float = 0.0, requests: float = 1.0) -> float:
+        """Seconds that this host has to wait because of too many requests without a key; 0 or less: none. With a
+        `rate` (requests a second) that many more are counted."""
+        return self.connections.delay(self, rate, requests)
+
+    def prove(self) -> None:
+        """A key was proved on this connection, so it no longer counts as a new one of its host."""
+        if not self.known:
+            self.known = True
+            self.connections.proved(self)
 
 
 class Connections:
@@ -69,8 +81,11 @@ class Connections:
         self._now = now
         self._hosts: dict[str, dict[Entry, None]] = {}
         self._count = 0
-        self._told = float("-inf")
-        self._full: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+        self._requests = _Buckets(now)
+        self._new = _Buckets(now)
+        self.refused = 0
+        """Connections that were not let in, ever."""
 
     def __len__(self) -> int:
         return self._count
@@ -80,6 +95,11 @@ class Connections:
         host = of_one_host(address)
         mine: Collection[Entry] = self._hosts.get(host, ())
         exempt = address in self._exempt
+        if not exempt and self._new.wait(host) > 0:
+            # Refused before a byte is read: this has to be cheap.
+            self._tell("too many new connections a second from one address", client=address, most=int(NEW_RATE))
+            self.refused += 1
+            return None
         if len(mine) >= self.most_per_host and not exempt:
             self._tell(
                 "too many connections from one address",
@@ -88,11 +108,15 @@ class Connections:
                 most=self.most_per_host,
             )
             if not self._evict(mine):
+                self.refused += 1
                 return None
         elif self._count >= self.most:
             self._tell("too many connections", client=address, setting="CONNECTIONS", most=self.most)
             if not self.make_room():
+                self.refused += 1
                 return None
+        if not exempt:
+            self._new.add(host, 1.0, NEW_RATE)
         entry = Entry(self, host, close, self._now(), exempt=exempt)
         self._hosts.setdefault(host, {})[entry] = None
         self._count += 1
@@ -108,16 +132,14 @@ class Connections:
         if not mine:
             del self._hosts[entry.host]
 
-    def delay(self, entry: Entry, rate: float) -> float:
-        """As `Entry.delay`: a token bucket of BURST_SECONDS for each host, stored as the time when it is full again."""
-        now = self._now()
-        full = max(self._full.get(entry.host, 0.0), now)
-        if rate > 0 and not entry.exempt:
-            if len(self._full) >= REMEMBERED:
-                self._full = {host: time for host, time in self._full.items() if time > now}
-            full += 1 / rate
-            self._full[entry.host] = full
-        return 0.0 if entry.exempt else full - now - BURST_SECONDS
+    def delay(self, entry: Entry, rate: float, requests: float) -> float:
+        """As `Entry.delay`."""
+        return 0.0 if entry.exempt else self._requests.add(entry.host, requests, rate)
+
+    def proved(self, entry: Entry) -> None:
+        """Give back what the connection took of its host's new ones."""
+        if not entry.exempt:
+            self._new.add(entry.host, -1.0, NEW_RATE)
 
     def entries(self) -> list[Entry]:
         """All of them."""
@@ -138,9 +160,33 @@ class Connections:
 
     def _tell(self, message: str, **extra: object) -> None:
         now = self._now()
-        if now - self._told >= TELL_SECONDS:
-            self._told = now
+        if now - self._told.get(message, float("-inf")) >= TELL_SECONDS:
+            self._told[message] = now
             log.warning(message, extra=extra)
+
+
+class _Buckets:
+    """A token bucket of BURST_SECONDS for each host, stored as the time when it is full again."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._full: dict[str, float] = {}
+
+    def wait(self, host: str) -> float:
+        """Seconds until its bucket is no longer overdrawn; 0 or less: it is not."""
+        now = self._now()
+        return max(self._full.get(host, 0.0), now) - now - BURST_SECONDS
+
+    def add(self, host: str, count: float, rate: float) -> float:
+        """Take `count` tokens, of which `rate` come a second (0: take none), and return the wait. A bucket is overdrawn
+        by DEBT_SECONDS and one count at most."""
+        now = self._now()
+        if rate > 0:
+            if len(self._full) >= REMEMBERED:
+                self._full = {one: time for one, time in self._full.items() if time > now}
+            full = min(max(self._full.get(host, 0.0), now), now + BURST_SECONDS + DEBT_SECONDS)
+            self._full[host] = full + count / rate
+        return self.wait(host)
 
 
 @lru_cache(maxsize=4096)

@@ -29,8 +29,8 @@ REFUSED = "refused"
 METHOD = "method"
 """Member of a request's state with its original method; HEAD is answered by the routes of GET."""
 
-ANSWERS = 64 * MIB
-"""Most bytes of large answers under way to one client."""
+ANSWERS, TO_UNKNOWN = 64 * MIB, 16 * MIB
+"""Most bytes of large answers under way to one client, and to one that has not proved to hold a key."""
 
 CLIENT_GONE = 499
 """Status in log and metrics for a client that disconnected before its answer; it is never sent."""
@@ -65,7 +65,7 @@ class Envelope:
         self.metrics = metrics
         self.life = life
         self.bodies = Budget()
-        self.answers = Budget(known=ANSWERS, unknown=ANSWERS)
+        self.answers = Budget(known=ANSWERS, unknown=TO_UNKNOWN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,25 +81,9 @@ class Envelope:
         logs.REQUEST_ID.set(request_id)
         actor.arrived(request_id, _address(scope))
         searched = scanned.begin()
-        status, refused = 0, False
         state[BODIES], unread = self.bodies.share(_address(scope)), self.answers.share(_address(scope))
         answer = Answer(send, unread, without_body=state[METHOD] == "HEAD")
-
-        async def deliver(message: Message) -> None:
-            nonlocal status, refused
-            if refused:
-                return
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = _complete(list(message.get("headers", ())), request_id, scope)
-                if searched.approximate:
-                    message["headers"].append((APPROXIMATE, searched.text.encode()))
-            try:
-                await answer(message)
-            except Overloaded as error:
-                await problems.unseen(error, scope)(scope, receive, deliver)
-                refused = True
-
+        deliver = _Delivery(answer, scope, receive, request_id, searched)
         self.metrics.in_flight.inc()
         try:
             if self.life.draining and scope["path"] not in _DURING_SHUTDOWN:
@@ -107,17 +91,17 @@ class Envelope:
             else:
                 await self.app(scope, receive, deliver)
         except ClientDisconnected:
-            status = CLIENT_GONE
+            deliver.status = CLIENT_GONE
         except Exception:
             logs.errors.exception("unexpected error", extra={"request_id": request_id})
-            if status == 0:
+            if deliver.status == 0:
                 await problems.internal().response(request_id)(scope, receive, deliver)
         finally:
             state[BODIES].give_back()
             unread.give_back()
             self.metrics.in_flight.dec()
             self.metrics.scanned(searched)
-            self._record(scope, request_id, status or CLIENT_GONE, time.perf_counter() - begun)
+            self._record(scope, request_id, deliver.status or CLIENT_GONE, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["state"][METHOD]
@@ -146,6 +130,42 @@ class Envelope:
                 "client": _address(scope) or None,
             },
         )
+
+
+class _Delivery:
+    """The ASGI `send` of one request: completes the headers, and refuses an answer that the budget has no room for.
+
+    No closure: that would refer to itself, and keep the request in memory until the garbage collector runs."""
+
+    __slots__ = ("_answer", "_receive", "_refused", "_request_id", "_scope", "_searched", "status")
+
+    def __init__(
+        self, answer: Answer, scope: Scope, receive: Receive, request_id: str, searched: scanned.Scanned
+    ) -> None:
+        self._answer = answer
+        self._scope = scope
+        self._receive = receive
+        self._request_id = request_id
+        self._searched = searched
+        self._refused = False
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if self._refused:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = _complete(list(message.get("headers", ())), self._request_id, self._scope)
+            if self._searched.approximate:
+                message["headers"].append((APPROXIMATE, self._searched.text.encode()))
+            self._answer.known = PRINCIPAL in self._scope["state"]
+        try:
+            await self._answer(message)
+        except Overloaded as error:
+            refusal = problems.unseen(error, self._scope)
+            refusal.headers["connection"] = "close"  # Requests that were sent behind it need not be refused one by one.
+            await refusal(self._scope, self._receive, self)
+            self._refused = True
 
 
 class Life:

@@ -29,15 +29,22 @@ class Bounds:
     unread_bytes: int = 64 * 1024 * 1024
     """Seconds for a body that goes on after its answer. It is read and dropped, so that a client which reads only after
     sending gets its answer."""
+    broken_bytes: int = 1024 * 1024
+    """Bytes that are read and dropped, for the same reason, after what is no request that can be answered."""
     anonymous_rate: float = 100.0
-    """Requests a second of one host that no key was found for (also those that need none). More wait, up to"""
+    """Requests a second of one host that no key was found for (also those that need none, and heads that were refused).
+    More wait, up to"""
     longest_pause: float = 3.0
-    """each: that host's next requests, and its new connections. At least CONNECTIONS_PER_HOST / anonymous_rate: with
+    """each: that host's next requests, unless they name a key. At least CONNECTIONS_PER_HOST / anonymous_rate: with
     less, all connections of a host would wait this long together, and then ask together, more often than the rate."""
+    dropped_bytes: int = 1024 * 1024
+    """Bytes of a client without a key that are read and dropped, which count as one request."""
     send_seconds: float = 12.0
     """Seconds between two checks whether a client reads its answer."""
     send_pace: float = 16 * 1024
     """Least bytes a second that count as reading."""
+    unsent_bytes: int = 32 * 1024
+    """Bytes of an answer in memory above which the next piece waits."""
     send_buffer: int = 128 * 1024
     """Bytes that the system keeps of an answer (Linux doubles it). Unbounded, it takes megabytes of an answer that
     nobody reads, and each looks like reading."""
@@ -82,3 +89,12 @@ class Outgoing(asyncio.Transport):
 
     def close(self) -> None:
         self._finish()
+
+    def forget(self) -> None:
+        """The connection is lost: it and this object no longer hold each other in memory."""
+        self.finished = True
+        self._finish = _nothing
+
+
+def _nothing() -> None:
+    """What is left to do when a lost connection is closed."""

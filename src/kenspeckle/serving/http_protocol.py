@@ -46,6 +46,10 @@ _BROKEN = (
 )
 
 
+_PROOFS = frozenset({b"x-api-key", b"authorization"})
+"""Headers that may prove a key."""
+
+
 class _Refused(Exception):
     """Ends the parsing from within a callback."""
 
@@ -63,7 +67,8 @@ class Connection(HttpToolsProtocol):
         self._part = _Part.NOTHING
         self._asked = self._refused = False
         self._offered = False
-        self._deaf = self._goes_on = False
+        self._deaf = self._goes_on = self._lost = False
+        self._most_unread = self._bounds.unread_bytes
         self._progress = False
         self._quiet = self._size = self._fields = self._unread = 0
         self._refusal = (400, _BROKEN)
@@ -89,21 +94,24 @@ class Connection(HttpToolsProtocol):
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._bounds.send_buffer)
+        transport.set_write_buffer_limits(self._bounds.unsent_bytes)
         self._outgoing = Outgoing(transport, self._finish)
         self.transport = self._outgoing
         self.flow = self._flow = Flow(transport)
         if self.entry is not None:
             self.entry.close = transport.abort
-            self._pause(self.entry.delay())
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._refused:
+            self.parser = None  # type: ignore[assignment]  # as uvicorn does
             return
+        self._lost = True
         for timer in (self._timer, self._sending, self._paused):
             if timer is not None:
                 timer.cancel()
-        self._outgoing.finished = True
+        self._timer = self._sending = self._paused = None
+        self._outgoing.forget()
         for cycle in (self._current, *(queued for queued, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
@@ -112,6 +120,9 @@ class Connection(HttpToolsProtocol):
         if self.entry is not None:
             self.entry.leave()
         super().connection_lost(exc)
+        # What the connection refers to also refers to it. The garbage collector runs too rarely: of a flood of
+        # connections it would leave tens of megabytes. So the last one to let go of the connection frees it.
+        self._current = self.cycle = None  # type: ignore[assignment]  # uvicorn's type knows no end
 
     def shutdown(self) -> None:
         if self._is_busy():
@@ -225,14 +236,28 @@ class Connection(HttpToolsProtocol):
             raise _Refused
 
     def _pass(self, size: int) -> None:
-        """Drop bytes."""
+        """Drop bytes; those of a host without a key count as requests."""
         self._unread += size
-        if self._unread > self._bounds.unread_bytes:
+        if self._unread > self._most_unread:
             self._real.abort()
+        elif self.entry is not None and self._is_anonymous():
+            self._pause(self.entry.delay(self._bounds.anonymous_rate, size / self._bounds.dropped_bytes))
 
     # -- requests ----------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Called for a request that waits for no other one."""
+        if (
+            self.entry is not None
+            and not self.entry.known
+            and not _names_a_key(cycle)
+            and self._pause(self.entry.delay())
+        ):
+            self.pipeline.append((cycle, app))
+        else:
+            self._start(cycle, app)
+
+    def _start(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._current = cycle
         super()._start_asgi_task(cycle, app)
 
@@ -241,9 +266,12 @@ class Connection(HttpToolsProtocol):
         if self._current is not None:
             self._current.body = bytearray()
         self._watch_sending()
+        anonymous = self._is_anonymous()
+        if self.entry is not None and not anonymous:
+            self.entry.prove()
         if self._outgoing.is_closing():
             return
-        if not (self._is_anonymous() and self.entry and self._pause(self.entry.delay(self._bounds.anonymous_rate))):
+        if not (anonymous and self.entry and self._pause(self.entry.delay(self._bounds.anonymous_rate))):
             self._go_on()
         self._settle()
 
@@ -255,9 +283,11 @@ class Connection(HttpToolsProtocol):
 
     def _pause(self, seconds: float) -> bool:
         """Stop reading for so many seconds, which slows down a flood from one host. False for zero seconds."""
-        if seconds <= 0:
+        if seconds <= 0 or self._lost:
             return False
         self._flow.hold()
+        if self._paused is not None:
+            self._paused.cancel()
         self._paused = self.loop.call_later(min(seconds, self._bounds.longest_pause), self._go_on)
         return True
 
@@ -265,8 +295,7 @@ class Connection(HttpToolsProtocol):
         """Continue with pipelined requests, or with reading."""
         self._paused = None
         if self.pipeline and not self._outgoing.is_closing():
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            self._start(*self.pipeline.pop())
         if not self.pipeline:
             self._flow.release()
         self._settle()
@@ -276,9 +305,10 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete and not cycle.disconnected
 
     def _last(self) -> RequestResponseCycle:
-        """The newest accepted request, while one is being answered."""
-        assert self._current is not None
-        return self.pipeline[0][0] if self.pipeline else self._current
+        """The newest accepted request, while there is one that is not answered."""
+        newest = self.pipeline[0][0] if self.pipeline else self._current
+        assert newest is not None
+        return newest
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -288,6 +318,7 @@ class Connection(HttpToolsProtocol):
             self._settle()
             return
         self._deaf = self._goes_on = True
+        self._most_unread = self._bounds.broken_bytes
         last = self.cycle
         if last is not None and not last.response_complete and (last.body or last.more_body):
             # Its body was not read yet, so nothing was done: the application is told that the client disconnected.
@@ -301,6 +332,8 @@ class Connection(HttpToolsProtocol):
         else:
             self._refuse(*self._refusal)
             self._finish()
+            if self.entry is not None:
+                self._pause(self.entry.delay(self._bounds.anonymous_rate))
 
     def _refuse(self, status: int, detail: str) -> None:
         cycle = self._current
@@ -334,6 +367,8 @@ class Connection(HttpToolsProtocol):
     def _settle(self) -> None:
         """Set the deadline for what the connection waits for now. While a request is answered there is none: the
         reading of its body has its own."""
+        if self._lost:
+            return
         wait = self._waits_for()
         if self.entry is not None:
             # A client that does not read its answer gets no further deadline.
@@ -373,7 +408,7 @@ class Connection(HttpToolsProtocol):
 
     def _watch_sending(self) -> None:
         waiting = self._real.get_write_buffer_size()
-        if waiting and self._sending is None:
+        if waiting and self._sending is None and not self._lost:
             self._sent = self._outgoing.written - waiting
             self._sending = self.loop.call_later(self._bounds.send_seconds, self._look_at_sending)
 
@@ -394,3 +429,10 @@ class Connection(HttpToolsProtocol):
             f"The request's head or trailers have more than {bounds.head_bytes} bytes or {bounds.fields} fields; send "
             "fewer or shorter ones.",
         )
+
+
+def _names_a_key(cycle: RequestResponseCycle) -> bool:
+    """Whether the request has something that may prove a key. It is looked at at once also where its host sends too
+    many that have not: the holder of a key may share its address with an attacker."""
+    scope = cycle.scope
+    return b"ignature=" in scope["query_string"] or any(name in _PROOFS for name, _ in scope["headers"])
