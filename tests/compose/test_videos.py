@@ -240,8 +240,12 @@ def test_erasure_takes_a_person_out_of_results(service: Service, home: str, shor
 
 def test_results_go_with_the_collection(service: Service, home: str, short: Path) -> None:
     done(service, start(service, short, home))
-    job = start(service, short, home)
+    asked = uploaded(service, short)
+    job = service.recognizer.handle(ops.StartVideo(collection_id=home, **asked))
+    staged = service.settings.data_dir / "videos" / asked["source"].upload
+    assert staged.exists()
     service.recognizer.handle(ops.DeleteCollection(collection_id=home))
+    assert not staged.exists()
     assert service.catalog.job(job.job_id).error == "The collection was deleted."
     while (purge := service.jobs._take()) is not None:
         service.jobs._begin(purge).join()

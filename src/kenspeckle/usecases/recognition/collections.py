@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from kenspeckle.domain import Collection, JobKind, validation
 from kenspeckle.domain.operations import (
@@ -104,7 +104,9 @@ def is_purged_later(context: Context, collection: Collection) -> bool:
 
 def delete_at_once(context: Context, collection_id: str) -> None:
     """Delete the collection; a job removes what it had."""
-    context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id), purge=False)
+    with _uploads_going_too(context):
+        messages = context.announcer.collection_deleted(collection_id)
+        context.catalog.delete_collection(collection_id, messages, purge=False)
     context.index.forget(collection_id)
     try:
         purge_later(context, collection_id)
@@ -114,10 +116,24 @@ def delete_at_once(context: Context, collection_id: str) -> None:
 
 def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, ...], bool]:
     """Faces, users, tags and photographs; digests of the photographs, and whether nothing is left in any file."""
-    digests = context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id))
+    with _uploads_going_too(context):
+        digests = context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id))
     context.index.forget(collection_id)
     removed = removed_now(context, digests)
     return digests, context.scrubber.scrub(context.catalog) and removed
+
+
+@contextmanager
+def _uploads_going_too(context: Context) -> Iterator[None]:
+    """Remove the videos of jobs that end here, those of the collection; their keys go with it."""
+    if context.videos is None:
+        yield
+        return
+    before = context.videos.results.staged_uploads()
+    yield
+    if before:
+        for name in before - context.videos.results.staged_uploads():
+            context.videos.staged.remove(name)
 
 
 def removed_now(context: Context, digests: Sequence[str]) -> bool:
