@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, expect
 
 from tests.browser import pictures
 from tests.browser.console import Console, tab
+from tests.browser.test_accessible import clean
 from tests.browser.test_gallery import stock
 
 HEBREW = "\u05d2\u05e8\u05d9\u05d9\u05e1 <img src=x>"
@@ -68,6 +69,28 @@ def test_people_are_found_renamed_merged_and_split(console: Console, api: httpx.
     console.button("Split").click()
     expect(page.locator(".done")).to_contain_text("1 face of Somebody else now.")
     assert people(api, crew) == {"Eileen": 1, "Grace": 1, "Somebody else": 1}
+
+
+def test_two_people_of_one_name_are_told_apart(console: Console, api: httpx.Client, crew: str) -> None:
+    """By face and number of faces, and by what each was stored as: on tiles, for who hears the page, in dialogs."""
+    for photograph in (pictures.grace(), pictures.eileen()):
+        query = {"collection": crew, "name": "Ada King"}
+        name = f"ada-{len(photograph)}"
+        assert api.put(f"/v1/index/{name}", params=query, content=photograph).status_code == 200
+    ids = sorted(f"ada-{len(one)}" for one in (pictures.grace(), pictures.eileen()))
+    console.open("people", crew)
+    tiles = console.page.get_by_role("list", name="People").get_by_role("listitem").filter(has_text="Ada King")
+    expect(tiles).to_have_count(2)
+    for identity in ids:
+        expect(tiles.filter(has_text=f"1 face · stored as {identity}")).to_have_count(1)
+        expect(console.page.get_by_label(f"Choose Ada King, stored as {identity}")).to_have_count(1)
+        expect(console.button(f"Erase Ada King, stored as {identity}")).to_have_count(1)
+        console.page.get_by_label(f"Choose Ada King, stored as {identity}").check()
+    expect(console.page.get_by_role("listitem").filter(has_text="Eileen").filter(has_text="stored as")).to_have_count(0)
+    console.button("Merge…").click()
+    for identity in ids:
+        expect(console.dialog.get_by_role("radio", name=re.compile(identity))).to_have_count(1)
+    clean(console)
 
 
 def test_a_face_is_moved_a_person_hidden_and_erased(console: Console, api: httpx.Client, crew: str) -> None:

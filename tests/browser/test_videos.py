@@ -117,6 +117,27 @@ def test_a_video_that_waits_is_cancelled(console: Console, busy: str) -> None:
     expect(console.page.get_by_text("It was cancelled; nothing of it is kept.")).to_be_visible(timeout=30_000)
 
 
+def test_one_that_was_cancelled_while_it_ran_is_cancelled_at_its_end(console: Console, api: httpx.Client) -> None:
+    job = {
+        "job_id": "job-1",
+        "kind": "video",
+        "collection_id": HOME,
+        "done": 1,
+        "total": 5,
+        "error": None,
+        "result": None,
+    }
+    job |= {
+        "state": "cancelled",
+        "cancelling": True,
+        "created_at": "2026-01-01T00:00:00Z",
+        "finished_at": "2026-01-01T00:00:09Z",
+    }
+    console.page.route("**/v1/jobs?*", lambda route: route.fulfill(json={"jobs": [job]}))
+    console.open("jobs")
+    expect(console.page.get_by_role("row").filter(has_text="job-1").locator(".chip")).to_have_text("cancelled")
+
+
 def test_age_and_expression_are_asked_for_only_by_the_switch(console: Console, api: httpx.Client, known: str) -> None:
     console.open(collection=known)
     console.photograph(pictures.both())

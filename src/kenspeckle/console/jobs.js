@@ -44,7 +44,7 @@ export function jobTable(label, columns, jobs, contents, { signal }) {
 /** What has become of a job, how far it is, and why it failed. */
 export function stateOf(job, words = STATES) {
   return [
-    h("span", { class: `chip ${TONES[job.state] ?? ""}` }, job.cancelling ? "being cancelled" : words[job.state] ?? job.state),
+    h("span", { class: `chip ${TONES[job.state] ?? ""}` }, job.cancelling && UNFINISHED.has(job.state) ? "being cancelled" : words[job.state] ?? job.state),
     UNFINISHED.has(job.state) && job.total > 0 && [
       h("progress", { max: job.total, value: job.done, "aria-label": "Progress" }),
       h("div", { class: "fine" }, `${number(job.done)} of ${number(job.total)}`)],

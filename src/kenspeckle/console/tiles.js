@@ -1,6 +1,6 @@
 // Stored faces as tiles: a picture, a name, a way to its page, and perhaps a box to choose it with.
 
-import { foreign, h, number } from "/console/dom.js";
+import { foreign, h, number, plural } from "/console/dom.js";
 import { shown } from "/console/names.js";
 import { thumbnail } from "/console/pictures.js";
 
@@ -17,6 +17,22 @@ export function personLink(collection, personId) {
 /** Address of a user in the console. */
 export function userLink(collection, userId) {
   return `#/user/${encodeURIComponent(collection)}/${encodeURIComponent(userId)}`;
+}
+
+/** How many faces somebody has; of two in a list who have one name also what each was stored as. */
+export function countOf(person, list) {
+  const identity = told(person, list);
+  return [plural(person.face_count, "face"), identity && [" · stored as ", foreign(identity)]];
+}
+
+/** The name of somebody in a list, for a control that says no more: two of one name have different ones. */
+export function nameIn(person, list) {
+  const identity = told(person, list);
+  return identity ? `${person.name}, stored as ${identity}` : person.name;
+}
+
+function told(person, list) {
+  return list.some((one) => one !== person && one.name === person.name) ? person.external_image_ids[0] : null;
 }
 
 /**

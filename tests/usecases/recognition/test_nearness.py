@@ -45,10 +45,42 @@ def test_nearest_others(samples: dict[int, Sample]) -> None:
     means, spreads = nearness.means_of(samples)
     templates = np.concatenate([one.templates for one in samples.values()])
     whose = np.repeat(np.arange(PEOPLE), [len(one.rows) for one in samples.values()])
-    nearest, squares = nearness.nearest_others(templates, whose, means, spreads)
-    for face, own in enumerate(whose.tolist()):
-        alone = Sample((0,), ("0",), templates[face : face + 1], 1)
-        plain = {other: apart(alone, samples[other]) for other in range(PEOPLE) if other != own}
-        best = min(plain, key=lambda other: plain[other])
-        assert int(nearest[face]) == best
-        assert float(squares[face]) == pytest.approx(plain[best], abs=1e-4)
+    for bar in (np.inf, 12.0):
+        bars = np.full(len(templates), bar, np.float32)
+        nearest, squares = nearness.nearest_others(templates, whose, bars, means, spreads)
+        for face, own in enumerate(whose.tolist()):
+            alone = Sample((0,), ("0",), templates[face : face + 1], 1)
+            plain = {other: apart(alone, samples[other]) for other in range(PEOPLE) if other != own}
+            best = min(plain, key=lambda other: plain[other])
+            if plain[best] > bar:
+                assert squares[face] == np.inf
+                continue
+            assert int(nearest[face]) == best
+            assert float(squares[face]) == pytest.approx(plain[best], abs=1e-4)
+        assert 0 < np.isfinite(squares).sum() < len(squares) or bar == np.inf
+
+
+def test_of_many_people_most_pairs_are_ruled_out_by_a_part_of_their_dimensions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same as with all of them, for templates whose axes differ as those of faces do."""
+    random = np.random.default_rng(4)
+    spread = np.exp(-np.arange(128) / 20)
+    templates = random.standard_normal((900, 128)) * spread
+    templates[1::9] = templates[::9] + random.standard_normal((100, 128)) * spread / 4
+    templates = (templates / np.linalg.norm(templates, axis=1, keepdims=True)).astype(np.float32)
+    squares = ((templates[:, None] - templates[None]) ** 2).sum(axis=2)
+    monkeypatch.setattr(nearness, "TILE", 64)
+    assert nearness._axes(templates).shape[1] < 48
+    spreads = np.ones(900, np.float32)
+    found = nearness.near_pairs(templates, spreads, 0.8**0.5, 1000)
+    every = np.argwhere(np.triu(squares <= 0.8, 1))
+    assert 100 < len(every) < 1000
+    assert {one[1:] for one in found} == {(int(one), int(other)) for one, other in every}
+    whose = np.arange(900)
+    nearest, near = nearness.nearest_others(templates, whose, np.full(900, 0.7, np.float32), templates, spreads)
+    np.fill_diagonal(squares, np.inf)
+    within = squares.min(axis=1) <= 0.7
+    assert 100 < within.sum() < 900
+    assert (np.isfinite(near) == within).all()
+    assert (nearest[within] == squares.argmin(axis=1)[within]).all()

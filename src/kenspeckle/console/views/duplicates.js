@@ -8,7 +8,7 @@ import { storedPhotograph, thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
 import { may, onChange, session } from "/console/session.js";
 import { tier } from "/console/similarity.js";
-import { faceLink, personLink } from "/console/tiles.js";
+import { countOf, faceLink, personLink } from "/console/tiles.js";
 import { mergeInto } from "/console/views/person_actions.js";
 import { leave } from "/console/views/unknown.js";
 
@@ -145,7 +145,7 @@ function card(pair, { collection, said, draw }) {
   h("div", { class: "sides" }, [one, other].map((person, side) => h("div", {},
     h("a", { href: faceLink(collection, pair.evidence[side]) }, thumbnail(collection, pair.evidence[side], person.name)),
     h("a", { class: "name", title: person.name, href: personLink(collection, person.person_id) }, foreign(person.name)),
-    h("span", { class: "fine" }, plural(person.face_count, "face"))))),
+    h("span", { class: "fine" }, countOf(person, pair.people))))),
   h("p", { class: "sureness" }, word && h("span", { class: "chip tier" }, word), h("span", { class: "similarity" }, number(pair.similarity, 1)), h("span", { class: "fine" }, "similarity on average")),
   allowed && h("p", { class: "actions" },
     button("Merge", { class: "primary small", onclick: joins, "aria-label": `Merge ${left.name} into ${into.name}`, "aria-keyshortcuts": "M" }),

@@ -6,7 +6,7 @@ import { relist } from "/console/pages.js";
 import { thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
 import { may, offered, onChange, session } from "/console/session.js";
-import { personLink } from "/console/tiles.js";
+import { countOf, nameIn, personLink } from "/console/tiles.js";
 import { erasePerson, hide, merge, peopleOf } from "/console/views/person_actions.js";
 
 const SIZE = 48;
@@ -52,7 +52,7 @@ export function view({ signal }) {
         const page = await ask(peopleOf(state.collection), { query, signal: leaving });
         return { items: page.people, next: page.NextToken ?? null };
       },
-      draw: (people) => h("ul", { class: "grid people", "aria-label": "People" }, people.map((one) => tile(one, state, { choose, said, draw }))),
+      draw: (people) => h("ul", { class: "grid people", "aria-label": "People" }, people.map((one) => tile(one, people, state, { choose, said, draw }))),
       none: () => nothing(state),
     });
   }
@@ -71,10 +71,10 @@ export function view({ signal }) {
     said, choice, list);
 }
 
-function tile(person, state, { choose, said, draw }) {
+function tile(person, people, state, { choose, said, draw }) {
   const { collection } = state;
   const box = h("input", {
-    type: "checkbox", "aria-label": `Choose ${person.name}`, checked: state.chosen.has(person.person_id),
+    type: "checkbox", "aria-label": `Choose ${nameIn(person, people)}`, checked: state.chosen.has(person.person_id),
     onchange: () => {
       if (box.checked) state.chosen.set(person.person_id, person);
       else state.chosen.delete(person.person_id);
@@ -85,12 +85,12 @@ function tile(person, state, { choose, said, draw }) {
     h("a", { class: "tile", href: personLink(collection, person.person_id), title: person.name },
       thumbnail(collection, person.cover_face_id, person.name),
       h("span", { class: "name" }, foreign(person.name)),
-      h("span", { class: "fine number" }, plural(person.face_count, "face"), person.hidden ? " · hidden" : "")),
+      h("span", { class: "fine number" }, countOf(person, people), person.hidden ? " · hidden" : "")),
     may("index", collection) && h("label", { class: "pick" }, box),
     may("delete", collection) && h("button", {
       type: "button", class: "icon-only erase", title: "Erase…",
       onclick: () => erasePerson(person, { collection, said, done: draw }),
-    }, icon("erase"), h("span", {}, "Erase ", person.name)));
+    }, icon("erase"), h("span", {}, "Erase ", nameIn(person, people))));
 }
 
 function nothing({ text, collection }) {

@@ -7,6 +7,7 @@ import { listOf, relist } from "/console/pages.js";
 import { thumbnail } from "/console/pictures.js";
 import { ask } from "/console/server.js";
 import { refresh } from "/console/session.js";
+import { countOf } from "/console/tiles.js";
 
 const SIZE = 24;
 const TYPING = 250;
@@ -40,7 +41,7 @@ export async function merge(people, { collection, said, done }) {
     const go = () => close(people[radios.findIndex((one) => one.checked)]);
     return h("form", { onsubmit: sends(async () => go()) },
       h("fieldset", {}, h("legend", {}, "Which name stays?"), people.map((one, index) => h("label", { class: "person" }, radios[index],
-        thumbnail(collection, one.cover_face_id, one.name), h("span", {}, foreign(one.name), h("br"), h("span", { class: "fine" }, plural(one.face_count, "face")))))),
+        thumbnail(collection, one.cover_face_id, one.name), h("span", {}, foreign(one.name), h("br"), h("span", { class: "fine" }, countOf(one, people)))))),
       h("p", { class: "soft" }, "All faces will be of one person. You can undo it."),
       h("p", { class: "actions" }, button("Merge", { class: "primary", type: "submit", autofocus: true })));
   });
@@ -128,7 +129,7 @@ export function choosePerson(collection, title, except = null) {
       },
       draw: (people) => h("ul", { class: "choices", "aria-label": "People" }, people.map((one) => h("li", {}, h("button", {
         type: "button", class: "person", onclick: () => close(one),
-      }, thumbnail(collection, one.cover_face_id, one.name), h("span", {}, foreign(one.name), h("br"), h("span", { class: "fine" }, plural(one.face_count, "face"))))))),
+      }, thumbnail(collection, one.cover_face_id, one.name), h("span", {}, foreign(one.name), h("br"), h("span", { class: "fine" }, countOf(one, people))))))),
       none: () => h("p", { class: "soft" }, "Nobody by that name."),
     });
     let typing;

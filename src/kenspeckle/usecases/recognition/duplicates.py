@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -27,8 +27,11 @@ MOST: Final = 1000
 """Pairs, faces and photographs that are told at most."""
 
 MOST_COMPARED: Final = 3_000_000_000
-"""Products of a face and a person that are worked out, some 15 s of a core. Above that (30,000 people with three faces
+"""Products of a face and a person that are worked out, some 7 s of a core. Above that (30,000 people with three faces
 each) those faces are compared that are least like the others of their person: what is misplaced is."""
+
+Near: TypeAlias = list[tuple[float, int, int]]
+"""Mean squared distance of two people, and their rows."""
 
 
 class DuplicatePeople:
@@ -36,6 +39,7 @@ class DuplicatePeople:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._latest: tuple[str, int, Near] | None = None
 
     def handlers(self) -> Handlers:
         return dict([ListDuplicates.by(self.list_duplicates), DismissDuplicate.by(self.dismiss_duplicate)])
@@ -48,31 +52,46 @@ class DuplicatePeople:
         after = port.pair_of_token(collection_id, operation.cursor)
         pack = self.context.pack_of(collection_id)
         named = port.named(collection_id)
-        samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
-        order = list(samples)
-        means, spreads = means_of(samples)
-        dismissed = port.dismissed_pairs(collection_id)
-        found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed))
-        near = [(squares, order[one], order[other]) for squares, one, other in found]
-        near = [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
+        revision = self.context.catalog.revision(collection_id)
+        near = None if after is None else self._remembered(collection_id, revision)
+        if near is None:
+            samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
+            means, spreads = means_of(samples)
+            near = self._near(port, pack, collection_id, list(samples), means, spreads)
+            self._latest = (collection_id, revision, near)
         rest = near if after is None else [one for one in near if one > after]
-        pairs = []
-        for squares, one, other in rest[:limit]:
-            pair = self._pair(port, pack, collection_id, named, samples, (one, other), squares)
-            if pair is not None:
-                pairs.append(pair)
+        shown = [one for one in rest[:limit] if one[1] in named and one[2] in named]
+        if after is not None:
+            rows = {row for one in shown for row in one[1:]}
+            samples = dict(port.samples(collection_id, rows, SAMPLED))
+        told = (self._pair(port, pack, collection_id, named, samples, one) for one in shown)
+        pairs = tuple(one for one in told if one is not None)
         more = port.pair_token(collection_id, rest[limit - 1]) if len(rest) > limit else None
         if after is not None:
-            return Duplicates(tuple(pairs), (), (), more)
+            return Duplicates(pairs, (), (), more)
         twice = port.stored_twice(collection_id, MOST)
         return Duplicates(
-            tuple(pairs),
+            pairs,
             self._misplaced(port, pack, collection_id, named, samples, means, spreads, {one[1:] for one in near}),
             twice,
             more,
             mixed(port, pack, collection_id, named, samples, MOST),
             nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near], twice)[:MOST],
         )
+
+    def _near(
+        self, port: Port, pack: PackInfo, collection_id: str, order: Sequence[int], means: Vector, spreads: Vector
+    ) -> Near:
+        """Pairs that nobody has dismissed, the nearest first. `order` has the row of each person of `means`."""
+        dismissed = port.dismissed_pairs(collection_id)
+        found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed))
+        near = [(squares, order[one], order[other]) for squares, one, other in found]
+        return [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
+
+    def _remembered(self, collection_id: str, revision: int) -> Near | None:
+        """What was worked out for the page before, unless something was stored, moved or dismissed since."""
+        latest = self._latest
+        return latest[2] if latest is not None and latest[:2] == (collection_id, revision) else None
 
     def dismiss_duplicate(self, operation: DismissDuplicate) -> None:
         """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
@@ -92,10 +111,12 @@ class DuplicatePeople:
         collection_id: str,
         named: Mapping[int, str],
         samples: Mapping[int, Sample],
-        rows: tuple[int, int],
-        squares: float,
+        near: tuple[float, int, int],
     ) -> Pair | None:
+        squares, *rows = near
         one, other = (samples[row] for row in rows)
+        if not (len(one.rows) and len(other.rows)):
+            return None
         apart = np.linalg.norm(one.templates[:, None] - other.templates[None], axis=2)
         at, to = np.unravel_index(int(apart.argmin()), apart.shape)
         try:
@@ -131,14 +152,14 @@ class DuplicatePeople:
             least_alike = np.argsort(-own, kind="stable")[: max(1, MOST_COMPARED // len(order))]
             templates, whose, own = templates[least_alike], whose[least_alike], own[least_alike]
             ids = [ids[at] for at in least_alike.tolist()]
-        nearest, squares = nearest_others(templates, whose, means, spreads)
-        limit = pack.calibration.distance(GROUPED) ** 2
+        bars = np.minimum(own, np.float32(pack.calibration.distance(GROUPED) ** 2)).astype(np.float32)
+        nearest, squares = nearest_others(templates, whose, bars, means, spreads)
 
         def decided(number: int) -> bool:
             one, other = sorted((order[whose[number]], order[nearest[number]]))
             return (one, other) not in told
 
-        wrong = filter(decided, np.flatnonzero((squares <= limit) & (squares < own)).tolist())
+        wrong = filter(decided, np.flatnonzero(squares < own).tolist())
         found = [
             Misplaced(
                 ids[number],

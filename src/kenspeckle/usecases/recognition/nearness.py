@@ -2,6 +2,11 @@
 
 The mean squared distance of all pairs of faces of two people follows from the mean of each one's templates and the
 mean of their squared lengths: s(A) + s(B) - 2 m(A).m(B), one product of matrices for many people.
+
+Most pairs are ruled out by a part of it. Along the axes on which means differ most (h, a third of the dimensions) the
+product is exact, and what is left of two vectors (r) has no larger product than that of its lengths (Cauchy, Schwarz):
+m(A).m(B) <= h(A).h(B) + |r(A)| |r(B)|. Only the few pairs that this leaves are worked out in all dimensions, so nobody
+is missed.
 """
 
 from __future__ import annotations
@@ -17,6 +22,18 @@ from kenspeckle.ports import Sample
 
 TILE: Final = 2048
 """People (or faces) on each side of a product: 16 MB of distances."""
+
+LEFT: Final = 0.05
+"""Share of the means' squared lengths that the axes may leave out."""
+
+SLACK: Final = 1e-4
+"""What 32 bits may be wrong by, in a squared distance."""
+
+MANY: Final = 0.05
+"""Share of a tile from which all of it is worked out, instead of one pair after the other."""
+
+ROWS: Final = 1 << 16
+"""Pairs that are worked out at once: 64 MB."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -35,21 +52,58 @@ def means_of(samples: Mapping[int, Sample]) -> tuple[Vector, Vector]:
 
 def near_pairs(means: Vector, spreads: Vector, within: float, most: int) -> list[tuple[float, int, int]]:
     """(mean squared distance, one, other) of the `most` nearest pairs within a distance, nearest first."""
+    short = _shortened(_axes(means), means)
     ones = np.ones_like(spreads)[:, None]
-    left = np.hstack([-2 * means, spreads[:, None], ones]).astype(np.float32)
-    right = np.hstack([means, ones, spreads[:, None]]).astype(np.float32)
+    left = np.hstack([-2 * short, spreads[:, None], ones]).astype(np.float32)
+    right = np.hstack([short, ones, spreads[:, None]]).astype(np.float32)
     found = _Nearest(np.float32(within * within), most)
     for start in range(0, len(means), TILE):
         for other in range(start, len(means), TILE):
-            squares = left[start : start + TILE] @ right[other : other + TILE].T
-            at = np.flatnonzero(squares <= found.limit)
-            first, second = np.divmod(at, squares.shape[1])
-            near = squares.ravel()[at]
+            least = left[start : start + TILE] @ right[other : other + TILE].T
+            first, second = np.divmod(np.flatnonzero(least <= found.limit + np.float32(SLACK)), least.shape[1])
             if other == start:
                 upper = first < second
-                first, second, near = first[upper], second[upper], near[upper]
-            found.add(near, first + start, second + other)
+                first, second = first[upper], second[upper]
+            if not len(first):
+                continue
+            squares = spreads[first + start] + spreads[second + other]
+            squares -= 2 * _products(means[start : start + TILE], means[other : other + TILE], first, second)
+            near = squares <= found.limit
+            found.add(squares[near], first[near] + start, second[near] + other)
     return found.pairs()
+
+
+def _axes(means: Vector) -> Vector:
+    """(dimension, k) the axes on which means differ most; all of them where there are few means, as they are."""
+    dimension = means.shape[1]
+    if len(means) <= TILE:
+        return np.eye(dimension, dtype=np.float32)
+    shares, axes = np.linalg.eigh(means.T.astype(np.float64) @ means)  # smallest first
+    kept = dimension - int(np.searchsorted(np.cumsum(shares), LEFT * shares.sum()))
+    return (
+        np.asarray(axes[:, dimension - kept :], np.float32)
+        if 2 * kept <= dimension
+        else np.eye(dimension, dtype=np.float32)
+    )
+
+
+def _shortened(axes: Vector, vectors: Vector) -> Vector:
+    """(n, k + 1) vectors along the axes, and the length of what is left of each."""
+    heads = vectors @ axes
+    rest = np.einsum("ij,ij->i", vectors, vectors) - np.einsum("ij,ij->i", heads, heads)
+    return np.hstack([heads, np.sqrt(np.maximum(rest, 0))[:, None]]).astype(np.float32)
+
+
+def _products(left: Vector, right: Vector, first: Numbers, second: Numbers) -> Vector:
+    """(n,) products of rows `first` of one with rows `second` of the other."""
+    if len(first) > MANY * len(left) * len(right):
+        found: Vector = (left @ right.T)[first, second]
+        return found
+    products = np.empty(len(first), np.float32)
+    for at in range(0, len(first), ROWS):
+        some = slice(at, at + ROWS)
+        products[some] = np.einsum("ij,ij->i", left[first[some]], right[second[some]])
+    return products
 
 
 class _Nearest:
@@ -87,24 +141,32 @@ class _Nearest:
         self._parts, self._count = [(squares, first, second)], len(squares)
 
 
-def nearest_others(templates: Vector, whose: Numbers, means: Vector, spreads: Vector) -> tuple[Numbers, Vector]:
+def nearest_others(
+    templates: Vector, whose: Numbers, bars: Vector, means: Vector, spreads: Vector
+) -> tuple[Numbers, Vector]:
     """Of each face (n, dimension) the person (a row of `means`) that is nearest to it apart from its own, which is
-    `whose`; and the mean squared distances (n,) to the faces of these. There have to be two people."""
-    right = np.hstack([-2 * means, spreads[:, None]]).astype(np.float32)
+    `whose`; and the mean squared distances (n,) to the faces of these, infinity where nobody is within `bars` (n,)."""
+    axes = _axes(means)
+    right = np.hstack([-2 * _shortened(axes, means), spreads[:, None]]).astype(np.float32)
+    lengths = np.einsum("ij,ij->i", templates, templates)
     best = np.full(len(templates), np.inf, np.float32)
     nearest = np.zeros(len(templates), np.int64)
     for start in range(0, len(templates), TILE):
-        some = slice(start, start + TILE)
-        left = np.hstack([templates[some], np.ones((len(templates[some]), 1), np.float32)])
+        some = templates[start : start + TILE]
+        left = np.hstack([_shortened(axes, some), np.ones((len(some), 1), np.float32)])
+        limits = (bars[start : start + TILE] - lengths[start : start + TILE] + np.float32(SLACK))[:, None]
         for other in range(0, len(means), TILE):
-            # Without the lengths of the faces, which order nothing in a row.
-            squares = left @ right[other : other + TILE].T
-            own = whose[some] - other
-            rows = np.flatnonzero((own >= 0) & (own < squares.shape[1]))
-            squares[rows, own[rows]] = np.inf
-            at = squares.argmin(axis=1)
-            least = squares[np.arange(len(at)), at]
-            nearer = least < best[some]
-            best[some] = np.where(nearer, least, best[some])
-            nearest[some] = np.where(nearer, at + other, nearest[some])
-    return nearest, best + np.einsum("ij,ij->i", templates, templates)
+            least = left @ right[other : other + TILE].T
+            first, second = np.divmod(np.flatnonzero(least <= limits), least.shape[1])
+            foreign = second + other != whose[first + start]
+            first, second = first[foreign], second[foreign]
+            if not len(first):
+                continue
+            squares = lengths[first + start] + spreads[second + other]
+            squares -= 2 * _products(some, means[other : other + TILE], first, second)
+            order = np.lexsort((squares, first))  # the nearest of each face is its first one
+            at = order[np.r_[True, np.diff(first[order]) > 0]]
+            faces = first[at] + start
+            nearer = (squares[at] <= bars[faces]) & (squares[at] < best[faces])
+            best[faces[nearer]], nearest[faces[nearer]] = squares[at[nearer]], second[at[nearer]] + other
+    return nearest, best
