@@ -13,8 +13,8 @@ from tests.cluster.servers import Bucket, Milvus
 from tests.s3server import VARIABLES
 
 DATABASE, BUCKET, MILVUS, RECEIVER = "database", "bucket", "milvus", "receiver"
-LARGE = 30
-"""Faces from which a collection lies in Milvus."""
+LARGE = 50
+"""Faces from which a collection lies in Milvus: that of the clients, and none of a manifest."""
 PHOTOGRAPHS, DESK = "kenspeckle", "desk"
 """Buckets: of the service, and one whose photographs a manifest may name."""
 LOOPBACK = "127.0.0.1"

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,18 +68,18 @@ class Tally:
 class Run:
     """One run over `machines`."""
 
-    def __init__(self, machines: Machines, receiver: Receiver, rounds: int, wanted: Sequence[Fault]) -> None:
+    def __init__(self, machines: Machines, receiver: Receiver, rounds: int, wanted: Sequence[Fault], seed: int) -> None:
         self.machines = machines
         self.receiver = receiver
         self.rounds = rounds
-        self.faults = wanted
+        self._dice = random.Random(seed)
+        self.faults = self._dice.sample(wanted, len(wanted))
         self.work = Work(machines.url)
         self.manifests: Manifests | None = None
         self.tally = Tally()
         self.wrong: list[str] = []
         self.until = math.inf
         """No further fault is begun after this, by the monotonic clock."""
-        self._dice = random.Random(17)
 
     def everything(self) -> None:
         machines, work = self.machines, self.work
@@ -154,11 +155,12 @@ class Run:
         began = self._spent("coming back", began)
         key.revoke()
         self._note_let_in(fault, key.let_in(patience=60))
-        work.wait_for(5)
         work.allowed = {503}
-        began = self._spent("working on", began)
-        self._check_round(number)
-        self._spent("checking", began)
+        indexed = work.answered["index"]
+        self._check_round(number)  # the clients go on meanwhile
+        began = self._spent("checking", began)
+        work.wait_for(indexed + 5 - work.answered["index"])
+        self._spent("working on", began)
         tally.faults[fault.name] += 1
         tally.failed[fault.name] += failed
         tally.longest[fault.name] = max(tally.longest[fault.name], work.pause)
@@ -215,8 +217,9 @@ class Run:
         return ready(url) and (not mirrored or self.work.is_approximate(url))
 
     def _check_round(self, number: int) -> None:
-        for url in self.machines.urls.values():
-            self.wrong += self.work.sample(url)
+        with ThreadPoolExecutor() as pool:
+            for wrong in pool.map(self.work.sample, self.machines.urls.values()):
+                self.wrong += wrong
         if self.manifests is not None:
             self.wrong += self.manifests.step()
         self.wrong += checks.repeated(self.receiver)
@@ -232,6 +235,7 @@ def main() -> None:
     parser.add_argument("--chaos", action="store_true", help="with a bucket and Milvus, and faults between all parts")
     parser.add_argument("--minutes", type=float, help="begin no further fault after so long")
     parser.add_argument("--only", nargs="*", help="these faults")
+    parser.add_argument("--seed", type=int, default=17, help="another order of the faults, another length of each")
     parser.add_argument("--loopback", action="store_true", help="no network of its own for each replica")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -273,7 +277,7 @@ def _made(stack: ExitStack, asked: argparse.Namespace) -> Run:
     machines = Machines(folder, with_standby=asked.standby, parts=beside, networks=own, room=room)
     stack.callback(machines.close)
     say(f"PostgreSQL runs{', with a standby that has every commit' if asked.standby else ''}.")
-    return Run(machines, receiver, asked.rounds, wanted)
+    return Run(machines, receiver, asked.rounds, wanted, asked.seed)
 
 
 def _report(run: Run, seconds: float) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import secrets
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +40,9 @@ DEATHS = 5
 
 START_SECONDS = 300.0
 """For actors to load their networks."""
+
+CONNECT_SECONDS = 10.0
+"""For the first connection to a cluster that is named."""
 
 LOOK_SECONDS = 0.5
 """How often it is seen whether an actor was started anew."""
@@ -225,6 +230,8 @@ def joined(service: Service, address: str) -> Iterator[int]:
         ray: Any = import_module("ray")  # not by its types, which are there only with the extra
     except ImportError as error:
         raise SettingError("Ray is not installed. Run: pip install 'kenspeckle[ray]'") from error
+    if not own:
+        _check_listens(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "kenspeckle"}
     try:
         if own:
@@ -239,7 +246,7 @@ def joined(service: Service, address: str) -> Iterator[int]:
             ray.init(address=address, **quiet)
     except Exception as error:  # none there, another version of Ray or Python, no memory
         where = "Ray can't be started here" if own else f"The Ray cluster at '{address}' can't be joined"
-        raise SettingError(f"{where}: {_first_line(error)}") from error
+        raise SettingError(f"{where}: {_said(error)}") from error
     examiner = None
     try:
         examiner = RayExaminer(ray, service.settings)
@@ -259,6 +266,25 @@ def _is_running() -> bool:
     return bool(os.environ.get("RAY_ADDRESS")) or noted.exists()
 
 
+def _check_listens(address: str) -> None:
+    """Ray tries for minutes to reach a cluster that is not there. Raises SettingError."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+?)\]?:(\d{1,5})", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise SettingError(
+            f"The Ray cluster at '{address}' can't be joined: {error}. --ray takes the address of its head node, which "
+            "`ray status` shows there, or auto."
+        ) from error
+
+
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__)[:300]
+
+
+def _said(error: BaseException) -> str:
+    """All of a message of several lines, such as that of other versions, which has both on lines of their own."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:400]

@@ -1,0 +1,51 @@
+"""A Ray cluster that can't be joined, said without a Ray."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from kenspeckle.compose import ray_cluster
+from kenspeckle.compose.service import Service
+from kenspeckle.errors import SettingError
+from tests.webhooks.conftest import unused_port
+
+MISMATCH = """Version mismatch: The cluster was started with:
+    Ray: 2.52.1
+    Python: 3.11.7
+This process on node 127.0.0.1 was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+"""
+
+
+def joined(monkeypatch: pytest.MonkeyPatch, address: str) -> str:
+    """What is said where Ray itself refuses."""
+
+    def init(**_: Any) -> None:
+        raise RuntimeError(MISMATCH)
+
+    monkeypatch.setattr(ray_cluster, "import_module", lambda _: SimpleNamespace(init=init))
+    with pytest.raises(SettingError) as refused, ray_cluster.joined(cast(Service, None), address):
+        pass
+    return refused.value.message
+
+
+def test_an_address_at_which_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself tries for minutes."""
+    address = f"127.0.0.1:{unused_port()}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    for named in (address, f"ray://{address}", "auto"):
+        said = joined(monkeypatch, named)
+        assert f"{address}' can't be joined: [Errno" in said
+        assert "--ray" in said
+
+
+def test_another_version_of_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        said = joined(monkeypatch, f"127.0.0.1:{there.getsockname()[1]}")
+    assert "started with: Ray: 2.52.1 Python: 3.11.7" in said
+    assert "started with: Ray: 2.60.0" in said
