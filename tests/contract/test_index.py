@@ -145,6 +145,24 @@ def test_a_collection_that_is_not_there(people: Whole, index: Index) -> None:
         index.search("strangers", "face", template(1), 10, FAR)
 
 
+def test_who_has_just_read_the_revision_is_answered_by_it_or_a_later_one(
+    people: Whole, following: FollowingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        stored_face(people, number)
+    assert names(following.search("people", "face", template(1), 9, FAR)) == ["face-1", "face-2"]
+    read = people.collection("people").revision
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "revision", lambda _: pytest.fail("it was asked for again"))
+        found = following.search("people", "face", template(1), 9, FAR, revision=read)
+    assert names(found) == ["face-1", "face-2"]
+    people.delete_faces("people", ["face-2"])
+    assert names(following.search("people", "face", template(1), 9, FAR, revision=read)) == ["face-1"]
+    stored_face(people, 3)
+    now = people.collection("people").revision
+    assert "face-3" in names(following.search("people", "face", template(3), 9, FAR, revision=now))
+
+
 def test_a_deleted_collection_is_forgotten(people: Whole, following: FollowingIndex) -> None:
     stored_face(people, 1)
     following.search("people", "face", template(1), 10, FAR)

@@ -141,7 +141,15 @@ class BruteIndex:
         self._catalog = catalog
 
     def search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+        self,
+        collection_id: str,
+        kind: str,
+        probe: Vector,
+        k: int,
+        within: float,
+        *,
+        contract: str | None = None,
+        revision: int | None = None,
     ) -> list[tuple[Stored, float]]:
         _, batches = self._catalog.snapshot(collection_id, kind)
         rows = [row for batch, _ in batches for row in batch]

@@ -12,6 +12,7 @@ from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.tables import audit, audit_head
 from kenspeckle.domain.audit import AuditHead, AuditRow
+from kenspeckle.errors import StorageUnavailable
 from kenspeckle.ports import AuditQuery
 from kenspeckle.ports.trail import FAILED, OK
 
@@ -44,6 +45,7 @@ _MOVE = update(audit_head).values(
     floor_hash=bindparam("to_floor_hash"),
     seal=bindparam("to_seal"),
 )
+_THAT = select(audit.c.number).where(audit.c.number == bindparam("of_number"), audit.c.hash == bindparam("of_hash"))
 _AFTER = select(*_COLUMNS).where(audit.c.number > bindparam("after")).order_by(audit.c.number).limit(BATCH)
 _OLDEST = select(audit.c.number, audit.c.at, audit.c.hash).order_by(audit.c.number).limit(BATCH)
 _DROP = delete(audit).where(audit.c.number <= bindparam("through"))
@@ -52,12 +54,32 @@ _DROP = delete(audit).where(audit.c.number <= bindparam("through"))
 class Audit(Part):
     """Implements `ports.Trail`."""
 
+    _end: AuditHead | None = None
+    """The end of the trail as this process last left it."""
+
     def append_audit(self, link: Callable[[AuditHead], tuple[Sequence[AuditRow], AuditHead]]) -> None:
+        lost: AuditRow | None = None
+        if self.database.append and (before := self._end) is not None:
+            added, head = link(before)
+            if len(added) == 1:
+                try:
+                    if self.database.once(self.database.append, _appended(before, added[0], head)):
+                        self._end = head
+                        return
+                except StorageUnavailable as error:
+                    if not error.lost:
+                        raise
+                    lost = added[0]  # it may be stored: that is seen below, where nobody else appends
         with self.database.write_quickly() as quick:
-            added, head = link(AuditHead(*quick.fetch(_HELD_HEAD, {})[0]))
+            present = AuditHead(*quick.fetch(_HELD_HEAD, {})[0])
+            if lost is not None and quick.fetch(_THAT, {"of_number": lost.number, "of_hash": lost.hash}):
+                self._end = None
+                return
+            added, head = link(present)
             for one in added:
                 quick.run(_ADD, _values(one))
             quick.run(_MOVE, _moved(head))
+        self._end = head
 
     def audit_head(self) -> AuditHead:
         with self.database.read() as connection:
@@ -117,6 +139,20 @@ def _moved(head: AuditHead) -> dict[str, object]:
         "to_floor": head.floor,
         "to_floor_hash": head.floor_hash,
         "to_seal": head.seal,
+    }
+
+
+def _appended(before: AuditHead, row: AuditRow, after: AuditHead) -> dict[str, object]:
+    """Parameters of `Database.append`."""
+    return {
+        **_values(row),
+        "row_seal": row.seal,
+        "seal": after.seal,
+        "was_number": before.number,
+        "was_hash": before.hash,
+        "was_floor": before.floor,
+        "was_floor_hash": before.floor_hash,
+        "was_seal": before.seal,
     }
 
 

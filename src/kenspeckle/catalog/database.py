@@ -61,7 +61,8 @@ class Database:
     `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
     engines to close with this one; `rewrite` does for deletions what `forget` can't do beside requests, and `remains`
     says what is left until then; `now` is the clock that all processes share; `duty` is `ports.Catalog.duty`; `agree`
-    tells other processes values of this one, by subject, and returns the subjects in which one of them differs.
+    tells other processes values of this one, by subject, and returns the subjects in which one of them differs;
+    `append` adds a row to the audit trail by itself, where the database can.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Database:
         now: Callable[[], float] = time.time,
         duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True),
         agree: Callable[[Engine, Mapping[str, str]], list[str]] = lambda *_: [],
+        append: str = "",
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -99,6 +101,7 @@ class Database:
         self.now = now
         self.duty = duty
         self._agree = agree
+        self.append = append
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -166,6 +169,21 @@ class Database:
                 return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
             except self._foreign as error:
                 connection.invalidate(error)  # it may be lost, and is cheap to make anew
+                raise
+            finally:
+                connection.close()
+
+    def once(self, sql: str, values: Mapping[str, object]) -> int:
+        """Run one statement that is a transaction by itself; the number of rows that it wrote. Where StorageUnavailable
+        says that the connection was lost, it may be stored or not."""
+        with self.translated():
+            connection = self._writer.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(sql, cast(Any, values))
+                return int(cursor.rowcount)
+            except self._foreign as error:
+                connection.invalidate(error)
                 raise
             finally:
                 connection.close()
@@ -304,7 +322,11 @@ def each(connection: Connection, statement: Executable, parameters: Sequence[Map
     prepared = [_ready(connection.dialect, statement, one) for one in parameters]
     cursor = connection.connection.cursor()
     try:
-        cursor.executemany(prepared[0][0], [values for _, values in prepared])
+        # Drivers prepare for many even where there is one, which takes longer than it does.
+        if len(prepared) == 1:
+            cursor.execute(*prepared[0])
+        else:
+            cursor.executemany(prepared[0][0], [values for _, values in prepared])
     finally:
         cursor.close()
 

@@ -64,15 +64,24 @@ class FollowingIndex:
         self._lock = threading.Lock()
 
     def search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+        self,
+        collection_id: str,
+        kind: str,
+        probe: Vector,
+        k: int,
+        within: float,
+        *,
+        contract: str | None = None,
+        revision: int | None = None,
     ) -> list[tuple[Stored, float]]:
         """As `ports.Index.search`. Raises PackMismatch where the collection's templates or the probe have another
         dimension than its pack, StorageUnavailable where one of them was damaged."""
         try:
             for _ in range(TRIES):
-                matches, settled = self._search(collection_id, kind, probe, k, within, contract)
+                matches, settled = self._search(collection_id, kind, probe, k, within, contract, revision)
                 if settled:
                     break
+                revision = None  # something was deleted since
             return matches
         except CollectionNotFound:
             self.forget(collection_id)
@@ -141,12 +150,19 @@ class FollowingIndex:
             one.close()
 
     def _search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, contract: str | None
+        self,
+        collection_id: str,
+        kind: str,
+        probe: Vector,
+        k: int,
+        within: float,
+        contract: str | None,
+        revision: int | None,
     ) -> tuple[list[tuple[Stored, float]], bool]:
         """Matches, and whether every row that the index named was still there, so that none can be missing."""
         rows = None
         while rows is None:
-            loaded = self._ready(collection_id, kind)
+            loaded = self._ready(collection_id, kind, revision)
             with loaded.lock.reading():
                 # Another thread may be reading it again; then this one waits for the lock.
                 if loaded.revision is not None and loaded.index is not None:
@@ -170,10 +186,13 @@ class FollowingIndex:
         found.sort(key=lambda match: (match[1], match[0].row))
         return found[:k], len(stored) == len(rows)
 
-    def _ready(self, collection_id: str, kind: str) -> Loaded:
-        """The templates at the newest revision or a later one."""
-        want = self._catalog.revision(collection_id)
+    def _ready(self, collection_id: str, kind: str, least: int | None = None) -> Loaded:
+        """The templates at the newest revision or a later one; at `least` or a later one where they are loaded so."""
         loaded = self._entry(collection_id, kind)
+        seen = loaded.revision
+        if least is not None and seen is not None and seen >= least:
+            return loaded
+        want = self._catalog.revision(collection_id)
         seen = loaded.revision
         if seen != want:
             with loaded.update:

@@ -78,12 +78,20 @@ class MirroredIndex:
         self._fallen_back: set[str] = set()
 
     def search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+        self,
+        collection_id: str,
+        kind: str,
+        probe: Vector,
+        k: int,
+        within: float,
+        *,
+        contract: str | None = None,
+        revision: int | None = None,
     ) -> list[tuple[Stored, float]]:
         """As `ports.Index.search`. Raises StorageUnavailable, with `retry_after`, where a large collection's mirror
         can't be searched."""
         if kind != FACE:
-            return self._exact.search(collection_id, kind, probe, k, within, contract=contract)
+            return self._exact.search(collection_id, kind, probe, k, within, contract=contract, revision=revision)
         try:
             collection = self._mirrors.mirrored(collection_id)
         except CollectionNotFound:
@@ -94,7 +102,7 @@ class MirroredIndex:
         except _Unusable as reason:
             self._check_fallback(collection, str(reason))
             scanned.add(0, collection.faces)
-            return self._exact.search(collection_id, kind, probe, k, within, contract=contract)
+            return self._exact.search(collection_id, kind, probe, k, within, contract=contract, revision=revision)
         self._back(collection_id)
         return found
 

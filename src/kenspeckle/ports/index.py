@@ -32,10 +32,19 @@ class Index(Protocol):
     """Nearest templates of a collection; a projection of the catalog that follows its revisions."""
 
     def search(
-        self, collection_id: str, kind: str, probe: Vector, k: int, within: float, *, contract: str | None = None
+        self,
+        collection_id: str,
+        kind: str,
+        probe: Vector,
+        k: int,
+        within: float,
+        *,
+        contract: str | None = None,
+        revision: int | None = None,
     ) -> list[tuple[Stored, float]]:
         """At most k faces (`kind` face) or users (`kind` user) at a Euclidean distance of `within` or less, nearest
-        first, with exact float32 distances, at the collection's newest revision. `contract` is that of the probe.
+        first, with exact float32 distances, at the collection's newest revision, or at `revision` or a later one, as
+        the caller has just read it; never one that is deleted. `contract` is that of the probe.
 
         Raises CollectionNotFound, and PackMismatch where the templates, or some of them, are of another contract."""
         ...

@@ -15,6 +15,7 @@ from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
 from kenspeckle.catalog.postgres.meaning import explained
 from kenspeckle.catalog.postgres.rewrite import remains, rewrite
+from kenspeckle.catalog.postgres.trail import APPEND
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
 from kenspeckle.ports import Lock
 
@@ -85,6 +86,7 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         now=ServerClock(engine),
         duty=duty,
         agree=agreement.enter,
+        append=APPEND,
     )
     try:
         _check(made, url)

@@ -68,7 +68,7 @@ class Recognition:
         def search(collection: Collection) -> tuple[FaceMatch, ...]:
             pack = self.context.engines.pack_of(collection)
             _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
-            return self._matches(operation.collection_id, pack, template, least, most + 1)
+            return self._matches(collection, pack, template, least, most + 1)
 
         matches = self.context.settled(validation.collection_id(operation.collection_id), search)
         return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
@@ -86,7 +86,7 @@ class Recognition:
                 self.context, engine, operation.image, operation.quality, operation.every_face
             )
             searches = tuple(
-                self._searched(operation, engine.pack, detail, template, least, most)
+                self._searched(operation, collection, engine.pack, detail, template, least, most)
                 for detail, template in zip(details, templates, strict=True)
             )
             return ImageSearch(searches, unsearched, engine.pack.version)
@@ -98,6 +98,7 @@ class Recognition:
     def _searched(
         self,
         operation: SearchImage,
+        collection: Collection,
         pack: PackInfo,
         detail: FaceDetail,
         template: Vector,
@@ -105,7 +106,7 @@ class Recognition:
         most: int,
     ) -> FaceSearch:
         settings, name = self.context.settings, operation.collection_id
-        matches = self._matches(name, pack, template, least, most)
+        matches = self._matches(collection, pack, template, least, most)
         if not (operation.groups and settings.search_groups):
             return FaceSearch(detail, matches)
         sure = max(least, settings.face_match_threshold)
@@ -148,12 +149,19 @@ class Recognition:
         return validation.threshold(least), validation.count(most, validation.MAX_MATCHES, "max_faces")
 
     def _matches(
-        self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
+        self, collection: Collection, pack: PackInfo, template: Vector, least: float, most: int
     ) -> tuple[FaceMatch, ...]:
+        """At the revision that the collection had when this request began, or a later one."""
         calibration = pack.calibration
         with self.context.timed("search"):
             found = self.context.index.search(
-                collection_id, "face", template, most, calibration.distance(least), contract=pack.contract
+                collection.collection_id,
+                "face",
+                template,
+                most,
+                calibration.distance(least),
+                contract=pack.contract,
+                revision=collection.revision,
             )
         return tuple(
             FaceMatch(stored.face, calibration.similarity(distance), stored.person)
