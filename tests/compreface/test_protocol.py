@@ -211,6 +211,9 @@ def test_bad_input_stores_nothing(http: httpx.Client, real: Real) -> None:
     ):
         refused(http.post("/api/v1/recognition/embeddings/recognize", json=body), 400, code)
     refused(http.get(FACES, params={"size": "0"}), 400, 26)
+    late = http.get(FACES, params={"page": "99999999999"})
+    refused(late, 400, 36)
+    assert "9 digits at most" in late.json()["message"]
     refused(http.get("/api/v1/recognition/nothing"), 404, 0)
     refused(http.patch(FACES), 404, 0)
     assert http.get(FACES).json()["total_elements"] == 0

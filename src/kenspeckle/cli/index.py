@@ -113,6 +113,8 @@ def index(
     search = Search()
     found = _found(paths, by, search)
     with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
+        xmp = _xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None
+        pictures = _pictures(save) if save else None
         enrolment = Enrolment(
             target.recognizer,
             target.collection,
@@ -120,15 +122,13 @@ def index(
             max_faces,
             bar,
             told,
-            _pictures(save) if save else None,
+            pictures,
             named=not unnamed,
-            xmp=_xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None,
+            xmp=xmp,
             again=again,
             at_once=at_once,
         )
-        code = _index_files(
-            target, enrolment, found, search, lambda: sum(1 for _ in find(paths, by, Search())), by, json
-        )
+        code = _index_files(target, enrolment, found, search, paths, by, json)
     raise typer.Exit(code)
 
 
@@ -146,11 +146,11 @@ def _index_files(
     enrolment: Enrolment,
     found: Iterable[Photograph],
     search: Search,
-    count: Callable[[], int],
-    by: str,
+    paths: Sequence[Path],
+    by: By,
     json: bool,
 ) -> int:
-    """Index photographs as they are found, report, and return the exit code. `count` finds how many there are."""
+    """Index photographs of `paths` as they are found, report, and return the exit code."""
     with closing(Identities()) as identities:
         photographs = _told_apart(found, search, identities if enrolment.named else None)
         if target.batches:
@@ -159,7 +159,7 @@ def _index_files(
             workers = REMOTE_WORKERS if target.remote else target.settings.workers
             outcomes = enrolment.one_by_one(photographs, workers)
         agreement = Agreement()
-        code = _run(outcomes, search, count, json, agreement)
+        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json, agreement)
         warn(agreement, mixed_people(target.recognizer, target.collection))
         if identities.shared and by == "file":
             several = f"{identities.shared} file names lie in several folders"

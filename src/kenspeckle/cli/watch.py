@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -150,30 +151,50 @@ def watch(
         raise CommandFailed("Videos are searched as they are.", "Leave out --all-faces and --save.")
     if videos and not index and (quality or by != "file"):
         raise CommandFailed("--quality and --by are for what is stored.", "Leave them out, or give --index.")
-    folder = Path(where)
-    root, pictures = _places(folder, save)
-    stop, tell = threading.Event(), _Reporter(json)
+    root, pictures = _places(Path(where), save)
     with opened(url, api_key, data_dir, collection) as target:
-        action: Action
-        how: tuple[object, ...]
-        if videos:
-            action, how = _video_action(target, by, asked)
-        else:
-            action = _action(target, index, by, all_faces, threshold, max_faces, quality)
-            how = (by, max_faces, quality) if index else (all_faces, threshold, max_faces, quality)
-        with Ledger(state or root / NAME, _job(action, target, url, how)) as ledger:
-            backoff = Backoff(stop, tell.remark, ONCE_PATIENCE if once else None)
-            most, workers = (target.settings.max_video_bytes, 1) if videos else _bounds(target)
-            work = Worker(root, ledger, action, backoff, most, pictures)
-            arrivals = Arrivals(root, settle, suffixes=VIDEO_SUFFIXES if videos else SUFFIXES)
-            run = Run(arrivals, work, workers, stop, tell.outcome, tell.remark)
-            with until_signal(run.stop), tell.progress(run, folder):
-                try:
-                    run.once() if once else run.watch(poll)
-                finally:
-                    tell.summary(run)
-    if once and tell.counts.get(FAILED):
+        plan = _videos(target, by, asked) if videos else _photographs(target, by, all_faces, asked)
+        with Ledger(state or root / NAME, _job(plan, target, url)) as ledger:
+            failed = _watch_folder(Path(where), root, plan, ledger, pictures, settle, poll, once=once, json=json)
+    if once and failed:
         raise typer.Exit(NEGATIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is done with each file, how many at once. `how` are the options that change a result."""
+
+    action: Action
+    how: tuple[object, ...]
+    suffixes: frozenset[str]
+    most_bytes: int
+    workers: int
+
+
+def _watch_folder(
+    folder: Path,
+    root: Path,
+    plan: _Plan,
+    ledger: Ledger,
+    pictures: Path | None,
+    settle: float,
+    poll: float | None,
+    *,
+    once: bool,
+    json: bool,
+) -> bool:
+    """Process files until a signal comes, or with `once` those that are there. Whether one failed."""
+    stop, tell = threading.Event(), _Reporter(json)
+    backoff = Backoff(stop, tell.remark, ONCE_PATIENCE if once else None)
+    work = Worker(root, ledger, plan.action, backoff, plan.most_bytes, pictures)
+    arrivals = Arrivals(root, settle, suffixes=plan.suffixes)
+    run = Run(arrivals, work, plan.workers, stop, tell.outcome, tell.remark)
+    with until_signal(run.stop), tell.progress(run, folder):
+        try:
+            run.once() if once else run.watch(poll)
+        finally:
+            tell.summary(run)
+    return bool(tell.counts.get(FAILED))
 
 
 def _places(folder: Path, save: Path | None) -> tuple[Path, Path | None]:
@@ -189,48 +210,40 @@ def _places(folder: Path, save: Path | None) -> tuple[Path, Path | None]:
     return root, pictures
 
 
-def _action(
-    target: Target,
-    index: bool,
-    by: Literal["file", "folder"],
-    all_faces: bool,
-    threshold: float | None,
-    max_faces: int | None,
-    quality: str | None,
-) -> Action:
-
-    if index and (all_faces or threshold is not None):
+def _photographs(target: Target, by: Literal["file", "folder"], all_faces: bool, asked: Asked) -> _Plan:
+    if asked.index and (all_faces or asked.threshold is not None):
         raise CommandFailed("--all-faces and --threshold are for searching.", "Leave them out with --index.")
-    bar = QualityFilter(quality.upper()) if quality else None
-    if index:
-        return Indexing(target, by, max_faces, bar)
-    return Searching(target, threshold, max_faces, all_faces, bar or QualityFilter.NONE)
+    action: Action
+    how: tuple[object, ...]
+    if asked.index:
+        action, how = Indexing(target, by, asked.max_faces, asked.bar), (by, asked.max_faces, asked.quality)
+    else:
+        bar = asked.bar or QualityFilter.NONE
+        action = Searching(target, asked.threshold, asked.max_faces, all_faces, bar)
+        how = (all_faces, asked.threshold, asked.max_faces, asked.quality)
+    if target.remote:
+        return _Plan(action, how, SUFFIXES, REMOTE_BYTES, REMOTE_WORKERS)
+    return _Plan(action, how, SUFFIXES, target.settings.max_image_bytes, target.settings.workers)
 
 
-def _video_action(target: Target, by: Literal["file", "folder"], asked: Asked) -> tuple[Action, tuple[object, ...]]:
+def _videos(target: Target, by: Literal["file", "folder"], asked: Asked) -> _Plan:
+    most = target.settings.max_video_bytes
     if not asked.index:
-        return SearchingVideos(target, asked.threshold, asked.max_faces), (asked.threshold, asked.max_faces)
+        action = SearchingVideos(target, asked.threshold, asked.max_faces)
+        return _Plan(action, (asked.threshold, asked.max_faces), VIDEO_SUFFIXES, most, 1)
     if asked.threshold is not None or asked.max_faces is not None:
         raise CommandFailed(
             "--threshold and --max-faces are for searching: a video is stored as one person.",
             "Leave them out with --videos --index.",
         )
-    return IndexingVideos(target, by, asked.bar), ("video", by, asked.quality)
+    return _Plan(IndexingVideos(target, by, asked.bar), ("video", by, asked.quality), VIDEO_SUFFIXES, most, 1)
 
 
-def _job(action: Action, target: Target, url: str | None, how: tuple[object, ...]) -> str:
+def _job(plan: _Plan, target: Target, url: str | None) -> str:
     """Identifies the job: everything that changes a photograph's result. Another job processes the same photographs
     again."""
     where = url.rstrip("/") if url else str(target.settings.data_dir.resolve())
-    return repr((action.name, target.collection, where, *how))
-
-
-def _bounds(target: Target) -> tuple[int, int]:
-    """Most bytes of a photograph, and photographs at once."""
-
-    if target.remote:
-        return REMOTE_BYTES, REMOTE_WORKERS
-    return target.settings.max_image_bytes, target.settings.workers
+    return repr((plan.action.name, target.collection, where, *plan.how))
 
 
 class _Reporter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -55,55 +55,61 @@ def opened(
     from kenspeckle import settings as settings_
 
     settings = settings_.load({"data_dir": data_dir, **_OVERRIDES})
-    with ExitStack() as stack:
-        listing = stack.enter_context(_listing(settings)) if lists and not url else None
-        if url:
-            from kenspeckle.client.sync import Client
+    if url:
+        with _server(url, api_key, collection or "", settings) as target:
+            yield target
+        return
+    named = collection or settings.collection
+    with _listing(settings) if lists else nullcontext(None) as listing:
+        if listing is not None:
+            yield Target(listing, named, settings, False, _not_listed, _not_listed, _engine_of(settings))
+            return
+    with _service(named, settings) as target:
+        yield target
 
-            remote = stack.enter_context(Client(url, api_key))
-            from kenspeckle.domain.operations import GetReceipt
-            from kenspeckle.usecases.jobs.queue import wait
 
-            def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
-                return wait(remote, job_id, tell=tell)
+@contextmanager
+def _server(url: str, api_key: str | None, collection: str, settings: Settings) -> Iterator[Target]:
+    from kenspeckle.client.sync import Client
+    from kenspeckle.domain.operations import GetReceipt
+    from kenspeckle.usecases.jobs.queue import wait
 
-            def completed(receipt_id: str, seconds: float) -> Receipt:
-                from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt  # cryptography
+    with Client(url, api_key) as remote:
 
-                return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
+        def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
+            return wait(remote, job_id, tell=tell)
 
-            yield Target(remote, collection or "", settings, True, finish, completed, _engine_of(settings))
-        elif listing is not None:
-            yield Target(
-                listing,
-                collection or settings.collection,
-                settings,
-                False,
-                _not_listed,
-                _not_listed,
-                _engine_of(settings),
-            )
-        else:
-            from kenspeckle.compose.start import uncollected
+        def completed(receipt_id: str, seconds: float) -> Receipt:
+            from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt  # cryptography
 
-            with uncollected(keep=False):
-                from kenspeckle.compose.embedded import build
-                from kenspeckle.compose.ray_cluster import joined
-                from kenspeckle.compose.service import Service
+            return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
-                service = build(settings, at_once=False)
-            stack.callback(service.close)
-            yield Target(
-                service.recognizer,
-                collection or settings.collection,
-                settings,
-                False,
-                service.finish,
-                service.completed,
-                service.engine if isinstance(service, Service) else _engine_of(settings),
-                batches=isinstance(service, Service),
-                on_ray=(lambda address: joined(service, address)) if isinstance(service, Service) else None,
-            )
+        yield Target(remote, collection, settings, True, finish, completed, _engine_of(settings))
+
+
+@contextmanager
+def _service(collection: str, settings: Settings) -> Iterator[Target]:
+    """The local data folder, with all that the service has but its edges."""
+    from kenspeckle.compose.start import uncollected
+
+    with uncollected(keep=False):
+        from kenspeckle.compose.embedded import build
+        from kenspeckle.compose.ray_cluster import joined
+        from kenspeckle.compose.service import Service
+
+        service = build(settings, at_once=False)
+    with closing(service):
+        yield Target(
+            service.recognizer,
+            collection,
+            settings,
+            False,
+            service.finish,
+            service.completed,
+            service.engine if isinstance(service, Service) else _engine_of(settings),
+            batches=isinstance(service, Service),
+            on_ray=(lambda address: joined(service, address)) if isinstance(service, Service) else None,
+        )
 
 
 def _engine_of(settings: Settings) -> Callable[[], Engine]:

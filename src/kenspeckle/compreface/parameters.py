@@ -26,7 +26,9 @@ LEAST_PROBABILITY = 0.8
 MOST_PREDICTIONS = 1000
 MOST_ON_A_PAGE = 10_000
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,9}\Z")
+MOST_DIGITS = 9
+
+_NUMBER = re.compile(rf"[+-]?[0-9]{{1,{MOST_DIGITS}}}\Z")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0", ""})
 
 
@@ -92,7 +94,7 @@ def number(request: Request, name: str, default: int, *, least: int = 0) -> int:
     if not text:
         return default
     if not _NUMBER.match(text):
-        raise Refusal(ARGUMENT, f"{name} must be a whole number; {text[:40]!r} is not.")
+        raise Refusal(ARGUMENT, f"{name} must be a whole number of {MOST_DIGITS} digits at most; {text[:40]!r} is not.")
     if int(text) < least:
         raise Refusal(CONSTRAINT, f"{name} must be {least} or more; {text} is not.")
     return int(text)

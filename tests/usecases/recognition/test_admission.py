@@ -153,7 +153,7 @@ def test_a_burst_fills_the_queue_and_no_more_is_refused() -> None:
 
 
 def test_more_workers_than_two_stay_open_under_any_load() -> None:
-    assert [Gate(count, 8, 1).reduced for count in (1, 2, 3, 16)] == [1, 1, 3, 16]
+    assert [Gate(count, 8, 1).places_under_overload for count in (1, 2, 3, 16)] == [1, 1, 3, 16]
 
 
 def test_under_a_load_that_is_too_much_nobody_waits() -> None:
@@ -162,7 +162,7 @@ def test_under_a_load_that_is_too_much_nobody_waits() -> None:
         loaded.second(arrivals=20, served=10)
     for _ in range(20):
         loaded.second(arrivals=20, served=10)
-        assert loaded.gate.admitted <= loaded.gate.reduced == 1
+        assert loaded.gate.admitted <= loaded.gate.places_under_overload == 1
     # A little more than can be served: the queue is of use again.
     for _ in range(2):
         loaded.second(arrivals=11, served=10)

@@ -26,9 +26,13 @@ OVERLOAD = 0.25
 """Ratio of refused to finished photographs in a window from which the load is no burst: five clients for each four that
 can be served."""
 
+CORES_FOR_ONE = 2
+"""Cores that the engine gives to a photograph that is alone (`ports.Engine`); each of several has one."""
+
 
 class Gate:
-    """Admits `workers + queue` photographs, `reduced` under overload; `workers` of them are analysed at the same time.
+    """Admits `workers + queue` photographs, `places_under_overload` under overload; `workers` of them are analysed at
+    the same time.
 
     Edges call `check` before they read a body, and `admit` when they have it: a slow body holds no place meanwhile. Use
     cases call `turn` around the engine and nothing else, so that no core idles while another request waits for a disk.
@@ -39,9 +43,8 @@ class Gate:
     ) -> None:
         self.workers = workers
         self.queue = queue
-        # With two workers, the remaining one has both cores. With more, the engine gives each a single core in any
-        # case.
-        self.reduced = 1 if workers == 2 else workers
+        # Of so few, the one that is left has the cores of all; of more, it would leave cores idle.
+        self.places_under_overload = 1 if workers <= CORES_FOR_ONE else workers
         self._wait_seconds = wait_seconds
         self._turns = threading.Semaphore(workers)
         self._lock = threading.Lock()
@@ -83,7 +86,7 @@ class Gate:
     def _find_room(self) -> None:
         """Raises Overloaded where there is no place."""
         self._judge()
-        if self._admitted >= (self.reduced if self._shedding else self.workers + self.queue):
+        if self._admitted >= (self.places_under_overload if self._shedding else self.workers + self.queue):
             self._refused += 1
             raise _overloaded()
 
