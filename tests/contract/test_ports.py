@@ -44,7 +44,7 @@ REAL = {
     *("Mirrors", "VectorStore"),  # of the SQL catalog and a real Milvus, tests/milvus
     "Staging",  # of the SQL catalog, tested with real packs by test_upgrade.py of compose
     *("Trail", "Anchors", "Usage", "Webhooks", "Deriver", "Sealer", "Transport"),
-    *("Photo", "Staged"),  # what an engine and a store give out, tested with them
+    *("Photo", "Staged", "Successor"),  # what an engine, a store and an index give out, tested with them
     *("Videos", "VideoDecoder", "VideoReader", "StagedVideos", "Incoming", "VideoBuckets", "Topics"),  # test_videos.py
     "CameraDecoder",  # by a real server, tests/vision/test_camera.py
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
