@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,9 @@ def test_bad_xmp_is_said_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.jpg.xmp").unlink()
     (tmp_path / "a.xmp").mkdir()
     assert names(path, data).remarks == ("a.xmp: It can't be read: Is a directory.",)
+    (tmp_path / "a.xmp").rmdir()
+    os.mkfifo(tmp_path / "a.xmp")
+    assert names(path, data).remarks == ("a.xmp: It can't be read: It is no file.",)
     assert names(path, b"no photograph") == Names()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,6 +113,10 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable):
         write(tmp_path / "gone" / "a.jpg", FRAME, [ADA])
     (tmp_path / "a.xmp").mkdir()
+    with pytest.raises(StorageUnavailable):
+        write(tmp_path / "a.jpg", FRAME, [ADA])
+    (tmp_path / "a.xmp").rmdir()
+    os.mkfifo(tmp_path / "a.xmp")
     with pytest.raises(StorageUnavailable):
         write(tmp_path / "a.jpg", FRAME, [ADA])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -106,8 +108,15 @@ def _sources(path: Path, data: bytes) -> Iterator[tuple[str, Callable[[], tuple[
 
 
 def _of_file(place: Path) -> tuple[bytes, ...]:
-    with place.open("rb") as file:
-        return (xmp.checked(file.read(xmp.MOST_BYTES + 1)),)
+    return (xmp.checked(content_of(place)),)
+
+
+def content_of(place: Path) -> bytes:
+    """Of a sidecar, a byte more than may be at most. Raises OSError, also for a pipe, which would never end."""
+    with open(place, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is no file")
+        return file.read(xmp.MOST_BYTES + 1)
 
 
 def matched(told: Names, faces: Sequence[Face]) -> tuple[dict[str, list[str]], list[str]]:

@@ -17,7 +17,7 @@ from kenspeckle.atomic_file import replacing
 from kenspeckle.domain.detection import overlap
 from kenspeckle.errors import InvalidValue
 from kenspeckle.formats import xmp
-from kenspeckle.intake.xmp.names import Frame, sidecars
+from kenspeckle.intake.xmp.names import Frame, content_of, sidecars
 from kenspeckle.intake.xmp.regions import (
     AREA,
     DIMENSIONS,
@@ -55,7 +55,7 @@ def write(path: Path, frame: Frame, named: Sequence[Region]) -> tuple[Path, int]
         with replacing(place) as replace:
             if _place(path) != (place, there):
                 continue  # another process has made it meanwhile
-            before = place.read_bytes() if there else _EMPTY.encode()
+            before = content_of(place) if there else _EMPTY.encode()
             mode = stat.S_IMODE((place if there else path).stat().st_mode)
             try:
                 after, count = with_regions(xmp.checked(before), frame, named)
