@@ -7,6 +7,7 @@ import hashlib
 import logging
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aio_rtsp_toolkit import server as rtsp
+
+from tests.fakes.certificates import Pair
 
 SDP = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=s\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
@@ -80,6 +83,27 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+
+@contextmanager
+def secured(port: int, pair: Pair, seen: list[bytes] | None = None) -> Iterator[int]:
+    """RTSP over TLS (RFC 7826, 19.1) before another camera. `seen` gets what comes to be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+
+    def serve(connection: socket.socket) -> None:
+        with (
+            context.wrap_socket(connection, server_side=True) as clear,
+            socket.create_connection(("127.0.0.1", port)) as behind,
+        ):
+            threading.Thread(target=_pour, args=(behind, clear), daemon=True).start()
+            while data := clear.recv(65536):
+                if seen is not None:
+                    seen.append(data)
+                behind.sendall(data)
+
+    with listening(serve) as door:
+        yield door
 
 
 def request(connection: socket.socket) -> tuple[str, dict[str, str]]:

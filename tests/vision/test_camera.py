@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import socket
 import threading
@@ -18,8 +19,9 @@ from kenspeckle.domain import CameraAddress, Sample
 from kenspeckle.ports import CameraAway, CameraRefused
 from kenspeckle.vision import camera as cameras
 from kenspeckle.vision.camera import CameraChild
-from kenspeckle.vision.rtsp_relay import Answers, Unusable
-from tests.cameras import SDP, answer, camera, guarded, listening, packet, playing, request
+from kenspeckle.vision.rtsp_relay import Answers, Relay, Unusable
+from tests.cameras import SDP, answer, camera, guarded, listening, packet, playing, request, secured
+from tests.fakes.certificates import Pair, pair
 from tests.videos import make
 from tests.vision.test_video import halves
 
@@ -82,6 +84,54 @@ def test_a_password_opens_the_door_and_is_no_argument_of_the_child(port: int) ->
     assert secret not in repr(where)
     assert not any(secret in one for one in seen)
     assert "too long" in told(at(port, user="a", password="b" * 200))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return pair(tmp_path_factory.mktemp("authority"), "authority")
+
+
+def test_a_camera_with_a_certificate_of_an_authority_that_is_named(
+    port: int, authority: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with secured(port, pair(tmp_path, "camera", signer=authority)) as door:
+        found = samples(at(door, tls=True))
+    assert len(found) == 4
+
+
+def test_a_certificate_that_is_not_to_be_trusted_gets_no_password(
+    port: int, authority: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    right = pair(tmp_path, "right", signer=authority)
+    wrong = (
+        pair(tmp_path, "foreign", signer=pair(tmp_path, "another")),
+        pair(tmp_path, "own"),
+        pair(tmp_path, "expired", signer=authority, until=long_ago),
+        pair(tmp_path, "elsewhere", signer=authority, address="127.0.0.2"),
+    )
+    seen: list[bytes] = []
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    for one in wrong:
+        with secured(port, one, seen) as door:
+            assert "certificate" in told(at(door, tls=True, user="admin", password="s3cret")), one
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with secured(port, right, seen) as door:
+        assert "certificate" in told(at(door, tls=True, user="admin", password="s3cret"))
+    assert seen == []
+    assert "does not speak TLS" in told(at(port, tls=True))
+
+
+def test_what_tls_says_by_itself_keeps_no_request_waiting(port: int, tmp_path: Path) -> None:
+    """Tickets come after the handshake, before anybody asks for anything (RFC 8446, 4.6.1)."""
+    own = pair(tmp_path, "own")
+    with secured(port, own) as door:
+        relay = Relay("127.0.0.1", door, tls=True, certificates=str(own.certificate))
+        with socket.create_connection(("127.0.0.1", relay.port), timeout=20) as asking:
+            time.sleep(0.2)  # for the tickets; a relay that has not seen them yet only makes this easier
+            asking.sendall(b"OPTIONS rtsp://127.0.0.1/hall.mp4 RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+            assert asking.recv(100).startswith(b"RTSP/1.0 200")
 
 
 def test_a_stream_that_is_not_there(port: int) -> None:

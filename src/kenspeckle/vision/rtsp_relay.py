@@ -158,7 +158,9 @@ class Relay:
                     return
                 camera.sendall(asked)
             if waiting or camera in ready:
-                told = camera.recv(BLOCK)
+                told = _received(camera)
+                if told is None:
+                    continue
                 if not told:
                     return
                 try:
@@ -167,6 +169,19 @@ class Relay:
                     self.problem = str(error)  # before FFmpeg sees the end
                     raise
                 ours.sendall(passed)
+
+
+def _received(camera: socket.socket) -> bytes | None:
+    """What has come, b"" at the end; None where TLS only spoke of itself, or the rest of a record is to come."""
+    if not isinstance(camera, ssl.SSLSocket):
+        return camera.recv(BLOCK)
+    camera.setblocking(False)
+    try:
+        return camera.recv(BLOCK)
+    except ssl.SSLWantReadError:
+        return None
+    finally:
+        camera.setblocking(True)
 
 
 def _connected(host: str, port: int) -> socket.socket:
