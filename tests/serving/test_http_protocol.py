@@ -243,7 +243,11 @@ def test_bytes_that_are_dropped_count_as_requests() -> None:
         connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n")
         assert statuses(connection.recv(4096)) == [401]
         connection.settimeout(1.0)
-        assert poured(connection, 1 << 30) < 32 << 20  # What the system's buffers take.
+        # What the system's buffers take: of the receiver's, which would grow to many megabytes, a few hundred KiB.
+        assert poured(connection, 1 << 30) < 8 << 20
+        (entry,) = echo.config.connections.entries()
+        accepted = getattr(entry.close, "__self__").get_extra_info("socket")  # noqa: B009  # its type knows no transport
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * bounds.receive_buffer
 
 
 def test_what_is_no_request_passes_for_a_megabyte_only() -> None:
@@ -261,3 +265,21 @@ def poured(connection: socket.socket, most: int) -> int:
     except (BrokenPipeError, ConnectionResetError, TimeoutError):
         pass
     return sent
+
+
+def test_chunks_of_a_byte_are_bounded(echo: Echo) -> None:
+    """Each costs the server more than a kilobyte in a large chunk does: a million of them would hold up everybody for
+    seconds."""
+    lines = b"4c\r\n" + b"A" * 76 + b"\r\n"
+    (one,) = answers(echo.exchange(CHUNKED + lines * 25_000 + b"0\r\n\r\n", timeout=30.0))
+    assert one["size"] == 76 * 25_000
+    assert statuses(echo.exchange(CHUNKED + b"1\r\nx\r\n" * 30_000 + b"0\r\n\r\n", timeout=30.0)) in ([400], [])
+
+
+def test_chunks_of_a_byte_after_their_answer_count_as_larger_ones() -> None:
+    with echoing(replace(QUICK, unread_seconds=60.0, unread_bytes=1 << 20)) as echo, echo.connect() as connection:
+        connection.sendall(CHUNKED.replace(b"/one", b"/refuse"))
+        assert statuses(connection.recv(4096)) == [401]
+        connection.sendall(b"1\r\nx\r\n" * 2000)  # As much as 2,000 KiB.
+        connection.settimeout(5.0)
+        assert received(connection) == b""

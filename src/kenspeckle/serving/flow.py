@@ -31,6 +31,12 @@ class Bounds:
     sending gets its answer."""
     broken_bytes: int = 1024 * 1024
     """Bytes that are read and dropped, for the same reason, after what is no request that can be answered."""
+    pieces: int = 20_000
+    """Chunks that a body may have whatever their size: each costs as much as some kilobytes."""
+    chunk_bytes: int = 64
+    """Least size of those beyond, on average: lines of base64 have 76."""
+    piece_bytes: int = 1024
+    """What a smaller chunk counts as where it is dropped."""
     anonymous_rate: float = 100.0
     """Requests a second of one host that no key was found for (also those that need none, and heads that were refused).
     More wait, up to"""
@@ -45,6 +51,8 @@ class Bounds:
     """Least bytes a second that count as reading."""
     unsent_bytes: int = 32 * 1024
     """Bytes of an answer in memory above which the next piece waits."""
+    receive_buffer: int = 64 * 1024
+    """Bytes that the system keeps of what is read and dropped (Linux doubles it)."""
     send_buffer: int = 128 * 1024
     """Bytes that the system keeps of an answer (Linux doubles it). Unbounded, it takes megabytes of an answer that
     nobody reads, and each looks like reading."""

@@ -49,6 +49,8 @@ _BROKEN = (
 _PROOFS = frozenset({b"x-api-key", b"authorization"})
 """Headers that may prove a key."""
 
+_CHUNKS = "The body comes in too many chunks of a few bytes each; send it in larger ones, or with Content-Length."
+
 
 class _Refused(Exception):
     """Ends the parsing from within a callback."""
@@ -70,7 +72,8 @@ class Connection(HttpToolsProtocol):
         self._deaf = self._goes_on = self._lost = False
         self._most_unread = self._bounds.unread_bytes
         self._progress = False
-        self._quiet = self._size = self._fields = self._unread = 0
+        self._quiet = self._size = self._fields = self._unread = self._dropped = 0
+        self._body = self._pieces = 0
         self._refusal = (400, _BROKEN)
         self._wait: _Wait | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -144,6 +147,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             self._pass(len(data))
+            self._count_dropped()
             return
         self._progress = False
         try:
@@ -155,6 +159,7 @@ class Connection(HttpToolsProtocol):
         if self._quiet > self._bounds.head_bytes:
             self._refusal = self._too_large()
             self._broken()
+        self._count_dropped()
         self._settle()
 
     def _feed(self, data: bytes) -> None:
@@ -205,7 +210,7 @@ class Connection(HttpToolsProtocol):
             self._deaf = self._goes_on = True
             raise _Refused
         self._part = _Part.BODY
-        self._size = self._fields = self._unread = 0
+        self._size = self._fields = self._unread = self._body = self._pieces = 0
         super().on_headers_complete()
         if self.pipeline:
             self._flow.hold()
@@ -213,9 +218,14 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._progress = True
         if self.cycle.response_complete:
-            self._pass(len(body))
-        else:
-            super().on_body(body)
+            self._pass(max(len(body), self._bounds.piece_bytes))
+            return
+        self._body += len(body)
+        self._pieces += 1
+        if self._pieces > self._bounds.pieces + self._body // self._bounds.chunk_bytes:
+            self._refusal = (400, _CHUNKS)
+            raise _Refused
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._offered:
@@ -236,12 +246,26 @@ class Connection(HttpToolsProtocol):
             raise _Refused
 
     def _pass(self, size: int) -> None:
-        """Drop bytes; those of a host without a key count as requests."""
+        """Drop bytes."""
+        if self._unread == 0:
+            self._narrow()
         self._unread += size
+        self._dropped += size
         if self._unread > self._most_unread:
             self._real.abort()
-        elif self.entry is not None and self._is_anonymous():
+
+    def _count_dropped(self) -> None:
+        """Those of a host without a key count as requests."""
+        size, self._dropped = self._dropped, 0
+        if size and self.entry is not None and self._is_anonymous():
             self._pause(self.entry.delay(self._bounds.anonymous_rate, size / self._bounds.dropped_bytes))
+
+    def _narrow(self) -> None:
+        """Have the system keep little of what is only dropped. It gives a fast sender up to megabytes, and these would
+        stay there while reading pauses: of many connections, more than all programs of the machine may have."""
+        connected = self._real.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._bounds.receive_buffer)
 
     # -- requests ----------------------------------------------------------------------------------------------
 
