@@ -16,7 +16,7 @@ import httpx
 from kenspeckle.cli.launch import Launched, launched, stop
 from kenspeckle.client.errors import CommandFailed
 from tests.cluster.networks import Networks
-from tests.cluster.parts import Parts
+from tests.cluster.parts import DESK, Parts
 from tests.cluster.waiting import READY_SECONDS, until
 from tests.postgres import Server
 from tests.webhooks.conftest import unused_port
@@ -94,6 +94,7 @@ class Machines:
             "KENSPECKLE_CATALOG_URL": f"postgresql+psycopg://kenspeckle@/{DATABASE}?{query}"
             "&target_session_attrs=read-write",
             "KENSPECKLE_IMAGES_URL": (self.folder / "images").as_uri(),
+            "KENSPECKLE_S3_BUCKETS": f"{DESK}={(self.folder / DESK).as_uri()}",
             "KENSPECKLE_MASTER_KEY": "ab" * 32,
             "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
             "KENSPECKLE_TRUSTED_PROXIES": "127.0.0.1,10.17.0.0/16",
@@ -102,6 +103,14 @@ class Machines:
             "KENSPECKLE_WEBHOOK_SECONDS": "2",
             "KENSPECKLE_LOG_LEVEL": "WARNING",
         }
+
+    def store(self, name: str, data: bytes) -> None:
+        """Put a photograph into the bucket that manifests name: of S3, or a folder that all replicas have."""
+        if self.parts is not None:
+            self.parts.s3.client.put_object(Bucket=DESK, Key=name, Body=data)
+        else:
+            (self.folder / DESK).mkdir(exist_ok=True)
+            (self.folder / DESK / name).write_bytes(data)
 
     def start(self, name: str) -> Launched:
         """Start a replica, ready to answer."""

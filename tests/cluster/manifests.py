@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from kenspeckle.client.errors import CommandFailed
 from tests.cluster.machines import ADMIN
-from tests.cluster.parts import DESK, Parts
+from tests.cluster.parts import DESK
 from tests.cluster.waiting import until
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
@@ -27,17 +28,18 @@ FINISHED_SECONDS = 600.0
 class Manifests:
     """One job at a time, each into a collection of its own, which is deleted once it was found right."""
 
-    def __init__(self, url: str, parts: Parts) -> None:
+    def __init__(self, url: str, store: Callable[[str, bytes], object]) -> None:
+        """`store` puts a photograph into the bucket DESK."""
         self._url = url
         self._job: dict[str, Any] | None = None
         self._number = 0
         self.finished: Counter[str] = Counter()
         """Lines by what became of them."""
-        portraits, client = Portraits(), parts.s3.client
+        portraits = Portraits()
         names = []
         for number in range(FIRST, FIRST + LINES):
             name, data = portraits.named(number)
-            client.put_object(Bucket=DESK, Key=name, Body=data)
+            store(name, data)
             names.append(name)
         self._names = names
         self._manifest = "\n".join(json.dumps({"url": f"s3://{DESK}/{one}", "identity": one}) for one in names)

@@ -93,9 +93,8 @@ class Run:
         with httpx.Client(base_url=machines.url, timeout=60, headers=ADMIN) as client:
             client.post("/v1/webhooks", json={"url": hook, "events": ["faces.indexed"]}).raise_for_status()
         say(f"{CLIENTS} clients index, search and delete from now on.")
-        if machines.parts is not None:
-            self.manifests = Manifests(machines.url, machines.parts)
-            self.wrong += self.manifests.step()
+        self.manifests = Manifests(machines.url, machines.store)
+        self.wrong += self.manifests.step()
         work.start(CLIENTS)
         work.wait_for(20 if machines.parts is None else 60)
         until(self._as_before)
