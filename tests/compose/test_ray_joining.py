@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
 from kenspeckle.compose import ray_cluster
 from kenspeckle.compose.service import Service
 from kenspeckle.errors import SettingError
+from kenspeckle.settings import Settings
 from tests.webhooks.conftest import unused_port
 
 MISMATCH = """Version mismatch: The cluster was started with:
@@ -42,6 +44,21 @@ def test_an_address_at_which_nobody_listens_is_said_at_once(monkeypatch: pytest.
         said = joined(monkeypatch, named)
         assert f"{address}' can't be joined: [Errno" in said
         assert "--ray" in said
+
+
+def test_workers_that_do_not_come_up_are_told_from_nodes_that_lack_something() -> None:
+    """As where Ray ends each of them for want of memory."""
+
+    class GetTimeoutError(Exception):
+        pass
+
+    def get(*_: object, **__: object) -> None:
+        raise GetTimeoutError("Get timed out: some object(s) not ready.")
+
+    ray = MagicMock(get=get, exceptions=SimpleNamespace(GetTimeoutError=GetTimeoutError))
+    ray.cluster_resources.return_value = {"CPU": 2.0}
+    with pytest.raises(SettingError, match=r"2 workers .* where memory is short"):
+        ray_cluster.RayExaminer(ray, Settings())
 
 
 def test_another_version_of_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,12 @@ class RayExaminer:
         self.actors = [actor.remote(needed) for _ in range(self.cores)]
         try:
             ray.get([one.ready.remote() for one in self.actors], timeout=START_SECONDS)
+        except ray.exceptions.GetTimeoutError as error:
+            raise SettingError(
+                f"Not all {self.cores} workers of the Ray cluster have loaded their networks within "
+                f"{START_SECONDS:.0f} s. Look at `ray status` and at the logs of its nodes: a worker takes a few hundred "
+                "MB, and where memory is short Ray ends them as they start."
+            ) from error
         except Exception as error:
             raise SettingError(
                 "The nodes of the Ray cluster can't run Kenspeckle: each needs this very version of it and the model "
