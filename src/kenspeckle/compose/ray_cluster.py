@@ -82,7 +82,7 @@ class RayExaminer:
         except ray.exceptions.GetTimeoutError as error:
             raise SettingError(
                 f"Not all {self.cores} workers of the Ray cluster have loaded their networks within "
-                f"{START_SECONDS:.0f} s. Look at `ray status` and at the logs of its nodes: a worker takes a few hundred "
+                f"{START_SECONDS:.0f} s. See `ray status` and the logs of its nodes: a worker takes a few hundred "
                 "MB, and where memory is short Ray ends them as they start."
             ) from error
         except Exception as error:
