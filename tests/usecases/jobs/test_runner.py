@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from kenspeckle.domain import Job, JobKind, JobState
-from kenspeckle.errors import InvalidValue
+from kenspeckle.errors import InvalidValue, StorageUnavailable
 from kenspeckle.usecases.jobs.runner import (
+    LEASE_SECONDS,
     MOST_ATTEMPTS,
     Cancelled,
     GivenBack,
@@ -113,6 +114,28 @@ def test_closing_gives_work_back_and_the_next_process_finishes_it() -> None:
         assert begun.wait(10)
     assert jobs.job("job-1").state is JobState.QUEUED
     with running(jobs, three_steps):
+        assert ended(jobs).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", ["lost", "uncertain"])
+def test_a_job_outlives_a_catalog_that_goes_away(how: str) -> None:
+    """It is not failed: whoever takes it on once its lease has ended goes on from what its steps have stored."""
+    jobs = FakeJobs()
+    submit(jobs)
+    begun = threading.Event()
+
+    def cut_off(job: Job, progress: Progress) -> Mapping[str, object]:
+        progress.step(1, 3)
+        begun.set()
+        error = StorageUnavailable("PostgreSQL does not answer; it may be starting again.")
+        setattr(error, how, True)
+        raise error
+
+    with running(jobs, cut_off) as runner:
+        assert begun.wait(10)
+        until(lambda: runner.running == 0)
+    assert (jobs.job("job-1").state, jobs.job("job-1").error) == (JobState.RUNNING, "")
+    with running(jobs, three_steps, now=lambda: time.time() + LEASE_SECONDS + 1):
         assert ended(jobs).state is JobState.SUCCEEDED
 
 

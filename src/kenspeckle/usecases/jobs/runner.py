@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from kenspeckle.domain import Job, JobKind, JobLost, JobState
-from kenspeckle.errors import KenspeckleError
+from kenspeckle.errors import KenspeckleError, StorageUnavailable
 from kenspeckle.ports import Jobs
 from kenspeckle.usecases.audit import actor
 
@@ -230,14 +230,15 @@ class JobRunner:
             log.warning("job %s was taken over by another process", job.job_id)
         except KenspeckleError as failed:
             # Its lease ends by itself, and the next process goes on with it.
-            log.error("job %s can't be ended now: %s", job.job_id, failed.message)
+            log.error("job %s can't go on or be ended now: %s", job.job_id, failed.message)
         finally:
             stop.set()
             self._running.pop(job.job_id, None)
             self._wake.set()
 
     def _outcome(self, job: Job, progress: Progress) -> tuple[JobState | None, str, Mapping[str, object] | None]:
-        """How the job ended; None as the state where it is to be given back."""
+        """How the job ended; None as the state where it is to be given back. Raises StorageUnavailable where the
+        catalog went away beneath it, which is no failure of the job."""
         if job.attempts > MOST_ATTEMPTS:
             return JobState.FAILED, f"{MOST_ATTEMPTS} processes have died during this job; the log has more.", None
         try:
@@ -251,6 +252,8 @@ class JobRunner:
         except JobFailed as failed:
             return JobState.FAILED, failed.message, failed.result
         except KenspeckleError as error:
+            if isinstance(error, StorageUnavailable) and (error.lost or error.uncertain):
+                raise
             return JobState.FAILED, error.message, None
         except Exception:
             log.exception("job %s failed", job.job_id)
