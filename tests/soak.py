@@ -17,13 +17,14 @@ KILLS = int(os.environ.get("KENSPECKLE_KILLS") or 1000)
 
 SHARES = {
     "a server that indexes and deletes": 0.2,
-    "a catalog that stores and deletes": 0.3,
+    "a catalog that stores and deletes": 0.2,
+    "a catalog that purges, scrubs and saves": 0.2,
     "backup": 0.1,
     "restore over another": 0.05,
     "restore into nothing": 0.05,
     "export": 0.05,
     "import": 0.05,
-    "migration": 0.2,
+    "migration": 0.1,
 }
 """Part of all kills by what is killed at its work."""
 
