@@ -319,14 +319,16 @@ def each(connection: Connection, statement: Executable, parameters: Sequence[Map
     """Run a statement that returns no rows for each set of parameters; otherwise as `fetch`."""
     if not parameters:
         return
-    prepared = [_ready(connection.dialect, statement, one) for one in parameters]
+    sql, positions, constants = _known(connection.dialect, statement, parameters[0])
+    named = [{**constants, **one} for one in parameters] if constants else parameters
+    values: Sequence[Any] = named if positions is None else [[one[name] for name in positions] for one in named]
     cursor = connection.connection.cursor()
     try:
         # Drivers prepare for many even where there is one, which takes longer than it does.
-        if len(prepared) == 1:
-            cursor.execute(*prepared[0])
+        if len(values) == 1:
+            cursor.execute(sql, values[0])
         else:
-            cursor.executemany(prepared[0][0], [values for _, values in prepared])
+            cursor.executemany(sql, values)
     finally:
         cursor.close()
 
@@ -337,15 +339,22 @@ _hot: dict[tuple[str, Executable], tuple[str, list[str] | None, dict[str, Any]]]
 
 def _ready(dialect: Dialect, statement: Executable, parameters: Mapping[str, object]) -> tuple[str, Any]:
     """The SQL of a statement and its parameters as the driver wants them."""
+    sql, positions, constants = _known(dialect, statement, parameters)
+    named = {**constants, **parameters} if constants else parameters
+    return sql, named if positions is None else [named[name] for name in positions]
+
+
+def _known(
+    dialect: Dialect, statement: Executable, parameters: Mapping[str, object]
+) -> tuple[str, list[str] | None, dict[str, Any]]:
+    """What `_hot` has of a statement, compiled at its first use."""
     known = _hot.get((dialect.name, statement))
     if known is None:
         names = list(parameters) if isinstance(statement, Insert) else None
         compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]  # all have it
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         known = _hot[dialect.name, statement] = str(compiled), getattr(compiled, "positiontup", None), constants
-    sql, positions, constants = known
-    named = {**constants, **parameters} if constants else parameters
-    return sql, named if positions is None else [named[name] for name in positions]
+    return known
 
 
 def _fetched(connection: PoolProxiedConnection, sql: str, values: Any) -> Sequence[Sequence[Any]]:

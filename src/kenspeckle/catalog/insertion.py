@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.database import each, fetch
+from kenspeckle.catalog.numbered import Numbered
 from kenspeckle.catalog.tables import faces, images, thumbnails
 from kenspeckle.domain import Image
 from kenspeckle.domain.people import cover_score
@@ -18,9 +19,8 @@ from kenspeckle.ports import NewFace, NewPhotograph
 _ADD_IMAGE = insert(images).returning(images.c.row)
 _ADD_FACE = insert(faces).returning(faces.c.row)
 _ADD_THUMBNAILS = insert(thumbnails)
-# Rows come back in no order, so each has what tells it from the others beside its number.
-_ADD_IMAGES = insert(images).returning(images.c.digest, images.c.identity, images.c.row)
-_ADD_FACES = insert(faces).returning(faces.c.face_id, faces.c.row)
+_ADD_IMAGES = Numbered(images, images.c.digest, images.c.identity)
+_ADD_FACES = Numbered(faces, faces.c.face_id)
 
 
 def add_one(connection: Connection, row: int, photograph: NewPhotograph, content: Content) -> list[int]:
@@ -53,15 +53,13 @@ def add_many(
     if not photographs:
         return []
     shown = [_image(row, one, content) for one in photographs]
-    rows_of = {(name, identity): number for name, identity, number in connection.execute(_ADD_IMAGES, shown)}
+    rows_of = {(name, identity): number for number, name, identity in _ADD_IMAGES.add(connection, row, shown)}
     values = [
         _face(row, rows_of[image["digest"], image["identity"]], face, content)
         for image, one in zip(shown, photographs, strict=True)
         for face in one.faces
     ]
-    faces_of: dict[str, int] = {}
-    if values:
-        faces_of.update((face_id, number) for face_id, number in connection.execute(_ADD_FACES, values))
+    faces_of = {face_id: number for number, face_id in _ADD_FACES.add(connection, row, values)}
     numbers = [[faces_of[face.face_id] for face in one.faces] for one in photographs]
     pairs = list(zip(photographs, numbers, strict=True))
     each(connection, _ADD_THUMBNAILS, [kept for one, of in pairs for kept in _thumbnails(one.faces, of, content)])

@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exist
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import chunks
 from kenspeckle.catalog.database import each, fetch
+from kenspeckle.catalog.numbered import Numbered
 from kenspeckle.catalog.tables import apart, dismissed, faces, identities, images, members, people, undo, users
 from kenspeckle.domain import display_name
 from kenspeckle.domain.people import cover_score, name_key
@@ -33,7 +34,7 @@ _OF_IDENTITIES = select(identities.c.identity, identities.c.person_row).where(
     identities.c.collection_row == bindparam("collection_row"), identities.c.identity.in_(_texts)
 )
 _NEW = insert(people).returning(people.c.row)
-_NEW_ONES = insert(people).returning(people.c.person_id, people.c.row)
+_NEW_ONES = Numbered(people, people.c.person_id)
 _NAME_IDENTITY = insert(identities)
 _JOIN = insert(members)
 _RENAME = (
@@ -188,7 +189,7 @@ def people_of_identities(
     }
     if not values:
         return found
-    made = {one: int(number) for one, number in connection.execute(_NEW_ONES, list(values.values()))}
+    made = {one: int(number) for number, one in _NEW_ONES.add(connection, collection_row, list(values.values()))}
     new = {identity: made[one["person_id"]] for identity, one in values.items()}
     links = [
         {"collection_row": collection_row, "identity": identity, "person_row": person}
