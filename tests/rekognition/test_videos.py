@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
+from kenspeckle.aws.topics import SnsTopics
 from kenspeckle.compose.embedded import build
 from kenspeckle.compose.service import Service
 from kenspeckle.errors import BucketNotAllowed
 from kenspeckle.images.client_buckets import ClientBuckets
+from kenspeckle.ports import NotPublished
 from kenspeckle.settings import load
 from tests.rekognition.served import running
 from tests.rekognition.test_real import client
@@ -197,6 +200,20 @@ def test_a_topic_that_is_gone_changes_nothing(amazon: Amazon) -> None:
     asked = {"Video": video("large.mkv"), "NotificationChannel": channel}
     job_id = amazon.client.start_face_detection(**asked)["JobId"]
     assert amazon.ended(amazon.client.get_face_detection, job_id)["JobStatus"] == "SUCCEEDED"
+
+
+def test_an_endpoint_of_sns_that_is_gone_is_no_error_of_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told again later: `NotPublished` is what `Notices` waits after."""
+    topic = "arn:aws:sns:eu-central-1:123456789012:ended"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    topics = SnsTopics(topic)
+    with pytest.raises(NotPublished, match="SNS does not take the message"):
+        topics.publish(topic, "{}")
+    with pytest.raises(NotPublished, match="does not name the topic"):
+        topics.publish(topic + "-other", "{}")
 
 
 @pytest.mark.parametrize(
