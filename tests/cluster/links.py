@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -73,6 +74,7 @@ class Link:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        _watched(writer.get_extra_info("socket"))
         there: asyncio.StreamWriter | None = None
         try:
             await self._passing.wait()
@@ -101,6 +103,15 @@ class Link:
                 target.write(data)
                 await target.drain()
         target.close()
+
+
+def _watched(accepted: socket.socket) -> None:
+    """Who is gone is known after as long as a PostgreSQL knows it that replicas reach without a proxy (`_SESSION`)."""
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        for option, value in ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 2)):
+            accepted.setsockopt(socket.IPPROTO_TCP, option, value)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000)
 
 
 class Links:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from kenspeckle.catalog import outbox, schema
 from kenspeckle.catalog.database import UNCERTAIN, Database
@@ -351,6 +351,42 @@ def test_a_row_that_is_held_for_too_long_is_busy(url: str, monkeypatch: pytest.M
             pass
         with catalog.lock([photo(2).digest]):
             pass
+
+
+def test_who_holds_rows_and_is_gone_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that the network has cut off in the middle of a write must not stop all others."""
+    monkeypatch.setattr(engine, "_GIVEN_UP", "SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+    with closing(SqlCatalog.open(url)) as gone, closing(SqlCatalog.open(url)) as other:
+
+        def held_for_good() -> None:
+            with gone.database.write() as connection:
+                connection.exec_driver_sql("UPDATE service SET floor = 7")
+                with other.database.write() as there:  # waits until the server has ended the transaction above
+                    there.exec_driver_sql("UPDATE service SET floor = floor + 1")
+                connection.exec_driver_sql("SELECT 1")
+
+        with pytest.raises(StorageUnavailable) as caught:
+            held_for_good()
+        assert caught.value.lost
+        with other.database.read() as connection:
+            assert connection.exec_driver_sql("SELECT floor FROM service").scalar_one() == 1
+
+
+def test_only_transactions_that_may_hold_rows_are_given_up(catalog: SqlCatalog) -> None:
+    """A backup reads one state for as long as it takes; so does a migration."""
+    shown = "SHOW idle_in_transaction_session_timeout"
+    found = []
+    for begun in (catalog.database.write, catalog.database.read, catalog.database.migrate):
+        with begun() as connection:
+            found.append(connection.exec_driver_sql(shown).scalar_one())
+    for _ in range(8):  # a driver prepares what is repeated, which two statements at once can't be
+        with catalog.database.write_quickly() as quick:
+            (row,) = quick.fetch(text(shown), {})
+        found.append(row[0])
+    assert found == ["10s", "0", "0", *["10s"] * 8]
+    with catalog.database.read() as connection:
+        set_here = "SELECT count(*) FROM pg_settings WHERE name LIKE 'tcp_%%' AND source = 'session'"
+        assert connection.exec_driver_sql(set_here).scalar_one() == 4
 
 
 def test_who_wants_the_catalog_alone_waits_for_nobody_and_keeps_others_out(url: str) -> None:

@@ -56,12 +56,13 @@ class Database:
     """One database: short transactions from many threads at once.
 
     `writer` is the same engine with transactions that may write; `turn` is entered for the length of each of those;
-    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`; `lock`
-    holds names for the length of a block, against all processes; `begin` begins a transaction that may write;
-    `migrating` keeps other migrations out until the transaction ends, where beginning one does not; `closing` are
-    engines to close with this one; `rewrite` does for deletions what `forget` can't do beside requests, and `remains`
-    says what is left until then; `now` is the clock that all processes share; `duty` is `ports.Catalog.duty`; `agree`
-    tells other processes values of this one, by subject, and returns the subjects in which one of them differs;
+    `driver_error` is the base class of what the driver raises, `explain` its translation; `forget` is `scrub`;
+    `lock` holds names for the length of a block, against all processes; `begin` begins a transaction that may
+    write, with a cursor of the driver; `migrating` keeps other migrations out until the transaction ends, where
+    beginning one does not; `closing` are engines to close with this one; `rewrite` does for deletions what `forget`
+    can't do beside requests, and `remains` says what is left until then; `now` is the clock that all processes
+    share; `duty` is `ports.Catalog.duty`; `agree` tells other processes values of this one, by subject, and returns
+    the subjects in which one of them differs;
     `append` adds a row to the audit trail by itself, where the database can.
     """
 
@@ -74,7 +75,7 @@ class Database:
         explain: Explain,
         forget: Forget,
         lock: Lock,
-        begin: str = "BEGIN",
+        begin: Callable[[Any], object] = lambda cursor: cursor.execute("BEGIN"),
         *,
         migrating: str = "",
         closing: Sequence[Engine] = (),
@@ -138,7 +139,7 @@ class Database:
             connection = self._writer.raw_connection()
             try:
                 cursor = connection.cursor()
-                cursor.execute(self._begin)
+                self._begin(cursor)
                 try:
                     yield QuickTransaction(cursor, self._engine.dialect)
                 except BaseException:

@@ -22,6 +22,9 @@ from kenspeckle.ports import Lock
 BUSY_SECONDS = 10
 """Longest wait for a row, a lock or a connection that others hold."""
 
+GONE_SECONDS = 15
+"""Until the server gives up a connection whose packets are lost."""
+
 OLDEST = 14
 """The oldest release of PostgreSQL that is accepted; older ones get no corrections any more."""
 
@@ -32,11 +35,17 @@ IN_USE = (
 KEPT_OUT = "Another program uses the catalog alone (encrypt, decrypt or copy); start again when it has ended."
 
 _READS, _WRITES = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_GIVEN_UP = f"SET LOCAL idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'"
+"""Of a transaction that may hold rows: whoever holds them and does nothing for longer than others wait is gone."""
 _BEGIN = "kenspeckle_begin"
 
 # An answer goes out after the commit is on disk; a stricter setting of the server (on a standby too) stays.
+# A replica that the network has cut off holds rows and locks until the server knows that it is gone; the system's own
+# keepalive tells it after two hours.
 _SESSION = (
     f"SET lock_timeout = '{BUSY_SECONDS}s'; "
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; "
+    f"SET tcp_user_timeout = '{GONE_SECONDS}s'; "
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _SERVER = (
@@ -70,16 +79,17 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         event.listen(holders, "connect", _beside_others)
         advisory = AdvisoryLocks(holders)
         locks, duty, closing = advisory.hold, advisory.duty, (holders,)
+    writes = _WRITES if alone else f"{_WRITES}; {_GIVEN_UP}"
     made = Database(
         engine,
-        engine.execution_options(**{_BEGIN: _WRITES, SERIALIZE: serialize}),
+        engine.execution_options(**{_BEGIN: writes, SERIALIZE: serialize}),
         nullcontext,
         psycopg.Error,
         explained,
         _kept,
         locks,
-        _WRITES,
-        migrating=f"SELECT pg_advisory_xact_lock({MIGRATING})",
+        lambda cursor: cursor.execute(writes, prepare=False),
+        migrating=f"SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATING})",
         closing=closing,
         rewrite=rewrite,
         remains=remains,
@@ -102,7 +112,7 @@ def reading(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: 
     engine = _engine(url.set(drivername="postgresql+psycopg"), 4)
     event.listen(engine, "connect", _read_only)
     event.listen(engine, "begin", _begin)
-    made = Database(engine, engine, turn, psycopg.Error, explained, forget, lock, _READS)
+    made = Database(engine, engine, turn, psycopg.Error, explained, forget, lock)
     try:
         _reached(made, url)
     except BaseException:
@@ -140,9 +150,12 @@ def _engine(url: URL, connections: int) -> Engine:
 
 
 def _begin(connection: Connection) -> None:
-    begin = connection.get_execution_options().get(_BEGIN, _READS)
+    writes = connection.get_execution_options().get(_BEGIN)
     driver: Any = connection.connection.driver_connection
-    driver.execute(begin)
+    if writes is None:
+        driver.execute(_READS)
+    else:
+        driver.execute(writes, prepare=False)  # several statements can't be
 
 
 def _beside_others(connection: Any, _record: object) -> None:

@@ -106,7 +106,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
         explain,
         Scrub(path, turn),
         NameLocks(path, BUSY_SECONDS).hold,
-        "BEGIN IMMEDIATE",
+        lambda cursor: cursor.execute("BEGIN IMMEDIATE"),
     )
     _make_file(path)
     try:
