@@ -30,6 +30,7 @@ INTERFACES = ("__init__.py", "client", "domain", "errors.py", "lambdas", "settin
 COMMANDS_AND_ROUTES = ("api", "cli")
 """Folders in which functions alone have docstrings that are shown: by `--help`, in the OpenAPI document."""
 CONSOLE = "console"
+SERVED = frozenset({".css", ".html", ".js", ".svg"})
 BUNDLE = "files.json"
 """Name of the console's file in the wheel; `kenspeckle/serving/console.py` reads it."""
 
@@ -116,8 +117,8 @@ def without_comments(name: str, source: str) -> str:
 
 def bundle(folder: Path) -> str:
     """All files of the console as a JSON object: texts by their paths."""
-    files = {one.relative_to(folder).as_posix(): one for one in sorted(folder.rglob("*")) if one.is_file()}
-    texts = {name: without_comments(name, one.read_text("utf-8")) for name, one in files.items() if one.suffix != ".py"}
+    files = {one.relative_to(folder).as_posix(): one for one in sorted(folder.rglob("*")) if one.suffix in SERVED}
+    texts = {name: without_comments(name, one.read_text("utf-8")) for name, one in files.items()}
     return json.dumps(texts, ensure_ascii=False)
 
 

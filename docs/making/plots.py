@@ -93,7 +93,7 @@ def _gallery() -> Any:
     axes.set_xlim(1, 1e6)
     axes.set_ylim(0, 100)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_xlabel("people in the gallery")
+    axes.set_xlabel("people in the collection")
     axes.set_ylabel("searches with a stranger\nthat find somebody, %")
     figure.tight_layout()
     return figure

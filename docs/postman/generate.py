@@ -29,7 +29,7 @@ Choose an environment, `Kenspeckle, local` or `Kenspeckle on AWS`, and fill in i
 server without keys). Photographs are looked for in Postman's working directory: put the two samples there
 (`kenspeckle models pull --samples` says where they are), or choose files of your own in the body of a request.
 
-Run as a whole, the requests are one life of a gallery from its making to its removal, each with tests of status and
+Run as a whole, the requests are one life of a collection from its making to its removal, each with tests of status and
 shape. `hasOperations` and `hasKeys` say what the server behind an environment offers; what it does not is left out.
 They work in the collection that the variable `collection` names, and **the run ends by removing it**.
 """

@@ -1,6 +1,6 @@
 """The order in which the Postman collection calls the API, and what each call sends, keeps and expects.
 
-Sent from top to bottom it is one life of a gallery: made, filled, searched, emptied, removed. Paths, parameters and
+Sent from top to bottom it is one life of a collection: made, filled, searched, emptied, removed. Paths, parameters and
 shapes are not here: `generate.py` takes them from the OpenAPI document.
 """
 
@@ -70,7 +70,7 @@ OPERATIONS = Folder(
     needs="hasOperations",
 )
 
-GALLERY = Folder(
+COLLECTION = Folder(
     "Collections",
     "Everything below happens in the collection `{{collection}}`, which is made here and removed at the end.",
     (
@@ -416,4 +416,4 @@ WEBHOOKS = Folder(
     needs="hasKeys",
 )
 
-STORY = (SERVICE, OPERATIONS, GALLERY, RECOGNITION, FACES, PEOPLE, USERS, CLEARING, JOBS, VIDEOS, KEYS, WEBHOOKS)
+STORY = (SERVICE, OPERATIONS, COLLECTION, RECOGNITION, FACES, PEOPLE, USERS, CLEARING, JOBS, VIDEOS, KEYS, WEBHOOKS)

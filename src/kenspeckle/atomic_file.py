@@ -120,7 +120,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if is_full(error):
-            raise StorageFull(f"There is no room for {path}; make some and run this again.") from error
+            raise StorageFull(f"There is no disk space for {path}; free some and run this again.") from error
         raise StorageUnavailable(f"{path} can't be read or written: {error.strerror}.") from error
 
 

@@ -63,7 +63,7 @@ def test_a_full_disk_leaves_nothing(images: FolderImages, monkeypatch: pytest.Mo
     images.put(hashlib.sha256(b"").hexdigest(), b"")
     before = files(images.root)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageFull, match="Make room"):
+    with pytest.raises(StorageFull, match="Free disk space"):
         images.put(DIGEST, PHOTO)
     assert files(images.root) == before
 

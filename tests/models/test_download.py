@@ -97,5 +97,5 @@ def test_folder_that_can_not_be_made(tmp_path: Path) -> None:
 
 
 def test_full_disk_has_its_own_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageFull, match="Make room"), storage_errors(tmp_path):
+    with pytest.raises(StorageFull, match="Free disk space"), storage_errors(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -56,7 +56,7 @@ def test_full_disks(command: Command, disk: Path, tmp_path: Path) -> None:
                 continue  # it needs less
             refused = command(*words, "--data-dir", data)
             assert refused.code == 1
-            assert "no room" in refused.err
+            assert "no disk space" in refused.err
             assert [one.name for one in disk.iterdir()] == ["filler"]
         filler.unlink()
     assert command("backup", disk / "one.tar", "--data-dir", data).code == 0

@@ -68,7 +68,7 @@ def test_a_restore_that_fails_leaves_no_second_names(
     monkeypatch.setattr(PhotographFolder, "keep", full)
     refused = command("restore", "one.tar", "--replace", "--data-dir", data)
     assert refused.code == 1
-    assert "no room" in refused.err
+    assert "no disk space" in refused.err
     assert not list(data.glob("before-restore-*"))
     assert shown(data) == before
 

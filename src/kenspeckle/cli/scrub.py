@@ -18,7 +18,7 @@ def scrub(json: options.Json = False, data_dir: options.DataDir = None) -> None:
 
     SQLite: unallocated space and the write-ahead log are overwritten, which services do after each deletion themselves.
     PostgreSQL: every table is rewritten without the rows that were deleted. Services wait for each table meanwhile, and
-    the disk needs room for a second copy of the largest. Its write-ahead log, archives and standbys can't be rewritten
+    the disk needs space for a second copy of the largest. Its write-ahead log, archives and standbys can't be rewritten
     from here; the command says which there are. Receipts of erasure that were pending become complete; they name what
     is left. Exits with 1 where deleted rows are left in tables.
     """

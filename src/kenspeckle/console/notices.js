@@ -12,7 +12,7 @@ const ADVICE = {
   image_too_small: "Choose a larger picture of the same face.",
   no_face: "Choose one where a face can be seen, from the front and not too small.",
   too_many_faces: "Choose one that shows a single person.",
-  storage_full: "Reading and searching go on; the operator has to make room.",
+  storage_full: "Reading and searching go on; the operator has to free disk space.",
   internal_error: "Tell the operator the request id below; the server's log has more under it.",
   forbidden: "Sign in with another key, or ask for one with that right.",
 };

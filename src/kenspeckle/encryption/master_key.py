@@ -128,7 +128,7 @@ class MasterKey:
                     found = self._read() or self._write()
         except OSError as error:
             if is_full(error):
-                raise StorageFull(f"There is no room for the master key file {self._file}.") from error
+                raise StorageFull(f"There is no disk space for the master key file {self._file}.") from error
             raise StorageUnavailable(
                 f"The master key file {self._file} can't be used: {error.strerror or 'it is locked'}."
             ) from error

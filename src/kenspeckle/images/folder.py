@@ -218,7 +218,7 @@ def _disk_errors() -> Iterator[None]:
     except OSError as error:
         if is_full(error):
             raise StorageFull(
-                "The disk of the photographs is full: nothing was stored. Make room and ask again."
+                "The disk of the photographs is full: nothing was stored. Free disk space and ask again."
             ) from error
         raise StorageUnavailable(
             "The folder of the photographs can't be read or written; check its path, owner, modes and disk."

@@ -21,8 +21,8 @@ class PhotographFolder:
         self._root = root
 
     def keep(self, aside: Path) -> int:
-        """Give every photograph a second name in the folder `aside`, which takes no room, or a copy where that lies on
-        another file system; how many there are. Raises OSError."""
+        """Give every photograph a second name in the folder `aside`, which takes no disk space, or a copy where that
+        lies on another file system; how many there are. Raises OSError."""
         count = 0
         for digest in self.stored():
             target = aside / digests.place(digest)

@@ -55,7 +55,7 @@ def failure(error: Exception, bucket: str) -> KenspeckleError:
     """The message for an error that is not about a single object."""
     found = code(error)
     if found in _FULL:
-        return StorageFull(f"The bucket '{bucket}' is full: nothing was stored. Make room and ask again.")
+        return StorageFull(f"The bucket '{bucket}' is full: nothing was stored. Remove something and ask again.")
     if found == "NoSuchBucket":
         return StorageUnavailable(f"There is no bucket '{bucket}': create it, or check endpoint and region.")
     if found in DENIED:

@@ -83,7 +83,7 @@ class _Incoming:
         with disk_errors(self._partial):
             disk = os.fstatvfs(self._file.fileno())
             if disk.f_bavail * disk.f_frsize < RESERVE + len(data):
-                raise StorageFull("There is no room for the video on the disk of the data folder; make some.")
+                raise StorageFull("There is no disk space for the video in the data folder; free some.")
             self._file.write(data if self._encryptor is None else self._encryptor.update(data))
 
     def close(self) -> None:

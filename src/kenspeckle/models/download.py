@@ -121,7 +121,9 @@ def storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if is_full(error):
-            raise StorageFull(f"The disk of {folder} is full. Make room (about 400 MB), then run it again.") from error
+            raise StorageFull(
+                f"The disk of {folder} is full. Free disk space (about 400 MB), then run it again."
+            ) from error
         raise StorageUnavailable(f"{folder} can't be used: {error.strerror}. MODELS_DIR names the folder.") from error
 
 
@@ -195,7 +197,7 @@ _EXPLANATIONS = (
 
 def _explained(archive: Archive, said: str) -> ModelMissing | StorageFull:
     if "No space left on device" in said or "Disk quota exceeded" in said:
-        return StorageFull("The disk of the models folder is full. Make room (about 400 MB), then run it again.")
+        return StorageFull("The disk of the models folder is full. Free disk space (about 400 MB), then run it again.")
     why = next((why for sign, why in _EXPLANATIONS if sign in said), "pip failed")
     lines = [line for line in said.splitlines() if line.startswith(("ERROR", "error", "WARNING: Retrying"))]
     quoted = "; ".join(lines[-2:]) or said[-200:].strip()

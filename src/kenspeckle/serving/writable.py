@@ -36,7 +36,7 @@ class Writable:
         self._error: KenspeckleError | None = None
 
     def check(self) -> None:
-        """Raises StorageFull where a disk has no room, StorageUnavailable where nothing may be written."""
+        """Raises StorageFull where a disk has no space left, StorageUnavailable where nothing may be written."""
         with self._lock:
             if self._ticks() >= self._until:
                 self._error = self._look()
@@ -52,7 +52,7 @@ class Writable:
             except OSError as error:
                 # A client without a key must not learn the path of a folder.
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    return StorageFull("The disk is full: requests that store are refused. Make room.")
+                    return StorageFull("The disk is full: requests that store are refused. Free disk space.")
                 return StorageUnavailable("Nothing can be written to the data folder; the doctor says more.")
         return None
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from kenspeckle.catalog.database import COLLIDES
 from kenspeckle.errors import Conflict, InvalidValue, KenspeckleError, SettingError, StorageFull, StorageUnavailable
 
-FULL: Final = "The disk of PostgreSQL is full: nothing was stored. Make room and ask again."
+FULL: Final = "The disk of PostgreSQL is full: nothing was stored. Free disk space and ask again."
 BUSY: Final = "The catalog was busy with other writes for too long; ask again."
 LOST: Final = "PostgreSQL does not answer; it may be starting again."
 TOO_MANY: Final = (

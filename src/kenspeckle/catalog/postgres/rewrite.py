@@ -25,7 +25,7 @@ _PATIENCE = "SET lock_timeout = '60s'"
 
 
 def rewrite(engine: Engine, progress: Callable[[int, int], None]) -> Rewritten:
-    """VACUUM FULL of every table: each is locked for as long as its rewriting takes, and needs as much room again.
+    """VACUUM FULL of every table: each is locked while it is rewritten, and needs as much disk space again.
     Raises what psycopg raises, as where a table is in use for more than a minute."""
     pooled = engine.raw_connection()
     try:

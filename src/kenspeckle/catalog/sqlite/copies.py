@@ -344,4 +344,4 @@ def _nearly_full(path: Path) -> bool:
 
 
 def _no_room(path: Path) -> StorageFull:
-    return StorageFull(f"There is no room in {path.parent}; make some and run this again.")
+    return StorageFull(f"There is no disk space in {path.parent}; free some and run this again.")

@@ -42,7 +42,7 @@ ALONE_SECONDS = 2.0
 """Longest wait for a process that may be about to close the database."""
 
 IN_USE = "The catalog is in use: stop the service and other programs that use the data folder, then run this again."
-FULL = "The disk of the catalog is full: nothing was stored. Make room and ask again."
+FULL = "The disk of the catalog is full: nothing was stored. Free disk space and ask again."
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
 NO_ACCESS = "The catalog's database file can't be opened or written; check its path, owner and modes."

@@ -1,4 +1,4 @@
-// The view "Gallery": the faces of the collection in use as pictures, or its people; search, choice, deletion.
+// The faces of the collection in use as pictures, or its people; search, choice, deletion.
 
 import { button, fill, foreign, h, plural } from "/console/dom.js";
 import { confirmErasure, showReceipt } from "/console/dialogs.js";

@@ -102,7 +102,8 @@ def _told(target: Path) -> Iterator[None]:
     except OSError as error:
         kind = ResultBlocked if error.errno in _OF_ONE_PLACE else CommandFailed
         raise kind(
-            f"{target} can't be written: {error.strerror}.", "Results go beside the photographs; make room for them."
+            f"{target} can't be written: {error.strerror}.",
+            "Results go beside the photographs; free space for them.",
         ) from error
 
 

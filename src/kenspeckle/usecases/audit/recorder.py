@@ -220,7 +220,7 @@ class Recorder:
             return
         for ticket in tickets:
             if isinstance(error, StorageFull):
-                ticket.error = StorageFull(f"{_NO_RECORD} The disk is full: make room and ask again.")
+                ticket.error = StorageFull(f"{_NO_RECORD} The disk is full: free disk space and ask again.")
             else:
                 ticket.error = StorageUnavailable(f"{_NO_RECORD} {error.message}", retry_after=error.retry_after)
 

@@ -102,6 +102,6 @@ class Refusals:
             for entry in entries:
                 self._recorder.record(entry)
         except KenspeckleError as error:
-            # The requests were refused all the same; recording goes on once there is room.
+            # The requests were refused all the same; recording goes on once there is disk space.
             log.error("%d refused requests are not in the audit trail: %s", len(entries), error.message)
         return others > 0
