@@ -1,8 +1,8 @@
 """Makes the wheel smaller; what it does stays the same, and lines of Python keep their numbers, so that tracebacks fit
 the repository:
 
-- What is written for those who work on the code is left out: comments, strings below attributes, docstrings of what is
-  private or in rooms that nobody imports. Python is indented with tabs.
+- What is written for those who work on the code is left out: comments, strings below attributes, and, of what is
+  private or in rooms that nobody imports, docstrings and the types of functions. Python is indented with tabs.
 - The console is one file of JSON, in which its files are compressed together.
 - Every file is compressed by libdeflate, at its highest level.
 
@@ -25,19 +25,21 @@ from typing import Any
 import deflate
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-INTERFACES = ("__init__.py", "client", "domain", "errors.py", "lambdas", "settings.py", "testing")
+INTERFACES = ("__init__.py", "client", "domain/operations", "errors.py", "lambdas", "settings.py", "testing")
 """Modules and folders of the package that programs import: help() shows their docstrings."""
 COMMANDS_AND_ROUTES = ("api", "cli")
 """Folders in which functions alone have docstrings that are shown: by `--help`, in the OpenAPI document."""
+TYPED = (*INTERFACES, *COMMANDS_AND_ROUTES, "domain")
+"""Where the types of functions are read: by type checkers, by Typer and FastAPI."""
 CONSOLE = "console"
 SERVED = frozenset({".css", ".html", ".js", ".svg"})
 BUNDLE = "files.json"
 """Name of the console's file in the wheel; `kenspeckle/serving/console.py` reads it."""
 
 
-def without_remarks(source: str, *, keeps: tuple[type[ast.AST], ...]) -> str:
-    """The same program with fewer words; docstrings of public names stay at nodes of the kinds `keeps`. Raises
-    ValueError where it is not the same."""
+def without_remarks(source: str, *, keeps: tuple[type[ast.AST], ...], typed: bool) -> str:
+    """The same program with fewer words; docstrings of public names stay at nodes of the kinds `keeps`, types of
+    functions where it is `typed`. Raises ValueError where it is not the same."""
     lines = source.splitlines(keepends=True)
     inside: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -47,8 +49,11 @@ def without_remarks(source: str, *, keeps: tuple[type[ast.AST], ...]) -> str:
         elif token.type == tokenize.STRING or token.type == FSTRING_MIDDLE:
             inside.update(range(token.start[0], token.end[0]))
     tree = ast.parse(source)
-    for first, last, left in _taken_out(tree, keeps):
-        lines[first - 1 : last] = [left] + ["\n"] * (last - first)
+    for row, first, last in [] if typed else sorted(_types(tree, lines), reverse=True):
+        data = lines[row - 1].encode()
+        lines[row - 1] = (data[:first] + data[last:]).decode()
+    for begin, end, left in _taken_out(tree, keeps):
+        lines[begin - 1 : end] = [left] + ["\n"] * (end - begin)
     made = "".join(line if row in inside else _tabs(line) for row, line in enumerate(lines))
     again = ast.parse(made)
     # Where a block ended with a docstring its end has moved: then the slower comparison, without places, decides.
@@ -67,6 +72,21 @@ def _code(tree: ast.Module) -> Any:
         if hasattr(node, "col_offset"):
             node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
     return compile(tree, "", "exec")
+
+
+def _types(tree: ast.AST, lines: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Takes the types of functions out of the tree, those that are on one line: line, first and last byte of each. They
+    are not evaluated: every module has `from __future__ import annotations`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and (kind := node.annotation) is not None and kind.end_lineno == node.lineno:
+            yield node.lineno, node.col_offset + len(node.arg.encode()), kind.end_col_offset or 0
+            node.annotation = None
+            node.end_col_offset = node.col_offset + len(node.arg.encode())
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (kind := node.returns) is not None:
+            before, arrow, _ = lines[kind.lineno - 1].encode()[: kind.col_offset].rpartition(b"->")
+            if kind.end_lineno == kind.lineno and arrow:
+                yield kind.lineno, len(before.rstrip()), kind.end_col_offset or 0
+                node.returns = None
 
 
 def _tabs(line: str) -> str:
@@ -160,7 +180,8 @@ class CustomBuildHook(BuildHookInterface[Any]):
         package = Path(self.root) / "src" / "kenspeckle"
         for file in package.rglob("*.py"):
             place = file.relative_to(package)
-            self._include(place.as_posix(), without_remarks(file.read_text("utf-8"), keeps=_kept(place)), build_data)
+            made = without_remarks(file.read_text("utf-8"), keeps=_kept(place), typed=_within(place, TYPED))
+            self._include(place.as_posix(), made, build_data)
         self._include(f"{CONSOLE}/{BUNDLE}", bundle(package / CONSOLE), build_data)
 
     def _include(self, place: str, text: str, build_data: dict[str, Any]) -> None:
@@ -178,6 +199,10 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 def _kept(place: Path) -> tuple[type[ast.AST], ...]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    if place.parts[0] in INTERFACES:
+    if _within(place, INTERFACES):
         return (*functions, ast.ClassDef, ast.Module)
-    return functions if place.parts[0] in COMMANDS_AND_ROUTES else ()
+    return functions if _within(place, COMMANDS_AND_ROUTES) else ()
+
+
+def _within(place: Path, rooms: tuple[str, ...]) -> bool:
+    return any(place.is_relative_to(one) for one in rooms)
