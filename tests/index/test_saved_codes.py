@@ -170,6 +170,18 @@ def test_a_damaged_file_is_said_and_the_catalog_is_read(
     assert "read from the catalog" in caplog.text
 
 
+@pytest.mark.parametrize("harm", [_cut, _flipped, Path.unlink, _link, _folder_there], ids=lambda one: one.__name__)
+def test_a_file_that_does_not_serve_is_saved_anew(kept: Folder, harm: Callable[[Path], None]) -> None:
+    harm(kept.files[0])
+    index = kept.index()
+    assert len(kept.found(index)) == 40
+    index.upkeep()
+    before = kept.read
+    assert len(kept.found(kept.index())) == 40
+    assert kept.read == before, "the next start reads the file again"
+    assert len(kept.files) == 1
+
+
 def test_a_file_of_another_collection_or_pack_does_not_serve(kept: Folder) -> None:
     other = "other"
     kept.catalog.create_collection(gallery(other))

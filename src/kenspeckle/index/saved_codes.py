@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ class SavedCodes:
         self._folder = folder
         self._catalog = catalog
         self._mirrors = mirrors
+        self._unfit: set[int] = set()
+        """Files that were found not to be what was saved, by the rows of their entries."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -70,10 +73,11 @@ class SavedCodes:
             yield
 
     def revision(self, collection_id: str) -> int | None:
-        """The revision that is saved; None where there is none, or what is there is of another pack."""
+        """The revision that is saved; None where there is none, or what is there is of another pack or does not
+        serve."""
         now = self._mirrors.mirrored(collection_id)
         here = [one for one in now.mirrors if one.place == IN_FILE and one.contract == now.contract]
-        return here[-1].revision if here else None
+        return here[-1].revision if here and here[-1].row not in self._unfit else None
 
     def load(self, collection_id: str, contract: str, scanners: Scanners) -> Restored | None:
         """What was saved last; None where there is nothing that serves."""
@@ -86,6 +90,7 @@ class SavedCodes:
             with disk_errors(self._path(saved)), _opened(self._path(saved)) as file:
                 index = _read(file, saved, scanners)
         except (KenspeckleError, ValueError) as error:
+            self._unfit.add(saved.row)
             log.warning("the saved codes of the collection '%s' do not serve (%s); its templates are read from the "
                         "catalog", collection_id, error)  # fmt: skip
             return None
@@ -151,7 +156,7 @@ class SavedCodes:
         with self.turn(), disk_errors(self._folder):
             sweep(self._folder, "*" + ENDING)
             for path in unknown(self._folder, [one for one, _ in self._mirrors.mirrors() if one.place == IN_FILE]):
-                path.unlink(missing_ok=True)
+                _delete(path)
 
     def _is_newest(self, saved: Mirror) -> bool:
         try:
@@ -162,11 +167,18 @@ class SavedCodes:
     def _remove(self, saved: Mirror) -> None:
         """The file first: while the account names it, it is known that it may be there."""
         with disk_errors(self._path(saved)):
-            self._path(saved).unlink(missing_ok=True)
+            _delete(self._path(saved))
         self._mirrors.remove_mirror(saved.row)
 
     def _path(self, saved: Mirror) -> Path:
         return path_of(self._folder, saved)
+
+
+def _delete(path: Path) -> None:
+    """Whatever lies there under the name of a file of codes."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def path_of(folder: Path, saved: Mirror) -> Path:
