@@ -114,6 +114,8 @@ def test_what_a_start_refuses(postgres: Server, tmp_path: Path) -> None:
         (f"postgresql+psycopg://nobody@/postgres?{socket}", "role does not exist"),
         (f"postgresql+psycopg2://kenspeckle@/postgres?{socket}", "driver"),
         ("postgresql+psycopg://kenspeckle@no.such.host.invalid/postgres", "host's name"),
+        (f"postgresql+psycopg://kenspeckle@/postgres?{socket}&nonsense=1", "option"),
+        ("postgresql+psycopg://kenspeckle@127.0.0.1:many/postgres", "no database URL"),
     ):
         with pytest.raises(SettingError, match=rf"CATALOG_URL.*{said}"):
             SqlCatalog.open(address)

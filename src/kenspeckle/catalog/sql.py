@@ -121,7 +121,7 @@ class SqlCatalog(
         program or under another master key; StorageFull."""
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
             raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
         database = opened(parsed, alone=alone, connections=connections)
         try:

@@ -20,7 +20,7 @@ def storage_of(url: str, connections: int = CONNECTIONS) -> Storage:
     """Nothing is opened or created. Raises SettingError for an invalid database URL, or where its driver is missing."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
     if parsed.get_backend_name() == "postgresql":
         with driver_needed():

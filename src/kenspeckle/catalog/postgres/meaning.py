@@ -61,10 +61,10 @@ def _without_state(error: BaseException) -> KenspeckleError | None:
     name, text = type(error).__name__, str(error)
     if name == "DataError":
         return InvalidValue(UNSTORABLE)
-    if name not in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
-        return None
     refused = _refused(text)
-    return refused if refused is not None else _lost()
+    if refused is not None or name not in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
+        return refused
+    return _lost()
 
 
 def _refused(text: str) -> KenspeckleError | None:
