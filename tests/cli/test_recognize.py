@@ -250,3 +250,28 @@ def test_attributes_are_columns_and_members(command: Command, where: list[str], 
     strange = command("detect", samples.astronaut, "--attributes", "AGE", *where)
     assert strange.code == 2
     assert "There is no attribute 'AGE'" in strange.err
+
+
+def test_what_is_saved_replaces_no_photograph(command: Command, samples: Samples, tmp_path: Path) -> None:
+    """Neither the file that is looked at, by whatever name, nor others in the folder of many."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    one, other = folder / "one.jpg", folder / "two.jpg"
+    for place in (one, other):
+        place.write_bytes(samples.grace_hopper.read_bytes())
+    before = one.read_bytes()
+    (tmp_path / "link.jpg").symlink_to(one)
+    for words in (
+        ("detect", one, "--save", one),
+        ("detect", one, "--save", tmp_path / "link.jpg"),
+        ("compare", one, other, "--save", one),
+        ("compare", one, other, "--save", other),
+        ("search", one, "--save", one),
+        ("search", folder, "--save", folder),
+        ("search", one, other, "--save", folder),
+        ("index", folder, "--save", folder),
+    ):
+        said = command(*words)
+        assert (said.code, "Name another" in said.err) == (2, True), words
+        assert one.read_bytes() == other.read_bytes() == before
+    assert sorted(place.name for place in folder.iterdir()) == ["one.jpg", "two.jpg"]

@@ -56,3 +56,17 @@ def test_what_is_no_video(command: Command, tmp_path: Path) -> None:
         assert message in " ".join(said.err.split())
     wrong = command("video", SAMPLES / GRACE, "--url", "http://127.0.0.1:9")
     assert wrong.code == 2
+
+
+def test_what_is_saved_does_not_replace_the_video(command: Command, video: Path, tmp_path: Path) -> None:
+    """Nor is it looked at before a name that is none is refused."""
+    before = video.read_bytes()
+    for place, message in (
+        (video, "it would be replaced"),
+        (tmp_path / "marked.gif", "no name of an MP4"),
+        (tmp_path / "gone" / "marked.mp4", "There is no folder"),
+    ):
+        said = command("video", video, "--save", place, "--url", "http://127.0.0.1:9")
+        assert said.code == 2
+        assert message in " ".join(said.err.split())
+    assert video.read_bytes() == before

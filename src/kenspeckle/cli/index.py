@@ -114,7 +114,7 @@ def index(
     found = _found(paths, by, search)
     with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
         xmp = _xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None
-        pictures = _pictures(save) if save else None
+        pictures = _pictures(save, paths) if save else None
         enrolment = Enrolment(
             target.recognizer,
             target.collection,
@@ -305,11 +305,11 @@ def _xmp(collection: str, read: bool, write: bool) -> Xmp:
     return XmpNames(collection, read, write)
 
 
-def _pictures(folder: Path) -> Callable[[Photograph, bytes, Indexed], None]:
+def _pictures(folder: Path, sources: Sequence[Path]) -> Callable[[Photograph, bytes, Indexed], None]:
     """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
     from kenspeckle.intake.pictures import PictureFolder, indexed_picture  # late: Pillow draws
 
-    pictures = PictureFolder(folder)
+    pictures = PictureFolder(folder, sources)
 
     def save(photograph: Photograph, data: bytes, answer: Indexed) -> None:
         indexed_picture(pictures.place(photograph), data, answer)

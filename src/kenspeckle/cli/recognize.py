@@ -17,7 +17,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.domain.attributes import wanted
 from kenspeckle.domain.similarity import tier
 from kenspeckle.errors import NoFace
-from kenspeckle.intake.files import read
+from kenspeckle.intake.files import read, refuse_same_file
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural
 
@@ -38,6 +38,7 @@ def compare(
 ) -> None:
     """Check whether the largest face of A is in B. Exit code: 0 it is, 1 it is not, 2 an error."""
 
+    refuse_same_file(save, source, target)
     with opened(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
         try:
@@ -77,6 +78,7 @@ def detect(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
+    refuse_same_file(save, image)
     asked = wanted((attributes or "DEFAULT").split(","))
     with opened(url, api_key, data_dir) as target:
         data = read_image(image, target)

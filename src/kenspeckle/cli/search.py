@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import among, tier
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.intake.bulk import SHOWN
-from kenspeckle.intake.files import Photograph, Search, find
+from kenspeckle.intake.files import Photograph, Search, find, refuse_same_file
 from kenspeckle.intake.lookup import FOUND, NO_FACE, SKIPPED, UNKNOWN, Looked, Lookup, by_person, name_of
 from kenspeckle.shapes.dump import searched
 from kenspeckle.text import plural
@@ -75,6 +75,7 @@ def _one(
     save: Path | None,
     json: bool,
 ) -> int:
+    refuse_same_file(save, path)
     data = read_image(path, target)
     answer = target.recognizer.handle(
         ops.SearchImage(
@@ -179,7 +180,7 @@ def _many(
         max_faces,
         quality,
         all_faces,
-        _pictures(save) if save else None,
+        _pictures(save, paths) if save else None,
     )
 
     def tell(one: Looked) -> None:
@@ -263,10 +264,10 @@ def _remarks(done: list[Looked], total: int) -> None:
         output.remark(f"  and {len(skipped) - SHOWN} more; --json lists all.", "yellow")
 
 
-def _pictures(folder: Path) -> Callable[[Photograph, bytes, ImageSearch], None]:
+def _pictures(folder: Path, sources: Sequence[Path]) -> Callable[[Photograph, bytes, ImageSearch], None]:
     from kenspeckle.intake.pictures import PictureFolder, search_picture  # late: Pillow draws
 
-    pictures = PictureFolder(folder)
+    pictures = PictureFolder(folder, sources)
 
     def save(photograph: Photograph, data: bytes, answer: ImageSearch) -> None:
         search_picture(pictures.place(photograph), data, answer)

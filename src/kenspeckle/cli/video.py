@@ -16,6 +16,7 @@ from kenspeckle.compose.target import Target, opened
 from kenspeckle.domain import Appearance, JobState, VideoFace, VideoPage, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import tier
+from kenspeckle.intake.files import refuse_same_file
 from kenspeckle.shapes import dump
 
 PAGE = 1000
@@ -44,6 +45,11 @@ def video(
     """Find out who is in a video, from when to when. Exit code: 0 someone was found, 1 nobody, 2 an error."""
     with opened(url, api_key, data_dir, collection) as target:
         path = _checked(file)
+        if save is not None:
+            from kenspeckle.intake.videos import check_name  # late: it draws pictures
+
+            check_name(save)
+            refuse_same_file(save, path)
         started = target.recognizer.handle(
             ops.StartVideo(
                 collection_id=target.collection,

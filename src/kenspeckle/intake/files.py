@@ -79,6 +79,12 @@ class Search:
     missing: list[tuple[Path, str]] = field(default_factory=list)
 
 
+def refuse_same_file(place: Path | None, *sources: Path) -> None:
+    """Raises CommandFailed where what is made of files would replace one of them."""
+    if place is not None and place.exists() and any(one.exists() and place.samefile(one) for one in sources):
+        raise CommandFailed(f"{place} is looked at; it would be replaced.", "Name another with --save.")
+
+
 def find(paths: Iterable[Path], by: str, search: Search) -> Iterator[Photograph]:
     """Photographs of files and folders, each once; `by` is `file` or `folder`. Folders are walked as `Walk` does.
 

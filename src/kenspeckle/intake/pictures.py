@@ -22,7 +22,14 @@ _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 class PictureFolder:
     """A folder of pictures, one JPEG for each photograph; it is made where there is none. For several threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Iterable[Path]) -> None:
+        """`sources` are the photographs, and folders of them. Raises CommandFailed where they lie in the same one."""
+        for one in sources:
+            if folder.exists() and one.exists() and folder.samefile(one if one.is_dir() else one.parent):
+                raise CommandFailed(
+                    f"The photographs lie in {folder}; pictures of the same names would replace them.",
+                    "Name another folder with --save.",
+                )
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._names: dict[str, int] = {}

@@ -29,8 +29,7 @@ def save_video(source: Path, place: Path, faces: Iterable[VideoFace], settings: 
     """The video at `place`, an MP4 that only its owner can read. `faces` are in the order of time.
 
     Raises InvalidVideo, CommandFailed, and NotOffered where PyAV is not installed."""
-    if place.suffix.lower() not in (".mp4", ".m4v", ".mov"):
-        raise CommandFailed(f"{place} is no name of an MP4.", "Name one that ends in .mp4 with --save.")
+    check_name(place)
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     partial = place.with_name(place.name + ".partial")
     try:
@@ -43,6 +42,14 @@ def save_video(source: Path, place: Path, faces: Iterable[VideoFace], settings: 
     finally:
         os.close(descriptor)
         partial.unlink(missing_ok=True)
+
+
+def check_name(place: Path) -> None:
+    """Whether a video can be saved there, before it is looked at. Raises CommandFailed."""
+    if place.suffix.lower() not in (".mp4", ".m4v", ".mov"):
+        raise CommandFailed(f"{place} is no name of an MP4.", "Name one that ends in .mp4 with --save.")
+    if not place.parent.is_dir():
+        raise CommandFailed(f"There is no folder {place.parent}.", "Make it, or name another file with --save.")
 
 
 def _patience(settings: Settings) -> int:
