@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Fault:
 
 
 REPLICA = Fault("replica", "a replica was killed (-9) and started again", reached=False)
+HUNG = Fault("replica hung", "a replica was stopped (SIGSTOP) and went on", 14.0, reached=False)
 CRASH = Fault("database", "PostgreSQL and all its processes were killed (-9) and it was started again", alone=False)
 FAIL_OVER = Fault("fail-over", "PostgreSQL's primary was lost and its standby took over", alone=False)
 FULL = Fault("database full", "the disk of PostgreSQL was full", 6.0, alone=False, status=507)
@@ -68,7 +70,7 @@ def entered(fault: Fault, machines: Machines, name: str) -> Iterator[None]:
     if fault is FAIL_OVER:
         machines.fail_over()
         yield
-    elif fault in (REPLICA, CRASH, BUCKET_KILLED, MILVUS_KILLED):
+    elif fault in (REPLICA, HUNG, CRASH, BUCKET_KILLED, MILVUS_KILLED):
         with _killed(fault, machines, name):
             yield
     elif fault is FULL:
@@ -100,6 +102,8 @@ def _ways(fault: Fault, machines: Machines, name: str) -> tuple[Callable[[], obj
     """How it is killed, and started again."""
     if fault is REPLICA:
         return partial(machines.kill, name), partial(machines.start, name)
+    if fault is HUNG:
+        return partial(machines.signal, name, signal.SIGSTOP), partial(machines.signal, name, signal.SIGCONT)
     if fault is CRASH:
         return machines.primary.kill, machines.primary.start
     parts = machines.parts

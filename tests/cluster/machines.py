@@ -135,6 +135,10 @@ class Machines:
         server.process.kill()
         stack.close()
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send it to a replica's process."""
+        self._replicas[name][1].process.send_signal(number)
+
     def log_of(self, name: str) -> list[str]:
         """The last lines of a replica's log."""
         return list(self._replicas[name][1].log)

@@ -259,7 +259,7 @@ def main() -> None:
 def _made(stack: ExitStack, asked: argparse.Namespace) -> Run:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kenspeckle-cluster-")))
     receiver = stack.enter_context(receiving())
-    wanted = [faults.REPLICA, faults.CRASH, *([faults.FAIL_OVER] if asked.standby else [])]
+    wanted = [faults.REPLICA, faults.HUNG, faults.CRASH, *([faults.FAIL_OVER] if asked.standby else [])]
     beside = room = own = None
     if asked.inside:
         own = stack.enter_context(Networks(NAMES, (DATABASE, BUCKET, MILVUS, RECEIVER)))
