@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import jobs, video_faces, video_matches, video_tracks, videos
@@ -27,6 +29,7 @@ from kenspeckle.errors import (
     CollectionNotFound,
     Conflict,
     IdempotencyMismatch,
+    ImageTooLarge,
     InvalidValue,
     JobNotFound,
     NoFace,
@@ -126,6 +129,19 @@ def left(service: Service, home: str) -> dict[str, int]:
                 (video_matches, video_matches.c.video_row),
             )
         }
+
+
+def test_pictures_of_an_appearance_have_the_pixels_of_one_photograph_together(tmp_path: Path) -> None:
+    picture = (SAMPLES / GRACE).read_bytes()
+    with Image.open(SAMPLES / GRACE) as opened:
+        most = 2 * opened.width * opened.height
+    asked = ops.SearchAppearance(
+        collection_id=HOME, images=(picture, picture), camera="hall", first_at=1.0, last_at=2.0, frames=3
+    )
+    with built(tmp_path, max_image_pixels=most) as service:
+        assert service.recognizer.handle(asked).pictures == 2
+        with pytest.raises(ImageTooLarge, match="pixels together"):
+            service.recognizer.handle(replace(asked, images=(picture,) * 3))
 
 
 def test_who_is_there_from_when_to_when_and_nobody_else(service: Service, home: str, video: Path) -> None:

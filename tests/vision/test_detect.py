@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from kenspeckle.models import registry
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import Faces, find, overlaps, read
+from kenspeckle.vision.detect import OVERLAP, Faces, find, overlaps, read, suppressed
 from kenspeckle.vision.passes import every_face, largest_face
 from kenspeckle.vision.sessions import Network
 
@@ -198,3 +199,25 @@ def test_the_small_pass_never_prefers_another_face(network: Network) -> None:
             best = [one.boxes[int(np.argmax(one.areas))] for one in (faces, largest)]
             assert overlaps(best[0], best[1][None])[0] > 0.5, file.name
     assert cheap >= 12
+
+
+def test_a_crowd_is_suppressed_in_bounded_memory() -> None:
+    """As all pairs would be, whose overlaps take hundreds of megabytes."""
+    random = np.random.default_rng(3)
+    low = random.uniform(0, 1000, (5000, 2)).astype(np.float32)
+    boxes = np.concatenate([low, low + random.uniform(10, 60, (5000, 2)).astype(np.float32)], axis=1)
+    scores = random.uniform(0.3, 1, 5000).astype(np.float32)
+    faces = Faces(boxes, scores, np.zeros((5000, 5, 2), np.float32))
+    tracemalloc.start()
+    try:
+        kept = suppressed(faces)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+    chosen: list[int] = []
+    for at in np.argsort(-scores, kind="stable").tolist():
+        if not len(chosen) or overlaps(boxes[at], boxes[chosen]).max() <= OVERLAP:
+            chosen.append(at)
+    assert np.array_equal(kept.boxes, boxes[chosen])
+    assert np.array_equal(suppressed(faces, 150).boxes, boxes[chosen[:150]])

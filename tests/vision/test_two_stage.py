@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from kenspeckle.domain import FaceDetail
 from kenspeckle.models import registry
+from kenspeckle.vision import closeup, two_stage
 from kenspeckle.vision.closeup import CropFace
 from kenspeckle.vision.engine import Engine
 
@@ -158,3 +160,23 @@ def test_every_photograph_of_one_person_shows_a_face_however_poor_it_is(sface: E
             if not faces or faces[0].confidence < 90:
                 lost.append((file.name, name))
     assert len(lost) <= 1, lost
+
+
+def test_a_crowd_of_which_each_lies_otherwise_takes_no_more_than_its_crops(
+    sface: Engine, samples: registry.Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(samples.astronaut) as picture:
+        face = picture.convert("RGB").crop((150, 20, 300, 200)).resize((60, 72))
+    crowd = Image.new("RGB", (1200, 1440))
+    for place in range(400):
+        crowd.paste(face.rotate(place * 97 % 360), (place % 20 * 60, place // 20 * 72))
+    crops: list[float] = []
+
+    def look(*arguments: Any) -> CropFace | None:
+        crops.append(arguments[3])
+        return closeup_look(*arguments)
+
+    closeup_look = closeup.look
+    monkeypatch.setattr(closeup, "look", look)
+    assert len(sface.detect(sface.open(encoded(crowd)))) > 20
+    assert two_stage.CROPS <= len(crops) <= two_stage.CROPS + 12

@@ -18,16 +18,16 @@ Network: TypeAlias = Callable[[Floats], Sequence[Floats]]
 STRIDES: Final = (8, 16, 32)
 
 
-def find(picture: Image.Image, network: Network, threshold: float) -> Faces:
-    """What scores over `threshold` in an RGB picture at its own size, padded with black to the grid."""
+def find(picture: Image.Image, network: Network, threshold: float, most: int | None = None) -> Faces:
+    """What scores over `threshold` in an RGB picture at its own size, padded with black to the grid; `most` at most."""
     width, height = picture.size
     columns = -(-width // GRID) * GRID
     pixels = np.zeros((1, 3, -(-height // GRID) * GRID, columns), np.float32)
     pixels[0, :, :height, :width] = np.asarray(picture)[:, :, ::-1].transpose(2, 0, 1)
-    return read(network(pixels), columns, threshold)
+    return read(network(pixels), columns, threshold, most)
 
 
-def read(outputs: Sequence[Floats], width: int, threshold: float) -> Faces:
+def read(outputs: Sequence[Floats], width: int, threshold: float, most: int | None = None) -> Faces:
     """Faces from the twelve outputs, each (1, cells, values), for an input `width` pixels wide.
 
     The score is sqrt(cls obj); the centre lies at (cell + bbox[:2]) stride, the size is exp(bbox[2:]) stride, a
@@ -45,4 +45,4 @@ def read(outputs: Sequence[Floats], width: int, threshold: float) -> Faces:
         boxes.append(np.concatenate([centre - size / 2, centre + size / 2], axis=1))
         scores.append(score[at])
         points.append((cells[:, None] + marks[at].reshape(-1, 5, 2)) * stride)
-    return suppressed(Faces(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)))
+    return suppressed(Faces(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)), most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kenspeckle.domain import AppearanceSearch, Collection, FaceMatch, Vector, validation
 from kenspeckle.domain.operations import Handlers, SearchAppearance
-from kenspeckle.errors import InvalidValue, NoFace
+from kenspeckle.errors import ImageTooLarge, InvalidValue, NoFace
 from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.users import combined
@@ -43,7 +43,12 @@ class Appearances:
 
         def search(collection: Collection) -> AppearanceSearch:
             engine = self.context.engines.of(collection)
-            templates = [one for image in operation.images for one in self._template(engine, image)]
+            templates: list[Vector] = []
+            pixels = 0
+            for image in operation.images:
+                found, size = self._template(engine, image, settings.max_image_pixels - pixels)
+                templates += found
+                pixels += size
             if not templates:
                 raise NoFace("There are no faces in the pictures. Should be at least 1.", field="image")
             return AppearanceSearch(
@@ -56,14 +61,22 @@ class Appearances:
         self.context.announcer.appeared(operation, found)
         return found
 
-    def _template(self, engine: Engine, image: bytes) -> list[Vector]:
-        """Of the largest face; empty where there is none."""
+    def _template(self, engine: Engine, image: bytes, most: int) -> tuple[list[Vector], int]:
+        """Of the largest face, none where there is none; and the pixels of the picture, of which there are `most`: all
+        pictures together may cost as much as one photograph."""
         with self.context.gate.turn():
             with self.context.timed("detect"):
                 photo = engine.open(image)
+                pixels = photo.width * photo.height
+                if pixels > most:
+                    raise ImageTooLarge(
+                        f"The pictures have more than {self.context.settings.max_image_pixels} pixels together; send "
+                        "smaller or fewer ones.",
+                        field="image",
+                    )
                 faces = engine.detect(photo, largest_only=True)[:1]
             with self.context.timed("embed"):
-                return engine.embed(photo, faces) if faces else []
+                return engine.embed(photo, faces) if faces else [], pixels
 
     def _named(
         self, collection_id: str, engine: Engine, templates: list[Vector], least: float, most: int
