@@ -25,12 +25,11 @@ from typing import Any
 import deflate
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-INTERFACES = ("__init__.py", "client", "domain/operations", "errors.py", "lambdas", "settings.py", "testing")
-"""Modules and folders of the package that programs import: help() shows their docstrings."""
-COMMANDS_AND_ROUTES = ("api", "cli")
-"""Folders in which functions alone have docstrings that are shown: by `--help`, in the OpenAPI document."""
-TYPED = (*INTERFACES, *COMMANDS_AND_ROUTES, "domain")
-"""Where the types of functions are read: by type checkers, by Typer and FastAPI."""
+INTERFACES = ("__init__.py", "api", "client", "domain", "errors.py", "lambdas", "settings.py", "testing")
+"""Modules and folders of the package that programs import, or whose docstrings are in the OpenAPI document: all that
+is shown of them stays, and their types."""
+COMMANDS = ("cli",)
+"""Folders in which functions alone have docstrings that are shown, by `--help`; Typer reads their types."""
 CONSOLE = "console"
 SERVED = frozenset({".css", ".html", ".js", ".svg"})
 BUNDLE = "files.json"
@@ -180,7 +179,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
         package = Path(self.root) / "src" / "kenspeckle"
         for file in package.rglob("*.py"):
             place = file.relative_to(package)
-            made = without_remarks(file.read_text("utf-8"), keeps=_kept(place), typed=_within(place, TYPED))
+            made = without_remarks(
+                file.read_text("utf-8"), keeps=_kept(place), typed=_within(place, INTERFACES + COMMANDS)
+            )
             self._include(place.as_posix(), made, build_data)
         self._include(f"{CONSOLE}/{BUNDLE}", bundle(package / CONSOLE), build_data)
 
@@ -201,7 +202,7 @@ def _kept(place: Path) -> tuple[type[ast.AST], ...]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     if _within(place, INTERFACES):
         return (*functions, ast.ClassDef, ast.Module)
-    return functions if _within(place, COMMANDS_AND_ROUTES) else ()
+    return functions if _within(place, COMMANDS) else ()
 
 
 def _within(place: Path, rooms: tuple[str, ...]) -> bool:

@@ -134,6 +134,11 @@ def test_the_docstrings_that_are_shown_are_in_it(environment: Path, tmp_path: Pa
     assert hidden == f"None {probe.__code__.co_firstlineno} False"
 
 
+def test_it_describes_its_routes_as_the_sources_do(environment: Path, tmp_path: Path) -> None:
+    described = json.loads(run(environment / "bin" / "python", "-m", "kenspeckle.api.dump_openapi", cwd=tmp_path))
+    assert described == json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+
+
 def test_its_description_stands_by_itself(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (place,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
