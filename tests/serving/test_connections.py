@@ -123,6 +123,15 @@ def test_a_flood_without_a_key_waits() -> None:
         assert time.monotonic() - begun > 0.2
 
 
+def test_requests_sent_at_once_do_not_hold_their_connection_for_a_pause_each() -> None:
+    bounds = replace(QUICK, anonymous_rate=1.0, longest_pause=0.1, waiting_seconds=0.25)
+    with echoing(bounds) as echo:
+        answered = statuses(echo.exchange(GET * 17))
+        assert set(answered) == {200}
+        assert 4 <= len(answered) < 17
+        echo.until(lambda: not echo.config.connections)
+
+
 def test_a_host_waits_no_longer_than_a_flood_lasted() -> None:
     door = Door(10, 5)
     one = door.enter("192.0.2.1")

@@ -43,6 +43,8 @@ class Bounds:
     longest_pause: float = 3.0
     """each: that host's next requests, unless they name a key. At least CONNECTIONS_PER_HOST / anonymous_rate: with
     less, all connections of a host would wait this long together, and then ask together, more often than the rate."""
+    waiting_seconds: float = 10.0
+    """Seconds in all that requests sent at once wait so; the others are not answered, as those beyond `pipelined`."""
     dropped_bytes: int = 1024 * 1024
     """Bytes of a client without a key that are read and dropped, which count as one request."""
     send_seconds: float = 12.0

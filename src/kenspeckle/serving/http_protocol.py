@@ -74,6 +74,7 @@ class Connection(HttpToolsProtocol):
         self._progress = False
         self._quiet = self._size = self._fields = self._unread = self._dropped = 0
         self._body = self._pieces = 0
+        self._waited = 0.0
         self._refusal = (400, _BROKEN)
         self._wait: _Wait | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -295,7 +296,13 @@ class Connection(HttpToolsProtocol):
             self.entry.prove()
         if self._outgoing.is_closing():
             return
-        if not (anonymous and self.entry and self._pause(self.entry.delay(self._bounds.anonymous_rate))):
+        seconds = self.entry.delay(self._bounds.anonymous_rate) if anonymous and self.entry is not None else 0.0
+        self._waited = self._waited + min(max(seconds, 0.0), self._bounds.longest_pause) if self.pipeline else 0.0
+        if self._waited > self._bounds.waiting_seconds:
+            # Its client sends them again, on a new connection: this one is not held for requests that wait in turn.
+            self.pipeline.clear()
+            self._outgoing.close()
+        elif not self._pause(seconds):
             self._go_on()
         self._settle()
 
