@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -273,7 +274,7 @@ def test_a_process_that_helps_takes_a_slice_as_its_turn_comes(
         """As `parallel`, whose threads begin later than it takes what they are to work on."""
         source = iter(items)
         while some := list(islice(source, 2 * workers)):
-            yield from map(do, some)
+            yield from (copy_context().run(do, one) for one in some)
 
     monkeypatch.setattr(operations, "SLICE", 1)
     monkeypatch.setattr(work, "parallel", ahead)
