@@ -272,6 +272,15 @@ def test_shares_that_are_none_give_no_age() -> None:
     found = age_range(sure)
     assert found is not None
     assert (found.low, found.high) == (38, 46)
+    wavering = np.zeros(81)
+    wavering[[13, 14, 15, 40]] = 1.0, 1.0, 1.0, 2.0
+    child = age_range(wavering)
+    assert child is not None
+    assert (child.low, child.high) == (10, 18), "and not in the middle of both"
+    wavering[40] = 4.0
+    grown = age_range(wavering)
+    assert grown is not None
+    assert grown.high > 30
     spread = age_range(np.ones(81))
     assert spread is not None
     assert spread.high - spread.low == 20

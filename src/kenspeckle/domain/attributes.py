@@ -10,7 +10,7 @@ from typing import Final
 from kenspeckle.domain.landmarks import Landmark, Pose
 from kenspeckle.errors import InvalidValue
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is inferred: networks, thresholds, units. It grows when the same face would be told otherwise."""
 
 

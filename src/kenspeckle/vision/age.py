@@ -24,6 +24,9 @@ SCALE: Final = np.float32(256)
 YEARS: Final = np.array([0.25, *range(1, 81)])
 """The ages that the 81 classes stand for."""
 
+GROWN: Final = 18
+"""The first age of a grown-up."""
+
 AGE_SIDE, GENDER_SIDE = 64, 32
 
 LOOKS: Final = ((0.94, False), (1.06, True))
@@ -63,11 +66,15 @@ class Ages:
 
 def age_range(shares: npt.NDArray[np.float64]) -> AgeRange | None:
     """The mean over the classes, whose weights are `shares` (81,), and their standard deviation at either side, within
-    LEAST and MOST_YEARS; None where the shares are none."""
+    LEAST and MOST_YEARS. Of a child, by most of the shares, over the ages of children alone: the others, decades away,
+    would make a grown-up of it. None where the shares are none."""
     total = float(shares.sum())
     if not math.isfinite(total) or total <= 0 or (shares < 0).any():
         return None
-    shares = shares / total
+    child = YEARS < GROWN
+    if shares[child].sum() > total / 2:
+        shares = np.where(child, shares, 0)
+    shares = shares / shares.sum()
     mean = float(shares @ YEARS)
     half = min(MOST_YEARS, max(LEAST, math.sqrt(float(shares @ (YEARS - mean) ** 2))))
     return AgeRange(max(0, round(mean - half)), round(mean + half))
