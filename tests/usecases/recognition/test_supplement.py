@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,23 @@ def test_many_photographs_at_once_add_them_too(service: LocalRecognizer) -> None
     outcome = together(3)
     assert isinstance(outcome, Indexed)
     assert (len(outcome.records), outcome.before, outcome.created) == (3, 1, True)
+
+
+def test_the_name_that_comes_with_them_is_tidied_as_at_first(
+    service: LocalRecognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(service, 1)
+    names: list[str | None] = []
+    add = service.context.catalog.add_left_out
+
+    def adding(*words: Any, **named: Any) -> Any:
+        names.append(named["person_name"])
+        return add(*words, **named)
+
+    monkeypatch.setattr(service.context.catalog, "add_left_out", adding)
+    service.handle(
+        ops.IndexFaces(
+            collection_id=HOME, image=CROWD, external_image_id="a.jpg", max_faces=2, person_name="  Ada   King "
+        )
+    )
+    assert names == ["Ada King"]

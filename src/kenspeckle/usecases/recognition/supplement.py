@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from kenspeckle.domain import Collection, FaceRecord, Image, PackInfo, UnindexedFace
 from kenspeckle.domain.operations import IndexFaces
+from kenspeckle.domain.people import person_name
 from kenspeckle.ports import Asked, Examiner, NewFace
 from kenspeckle.usecases.recognition.context import Context
 
@@ -42,7 +43,7 @@ def supplemented(
             max_faces=asked.max_faces,
             quality=asked.quality,
             contract=pack.contract,
-            person_name=operation.person_name,
+            person_name=None if operation.person_name is None else person_name(operation.person_name),
         )
     if stored is None:
         return None
