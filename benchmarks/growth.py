@@ -11,6 +11,7 @@ import argparse
 import gc
 import hashlib
 import multiprocessing
+import sqlite3
 import statistics
 import tempfile
 import threading
@@ -40,8 +41,21 @@ BESIDE = "beside"
 BESIDE_FACES = 10_000
 """Faces of another collection, which is searched while the measured one is purged."""
 TIMES = 21
+TIMED = 100_000
+"""Faces by which storing is timed, the last of a collection. Those before them are copied in the database, so that five
+million take minutes."""
 PURGING_SECONDS = 20.0
 """Longest that searches beside a purge are timed; the rest of a large one is the same again."""
+_ID = "lower(hex(randomblob(18)))"
+COPIED = {
+    "images": {"row": "n + 1", "image_id": _ID, "key": "n || '.jpg'", "identity": "n || '.jpg'"}
+    | {"digest": "lower(hex(randomblob(32)))", "created_at": "1000.0 + n"},
+    "faces": {"row": "n + 1", "image_row": "n + 1", "face_id": _ID, "template": "new.template"},
+    "people": {"row": "n + 1", "person_id": "'person-' || lower(hex(randomblob(8)))", "name": "n", "name_key": "n"},
+    "identities": {"identity": "n || '.jpg'", "person_row": "n + 1"},
+    "members": {"face_row": "n + 1", "person_row": "n + 1"},
+}
+"""By table what differs in the rows of photograph n from those of the first, which is number 0."""
 NOWHERE = FaceDetail(Box(0.1, 0.1, 0.2, 0.2), 99.0, (), Pose(0.0, 0.0, 0.0), Quality(80.0, 80.0))
 
 ROWS = {
@@ -113,9 +127,12 @@ def templates(count: int, random: np.random.Generator) -> Vector:
     return found
 
 
-def photographs(collection_id: str, count: int, random: np.random.Generator) -> Iterator[list[NewPhotograph]]:
-    """Batches of photographs of one face each, each of an identity of its own."""
-    for start in range(0, count, BATCH):
+def photographs(
+    collection_id: str, count: int, random: np.random.Generator, first: int = 0
+) -> Iterator[list[NewPhotograph]]:
+    """Batches of photographs of one face each, each of an identity of its own: those numbered from `first` to
+    `count`."""
+    for start in range(first, count, BATCH):
         batch = []
         for number, template in enumerate(templates(min(BATCH, count - start), random), start):
             name = f"{number}.jpg"
@@ -137,9 +154,17 @@ def measure(size: int, folder: Path) -> dict[str, float]:
     """The row of one size: `faces`, and the members of ROWS."""
     random = np.random.default_rng(size)
     path = folder / "kenspeckle.db"
-    with closing(SqlCatalog.open(f"sqlite:///{path}")) as catalog:
-        _store(catalog, BESIDE, min(size, BESIDE_FACES), random)
-        row = {"faces": float(size), "stored": size / _store(catalog, NAME, size, random)}
+    url, timed = f"sqlite:///{path}", min(size, TIMED)
+    with closing(SqlCatalog.open(url)) as catalog:
+        catalog.create_collection(Collection(NAME, "sface", "contract", 1.0))
+        if size > timed:
+            _store(catalog, NAME, 0, 1, random)
+    if size > timed:
+        _fill(path, size - timed - 1, random)
+    with closing(SqlCatalog.open(url)) as catalog:
+        row = {"faces": float(size), "stored": timed / _store(catalog, NAME, size - timed, size, random)}
+        catalog.create_collection(Collection(BESIDE, "sface", "contract", 1.0))
+        _store(catalog, BESIDE, 0, min(size, BESIDE_FACES), random)
         ids = [one.face_id for one in catalog.faces(NAME, 100, None).items]
         catalog.create_user(User("u", NAME, "CREATED", 1.0))
         catalog.link_faces(NAME, "u", ids[:20], templates(1, random)[0], 100)
@@ -185,11 +210,38 @@ def _apart(size: int) -> dict[str, float]:
         return measure(size, Path(folder))
 
 
-def _store(catalog: SqlCatalog, collection_id: str, size: int, random: np.random.Generator) -> float:
-    """Seconds that storing took, without the making of templates."""
-    catalog.create_collection(Collection(collection_id, "sface", "contract", 1.0))
+def _fill(path: Path, count: int, random: np.random.Generator) -> None:
+    """Give the collection, which has one photograph, `count` more of other names, ids and templates."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for pragma in ("journal_mode=DELETE", "journal_mode=OFF", "synchronous=OFF", "cache_size=-1500000"):
+            database.execute(f"PRAGMA {pragma}")
+        database.execute("CREATE TEMP TABLE new (n INTEGER PRIMARY KEY, template BLOB)")
+        database.execute("BEGIN")
+        for start in range(1, count + 1, TIMED):
+            some = templates(min(TIMED, count + 1 - start), random)
+            new = ((number, one.tobytes()) for number, one in enumerate(some, start))
+            database.executemany("INSERT INTO new VALUES (?, ?)", new)
+        named = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?"
+        indexes = [index for table in COPIED for index in database.execute(named, (table,))]
+        for name, _ in indexes:
+            database.execute(f"DROP INDEX {name}")
+        for table, differing in COPIED.items():
+            columns = [column[1] for column in database.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(differing.get(one, f'first."{one}"') for one in columns)
+            one = f"SELECT * FROM {table} LIMIT 1"
+            database.execute(f"INSERT INTO {table} SELECT {values} FROM ({one}) AS first, new ORDER BY n")
+        for _, index in indexes:
+            database.execute(index)
+        more = "face_count = face_count + ?, image_count = image_count + ?"
+        database.execute(f"UPDATE collections SET {more}", (count, count))
+        database.execute("COMMIT")
+        database.execute("PRAGMA journal_mode=WAL")
+
+
+def _store(catalog: SqlCatalog, collection_id: str, first: int, end: int, random: np.random.Generator) -> float:
+    """Seconds that storing photographs by these numbers took, without the making of templates."""
     storing = 0.0
-    for batch in photographs(collection_id, size, random):
+    for batch in photographs(collection_id, end, random, first):
         storing += _ms(lambda some=batch: catalog.add_photographs(collection_id, some, "contract")) / 1000  # type: ignore[misc]  # bound now
     return storing
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.catalog.video_results import _BY_PERSON
 from tests.catalogs import gallery, new_face, person, photo, stored_face, template
 
 GROWING = ("faces", "images", "users", "thumbnails", "changes", "people", "members", "identities", "sqlite_stat1")
@@ -103,6 +104,13 @@ def test_a_page_is_read_in_order_and_nothing_is_sorted(traced: Traced, path: Any
     traced.said.clear()
     assert list_page(traced.catalog).items
     assert not [one for one in plans(traced, str(path)) if one.startswith("SCAN") or "TEMP B-TREE" in one]
+
+
+def test_a_page_of_a_videos_faces_begins_after_the_one_before(traced: Traced, path: Any) -> None:
+    statement = str(_BY_PERSON.compile(dialect=traced.catalog.database._engine.dialect))
+    with closing(sqlite3.connect(path)) as connection:
+        steps = [one[3] for one in connection.execute(f"EXPLAIN QUERY PLAN {statement}", [1] * statement.count("?"))]
+    assert steps == ["SEARCH video_faces USING INDEX video_faces_by_person (video_row=? AND person>?)"]
 
 
 def test_retention_finds_what_is_old_by_age(traced: Traced, path: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, tuple_, update
 
 from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import Part, chunks, found_faces
@@ -51,12 +51,7 @@ _FACES = select(
 _LAST_FACE = _FACES.where(video_faces.c.track == bindparam("number")).order_by(video_faces.c.row.desc()).limit(1)
 _BY_TIME = _FACES.where(video_faces.c.row > bindparam("after")).order_by(video_faces.c.row).limit(bindparam("most"))
 _BY_PERSON = (
-    _FACES.where(
-        or_(
-            video_faces.c.person > bindparam("person"),
-            and_(video_faces.c.person == bindparam("person"), video_faces.c.row > bindparam("after")),
-        )
-    )
+    _FACES.where(tuple_(video_faces.c.person, video_faces.c.row) > tuple_(bindparam("person"), bindparam("after")))
     .order_by(video_faces.c.person, video_faces.c.row)
     .limit(bindparam("most"))
 )

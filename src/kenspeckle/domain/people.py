@@ -159,6 +159,8 @@ def person_name(value: str) -> str:
 
 def name_key(name: str) -> str:
     """What names are sorted and searched by: case, accents and width of letters do not count."""
+    if name.isascii():  # nothing of what follows changes it
+        return " ".join(name.lower().split())
     apart = unicodedata.normalize("NFKD", name).casefold()
     kept = "".join(one for one in apart if ord(one) not in _ACCENTS and one not in _JOINERS)
     return " ".join(unicodedata.normalize("NFKC", kept).split())
