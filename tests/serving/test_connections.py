@@ -48,7 +48,7 @@ def test_the_one_that_waits_longest_makes_room() -> None:
     assert first is not None
     assert second is not None
     assert third is not None
-    first.busy = True
+    first.work()
     door.enter("192.0.2.2", "other")
     assert door.enter("192.0.2.1", "fourth") is not None
     assert door.closed == ["second"]
@@ -62,7 +62,7 @@ def test_where_all_are_worked_on_the_new_one_is_refused() -> None:
     for _ in range(2):
         entry = door.enter("192.0.2.1")
         assert entry is not None
-        entry.busy = True
+        entry.work()
     assert door.enter("192.0.2.1") is None
     assert door.enter("192.0.2.2") is not None
 

@@ -72,22 +72,47 @@ def test_trailers_are_bounded_and_become_no_headers(echo: Echo) -> None:
     (one,) = answers(echo.exchange(CHUNKED + b"5\r\nhello\r\n0\r\nX-Api-Key: y\r\n\r\n"))
     assert one["size"] == 5
     assert "x-api-key" not in one["headers"]
+    few = b"X-A: y\r\n" * QUICK.trailer_fields
+    assert statuses(echo.exchange(CHUNKED + b"0\r\n" + few + b"\r\n")) == [200]
+    assert statuses(echo.exchange(CHUNKED + b"0\r\n" + few + b"X-A: y\r\n\r\n")) == [431]
     for endless in (b"X-A: y\r\n" * 10_000, b"X-A: " + b"y" * 100_000):
         assert statuses(echo.exchange(CHUNKED + b"0\r\n", *[endless] * 5)) in ([431], [])
 
 
-def test_fields_of_a_head_are_counted(echo: Echo) -> None:
-    few, many = b"X: y\r\n" * 200, b"X: y\r\n" * 300
-    assert statuses(echo.exchange(GET[:-2] + few + b"\r\n")) == [200]
-    assert statuses(echo.exchange(GET[:-2] + many + b"\r\n")) == [431]
+def test_what_is_broken_further_on_is_not_even_begun(echo: Echo) -> None:
+    """It came with its head: the application would work on it for nothing."""
+    many = b"X-A: y\r\n" * (QUICK.trailer_fields + 1)
+    assert statuses(echo.exchange(CHUNKED + b"0\r\n" + many + b"\r\n")) == [431]
+    assert statuses(echo.exchange(CHUNKED + b"nonsense\r\n")) == [400]
+    assert echo.seen == []
+    # A whole request before it is answered all the same.
+    assert statuses(echo.exchange(GET + b"nonsense\r\n\r\n")) == [200]
 
 
-def test_requests_wait_behind_one_to_a_point(echo: Echo) -> None:
-    most = QUICK.pipelined + 1
-    assert statuses(echo.exchange(GET * most)) == [200] * most
-    got = echo.exchange(GET * 50_000)
-    assert statuses(got) == [200] * most
-    assert b"connection: close" in got
+def test_what_is_broken_behind_an_answer_gets_no_second_one(echo: Echo) -> None:
+    with echo.connect() as connection:
+        connection.sendall(CHUNKED.replace(b"/one", b"/refuse"))
+        assert statuses(connection.recv(4096)) == [401]
+        connection.sendall(b"0\r\n" + b"X-A: y\r\n" * 100)
+        assert received(connection) == b""
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_a_request_names_one_host(echo: Echo, version: bytes) -> None:
+    """RFC 9112, 3.2."""
+    line = b"GET /one HTTP/" + version + b"\r\n"
+    assert statuses(echo.exchange(line + b"\r\n")) == ([400] if version == b"1.1" else [200])
+    assert statuses(echo.exchange(line + b"Host: a\r\nHost: b\r\n\r\n")) == [400]
+    assert statuses(echo.exchange(line + b"Host:\r\n\r\n")) == [200]
+    assert ("GET", "/two") not in echo.seen
+
+
+def test_requests_that_close_their_connection_count_too() -> None:
+    with echoing(replace(QUICK, anonymous_rate=0.01)) as echo:
+        assert statuses(echo.exchange(GET[:-2] + b"Connection: close\r\n\r\n")) == [200]
+        with echo.connect():
+            echo.until(lambda: bool(echo.config.connections))
+            assert echo.config.connections.entries()[0].delay() > 0
 
 
 @pytest.mark.parametrize(

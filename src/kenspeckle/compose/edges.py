@@ -77,7 +77,9 @@ def application(
         face_models=face_models,
         limits=limits,
     )
-    app.router.routes.extend([*amazon, *_compreface(edge)])
+    # Routes are tried in turn, a hundred of them. Amazon's has a path of its own, so it can be the first.
+    app.router.routes[:0] = amazon
+    app.router.routes.extend(_compreface(edge))
     return app
 
 

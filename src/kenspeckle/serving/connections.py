@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -32,16 +32,26 @@ class Hosts(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One connection. `close` ends it at once; `since` is when it began to wait for its client, unless it is `busy`."""
+    """One connection. `close` ends it at once. It waits for its client unless it is `busy`; see `work` and `wait`."""
 
     connections: Connections
     host: str
     close: Callable[[], None]
-    since: float
     busy: bool = False
     exempt: bool = False
     known: bool = False
     """Whether a key was proved on it."""
+
+    def work(self) -> None:
+        """A request is answered: the connection is not closed to make room."""
+        if not self.busy:
+            self.busy = True
+            self.connections.work(self)
+
+    def wait(self) -> None:
+        """From now on it waits for its client."""
+        self.busy = False
+        self.connections.wait(self)
 
     def leave(self) -> None:
         """The connection has ended; a second call has no effect."""
@@ -79,7 +89,7 @@ class Connections:
         self.most_per_host = most_per_host
         self._exempt = exempt
         self._now = now
-        self._hosts: dict[str, dict[Entry, None]] = {}
+        self._hosts: dict[str, _Host] = {}
         self._count = 0
         self._told: dict[str, float] = {}
         self._requests = _Buckets(now)
@@ -93,14 +103,14 @@ class Connections:
     def enter(self, address: str, close: Callable[[], None]) -> Entry | None:
         """Registers a connection from this address; None where it is refused."""
         host = of_one_host(address)
-        mine: Collection[Entry] = self._hosts.get(host, ())
+        mine = self._hosts.get(host)
         exempt = address in self._exempt
         if not exempt and self._new.wait(host) > 0:
             # Refused before a byte is read: this has to be cheap.
             self._tell("too many new connections a second from one address", client=address, most=int(NEW_RATE))
             self.refused += 1
             return None
-        if len(mine) >= self.most_per_host and not exempt:
+        if mine is not None and len(mine) >= self.most_per_host and not exempt:
             self._tell(
                 "too many connections from one address",
                 client=address,
@@ -117,8 +127,8 @@ class Connections:
                 return None
         if not exempt:
             self._new.add(host, 1.0, NEW_RATE)
-        entry = Entry(self, host, close, self._now(), exempt=exempt)
-        self._hosts.setdefault(host, {})[entry] = None
+        entry = Entry(self, host, close, exempt=exempt)
+        self._hosts.setdefault(host, _Host()).waiting[entry] = None
         self._count += 1
         return entry
 
@@ -127,10 +137,26 @@ class Connections:
         mine = self._hosts.get(entry.host)
         if mine is None or entry not in mine:
             return
-        del mine[entry]
+        mine.waiting.pop(entry, None)
+        mine.busy.discard(entry)
         self._count -= 1
-        if not mine:
+        if not len(mine):
             del self._hosts[entry.host]
+
+    def work(self, entry: Entry) -> None:
+        """As `Entry.work`."""
+        mine = self._hosts.get(entry.host)
+        if mine is not None and entry in mine.waiting:
+            del mine.waiting[entry]
+            mine.busy.add(entry)
+
+    def wait(self, entry: Entry) -> None:
+        """As `Entry.wait`."""
+        mine = self._hosts.get(entry.host)
+        if mine is not None and entry in mine:
+            mine.busy.discard(entry)
+            mine.waiting.pop(entry, None)
+            mine.waiting[entry] = None
 
     def delay(self, entry: Entry, rate: float, requests: float) -> float:
         """As `Entry.delay`."""
@@ -143,15 +169,15 @@ class Connections:
 
     def entries(self) -> list[Entry]:
         """All of them."""
-        return [entry for mine in self._hosts.values() for entry in mine]
+        return [entry for mine in self._hosts.values() for entry in (*mine.waiting, *mine.busy)]
 
     def make_room(self) -> bool:
         """Close one connection of the host that has most, trusted ones last. False where all are busy."""
         by_number = sorted(self._hosts.items(), key=lambda one: (one[0] in self._exempt, -len(one[1])))
         return any(self._evict(mine) for _, mine in by_number)
 
-    def _evict(self, entries: Iterable[Entry]) -> bool:
-        victim = min((one for one in entries if not one.busy), key=lambda one: one.since, default=None)
+    def _evict(self, host: _Host) -> bool:
+        victim = next(iter(host.waiting), None)
         if victim is None:
             return False
         self.leave(victim)
@@ -163,6 +189,22 @@ class Connections:
         if now - self._told.get(message, float("-inf")) >= TELL_SECONDS:
             self._told[message] = now
             log.warning(message, extra=extra)
+
+
+@dataclass(slots=True)
+class _Host:
+    """The connections of one host."""
+
+    waiting: dict[Entry, None] = field(default_factory=dict)
+    """Those that wait for their client, in the order in which they began to: under a flood each new one closes the
+    first of them, which has to cost the same however many there are."""
+    busy: set[Entry] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.busy)
+
+    def __contains__(self, entry: Entry) -> bool:
+        return entry in self.waiting or entry in self.busy
 
 
 class _Buckets:

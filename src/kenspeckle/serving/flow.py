@@ -18,10 +18,13 @@ class Bounds:
     idle_seconds: float = 75.0
     """Between two requests: longer than the 60 s of usual load balancers, so that these close, not we."""
     head_bytes: int = 64 * 1024
-    """Of a request's line and headers; of trailers; of anything else that is neither head nor body. Metadata takes
-    2 KiB of it, other clients' cookies the rest."""
+    """Of a request's line and headers; of anything else that is neither head nor body. Metadata takes 2 KiB of it,
+    other clients' cookies the rest."""
     fields: int = 256
-    """Header lines of a head, and of trailers."""
+    """Header lines of a head."""
+    trailer_bytes: int = 8 * 1024
+    trailer_fields: int = 32
+    """Of trailers. Clients send one or two: a checksum, a signature."""
     pipelined: int = 16
     """Pipelined requests that wait behind the one under way. Further ones are not answered: the client sends them
     again."""

@@ -114,6 +114,11 @@ class Authentication:
         self.used(key)
         return Principal(key)
 
+    def pair_is_known(self, access_key_id: str) -> bool:
+        """Whether `aws_secret` answers without reading the catalog."""
+        held = self._pairs.get(access_key_id)
+        return held is not None and self._ticks() - held[0] < TRUST_SECONDS
+
     def aws_secret(self, access_key_id: str) -> tuple[Key, str] | None:
         """The key and the secret to verify a signature with; None where the id is unknown, revoked or expired.
 
