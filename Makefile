@@ -6,6 +6,8 @@ PLAIN := $(VENV)/.plain
 READY := $(VENV)/.ready
 MODELS := $(VENV)/.models
 PACKS := $(VENV)/.packs
+# Long runs: several faults before everything is checked; what costs the same each time is quick.
+IN_ROWS := --quick --clients 3 --pause 0.4
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # PATH is the shell's: given to make, it would take every program away from what make runs.
@@ -106,9 +108,9 @@ bench: setup $(PACKS) ## measure against peers and limits; writes docs/benchmark
 growth: setup ## what grows with a collection, a table: SIZES="10000 1000000" faces; 1.6 kB of disk each
 	$(BIN)/python -m benchmarks.growth $(SIZES)
 
-cluster: setup ## PostgreSQL, three replicas and HAProxy on this machine, under faults; ROUNDS=50, STANDBY=1 for fail-overs
+cluster: setup ## PostgreSQL, three replicas and HAProxy on this machine, under faults; ROUNDS=50, STANDBY=1 for fail-overs; KILLS=1000
 	@sh tests/cluster/balancer.sh
-	$(BIN)/python -m tests.cluster.run --rounds $(or $(ROUNDS),2) $(if $(STANDBY),--standby)
+	$(BIN)/python -m tests.cluster.run $(if $(KILLS),--rounds $(KILLS) $(IN_ROWS) --row 10 --kills --standby,--rounds $(or $(ROUNDS),2) $(if $(STANDBY),--standby)) $(ARGS)
 
 chaos: setup ## as cluster, with a bucket and Milvus; replicas are cut off each part, or reach it slowly, and disks fill: ROUNDS=500
 	@sh tests/cluster/balancer.sh
@@ -116,8 +118,8 @@ chaos: setup ## as cluster, with a bucket and Milvus; replicas are cut off each 
 
 soak: setup $(PACKS) ## the long runs: 1,000 kills (KENSPECKLE_KILLS; a run that is cut off goes on), thousands of broken images and requests
 	KENSPECKLE_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/faults tests/serving tests/doctor tests/rekognition tests/moving tests/contract tests/aws tests/encryption tests/milvus tests/compose/test_ray.py tests/test_outward.py tests/vision/test_head_fuzz.py tests/vision/test_hostile.py
-	$(MAKE) cluster STANDBY=1 ROUNDS=$(or $(KENSPECKLE_KILLS),1000)
-	$(MAKE) chaos ROUNDS=500
+	$(MAKE) cluster KILLS=$(or $(KENSPECKLE_KILLS),1000)
+	$(MAKE) chaos ROUNDS=500 ARGS="$(IN_ROWS) --row 6 --at-once 2"
 
 installed: setup ## the package in environments of its own, with the lowest and the newest versions of its dependencies
 	$(PYTHON) -m venv build/uv

@@ -36,6 +36,8 @@ REPLICA = Fault("replica", "a replica was killed (-9) and started again", reache
 HUNG = Fault("replica hung", "a replica was stopped (SIGSTOP) and went on", 14.0, reached=False)
 CRASH = Fault("database", "PostgreSQL and all its processes were killed (-9) and it was started again", alone=False)
 FAIL_OVER = Fault("fail-over", "PostgreSQL's primary was lost and its standby took over", alone=False)
+KILLS = (REPLICA, CRASH, FAIL_OVER)
+"""Those that cut what is under way at once."""
 FULL = Fault("database full", "the disk of PostgreSQL was full", 6.0, alone=False, status=507)
 BUCKET_KILLED = Fault("bucket", "the bucket was killed (-9) and started again", 5.0, alone=False)
 MILVUS_KILLED = Fault("milvus", "Milvus was killed (-9) and started again", 5.0, alone=False)

@@ -3,12 +3,15 @@ with `Parts` a bucket, Milvus, and links between each replica and all of these."
 
 from __future__ import annotations
 
+import csv
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx
@@ -19,11 +22,12 @@ from tests.cluster.networks import Networks
 from tests.cluster.parts import DESK, Parts
 from tests.cluster.waiting import READY_SECONDS, until
 from tests.postgres import Server
-from tests.webhooks.conftest import unused_port
 
 ADMIN = {"x-api-key": "a" * 40}
 SMALL = ("max_wal_size=64MB", "wal_keep_size=0", "shared_buffers=16MB")
 """Of a PostgreSQL on a small disk."""
+SOON = ("wal_retrieve_retry_interval=200ms",)
+"""A standby follows a primary that is back; by itself it waits five seconds, and commits wait for it."""
 DATABASE = "kenspeckle"
 NAMES = ("a", "b", "c")
 CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
@@ -32,7 +36,8 @@ CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 class Machines:
     """Everything runs until `close`. `folder` is of this cluster alone; `with_standby`: commits wait for the standby,
     so that a fail-over loses none. `parts`: what else replicas reach, and how; without, photographs lie in a folder.
-    `networks`: each replica is in one of its own, else all are on loopback. `room` is a small disk for the database."""
+    `networks`: each replica is in one of its own, else all are on loopback. `room` is a small disk for the database.
+    `unsynced`: PostgreSQL does not wait for the disk, which loses nothing while this machine itself goes on."""
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Machines:
         parts: Parts | None = None,
         networks: Networks | None = None,
         room: Path | None = None,
+        unsynced: bool = False,
     ) -> None:
         self.folder = folder
         self.parts = parts
@@ -51,17 +57,21 @@ class Machines:
         """Where replicas reach the receiver of webhooks."""
         self._open = ExitStack()
         self._replicas: dict[str, tuple[ExitStack, Launched]] = {}
-        ports = {name: unused_port() for name in NAMES}
+        self._logged: dict[str, list[str]] = {name: [] for name in NAMES}
+        """What those logged that were killed."""
+        ports = {name: _lasting_port() for name in NAMES}
         hosts = {name: networks.cables[name].address if networks else "127.0.0.1" for name in NAMES}
         self.addresses = {name: f"{hosts[name]}:{ports[name]}" for name in NAMES}
-        self.port = unused_port()
+        self.port = _lasting_port()
+        self._told = folder / "haproxy.sock"
         self.standby: Server | None = None
         try:
-            self.primary = Server(*(SMALL if room is not None else ()), quick=False, room=room)
+            settings = (*(SOON if with_standby else ()), *(("fsync=off",) if unsynced else ()))
+            self.primary = Server(*(SMALL if room is not None else ()), *settings, quick=False, room=room)
             self._open.callback(lambda: self.primary.close())
             self.primary.execute(f"CREATE DATABASE {DATABASE}")
             if with_standby:
-                self.standby = Server(quick=False, standby_of=self.primary)
+                self.standby = Server(*settings, quick=False, standby_of=self.primary)
                 self._open.callback(lambda: self._close_standby())
                 self._wait_for_standby(self.primary)
             if parts is not None:
@@ -134,14 +144,15 @@ class Machines:
         stack, server = self._replicas.pop(name)
         server.process.kill()
         stack.close()
+        self._logged[name] += server.log
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send it to a replica's process."""
         self._replicas[name][1].process.send_signal(number)
 
     def log_of(self, name: str) -> list[str]:
-        """The last lines of a replica's log."""
-        return list(self._replicas[name][1].log)
+        """The last lines of a replica's log, and of those that were killed in its place."""
+        return [*self._logged[name], *self._replicas[name][1].log]
 
     def balance(self) -> None:
         """Start HAProxy with the configuration of deploy/, but for the addresses."""
@@ -151,8 +162,8 @@ class Machines:
         text = re.sub(r"bind 127\.0\.0\.1:\d+", f"bind 127.0.0.1:{self.port}", CONFIG.read_text())
         for name, address in self.addresses.items():
             text = re.sub(rf"server {name} \S+", f"server {name} {address}", text)
-        if os.geteuid() == 0:
-            text = text.replace("global\n", "global\n    user nobody\n", 1)
+        more = f"global\n    stats socket {self._told} mode 600 level operator\n"
+        text = text.replace("global\n", more + ("    user nobody\n" if os.geteuid() == 0 else ""), 1)
         file = self.folder / "haproxy.cfg"
         file.write_text(text)
         log = self._open.enter_context((self.folder / "haproxy.log").open("wb"))
@@ -166,12 +177,20 @@ class Machines:
 
         until(answers)
 
+    def balanced(self) -> set[str]:
+        """Replicas to which the balancer gives requests."""
+        with closing(socket.socket(socket.AF_UNIX)) as asking:
+            asking.connect(str(self._told))
+            asking.sendall(b"show stat\n")
+            rows = csv.DictReader(asking.makefile())
+            return {one["svname"] for one in rows if one["# pxname"] == "replicas" and one["status"] == "UP"} & {*NAMES}
+
     def fail_over(self) -> None:
-        """The primary crashes and does not come back; its standby takes over, and gets a standby of its own."""
+        """The primary is killed (-9) and does not come back; its standby takes over, and gets a standby of its own."""
         old, new = self.primary, self.standby
         if new is None:
             raise LookupError("there is no standby")
-        old.stop(signal.SIGQUIT)
+        old.kill()
         new.execute("ALTER SYSTEM RESET synchronous_standby_names")  # nobody follows it yet
         new.execute("SELECT pg_reload_conf()")
         new.promote()
@@ -203,3 +222,12 @@ def ready(url: str) -> bool:
         return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _lasting_port() -> int:
+    """One of loopback that no connection is given by chance while who listens on it is away: below those."""
+    while True:
+        port = random.randrange(10_240, 32_000)
+        with closing(socket.socket()) as trying, suppress(OSError):
+            trying.bind(("127.0.0.1", port))
+            return port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from sqlalchemy import Table, func, select
 from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.tables import jobs, members, people, video_faces, videos
 from kenspeckle.compose.service import Service
-from kenspeckle.domain import Attribute, Job, JobKind
+from kenspeckle.domain import Attribute, Job, JobKind, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.ports import AuditQuery
-from tests.compose.test_videos import HOME, appearances, built, done, names, start
+from tests.compose.test_videos import HOME, appearances, built, done, fill, names, start, uploaded
 from tests.postgres import Server
-from tests.videos import EILEEN, GRACE, SAMPLES, two_people
+from tests.s3server import S3Server, served_s3
+from tests.videos import EILEEN, GRACE, SAMPLES, brief, two_people
 
 AGE = frozenset({Attribute.AGE_RANGE})
 
@@ -46,6 +48,29 @@ def test_attributes_people_and_a_video_until_all_are_erased(postgres: Server, tm
         assert rows(service, videos) == rows(service, video_faces) == 0
         ask(ops.EraseIdentity(collection_id=HOME, external_image_id=EILEEN))
         assert rows(service, people) == rows(service, members) == 0
+
+
+def test_a_video_that_one_replica_was_sent_is_looked_at_by_another(postgres: Server, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        url, s3 = stack.enter_context(postgres.database()), stack.enter_context(served_s3())
+        asked = {"catalog_url": url, "images_url": f"s3://{s3.bucket('photographs')}/here", "master_key": "ab" * 32}
+        one, other = (stack.enter_context(built(tmp_path / name, **asked)) for name in ("one", "other"))
+        fill(one)
+        sent = uploaded(one, brief(tmp_path / "brief.mp4"))
+        job = one.recognizer.handle(ops.StartVideo(collection_id=HOME, **sent))
+        assert any("videos/" in key for key in keys(s3))
+        ended = done(other, job)
+        assert ended.state is JobState.SUCCEEDED, ended.error
+        assert GRACE in names(appearances(one, ended))
+        assert not any("videos/" in key for key in keys(s3)), "it goes with its job"
+        again = one.recognizer.handle(ops.StartVideo(collection_id=HOME, **uploaded(one, tmp_path / "brief.mp4")))
+        other.recognizer.handle(ops.CancelJob(job_id=again.job_id))
+        other.local.work_off()
+        assert not any("videos/" in key for key in keys(s3)), "also where nobody looks at it any more"
+
+
+def keys(s3: S3Server) -> list[str]:
+    return [one["Key"] for one in s3.client.list_objects_v2(Bucket="photographs").get("Contents", ())]
 
 
 def test_leases_and_times_go_by_the_clock_of_the_database(

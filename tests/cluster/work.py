@@ -24,8 +24,10 @@ class Work:
     What was answered wrongly is in `wrong`; answers that say "later", and connections that were cut, are in `failed`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pause: float = 0.0) -> None:
+        """`pause`: seconds that a client rests after each photograph."""
         self._url = url
+        self._rest = pause
         self._portraits = Portraits()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -82,6 +84,7 @@ class Work:
                     self._one(client)
                 except Exception as error:
                     self._note(f"{type(error).__name__}: {error}")
+                self._stop.wait(self._rest)
 
     def _one(self, client: httpx.Client) -> None:
         """Index a photograph, find it, and delete every so-manieth, which is not found any more."""
@@ -187,7 +190,7 @@ class Work:
         name, data = self._portraits.named(number)
         try:
             answer = client.put(f"/v1/index/{name}", content=data)
-        except httpx.TimeoutException:
+        except httpx.TransportError:
             self.unanswered.append(number)
             raise
         if answer.is_success:

@@ -20,7 +20,7 @@ from kenspeckle.compose.embedded import build
 from kenspeckle.compose.service import Service
 from kenspeckle.domain import Job, JobState, LineResult, LineStatus
 from kenspeckle.domain import operations as ops
-from kenspeckle.errors import CollectionNotFound, Conflict, InvalidValue, JobNotFound, StorageUnavailable
+from kenspeckle.errors import CollectionNotFound, Conflict, InvalidValue, JobNotFound, StorageFull, StorageUnavailable
 from kenspeckle.images.client_buckets import ClientBuckets
 from kenspeckle.ports import Slice
 from kenspeckle.settings import load
@@ -310,22 +310,23 @@ def test_a_deleted_collection_ends_its_job(service: Service, home: str, tmp_path
     assert left(service, job) == 0
 
 
-def test_a_bucket_that_does_not_answer_is_asked_again(
+def test_a_bucket_that_does_not_answer_or_a_full_disk_is_asked_again(
     service: Service, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "PAUSE_SECONDS", 0.01)
-    read, failures = ClientBuckets.read, iter([True, True])
+    away = StorageUnavailable("The bucket does not answer.")
+    read, failures = ClientBuckets.read, iter([away, StorageFull("The disk is full.")])
 
     def failing(self: ClientBuckets, *words: Any, **more: Any) -> bytes:
-        if next(failures, False):
-            raise StorageUnavailable("The bucket does not answer.")
+        if failure := next(failures, None):
+            raise failure
         return read(self, *words, **more)
 
     monkeypatch.setattr(ClientBuckets, "read", failing)
     job = start(service, home, manifest(tmp_path, *portraits(2)))
     assert service.jobs.run_one(job.job_id, patience=0).result == {"indexed": 2}
     monkeypatch.setattr(work, "MOST_FAILURES", 2)
-    failures = iter([True] * 1000)
+    failures = iter([away] * 1000)
     job = start(service, home, manifest(tmp_path, *portraits(2)))
     ended = service.jobs.run_one(job.job_id, patience=0)
     assert (ended.state, ended.error) == (JobState.FAILED, "The bucket does not answer.")

@@ -259,7 +259,7 @@ class Videos:
             upload = VideoSource(upload=incoming.name)
             started = await edge.handle(replace(asked, source=upload, upload_key=key))
         except BaseException:
-            incoming.discard()
+            await edge.threads.call(incoming.discard)
             raise
         return answer(dump.job(started), 202)
 

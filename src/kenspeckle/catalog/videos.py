@@ -180,14 +180,14 @@ class Videos(Part):
             self.drop_video(job_id)
         return len(gone)
 
-    def staged_uploads(self) -> set[str]:
+    def staged_uploads(self, *, ended: bool = False) -> set[str]:
         with self.database.read() as connection:
-            needed = (
+            wanted = (
                 select(videos.c.upload)
                 .join(jobs, jobs.c.job_id == videos.c.job_id)
-                .where(unfinished, videos.c.upload != "")
+                .where(~unfinished if ended else unfinished, videos.c.upload != "")
             )
-            return set(connection.execute(needed).scalars())
+            return set(connection.execute(wanted).scalars())
 
     def _track_columns(self, video: Any, job_id: str, track: Track) -> dict[str, object]:
         packed = None

@@ -23,7 +23,7 @@ from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError, SettingError
 from kenspeckle.images.store import open_images
-from kenspeckle.images.videos import FolderVideos
+from kenspeckle.images.videos import open_videos
 from kenspeckle.index.saved_codes import FOLDER, SAVED_FROM, SavedCodes
 from kenspeckle.index.store import open_index, open_mirrored
 from kenspeckle.ports import Index
@@ -140,7 +140,7 @@ def _video_parts(settings: Settings, catalog: SqlCatalog, buckets: ClientBuckets
     return VideoParts(
         decoder=ChildDecoder(settings),
         results=catalog,
-        staged=FolderVideos(settings.data_dir / "videos"),
+        staged=open_videos(settings.images, settings.data_dir, shared=not settings.catalog.startswith("sqlite")),
         buckets=buckets,
         topics=SnsTopics(settings.sns_topics),
     )

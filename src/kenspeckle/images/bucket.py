@@ -25,12 +25,12 @@ class BucketImages:
 
     def stage(self, digest: str, data: bytes) -> _Staged:
         key = self._staging + digests.staged_name(digest)
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             self._client.s3.put_object(Bucket=self._bucket, Key=key, Body=data)
         return _Staged(self._client, self._bucket, key, self._key(digest))
 
     def put(self, digest: str, data: bytes) -> None:
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             self._client.s3.put_object(Bucket=self._bucket, Key=self._key(digest), Body=data)
 
     def get(self, digest: str) -> bytes:
@@ -62,7 +62,7 @@ class BucketImages:
 
     def _staged(self) -> Iterator[tuple[str, str, float]]:
         """Digest, key and time of each staged photograph."""
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             pages = self._client.s3.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._staging):
                 for one in page.get("Contents", ()):
@@ -70,7 +70,7 @@ class BucketImages:
                         yield digest, one["Key"], one["LastModified"].timestamp()
 
     def _read(self, key: str) -> bytes | None:
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             try:
                 answer: Any = self._client.s3.get_object(Bucket=self._bucket, Key=key)
                 with answer["Body"] as body:
@@ -81,7 +81,7 @@ class BucketImages:
                 raise
 
     def _there(self, key: str) -> bool:
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             try:
                 self._client.s3.head_object(Bucket=self._bucket, Key=key)
             except s3.ERRORS as error:
@@ -95,7 +95,7 @@ class BucketImages:
         return data is not None and digests.matches(digest, data)
 
     def _remove(self, key: str) -> None:
-        with _bucket_errors(self._bucket):
+        with bucket_errors(self._bucket):
             self._client.s3.delete_object(Bucket=self._bucket, Key=key)
 
 
@@ -109,7 +109,7 @@ class _Staged:
     target: str
 
     def publish(self) -> None:
-        with _bucket_errors(self.bucket):
+        with bucket_errors(self.bucket):
             try:
                 self.client.s3.copy_object(
                     Bucket=self.bucket, Key=self.target, CopySource={"Bucket": self.bucket, "Key": self.key}
@@ -131,7 +131,8 @@ class _Staged:
 
 
 @contextmanager
-def _bucket_errors(bucket: str) -> Iterator[None]:
+def bucket_errors(bucket: str) -> Iterator[None]:
+    """Raises StorageFull or StorageUnavailable, in words, for what S3 answers or does not."""
     try:
         yield
     except s3.ERRORS as error:

@@ -1,4 +1,4 @@
-"""Implements `ports.StagedVideos`: videos in a folder of the data folder, 0600, encrypted where a key is given."""
+"""Implements `ports.StagedVideos`: videos in a folder, 0600, encrypted where a key is given."""
 
 from __future__ import annotations
 
@@ -6,22 +6,42 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kenspeckle.atomic_file import disk_errors
 from kenspeckle.errors import StorageFull, StorageUnavailable
+from kenspeckle.images.urls import parse
 
+if TYPE_CHECKING:
+    from kenspeckle.ports import StagedVideos
+
+FOLDER: Final = "videos"
 PARTIAL: Final = ".partial"
 OLD_SECONDS: Final = 86_400.0
 """Age from which what is incomplete belongs to no upload any more."""
 RESERVE: Final = 256 << 20
 """Bytes of the disk that videos leave free, for the database."""
-_NAME: Final = re.compile(r"[0-9a-f]{32}")
+GONE: Final = "The video that was uploaded is not there any more; send it again."
+NAME: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def open_videos(url: str, data_dir: Path, *, shared: bool) -> StagedVideos:
+    """Where videos wait for their job: in the data folder, or where `shared`, beside the photographs at `url`, so that
+    a job which another replica takes on finds its video. Raises SettingError."""
+    own = FolderVideos(data_dir / FOLDER)
+    if not shared:
+        return own
+    place = parse(url, "IMAGES_URL")
+    if isinstance(place, Path):
+        return own if place.parent == data_dir else SharedVideos(FolderVideos(place / FOLDER), own)
+    from kenspeckle.images.bucket_videos import BucketVideos  # late: botocore, a fifth of a second
+
+    return SharedVideos(BucketVideos(place, data_dir / FOLDER), own)
 
 
 class FolderVideos:
@@ -36,21 +56,21 @@ class FolderVideos:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return _Incoming(self._folder / name, key)
 
-    def open(self, name: str) -> int:
-        if not _NAME.fullmatch(name):
+    def open(self, name: str, tell: Callable[[], None] = lambda: None) -> int:
+        if not NAME.fullmatch(name):
             raise StorageUnavailable("The name of a staged video is damaged.")
         try:
             return os.open(self._folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            raise StorageUnavailable("The video that was uploaded is not there any more; send it again.") from error
+            raise StorageUnavailable(GONE) from error
 
     def remove(self, name: str) -> None:
-        if _NAME.fullmatch(name):
+        if NAME.fullmatch(name):
             (self._folder / name).unlink(missing_ok=True)
 
     def names(self) -> Sequence[str]:
         with suppress(FileNotFoundError):
-            return sorted(one.name for one in self._folder.iterdir() if _NAME.fullmatch(one.name))
+            return sorted(one.name for one in self._folder.iterdir() if NAME.fullmatch(one.name))
         return ()
 
     def age(self, name: str) -> float:
@@ -66,6 +86,47 @@ class FolderVideos:
                     one.unlink()
 
 
+class SharedVideos:
+    """Videos that all replicas reach; those that an older version had staged on this machine still count."""
+
+    def __init__(self, shared: StagedVideos, own: FolderVideos) -> None:
+        self._shared = shared
+        self._own = own
+        self.begin = shared.begin
+
+    def open(self, name: str, tell: Callable[[], None] = lambda: None) -> int:
+        return (self._own if name in self._own.names() else self._shared).open(name, tell)
+
+    def remove(self, name: str) -> None:
+        self._own.remove(name)
+        self._shared.remove(name)
+
+    def names(self) -> Sequence[str]:
+        return sorted({*self._own.names(), *self._shared.names()})
+
+    def age(self, name: str) -> float:
+        return self._own.age(name) or self._shared.age(name)
+
+    def sweep(self) -> None:
+        self._own.sweep()
+        self._shared.sweep()
+
+
+def encrypting(key: bytes | None) -> Callable[[bytes], bytes]:
+    """Encrypts a video piece by piece; without a key nothing."""
+    if key is None:
+        return lambda data: data
+    # Counter mode: decoders jump about in a video. The key is used for this file alone.
+    return Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor().update
+
+
+def check_space(descriptor: int, size: int) -> None:
+    """Raises StorageFull where the disk of an open file has no space for so many bytes more."""
+    disk = os.fstatvfs(descriptor)
+    if disk.f_bavail * disk.f_frsize < RESERVE + size:
+        raise StorageFull("There is no disk space for the video in its folder; free some.")
+
+
 class _Incoming:
     """`ports.Incoming`: written beside its name, which it gets when it is complete."""
 
@@ -73,18 +134,15 @@ class _Incoming:
         self.name = path.name
         self._path = path
         self._partial = path.with_name(path.name + PARTIAL)
-        # Counter mode: decoders jump about in a video. The key is used for this file alone.
-        self._encryptor = None if key is None else Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+        self._encrypted = encrypting(key)
         self._file = open(  # noqa: SIM115  closed by `close` or `discard`
             self._partial, "xb", buffering=1 << 20, opener=lambda path, flags: os.open(path, flags, 0o600)
         )
 
     def write(self, data: bytes) -> None:
         with disk_errors(self._partial):
-            disk = os.fstatvfs(self._file.fileno())
-            if disk.f_bavail * disk.f_frsize < RESERVE + len(data):
-                raise StorageFull("There is no disk space for the video in the data folder; free some.")
-            self._file.write(data if self._encryptor is None else self._encryptor.update(data))
+            check_space(self._file.fileno(), len(data))
+            self._file.write(self._encrypted(data))
 
     def close(self) -> None:
         with disk_errors(self._partial):

@@ -90,14 +90,15 @@ class Incoming(Protocol):
 
 
 class StagedVideos(Protocol):
-    """Videos that wait for their job or are worked on, in files that only the owner can read."""
+    """Videos that wait for their job or are worked on, where only the owner can read them."""
 
     def begin(self, key: bytes | None = None) -> Incoming:
         """With a `key` (32 bytes) the bytes are encrypted. Raises StorageFull, StorageUnavailable."""
         ...
 
-    def open(self, name: str) -> int:
-        """A descriptor, for the caller to close. Raises StorageUnavailable where there is no such file."""
+    def open(self, name: str, tell: Callable[[], None] = ...) -> int:
+        """A descriptor, for the caller to close; `tell` is called now and then where that takes long. Raises
+        StorageUnavailable where there is no such video, StorageFull where it has to be copied and finds no space."""
         ...
 
     def remove(self, name: str) -> None: ...
@@ -263,8 +264,8 @@ class Videos(Protocol):
         """Remove videos whose jobs are forgotten; how many."""
         ...
 
-    def staged_uploads(self) -> set[str]:
-        """Names of the staged files that unfinished jobs need."""
+    def staged_uploads(self, *, ended: bool = False) -> set[str]:
+        """Names of the staged videos that unfinished jobs need, or of those whose jobs have `ended`."""
         ...
 
     def due_notices(self, now: float, until: float, limit: int) -> list[Notice]:

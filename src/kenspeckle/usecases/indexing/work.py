@@ -31,6 +31,7 @@ from kenspeckle.errors import (
     ImageTooLarge,
     KenspeckleError,
     Overloaded,
+    StorageFull,
     StorageUnavailable,
 )
 from kenspeckle.parallel import parallel
@@ -187,7 +188,7 @@ class IndexWork:
                 failures = 0
             except JobLost:
                 continue
-            except (StorageUnavailable, Overloaded) as error:
+            except (StorageUnavailable, StorageFull, Overloaded) as error:
                 failures += 1
                 log.warning("job %s waits: %s", job.job_id, error.message)
                 if failures > MOST_FAILURES:

@@ -15,7 +15,7 @@ from kenspeckle.domain.operations import (
     TagCollection,
     UntagCollection,
 )
-from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError
+from kenspeckle.errors import AlreadyExists, Conflict, KenspeckleError, StorageUnavailable
 from kenspeckle.usecases.recognition.context import Context
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,11 @@ def _uploads_going_too(context: Context) -> Iterator[None]:
     before = context.videos.results.staged_uploads()
     yield
     if before:
-        for name in before - context.videos.results.staged_uploads():
-            context.videos.staged.remove(name)
+        try:
+            for name in before - context.videos.results.staged_uploads():
+                context.videos.staged.remove(name)
+        except StorageUnavailable as error:
+            log.error("videos of a deleted collection are not removed yet, it is tried again: %s", error.message)
 
 
 def removed_now(context: Context, digests: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +28,7 @@ from kenspeckle.domain import (
     VideoSource,
     validation,
 )
-from kenspeckle.errors import InvalidVideo, VideoTooLarge
+from kenspeckle.errors import InvalidVideo, StorageUnavailable, VideoTooLarge
 from kenspeckle.ports import Engine, Photo, SeenFace, StoredVideo, Track, VideoReader
 from kenspeckle.usecases.jobs.runner import GivenBack, Progress
 from kenspeckle.usecases.recognition.context import Context, VideoParts
@@ -70,7 +70,8 @@ class Analysis:
         if source.bucket and not stored.upload:
             self._fetch(source, claim, progress)
             stored = self._parts.results.video(job.job_id)
-        with _descriptor(self._parts, source, stored, self._context.settings.max_video_bytes) as descriptor:
+        most = self._context.settings.max_video_bytes
+        with _descriptor(self._parts, source, stored, most, progress) as descriptor:
             opened = self._parts.decoder.open(
                 descriptor,
                 key=stored.upload_key,
@@ -98,20 +99,24 @@ class Analysis:
             raise
 
     def _remove(self, job_id: str) -> None:
+        """The job has ended, whether the video can be removed now or is swept later."""
         upload = self._parts.results.video(job_id).upload
         if upload:
-            self._parts.staged.remove(upload)
+            with suppress(StorageUnavailable):
+                self._parts.staged.remove(upload)
 
 
 @contextmanager
-def _descriptor(parts: VideoParts, source: VideoSource, stored: StoredVideo, most: int) -> Iterator[int]:
+def _descriptor(
+    parts: VideoParts, source: VideoSource, stored: StoredVideo, most: int, progress: Progress
+) -> Iterator[int]:
     if source.path:
         try:
             descriptor = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise InvalidVideo(f"{source.path} can't be read: {error.strerror}.", field="video") from error
     else:
-        descriptor = parts.staged.open(stored.upload)
+        descriptor = parts.staged.open(stored.upload, lambda: progress.step(progress.done, progress.total))
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

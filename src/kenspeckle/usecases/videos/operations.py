@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -18,13 +19,25 @@ from kenspeckle.domain.operations import (
     StartVideo,
     StartVideoDetection,
 )
-from kenspeckle.errors import BucketNotAllowed, Conflict, IdempotencyMismatch, InvalidValue, JobNotFound, NotOffered
+from kenspeckle.errors import (
+    BucketNotAllowed,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidValue,
+    JobNotFound,
+    NotOffered,
+    StorageUnavailable,
+)
 from kenspeckle.ports import Answered, NewVideo
 from kenspeckle.usecases.recognition.context import Context, VideoParts
+
+log = logging.getLogger(__name__)
 
 MOST_UNFINISHED = 100
 """Videos that may wait or be worked on at once in a service."""
 AGED_BATCH = 100
+LEFT_SECONDS = 3600.0
+"""Age from which a video without a job waits for none any more. More than clocks of replicas differ by."""
 
 MISSING = "This server does not look at videos: PyAV is not installed (pip install 'kenspeckle[video]')."
 
@@ -108,12 +121,15 @@ class VideoOperations:
             return
         parts = self.context.videos
         parts.results.sweep_videos()
-        needed = parts.results.staged_uploads()
-        for name in parts.staged.names():
-            # An upload that was just completed may wait for its job's row.
-            if name not in needed and parts.staged.age(name) > 60:
-                parts.staged.remove(name)
-        parts.staged.sweep()
+        ended, needed = parts.results.staged_uploads(ended=True), parts.results.staged_uploads()
+        try:
+            for name in parts.staged.names():
+                # An upload that was just completed may wait for its job's row.
+                if name in ended or (name not in needed and parts.staged.age(name) > LEFT_SECONDS):
+                    parts.staged.remove(name)
+            parts.staged.sweep()
+        except StorageUnavailable as error:
+            log.warning("videos that are needed no more could not be removed, it is tried again: %s", error.message)
 
     def erase_aged(self, collection_id: str, before: float) -> int:
         """Erase results of videos that were given before that time; how many."""
