@@ -67,7 +67,7 @@ quick: $(READY) ## the tests of what differs from BASE (main), found by its name
 	echo "$$found"; $(BIN)/python -m pytest -q -x $(ARGS) $$found
 
 coverage: setup $(PACKS) browser ## all tests, and which lines no test runs: build/coverage/index.html
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q --cov --cov-report=html --cov-report=term:skip-covered $(ARGS) $(ONLY)
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q -p pytest_cov.plugin --cov --cov-report=html --cov-report=term:skip-covered $(ARGS) $(ONLY)
 
 check: setup ## what a reviewer's eye would find: lint, format, types, the documentation site
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,--jobs=2) check-types check-rest
@@ -91,7 +91,7 @@ pictures: setup ## record the answers and draw the pictures of the documentation
 	$(BIN)/python -m docs.illustrate
 
 check-terraform: .venv-terraform/.ready ## the real Terraform formats, validates, applies and destroys terraform/, before no AWS
-	.venv-terraform/bin/python -m pytest -q -p tests.terraform.real.terraform $(addprefix tests/terraform/real/,inputs.py validate.py monitoring.py installations.py)
+	.venv-terraform/bin/python -m pytest -q -o addopts="-p pytest_timeout" -p tests.terraform.real.terraform $(addprefix tests/terraform/real/,inputs.py validate.py monitoring.py installations.py)
 
 scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment takes half a gigabyte
 	.venv-checkov/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download

@@ -1,11 +1,14 @@
-"""What holds for every test: it leaves logging as it found it, and networks are loaded once for all; and what a whole
-run says at its end."""
+"""What holds for every test: it leaves logging as it found it, and networks are loaded once for all; in which order
+tests run; and what a whole run says at its end."""
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +16,41 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import soak
+from tests.order import rank
 
 if TYPE_CHECKING:
     from kenspeckle.vision.sessions import Run, Runtime
     from tests.milvus_server import MilvusServer
     from tests.postgres import Server
 
+ROOT = Path(__file__).parent
 NETWORKS = 16
 """Most networks that are kept: those of two packs, for one thread and for two."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes each imports its share of the tests before all of them. What pytest makes of a module's
+    assertions takes most of the time of an import where it was not kept from an earlier run, as in a fresh clone; the
+    others then read what this one has made."""
+    gc.disable()  # until tests are collected: they stay
+    given = getattr(session.config, "workerinput", None)
+    if given is None or [Path(one).resolve() for one in session.config.args] != [ROOT]:
+        return
+    number, count = int(given["workerid"].removeprefix("gw")), given["workercount"]
+    for file in sorted(ROOT.rglob("test_*.py"))[number::count]:
+        with suppress(Exception, pytest.skip.Exception):  # when it is collected, it says what is wrong
+            import_module(".".join(file.relative_to(ROOT.parent).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or the end of a run would wait for it."""
+    items.sort(key=lambda one: rank(one.path.relative_to(ROOT).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +112,7 @@ def networks_are_loaded_once() -> Iterator[None]:
         return
     from kenspeckle import cpu
     from kenspeckle.vision.sessions import Runtime
+    from tests import known_files
 
     load = Runtime.load
     kept: OrderedDict[object, Run] = OrderedDict()
@@ -89,9 +120,7 @@ def networks_are_loaded_once() -> Iterator[None]:
     def once(self: Runtime, file: Path, threads: int, *, embedder: bool) -> Run:
         if not file.is_file():
             return load(self, file, threads, embedder=embedder)
-        now = file.stat()
-        version = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
-        key = (self, file, version, threads, embedder, cpu.cores(), cpu.split())
+        key = (self, file, known_files.version(file), threads, embedder, cpu.cores(), cpu.split())
         if key not in kept:
             kept[key] = load(self, file, threads, embedder=embedder)
         kept.move_to_end(key)
@@ -101,6 +130,7 @@ def networks_are_loaded_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Runtime, "load", once)
+        patch.setattr("kenspeckle.models.registry.digest", known_files.digest)
         yield
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
@@ -218,6 +218,7 @@ def main(control: socket.socket) -> None:
     before = dict(os.environ)
     for name in IMPORTED:
         import_module(name)
+    _warm()
     own = {name: value for name, value in os.environ.items() if before.get(name) != value}
     gc.collect()
     gc.freeze()
@@ -244,6 +245,22 @@ def main(control: socket.socket) -> None:
         words, folder, environment = json.loads(asked)
         _become(folder, {**own, **environment}, streams)
         _run(words)
+
+
+def _warm() -> None:
+    """Do what each server and command would do again: compile statements, look at handlers, read networks' files."""
+    from fastapi import FastAPI
+
+    from kenspeckle.api.routes import add_routes
+    from kenspeckle.catalog.schema import statements
+    from kenspeckle.models import registry
+    from kenspeckle.settings import load
+    from tests import known_files
+
+    statements("sqlite")
+    add_routes(FastAPI(openapi_url=None), cast(Any, None))
+    vars(registry)["digest"] = known_files.digest
+    registry.check(load().models_dir, registry.DEFAULT)
 
 
 def _become(folder: str, environment: Mapping[str, str], streams: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Module:
-    """A folder of `.tf` files."""
+    """A folder of `.tf` files, parsed when it is first asked: that takes longer than what is then tested."""
 
     folder: Path
-    blocks: tuple[Block, ...]
-    text: str
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Raises what python-hcl2 raises for a file that can't be parsed."""
+        return tuple(block for file in self._files for block in _blocks(file))
+
+    @cached_property
+    def text(self) -> str:
+        """Without comments."""
+        return "\n".join(_COMMENT.sub("", file.read_text("utf-8")) for file in self._files)
+
+    @property
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.tf"))
 
     def of(self, kind: str) -> dict[str, Block]:
         """Blocks of a kind by their last label."""
@@ -74,9 +86,9 @@ class Module:
 
 @cache
 def modules() -> dict[Path, Module]:
-    """Every folder with `.tf` files. Raises what python-hcl2 raises for one that can't be parsed."""
+    """Every folder with `.tf` files."""
     folders = sorted({file.parent for file in ROOT.rglob("*.tf") if ".terraform" not in file.parts})
-    return {folder: _module(folder) for folder in folders}
+    return {folder: Module(folder) for folder in folders}
 
 
 def literal(value: Any) -> str:
@@ -96,12 +108,6 @@ def written_out(body: Tree) -> Tree:
         for name, block in plain(one).items():
             made[literal(name)] = [*made.get(literal(name), []), *block["content"]]
     return made
-
-
-def _module(folder: Path) -> Module:
-    files = sorted(folder.glob("*.tf"))
-    blocks = tuple(block for file in files for block in _blocks(file))
-    return Module(folder, blocks, "\n".join(_COMMENT.sub("", file.read_text("utf-8")) for file in files))
 
 
 def _blocks(file: Path) -> Iterator[Block]:

@@ -19,14 +19,14 @@ SCHEMAS = json.loads(SCHEMA.read_text("utf-8"))
 KINDS = {"resource": SCHEMAS["resource_schemas"], "data": SCHEMAS["data_source_schemas"]}
 
 ALL = list(modules().values())
-TYPED = [block for module in ALL for block in module.blocks if block.kind in KINDS]
 
 
-@pytest.mark.parametrize("block", TYPED, ids=str)
-def test_types_arguments_and_blocks_exist_in_the_providers_schema(block: Block) -> None:
-    kind = block.labels[0]
-    assert kind in KINDS[block.kind], f"{kind}: run python -m tests.terraform.schema, and see whether it exists"
-    assert list(_faults(kind, KINDS[block.kind][kind]["block"], block.body)) == []
+@pytest.mark.parametrize("module", ALL, ids=str)
+def test_types_arguments_and_blocks_exist_in_the_providers_schema(module: Module) -> None:
+    for block in (one for one in module.blocks if one.kind in KINDS):
+        kind = block.labels[0]
+        assert kind in KINDS[block.kind], f"{kind}: run python -m tests.terraform.schema, and see whether it exists"
+        assert list(_faults(kind, KINDS[block.kind][kind]["block"], block.body)) == [], str(block)
 
 
 def _faults(place: str, schema: Tree, body: Tree) -> Iterator[str]:
@@ -52,6 +52,10 @@ def _faults(place: str, schema: Tree, body: Tree) -> Iterator[str]:
         for name, one in nested.items()
         if one.get("min_items") and name not in body
     )
+
+
+def test_many_types_are_looked_at() -> None:
+    assert sum(block.kind in KINDS for module in ALL for block in module.blocks) > 80
 
 
 def test_the_check_finds_what_is_wrong() -> None:
@@ -86,24 +90,25 @@ def test_variables_and_locals_are_declared_used_and_described(module: Module) ->
         assert len(literal(block.body["description"])) > 10, f"{name} is not described"
 
 
-CALLS = [(module, block) for module in ALL for block in module.blocks if block.kind == "module"]
+def calls() -> Iterator[tuple[Module, Block]]:
+    return ((module, block) for module in ALL for block in module.blocks if block.kind == "module")
 
 
-@pytest.mark.parametrize(("module", "block"), CALLS, ids=lambda one: str(one))
-def test_modules_are_given_what_they_take_and_asked_what_they_give(module: Module, block: Block) -> None:
-    called = modules()[(module.folder / literal(block.body["source"])).resolve()]
-    variables = called.of("variable")
-    needed = {name for name, one in variables.items() if "default" not in one.body}
-    given = set(block.body) - META - {"source"}
-    assert needed <= given <= set(variables)
-    # What is removed is none of them.
-    text = re.sub(r"^removed \{.*?^\}", "", module.text, flags=re.MULTILINE | re.DOTALL)
-    asked = set(re.findall(rf"module\.{block.name}(?:\[\*\])?\.(\w+)", text))
-    assert asked == set(called.of("output"))
+def test_modules_are_given_what_they_take_and_asked_what_they_give() -> None:
+    for module, block in calls():
+        called = modules()[(module.folder / literal(block.body["source"])).resolve()]
+        variables = called.of("variable")
+        needed = {name for name, one in variables.items() if "default" not in one.body}
+        given = set(block.body) - META - {"source"}
+        assert needed <= given <= set(variables), str(block)
+        # What is removed is none of them.
+        text = re.sub(r"^removed \{.*?^\}", "", module.text, flags=re.MULTILINE | re.DOTALL)
+        asked = set(re.findall(rf"module\.{block.name}(?:\[\*\])?\.(\w+)", text))
+        assert asked == set(called.of("output")), str(block)
 
 
 def test_every_module_is_called() -> None:
-    called = {(module.folder / literal(block.body["source"])).resolve() for module, block in CALLS}
+    called = {(module.folder / literal(block.body["source"])).resolve() for module, block in calls()}
     assert called == {folder for folder in modules() if folder.parent.name == "modules"}
 
 

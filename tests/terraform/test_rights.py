@@ -13,15 +13,10 @@ from botocore.session import Session
 
 import kenspeckle
 from kenspeckle.aws import actions
-from tests.terraform.configuration import ROOT, Block, literal, modules, written_out
+from tests.terraform.configuration import ROOT, Block, Module, literal, modules, written_out
 
 FUNCTIONS = modules()[ROOT / "modules" / "functions"]
-POLICIES = [
-    block
-    for module in modules().values()
-    for block in module.blocks
-    if block.labels[:1] == ("aws_iam_policy_document",)
-]
+MODULES = list(modules().values())
 ROLES = {"api": "api", "housekeeper": "housekeeper", "inbox": "indexer"}
 """Functions, and the role of `actions.ROLES` that each plays."""
 
@@ -40,6 +35,10 @@ NO_RESOURCE = {
     "rekognition:ListCollections",
 }
 """Actions for which AWS's Service Authorization Reference lists no resource type: a policy has to say `*`."""
+
+
+def _policies(module: Module) -> list[Block]:
+    return [block for block in module.blocks if block.labels[:1] == ("aws_iam_policy_document",)]
 
 
 def _statements(policy: Block) -> list[dict[str, Any]]:
@@ -99,9 +98,9 @@ def test_functions_have_the_rights_that_they_use_and_no_others() -> None:
     assert set(_allowed("inbox")) == actions.rights(ROLES["inbox"]) | OF_THE_INBOX | OF_THE_QUEUE | OF_LAMBDA
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-def test_nothing_is_allowed_by_wildcard(policy: Block) -> None:
-    for statement in _statements(policy):
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_nothing_is_allowed_by_wildcard(module: Module) -> None:
+    for statement in (one for policy in _policies(module) for one in _statements(policy)):
         if statement["effect"] == "Deny":
             continue
         assert all(re.fullmatch(r"[a-z0-9]+:[A-Z]\w+", action) for action in statement["actions"])
@@ -114,12 +113,16 @@ def test_nothing_is_allowed_by_wildcard(policy: Block) -> None:
             assert "*" not in [literal(one) for one in statement["resources"]]
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-def test_only_services_of_aws_are_let_in(policy: Block) -> None:
-    for statement in _statements(policy):
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_only_services_of_aws_are_let_in(module: Module) -> None:
+    for statement in (one for policy in _policies(module) for one in _statements(policy)):
         for principal in statement.get("principals", ()) if statement["effect"] == "Allow" else ():
             assert literal(principal["type"]) == "Service"
             assert all(re.fullmatch(r"\w+\.amazonaws\.com", literal(one)) for one in principal["identifiers"])
+
+
+def test_there_are_policies() -> None:
+    assert sum(len(_policies(module)) for module in MODULES) == 9
 
 
 def test_no_policy_of_somebody_else_is_attached() -> None:

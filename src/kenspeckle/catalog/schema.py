@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from enum import Enum, auto
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import (
@@ -13,11 +14,14 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    create_mock_engine,
     insert,
     inspect,
     select,
     update,
 )
+from sqlalchemy.engine.mock import MockConnection
+from sqlalchemy.schema import ExecutableDDLElement
 
 from kenspeckle.catalog.audit_guards import guards
 from kenspeckle.catalog.database import Database
@@ -98,15 +102,27 @@ def state(connection: Connection) -> State:
 def create(connection: Connection) -> None:
     """Give an empty database what all migrations together would, in a twentieth of their time; a test compares the
     two."""
-    partial_for(connection.dialect.name)
-    metadata.create_all(connection, checkfirst=False)
-    for guard in guards(connection.dialect.name):
-        connection.exec_driver_sql(guard)
+    for statement in statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     nothing = bytes(32)
     connection.execute(insert(service).values(row=1, cursor_key=secrets.token_bytes(32), floor=0))
     connection.execute(insert(audit_head).values(row=1, number=0, hash=nothing, floor=0, floor_hash=nothing, seal=b""))
-    _version.create(connection, checkfirst=False)
     connection.execute(insert(_version).values(version_num=VERSIONS[-1]))
+
+
+@cache
+def statements(dialect: str) -> tuple[str, ...]:
+    """What makes all tables, indexes and guards. Compiled once a process: that takes most of the time."""
+    partial_for(dialect)
+    found: list[str] = []
+    engine: MockConnection = create_mock_engine(f"{dialect}://", lambda sql, *_, **__: found.append(_text(sql, engine)))
+    metadata.create_all(engine, checkfirst=False)
+    _version.create(engine, checkfirst=False)
+    return (*found, *guards(dialect))
+
+
+def _text(sql: ExecutableDDLElement, engine: MockConnection) -> str:
+    return str(sql.compile(dialect=engine.dialect))
 
 
 def migrate(connection: Connection, to: str = "head") -> None:
