@@ -11,6 +11,9 @@ import sys
 def main() -> None:
     """Entry point of the installed command."""
     _open_standard_streams()
+    # NumPy's products of matrices are made on one core each, read when it is imported: what is large is divided among
+    # threads here, and two cores that wait for each other beside other work took three to thirty times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # What is imported lives as long as the process: to look for garbage meanwhile took a ninth of a list's time. It is
     # turned on again for the command itself (`commands.Entry.load`).
     gc.disable()

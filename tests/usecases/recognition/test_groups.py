@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +21,12 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.jobs.queue import JobQueue
-from kenspeckle.usecases.recognition import duplicates
+from kenspeckle.usecases.recognition import clustering, duplicates
 from kenspeckle.usecases.recognition.admission import Gate
-from kenspeckle.usecases.recognition.clustering import MOST_NEAR, clusters
+from kenspeckle.usecases.recognition.clustering import clusters
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.local import LocalRecognizer
+from kenspeckle.usecases.recognition.neighbours import MOST_NEAR
 from tests.fakes import FakeImages
 from tests.fakes.drawn import BruteIndex, DrawnEngine, DrawnEngines, drawing
 
@@ -306,6 +308,7 @@ def test_pages_of_duplicates_keep_their_place(album: Album) -> None:
     with pytest.MonkeyPatch.context() as patch:  # nothing has changed: not worked out anew
         patch.setattr(duplicates, "near_pairs", None)
         assert [one.pair_id for one in page(first.cursor).pairs] == every[2:4]
+        assert replace(page(None), cursor=first.cursor) == first
     album.recognizer.handle(ops.DismissDuplicate(collection_id=HOME, pair_id=every[0]))
     seen = [one.pair_id for one in first.pairs]
     cursor: str | None = first.cursor
@@ -327,8 +330,9 @@ def test_one_near_pair_joins_nobody() -> None:
     assert len(set(labels[:3].tolist())) == len(set(labels[3:].tolist())) == 1
 
 
-def test_clustering_is_average_linkage_whatever_the_order() -> None:
-    """Compared with the plain algorithm: of all pairs of clusters the nearest is joined, until none is near enough."""
+def test_clustering_is_average_linkage_whatever_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared with the plain algorithm: of all pairs of clusters the nearest is joined, until none is near enough.
+    Each order is clustered one by one, in both ways, or at once."""
 
     def plain(points: Any, within: float) -> set[frozenset[int]]:
         found = [[number] for number in range(len(points))]
@@ -346,7 +350,8 @@ def test_clustering_is_average_linkage_whatever_the_order() -> None:
         rng = np.random.default_rng(seed)
         points = (rng.standard_normal((6, 8))[rng.integers(0, 6, 40)] + rng.normal(0, 0.35, (40, 8))).astype(np.float32)
         expected = plain(points, 1.6)
-        for _ in range(3):
+        for few in (0, 4, 1_000_000):
+            monkeypatch.setattr(clustering, "FEW", few)
             order = rng.permutation(len(points))
             labels = clusters(points[order], 1.6)
             made: dict[int, set[int]] = {}
@@ -355,7 +360,9 @@ def test_clustering_is_average_linkage_whatever_the_order() -> None:
             assert {frozenset(one) for one in made.values()} == expected
 
 
-def test_known_people_are_not_joined_and_faces_are_kept_from_them() -> None:
+@pytest.mark.parametrize("few", [0, 1_000_000], ids=["one by one", "at once"])
+def test_known_people_are_not_joined_and_faces_are_kept_from_them(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clustering, "FEW", few)
     points = np.array([[0.0], [0.1], [0.5], [0.05], [0.45]], np.float32)
     labels = clusters(points, 1.0, fixed=[7, 7, 8])
     assert labels[0] == labels[1] == labels[3]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from kenspeckle.domain import Duplicates, Misplaced, PackInfo, Pair, PersonRef, Vector, validation
+from kenspeckle.domain import Duplicates, Misplaced, Mixed, PackInfo, Pair, PersonRef, Vector, validation
 from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplicates
 from kenspeckle.errors import InvalidValue, PersonNotFound
 from kenspeckle.ports import People as Port
@@ -30,8 +32,22 @@ MOST_COMPARED: Final = 3_000_000_000
 """Products of a face and a person that are worked out, some 7 s of a core. Above that (30,000 people with three faces
 each) those faces are compared that are least like the others of their person: what is misplaced is."""
 
+WAIT_SECONDS: Final = 0.05
+"""Longest that it waits for requests of photographs, after each tenth of a second or so."""
+
 Near: TypeAlias = list[tuple[float, int, int]]
 """Mean squared distance of two people, and their rows."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """All that is told of a collection; of the pairs, who and how near."""
+
+    near: Near
+    misplaced: tuple[Misplaced, ...]
+    twice: tuple[tuple[tuple[str, str], ...], ...]
+    mixed: tuple[Mixed, ...]
+    nearly: tuple[tuple[tuple[str, str], ...], ...]
 
 
 class DuplicatePeople:
@@ -39,7 +55,8 @@ class DuplicatePeople:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._latest: tuple[str, int, Near] | None = None
+        self._turn = threading.Lock()
+        self._latest: tuple[tuple[str, int, str], _Found] | None = None
 
     def handlers(self) -> Handlers:
         return dict([ListDuplicates.by(self.list_duplicates), DismissDuplicate.by(self.dismiss_duplicate)])
@@ -51,47 +68,54 @@ class DuplicatePeople:
         port = adopted(self.context.people, collection_id)
         after = port.pair_of_token(collection_id, operation.cursor)
         pack = self.context.pack_of(collection_id)
+        found = self._found(port, pack, collection_id)
+        rest = found.near if after is None else [one for one in found.near if one > after]
         named = port.named(collection_id)
-        revision = self.context.catalog.revision(collection_id)
-        near = None if after is None else self._remembered(collection_id, revision)
-        if near is None:
-            samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
-            means, spreads = means_of(samples)
-            near = self._near(port, pack, collection_id, list(samples), means, spreads)
-            self._latest = (collection_id, revision, near)
-        rest = near if after is None else [one for one in near if one > after]
         shown = [one for one in rest[:limit] if one[1] in named and one[2] in named]
-        if after is not None:
-            rows = {row for one in shown for row in one[1:]}
-            samples = dict(port.samples(collection_id, rows, SAMPLED))
+        samples = port.samples(collection_id, {row for one in shown for row in one[1:]}, SAMPLED)
         told = (self._pair(port, pack, collection_id, named, samples, one) for one in shown)
         pairs = tuple(one for one in told if one is not None)
         more = port.pair_token(collection_id, rest[limit - 1]) if len(rest) > limit else None
         if after is not None:
             return Duplicates(pairs, (), (), more)
+        return Duplicates(pairs, found.misplaced, found.twice, more, found.mixed, found.nearly)
+
+    def _found(self, port: Port, pack: PackInfo, collection_id: str) -> _Found:
+        """What is there, worked out once for each state of a collection: everybody else who asks meanwhile waits for
+        it, and pages after the first take it."""
+        with self._turn:
+            revision = self.context.catalog.revision(collection_id)
+            key = (collection_id, revision, pack.contract)
+            if self._latest is None or self._latest[0] != key:
+                self._latest = (key, self._work_out(port, pack, collection_id))
+            return self._latest[1]
+
+    def _work_out(self, port: Port, pack: PackInfo, collection_id: str) -> _Found:
+        named = port.named(collection_id)
+        samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
+        means, spreads = means_of(samples)
+        near = self._near(port, pack, collection_id, list(samples), means, spreads)
+        pairs = [one[1:] for one in near]
         twice = port.stored_twice(collection_id, MOST)
-        return Duplicates(
-            pairs,
-            self._misplaced(port, pack, collection_id, named, samples, means, spreads, {one[1:] for one in near}),
+        return _Found(
+            near,
+            self._misplaced(port, pack, collection_id, named, samples, means, spreads, set(pairs)),
             twice,
-            more,
             mixed(port, pack, collection_id, named, samples, MOST),
-            nearly_the_same(self.context, pack, collection_id, samples, [one[1:] for one in near], twice)[:MOST],
+            nearly_the_same(self.context, pack, collection_id, samples, pairs, twice)[:MOST],
         )
+
+    def _give_way(self, done: int, total: int) -> None:
+        self.context.gate.give_way(WAIT_SECONDS)
 
     def _near(
         self, port: Port, pack: PackInfo, collection_id: str, order: Sequence[int], means: Vector, spreads: Vector
     ) -> Near:
         """Pairs that nobody has dismissed, the nearest first. `order` has the row of each person of `means`."""
         dismissed = port.dismissed_pairs(collection_id)
-        found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed))
+        found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed), self._give_way)
         near = [(squares, order[one], order[other]) for squares, one, other in found]
         return [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
-
-    def _remembered(self, collection_id: str, revision: int) -> Near | None:
-        """What was worked out for the page before, unless something was stored, moved or dismissed since."""
-        latest = self._latest
-        return latest[2] if latest is not None and latest[:2] == (collection_id, revision) else None
 
     def dismiss_duplicate(self, operation: DismissDuplicate) -> None:
         """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
@@ -153,7 +177,7 @@ class DuplicatePeople:
             templates, whose, own = templates[least_alike], whose[least_alike], own[least_alike]
             ids = [ids[at] for at in least_alike.tolist()]
         bars = np.minimum(own, np.float32(pack.calibration.distance(GROUPED) ** 2)).astype(np.float32)
-        nearest, squares = nearest_others(templates, whose, bars, means, spreads)
+        nearest, squares = nearest_others(templates, whose, bars, means, spreads, self._give_way)
 
         def decided(number: int) -> bool:
             one, other = sorted((order[whose[number]], order[nearest[number]]))

@@ -11,7 +11,7 @@ is missed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from kenspeckle.domain import Vector
 from kenspeckle.ports import Sample
+from kenspeckle.usecases.recognition.tiles import over_tiles
 
 TILE: Final = 2048
 """People (or faces) on each side of a product: 16 MB of distances."""
@@ -50,26 +51,35 @@ def means_of(samples: Mapping[int, Sample]) -> tuple[Vector, Vector]:
     return means.astype(np.float32), spreads.astype(np.float32)
 
 
-def near_pairs(means: Vector, spreads: Vector, within: float, most: int) -> list[tuple[float, int, int]]:
-    """(mean squared distance, one, other) of the `most` nearest pairs within a distance, nearest first."""
+def near_pairs(
+    means: Vector,
+    spreads: Vector,
+    within: float,
+    most: int,
+    step: Callable[[int, int], None] = lambda done, total: None,
+) -> list[tuple[float, int, int]]:
+    """(mean squared distance, one, other) of the `most` nearest pairs within a distance, nearest first. `step` as
+    `over_tiles`."""
     short = _shortened(_axes(means), means)
     ones = np.ones_like(spreads)[:, None]
     left = np.hstack([-2 * short, spreads[:, None], ones]).astype(np.float32)
     right = np.hstack([short, ones, spreads[:, None]]).astype(np.float32)
     found = _Nearest(np.float32(within * within), most)
-    for start in range(0, len(means), TILE):
-        for other in range(start, len(means), TILE):
-            least = left[start : start + TILE] @ right[other : other + TILE].T
-            first, second = np.divmod(np.flatnonzero(least <= found.limit + np.float32(SLACK)), least.shape[1])
-            if other == start:
-                upper = first < second
-                first, second = first[upper], second[upper]
-            if not len(first):
-                continue
-            squares = spreads[first + start] + spreads[second + other]
-            squares -= 2 * _products(means[start : start + TILE], means[other : other + TILE], first, second)
-            near = squares <= found.limit
-            found.add(squares[near], first[near] + start, second[near] + other)
+
+    def compare(row: int, column: int) -> tuple[Vector, Numbers, Numbers]:
+        limit = found.limit
+        least = left[row : row + TILE] @ right[column : column + TILE].T
+        first, second = np.divmod(np.flatnonzero(least <= limit + np.float32(SLACK)), least.shape[1])
+        if row == column:
+            upper = first < second
+            first, second = first[upper], second[upper]
+        squares = spreads[first + row] + spreads[second + column]
+        squares -= 2 * _products(means[row : row + TILE], means[column : column + TILE], first, second)
+        near = squares <= limit
+        return squares[near], first[near] + row, second[near] + column
+
+    for near in over_tiles(compare, len(means), len(means), TILE, upper=True, step=step):
+        found.add(*near)
     return found.pairs()
 
 
@@ -142,7 +152,12 @@ class _Nearest:
 
 
 def nearest_others(
-    templates: Vector, whose: Numbers, bars: Vector, means: Vector, spreads: Vector
+    templates: Vector,
+    whose: Numbers,
+    bars: Vector,
+    means: Vector,
+    spreads: Vector,
+    step: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Numbers, Vector]:
     """Of each face (n, dimension) the person (a row of `means`) that is nearest to it apart from its own, which is
     `whose`; and the mean squared distances (n,) to the faces of these, infinity where nobody is within `bars` (n,)."""
@@ -151,22 +166,24 @@ def nearest_others(
     lengths = np.einsum("ij,ij->i", templates, templates)
     best = np.full(len(templates), np.inf, np.float32)
     nearest = np.zeros(len(templates), np.int64)
-    for start in range(0, len(templates), TILE):
-        some = templates[start : start + TILE]
+
+    def compare(row: int, column: int) -> tuple[Numbers, Numbers, Vector]:
+        """Faces, the nearest person of each in this tile, and how near."""
+        some = templates[row : row + TILE]
         left = np.hstack([_shortened(axes, some), np.ones((len(some), 1), np.float32)])
-        limits = (bars[start : start + TILE] - lengths[start : start + TILE] + np.float32(SLACK))[:, None]
-        for other in range(0, len(means), TILE):
-            least = left @ right[other : other + TILE].T
-            first, second = np.divmod(np.flatnonzero(least <= limits), least.shape[1])
-            foreign = second + other != whose[first + start]
-            first, second = first[foreign], second[foreign]
-            if not len(first):
-                continue
-            squares = lengths[first + start] + spreads[second + other]
-            squares -= 2 * _products(some, means[other : other + TILE], first, second)
-            order = np.lexsort((squares, first))  # the nearest of each face is its first one
-            at = order[np.r_[True, np.diff(first[order]) > 0]]
-            faces = first[at] + start
-            nearer = (squares[at] <= bars[faces]) & (squares[at] < best[faces])
-            best[faces[nearer]], nearest[faces[nearer]] = squares[at[nearer]], second[at[nearer]] + other
+        least = left @ right[column : column + TILE].T
+        limits = (bars[row : row + TILE] - lengths[row : row + TILE] + np.float32(SLACK))[:, None]
+        first, second = np.divmod(np.flatnonzero(least <= limits), least.shape[1])
+        foreign = second + column != whose[first + row]
+        first, second = first[foreign], second[foreign]
+        squares = lengths[first + row] + spreads[second + column]
+        squares -= 2 * _products(some, means[column : column + TILE], first, second)
+        order = np.lexsort((squares, first))  # the nearest of each face is its first one
+        at = order[np.diff(first[order], prepend=-1) > 0]
+        at = at[squares[at] <= bars[first[at] + row]]
+        return first[at] + row, second[at] + column, squares[at]
+
+    for faces, people, squares in over_tiles(compare, len(templates), len(means), TILE, step=step):
+        nearer = (squares < best[faces]) | ((squares == best[faces]) & (people < nearest[faces]))
+        best[faces[nearer]], nearest[faces[nearer]] = squares[nearer], people[nearer]
     return nearest, best
