@@ -51,6 +51,13 @@ def test_every_command_has_examples_that_parse(tmp_path: Path, monkeypatch: pyte
                 pass
 
 
+def test_keys_and_webhooks_of_a_server_are_managed_by_its_url() -> None:
+    """`keys adopt` asks for a secret, which only the machine of the data folder may take."""
+    for name, one in commands():
+        if name.startswith(("keys ", "webhooks ")) and name != "keys adopt":
+            assert any("--url" in option.opts for option in one.params), name
+
+
 def test_help_shows_them(command: Command) -> None:
     said = command("users", "search", "--help")
     assert "Examples:\n  kenspeckle users search door.jpg\n" in said.out

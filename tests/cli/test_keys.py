@@ -95,6 +95,15 @@ def test_list_show_revoke_and_rotate(run: Run) -> None:
     assert [key["state"] for key in _json(run("list", "--json"))] == ["revoked", "revoked"]
 
 
+def test_revoking_asks_about_a_key_that_is_there(run: Run) -> None:
+    made = _json(run("create", "desk", "--json"))
+    assert f"{made['id']} (desk)?" in run("revoke", made["id"]).stderr
+    assert _json(run("show", made["id"], "--json"))["state"] == "active"
+    unknown = run("revoke", "key-none").stderr
+    assert "no key 'key-none'" in unknown
+    assert "Revoke" not in unknown
+
+
 def _limits(shown: Any) -> tuple[Any, ...]:
     return shown["rate"], shown["burst"], shown["quota"], shown["used"]
 

@@ -137,6 +137,7 @@ def test_encode(command: Command, tmp_path: Path) -> None:
     assert command("encode", "a.jpg").out == text
     assert command("encode", "a.jpg", "a.txt").code == 0
     assert (tmp_path / "a.txt").read_text() == text
+    assert (tmp_path / "a.txt").stat().st_mode & 0o077 == 0
     assert command("encode", "absent.jpg").code == 1
 
 

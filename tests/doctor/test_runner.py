@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -422,6 +423,20 @@ def test_a_check_that_breaks_off_stops_no_other(doctor: Doctor, data: Path, monk
     report = doctor(data)
     assert "never seen before" in report.the("not_examined")["what"]
     assert report.states["network"] == "note"
+
+
+def test_a_read_only_file_system_is_not_to_be_changed(
+    doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither owner nor modes could be."""
+    data.chmod(0o755)
+    really = os.statvfs
+
+    def read_only(path: Path) -> object:
+        return SimpleNamespace(f_flag=os.ST_RDONLY) if path == data else really(path)
+
+    monkeypatch.setattr("kenspeckle.doctor.folder.os.statvfs", read_only)
+    assert doctor(data).codes["folder"] == {"folder_read_only"}
 
 
 def test_misspelt_settings(doctor: Doctor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

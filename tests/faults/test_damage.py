@@ -70,7 +70,10 @@ def test_a_database_that_can_not_be_read_at_all(tmp_path: Path) -> None:
     data = make(tmp_path / "data", range(3))
     with (data / "kenspeckle.db").open("r+b") as damaged:
         damaged.write(os.urandom(PAGE))
-    with pytest.raises(CommandFailed, match="damaged or is no database; restore it from a backup"), launched(data):
+    with (
+        pytest.raises(CommandFailed, match=f"{data}/kenspeckle.db is damaged or is no database; restore it from a"),
+        launched(data),
+    ):
         pass
     assert "database_damaged" in diagnosed(data)
 

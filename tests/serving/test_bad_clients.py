@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 import time
@@ -10,6 +11,8 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartParser
 
 from kenspeckle.serving import bodies
 from kenspeckle.serving.flow import Bounds
@@ -153,6 +156,28 @@ def _sent(connection: socket.socket, piece: bytes, times: int) -> int:
         except (BrokenPipeError, ConnectionResetError):
             return done
     return times
+
+
+def test_a_large_form_is_taken_apart_beside_the_event_loop(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without file names that takes a second for 38 MiB, in which nobody else would be answered."""
+    threads: list[bool] = []
+    really = MultiPartParser.parse
+
+    async def noted(parser: MultiPartParser) -> FormData:
+        threads.append(threading.current_thread().name.startswith("AnyIO"))
+        return await really(parser)
+
+    monkeypatch.setattr(MultiPartParser, "parse", noted)
+    monkeypatch.setattr(bodies, "LARGE_FORM", 50_000)
+    text = base64.b64encode(photograph("a", 60_000))
+    part = b'--x\r\ncontent-disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    for size in (len(text), 400):
+        form = part % (b"source", text[:size]) + part % (b"target", text[:size]) + b"--x--\r\n"
+        assert server.client.post("/v1/compare", content=form, headers=kind).status_code == 200
+    assert threads == [True, False]
+    broken = b"--x\r\nnonsense" + text
+    assert server.client.post("/v1/compare", content=broken, headers=kind).status_code == 422
 
 
 def test_fields_of_a_forms_parts_are_bounded(server: Server) -> None:

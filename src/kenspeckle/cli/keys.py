@@ -14,6 +14,7 @@ from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.administration import opened_keys, opened_local_keys
+from kenspeckle.text import printable
 from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES
 
 app = Commands("Keys of clients. Once the first is made, every request to the service needs one.")
@@ -167,9 +168,11 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a key permanently; running servers follow within half a second."""
-    if not yes:
-        typer.confirm(f"Revoke the key {key_id}? Requests with it will be refused.", abort=True, err=True)
     with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+        if not yes:
+            name = keys.show(key_id)["name"]
+            asked = f"Revoke the key {key_id} ({name})? Requests with it will be refused."
+            typer.confirm(printable(asked), abort=True, err=True)
         _describe(keys.revoke(key_id), as_json)
 
 

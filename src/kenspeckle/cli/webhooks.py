@@ -59,7 +59,7 @@ def create(
     event: Events = None,
     collection: Collections = None,
     description: Description = None,
-    server: OnlyServer = None,
+    server: Server = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -78,7 +78,7 @@ def create(
 
 @app.command("list")
 @reported(FAILED)
-def list_(server: OnlyServer = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
+def list_(server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """List all endpoints, oldest first, without their secrets."""
 
     with opened_webhooks(server, api_key, data_dir) as endpoints:
@@ -96,7 +96,7 @@ def list_(server: OnlyServer = None, api_key: ApiKey = None, data_dir: DataDir =
 @reported(FAILED)
 def show(
     webhook_id: WebhookId,
-    server: OnlyServer = None,
+    server: Server = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,
     as_json: Json = False,

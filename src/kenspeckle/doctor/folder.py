@@ -37,7 +37,6 @@ def check(instance: Instance, found: Examined) -> None:
         found.fault("folder_is_no_folder", f"{folder} is no folder.", _OURS, "Name a folder by KENSPECKLE_DATA_DIR.")
         return
     owner = _user(state.st_uid)
-    _modes(folder, state, owner, found)
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         found.fault(
             "folder_read_only",
@@ -45,7 +44,8 @@ def check(instance: Instance, found: Examined) -> None:
             _OURS,
             "Mount it writable, or name another folder by KENSPECKLE_DATA_DIR.",
         )
-        return
+        return  # Modes could not be changed either.
+    _modes(folder, state, owner, found)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         found.fault(
             "folder_no_access",

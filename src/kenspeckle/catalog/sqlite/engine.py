@@ -46,7 +46,7 @@ FULL = "The disk of the catalog is full: nothing was stored. Free disk space and
 BUSY = "The catalog was busy with other writes for too long; ask again."
 DAMAGED = "The catalog's database file is damaged or is no database; restore it from a backup."
 NO_ACCESS = "The catalog's database file can't be opened or written; check its path, owner and modes."
-"""The message for requests, without the path; a start names it, see `_no_access`."""
+"""These two are the messages for requests, without the path; a start names it, see `database`."""
 BROKEN_DISK = "The disk of the catalog reports an error; see the system's log before anything is written to it."
 
 _MEANING = {
@@ -117,6 +117,8 @@ def database(url: URL, *, alone: bool = False) -> Database:
             raise Conflict(IN_USE) from error
         if error.message == NO_ACCESS:
             raise _no_access(path, error) from error
+        if error.message == DAMAGED:
+            raise StorageUnavailable(DAMAGED.replace("file is", f"file {path} is")) from error
         raise
     return made
 
