@@ -211,9 +211,29 @@ def test_an_endpoint_of_sns_that_is_gone_is_no_error_of_the_job(monkeypatch: pyt
         monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", f"http://127.0.0.1:{closed.getsockname()[1]}")
     topics = SnsTopics(topic)
     with pytest.raises(NotPublished, match="SNS does not take the message"):
-        topics.publish(topic, "{}")
+        topics.publish(topic, "{}", "job-1")
     with pytest.raises(NotPublished, match="does not name the topic"):
-        topics.publish(topic + "-other", "{}")
+        topics.publish(topic + "-other", "{}", "job-1")
+
+
+def test_a_fifo_topic_delivers_a_notice_that_comes_again_once(amazon: Amazon) -> None:
+    """Also one that does not compare contents by itself."""
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "false"}
+    sns = Session().create_client("sns")
+    topic = sns.create_topic(Name="ended.fifo", Attributes=fifo)["TopicArn"]
+    queue = amazon.sqs.create_queue(QueueName="ended.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = amazon.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    topics = SnsTopics(topic)
+    for job_id in ("job-1", "job-1", "job-2"):
+        topics.publish(topic, json.dumps({"JobId": job_id}), job_id)
+    found = []
+    while some := amazon.sqs.receive_message(QueueUrl=queue, AttributeNames=["All"]).get("Messages", ()):
+        for one in some:
+            found.append(json.loads(json.loads(one["Body"])["Message"])["JobId"])
+            assert one["Attributes"]["MessageGroupId"] == "kenspeckle"
+            amazon.sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+    assert found == ["job-1", "job-2"]
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,14 @@ class SnsTopics:
     def allows(self, topic: str) -> bool:
         return topic in self._topics
 
-    def publish(self, topic: str, message: str) -> None:
+    def publish(self, topic: str, message: str, once: str) -> None:
         # Imported here: most services publish nothing.
         from botocore.exceptions import BotoCoreError, ClientError
 
         if not self.allows(topic):
             raise NotPublished("The operator does not name the topic any more.")
-        more = {"MessageGroupId": "kenspeckle"} if topic.endswith(".fifo") else {}
+        fifo = topic.endswith(".fifo")
+        more = {"MessageGroupId": "kenspeckle", "MessageDeduplicationId": once} if fifo else {}
         try:
             self._client(topic.split(":")[3]).publish(TopicArn=topic, Message=message, **more)
         except (BotoCoreError, ClientError) as error:

@@ -136,8 +136,10 @@ class Topics(Protocol):
         """Whether the operator has named the topic."""
         ...
 
-    def publish(self, topic: str, message: str) -> None:
-        """Raises NotPublished."""
+    def publish(self, topic: str, message: str, once: str) -> None:
+        """`once` is an id of the message: a topic that delivers each message once tells by it what comes again.
+
+        Raises NotPublished."""
         ...
 
 

@@ -55,7 +55,7 @@ class Notices:
         now = self._context.now()
         for notice in parts.results.due_notices(now, now + CLAIM_SECONDS, AT_ONCE):
             try:
-                parts.topics.publish(notice.topic, message(notice))
+                parts.topics.publish(notice.topic, message(notice), notice.job_id)
             except NotPublished as error:
                 again = PAUSES[notice.attempts] if notice.attempts < len(PAUSES) else None
                 told = "it is given up" if again is None else f"it is tried again in {again:.0f} s"
