@@ -74,7 +74,19 @@ def create_app(
         staged=staged,
     )
     edge.metrics.watch(gate)
-    app = FastAPI(
+    envelope = Middleware(Envelope, metrics=edge.metrics, life=edge.life, refusals=refusals)
+    app = _application(edge, [envelope, *middleware])
+    add_routes(app, edge, more)
+    app.router.routes.extend(extra_routes)
+    app.state.edge = edge
+    app.state.drain = lambda: _drain(edge)
+    app.openapi = lambda: _document(app, edge, more)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+def _application(edge: Edge, middleware: Sequence[Middleware]) -> FastAPI:
+    """Without routes."""
+    return FastAPI(
         title="Kenspeckle",
         version=kenspeckle.__version__,
         openapi_url=None,
@@ -85,14 +97,8 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(edge),
         exception_handlers=_HANDLERS,
-        middleware=[Middleware(Envelope, metrics=edge.metrics, life=edge.life, refusals=refusals), *middleware],
+        middleware=middleware,
     )
-    add_routes(app, edge, more)
-    app.router.routes.extend(extra_routes)
-    app.state.edge = edge
-    app.state.drain = lambda: _drain(edge)
-    app.openapi = lambda: _document(app, edge, more)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return app
 
 
 def _document(app: FastAPI, edge: Edge, more: Sequence[object]) -> dict[str, Any]:

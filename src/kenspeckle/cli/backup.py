@@ -28,38 +28,43 @@ from kenspeckle.usecases.backup.keyring_file import NAME
 _DATED = re.compile(r"kenspeckle-\d{8}T\d{6}Z\.tar")
 """Names that a backup into a folder gives."""
 
+Destination = Annotated[
+    Path, typer.Argument(metavar="DEST", help="File to write, or a folder to write a dated file into.")
+]
+WithMasterKey = Annotated[
+    bool,
+    typer.Option(
+        "--with-master-key",
+        help="Include the master key. Anyone with such a backup can read everything that is encrypted under it.",
+    ),
+]
+Keyring = Annotated[
+    Path | None,
+    typer.Option(
+        "--keyring",
+        metavar="FILE",
+        help="File for the keys of encrypted collections, replaced by each backup.",
+        show_default="kenspeckle.keyring beside DEST",
+    ),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        metavar="N",
+        min=1,
+        help="Where DEST is a folder: once this one is whole, delete all but the newest N there.",
+        show_default="all stay",
+    ),
+]
+
 
 @reported(FAILED)
 def backup(
-    destination: Annotated[
-        Path, typer.Argument(metavar="DEST", help="File to write, or a folder to write a dated file into.")
-    ],
-    with_master_key: Annotated[
-        bool,
-        typer.Option(
-            "--with-master-key",
-            help="Include the master key. Anyone with such a backup can read everything that is encrypted under it.",
-        ),
-    ] = False,
-    keyring: Annotated[
-        Path | None,
-        typer.Option(
-            "--keyring",
-            metavar="FILE",
-            help="File for the keys of encrypted collections, replaced by each backup.",
-            show_default="kenspeckle.keyring beside DEST",
-        ),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            "--keep",
-            metavar="N",
-            min=1,
-            help="Where DEST is a folder: once this one is whole, delete all but the newest N there.",
-            show_default="all stay",
-        ),
-    ] = None,
+    destination: Destination,
+    with_master_key: WithMasterKey = False,
+    keyring: Keyring = None,
+    keep: Keep = None,
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:

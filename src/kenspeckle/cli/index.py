@@ -100,11 +100,7 @@ def index(
     bar = QualityFilter(quality.upper()) if quality else None
     told = wanted(attributes.split(",")) if attributes else None
     if any(is_manifest(one) or bucket_of(one) for one in paths):
-        if len(paths) > 1 or by == "xmp" or write_xmp or save or again:
-            raise CommandFailed(
-                "A manifest or a bucket is indexed alone, without --by xmp, --write-xmp, --save and --again.",
-                "Leave the others out.",
-            )
+        _require_alone(len(paths) > 1 or by == "xmp" or write_xmp or save or again)
         from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
 
         with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray):
@@ -115,21 +111,20 @@ def index(
     with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
         xmp = _xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None
         pictures = _pictures(save, paths) if save else None
-        enrolment = Enrolment(
-            target.recognizer,
-            target.collection,
-            REMOTE_BYTES if target.remote else target.settings.max_image_bytes,
-            max_faces,
-            bar,
-            told,
-            pictures,
-            named=not unnamed,
-            xmp=xmp,
-            again=again,
-            at_once=at_once,
-        )
+        most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
+        looked = target.recognizer, target.collection, most, max_faces, bar, told, pictures
+        enrolment = Enrolment(*looked, named=not unnamed, xmp=xmp, again=again, at_once=at_once)
         code = _index_files(target, enrolment, found, search, paths, by, json)
     raise typer.Exit(code)
+
+
+def _require_alone(more: object) -> None:
+    """Raises CommandFailed where a manifest or a bucket comes with more than it takes."""
+    if more:
+        raise CommandFailed(
+            "A manifest or a bucket is indexed alone, without --by xmp, --write-xmp, --save and --again.",
+            "Leave the others out.",
+        )
 
 
 def _found(paths: Sequence[Path], by: str, search: Search) -> Iterator[Photograph]:

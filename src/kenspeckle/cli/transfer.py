@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     from kenspeckle.compose.transfers import Transfers
     from kenspeckle.usecases.transfer.storing import Imported
 
+Source = Annotated[
+    Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle export` wrote; or the word compreface.")
+]
+Origin = Annotated[
+    str | None,
+    typer.Argument(metavar="URL|FOLDER", help="Of compreface: its address, or a folder for each subject."),
+]
+Into = Annotated[
+    str | None,
+    typer.Option("--collection", metavar="ID", help="Collection to put the faces into instead of the one named."),
+]
+Encodings = Annotated[
+    bool,
+    typer.Option("--encodings", help="SRC holds encodings of face_recognition: .json, .csv, .npz, or .npy."),
+]
+Names = Annotated[
+    Path | None,
+    typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.", show_default="none"),
+]
 CompreFaceKey = Annotated[
     str,
     typer.Option(
@@ -89,25 +108,11 @@ def export(
 
 @reported(FAILED)
 def import_(
-    source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle export` wrote; or the word compreface.")
-    ],
-    origin: Annotated[
-        str | None,
-        typer.Argument(metavar="URL|FOLDER", help="Of compreface: its address, or a folder for each subject."),
-    ] = None,
-    collection: Annotated[
-        str | None,
-        typer.Option("--collection", metavar="ID", help="Collection to put the faces into instead of the one named."),
-    ] = None,
-    encodings: Annotated[
-        bool,
-        typer.Option("--encodings", help="SRC holds encodings of face_recognition: .json, .csv, .npz, or .npy."),
-    ] = False,
-    names: Annotated[
-        Path | None,
-        typer.Option("--names", help="With --encodings and .npy: a text file, one name a line.", show_default="none"),
-    ] = None,
+    source: Source,
+    origin: Origin = None,
+    collection: Into = None,
+    encodings: Encodings = False,
+    names: Names = None,
     compreface_key: CompreFaceKey = "",
     json: options.Json = False,
     url: options.Url = None,

@@ -72,17 +72,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
     if not url.database or url.database == ":memory:":
         raise SettingError("CATALOG_URL names no file: write sqlite:////path/to/kenspeckle.db.", field="catalog_url")
     path = Path(url.database)
-    engine = create_engine(
-        url,
-        connect_args={} if "timeout" in url.query else {"timeout": ALONE_SECONDS if alone else BUSY_SECONDS},
-        pool_size=1 if alone else 16,
-        max_overflow=0 if alone else -1,
-        hide_parameters=True,
-    )
-    if alone:
-        event.listen(engine, "connect", _connected_alone)
-    event.listen(engine, "connect", _connected)
-    event.listen(engine, "begin", _begin)
+    engine = _engine(url, alone=alone)
     lock = threading.Lock()
 
     @contextmanager
@@ -120,6 +110,21 @@ def database(url: URL, *, alone: bool = False) -> Database:
         if error.message == DAMAGED:
             raise StorageUnavailable(DAMAGED.replace("file is", f"file {path} is")) from error
         raise
+    return made
+
+
+def _engine(url: URL, *, alone: bool) -> Engine:
+    made = create_engine(
+        url,
+        connect_args={} if "timeout" in url.query else {"timeout": ALONE_SECONDS if alone else BUSY_SECONDS},
+        pool_size=1 if alone else 16,
+        max_overflow=0 if alone else -1,
+        hide_parameters=True,
+    )
+    if alone:
+        event.listen(made, "connect", _connected_alone)
+    event.listen(made, "connect", _connected)
+    event.listen(made, "begin", _begin)
     return made
 
 
