@@ -8,11 +8,11 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kenspeckle.api.body_schemas import FaceIds
 from kenspeckle.api.edge import answer
 from kenspeckle.api.guard import guarded
 from kenspeckle.api.route import ADMIN, HERE, route
 from kenspeckle.api.routes import GROUPS, entries
-from kenspeckle.api.schemas import FaceIds
 from kenspeckle.domain import Of, Principal, Scope
 from kenspeckle.serving import bodies
 from tests.api.conftest import Server, key, running

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api import examples, schemas
+from kenspeckle.api.body_schemas import CollectionChange, FaceIds, NewCollection, ThumbnailIds
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.queries import (
     CollectionId,
@@ -20,7 +21,6 @@ from kenspeckle.api.queries import (
     ReceiptQuery,
 )
 from kenspeckle.api.route import ADMIN, BOUND, HERE, LISTED, JsonBody, route
-from kenspeckle.api.schemas import CollectionChange, FaceIds, NewCollection
 from kenspeckle.domain import Collection, validation
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import AlreadyExists, Conflict, FaceNotFound, PackMismatch
@@ -220,7 +220,7 @@ class Collections:
         "/v1/collections/{collection_id}/thumbnails",
         tag="faces",
         right=ops.GetThumbnails.right,
-        body=JsonBody(schemas.ThumbnailIds, {"face_ids": [examples.FACE_ID]}),
+        body=JsonBody(ThumbnailIds, {"face_ids": [examples.FACE_ID]}),
         answer=schemas.Thumbnails,
         example=lambda: {"thumbnails": [{"face_id": examples.FACE_ID, "jpeg": "/9j/4AAQSkZJRg=="}]},
         codes=(*HERE, "overloaded"),
@@ -228,7 +228,7 @@ class Collections:
     async def thumbnails(self, request: Request, collection_id: CollectionId) -> Response:
         """Up to 100 faces cut out, each a JPEG of at most 256 pixels as base64: a page of pictures for one row of the
         audit trail. Faces that are gone, or whose picture is not kept, are left out."""
-        wanted = await bodies.json(request, schemas.ThumbnailIds)
+        wanted = await bodies.json(request, ThumbnailIds)
         with self.edge.gate.admit():
             found = await self.edge.handle(
                 ops.GetThumbnails(collection_id=request.state.collection, face_ids=wanted.face_ids)

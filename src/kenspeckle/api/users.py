@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kenspeckle.api import examples, schemas
+from kenspeckle.api.body_schemas import AssociatedFaceIds, FaceIds
 from kenspeckle.api.edge import Edge, answer
 from kenspeckle.api.openapi import PHOTOGRAPH_BODY
 from kenspeckle.api.queries import (
@@ -21,7 +22,6 @@ from kenspeckle.api.queries import (
     UsersQuery,
 )
 from kenspeckle.api.route import BOUND, HERE, LISTED, PHOTOGRAPH, JsonBody, route
-from kenspeckle.api.schemas import AssociatedFaceIds, FaceIds
 from kenspeckle.domain import User
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, FaceNotFound

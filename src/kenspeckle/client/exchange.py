@@ -12,7 +12,8 @@ import orjson
 
 from kenspeckle import __version__, errors
 from kenspeckle.client.errors import ClientError, ServerUnreachable, UnknownAnswer
-from kenspeckle.client.requests import NOT_OFFERED, REQUESTS, Request
+from kenspeckle.client.request import Request
+from kenspeckle.client.requests import NOT_OFFERED, REQUESTS
 from kenspeckle.domain.attributes import ALL
 from kenspeckle.domain.operations import Operation
 

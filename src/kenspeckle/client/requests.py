@@ -2,77 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from kenspeckle.domain import Erased
+from kenspeckle.client.request import Request, erasure, row
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.operations import Kind, Operation
+from kenspeckle.domain.operations import Operation
 from kenspeckle.errors import NotOffered
 from kenspeckle.shapes import load
 from kenspeckle.shapes.load import Json
 
-A = TypeVar("A")
-OpT = TypeVar("OpT")
-
 _COLLECTION = "/v1/collections/{collection}"
 _USER = _COLLECTION + "/users/{user_id}"
 _PERSON = _COLLECTION + "/people/{person_id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request. `path` has fields of the operation in braces; `{collection}` is its collection, or the server's
-    default one where it names none. `query` are fields sent as parameters, each under its own name or as `name=field`.
-    The body is the photograph in the field `photograph`, those of `photographs`, `json`, or the `file` of a path.
-    `load` makes the answer of JSON; without it the answer is the body's bytes."""
-
-    method: Callable[[Any], str]
-    path: Callable[[Any], str]
-    load: Callable[[Json, Any], Any] | None
-    query: Sequence[str]
-    photograph: str
-    photographs: Sequence[str]
-    json: Callable[[Any], Json] | None
-    headers: Callable[[Any], Mapping[str, str]]
-    file: Callable[[Any], str] | None = None
-
-
-def _row(
-    kind: Kind[OpT, A],
-    method: str | Callable[[OpT], str],
-    path: str | Callable[[OpT], str],
-    load: Callable[[Json, OpT], A] | None = None,
-    *,
-    query: Sequence[str] = (),
-    photograph: str = "",
-    photographs: Sequence[str] = (),
-    json: Callable[[OpT], Json] | None = None,
-    headers: Callable[[OpT], Mapping[str, str]] = lambda _: {},
-    file: Callable[[OpT], str] | None = None,
-) -> tuple[Any, Request]:
-    request = Request(
-        method=method if callable(method) else lambda _: method,
-        path=path if callable(path) else lambda _: path,
-        load=load,
-        query=query,
-        photograph=photograph,
-        photographs=photographs,
-        json=json,
-        headers=headers,
-        file=file,
-    )
-    return kind, request
-
-
-def _erasure(
-    kind: Kind[OpT, Erased],
-    path: str,
-    *,
-    query: Sequence[str] = (),
-) -> tuple[Any, Request]:
-    return _row(kind, "DELETE", path, lambda answer, _: load.erased(answer), query=query)
 
 
 def _of_user(op: ops.SearchUsers) -> str:
@@ -87,7 +29,7 @@ def _done(_: Json, __: object) -> None:
 
 REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
     [
-        _row(
+        row(
             ops.CreateCollection,
             "POST",
             "/v1/collections",
@@ -98,50 +40,50 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
                 **({"Pack": op.pack} if op.pack is not None else {}),
             },
         ),
-        _row(
+        row(
             ops.DescribeCollection,
             "GET",
             "/v1/collections/{collection_id}",
             lambda answer, _: load.collection(answer),
         ),
-        _row(
+        row(
             ops.ListCollections,
             "GET",
             "/v1/collections",
             lambda answer, _: load.page(answer, "Collections", load.collection),
             query=("limit", "cursor"),
         ),
-        _row(ops.DeleteCollection, "DELETE", "/v1/collections/{collection_id}", _done),
-        _row(
+        row(ops.DeleteCollection, "DELETE", "/v1/collections/{collection_id}", _done),
+        row(
             ops.RetainCollection,
             "PUT",
             "/v1/collections/{collection_id}",
             lambda answer, _: load.collection(answer),
             json=lambda op: {"RetentionDays": op.days},
         ),
-        _row(ops.ListTags, "GET", _COLLECTION, lambda answer, _: answer["Tags"]),
-        _row(
+        row(ops.ListTags, "GET", _COLLECTION, lambda answer, _: answer["Tags"]),
+        row(
             ops.ListJobs,
             "GET",
             "/v1/jobs",
             lambda answer, _: load.page(answer, "jobs", load.job),
             query=("state", "limit", "cursor"),
         ),
-        _row(
+        row(
             ops.UpgradeCollection,
             "POST",
             "/v1/collections/{collection_id}/upgrade",
             lambda answer, _: load.job(answer),
             json=lambda op: {"pack": op.pack},
         ),
-        _row(
+        row(
             ops.SyncCollection,
             "POST",
             "/v1/collections/{collection_id}/sync",
             lambda answer, _: load.job(answer),
             json=lambda op: {"rebuild": op.rebuild},
         ),
-        _row(
+        row(
             ops.StartIndexing,
             "POST",
             _COLLECTION + "/index",
@@ -149,15 +91,15 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("max_faces", "quality", "attributes"),
             file=lambda op: op.path,
         ),
-        _row(
+        row(
             ops.ListIndexResults,
             "GET",
             "/v1/jobs/{job_id}/results",
             lambda answer, _: load.page(answer, "results", load.line_result),
             query=("limit", "cursor"),
         ),
-        _row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
-        _row(
+        row(ops.GetJob, "GET", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
+        row(
             ops.StartVideo,
             "POST",
             "/v1/videos",
@@ -165,21 +107,21 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("collection=collection_id", "threshold", "max_faces", "tag"),
             file=lambda op: op.source.path,
         ),
-        _row(
+        row(
             ops.GetVideo,
             "GET",
             "/v1/videos/{job_id}",
             lambda answer, _: load.video_page(answer),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.ListAppearances,
             "GET",
             "/v1/videos/{job_id}/appearances",
             lambda answer, _: load.video_page(answer),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.SearchAppearance,
             "POST",
             "/v1/appearances",
@@ -190,9 +132,9 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             ),
             photographs=("images",),
         ),
-        _row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _done),
-        _row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
-        _row(
+        row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _done),
+        row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
+        row(
             ops.IndexFaces,
             lambda op: "POST" if op.external_image_id is None else "PUT",
             lambda op: "/v1/index" if op.external_image_id is None else "/v1/index/{external_image_id}",
@@ -201,48 +143,48 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             photograph="image",
             headers=lambda op: {f"x-amz-meta-{name}": value for name, value in op.metadata.items()},
         ),
-        _row(
+        row(
             ops.GetFace,
             "GET",
             _COLLECTION + "/faces/{face_id}",
             lambda answer, op: load.face_record(answer, op.collection_id),
         ),
-        _row(
+        row(
             ops.ListFaces,
             "GET",
             _COLLECTION + "/faces",
             lambda answer, op: load.page(answer, "Faces", lambda one: load.face(one, op.collection_id)),
             query=("limit", "cursor", "user_id", "external_image_id"),
         ),
-        _row(
+        row(
             ops.DeleteFaces,
             "POST",
             _COLLECTION + "/faces/delete",
             lambda answer, _: load.deleted(answer),
             json=lambda op: {"FaceIds": list(op.face_ids)},
         ),
-        _row(ops.GetThumbnail, "GET", "/v1/faces/{face_id}/thumbnail", query=("collection=collection_id",)),
-        _row(
+        row(ops.GetThumbnail, "GET", "/v1/faces/{face_id}/thumbnail", query=("collection=collection_id",)),
+        row(
             ops.GetThumbnails,
             "POST",
             _COLLECTION + "/thumbnails",
             lambda answer, _: load.thumbnails(answer),
             json=lambda op: {"face_ids": list(op.face_ids)},
         ),
-        _erasure(ops.EraseImage, "/v1/images/{key}", query=("collection=collection_id",)),
-        _erasure(ops.EraseIdentity, _COLLECTION + "/faces", query=("external_image_id",)),
-        _erasure(ops.EraseUser, _USER + "?faces=true"),
-        _erasure(ops.ErasePerson, _PERSON),
-        _erasure(ops.EraseCollection, _COLLECTION + "?receipt=true"),
-        _row(ops.GetReceipt, "GET", "/v1/receipts/{receipt_id}", lambda answer, _: load.receipt(answer)),
-        _row(
+        erasure(ops.EraseImage, "/v1/images/{key}", query=("collection=collection_id",)),
+        erasure(ops.EraseIdentity, _COLLECTION + "/faces", query=("external_image_id",)),
+        erasure(ops.EraseUser, _USER + "?faces=true"),
+        erasure(ops.ErasePerson, _PERSON),
+        erasure(ops.EraseCollection, _COLLECTION + "?receipt=true"),
+        row(ops.GetReceipt, "GET", "/v1/receipts/{receipt_id}", lambda answer, _: load.receipt(answer)),
+        row(
             ops.SearchFaces,
             "POST",
             _COLLECTION + "/faces/{face_id}/search",
             lambda answer, op: load.face_matches(answer["FaceMatches"], op.collection_id),
             query=("threshold", "max_faces"),
         ),
-        _row(
+        row(
             ops.SearchImage,
             "POST",
             "/v1/search",
@@ -250,7 +192,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("collection=collection_id", "threshold", "max_faces", "quality", "all_faces=every_face"),
             photograph="image",
         ),
-        _row(
+        row(
             ops.DetectFaces,
             "POST",
             "/v1/detect",
@@ -258,7 +200,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("attributes",),
             photograph="image",
         ),
-        _row(
+        row(
             ops.CompareFaces,
             "POST",
             "/v1/compare",
@@ -266,38 +208,38 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("threshold", "quality"),
             photographs=("source", "target"),
         ),
-        _row(ops.CreateUser, "PUT", _USER, _done),
-        _row(ops.DeleteUser, "DELETE", _USER, _done),
-        _row(ops.GetUser, "GET", _USER, lambda answer, op: load.user(answer, op.collection_id)),
-        _row(
+        row(ops.CreateUser, "PUT", _USER, _done),
+        row(ops.DeleteUser, "DELETE", _USER, _done),
+        row(ops.GetUser, "GET", _USER, lambda answer, op: load.user(answer, op.collection_id)),
+        row(
             ops.ListUsers,
             "GET",
             _COLLECTION + "/users",
             lambda answer, op: load.page(answer, "Users", lambda one: load.user(one, op.collection_id)),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.AssociateFaces,
             "POST",
             _USER + "/faces",
             lambda answer, _: load.associated(answer),
             json=lambda op: {"FaceIds": list(op.face_ids), "UserMatchThreshold": op.threshold},
         ),
-        _row(
+        row(
             ops.DisassociateFaces,
             "POST",
             _USER + "/faces/delete",
             lambda answer, _: load.associated(answer),
             json=lambda op: {"FaceIds": list(op.face_ids)},
         ),
-        _row(
+        row(
             ops.SearchUsers,
             "POST",
             _of_user,
             lambda answer, op: load.user_matches(answer["UserMatches"], op.collection_id),
             query=("threshold", "max_users"),
         ),
-        _row(
+        row(
             ops.SearchUsersByImage,
             "POST",
             _COLLECTION + "/users/search",
@@ -305,22 +247,22 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("threshold", "max_users", "quality"),
             photograph="image",
         ),
-        _row(
+        row(
             ops.ListPeople,
             "GET",
             _COLLECTION + "/people",
             lambda answer, op: load.page(answer, "people", lambda one: load.person(one, op.collection_id)),
             query=("limit", "cursor", "name", "hidden"),
         ),
-        _row(ops.GetPerson, "GET", _PERSON, lambda answer, op: load.person(answer, op.collection_id)),
-        _row(
+        row(ops.GetPerson, "GET", _PERSON, lambda answer, op: load.person(answer, op.collection_id)),
+        row(
             ops.ListPersonFaces,
             "GET",
             _PERSON + "/faces",
             lambda answer, op: load.page(answer, "Faces", lambda one: load.face(one, op.collection_id)),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.ChangePerson,
             "PATCH",
             _PERSON,
@@ -330,21 +272,21 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
                 **({} if op.hidden is None else {"hidden": op.hidden}),
             },
         ),
-        _row(
+        row(
             ops.MoveFaces,
             "POST",
             _PERSON + "/faces",
             lambda answer, op: load.person(answer, op.collection_id),
             json=lambda op: {"face_ids": list(op.face_ids)},
         ),
-        _row(
+        row(
             ops.MergePeople,
             "POST",
             _PERSON + "/merge",
             lambda answer, op: load.person(answer, op.collection_id),
             json=lambda op: {"into": op.into},
         ),
-        _row(
+        row(
             ops.SplitPerson,
             "POST",
             _PERSON + "/split",
@@ -354,14 +296,14 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
                 **({} if op.person_name is None else {"name": op.person_name}),
             },
         ),
-        _row(
+        row(
             ops.UndoPeople,
             "POST",
             _COLLECTION + "/people/undo",
             lambda answer, op: load.undone(answer, op.collection_id),
             json=lambda op: {} if op.undo_id is None else {"undo_id": op.undo_id},
         ),
-        _row(
+        row(
             ops.NameFaces,
             "POST",
             _COLLECTION + "/people",
@@ -372,43 +314,43 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
                 **({} if op.external_image_id is None else {"external_image_id": op.external_image_id}),
             },
         ),
-        _row(
+        row(
             ops.KeepApart,
             "POST",
             _PERSON + "/not",
             lambda answer, op: load.person(answer, op.collection_id),
             json=lambda op: {"face_ids": list(op.face_ids)},
         ),
-        _row(ops.GroupFaces, "POST", _COLLECTION + "/groups", lambda answer, _: load.job(answer)),
-        _row(
+        row(ops.GroupFaces, "POST", _COLLECTION + "/groups", lambda answer, _: load.job(answer)),
+        row(
             ops.ListGroups,
             "GET",
             _COLLECTION + "/groups",
             lambda answer, _: load.page(answer, "groups", load.group),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.NameGroup,
             "POST",
             _COLLECTION + "/groups/{group_id}/name",
             lambda answer, op: load.person(answer, op.collection_id),
             json=lambda op: {"name": op.person_name},
         ),
-        _row(
+        row(
             ops.ListDuplicates,
             "GET",
             _COLLECTION + "/duplicates",
             lambda answer, op: load.duplicates(answer, op.collection_id),
             query=("limit", "cursor"),
         ),
-        _row(
+        row(
             ops.FindMixedPeople,
             "POST",
             _COLLECTION + "/people/mixed",
             lambda answer, _: tuple(load.mixed(one) for one in answer["people"]),
             json=lambda op: {"external_image_ids": list(op.external_image_ids)},
         ),
-        _row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _done),
+        row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _done),
     ]
 )
 
