@@ -18,7 +18,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.tables import members, people
 from kenspeckle.domain import Duplicates, FaceSearch, Group, GroupRef, Job, JobKind, Person
 from kenspeckle.domain import operations as ops
-from kenspeckle.errors import InvalidCursor, InvalidValue, PersonNotFound
+from kenspeckle.errors import InvalidCursor, InvalidValue, Overloaded, PersonNotFound
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.jobs.queue import JobQueue
 from kenspeckle.usecases.recognition import clustering, duplicates
@@ -320,6 +320,16 @@ def test_pages_of_duplicates_keep_their_place(album: Album) -> None:
     for forged in ("2", first.cursor[:-4] + "AAAA"):
         with pytest.raises(InvalidCursor):
             page(forged)
+
+
+def test_who_asks_for_duplicates_while_they_are_worked_out_does_not_wait_for_ever(album: Album) -> None:
+    album.store(1.0, name="ada.jpg")
+    listing = duplicates.DuplicatePeople(album.recognizer.context)
+    listing.patience = 0.01
+    asked = ops.ListDuplicates(collection_id=HOME)
+    with listing._turn, pytest.raises(Overloaded, match="ask again"):
+        listing.list_duplicates(asked)
+    assert listing.list_duplicates(asked).pairs == ()
 
 
 def test_one_near_pair_joins_nobody() -> None:

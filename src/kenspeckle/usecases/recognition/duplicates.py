@@ -12,7 +12,7 @@ import numpy as np
 
 from kenspeckle.domain import Duplicates, Misplaced, Mixed, PackInfo, Pair, PersonRef, Vector, validation
 from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplicates
-from kenspeckle.errors import InvalidValue, PersonNotFound
+from kenspeckle.errors import InvalidValue, Overloaded, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
 from kenspeckle.usecases.recognition.adoption import adopted
@@ -31,6 +31,11 @@ MOST: Final = 1000
 MOST_COMPARED: Final = 3_000_000_000
 """Products of a face and a person that are worked out, some 7 s of a core. Above that (30,000 people with three faces
 each) those faces are compared that are least like the others of their person: what is misplaced is."""
+
+PATIENCE_SECONDS: Final = 20.0
+"""How long a request waits for the answer that another one works out; then it is told to ask again."""
+
+RETRY_AFTER: Final = 10.0
 
 WAIT_SECONDS: Final = 0.05
 """Longest that it waits for requests of photographs, after each tenth of a second or so."""
@@ -55,6 +60,7 @@ class DuplicatePeople:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.patience = PATIENCE_SECONDS
         self._turn = threading.Lock()
         self._latest: tuple[tuple[str, int, str], _Found] | None = None
 
@@ -62,7 +68,7 @@ class DuplicatePeople:
         return dict([ListDuplicates.by(self.list_duplicates), DismissDuplicate.by(self.dismiss_duplicate)])
 
     def list_duplicates(self, operation: ListDuplicates) -> Duplicates:
-        """Raises CollectionNotFound, InvalidCursor."""
+        """Raises CollectionNotFound, InvalidCursor, Overloaded."""
         collection_id = validation.collection_id(operation.collection_id)
         limit = validation.count(operation.limit, validation.MAX_PAGE, "limit")
         port = adopted(self.context.people, collection_id)
@@ -81,14 +87,18 @@ class DuplicatePeople:
         return Duplicates(pairs, found.misplaced, found.twice, more, found.mixed, found.nearly)
 
     def _found(self, port: Port, pack: PackInfo, collection_id: str) -> _Found:
-        """What is there, worked out once for each state of a collection: everybody else who asks meanwhile waits for
-        it, and pages after the first take it."""
-        with self._turn:
+        """What is there, worked out once for each state of a collection: who else asks meanwhile waits for it, and
+        pages after the first take it."""
+        if not self._turn.acquire(timeout=self.patience):
+            raise Overloaded("Duplicates are being worked out; ask again.", retry_after=RETRY_AFTER)
+        try:
             revision = self.context.catalog.revision(collection_id)
             key = (collection_id, revision, pack.contract)
             if self._latest is None or self._latest[0] != key:
                 self._latest = (key, self._work_out(port, pack, collection_id))
             return self._latest[1]
+        finally:
+            self._turn.release()
 
     def _work_out(self, port: Port, pack: PackInfo, collection_id: str) -> _Found:
         named = port.named(collection_id)
