@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import secrets
 import socket
 import sys
 import time
@@ -170,7 +171,8 @@ async def requests_without_a_key(client: Client) -> None:
 async def ids_without_a_secret(client: Client) -> None:
     """As slowly as is let pass; the digest of the body is not told, so that it has to be read first."""
     scope = f"{client.access_key_id}/20260101/us-east-1/rekognition/aws4_request"
-    signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+    names = "content-type;host;x-amz-date;x-amz-target"
+    signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, Signature={'0' * 64}"
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     signed = signed.replace("20260101", now[:8])
     head = (
@@ -179,6 +181,13 @@ async def ids_without_a_secret(client: Client) -> None:
     )
     await client.send(head.encode())
     await client.drip(b" " * 17 * 1024)
+
+
+async def wrong_keys(client: Client) -> None:
+    """Each on a connection of its own: a request that names a key does not wait for others of its host."""
+    key = f"x-api-key: ksp_{secrets.token_hex(22)[:43]}\r\n\r\n"
+    await client.send(GET.replace(b"/healthz", b"/v1/collections")[:-2] + key.encode())
+    await client.answer()
 
 
 WAYS: dict[str, Way] = {
@@ -196,6 +205,7 @@ WAYS: dict[str, Way] = {
     "idle connections": idle_after_an_answer,
     "requests without a key": requests_without_a_key,
     "access key ids without a secret": ids_without_a_secret,
+    "wrong keys": wrong_keys,
 }
 
 
