@@ -50,6 +50,25 @@ def test_a_new_sidecar_can_be_read(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.jpg", "a.jpg.xmp"]
 
 
+@pytest.mark.parametrize("box", [Box(-0.3, 0.2, 0.4, 0.5), Box(0.8, 0.7, 0.9, 0.8), Box(-0.1, -0.1, 1.2, 1.2)])
+def test_a_face_that_reaches_over_the_edge_is_written_within_the_picture_and_once(box: Box, tmp_path: Path) -> None:
+    photograph = tmp_path / "a.jpg"
+    photograph.write_bytes(b"")
+    edge = Region("Ada", box, upright=True)
+    assert write(photograph, FRAME, [edge])[1] == 1
+    (area,) = [one for one in ElementTree.parse(tmp_path / "a.jpg.xmp").iter() if one.tag.endswith("}Area")]
+    x, y, w, h = (float(next(v for k, v in area.attrib.items() if k.endswith("}" + name))) for name in "xywh")
+    assert min(x - w / 2, y - h / 2) >= -1e-6
+    assert max(x + w / 2, y + h / 2) <= 1 + 1e-6
+    assert write(photograph, FRAME, [edge])[1] == 0
+
+
+def test_a_face_outside_the_picture_is_not_written(tmp_path: Path) -> None:
+    photograph = tmp_path / "a.jpg"
+    photograph.write_bytes(b"")
+    assert write(photograph, FRAME, [Region("Ada", Box(1.1, 0.2, 0.2, 0.2), upright=True), BEA])[1] == 1
+
+
 def test_a_foreign_sidecar_keeps_every_byte(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
     place = tmp_path / "a.xmp"

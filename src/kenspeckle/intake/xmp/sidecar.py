@@ -14,6 +14,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from kenspeckle.atomic_file import replacing
+from kenspeckle.domain import Box
 from kenspeckle.domain.detection import overlap
 from kenspeckle.errors import InvalidValue
 from kenspeckle.formats import xmp
@@ -74,7 +75,8 @@ def _place(path: Path) -> tuple[Path, bool]:
 
 def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[bytes, int]:
     """The packet with the faces that it does not name yet, and how many these are. Raises InvalidValue."""
-    stored = [Region(one.name, frame.stored(one.box) if one.upright else one.box) for one in named]
+    placed = [(one.name, _in_picture(frame.stored(one.box) if one.upright else one.box)) for one in named]
+    stored = [Region(name, box) for name, box in placed if box is not None]
     known = read(packet, frame.width, frame.height).regions
     boxes = [frame.stored(one.box) if one.upright else one.box for one in known]
     new = [one for one in stored if all(overlap(one.box, box) <= SAME for box in boxes)]
@@ -100,6 +102,13 @@ def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[
     if not {one.name for one in new} <= {one.name for one in written}:
         raise InvalidValue(_ELSEWHERE, field="xmp")
     return xmp.checked(whole), len(new)
+
+
+def _in_picture(box: Box) -> Box | None:
+    """The part of a box that lies in the picture: of a face at the edge, the box reaches over it."""
+    left, top = max(0.0, box.left), max(0.0, box.top)
+    width, height = min(1.0, box.left + box.width) - left, min(1.0, box.top + box.height) - top
+    return Box(left, top, width, height) if width > 0 and height > 0 else None
 
 
 def _item(region: Region) -> str:
