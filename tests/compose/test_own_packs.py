@@ -285,9 +285,10 @@ def test_detectors_that_are_not_installed(settings: Settings, wide: Path) -> Non
         own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
 
 
-def test_an_embedder_that_answers_nan_later_is_an_error_and_no_template(settings: Settings, tmp_path: Path) -> None:
-    description = brought(tmp_path, own_network.wide(256))
-    pack = own_packs.add(settings, description, ignore).pack
+def test_an_embedder_that_answers_nan_later_is_an_error_and_no_template(
+    settings: Settings, wide: Path, tmp_path: Path
+) -> None:
+    pack = own_packs.add(settings, described({"name": "mine", "embedder": str(wide)}), ignore).pack
     broken = tmp_path / "broken"
     shutil.copytree(settings.models_dir / "mine", broken)
     (broken / "embedder.onnx").write_bytes(own_network.small(answer="nan"))
