@@ -13,7 +13,8 @@ import pytest
 
 from kenspeckle.errors import SettingError, StorageFull, StorageUnavailable
 from kenspeckle.images.bucket import BucketImages
-from kenspeckle.images.folder import OLD_SECONDS, PRESENCE, FolderImages
+from kenspeckle.images.digests import OLD_SECONDS
+from kenspeckle.images.folder import PRESENCE, FolderImages
 from kenspeckle.images.store import open_images
 from kenspeckle.ports import unlocked
 

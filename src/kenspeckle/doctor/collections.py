@@ -8,11 +8,11 @@ from contextlib import closing
 
 import numpy as np
 
+from kenspeckle.compose import stores
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import SAMPLE, SAMPLE_THOROUGH, Instance
 from kenspeckle.errors import KenspeckleError, PackMismatch, SettingError
-from kenspeckle.index.store import open_index
 from kenspeckle.models import registry
 from kenspeckle.ports import CollectionFacts
 from kenspeckle.text import plural
@@ -167,7 +167,7 @@ def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tu
     name, total = collection.collection_id, collection.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if instance.thorough else SAMPLE))
     lost, asked = [], 0
-    with closing(open_index(instance.catalog.catalog, lambda _: dimension)) as index:
+    with closing(stores.index(instance.catalog.catalog, dimension)) as index:
         for number, (face_id, template) in enumerate(instance.catalog.templates(name, "face")):
             if number % stride or not _right(template, dimension):
                 continue

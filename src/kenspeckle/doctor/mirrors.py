@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
+from kenspeckle.compose import stores
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain.template_digest import digest
 from kenspeckle.errors import CollectionNotFound, KenspeckleError
-from kenspeckle.index.store import open_vectors
 from kenspeckle.ports import IN_FILE, Mirror, Mirrored, MirrorState, VectorStore
 from kenspeckle.text import plural
 
@@ -19,7 +19,7 @@ BATCH = 4000
 def check(instance: Instance, found: Examined) -> None:
     """Counts and revisions of each mirror; with `thorough` the digest of each template too."""
     known = [one for one in instance.catalog.mirrors() if one[0].place != IN_FILE]
-    store = open_vectors(instance.settings.index_url)
+    store = stores.vectors(instance.settings)
     _elsewhere([one for one, _ in known if store is None or one.place != store.place], found)
     if store is None:
         found.summary = "memory://, all collections are searched in process"

@@ -7,14 +7,13 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
+from kenspeckle.compose import stores
 from kenspeckle.doctor.database import RESTORE
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import SAMPLE, Instance
 from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.images import digests
-from kenspeckle.images.folder import OLD_SECONDS
 from kenspeckle.images.restore_set import PhotographFolder
-from kenspeckle.images.store import open_images
 from kenspeckle.images.urls import parse
 from kenspeckle.ports import KeptPhotograph
 from kenspeckle.text import plural
@@ -83,7 +82,7 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, fo
         found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, _AGAIN)
     strangers = sorted(there - kept.keys())
     strangers = sorted(set(strangers) - instance.catalog.referenced(strangers)) if strangers else []
-    old = instance.now() - OLD_SECONDS
+    old = instance.now() - digests.OLD_SECONDS
     strangers = [digest for digest in strangers if _age(place / digest[:2] / digest[2:4] / digest) < old]
     if strangers:
         found.warn(
@@ -106,7 +105,7 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, fo
 
 def _bytes(instance: Instance, kept: list[KeptPhotograph], found: Examined) -> int:
     """Read photographs and compare their digests; how many were read."""
-    images = open_images(instance.settings.images)
+    images = stores.images(instance.settings)
     chosen = kept if instance.thorough or len(kept) <= SAMPLE else random.sample(kept, SAMPLE)
     damaged: dict[str, KeptPhotograph] = {}
     gone: dict[str, KeptPhotograph] = {}

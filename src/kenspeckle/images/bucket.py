@@ -10,7 +10,7 @@ from typing import Any
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.images import digests, s3
-from kenspeckle.images.folder import OLD_SECONDS
+from kenspeckle.images.digests import OLD_SECONDS
 from kenspeckle.images.urls import BucketUrl
 from kenspeckle.ports.images import Lock
 

@@ -19,6 +19,9 @@ DAMAGED = (
     "Restore it from a backup, or index the photograph again."
 )
 
+OLD_SECONDS = 3600.0
+"""Staged bytes without a reference may belong to another process at work; older ones do not."""
+
 
 def is_digest(name: object) -> bool:
     """Whether a photograph can have this name."""

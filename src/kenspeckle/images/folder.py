@@ -21,9 +21,6 @@ from kenspeckle.errors import ImageNotFound, StorageFull, StorageUnavailable
 from kenspeckle.images import digests
 from kenspeckle.ports.images import Lock
 
-OLD_SECONDS = 3600.0
-"""Staged bytes without a reference may belong to another process at work; older ones do not."""
-
 PRESENCE = ".presence"
 """File on which every process that uses the folder holds a shared lock."""
 
@@ -92,7 +89,7 @@ class FolderImages:
         left = [path for path in left if path not in self._under_way]
         if not left:
             return
-        old = time.time() - (0 if self._alone() else OLD_SECONDS)
+        old = time.time() - (0 if self._alone() else digests.OLD_SECONDS)
         for path in left:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime <= old:
@@ -105,7 +102,7 @@ class FolderImages:
                 names = sorted(entry.name for entry in os.scandir(self._staging))
             except FileNotFoundError:
                 return
-            old = math.inf if alone else time.time() - (0 if self._alone() else OLD_SECONDS)
+            old = math.inf if alone else time.time() - (0 if self._alone() else digests.OLD_SECONDS)
             for name in names:
                 if digest := digests.of_staged(name):
                     with lock([digest]), suppress(FileNotFoundError):
