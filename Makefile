@@ -91,7 +91,7 @@ pictures: setup ## record the answers and draw the pictures of the documentation
 	$(BIN)/python -m docs.illustrate
 
 check-terraform: .venv-terraform/.ready ## the real Terraform formats, validates, applies and destroys terraform/, before no AWS
-	.venv-terraform/bin/python -m pytest -q -o addopts="-p pytest_timeout" -p tests.terraform.real.terraform $(addprefix tests/terraform/real/,inputs.py validate.py monitoring.py installations.py)
+	.venv-terraform/bin/python -m pytest -q -o addopts= -p tests.terraform.real.terraform $(addprefix tests/terraform/real/,inputs.py validate.py monitoring.py installations.py)
 
 scan-terraform: .venv-checkov/.ready ## checkov on terraform/; its environment takes half a gigabyte
 	.venv-checkov/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
