@@ -30,7 +30,7 @@ from benchmarks.client import Client
 from benchmarks.goals import Goal
 from benchmarks.service import models
 from kenspeckle import settings as settings_
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.compose.embedded import build
 from kenspeckle.models import install
 
@@ -118,7 +118,7 @@ def attacked(name: str, seconds: float, photograph: bytes) -> Found:
         settings = settings_.load({"data_dir": Path(folder)}, environ=models())
         with closing(build(settings)) as service:
             key, pair = service.access.create("honest"), service.access.create("honest program", aws=True)
-        with launched(Path(folder)) as server:
+        with launch(Path(folder)) as server:
             return _attacked(server, name, seconds, photograph, key.api_key, pair.access_key_id or "")
 
 

@@ -26,7 +26,7 @@ from benchmarks.client import Client
 from benchmarks.machine import described
 from benchmarks.service import SETTLED
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import Collection
 from kenspeckle.usecases.audit.recorder import Recorder
 
@@ -64,7 +64,7 @@ def serving(folder: Path, name: str, url: str, workers: int) -> Iterator[str]:
         "KENSPECKLE_WORKERS": str(workers),
         "KENSPECKLE_LOG_LEVEL": "WARNING",
     }
-    with launched(folder / name, settings=settings, patience=300) as one:
+    with launch(folder / name, settings=settings, patience=300) as one:
         yield one.url
 
 

@@ -29,7 +29,7 @@ from moto.server import ThreadedMotoServer
 
 from kenspeckle import settings
 from kenspeckle.aws.rows import schema
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_SECONDS = 0.6
@@ -153,7 +153,7 @@ def _amazon(folder: Path) -> Iterator[dict[str, str]]:
     Session().create_client("dynamodb").create_table(**schema("faces"))
     eyes = {"KENSPECKLE_S3_BUCKETS": "photographs=s3://photographs", "KENSPECKLE_AWS_REGION": "eu-central-1"}
     try:
-        with launched(folder / "data", settings=eyes) as rekognition:
+        with launch(folder / "data", settings=eyes) as rekognition:
             yield variables | {"AWS_ENDPOINT_URL_REKOGNITION": rekognition.url}
     finally:
         server.stop()

@@ -21,7 +21,7 @@ from tests.browser import chromium, pictures
 from tests.browser.console import Console, tab
 
 from benchmarks import machine
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 
 ROUNDS = 7
 FACES = 10_000
@@ -126,7 +126,7 @@ def main(faces: int) -> dict[str, Any]:
             f"{faces} faces are too few to turn pages: ask for {FEWEST} or more, or for 0 to leave the gallery out."
         )
     found: dict[str, Any] = {"machine": machine.described()}
-    with tempfile.TemporaryDirectory() as folder, launched(Path(folder)) as server:
+    with tempfile.TemporaryDirectory() as folder, launch(Path(folder)) as server:
         with httpx.Client(base_url=server.url, timeout=60) as api:
             api.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).raise_for_status()
         with chromium.started(*PRECISE) as browser:

@@ -31,7 +31,7 @@ from kenspeckle.domain import Box, Collection, FaceDetail, Image, Pose, Quality,
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.index.saved_codes import SavedCodes
 from kenspeckle.ports import NewFace, NewPhotograph
-from kenspeckle.usecases.recognition.purge import purged
+from kenspeckle.usecases.recognition.purge import purge_deleted
 from kenspeckle.usecases.transfer.storing import BATCH
 
 DIMENSION = 128
@@ -173,7 +173,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
         row["describe"] = median_ms(lambda: catalog.collection(NAME))
         row["people"] = median_ms(lambda: catalog.people(NAME, 100, None))
         row["named"] = median_ms(lambda: catalog.people(NAME, 100, None, name="77"))
-        row["aged"] = median_ms(lambda: catalog.aged(NAME, 1003.0, 100))
+        row["aged"] = median_ms(lambda: catalog.find_aged(NAME, 1003.0, 100))
         row["first_scrub"] = _ms(lambda: catalog.scrub(thorough=True)) / 1000
         deleted, scrubbed = [], []
         for face_id in ids[20 : 20 + TIMES]:
@@ -257,7 +257,7 @@ def _removal(catalog: SqlCatalog, index: FollowingIndex, probe: Vector) -> dict[
     rows, stop = [0], threading.Event()
 
     def purge() -> None:
-        for some in purged(catalog):
+        for some in purge_deleted(catalog):
             rows[0] += some
             if stop.is_set():
                 return

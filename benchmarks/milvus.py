@@ -22,7 +22,7 @@ from tests.milvus_server import MilvusServer
 from benchmarks.growth import DIMENSION, NAME, NOWHERE, photographs, templates
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Collection, Image, Vector
-from kenspeckle.index.address import parsed
+from kenspeckle.index.address import parse
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.index.milvus import Milvus
 from kenspeckle.index.mirrored import MirroredIndex
@@ -51,7 +51,7 @@ def resident() -> float:
 
 
 def indexes(catalog: SqlCatalog, url: str, size: int) -> tuple[MirroredIndex, FollowingIndex, Keeper]:
-    address = parsed(url)
+    address = parse(url)
     assert address is not None
     bounds, store = MirrorBounds(size, 0), Milvus(address)
     exact = FollowingIndex(catalog, lambda _: DIMENSION)
@@ -82,7 +82,7 @@ def measure(size: int, folder: Path, url: str) -> None:
         print(f"{size:,} faces stored", flush=True)
         mirrored, exact, keeper = indexes(catalog, url, size)
         start = time.perf_counter()
-        mirror = keeper.begin(catalog.mirrored(NAME), DIMENSION)
+        mirror = keeper.begin(catalog.describe_mirrored(NAME), DIMENSION)
         while (filled := keeper.fill(mirror, fresh=mirror.after > 0)) is not None:
             mirror = filled
         stored = time.perf_counter()

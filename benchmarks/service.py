@@ -22,7 +22,7 @@ from benchmarks.peers import Peer, Peers
 from benchmarks.photographs import Photograph
 from benchmarks.pipeline import ours, theirs
 from kenspeckle import settings as settings_
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.compose.embedded import build
 from kenspeckle.domain import Box, FaceDetail, Image, Pose, Quality
 from kenspeckle.domain import operations as ops
@@ -48,7 +48,7 @@ def overhead(
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        launched(Path(folder)) as server,
+        launch(Path(folder)) as server,
         closing(Client(server.url)) as client,
     ):
         for _ in range(SETTLED):
@@ -107,7 +107,7 @@ def load(peers: Peers, photographs: Sequence[Photograph], requests: int, tick: C
     statuses: dict[int, int] = {}
     times: list[float] = []
     lock = threading.Lock()
-    with tempfile.TemporaryDirectory() as folder, launched(Path(folder)) as server:
+    with tempfile.TemporaryDirectory() as folder, launch(Path(folder)) as server:
         _indexed(server, photographs)
         work = itertools.islice(itertools.cycle(photographs), requests)
 
@@ -167,7 +167,7 @@ def start_up(photographs: Sequence[Photograph], faces: int, starts: int, tick: C
         resident = 0.0
         for _ in range(starts):
             start = time.perf_counter()
-            with launched(Path(folder)) as server, closing(Client(server.url)) as client:
+            with launch(Path(folder)) as server, closing(Client(server.url)) as client:
                 while client.ask("GET", "/readyz").status != 200:
                     time.sleep(0.01)
                 seconds.append(time.perf_counter() - start)

@@ -102,7 +102,7 @@ def _idle(rounds: int) -> dict[str, Any]:
 
 
 def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
-    from kenspeckle.cli.launch import launched
+    from kenspeckle.cli.launch import launch
     from kenspeckle.compose.embedded import build
 
     padded = photograph.ljust(BYTES, b"\0")
@@ -113,7 +113,7 @@ def _real(rounds: int, photograph: bytes) -> dict[str, Any]:
         key = {"access_key_id": made.access_key_id or "", "secret_access_key": made.secret_access_key or ""}
         with (
             closing(build(settings_.load({"data_dir": Path(here)}))) as local,
-            launched(Path(there)) as server,
+            launch(Path(there)) as server,
             closing(Client(server.url, key, padded)) as client,
         ):
             local.recognizer.handle(ops.IndexFaces(collection_id=COLLECTION, image=padded))

@@ -40,10 +40,10 @@ def test_what_is_no_age_is_none(text: str) -> None:
     ],
 )
 def test_moments_are_read(text: str, at: float) -> None:
-    assert moments.parsed(text) == at
+    assert moments.parse_moment(text) == at
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "31.1.2026"])
 def test_what_is_no_moment_raises(text: str) -> None:
     with pytest.raises(ValueError):
-        moments.parsed(text)
+        moments.parse_moment(text)

@@ -10,7 +10,7 @@ import pytest
 
 from kenspeckle.errors import SettingError
 from kenspeckle.serving import cors, tls
-from kenspeckle.serving.proxies import trusted
+from kenspeckle.serving.proxies import parse_trusted
 from tests.fakes.certificates import Pair, pair
 
 
@@ -110,11 +110,11 @@ def test_what_is_no_origin_is_refused(text: str) -> None:
 
 
 def test_proxies_are_addresses_and_networks() -> None:
-    assert trusted("10.0.0.7, 10.1.0.0/16,::1,") == ["10.0.0.7", "10.1.0.0/16", "::1"]
-    assert trusted("") == []
+    assert parse_trusted("10.0.0.7, 10.1.0.0/16,::1,") == ["10.0.0.7", "10.1.0.0/16", "::1"]
+    assert parse_trusted("") == []
 
 
 @pytest.mark.parametrize("text", ["*", "proxy.example.org", "10.0.0.1/8", "10.0.0", "10.0.0.7:80"])
 def test_what_is_no_proxy_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="TRUSTED_PROXIES"):
-        trusted(text)
+        parse_trusted(text)

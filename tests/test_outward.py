@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.models import registry
 from tests import soak
 from tests.outward import CI, SWITCHES, Watch, watched
@@ -55,7 +55,7 @@ def test_a_service_and_the_commands_beside_it_tell_nobody(
     folder = tmp_path / "drop"
     folder.mkdir()
     (folder / "Grace.jpg").write_bytes(samples.grace_hopper.read_bytes())
-    with launched(tmp_path / "data", settings=watch.environment) as server:
+    with launch(tmp_path / "data", settings=watch.environment) as server:
         until = time.monotonic() + LOOKED
         for path, data in (("index/Grace.jpg", samples.grace_hopper.read_bytes()), ("index/Drawn.heic", HEIC)):
             assert httpx.put(f"{server.url}/v1/{path}", content=data, timeout=60).status_code in (200, 422)

@@ -23,8 +23,8 @@ from PIL import Image, ImageEnhance
 
 from kenspeckle import settings
 from kenspeckle.api.examples import FILE
-from kenspeckle.cli.launch import launched
-from kenspeckle.cli.variations import jpeg, opened
+from kenspeckle.cli.launch import launch
+from kenspeckle.cli.variations import jpeg, open_upright
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.usecases.audit.receipts import PURPOSE, canonical
 
@@ -53,7 +53,7 @@ def record() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         variables = {"KENSPECKLE_MASTER_KEY": MASTER_KEY, "KENSPECKLE_ADMIN_KEY": ADMIN}
         with (
-            launched(Path(folder) / "data", settings=variables) as server,
+            launch(Path(folder) / "data", settings=variables) as server,
             httpx.Client(
                 base_url=server.url, timeout=60, headers={"x-api-key": ADMIN, "x-request-id": REQUEST_ID}
             ) as http,
@@ -66,7 +66,7 @@ def photographs() -> tuple[bytes, bytes, bytes, bytes]:
     samples = settings.load().models_dir / "samples"
     grace = (samples / "grace_hopper.jpg").read_bytes()
     eileen = (samples / "astronaut.png").read_bytes()
-    one, other = opened(grace), opened(eileen)
+    one, other = open_upright(grace), open_upright(eileen)
     both = Image.new("RGB", (one.width + other.width, max(one.height, other.height)), "gray")
     both.paste(one, (0, 0))
     both.paste(other, (one.width, 0))

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import chromium, pictures
 from tests.browser.console import PHONE, Console, tab
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 
 SIZE, SHALLOW = (1280, 800), (1280, 470)
 LOADED = """() => [...document.querySelectorAll('main img')]
@@ -29,7 +29,7 @@ PEOPLE = {"Grace-Hopper.jpg": pictures.grace, "Eileen-Collins.png": pictures.eil
 
 def draw(folder: Path) -> list[Path]:
     """Write console-*.jpg into the folder."""
-    with tempfile.TemporaryDirectory() as data, launched(Path(data)) as server, chromium.started() as browser:
+    with tempfile.TemporaryDirectory() as data, launch(Path(data)) as server, chromium.started() as browser:
         if browser is None:
             raise SystemExit(f"For pictures of the console {chromium.ABSENT}.")
         for name, photograph in PEOPLE.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING
 
 from docs.making.tables import MADE, table
-from kenspeckle.settings import FILE, PREFIX, described
+from kenspeckle.settings import FILE, PREFIX, list_settings
 
 DIFFERS = {
     "data_dir": "the user's data folder",
@@ -37,7 +37,7 @@ def page() -> str:
 
 def _rows() -> list[tuple[str, str, str]]:
     rows = []
-    for one in described():
+    for one in list_settings():
         made = DIFFERS.get(one.name)
         default = "" if one.default is MISSING else _shown(one.default)
         shown = made or (f"`{default}`" if default else "")

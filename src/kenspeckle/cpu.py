@@ -43,14 +43,14 @@ class Split:
 def split() -> Split | None:
     """The two cores of this process; None where it has one, or more than two, among which Linux finds an idle one
     itself."""
-    found = _allowed()
+    found = _allowed_cpus()
     return Split(*sorted(found)) if len(found) == 2 and cores() == 2 else None
 
 
 def cores() -> int:
     """Processor cores that this process may use: those of its CPU affinity, limited by the quota of its cgroup and of
     those around it (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down; at least 1."""
-    found = len(_allowed()) or os.cpu_count() or 1
+    found = len(_allowed_cpus()) or os.cpu_count() or 1
     return max(1, min([found, *_quotas()]))
 
 
@@ -99,5 +99,5 @@ def running() -> int:
         return 1
 
 
-def _allowed() -> set[int]:
+def _allowed_cpus() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()

@@ -122,7 +122,7 @@ class JobNotFound(NotFound):
     code = "job_not_found"
 
     @classmethod
-    def named(cls, job_id: str) -> JobNotFound:
+    def of_id(cls, job_id: str) -> JobNotFound:
         """The same error for a job that does not exist and for one that the key may not see."""
         return cls(f"There is no job '{job_id[:80]}'.", field="job_id")
 
@@ -131,7 +131,7 @@ class ReceiptNotFound(NotFound):
     code = "receipt_not_found"
 
     @classmethod
-    def named(cls, receipt_id: str) -> ReceiptNotFound:
+    def of_id(cls, receipt_id: str) -> ReceiptNotFound:
         """The same error for a receipt that is not kept and for one that the key may not see."""
         return cls(f"No receipt '{receipt_id[:80]}' is kept here.", field="receipt_id")
 

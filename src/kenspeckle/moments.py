@@ -23,7 +23,7 @@ def age(text: str) -> int | None:
     return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
-def parsed(text: str) -> float:
+def parse_moment(text: str) -> float:
     """Seconds since the epoch of an ISO 8601 date or time, UTC unless it says otherwise; a date is its first second.
     Raises ValueError, OverflowError."""
     at = datetime.fromisoformat(text)

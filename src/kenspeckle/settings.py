@@ -19,7 +19,7 @@ import platformdirs
 
 from kenspeckle import cpu
 from kenspeckle.domain import Attribute, QualityFilter
-from kenspeckle.domain.attributes import wanted
+from kenspeckle.domain.attributes import parse_names
 from kenspeckle.errors import SettingError
 
 FILE = "kenspeckle.toml"
@@ -237,7 +237,7 @@ class Settings:
     @property
     def asked(self) -> frozenset[Attribute]:
         """What DETECTION_ATTRIBUTES asks for."""
-        return wanted([self.detection_attributes], "detection_attributes")
+        return parse_names([self.detection_attributes], "detection_attributes")
 
     @property
     def catalog(self) -> str:
@@ -311,7 +311,7 @@ def load(
     """
     environ = os.environ if environ is None else environ
     path = file or Path(environ.get(PREFIX + "CONFIG", FILE))
-    names = {one.name: str(one.type) for one in described()}
+    names = {one.name: str(one.type) for one in list_settings()}
     values: dict[str, Any] = {}
     if path.is_file():
         for name, value in _read(path).items():
@@ -320,7 +320,7 @@ def load(
             values[name] = _parse(name, names[name], value, f"{path}, line '{name}'")
     for name, kind in names.items():
         variable = PREFIX + name.upper()
-        if environ.get(variable, "") != "" and not _injected(name.upper(), environ[variable]):
+        if environ.get(variable, "") != "" and not _is_injected(name.upper(), environ[variable]):
             values[name] = _parse(name, kind, environ[variable], f"environment variable {variable}")
     for name, value in (overrides or {}).items():
         if value is not None:
@@ -328,7 +328,7 @@ def load(
     return Settings(**values, given=frozenset(values))
 
 
-def described() -> list[Field[Any]]:
+def list_settings() -> list[Field[Any]]:
     """The fields that are settings, each with its sentence in `metadata["doc"]`."""
     return [one for one in fields(Settings) if "doc" in one.metadata]
 
@@ -337,11 +337,11 @@ def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Variables of the environment with the prefix KENSPECKLE_ that are no settings, each with the nearest setting or
     "". Those that Kubernetes makes for a Service named kenspeckle are not among them."""
     environ = os.environ if environ is None else environ
-    names = [one.name.upper() for one in described()]
+    names = [one.name.upper() for one in list_settings()]
     found: dict[str, str] = {}
     for variable, value in sorted(environ.items()):
         name = variable.removeprefix(PREFIX)
-        if name == variable or name in OTHERS or name in names or _injected(name, value):
+        if name == variable or name in OTHERS or name in names or _is_injected(name, value):
             continue
         near = difflib.get_close_matches(name, names, n=1)
         found[variable] = PREFIX + near[0] if near else ""
@@ -356,7 +356,7 @@ def unknown_messages(unknown: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _injected(name: str, value: str) -> bool:
+def _is_injected(name: str, value: str) -> bool:
     """Whether Kubernetes has set this variable. PORT is a setting too: the value that Kubernetes sets is a URL."""
     return bool(_INJECTED_URL.fullmatch(value)) if name == "PORT" else bool(_INJECTED.fullmatch(name))
 

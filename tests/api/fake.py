@@ -67,7 +67,7 @@ class FakeRecognizer(FakeUsers, FakeVideos, FakeIndexing):
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def handle(self, operation: ops.Operation[A]) -> A:
-        return ops.answered(self.handlers(), operation)
+        return ops.dispatch(self.handlers(), operation)
 
     def handlers(self) -> ops.Handlers:
         return dict(
@@ -292,7 +292,7 @@ class FakeRecognizer(FakeUsers, FakeVideos, FakeIndexing):
     def get_receipt(self, operation: ops.GetReceipt) -> Receipt:
         collection_id, receipt = self.receipts.get(operation.receipt_id, ("", None))
         if receipt is None or (operation.only is not None and collection_id not in operation.only):
-            raise ReceiptNotFound.named(operation.receipt_id)
+            raise ReceiptNotFound.of_id(operation.receipt_id)
         return receipt
 
     def retain_collection(self, operation: ops.RetainCollection) -> Collection:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kenspeckle.domain import Job, JobKind, LineResult, LineStatus, Page
 from kenspeckle.domain import operations as ops
-from kenspeckle.usecases.indexing.manifest import checked
+from kenspeckle.usecases.indexing.manifest import check
 from kenspeckle.usecases.jobs.queue import JobQueue
 
 RESULTS = (
@@ -28,7 +28,7 @@ class FakeIndexing:
         ]
 
     def start_indexing(self, operation: ops.StartIndexing) -> Job:
-        checked(Path(operation.path).read_bytes().splitlines(keepends=True), lambda *_: None)
+        check(Path(operation.path).read_bytes().splitlines(keepends=True), lambda *_: None)
         return self.queue.submit(JobKind.INDEX, operation.collection_id)
 
     def list_index_results(self, operation: ops.ListIndexResults) -> Page[LineResult]:

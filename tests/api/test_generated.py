@@ -30,7 +30,7 @@ from schemathesis.core.result import Ok
 from kenspeckle.api.dump_openapi import MORE
 from kenspeckle.api.routes import GROUPS, entries
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import Plan, Scope
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.usecases.access.keys import Access
@@ -85,7 +85,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("generated")
     photograph = Portraits()[0]
     patient = {"KENSPECKLE_LOG_LEVEL": "WARNING", "KENSPECKLE_WAIT_SECONDS": "120"}
-    with launched(folder, settings=patient) as server:
+    with launch(folder, settings=patient) as server:
         with httpx.Client(base_url=server.url, timeout=60) as client:
             done = client.put("/v1/index/portrait.jpg", content=photograph).raise_for_status()
             client.put("/v1/collections/kenspeckle/users/someone").raise_for_status()

@@ -17,7 +17,7 @@ from kenspeckle import settings
 from kenspeckle.api import schemas
 from kenspeckle.api.groups import DuplicateList, GroupList
 from kenspeckle.api.people import NamedFacesAnswer, PeopleList, PersonAnswer, UndoneAnswer
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain.people import MAX_NAME
 
 AT = "/v1/collections/kenspeckle/people"
@@ -47,7 +47,7 @@ def eileen() -> bytes:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with (
-        launched(tmp_path_factory.mktemp("people")) as server,
+        launch(tmp_path_factory.mktemp("people")) as server,
         httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         yield client

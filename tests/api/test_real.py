@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from kenspeckle import settings
 from kenspeckle.api import examples, schemas
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import QualityFilter
 from kenspeckle.usecases.audit import receipts
 from tests.aws.amazon import amazon
@@ -64,7 +64,7 @@ def http(
     with ExitStack() as stack:
         if recognizer == "rekognition":
             variables |= stack.enter_context(amazon(tmp_path_factory.mktemp("eyes"))).variables
-        server = stack.enter_context(launched(tmp_path_factory.mktemp("real"), settings=variables))
+        server = stack.enter_context(launch(tmp_path_factory.mktemp("real"), settings=variables))
         client = stack.enter_context(httpx.Client(base_url=server.url, timeout=30))
         for name, photograph in ((GRACE, grace), (EILEEN, eileen)):
             answer = client.put(f"/v1/index/{name}", content=photograph, headers={"x-amz-meta-from": "sample"})
@@ -247,7 +247,7 @@ def test_the_documentation_shows_what_is_answered(http: httpx.Client, recognizer
         told = http.get("/v1/info").json()["pack"]
         assert (told["name"], told["version"]) == (shown["info"]["pack"]["name"], shown["info"]["pack"]["version"])
     receipt = shown["delete_identity"]["Receipt"]
-    assert receipts.verified(receipt, receipt["public_key"])["face_count"] == 2
+    assert receipts.verify_receipt(receipt, receipt["public_key"])["face_count"] == 2
 
 
 def test_attributes_come_where_they_are_asked_for_and_stay_with_the_face(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from kenspeckle.api.body_schemas import FaceIds
 from kenspeckle.api.edge import answer
-from kenspeckle.api.guard import guarded
+from kenspeckle.api.guard import guard_routes
 from kenspeckle.api.route import ADMIN, HERE, route
 from kenspeckle.api.routes import GROUPS, entries
 from kenspeckle.domain import Of, Principal, Scope
@@ -137,7 +137,7 @@ def test_a_route_without_an_entry_is_not_built(server: Server) -> None:
     async def unheard() -> None: ...
 
     app = FastAPI()
-    app.router.route_class = guarded(server.app.state.edge)
+    app.router.route_class = guard_routes(server.app.state.edge)
     with pytest.raises(KeyError, match="unheard"):
         app.add_api_route("/unheard", unheard)
 

@@ -23,7 +23,7 @@ from kenspeckle import settings
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.reconcile import STATE
 from kenspeckle.aws.rows import schema
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.compose import managed
 from kenspeckle.settings import Settings
 from tests.s3server import served_s3
@@ -118,7 +118,7 @@ def amazon(folder: Path) -> Iterator[Amazon]:
         with suppress(dynamodb.exceptions.ResourceInUseException):
             dynamodb.create_table(**schema(TABLE))
         eyes = {"KENSPECKLE_S3_BUCKETS": f"{BUCKET}=s3://{BUCKET}", "KENSPECKLE_AWS_REGION": "eu-central-1"}
-        with launched(folder, settings=eyes) as server:
+        with launch(folder, settings=eyes) as server:
             patch.setenv("AWS_ENDPOINT_URL_REKOGNITION", server.url)
             variables = {
                 "KENSPECKLE_RECOGNIZER": "rekognition",

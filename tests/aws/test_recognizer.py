@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from kenspeckle import errors
 from kenspeckle.aws import rows
 from kenspeckle.aws.recognizer import ManagedRecognizer
-from kenspeckle.aws.values import packed, unpacked
+from kenspeckle.aws.values import pack, unpack
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import operations as ops
 from kenspeckle.vision.decode import Photograph
 from tests.aws.amazon import Amazon
@@ -252,7 +252,7 @@ def test_pages_go_through_all_faces_once(aws: Amazon, grace: bytes) -> None:
 def test_amazons_protocol_over_amazon(aws: Amazon, tmp_path: Path, grace: bytes, eileen: bytes) -> None:
     """An AWS SDK asks a Kenspeckle that asks Rekognition: with keys, plans and an audit trail between the two."""
     name = aws.collection()
-    with launched(tmp_path, settings=aws.variables) as server:
+    with launch(tmp_path, settings=aws.variables) as server:
         client = boto3.client("rekognition", endpoint_url=server.url, region_name="eu-central-1")
         for photograph, identity in ((grace, "grace"), (eileen, "eileen")):
             record = client.index_faces(CollectionId=name, Image={"Bytes": photograph}, ExternalImageId=identity)
@@ -282,7 +282,7 @@ _rows = st.dictionaries(
 
 @given(_rows)
 def test_rows_come_back_as_they_went(row: dict[str, Any]) -> None:
-    assert unpacked(packed(row)) == row
+    assert unpack(pack(row)) == row
 
 
 def test_orders_sort_by_time() -> None:

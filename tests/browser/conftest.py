@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.browser import chromium, pictures
 from tests.browser.console import Console, tab
 
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an open server; its default collection has the two."""
     settings = {"KENSPECKLE_MAX_IMAGE_PIXELS": "13000000", "KENSPECKLE_WAIT_SECONDS": "60"}
     settings["KENSPECKLE_SEARCH_GROUPS"] = "on"
-    with launched(tmp_path_factory.mktemp("browser"), settings=settings) as running:
+    with launch(tmp_path_factory.mktemp("browser"), settings=settings) as running:
         for name, photograph in NAMES.items():
             answer = httpx.put(f"{running.url}/v1/index/{name}", content=photograph(), timeout=60)
             assert answer.status_code == 200, answer.text
@@ -65,7 +65,7 @@ def console(browser: Browser, server: str) -> Iterator[Console]:
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server with an admin key, asked with it."""
     with (
-        launched(tmp_path_factory.mktemp("locked"), settings=SETTINGS) as running,
+        launch(tmp_path_factory.mktemp("locked"), settings=SETTINGS) as running,
         httpx.Client(base_url=running.url, headers={"x-api-key": ADMIN}, timeout=60) as client,
     ):
         assert client.put("/v1/index/Grace-Hopper.jpg", content=pictures.grace()).status_code == 200

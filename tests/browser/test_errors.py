@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 
-from kenspeckle.cli.launch import launched, stop
+from kenspeckle.cli.launch import launch, stop
 from tests.browser import pictures
 from tests.browser.console import Console, tab
 
@@ -49,7 +49,7 @@ def test_photographs_that_can_not_be_searched(console: Console, make: object, ti
 
 
 def test_a_server_that_stops_and_comes_back(browser: Browser, tmp_path: Path) -> None:
-    with launched(tmp_path) as first, tab(browser, first.url) as console:
+    with launch(tmp_path) as first, tab(browser, first.url) as console:
         console.open()
         console.photograph(pictures.grace())
         name = console.page.get_by_label("Who is this?")
@@ -58,7 +58,7 @@ def test_a_server_that_stops_and_comes_back(browser: Browser, tmp_path: Path) ->
         console.button("Save").click()
         expect(console.page.get_by_role("alert")).to_contain_text("The server does not answer")
         expect(name).to_have_value("Grace")
-        with launched(tmp_path, "--port", str(urlsplit(first.url).port)):
+        with launch(tmp_path, "--port", str(urlsplit(first.url).port)):
             console.button("Try again").click()
             expect(console.findings.get_by_role("heading")).to_have_text("Grace")
             assert console.complaints == []

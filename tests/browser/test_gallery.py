@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from kenspeckle.usecases.audit.receipts import verified
+from kenspeckle.usecases.audit.receipts import verify_receipt
 from tests.browser import pictures
 from tests.browser.console import Console
 
@@ -114,7 +114,7 @@ def test_deletion_asks_and_gives_a_receipt(console: Console, api: httpx.Client, 
     download.value.save_as(tmp_path / "receipt.json")
     receipt = json.loads((tmp_path / "receipt.json").read_text("utf-8"))
     key = api.get("/v1/info").json()["receipts"]["public_key"]
-    assert verified(receipt, key)["face_count"] == 1
+    assert verify_receipt(receipt, key)["face_count"] == 1
     console.page.keyboard.press("Escape")
     expect(console.page.locator(".grid > li")).to_have_count(1)
     faces = api.get(f"/v1/collections/{two}/faces").json()["Faces"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, expect
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.browser import pictures
 from tests.browser.conftest import ADMIN
 from tests.browser.console import Console, tab
@@ -226,7 +226,7 @@ def test_a_webhook_is_made_tested_and_its_log_read(signed_out: Console, locked: 
 
 
 def test_the_first_key_locks_an_open_server(browser: Browser, tmp_path: Path) -> None:
-    with launched(tmp_path) as running, tab(browser, running.url) as console:
+    with launch(tmp_path) as running, tab(browser, running.url) as console:
         console.open("keys")
         expect(console.page.get_by_text("asks nobody for a key")).to_be_visible()
         console.button("New key").click()

@@ -15,7 +15,7 @@ import pytest
 
 from kenspeckle.cli.app import run
 from kenspeckle.cli.failures import DEBUG
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.models import install, registry
 from kenspeckle.settings import load
 from tests.vision.conftest import models_dir, pack
@@ -69,7 +69,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("server")) as one:
+    with launch(tmp_path_factory.mktemp("server")) as one:
         yield one
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli import webhooks
 from kenspeckle.cli.keys import app
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Period
 from kenspeckle.encryption.master_key import MasterKey
@@ -229,7 +229,7 @@ def _becomes(client: httpx.Client, status: int, key: str | None = None) -> bool:
 
 
 def test_a_running_server_follows_the_command(run: Run, tmp_path: Path) -> None:
-    with launched(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert client.get("/v1/info").status_code == 200
         made = _json(run("create", "desk", "--json"))
         assert _becomes(client, 401)
@@ -243,7 +243,7 @@ def test_a_running_server_follows_the_command(run: Run, tmp_path: Path) -> None:
 def test_no_server_for_the_network_without_a_key(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandFailed, match=r"there is no key yet.*keys create"),
-        launched(tmp_path / "data", "--host", "0.0.0.0"),
+        launch(tmp_path / "data", "--host", "0.0.0.0"),
     ):
         pytest.fail("the server started")
 
@@ -251,7 +251,7 @@ def test_no_server_for_the_network_without_a_key(tmp_path: Path) -> None:
 def test_an_admin_key_from_the_environment(tmp_path: Path) -> None:
     admin = "an-admin-key-of-an-unattended-install"
     settings = {"KENSPECKLE_ADMIN_KEY": admin}
-    with launched(tmp_path / "data", settings=settings) as server, httpx.Client(base_url=server.url) as client:
+    with launch(tmp_path / "data", settings=settings) as server, httpx.Client(base_url=server.url) as client:
         assert client.get("/v1/keys").status_code == 401
         listed = client.get("/v1/keys", headers={"x-api-key": admin}).json()["keys"]
         assert [key["scopes"] for key in listed] == [["admin"]]
@@ -274,7 +274,7 @@ def test_scopes_may_have_commas_between(run: Run) -> None:
 
 def test_keys_and_webhooks_of_a_server(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = "a" * 40
-    with launched(tmp_path / "served", settings={"KENSPECKLE_ADMIN_KEY": admin}) as server:
+    with launch(tmp_path / "served", settings={"KENSPECKLE_ADMIN_KEY": admin}) as server:
         monkeypatch.setenv("KENSPECKLE_URL", server.url)
         monkeypatch.setenv("KENSPECKLE_API_KEY", admin)
         made = _json(run("create", "desk", "--scope", "search", "--rate", "5", "--json"))

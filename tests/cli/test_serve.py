@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched, stop
-from kenspeckle.cli.serve import address, bound
+from kenspeckle.cli.launch import launch, stop
+from kenspeckle.cli.serve import address, bind
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.models.registry import Samples
 from tests import forks
@@ -63,12 +63,12 @@ def test_a_missing_model_pack_names_the_command(command: Command, monkeypatch: p
 
 @pytest.mark.usefixtures("started_anew")
 def test_a_launch_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match="There is no model pack"), launched(tmp_path, "--pack", "nonsense"):
+    with pytest.raises(CommandFailed, match="There is no model pack"), launch(tmp_path, "--pack", "nonsense"):
         pass
 
 
 def test_a_launched_server_is_always_stopped(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), launched(tmp_path) as server:
+    with pytest.raises(KeyError), launch(tmp_path) as server:
         raise KeyError
     assert server.process.returncode == 0
 
@@ -76,7 +76,7 @@ def test_a_launched_server_is_always_stopped(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("started_anew")
 def test_sigterm_finishes_what_was_taken(tmp_path: Path, samples: Samples) -> None:
     data = samples.astronaut.read_bytes()
-    with launched(tmp_path) as server, closing(_begun(server.url, len(data))) as request:
+    with launch(tmp_path) as server, closing(_begun(server.url, len(data))) as request:
         request.send(data[:1000])
         time.sleep(0.3)
         server.process.send_signal(signal.SIGTERM)
@@ -100,7 +100,7 @@ def _begun(url: str, length: int) -> http.client.HTTPConnection:
 
 
 def test_two_processes_share_a_data_folder(tmp_path: Path, samples: Samples) -> None:
-    with launched(tmp_path) as first, launched(tmp_path) as second, httpx.Client(trust_env=False) as client:
+    with launch(tmp_path) as first, launch(tmp_path) as second, httpx.Client(trust_env=False) as client:
         put = client.put(first.url + "/v1/index/grace.jpg", content=samples.grace_hopper.read_bytes())
         assert put.status_code == 200
         found = client.post(second.url + "/v1/search", content=samples.grace_hopper.read_bytes())
@@ -194,7 +194,7 @@ def _is_ready(url: str) -> bool:
 
 
 def test_localhost_is_both_families(tmp_path: Path) -> None:
-    with launched(tmp_path, "--host", "localhost") as server:
+    with launch(tmp_path, "--host", "localhost") as server:
         port = urlsplit(server.url).port
         for address in ("127.0.0.1", "[::1]"):
             assert httpx.get(f"http://{address}:{port}/healthz", trust_env=False).status_code == 200
@@ -205,12 +205,12 @@ def test_a_port_that_one_family_has_is_in_use() -> None:
         taken.bind(("::1", 0))
         taken.listen()
         with pytest.raises(CommandFailed, match="is in use"):
-            bound("localhost", taken.getsockname()[1])
+            bind("localhost", taken.getsockname()[1])
 
 
 def test_a_server_with_a_key_asks_for_it(command: Command, tmp_path: Path, samples: Samples) -> None:
     secret = "an-admin-key-of-at-least-32-characters"
-    with launched(tmp_path / "keyed", settings={"KENSPECKLE_ADMIN_KEY": secret}) as server:
+    with launch(tmp_path / "keyed", settings={"KENSPECKLE_ADMIN_KEY": secret}) as server:
         without = command("detect", samples.astronaut, "--url", server.url)
         assert without.code == 2
         assert "--api-key" in without.err

@@ -11,7 +11,7 @@ from collections import defaultdict
 import httpx
 
 from kenspeckle.cli.output import say
-from kenspeckle.cli.variations import jpeg, opened, side_by_side, variations
+from kenspeckle.cli.variations import jpeg, open_upright, side_by_side, variations
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.shapes.load import box
 from tests.cluster.machines import ADMIN, Machines
@@ -39,13 +39,13 @@ def demo(url: str, *, index: bool = False) -> list[str]:
         pictures, probes = [], []
         for name, (key, file) in PEOPLE.items():
             data = sample(file).read_bytes()
-            picture = opened(data)
+            picture = open_upright(data)
             pictures.append(picture)
             answer = client.put(f"/v1/index/{key}", content=data, params=OWN).raise_for_status().json()
             face = box(answer["FaceRecords"][0]["Face"]["BoundingBox"])
             probes += [(f"{name}, {what}", changed, {name}) for what, changed in variations(picture, face)]
         probes.append(("both, side by side", side_by_side(pictures), set(PEOPLE)))
-        probes.append(("a rocket", opened(sample("rocket.jpg").read_bytes()), set()))
+        probes.append(("a rocket", open_upright(sample("rocket.jpg").read_bytes()), set()))
         for what, picture, expected in probes:
             answer = client.post("/v1/search", params={**OWN, "all_faces": "true"}, content=jpeg(picture)).json()
             found = set(answer.get("matchedFaces", []))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from kenspeckle.cli.launch import Launched, launched, stop
+from kenspeckle.cli.launch import Launched, launch, stop
 from kenspeckle.client.errors import CommandFailed
 from tests.cluster.networks import Networks
 from tests.cluster.parts import DESK, Parts
@@ -128,7 +128,7 @@ class Machines:
         host, _, port = self.addresses[name].partition(":")
         before = self.networks.inside(self.networks.cables[name]) if self.networks is not None else ()
         server = stack.enter_context(
-            launched(
+            launch(
                 self.folder / name,
                 *("--host", host, "--port", port),
                 settings=self.settings_of(name),

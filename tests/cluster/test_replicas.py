@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from kenspeckle import settings
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.client.errors import CommandFailed
 from tests.cluster.links import Link
 from tests.cluster.parts import BUCKET, DATABASE, parts
@@ -47,7 +47,7 @@ class Cluster:
 
     def launched(self, name: str, **changed: str) -> AbstractContextManager[Launched]:
         own = self.parts.settings_of(name if name in NAMES else "a", "kenspeckle")
-        return launched(self.folder / name, settings={**self.settings, **own, **changed}, patience=120)
+        return launch(self.folder / name, settings={**self.settings, **own, **changed}, patience=120)
 
 
 @pytest.fixture(scope="module")

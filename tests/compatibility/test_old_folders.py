@@ -102,7 +102,7 @@ def check_plain(command: Command, old: Path, data: Path) -> None:
     assert searched(command, data, eileen, "people") == {"Eileen", "Eileen_Collins.jpg"}
     users = command("users", "search", grace, "--collection", "people", "--data-dir", data, "--json").json
     assert [one["User"]["UserId"] for one in users["UserMatches"]] == ["grace"]
-    with data_folder.opened(data) as instance:
+    with data_folder.open_folder(data) as instance:
         keys = facts["keys"]
         access = Access(instance.catalog, instance.master)
         api = access.authenticate(keys["api"]["api_key"]).key
@@ -125,7 +125,7 @@ def check_encrypted(command: Command, old: Path, data: Path) -> None:
     """The folder `encrypted` has everything that was put into it, encrypted as before."""
     photograph = photographs(old)["Grace_Hopper.jpg"]
     assert searched(command, data, photograph, "kenspeckle") == {"Grace_Hopper.jpg"}
-    with data_folder.opened(data) as instance:
+    with data_folder.open_folder(data) as instance:
         assert instance.catalog.encryption().encrypted == ("kenspeckle",)
         stored = Photographs(FolderImages(data / "images"), instance.catalog)
         image = instance.catalog.image("kenspeckle", "Grace_Hopper.jpg")

@@ -98,7 +98,7 @@ def test_what_can_not_be_used_is_named(settings: Settings, people: Path) -> None
     engine = open_engines(settings).default
     for name in ("broken.jpg", "notes.txt", "cat.png", "both.png"):
         file = people / "grace" / name
-        found = compose._seen(engine, compose._Photograph("", "grace", file), {})  # type: ignore[arg-type]
+        found = compose._read_template(engine, compose._Photograph("", "grace", file), {})  # type: ignore[arg-type]
         assert isinstance(found, str), name
         reasons[name] = found
     assert reasons["cat.png"] == "shows no face"
@@ -128,7 +128,7 @@ def test_what_was_measured_is_used_at_the_next_start(settings: Settings) -> None
     assert before.default.pack.calibration == registry.SFACE.calibration, "a running service goes on with what it has"
     after = open_engines(settings)
     assert after.default.pack.calibration == measured.calibration
-    assert after.named("sface").calibration.kind == "measured"
+    assert after.find_pack("sface").calibration.kind == "measured"
     assert after.default.pack.contract == contract, "collections stay comparable"
     described = after.default.pack.described["calibration"]
     assert described == {"kind": "measured", "sample": measured.calibration.sample}

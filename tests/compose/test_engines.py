@@ -58,7 +58,7 @@ def loader() -> Iterator[Loader]:
 def test_a_pack_is_loaded_once_at_its_first_use(loader: Loader) -> None:
     assert loader.engines.of(SMALL) is loader.engines.default
     assert loader.engines.pack_of(LARGE).dimension == 512
-    assert loader.engines.named("large").contract == LARGE.contract
+    assert loader.engines.find_pack("large").contract == LARGE.contract
     assert loader.loaded == [], "to know a pack needs none of its networks"
     loader.go.clear()
     with ThreadPoolExecutor(8) as pool:
@@ -67,7 +67,7 @@ def test_a_pack_is_loaded_once_at_its_first_use(loader: Loader) -> None:
         loader.go.set()
         assert len({id(one.result()) for one in asked}) == 1
     assert loader.loaded == ["large"]
-    assert loader.engines.loaded() == ("small", "large")
+    assert loader.engines.list_loaded() == ("small", "large")
 
 
 def test_idle_packs_go_and_come_back(loader: Loader) -> None:
@@ -75,14 +75,14 @@ def test_idle_packs_go_and_come_back(loader: Loader) -> None:
     gone = weakref.ref(engine)
     loader.seconds = IDLE
     loader.engines.release()
-    assert loader.engines.loaded() == ("small", "large"), "not idle for long enough"
+    assert loader.engines.list_loaded() == ("small", "large"), "not idle for long enough"
     loader.engines.of(LARGE)
     loader.seconds += IDLE
     loader.engines.release()
     assert loader.engines.of(LARGE) is engine, "asked for meanwhile"
     loader.seconds += IDLE + 1
     loader.engines.release()
-    assert loader.engines.loaded() == ("small",), "the default pack stays, however idle it is"
+    assert loader.engines.list_loaded() == ("small",), "the default pack stays, however idle it is"
     assert engine.pack.name == "large", "who has it goes on with it"
     del engine
     gc.collect()
@@ -96,13 +96,13 @@ def test_packs_that_are_not_there(loader: Loader) -> None:
         with pytest.raises(PackMismatch, match=r"pack 'lost' .*index the photographs into a new collection"):
             ask(LOST)
     with pytest.raises(InvalidValue, match="Packs are: small, large, absent"):
-        loader.engines.named("lost")
+        loader.engines.find_pack("lost")
     loader.missing = {"large"}
     for _ in range(2):
         with pytest.raises(ModelMissing, match="kenspeckle models pull large"):
             loader.engines.of(LARGE)
     with pytest.raises(ModelMissing):
-        loader.engines.named("large")
+        loader.engines.find_pack("large")
     assert loader.engines.pack_of(LARGE).name == "large", "known, whether it is installed or not"
     loader.missing = set()
     assert loader.engines.of(LARGE).pack.name == "large", "once installed it is used, without a new start"

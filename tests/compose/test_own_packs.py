@@ -16,7 +16,7 @@ from onnx import TensorProto
 from kenspeckle.compose import own_packs, pack_trial
 from kenspeckle.errors import AlreadyExists, Conflict, InvalidValue, KenspeckleError, ModelMissing, SettingError
 from kenspeckle.models import install, own_description, registry
-from kenspeckle.models.own_description import Description, described
+from kenspeckle.models.own_description import Description, describe
 from kenspeckle.settings import Settings, load
 from kenspeckle.vision.engine import Engine
 from tests.models import own_network
@@ -52,7 +52,7 @@ def contents(settings: Settings) -> set[str]:
 def brought(tmp_path: Path, data: bytes, **given: Any) -> Description:
     file = tmp_path / "brought.onnx"
     file.write_bytes(data)
-    return described({"name": "mine", "embedder": str(file), **given})
+    return describe({"name": "mine", "embedder": str(file), **given})
 
 
 def templates(settings: Settings, name: str) -> list[Any]:
@@ -67,7 +67,7 @@ def templates(settings: Settings, name: str) -> list[Any]:
 
 def test_a_pack_that_tells_people_apart_is_accepted(settings: Settings, wide: Path) -> None:
     told: dict[str, Any] = {"licence": "Apache-2.0", "author": "somebody", "version": "9.1"}
-    added = own_packs.add(settings, described({"name": "wide", "embedder": str(wide), **told}), ignore)
+    added = own_packs.add(settings, describe({"name": "wide", "embedder": str(wide), **told}), ignore)
     assert added.trial is not None
     assert added.trial.same < added.trial.strangers
     assert contents(settings) == {"sface", "centerface-dlib", "samples", "wide"}
@@ -81,13 +81,13 @@ def test_a_pack_that_tells_people_apart_is_accepted(settings: Settings, wide: Pa
         assert np.linalg.norm(mine) == pytest.approx(1, abs=1e-5)
         columns = np.linalg.qr(np.random.default_rng(7).standard_normal((512, 128)))[0]
         assert mine @ columns == pytest.approx(theirs, abs=2e-3)
-    again = own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+    again = own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
     assert (again.trial, again.pack.source.author) == (None, "somebody"), "it is there already"
     with pytest.raises(AlreadyExists, match="is the pack 'wide' already"):
-        own_packs.add(settings, described({"name": "other", "embedder": str(wide)}), ignore)
+        own_packs.add(settings, describe({"name": "other", "embedder": str(wide)}), ignore)
     with pytest.raises(AlreadyExists, match=r"There is a pack 'wide' in .*, with another embedder"):
         own_packs.add(
-            settings, described({"name": "wide", "embedder": str(wide), "detector": "centerface-dlib"}), ignore
+            settings, describe({"name": "wide", "embedder": str(wide), "detector": "centerface-dlib"}), ignore
         )
     with pytest.raises(SettingError, match="a pack of your own"):
         install.pull(settings.models_dir, "wide", ignore)
@@ -99,7 +99,7 @@ def test_channels_last_and_bgr_are_the_same_network(settings: Settings, tmp_path
     flipped = brought(tmp_path, own_network.wide(256, bgr=True, last=True), channels="bgr")
     pack = own_packs.add(settings, flipped, ignore).pack
     (tmp_path / "unit.onnx").write_bytes(own_network.wide(256, unit=True))
-    raw = described({"name": "raw", "embedder": str(tmp_path / "unit.onnx"), "mean": "0", "scale": "1,1,1"})
+    raw = describe({"name": "raw", "embedder": str(tmp_path / "unit.onnx"), "mean": "0", "scale": "1,1,1"})
     other = own_packs.add(settings, raw, ignore).pack
     assert pack.contract != other.contract
     for one, same in zip(templates(settings, "mine"), templates(settings, "raw"), strict=True):
@@ -112,10 +112,10 @@ def test_dlibs_file_behind_the_way_of_seeing_of_sface(settings: Settings, tmp_pa
     file = tmp_path / "embedder.dat"
     file.write_bytes(b"\x01\x01" + b"cut")
     with pytest.raises(InvalidValue, match=r"not dlib's face recognition ResNet: .*It may be cut off"):
-        own_packs.add(settings, described({"name": "mine", "embedder": str(file)}), ignore)
+        own_packs.add(settings, describe({"name": "mine", "embedder": str(file)}), ignore)
     file.write_bytes(network().data())
     with pytest.raises(InvalidValue, match=r"tell people apart|the same for two people|NaN"):
-        own_packs.add(settings, described({"name": "mine", "embedder": str(file)}), ignore)
+        own_packs.add(settings, describe({"name": "mine", "embedder": str(file)}), ignore)
     assert contents(settings) == {"sface", "centerface-dlib", "samples"}, "weights that mean nothing are refused"
 
 
@@ -157,7 +157,7 @@ def test_what_is_wrong_with_a_network_is_said(
 def test_weights_in_other_files_are_refused(settings: Settings, tmp_path: Path) -> None:
     file = own_network.external(tmp_path)
     with pytest.raises(InvalidValue, match="keeps weights in other files, which are refused"):
-        own_packs.add(settings, described({"name": "mine", "embedder": str(file)}), ignore)
+        own_packs.add(settings, describe({"name": "mine", "embedder": str(file)}), ignore)
 
 
 def test_a_network_that_is_not_sound_or_answers_several_rows(settings: Settings, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_files_that_are_not_there_or_too_large(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InvalidValue, match="can't be read: No such file"):
-        own_packs.add(settings, described({"name": "mine", "embedder": str(tmp_path / "no.onnx")}), ignore)
+        own_packs.add(settings, describe({"name": "mine", "embedder": str(tmp_path / "no.onnx")}), ignore)
     monkeypatch.setattr("kenspeckle.models.own_onnx.MOST_BYTES", 100)
     with pytest.raises(InvalidValue, match="has more than 0 MiB"):
         own_packs.add(settings, brought(tmp_path, own_network.small()), ignore)
@@ -184,7 +184,7 @@ def test_files_that_are_not_there_or_too_large(
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "Mine", "sface", "samples", "a.b", "x" * 64, "-x", "é", ".lock"])
 def test_names_with_odd_characters_or_of_what_is_built_in(name: str) -> None:
     with pytest.raises(InvalidValue, match=r"A pack's name has|built in") as raised:
-        described({"name": name, "embedder": "some.onnx"})
+        describe({"name": name, "embedder": "some.onnx"})
     assert raised.value.field == "name"
 
 
@@ -213,7 +213,7 @@ def test_names_with_odd_characters_or_of_what_is_built_in(name: str) -> None:
 )
 def test_descriptions_that_are_wrong_name_the_field(given: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidValue) as raised:
-        described({"name": "mine", "embedder": "some.onnx", **given})
+        describe({"name": "mine", "embedder": "some.onnx", **given})
     assert raised.value.field == field
 
 
@@ -222,7 +222,7 @@ def test_a_description_in_a_file(tmp_path: Path) -> None:
     file.write_text('name = "mine"\nembedder = "some.onnx"\nmean = [1, 2, 3]\nsize = 160\nlicence = "MIT"\n')
     found = own_description.from_toml(file)
     assert (found.embedder, found.preprocessing.mean, found.licence) == (tmp_path / "some.onnx", (1, 2, 3), "MIT")
-    eyes = found.aligned(160).places[0]
+    eyes = found.align(160).places[0]
     assert eyes == pytest.approx((38.2946 * 160 / 112, 51.6963 * 160 / 112), abs=1e-3), "ArcFace's places, scaled"
     for text, says in (("name =", "is no TOML"), ('name = "A"\nembedder = "a.onnx"', "A pack's name has")):
         file.write_text(text)
@@ -233,7 +233,7 @@ def test_a_description_in_a_file(tmp_path: Path) -> None:
 
 
 def test_what_happens_to_an_installed_pack_is_told(settings: Settings, wide: Path) -> None:
-    own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+    own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
     folder = settings.models_dir / "wide"
     file = folder / "embedder.onnx"
     whole = file.read_bytes()
@@ -242,14 +242,14 @@ def test_what_happens_to_an_installed_pack_is_told(settings: Settings, wide: Pat
         with pytest.raises(ModelMissing, match=f"{says}.*models remove wide.*models add"):
             registry.find(settings.models_dir, "wide")
         with pytest.raises(AlreadyExists, match="damaged"):
-            own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+            own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
     file.write_bytes(whole)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["own"]["metric"] = "euclidean"
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(SettingError, match=r"can't be read\. Remove the pack and add it again"):
         registry.find(settings.models_dir, "wide")
-    assert "wide" not in registry.known(settings.models_dir)
+    assert "wide" not in registry.list_packs(settings.models_dir)
     own_packs.remove(settings, "wide", ignore)
     assert not folder.exists()
 
@@ -263,7 +263,7 @@ def test_what_can_not_be_removed(settings: Settings, wide: Path) -> None:
     ):
         with pytest.raises(error):
             own_packs.remove(settings, name, ignore)
-    own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+    own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
     with pytest.raises(Conflict, match="PACK names 'wide'"):
         own_packs.remove(replace(settings, pack="wide"), "wide", ignore)
     assert (settings.models_dir / "wide").is_dir()
@@ -275,25 +275,25 @@ def test_a_full_disk_leaves_nothing(settings: Settings, wide: Path, monkeypatch:
 
     monkeypatch.setattr(install, "write", full)
     with pytest.raises(KenspeckleError, match=r"disk .* is full"):
-        own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+        own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
     assert contents(settings) == {"sface", "centerface-dlib", "samples"}
 
 
 def test_detectors_that_are_not_installed(settings: Settings, wide: Path) -> None:
     (settings.models_dir / "sface").unlink()
     with pytest.raises(ModelMissing, match="kenspeckle models pull sface"):
-        own_packs.add(settings, described({"name": "wide", "embedder": str(wide)}), ignore)
+        own_packs.add(settings, describe({"name": "wide", "embedder": str(wide)}), ignore)
 
 
 def test_an_embedder_that_answers_nan_later_is_an_error_and_no_template(
     settings: Settings, wide: Path, tmp_path: Path
 ) -> None:
-    pack = own_packs.add(settings, described({"name": "mine", "embedder": str(wide)}), ignore).pack
+    pack = own_packs.add(settings, describe({"name": "mine", "embedder": str(wide)}), ignore).pack
     broken = tmp_path / "broken"
     shutil.copytree(settings.models_dir / "mine", broken)
     (broken / "embedder.onnx").write_bytes(own_network.small(answer="nan"))
     samples = install.samples(settings.models_dir, ignore)
-    engine = Engine(registry.installed_in(broken, pack), settings)
+    engine = Engine(registry.find_installed(broken, pack), settings)
     photo = engine.open(samples.astronaut.read_bytes())
     with pytest.raises(ModelMissing, match="answers NaN for a face"):
         engine.embed(photo, engine.detect(photo)[:1])

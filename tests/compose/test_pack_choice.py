@@ -45,14 +45,14 @@ OLD = registry.CENTERFACE_DLIB
 )
 def test_the_pack_of_the_default_collection_where_nothing_else_is_set(contract: str, pack: str, taken: str) -> None:
     said: list[str] = []
-    chosen = pack_choice.kept(replace(Settings(), pack=pack), Catalog(contract), said.append)
+    chosen = pack_choice.keep_pack(replace(Settings(), pack=pack), Catalog(contract), said.append)
     assert chosen == replace(Settings(), pack=taken)
     assert len(said) == (pack != taken)
 
 
 def test_a_pack_that_somebody_has_set_is_taken_even_if_it_is_the_default() -> None:
     said: list[str] = []
-    chosen = pack_choice.kept(load(environ={"KENSPECKLE_PACK": "sface"}), Catalog(OLD.contract), said.append)
+    chosen = pack_choice.keep_pack(load(environ={"KENSPECKLE_PACK": "sface"}), Catalog(OLD.contract), said.append)
     assert (chosen.pack, said) == ("sface", [])
 
 
@@ -68,7 +68,7 @@ def test_an_old_folder_is_opened_with_its_pack_and_says_what_is_new(
         try:
             engines = service.local.context.engines
             assert engines.default.pack.name == "centerface-dlib"
-            assert engines.named(None).name == "centerface-dlib", "new collections of this folder too"
+            assert engines.find_pack(None).name == "centerface-dlib", "new collections of this folder too"
             assert service.catalog.collection("kenspeckle").contract == OLD.contract
             assert next(iter(service.face_models)) == "centerface-dlib"
         finally:

@@ -22,7 +22,7 @@ from kenspeckle.compose.engines import PackEngines
 from kenspeckle.compose.service import Service
 from kenspeckle.domain import Collection
 from kenspeckle.models import registry
-from kenspeckle.models.own_description import described
+from kenspeckle.models.own_description import describe
 from kenspeckle.settings import Settings, load
 from tests.models import own_network
 from tests.rekognition.served import running
@@ -68,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     file.write_bytes(own_network.wide(512))
     for one in served(settings):
         # Added while the service runs, which finds it when it is first asked for.
-        own_packs.add(settings, described({"name": "wide", "embedder": str(file), "version": "9.5"}), lambda *_: None)
+        own_packs.add(settings, describe({"name": "wide", "embedder": str(file), "version": "9.5"}), lambda *_: None)
         yield one
 
 
@@ -133,12 +133,12 @@ def test_index_and_search_in_collections_of_three_packs_at_once(server: Served) 
         assert by_face["FaceModelVersion"] == engine.pack.version
         rest = http.post(f"/v1/collections/{name}/faces/{faces[name, who]}/search").json()
         assert rest["FaceModelVersion"] == engine.pack.version
-    loaded = context.engines.loaded() if isinstance(context.engines, PackEngines) else ()
+    loaded = context.engines.list_loaded() if isinstance(context.engines, PackEngines) else ()
     assert set(loaded) == {"sface", "centerface-dlib", "wide"}
 
 
 def test_info_says_what_each_pack_is_and_how_its_similarity_was_measured(server: Served) -> None:
-    server.service.local.context.engines.named("wide")
+    server.service.local.context.engines.find_pack("wide")
     info = server.http.get("/v1/info").json()
     assert (info["pack"]["name"], info["pack"]["calibration"]["kind"]) == ("sface", "built-in")
     packs = {one["name"]: one for one in info["packs"]}

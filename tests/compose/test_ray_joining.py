@@ -31,7 +31,7 @@ def joined(monkeypatch: pytest.MonkeyPatch, address: str) -> str:
         raise RuntimeError(MISMATCH)
 
     monkeypatch.setattr(ray_cluster, "import_module", lambda _: SimpleNamespace(init=init))
-    with pytest.raises(SettingError) as refused, ray_cluster.joined(cast(Service, None), address):
+    with pytest.raises(SettingError) as refused, ray_cluster.join(cast(Service, None), address):
         pass
     return refused.value.message
 

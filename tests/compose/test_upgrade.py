@@ -437,7 +437,7 @@ def test_a_backup_is_made_without_what_is_staged(
     SqliteReplacer(tmp_path / "elsewhere.db").prepare(copy)
     with closing(SqlCatalog.open(f"sqlite:///{copy}")) as restored:
         assert restored.collection(HOME).pack == OLD
-        assert restored.staged(HOME, registry.SFACE.info.contract) == {}
+        assert restored.count_staged(HOME, registry.SFACE.info.contract) == {}
         ended = restored.job(job.job_id)
         assert (ended.state, ended.error[:24]) == (JobState.FAILED, "A backup was restored th")
 

@@ -19,7 +19,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from kenspeckle.catalog.tables import jobs, video_faces, video_matches, video_tracks, videos
-from kenspeckle.compose.conversion import converted
+from kenspeckle.compose.conversion import convert_folder
 from kenspeckle.compose.embedded import build
 from kenspeckle.compose.service import Service
 from kenspeckle.domain import UNFINISHED, Appearance, Attribute, Event, Job, JobKind, JobState, VideoFace, VideoSource
@@ -361,7 +361,7 @@ def test_what_is_told_of_faces_without_a_collection_is_encrypted_where_new_colle
         assert len({*details}) == len(details)
     for encryption in (False, True):
         to = load({"data_dir": place, "host": HERE, "encryption": encryption}, environ={})
-        converted(to, lambda *_: None)
+        convert_folder(to, lambda *_: None)
         with built(place, encryption=encryption) as service:
             assert shown(service, job) == before
             *details, key = stored(service)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import Plan
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.models import install
@@ -54,7 +54,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
         keys = [access.create(f"own-{n}", scopes, [f"own-{n}"], plan=quick).api_key or "" for n in range(KEYS)]
         weak = {one: access.create(one, [one], ["kenspeckle"]).api_key or "" for one in scopes}
         access.close()
-    with launched(folder) as server:
+    with launch(folder) as server:
         with httpx.Client(base_url=server.url, headers={"x-api-key": admin}) as http:
             for number in range(KEYS):
                 assert http.put(f"/v1/collections/own-{number}").status_code in (200, 201)

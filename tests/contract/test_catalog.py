@@ -82,7 +82,7 @@ def test_every_method_names_a_missing_collection(catalog: Whole) -> None:
         lambda: catalog.thumbnail("gone", "face-1"),
         lambda: catalog.changes("gone", 0, 10),
         lambda: catalog.snapshot("gone", "face"),
-        lambda: catalog.stored("gone", "face", [1]),
+        lambda: catalog.read_stored("gone", "face", [1]),
     ):
         with pytest.raises(CollectionNotFound):
             call()

@@ -153,7 +153,7 @@ def test_stored_rows_are_what_a_search_answers_with(people: Whole) -> None:
     faces = {row for kind, row in held(people) if kind == "face"}
     foreign = {row for _, row in held(people, "others")}
     asked = [*faces, *foreign, 99999]
-    found = people.stored("people", "face", asked)
+    found = people.read_stored("people", "face", asked)
     assert {one.row for one in found} == faces
     for one in found:
         assert one.face is not None
@@ -164,9 +164,9 @@ def test_stored_rows_are_what_a_search_answers_with(people: Whole) -> None:
         else:
             assert one.face == records[one.face.face_id].face
     row = next(row for kind, row in held(people) if kind == "user")
-    (user,) = people.stored("people", "user", [row, row + 1])
+    (user,) = people.read_stored("people", "user", [row, row + 1])
     assert (user.row, user.user) == (row, people.user("people", "anna")[0])
     assert np.array_equal(user.template, template(9))
-    assert people.stored("people", "face", []) == []
-    assert people.stored("people", "face", np.array([min(faces)]).astype(np.int64))  # type: ignore[arg-type]  # as FAISS
-    assert len(people.stored("people", "face", list(range(1, 3000)))) == 70
+    assert people.read_stored("people", "face", []) == []
+    assert people.read_stored("people", "face", np.array([min(faces)]).astype(np.int64))  # type: ignore[arg-type]  # as FAISS
+    assert len(people.read_stored("people", "face", list(range(1, 3000)))) == 70

@@ -73,7 +73,7 @@ def test_a_face_is_its_identitys_person(held: SqlCatalog) -> None:
     record, _ = held.face(NAME, "face-10")
     assert record.person is not None
     assert record.person.name == "0"
-    (stored,) = held.stored(NAME, "face", [2])
+    (stored,) = held.read_stored(NAME, "face", [2])
     assert stored.person is not None
     assert stored.person.name == "1"
 

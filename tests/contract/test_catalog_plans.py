@@ -73,10 +73,10 @@ FEW: dict[str, Callable[[SqlCatalog], object]] = {
     "one photograph": lambda catalog: catalog.image("people", "3.jpg"),
     "indexed before": lambda catalog: catalog.find_indexed("people", photo(3).digest, "3.jpg"),
     "of a key": lambda catalog: catalog.faces_of_key("people", "3.jpg", 100),
-    "aged": lambda catalog: catalog.aged("people", 2005.0, 100),
+    "aged": lambda catalog: catalog.find_aged("people", 2005.0, 100),
     "one user": lambda catalog: catalog.user("people", "ada"),
     "templates of a user": lambda catalog: catalog.user_templates("people", "ada"),
-    "matches": lambda catalog: catalog.stored("people", "face", list(range(1, 20))),
+    "matches": lambda catalog: catalog.read_stored("people", "face", list(range(1, 20))),
     "described": lambda catalog: catalog.collection("people"),
     "counted": lambda catalog: catalog.counts(),
     "deleted": lambda catalog: catalog.delete_faces("people", ["face-9", "face-10"])[0].deleted,
@@ -115,7 +115,7 @@ def test_a_page_of_a_videos_faces_begins_after_the_one_before(traced: Traced, pa
 
 def test_retention_finds_what_is_old_by_age(traced: Traced, path: Any) -> None:
     traced.said.clear()
-    assert traced.catalog.aged("people", 2003.0, 2) == ("face-0", "face-1")
+    assert traced.catalog.find_aged("people", 2003.0, 2) == ("face-0", "face-1")
     assert any("images_by_age (collection_row=? AND created_at<?)" in one for one in plans(traced, str(path)))
 
 

@@ -176,9 +176,9 @@ def test_an_older_schema_is_migrated_by_one_of_two_that_start(postgres: Server) 
 
 
 def test_a_full_disk_is_named(catalog: SqlCatalog) -> None:
-    from kenspeckle.catalog.postgres.meaning import explained
+    from kenspeckle.catalog.postgres.meaning import explain_error
 
-    assert isinstance(explained(psycopg.errors.DiskFull("no room")), StorageFull)
+    assert isinstance(explain_error(psycopg.errors.DiskFull("no room")), StorageFull)
 
 
 @pytest.mark.skipif(not disks.can_mount(), reason="a small disk is mounted for this, which needs root on Linux")
@@ -460,7 +460,7 @@ def test_the_last_two_references_to_a_photograph_may_go_at_once(
     for name in ("people", "others"):
         catalog.add_faces(photo(1, name), None, [new_face(1)], "v1")
     inside, go_on = threading.Event(), threading.Event()
-    plain = outbox.told
+    plain = outbox.drop_deleted_faces
 
     def told(*words: object) -> None:
         if threading.current_thread() is not threading.main_thread():

@@ -136,7 +136,7 @@ def test_many_threads_share_one_catalog(url: str) -> None:
             for number in range(10):
                 stored_face(catalog, 100 * thread + number)
                 assert len(catalog.faces("people", 1000, None).items) >= number
-                assert catalog.stored("people", "face", [1])
+                assert catalog.read_stored("people", "face", [1])
                 for _, templates in catalog.snapshot("people", "face")[1]:
                     assert templates.shape[1] == 8
             try:

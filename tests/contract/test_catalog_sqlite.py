@@ -160,7 +160,7 @@ def test_damage_is_an_error_with_a_sentence(path: Path, url: str) -> None:
         for ask in (
             lambda: held(catalog),
             lambda: catalog.faces("people", 1000, None),
-            lambda: catalog.stored("people", "face", list(range(1200))),
+            lambda: catalog.read_stored("people", "face", list(range(1200))),
         ):
             with pytest.raises(StorageUnavailable, match="damaged"):
                 ask()

@@ -54,9 +54,9 @@ def test_writers_set_totals_and_see_each_other(catalog: SqlCatalog) -> None:
     catalog.count("b", [Used("one", Period.DAY, DAY, 10)])
     catalog.count("a", [Used("one", Period.DAY, DAY, 5)])
     catalog.count("a", [Used("one", Period.DAY, DAY, 5)])
-    assert catalog.used("one", Period.DAY, DAY, beside="a") == 10
-    assert catalog.used("one", Period.DAY, DAY, beside="c") == 15
-    assert catalog.used("one", Period.WEEK, DAY, beside="c") == 0
+    assert catalog.count_used("one", Period.DAY, DAY, beside="a") == 10
+    assert catalog.count_used("one", Period.DAY, DAY, beside="c") == 15
+    assert catalog.count_used("one", Period.WEEK, DAY, beside="c") == 0
     assert set(catalog.all_used()) == {Used("one", Period.DAY, DAY, 15), Used("other", Period.DAY, DAY, 1)}
 
 
@@ -71,13 +71,13 @@ def test_a_key_takes_over_what_another_used_and_still_uses(catalog: SqlCatalog) 
     catalog.count("b", [Used("one", Period.DAY, DAY, 4)])
     old = catalog.replace_key("one", key("two", Plan()), 5.0, digest="3" * 64)
     assert (old.key_id, old.revoked_at) == ("one", 5.0)
-    assert catalog.used("two", Period.DAY, DAY, beside="a") == 7
+    assert catalog.count_used("two", Period.DAY, DAY, beside="a") == 7
     # A process that had not written yet when the key was replaced.
     catalog.count("b", [Used("one", Period.DAY, DAY, 9)])
     catalog.count("a", [Used("two", Period.DAY, DAY, 1)])
-    assert catalog.used("two", Period.DAY, DAY, beside="a") == 12
+    assert catalog.count_used("two", Period.DAY, DAY, beside="a") == 12
     catalog.replace_key("two", key("three", Plan()), 6.0, digest="4" * 64)
-    assert catalog.used("three", Period.DAY, DAY, beside="a") == 13
+    assert catalog.count_used("three", Period.DAY, DAY, beside="a") == 13
     assert {one.key_id: one.used for one in catalog.all_used()} == {"one": 12, "two": 13, "three": 13}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import make_url, select
 
 from kenspeckle.catalog import copying
 from kenspeckle.catalog.copying import Copied, copy_catalog
-from kenspeckle.catalog.sql import SqlCatalog, opened
+from kenspeckle.catalog.sql import SqlCatalog, open_database
 from kenspeckle.catalog.tables import metadata
 from kenspeckle.encryption.cipher import PLAIN
 from kenspeckle.errors import Conflict, StorageUnavailable
@@ -49,7 +49,10 @@ def content(url: str) -> dict[str, list[str]]:
 
 
 def copy(source: str, target: str, progress: Callable[[int, int], None] = lambda *_: None) -> Copied:
-    with closing(opened(make_url(source), alone=True)) as here, closing(opened(make_url(target), alone=True)) as there:
+    with (
+        closing(open_database(make_url(source), alone=True)) as here,
+        closing(open_database(make_url(target), alone=True)) as there,
+    ):
         return copy_catalog(here, there, progress)
 
 

@@ -9,7 +9,7 @@ import pytest
 from kenspeckle.compose import own_packs
 from kenspeckle.errors import UnsupportedImage
 from kenspeckle.models import install, registry
-from kenspeckle.models.own_description import described
+from kenspeckle.models.own_description import describe
 from kenspeckle.ports import Engine
 from kenspeckle.settings import Settings, load
 from kenspeckle.vision import engine as real
@@ -31,7 +31,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         (folder / name).symlink_to(models_dir / name)
     (folder / "wide.onnx").write_bytes(own_network.wide(512))
     settings = load({"models_dir": folder}, environ={})
-    description = described({"name": "wide", "embedder": str(folder / "wide.onnx")})
+    description = describe({"name": "wide", "embedder": str(folder / "wide.onnx")})
     own_packs.add(settings, description, lambda *_: None)
     return real.Engine(registry.find(folder, "wide"), settings), sample
 

@@ -11,7 +11,7 @@ import pytest
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
 from kenspeckle.images.store import open_images
-from kenspeckle.ports import Images, unlocked
+from kenspeckle.ports import Images, no_lock
 from tests.fakes import FakeImages
 from tests.s3server import S3Server, served_s3
 
@@ -66,7 +66,7 @@ def test_what_is_absent(images: Images) -> None:
     with pytest.raises(ImageNotFound):
         images.get(digest(PHOTO))
     images.delete([digest(PHOTO)])
-    images.recover(nothing, unlocked)
+    images.recover(nothing, no_lock)
 
 
 def test_deleted_bytes_are_gone(images: Images) -> None:
@@ -115,7 +115,7 @@ def test_a_crash_before_publishing_is_mended(images: Images, reopen: Callable[[]
     staged = images.stage(digest(PHOTO), PHOTO)
     images.stage(digest(OTHER), OTHER)
     later = reopen()
-    later.recover(lambda among: {digest(PHOTO)} & set(among), unlocked)
+    later.recover(lambda among: {digest(PHOTO)} & set(among), no_lock)
     assert later.get(digest(PHOTO)) == PHOTO
     with pytest.raises(ImageNotFound):
         later.get(digest(OTHER))
@@ -128,11 +128,11 @@ def test_a_crash_before_publishing_is_mended(images: Images, reopen: Callable[[]
 def test_who_is_alone_sweeps_at_once(images: Images, reopen: Callable[[], Images], tmp_path: Path) -> None:
     staged = images.stage(digest(PHOTO), PHOTO)
     later = reopen()
-    later.recover(nothing, unlocked)
+    later.recover(nothing, no_lock)
     staged.publish()  # it may have been at work
     images.stage(digest(OTHER), OTHER)
-    later.recover(nothing, unlocked, alone=True)
-    later.recover(lambda among: set(among), unlocked)
+    later.recover(nothing, no_lock, alone=True)
+    later.recover(lambda among: set(among), no_lock)
     assert later.get(digest(PHOTO)) == PHOTO
     with pytest.raises(ImageNotFound):
         later.get(digest(OTHER))
@@ -175,7 +175,7 @@ def test_a_bucket_that_is_not_there(s3: S3Server) -> None:
         with pytest.raises(StorageUnavailable, match="no bucket 'nowhere'"):
             act()
     with pytest.raises(StorageUnavailable):
-        images.recover(nothing, unlocked)
+        images.recover(nothing, no_lock)
 
 
 def test_a_server_that_is_not_there(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

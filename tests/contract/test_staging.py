@@ -14,7 +14,7 @@ from kenspeckle.domain import Claim, Job, JobKind, Vector
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.models import registry
 from kenspeckle.ports import Source, StagedTemplate, Successor, Switched
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from tests.catalogs import DIMENSION, gallery, stored_face, template
 from tests.contract.conftest import Open
 
@@ -56,13 +56,13 @@ class Upgraded:
             self.catalog.stage(CLAIM, "people", PACK.contract, [staged])
 
     def prepared(self) -> Successor:
-        made = self.index.prepare("people", PACK, lambda: self.catalog.staged_snapshot("people", PACK.contract))
+        made = self.index.prepare("people", PACK, lambda: self.catalog.snapshot_staged("people", PACK.contract))
         assert made is not None
         return made
 
     def switch(self, since: int | None) -> Switched | None:
         return self.catalog.switch(
-            CLAIM, "people", PACK, combined, lambda counts: {"faces": sum(counts.values())}, since=since
+            CLAIM, "people", PACK, combine, lambda counts: {"faces": sum(counts.values())}, since=since
         )
 
     def found(self, probe: Vector) -> list[str]:
@@ -89,7 +89,7 @@ def test_what_came_and_went_since_it_was_loaded_is_searched_after_the_switch(upg
     upgraded.catalog.delete_faces("people", ["face-3", "face-21"])
     assert upgraded.found(template(20))[0] == "face-20", "until the switch the old ones are searched"
     upgraded.read.clear()
-    with successor.held():
+    with successor.hold():
         made = upgraded.switch(successor.revision)
         assert made is not None
         assert made.changes is not None
@@ -109,7 +109,7 @@ def test_searches_in_the_middle_of_the_switch_wait_for_what_is_loaded(upgraded: 
     successor = upgraded.prepared()
     upgraded.read.clear()
     answers: list[list[str]] = []
-    with successor.held():
+    with successor.hold():
         made = upgraded.switch(successor.revision)
         assert made is not None
         searching = threading.Thread(target=lambda: answers.append(upgraded.found(new_template(4))))
@@ -126,7 +126,7 @@ def test_where_the_log_does_not_reach_back_all_is_read_anew(upgraded: Upgraded) 
     upgraded.found(template(1))
     successor = upgraded.prepared()
     upgraded.add(5)
-    with successor.held():
+    with successor.hold():
         made = upgraded.switch(None)
         assert made is not None
         assert made.changes is None

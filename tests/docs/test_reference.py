@@ -11,7 +11,7 @@ from docs.generate import PAGES
 
 from kenspeckle.api.routes import entries
 from kenspeckle.serving import metrics, problems
-from kenspeckle.settings import described
+from kenspeckle.settings import list_settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -25,7 +25,7 @@ def test_what_is_made_from_code_is_what_the_code_says(name: str) -> None:
 def test_the_pages_that_are_made_tell_everything() -> None:
     """Counted apart from what makes the pages."""
     told = {name: (DOCS / f"{name}.md").read_text("utf-8") for name in ("settings", "errors", "metrics", "routes")}
-    assert [one.name for one in described() if f"`KENSPECKLE_{one.name.upper()}`" not in told["settings"]] == []
+    assert [one.name for one in list_settings() if f"`KENSPECKLE_{one.name.upper()}`" not in told["settings"]] == []
     assert [code for code in problems.TITLES if f"`{code}`" not in told["errors"]] == []
     counted = set(re.findall(r'"(kenspeckle_\w+)"', Path(metrics.__file__).read_text("utf-8")))
     assert [name for name in counted if name not in told["metrics"]] == []

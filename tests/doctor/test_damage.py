@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.domain import User
 from kenspeckle.errors import StorageUnavailable
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from tests.doctor.conftest import Doctor
 from tests.doctor.test_runner import recorded
 from tests.moving.conftest import Command
@@ -139,7 +139,7 @@ def test_a_template_that_was_damaged_after_it_was_read_is_said(doctor: Doctor, d
             with pytest.raises(StorageUnavailable, match="damaged"):
                 index.search(PEOPLE, "face", template(number), k, math.inf)
         with pytest.raises(StorageUnavailable, match="damaged"):
-            combined([*(vector for _, vector in folder.catalog.user_templates(PEOPLE, "ada")), template(1)])
+            combine([*(vector for _, vector in folder.catalog.user_templates(PEOPLE, "ada")), template(1)])
         folder.add(200)
         row = found[0].row
         with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
@@ -158,7 +158,7 @@ def test_a_template_that_is_damaged_under_a_service_is_503(doctor: Doctor, comma
         for number, name in ((11, "ada"), (21, "eve")):
             folder.catalog.create_user(User(name, PEOPLE, "CREATED", 1.0))
             folder.catalog.link_faces(PEOPLE, name, [face_id(number)], template(number), 100)
-    with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         search = f"/v1/collections/{PEOPLE}/users/ada/search?threshold=0"
         assert [one["User"]["UserId"] for one in client.post(search).json()["UserMatches"]] == ["eve"]
         for stored in (SHORTER, ODD):
@@ -178,7 +178,7 @@ def test_a_template_that_is_damaged_under_a_service_is_503(doctor: Doctor, comma
 
 
 def test_a_damaged_digest_is_503_and_the_doctor_names_it(doctor: Doctor, data: Path) -> None:
-    with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         with closing(sqlite3.connect(data / "kenspeckle.db")) as connection, connection:
             connection.execute("UPDATE images SET digest = 'no digest' WHERE key = '0.png'")
         answer = client.get("/v1/images/0.png", params={"collection": PEOPLE})

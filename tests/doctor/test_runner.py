@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from kenspeckle.catalog.sqlite.inspect import SqliteInspection
-from kenspeckle.compose.data_folder import opened as instance
+from kenspeckle.compose.data_folder import open_folder as instance
 from kenspeckle.doctor import videos
 from kenspeckle.domain import Collection
 from kenspeckle.models import registry

@@ -9,7 +9,7 @@ import pytest
 
 from kenspeckle.aws import attributes as of_amazon
 from kenspeckle.domain import AgeRange, Attribute, Attributes, EyeDirection, Flag, Gender, Landmark, Pose
-from kenspeckle.domain.attributes import ALL, NONE, offered, wanted
+from kenspeckle.domain.attributes import ALL, NONE, list_offered, parse_names
 from kenspeckle.errors import InvalidValue
 from kenspeckle.settings import Settings
 from kenspeckle.shapes import dump, load
@@ -38,19 +38,19 @@ WHOLE = Attributes(
     ],
 )
 def test_what_names_ask_for(names: tuple[str, ...], found: frozenset[Attribute]) -> None:
-    assert wanted(names) == found
+    assert parse_names(names) == found
 
 
 @pytest.mark.parametrize("name", ["", "AGE", "ALL,DEFAULT", "\0", "x" * 10_000])
 def test_strange_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidValue, match="There is no attribute") as refused:
-        wanted(["SMILE", name])
+        parse_names(["SMILE", name])
     assert len(refused.value.message) < 400
 
 
 def test_gender_is_offered_only_where_it_is_switched_on() -> None:
-    assert Attribute.GENDER not in offered(gender=False)
-    assert Attribute.GENDER in offered(gender=True)
+    assert Attribute.GENDER not in list_offered(gender=False)
+    assert Attribute.GENDER in list_offered(gender=True)
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -95,22 +95,22 @@ AMAZONS: dict[str, Any] = {
 @pytest.mark.parametrize("on", [False, True])
 def test_amazons_gender_and_emotions_do_not_pass_the_operators_switch(on: bool) -> None:
     settings = Settings(gender=on)
-    shown = dump.face_detail(of_amazon.seen(AMAZONS, ALL, settings))
+    shown = dump.face_detail(of_amazon.read_face(AMAZONS, ALL, settings))
     assert ("Gender" in shown) == on
     assert "Emotions" not in shown
     assert shown["Eyeglasses"] == AMAZONS["Eyeglasses"]
     assert len(shown["Landmarks"]) == 30
-    assert ("GENDER" in of_amazon.asked(frozenset({Attribute.GENDER, Attribute.SMILE}), settings)) == on
-    kept = dump.face_detail(replace(of_amazon.seen(AMAZONS, ALL, settings)).kept)
+    assert ("GENDER" in of_amazon.to_ask(frozenset({Attribute.GENDER, Attribute.SMILE}), settings)) == on
+    kept = dump.face_detail(replace(of_amazon.read_face(AMAZONS, ALL, settings)).kept)
     assert "Gender" not in kept
 
 
 def test_amazon_is_asked_for_no_more_than_is_wanted() -> None:
     settings = Settings()
-    assert of_amazon.asked(NONE, settings) == ["DEFAULT"]
-    assert of_amazon.asked(frozenset({Attribute.GENDER}), settings) == ["DEFAULT"]
-    assert of_amazon.asked(frozenset({Attribute.SMILE}), settings) == ["DEFAULT", "SMILE"]
-    assert of_amazon.asked(ALL, settings) == ["ALL"]
-    alone = dump.face_detail(of_amazon.seen(AMAZONS, frozenset({Attribute.SMILE}), settings))
+    assert of_amazon.to_ask(NONE, settings) == ["DEFAULT"]
+    assert of_amazon.to_ask(frozenset({Attribute.GENDER}), settings) == ["DEFAULT"]
+    assert of_amazon.to_ask(frozenset({Attribute.SMILE}), settings) == ["DEFAULT", "SMILE"]
+    assert of_amazon.to_ask(ALL, settings) == ["ALL"]
+    alone = dump.face_detail(of_amazon.read_face(AMAZONS, frozenset({Attribute.SMILE}), settings))
     assert "AgeRange" not in alone
     assert [one["Type"] for one in alone["Landmarks"]] == list(dump.LANDMARKS[:5])

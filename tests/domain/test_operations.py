@@ -97,7 +97,7 @@ def test_the_fake_of_the_edges_handles_what_edges_ask_for() -> None:
 
 def test_an_operation_that_nobody_handles_is_not_offered() -> None:
     with pytest.raises(NotOffered, match="DetectFaces"):
-        ops.answered({}, ops.DetectFaces(image=b""))
+        ops.dispatch({}, ops.DetectFaces(image=b""))
 
 
 def test_photographs_are_not_shown_by_a_representation() -> None:

@@ -73,7 +73,7 @@ def test_damage_shows_without_the_key_and_forgery_with_it() -> None:
         assert not encrypted_photograph.whole(name, stored[:at])
         assert not encrypted_photograph.whole(name, stored[:at] + bytes([stored[at] ^ 1]) + stored[at + 1 :])
     body = encrypted_photograph.body(stored)
-    forged = encrypted_photograph.packed(name, body[:-1] + bytes([body[-1] ^ 1]))
+    forged = encrypted_photograph.pack(name, body[:-1] + bytes([body[-1] ^ 1]))
     assert encrypted_photograph.whole(name, forged)
     for wrong in (
         forged,

@@ -17,7 +17,7 @@ import pytest
 
 from kenspeckle.catalog.encrypt import Converter
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.compose.conversion import converted
+from kenspeckle.compose.conversion import convert_folder
 from kenspeckle.domain import Collection, User
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError, StorageUnavailable
@@ -127,7 +127,7 @@ def test_a_kill_before_the_end_is_recorded_leaves_what_was_begun(
 
     with monkeypatch.context() as cut, suppress(KeyboardInterrupt):
         cut.setattr(Converter, "finish", killed)
-        converted(load({"data_dir": data}), untold)
+        convert_folder(load({"data_dir": data}), untold)
     assert command("encrypt", "--data-dir", data).code == 0
     with closing(sqlite3.connect(data / "kenspeckle.db")) as connection:
         rows = connection.execute("SELECT operation, collection_id FROM audit WHERE operation LIKE 'Encrypt%'")
@@ -240,7 +240,7 @@ def cut_off(data: Path, verb: str, seconds: float) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            converted(settings, untold)
+            convert_folder(settings, untold)
         finally:
             os._exit(0)
     time.sleep(seconds)
@@ -269,7 +269,7 @@ def test_kill_9_anywhere(tmp_path: Path) -> None:
                 with pytest.raises(StorageUnavailable, match=r"`kenspeckle (en|de)crypt` was interrupted"):
                     SqlCatalog.open(f"sqlite:///{data / 'kenspeckle.db'}", encryption=wish)
     assert halfway
-    converted(load({"data_dir": data, "encryption": True}, environ={}), untold)
+    convert_folder(load({"data_dir": data, "encryption": True}, environ={}), untold)
     assert both(data) == before
     assert found([THUMBNAIL, *secrets(range(0, 60, 9))], raw(data)) == 0
     assert PNG not in raw(data)

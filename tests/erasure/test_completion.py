@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.catalog.sqlite import scrub
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.compose import embedded
 from kenspeckle.domain import Deleted, Erased, Erasure, Event, KeptReceipt, Receipt, Secrets, Webhook
 from kenspeckle.domain import operations as ops
@@ -48,12 +48,12 @@ def held(tmp_path: Path) -> Iterator[Held]:
 
 def content_of(done: Deleted | Erased, held: Held) -> dict[str, Any]:
     assert done.receipt is not None
-    return receipts.verified(shape(done.receipt), held.public_key)
+    return receipts.verify_receipt(shape(done.receipt), held.public_key)
 
 
 def now_of(held: Held, receipt_id: str) -> dict[str, Any]:
     found = held.service.recognizer.handle(ops.GetReceipt(receipt_id=receipt_id))
-    return receipts.verified(shape(found), held.public_key)
+    return receipts.verify_receipt(shape(found), held.public_key)
 
 
 def test_a_deletion_is_answered_before_the_files_are_scrubbed(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,20 +234,20 @@ def run(*words: str) -> Any:
 
 def test_over_http_and_from_the_shell(tmp_path: Path) -> None:
     folder, file = tmp_path / "data", tmp_path / "receipt.json"
-    with launched(folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+    with launch(folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
         key = http.get("/v1/info").json()["receipts"]["public_key"]
         for number, name in enumerate(("a", "b", "c")):
             http.put(f"/v1/index/{name}", content=variation(number))
         signed = http.delete("/v1/images/a").json()["Receipt"]
         place = f"/v1/receipts/{signed['receipt']['id']}"
         until(lambda: http.get(place).json()["receipt"]["state"] == "complete")
-        assert receipts.verified(http.get(place).json(), key)["name"] == "a"
+        assert receipts.verify_receipt(http.get(place).json(), key)["name"] == "a"
         unknown = http.get("/v1/receipts/receipt-0")
         assert (unknown.status_code, unknown.json()["code"]) == (404, "receipt_not_found")
         done = run("erase", "--identity", "b", "--yes", "--receipt", str(file), "--url", server.url)
         assert done.exit_code == 0, done.output
         complete = orjson.loads(file.read_bytes())
-        assert receipts.verified(complete, key)["state"] == "complete"
+        assert receipts.verify_receipt(complete, key)["state"] == "complete"
         shown = run("receipts", "show", complete["receipt"]["id"], "--json", "--url", server.url)
         assert orjson.loads(shown.stdout) == complete
         again = tmp_path / "again.json"
@@ -257,7 +257,7 @@ def test_over_http_and_from_the_shell(tmp_path: Path) -> None:
         assert run("receipts", "show", "receipt-0", "--url", server.url).exit_code == 1
         face = http.get("/v1/collections/kenspeckle/faces").json()["Faces"][0]["FaceId"]
     gone = orjson.loads(run("faces", "delete", face, "--yes", "--json", "--data-dir", str(folder)).stdout)
-    assert receipts.verified(gone["Receipt"], key)["state"] == "complete"
+    assert receipts.verify_receipt(gone["Receipt"], key)["state"] == "complete"
 
 
 def test_a_command_completes_what_a_service_left(tmp_path: Path) -> None:

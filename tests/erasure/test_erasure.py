@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from kenspeckle import settings
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.compose.embedded import build
 from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.audit import described
+from kenspeckle.domain.audit import describe
 from kenspeckle.errors import IdentityNotFound, ImageNotFound, InvalidValue, StorageUnavailable, UserNotFound
 from kenspeckle.images.folder import PRESENCE, FolderImages
 from kenspeckle.ports import AuditQuery
@@ -181,7 +181,7 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
         assert erased.receipt is not None
         document = shape(erased.receipt)
         key = held.public_key
-        content = receipts.verified(orjson.loads(orjson.dumps(document)), key)
+        content = receipts.verify_receipt(orjson.loads(orjson.dumps(document)), key)
         assert (content["faces"], content["erased"], content["name"]) == ([face], "identity", "anna")
         assert (content["by"]["key"], content["images"], content["complete"]) == ("cli", list(erased.images), True)
         row = held.service.catalog.find_audit(AuditQuery(operation="EraseIdentity"), 1)[0]
@@ -189,14 +189,14 @@ def test_a_receipt_holds_until_it_is_changed(tmp_path: Path) -> None:
         for name in content:
             changed = {**document, "receipt": {**content, name: "x"}}
             with pytest.raises(InvalidValue):
-                receipts.verified(changed, key)
+                receipts.verify_receipt(changed, key)
         other = receipts.Receipts(b"o" * 32)
         with pytest.raises(InvalidValue, match="another key"):
-            receipts.verified(document, other.public_key)
+            receipts.verify_receipt(document, other.public_key)
         no_receipts: tuple[Any, ...] = (None, [], {}, {"receipt": content}, {**document, "signature": "!"})
         for wrong in no_receipts:
             with pytest.raises(InvalidValue):
-                receipts.verified(wrong, key)
+                receipts.verify_receipt(wrong, key)
         assert held.service.recognizer.info()["receipts"] == {"algorithm": "Ed25519", "public_key": key}
     finally:
         held.service.close()
@@ -279,12 +279,12 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
         keeper.round()
         later(10.5)
         assert held.kept() == {"young"}
-        rows = [described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="EraseAge"), 10)]
+        rows = [describe(row) for row in held.service.catalog.find_audit(AuditQuery(operation="EraseAge"), 10)]
         assert [(row["face_count"], row["who"]) for row in rows] == [(1, "service"), (2, "service"), (2, "service")]
         signed = [
-            described(row) for row in held.service.catalog.find_audit(AuditQuery(operation="RetentionReceipt"), 10)
+            describe(row) for row in held.service.catalog.find_audit(AuditQuery(operation="RetentionReceipt"), 10)
         ]
-        assert sum(len(receipts.verified(row["facts"], held.public_key)["faces"]) for row in signed) == 5
+        assert sum(len(receipts.verify_receipt(row["facts"], held.public_key)["faces"]) for row in signed) == 5
         recognizer.handle(ops.RetainCollection(collection_id=HOME, days=None))
         later(100)
         assert held.kept() == {"young"}
@@ -295,7 +295,7 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_collection_that_fails_keeps_no_other_from_its_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(tmp_path / "data")
     try:
-        recognizer, aged = held.service.recognizer, SqlCatalog.aged
+        recognizer, aged = held.service.recognizer, SqlCatalog.find_aged
         recognizer.handle(ops.CreateCollection(collection_id="others"))
         for name in (HOME, "others"):
             recognizer.handle(ops.RetainCollection(collection_id=name, days=1))
@@ -322,7 +322,7 @@ def test_the_service_erases_by_itself_and_ends_its_threads(tmp_path: Path) -> No
     with held.service.catalog.database.write() as connection:
         connection.exec_driver_sql("UPDATE images SET created_at = 1000")
     held.service.close()
-    with launched(held.folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+    with launch(held.folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
         for _ in range(100):
             if not http.get(f"/v1/collections/{HOME}/faces").json()["Faces"]:
                 break
@@ -334,7 +334,7 @@ def test_the_service_erases_by_itself_and_ends_its_threads(tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Path]]:
     folder = tmp_path_factory.mktemp("erasure") / "data"
-    with launched(folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+    with launch(folder) as server, httpx.Client(base_url=server.url, timeout=30) as http:
         yield http, folder
 
 
@@ -349,7 +349,7 @@ def test_over_http(running: tuple[httpx.Client, Path], tmp_path: Path) -> None:
 
     def content(answer: httpx.Response) -> dict[str, Any]:
         assert answer.status_code == 200, answer.text
-        return receipts.verified(answer.json()["Receipt"], key)
+        return receipts.verify_receipt(answer.json()["Receipt"], key)
 
     stored("a", 1)
     image = http.delete("/v1/images/a")

@@ -19,7 +19,7 @@ from kenspeckle.catalog.sqlite import residue, scrub
 from kenspeckle.domain import Vector
 from kenspeckle.ports import NewFace
 from kenspeckle.usecases.recognition.scrubber import Scrubber
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from tests.catalogs import detail, gallery, person, photo
 
 DIMENSION = 128
@@ -90,10 +90,10 @@ def test_erasure_at_random_leaves_nothing_in_the_database(catalog: SqlCatalog, p
             members = dict(catalog.user_templates("people", user))
             new = np.frombuffer(alive[face_id][0], np.float32)
             if catalog.face("people", face_id)[0].face.user_id is None:
-                mean = combined([*members.values(), new])
+                mean = combine([*members.values(), new])
                 catalog.link_faces("people", user, [face_id], mean, 100, among=list(members))
         leaving = chance.sample(sorted(alive), 45)
-        catalog.erase_faces("people", leaving[:30], combined)
+        catalog.erase_faces("people", leaving[:30], combine)
         catalog.delete_faces("people", leaving[30:])
         for face_id in leaving:
             if face_id in leaving[:30] or not catalog.faces("people", 1, None, face_ids=[face_id]).items:
@@ -121,7 +121,7 @@ def moved(catalog: SqlCatalog, folder: Path) -> list[int]:
         alive |= set(some)
         if number % 600 == 570:
             leaving = chance.sample(sorted(alive), 450)
-            catalog.erase_faces("people", [f"face-{one}" for one in leaving], combined)
+            catalog.erase_faces("people", [f"face-{one}" for one in leaving], combine)
             alive -= set(leaving)
             gone |= set(leaving)
     assert catalog.scrub()
@@ -158,11 +158,11 @@ def test_what_was_wiped_does_not_come_back(catalog: SqlCatalog, path: Path) -> N
             leaving = chance.sample(left, 100)
             left = [one for one in left if one not in leaving]
             writer, scrubber = (catalog, other) if turn % 2 else (other, catalog)
-            writer.erase_faces("people", [f"face-{one}" for one in leaving], combined)
+            writer.erase_faces("people", [f"face-{one}" for one in leaving], combine)
             assert scrubber.scrub()
             gone += leaving
             # Many pages are written again, and nobody scrubs before the search but to empty the log.
-            writer.erase_faces("people", [f"face-{one}" for one in left[::40]], combined)
+            writer.erase_faces("people", [f"face-{one}" for one in left[::40]], combine)
             left = [one for one in left if one not in left[::40]]
             with closing(sqlite3.connect(path)) as driver:
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -199,7 +199,7 @@ def test_writers_and_readers_go_on_meanwhile(catalog: SqlCatalog, path: Path) ->
                 face = NewFace(f"face-{number}", detail(number), template(number), made(number, 300))
                 catalog.add_faces(photo(number, kept=False), f"{number}.jpg", [face], "v1")
             some = list(range(start, start + 40, 2))
-            catalog.erase_faces("people", [f"face-{number}" for number in some], combined)
+            catalog.erase_faces("people", [f"face-{number}" for number in some], combine)
             assert catalog.scrub()
             gone += some
     finally:
@@ -221,20 +221,20 @@ def test_templates_of_users_follow_their_faces(catalog: SqlCatalog, path: Path) 
         face = NewFace(f"face-{number}", detail(number), template(number))
         catalog.add_faces(photo(number), f"{number}.jpg", [face], "v1")
     catalog.create_user(person("anna"))
-    all_three = combined([template(number) for number in range(3)])
+    all_three = combine([template(number) for number in range(3)])
     catalog.link_faces("people", "anna", [f"face-{number}" for number in range(3)], all_three, 100)
-    gone = catalog.erase_faces("people", ["face-0", "unknown"], combined)
+    gone = catalog.erase_faces("people", ["face-0", "unknown"], combine)
     assert (gone.face_ids, gone.users, gone.digests) == (("face-0",), ("anna",), (photo(0).digest,))
     assert catalog.removals(10) == (photo(0).digest,)
     user, kept = catalog.user("people", "anna")
     assert (user.face_count, user.status) == (2, "ACTIVE")
     assert kept is not None
-    assert np.allclose(kept, combined([template(1), template(2)]))
+    assert np.allclose(kept, combine([template(1), template(2)]))
     catalog.scrub()
     grams = Grams(path.parent)
     assert not grams.holds(all_three.tobytes())
     assert grams.holds(kept.tobytes())
-    gone = catalog.erase_faces("people", [], combined, user_id="anna")
+    gone = catalog.erase_faces("people", [], combine, user_id="anna")
     assert (sorted(gone.face_ids), gone.users) == (["face-1", "face-2"], ("anna",))
     catalog.scrub()
     assert not Grams(path.parent).holds(kept.tobytes())
@@ -284,7 +284,7 @@ def test_removals_are_noted_with_the_deletion(catalog: SqlCatalog) -> None:
     assert catalog.removals(10) == ()
     catalog.delete_collection("others")
     assert catalog.removals(10) == (photo(1).digest,)
-    catalog.removed([photo(1).digest, hashlib.sha256(b"unknown").hexdigest()])
+    catalog.forget_removals([photo(1).digest, hashlib.sha256(b"unknown").hexdigest()])
     assert catalog.removals(10) == ()
 
 
@@ -296,8 +296,8 @@ def test_age_and_retention(catalog: SqlCatalog) -> None:
     catalog.set_retention("people", 30)
     assert catalog.collection("people").retention_days == 30
     assert [one.retention_days for one in catalog.collections(10, None).items] == [30]
-    assert catalog.aged("people", 2002.0, 10) == ("face-0", "face-1")
-    assert catalog.aged("people", 2002.0, 1) == ("face-0",)
+    assert catalog.find_aged("people", 2002.0, 10) == ("face-0", "face-1")
+    assert catalog.find_aged("people", 2002.0, 1) == ("face-0",)
     assert catalog.faces_of_key("people", "2.jpg", 10) == ("face-2",)
 
 

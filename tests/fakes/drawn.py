@@ -155,7 +155,7 @@ class BruteIndex:
         rows = [row for batch, _ in batches for row in batch]
         found = [
             (one, float(np.linalg.norm(one.template - probe)))
-            for one in self._catalog.stored(collection_id, kind, rows, contract=contract)
+            for one in self._catalog.read_stored(collection_id, kind, rows, contract=contract)
         ]
         return sorted((pair for pair in found if pair[1] <= within), key=lambda pair: (pair[1], pair[0].row))[:k]
 

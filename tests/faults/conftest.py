@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.images.folder import PRESENCE
 from tests.faults.portraits import Portraits, sample
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """One open server for all tests that leave it alive."""
     # Patience: what is tested is that hostile requests do no harm, not that a busy machine sheds load.
     patient = {"KENSPECKLE_LOG_LEVEL": "WARNING", "KENSPECKLE_WAIT_SECONDS": "120"}
-    with launched(tmp_path_factory.mktemp("faults"), settings=patient) as running:
+    with launch(tmp_path_factory.mktemp("faults"), settings=patient) as running:
         yield running
 
 

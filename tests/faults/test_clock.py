@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from tests import forks
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
@@ -98,7 +98,7 @@ def test_keys_end_by_the_clock_that_is(portraits: Portraits, skew: Skew, command
     _, short = command("keys", "create", "short", "--expires", "1h")
     assert isinstance(admin, dict)
     assert isinstance(short, dict)
-    with launched(tmp_path / "data", settings=skew.environment) as server, httpx.Client(base_url=server.url) as client:
+    with launch(tmp_path / "data", settings=skew.environment) as server, httpx.Client(base_url=server.url) as client:
 
         def status(key: dict[str, str]) -> int:
             time.sleep(0.6)  # so long a process believes what it read of a key
@@ -113,13 +113,13 @@ def test_keys_end_by_the_clock_that_is(portraits: Portraits, skew: Skew, command
 def test_retention_and_the_trail(portraits: Portraits, skew: Skew, command: Command, tmp_path: Path) -> None:
     data = tmp_path / "data"
     skew(0)
-    with launched(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         put(client, portraits, 0)
     assert command("collections", "retain", "kenspeckle", "30")[0] == 0
 
     # A clock that has gone back a year erases nothing, and what is stored by it is found and recorded.
     skew(-365 * DAY)
-    with launched(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         put(client, portraits, 1)
         settled(server, client, 2)
         found = client.put("/v1/search", content=portraits[1], params={"max_faces": 10}).json()
@@ -140,7 +140,7 @@ def test_retention_and_the_trail(portraits: Portraits, skew: Skew, command: Comm
 
     # With the right clock again, what was stored a year ago by the wrong one is old: it goes, and nothing else.
     skew(0)
-    with launched(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data, settings=skew.environment) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         settled(server, client, 2)
         assert listed_faces(client).keys() == {"portrait-0.jpg", "portrait-2.jpg"}
     code, verified = command("audit", "verify")

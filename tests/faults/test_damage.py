@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kenspeckle import settings
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.doctor.runner import examine
 from kenspeckle.domain import Collection
@@ -46,7 +46,7 @@ def test_a_damaged_page_of_the_database(portraits: Portraits, tmp_path: Path) ->
         damaged.seek(page)
         damaged.write(os.urandom(PAGE))
 
-    with launched(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert client.get("/readyz").status_code == 200
         for answer in (
             client.get("/v1/collections/people/faces", params={"limit": 1000}),
@@ -72,7 +72,7 @@ def test_a_database_that_can_not_be_read_at_all(tmp_path: Path) -> None:
         damaged.write(os.urandom(PAGE))
     with (
         pytest.raises(CommandFailed, match=f"{data}/kenspeckle.db is damaged or is no database; restore it from a"),
-        launched(data),
+        launch(data),
     ):
         pass
     assert "database_damaged" in diagnosed(data)
@@ -84,7 +84,7 @@ def test_a_damaged_model_file(portraits: Portraits, tmp_path: Path) -> None:
     given = {"KENSPECKLE_MODELS_DIR": str(models)}
     embedder = models / PACK.name / "embedder.onnx"
     size = embedder.stat().st_size
-    with launched(tmp_path / "data", settings=given) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path / "data", settings=given) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert client.put("/v1/index/one.jpg", content=portraits[0]).status_code == 200
         with embedder.open("r+b") as damaged:
             damaged.seek(size // 2)
@@ -95,7 +95,7 @@ def test_a_damaged_model_file(portraits: Portraits, tmp_path: Path) -> None:
         assert "model_damaged" in diagnosed(tmp_path / "data", models_dir=models)
     with (
         pytest.raises(CommandFailed, match=r"embedder.onnx was altered.*kenspeckle models pull"),
-        launched(tmp_path / "data", settings=given),
+        launch(tmp_path / "data", settings=given),
     ):
         pass
     embedder.unlink()
@@ -103,7 +103,7 @@ def test_a_damaged_model_file(portraits: Portraits, tmp_path: Path) -> None:
 
 
 def test_a_damaged_photograph_in_the_store(portraits: Portraits, tmp_path: Path) -> None:
-    with launched(tmp_path) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         for number in range(3):
             client.put(f"/v1/index/{number}.jpg", content=portraits[number]).raise_for_status()
         (file,) = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 
@@ -69,7 +69,7 @@ def test_a_full_disk(portraits: Portraits, small_disk: Path) -> None:
             assert str(small_disk) not in answer.text
         return answer.status_code
 
-    with launched(data_dir, settings=LENIENT) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data_dir, settings=LENIENT) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert [index(client, number) for number in range(5)] == [200] * 5
         filler = _fill(small_disk)
         # The last free pages of files that are there may take a few more; then every photograph is refused.
@@ -84,7 +84,7 @@ def test_a_full_disk(portraits: Portraits, small_disk: Path) -> None:
         server.process.wait()
 
     # A server starts on a full disk too, reads, and writes again as soon as there is room.
-    with launched(data_dir, settings=LENIENT) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(data_dir, settings=LENIENT) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         _reads(client, acknowledged, portraits)
         assert index(client, 1000) == 507
         filler.unlink()
@@ -93,7 +93,7 @@ def test_a_full_disk(portraits: Portraits, small_disk: Path) -> None:
 
 
 def test_nothing_is_answered_that_can_not_be_recorded(portraits: Portraits, small_disk: Path) -> None:
-    with launched(small_disk / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(small_disk / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
         name, photograph = portraits.named(0)
         assert client.put(f"/v1/index/{name}", content=photograph).status_code == 200
         filler = _fill(small_disk)

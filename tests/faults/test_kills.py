@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.doctor.runner import examine
 from kenspeckle.settings import load
 from tests.faults.conftest import listed_faces, stored_photographs
@@ -106,7 +106,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
     for _ in kills("a server that indexes and deletes", short=3):
         killed += 1
         begun = time.monotonic()
-        with launched(tmp_path, settings=QUIET, patience=START_SECONDS) as server:
+        with launch(tmp_path, settings=QUIET, patience=START_SECONDS) as server:
             assert time.monotonic() - begun < START_SECONDS
             _check(enrolment, server.url)
             stop = threading.Event()
@@ -121,7 +121,7 @@ def test_killed_servers_lose_nothing_that_they_acknowledged(portraits: Portraits
                 thread.join(30)
             assert not [line for line in server.log if "error" in line.lower()]
     with (
-        launched(tmp_path, patience=START_SECONDS) as server,
+        launch(tmp_path, patience=START_SECONDS) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         _check(enrolment, server.url)

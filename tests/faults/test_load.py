@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 from tests.soak import either
@@ -80,7 +80,7 @@ def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: P
                     else:
                         refused[answer.status_code] += 1
 
-    with launched(tmp_path) as server:
+    with launch(tmp_path) as server:
         threads = [threading.Thread(target=run, args=(server.url, own)) for own in range(CLIENTS)]
         for thread in threads:
             thread.start()
@@ -98,6 +98,6 @@ def test_a_stopped_server_answers_what_it_took(portraits: Portraits, tmp_path: P
     assert len(acknowledged) >= 2 * CLIENTS
     assert refused.keys() <= {503}
     # A connection that idles when the server stops is closed; a request that crosses its closing was not taken.
-    with launched(tmp_path) as server, httpx.Client(base_url=server.url) as client:
+    with launch(tmp_path) as server, httpx.Client(base_url=server.url) as client:
         listed = listed_faces(client)
     assert listed == acknowledged, cut_off

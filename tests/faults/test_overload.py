@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.faults.conftest import resident_mib
 from tests.faults.portraits import Portraits
 from tests.soak import SOAK
@@ -183,7 +183,7 @@ class Load:
 @pytest.mark.skipif(not SOAK, reason="takes an hour; `make soak` runs it")
 @pytest.mark.timeout(6 * 3600)
 def test_twice_the_capacity(portraits: Portraits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with launched(tmp_path, settings={"KENSPECKLE_LOG_LEVEL": "ERROR"}, patience=300) as server:
+    with launch(tmp_path, settings={"KENSPECKLE_LOG_LEVEL": "ERROR"}, patience=300) as server:
 
         async def run() -> tuple[Seen, float, Seen, list[tuple[float, float]]]:
             load = Load(Connections(server.url), portraits)

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.client.errors import CommandFailed
 from tests import forks
 from tests.faults.conftest import listed_faces
@@ -69,7 +69,7 @@ def test_permissions_cut_while_it_runs(portraits: Portraits, ordinary: tuple[str
             assert str(folder) not in answer.text
         return answer.status_code
 
-    with launched(folder, before=ordinary) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(folder, before=ordinary) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert [index(client, number) for number in range(3)] == [200] * 3
         for closed in (folder, folder / "images", folder / "images" / "staged"):
             closed.chmod(0)
@@ -97,8 +97,8 @@ def test_permissions_cut_while_it_runs(portraits: Portraits, ordinary: tuple[str
 
     for file in ("kenspeckle.db", "master.key"):
         (folder / file).chmod(0)
-        with pytest.raises(CommandFailed, match="can't be"), launched(folder, before=ordinary):
+        with pytest.raises(CommandFailed, match="can't be"), launch(folder, before=ordinary):
             pass
         (folder / file).chmod(0o600)
-    with launched(folder, before=ordinary) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(folder, before=ordinary) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert listed_faces(client) == acknowledged

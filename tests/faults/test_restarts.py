@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
 from tests.soak import either
@@ -94,7 +94,7 @@ def test_restarts_under_load(portraits: Portraits, tmp_path: Path) -> None:
     load = Load(portraits, f"http://127.0.0.1:{port}")
     restarts = either(2, 50)
     for number in range(restarts):
-        with launched(tmp_path, "--port", str(port)) as server:
+        with launch(tmp_path, "--port", str(port)) as server:
             if number == 0:
                 for thread in load.threads:
                     thread.start()
@@ -105,7 +105,7 @@ def test_restarts_under_load(portraits: Portraits, tmp_path: Path) -> None:
             server.process.send_signal(signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
             server.process.wait(30)
             assert "unexpected error" not in "\n".join(server.log)
-    with launched(tmp_path, "--port", str(port)) as server:
+    with launch(tmp_path, "--port", str(port)) as server:
         load.stop.set()
         for thread in load.threads:
             thread.join(2 * PATIENCE)

@@ -16,7 +16,7 @@ from kenspeckle.images.bucket import BucketImages
 from kenspeckle.images.digests import OLD_SECONDS
 from kenspeckle.images.folder import PRESENCE, FolderImages
 from kenspeckle.images.store import open_images
-from kenspeckle.ports import unlocked
+from kenspeckle.ports import no_lock
 
 PHOTO = bytes(range(256)) * 800
 DIGEST = hashlib.sha256(PHOTO).hexdigest()
@@ -44,7 +44,7 @@ def path_of(images: FolderImages) -> Path:
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
-    open_images((tmp_path / "later").as_uri()).recover(everything, unlocked)
+    open_images((tmp_path / "later").as_uri()).recover(everything, no_lock)
     assert not list(tmp_path.iterdir())
 
 
@@ -99,7 +99,7 @@ def test_without_hard_links_it_is(images: FolderImages, monkeypatch: pytest.Monk
 
 def test_leftovers_of_a_killed_process_are_swept_at_the_next_start(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
-    images.recover(nothing, unlocked)
+    images.recover(nothing, no_lock)
     assert files(images.root) == []
 
 
@@ -108,18 +108,18 @@ def test_leftovers_beside_a_living_process_are_swept_once_they_are_old(images: F
     other = FolderImages(images.root)
     other.stage(DIGEST, PHOTO)
     (images.root / "staged" / "notes.txt").write_text("not ours")
-    images.recover(nothing, unlocked)
+    images.recover(nothing, no_lock)
     assert len(files(images.root)) == 3
     for path in (images.root / "staged").iterdir():
         os.utime(path, (path.stat().st_mtime - OLD_SECONDS - 5,) * 2)
-    images.recover(nothing, unlocked)
+    images.recover(nothing, no_lock)
     assert files(images.root) == [Path("staged/notes.txt")]
 
 
 def test_half_a_photograph_is_never_published(images: FolderImages) -> None:
     images.stage(DIGEST, PHOTO)
     next(path for path in (images.root / "staged").iterdir() if path.name != PRESENCE).write_bytes(PHOTO[:1000])
-    images.recover(everything, unlocked)
+    images.recover(everything, no_lock)
     assert files(images.root) == []
 
 
@@ -129,7 +129,7 @@ def test_a_folder_out_of_reach(tmp_path: Path) -> None:
     for act in (
         lambda: images.put(DIGEST, PHOTO),
         lambda: images.get(DIGEST),
-        lambda: images.recover(nothing, unlocked),
+        lambda: images.recover(nothing, no_lock),
     ):
         with pytest.raises(StorageUnavailable, match="owner, modes") as caught:
             act()

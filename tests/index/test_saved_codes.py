@@ -189,7 +189,7 @@ def test_a_file_of_another_collection_or_pack_does_not_serve(kept: Folder) -> No
     index = kept.index()
     index.search(other, "face", template(1), 1, FAR)
     index.upkeep()
-    ours, theirs = (kept.catalog.mirrored(name).mirrors[0] for name in ("people", other))
+    ours, theirs = (kept.catalog.describe_mirrored(name).mirrors[0] for name in ("people", other))
     path = kept.path / "codes"
     shutil.copy(saved_codes.path_of(path, theirs), saved_codes.path_of(path, ours))
     before = kept.read
@@ -208,7 +208,7 @@ def test_deleted_faces_leave_the_files_and_what_is_saved_later_has_none_of_them(
     assert kept.catalog.mirrors() == ()
     kept.seconds += 3600
     index.upkeep()
-    [saved] = kept.catalog.mirrored("people").mirrors
+    [saved] = kept.catalog.describe_mirrored("people").mirrors
     assert saved.faces == 39
     assert saved.compacted == kept.catalog.revision("people")
     index.drop_outdated()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.index.address import parsed
+from kenspeckle.index.address import parse
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.index.milvus import Milvus
 from kenspeckle.index.mirrored import MirroredIndex
@@ -33,7 +33,7 @@ class Setting:
     """The clock of the index and of the store."""
 
     def __post_init__(self) -> None:
-        address = parsed(self.url)
+        address = parse(self.url)
         assert address is not None
         self.store = Milvus(address, lambda: self.now)
         self.keeper = Keeper(self.catalog, self.catalog, self.store, self.bounds)
@@ -45,7 +45,7 @@ class Setting:
         return MirroredIndex(self.exact, self.catalog, self.catalog, self.store, self.bounds, lambda: self.now)
 
     def build(self) -> Mirror:
-        collection = self.catalog.mirrored("people")
+        collection = self.catalog.describe_mirrored("people")
         mirror = self.keeper.begin(collection, DIMENSION)
         while (filled := self.keeper.fill(mirror, fresh=False)) is not None:
             mirror = filled
@@ -57,7 +57,7 @@ class Setting:
 
     @property
     def mirror(self) -> Mirror:
-        found = self.catalog.mirrored("people").current(self.store.place)
+        found = self.catalog.describe_mirrored("people").current(self.store.place)
         assert found is not None
         return found
 

@@ -201,13 +201,13 @@ def test_a_build_goes_on_where_a_process_died(setting: Setting, monkeypatch: pyt
     setting.catalog.create_collection(gallery("others"))
     for number in range(25):
         stored_face(setting.catalog, number, "others")
-    begun = setting.keeper.begin(setting.catalog.mirrored("others"), DIMENSION)
+    begun = setting.keeper.begin(setting.catalog.describe_mirrored("others"), DIMENSION)
     first = setting.keeper.fill(begun, fresh=True)
     assert first is not None
     assert setting.keeper.fill(first, fresh=True) is not None
     setting.catalog.save_mirror(first)
     setting.catalog.delete_faces("others", ["face-0", "face-24"])
-    again = setting.keeper.begin(setting.catalog.mirrored("others"), DIMENSION)
+    again = setting.keeper.begin(setting.catalog.describe_mirrored("others"), DIMENSION)
     assert again == first
     while (filled := setting.keeper.fill(again, fresh=False)) is not None:
         again = filled
@@ -266,7 +266,7 @@ def test_a_collection_that_is_deleted_while_its_mirror_is_built_leaves_none(
     setting.catalog.create_collection(gallery("brief"))
     for number in range(25):
         stored_face(setting.catalog, number, "brief")
-    begun = setting.keeper.begin(setting.catalog.mirrored("brief"), DIMENSION)
+    begun = setting.keeper.begin(setting.catalog.describe_mirrored("brief"), DIMENSION)
     filled = setting.keeper.fill(begun, fresh=True)
     assert filled is not None
     setting.catalog.delete_collection("brief")

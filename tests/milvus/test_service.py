@@ -23,7 +23,7 @@ from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain import JobKind, JobState, Vector
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict
-from kenspeckle.index.address import parsed
+from kenspeckle.index.address import parse
 from kenspeckle.index.milvus import Milvus
 from kenspeckle.ports import Mirror, MirrorState, NewFace, VectorStore
 from kenspeckle.settings import load
@@ -53,7 +53,7 @@ class Running:
 
     @property
     def mirror(self) -> Mirror | None:
-        return self.service.catalog.mirrored(NAME).current(self.store.place)
+        return self.service.catalog.describe_mirrored(NAME).current(self.store.place)
 
     def ready(self) -> Mirror:
         """The mirror once it holds the newest revision."""
@@ -99,7 +99,7 @@ def running(milvus: MilvusServer, tmp_path_factory: pytest.TempPathFactory) -> I
         given = {"data_dir": folder, "host": "127.0.0.1", "index_url": url, "index_faces": LARGE}
         service = build(load(given, environ={}))
         assert isinstance(service, Service)
-        address = parsed(url)
+        address = parse(url)
         assert address is not None
         store = Milvus(address)
         try:
@@ -137,7 +137,7 @@ def test_an_erasure_is_complete_once_it_is_gone_there_too(running: Running) -> N
     mirror = running.ready()
     (row,) = [
         one.row
-        for one in running.service.catalog.stored(NAME, "face", range(1, 2 * LARGE))
+        for one in running.service.catalog.read_stored(NAME, "face", range(1, 2 * LARGE))
         if one.face and one.face.external_image_id == "1000.jpg"
     ]
     digests = running.store.digests(mirror.name, row - 1, row)

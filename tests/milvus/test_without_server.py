@@ -13,7 +13,7 @@ from kenspeckle.compose.embedded import build
 from kenspeckle.compose.service import Service
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
-from kenspeckle.index.address import parsed
+from kenspeckle.index.address import parse
 from kenspeckle.index.milvus import Milvus
 from kenspeckle.ports import Mirror
 from kenspeckle.settings import load
@@ -39,7 +39,7 @@ def built(folder: Path, **more: object) -> Iterator[Service]:
 
 
 def mirror_of(catalog: SqlCatalog, name: str) -> Mirror:
-    found = catalog.mirrored(name)
+    found = catalog.describe_mirrored(name)
     return Mirror(0, found.collection_row, name, PLACE, "kenspeckle_1", found.contract, 128)
 
 
@@ -49,7 +49,7 @@ def test_an_encrypted_collection_is_refused_with_the_reason(tmp_path: Path) -> N
         with pytest.raises(Conflict, match=r"encrypted.*INDEX_ENCRYPTED=on"):
             service.recognizer.handle(ops.SyncCollection(collection_id=NAME))
         assert service.local.context.keeper is not None
-        assert not service.local.context.keeper.bounds.mirrors(service.catalog.mirrored(NAME))
+        assert not service.local.context.keeper.bounds.mirrors(service.catalog.describe_mirrored(NAME))
 
 
 def test_without_a_vector_database_a_sync_is_refused(tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_a_restored_catalog_has_no_mirrors(tmp_path: Path, command: Command) -> 
     ],
 )
 def test_the_address(url: str, place: str) -> None:
-    address = parsed(url)
+    address = parse(url)
     assert address is not None
     assert address.place == place
     assert "p@ss" not in repr(address)
-    assert parsed("memory://") is None
+    assert parse("memory://") is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_address(url: str, place: str) -> None:
 )
 def test_a_server_of_another_version(version: str, fine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Milvus, "_call", lambda *_, **__: version)
-    address = parsed("milvus://db")
+    address = parse("milvus://db")
     assert address is not None
     if fine:
         assert Milvus(address).check() == version
@@ -134,4 +134,4 @@ def test_a_server_of_another_version(version: str, fine: bool, monkeypatch: pyte
 @pytest.mark.parametrize("url", ["", "milvus://", "http://db:1", "milvus://db:port", "milvus://db/a/b", "memory://x"])
 def test_a_wrong_address_names_the_setting(url: str) -> None:
     with pytest.raises(SettingError, match="INDEX_URL"):
-        parsed(url)
+        parse(url)

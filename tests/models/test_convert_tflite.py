@@ -123,6 +123,6 @@ def test_a_damaged_file_is_found_only_where_it_is_used(folder: Path, tmp_path: P
     for file in folder.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
     (copy / "iris.plain.onnx").write_bytes(b"!")
-    assert registry.find_attributes(tmp_path, "onnxruntime") == attributes.installed_in(copy, "onnxruntime")
+    assert registry.find_attributes(tmp_path, "onnxruntime") == attributes.find_installed(copy, "onnxruntime")
     with pytest.raises(ModelMissing, match=r"iris\.plain\.onnx has a wrong size"):
         registry.find_attributes(tmp_path, "openvino")

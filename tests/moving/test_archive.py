@@ -170,4 +170,4 @@ def test_large_sizes_are_written_as_tar_reads_them() -> None:
     for size in (0, 8**11 - 1, 8**11, 1 << 50):
         block = archive_format.header(archive_format.CATALOG, size, MOMENT)
         assert tarfile.TarInfo.frombuf(block, "ascii", "strict").size == size
-        assert archive_format.parsed(block, 0, "") == (archive_format.CATALOG, size)
+        assert archive_format.parse(block, 0, "") == (archive_format.CATALOG, size)

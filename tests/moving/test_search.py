@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.models import install, registry
 from kenspeckle.settings import load
 from kenspeckle.vision.engine import Engine
@@ -89,7 +89,7 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
     (encoding,) = engine.embed(photo, engine.detect(photo))
     (tmp_path / "known.json").write_text(json.dumps({"Admiral": [np.asarray(encoding, float).tolist()]}))
     probe = (album / "mirrored.jpg").read_bytes()
-    with launched(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
         assert (
             client.put("/v1/index/Eileen.png", content=(album / "Eileen_Collins.png").read_bytes()).status_code == 200
         )
@@ -110,7 +110,7 @@ def test_a_running_server_is_backed_up_and_finds_what_is_imported(
         assert client.get("/readyz").status_code == 200
     assert command("restore", "all.tar", "--data-dir", "new").code == 0
     shutil.copy2("data/master.key", "new/master.key")
-    with launched(tmp_path / "new") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path / "new") as server, httpx.Client(base_url=server.url, timeout=30) as client:
         found = client.put("/v1/search", content=probe, params={"collection": "known"})
         assert found.json()["matchedFaces"] == ["Admiral"]
         image = client.get("/v1/images/Eileen.png").content

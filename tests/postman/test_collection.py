@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from tests.postman.newman import COLLECTION, KEPT, Newman, failures, requests
 
 ADMIN = "the-admin-key-of-a-server-that-lives-for-this-test-only"
@@ -52,7 +52,7 @@ def newman() -> Newman:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with real weights that asks for a key."""
-    with launched(tmp_path_factory.mktemp("postman"), settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as server:
+    with launch(tmp_path_factory.mktemp("postman"), settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as server:
         yield server.url
 
 

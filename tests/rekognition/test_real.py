@@ -16,7 +16,7 @@ from botocore.config import Config
 from PIL import Image, ImageEnhance, ImageOps
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.models import install
 from kenspeckle.settings import load
@@ -56,7 +56,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     samples = install.samples(load(environ={}).models_dir, lambda *_: None)
     folder, bucket = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("bucket")
     keys = created(folder)
-    with launched(folder, settings={"KENSPECKLE_S3_BUCKETS": f"photos={bucket.as_uri()}"}) as server:
+    with launch(folder, settings={"KENSPECKLE_S3_BUCKETS": f"photos={bucket.as_uri()}"}) as server:
         grace, astronaut, rocket = map(Image.open, (samples.grace_hopper, samples.astronaut, samples.rocket))
         clients = [client(server.url, key) for key in keys]
         yield Real(clients[0], clients[1], grace, astronaut, rocket, bucket)

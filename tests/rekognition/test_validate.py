@@ -18,7 +18,7 @@ ID = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
 
 def refused(operation: str, body: Any) -> Refusal:
     with pytest.raises(Refusal) as error:
-        validate.compiled(MODEL, operation)(body)
+        validate.compile_model(MODEL, operation)(body)
     return error.value
 
 
@@ -104,7 +104,7 @@ def test_what_is_valid_arrives_as_python_has_it() -> None:
         "Unknown": [1, 2],
         "ExternalImageId": None,
     }
-    assert validate.compiled(MODEL, "IndexFaces")(body) == {
+    assert validate.compile_model(MODEL, "IndexFaces")(body) == {
         "CollectionId": "a",
         "Image": {"Bytes": b"\xff\xd8"},
         "MaxFaces": 5,
@@ -112,7 +112,7 @@ def test_what_is_valid_arrives_as_python_has_it() -> None:
 
 
 def test_an_image_of_five_mebibytes_passes_and_one_byte_more_does_not() -> None:
-    check = validate.compiled(MODEL, "DetectFaces")
+    check = validate.compile_model(MODEL, "DetectFaces")
     most = 5_242_880
     body = {"Image": {"Bytes": base64.b64encode(b"\0" * most).decode()}}
     assert len(check(body)["Image"]["Bytes"]) == most

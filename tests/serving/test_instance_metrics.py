@@ -16,7 +16,7 @@ import yaml
 from docs.making.metrics import text
 
 from kenspeckle import __version__
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 from kenspeckle.compose.instance import writable
 from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
 from kenspeckle.models import install
@@ -67,7 +67,7 @@ def test_the_last_backup_is_not_looked_for_each_time() -> None:
 
 def test_a_server_tells_what_is_stored(tmp_path: Path) -> None:
     grace = install.samples(load(environ={}).models_dir, lambda *_: None).grace_hopper.read_bytes()
-    with launched(tmp_path) as server, httpx.Client(base_url=server.url) as http:
+    with launch(tmp_path) as server, httpx.Client(base_url=server.url) as http:
         http.put("/v1/index/grace.jpg", content=grace).raise_for_status()
         http.put("/v1/search", content=grace).raise_for_status()
         numbers = http.get("/metrics").text

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Period, Plan
 from kenspeckle.encryption.master_key import MasterKey
@@ -76,7 +76,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Net]:
         "KENSPECKLE_CORS_ORIGINS": PAGE,
         "KENSPECKLE_TRUSTED_PROXIES": "127.0.0.2",
     }
-    with launched(data, settings=settings) as server:
+    with launch(data, settings=settings) as server:
         yield Net(server, data, settings, made, trusted, keys)
 
 
@@ -239,7 +239,7 @@ def test_a_quota_survives_kill_9(net: Net) -> None:
     net.server.process.kill()
     net.server.process.wait()
     with (
-        launched(net.data, settings=net.settings) as server,
+        launch(net.data, settings=net.settings) as server,
         httpx.Client(base_url=server.url, verify=ssl.create_default_context(cafile=net.trusted), timeout=20) as client,
     ):
         headers = {"x-api-key": net.keys["counted"].api_key}
@@ -254,6 +254,6 @@ def test_a_pair_that_can_not_be_used_is_said_at_the_start(net: Net, tmp_path: Pa
     wrong = net.settings | {"KENSPECKLE_TLS_KEY": str(other.key)}
     with (
         pytest.raises(CommandFailed, match="is not that of the first certificate"),
-        launched(net.data, settings=wrong),
+        launch(net.data, settings=wrong),
     ):
         pytest.fail("the server started")

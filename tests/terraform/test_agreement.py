@@ -15,7 +15,7 @@ from kenspeckle.api.routes import entries
 from kenspeckle.aws import rows
 from kenspeckle.lambdas import indexer
 from kenspeckle.serving import problems
-from kenspeckle.settings import PREFIX, described
+from kenspeckle.settings import PREFIX, list_settings
 from tests.aws.lambdas import runtime
 from tests.terraform.configuration import ROOT, literal, modules, plain
 
@@ -30,7 +30,7 @@ def test_the_page_names_every_input() -> None:
 def test_the_environment_of_functions_is_of_settings() -> None:
     names = set(re.findall(rf"\b{PREFIX}([A-Z_]+)\s+=", FUNCTIONS.text))
     assert {"RECOGNIZER", "DYNAMODB_TABLE", "IMAGES_URL", "COLLECTION"} <= names
-    assert names <= {one.name.upper() for one in described()}
+    assert names <= {one.name.upper() for one in list_settings()}
 
 
 def test_the_table_is_the_one_that_rows_are_written_for() -> None:

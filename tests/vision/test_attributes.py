@@ -248,7 +248,7 @@ def test_what_a_network_does_not_know_is_absent(telling: Engine, samples: regist
             ("ages", {"AgeRange"}),
         ):
             other = Describer(before._models_dir, before._runtime, Activity(), gender=False)
-            networks = other._loaded()
+            networks = other._load()
             part = getattr(networks, broken)
             answers = {"mesh": ((1, 1404), (1, 1)), "eyes": ((1, 213), (1, 15)), "ages": ((1, 81),)}[broken]
             part._network = Broken(*answers)

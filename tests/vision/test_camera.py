@@ -334,10 +334,10 @@ def test_answers_are_taken_apart_as_ffmpeg_reads_them() -> None:
     whole = b"RTSP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nab$cd" + b"$\0\0\x0812345678" + b"\r\nRTSP/1.0 404 No\n\n"
     for size in (1, 3, 1000):
         answers = Answers()
-        passed = b"".join(answers.passed(whole[start : start + size]) for start in range(0, len(whole), size))
+        passed = b"".join(answers.pass_on(whole[start : start + size]) for start in range(0, len(whole), size))
         assert passed == whole.replace(b"12345678\r\n", b"12345678")
         assert answers.status == 404
-    assert Answers().passed(b"$\0\0\x04abcd" * 20_000 + b"\n" * 70_000) == b""
+    assert Answers().pass_on(b"$\0\0\x04abcd" * 20_000 + b"\n" * 70_000) == b""
 
 
 @pytest.mark.parametrize(
@@ -356,4 +356,4 @@ def test_answers_are_taken_apart_as_ffmpeg_reads_them() -> None:
 )
 def test_what_could_hide_a_redirect_is_refused(said: bytes) -> None:
     with pytest.raises(Unusable):
-        Answers().passed(said)
+        Answers().pass_on(said)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kenspeckle.models import registry
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import OVERLAP, Faces, find, overlaps, read, suppressed
+from kenspeckle.vision.detect import OVERLAP, Faces, find, overlaps, read, suppress
 from kenspeckle.vision.passes import every_face, largest_face
 from kenspeckle.vision.sessions import Network
 
@@ -91,7 +91,7 @@ def test_overlap_is_intersection_over_union() -> None:
 
 def test_faces_move_with_their_picture() -> None:
     faces = Faces(np.array([[1, 2, 3, 4]], np.float32), np.ones(1, np.float32), np.full((1, 5, 2), 2, np.float32))
-    moved = faces.moved((2, 3), (10, 20))
+    moved = faces.move((2, 3), (10, 20))
     assert moved.boxes.tolist() == [[12, 26, 16, 32]]
     assert moved.points[0, 0].tolist() == [14, 26]
 
@@ -210,7 +210,7 @@ def test_a_crowd_is_suppressed_in_bounded_memory() -> None:
     faces = Faces(boxes, scores, np.zeros((5000, 5, 2), np.float32))
     tracemalloc.start()
     try:
-        kept = suppressed(faces)
+        kept = suppress(faces)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -220,4 +220,4 @@ def test_a_crowd_is_suppressed_in_bounded_memory() -> None:
         if not len(chosen) or overlaps(boxes[at], boxes[chosen]).max() <= OVERLAP:
             chosen.append(at)
     assert np.array_equal(kept.boxes, boxes[chosen])
-    assert np.array_equal(suppressed(faces, 150).boxes, boxes[chosen[:150]])
+    assert np.array_equal(suppress(faces, 150).boxes, boxes[chosen[:150]])

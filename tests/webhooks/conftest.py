@@ -148,7 +148,7 @@ class Post:
         """Store a face, with what tells of it; its id."""
         self.faces += 1
         image, face = photo(self.faces, collection), new_face(self.faces)
-        messages = Announcer(self.catalog, now=self.now).indexed(image, name, [face])
+        messages = Announcer(self.catalog, now=self.now).announce_indexed(image, name, [face])
         self.catalog.add_faces(image, name, [face], "v1", messages)
         for one in self.dispatchers:
             one.nudge()

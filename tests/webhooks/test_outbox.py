@@ -52,7 +52,7 @@ def test_a_photograph_that_is_there_already_tells_nothing(post: Post) -> None:
     hook, _ = post.endpoints.create(URL)
     for _ in range(2):
         image = photo(1)
-        messages = Announcer(post.catalog).indexed(image, None, [new_face(1)])
+        messages = Announcer(post.catalog).announce_indexed(image, None, [new_face(1)])
         post.catalog.add_faces(image, None, [new_face(1)], "v1", messages)
     assert len(post.log(hook.webhook_id)) == 1
 
@@ -104,11 +104,13 @@ def test_a_clock_that_was_wrong_holds_nothing_back_for_good(post: Post) -> None:
 
 
 def gone_by_id(post: Post, face: str) -> None:
-    post.catalog.delete_faces("people", [face], Announcer(post.catalog).deleted("people"))
+    post.catalog.delete_faces("people", [face], Announcer(post.catalog).announce_deleted("people"))
 
 
 def gone_by_erasure(post: Post, face: str) -> None:
-    post.catalog.erase_faces("people", [face], lambda some: some[0], tell=Announcer(post.catalog).deleted("people"))
+    post.catalog.erase_faces(
+        "people", [face], lambda some: some[0], tell=Announcer(post.catalog).announce_deleted("people")
+    )
 
 
 def gone_with_all(post: Post, face: str) -> None:
@@ -123,9 +125,9 @@ def test_a_face_that_went_between_search_and_message_is_named_by_none(
     face, other = post.index("secret-person-of-ours.jpg"), post.index("grace-hopper.jpg")
     stays, goes = (post.catalog.face("people", one)[0].face for one in (other, face))
     searches = [(FaceMatch(stays, 99.0), FaceMatch(goes, 98.0))]
-    Announcer(post.catalog).matched("people", searches)
+    Announcer(post.catalog).announce_matched("people", searches)
     erase(post, face)
-    Announcer(post.catalog).matched("people", searches)
+    Announcer(post.catalog).announce_matched("people", searches)
     assert states(post, hook.webhook_id) == ["erased", "erased"]
     assert claim(post, hook.webhook_id) == []
     post.catalog.scrub(thorough=True)
@@ -161,7 +163,7 @@ def test_an_erased_face_is_named_by_no_letter(post: Post, tmp_path: Path, erase:
 
 def test_many_deleted_faces_are_told_in_several_letters(post: Post) -> None:
     hook, _ = post.endpoints.create(URL)
-    tell = Announcer(post.catalog).deleted("people")
+    tell = Announcer(post.catalog).announce_deleted("people")
     assert tell is not None
     messages = tell([f"face-{number}" for number in range(2 * MOST_FACES + 1)])
     assert len(messages) == 3
@@ -307,7 +309,7 @@ def test_of_two_rotations_at_once_one_holds_and_the_other_says_so(post: Post, mo
         f"The secret of webhook '{hook.webhook_id}' was changed by another request meanwhile; that one is valid."
     ]
     present, before = post.endpoints.keys(*post.catalog.webhook(hook.webhook_id), post.now())
-    assert signing.shown(present) == shown[0] != signing.shown(before)
+    assert signing.show(present) == shown[0] != signing.show(before)
     assert [row.operation for row in post.catalog.audit_rows()][1:] == ["CreateWebhook", "RotateWebhook"]
     post.endpoints.rotate(hook.webhook_id)
     post.endpoints.delete(hook.webhook_id)

@@ -24,19 +24,19 @@ def test_the_real_client_takes_our_signatures_and_no_others() -> None:
     assert len(new) == 32
     headers = signing.headers("msg_1", time.time(), body, [new, old])
     for secret in (old, new):
-        assert RealClient(signing.shown(secret)).verify(body, headers) == {"type": "x", "name": "Zoë"}
+        assert RealClient(signing.show(secret)).verify(body, headers) == {"type": "x", "name": "Zoë"}
     for wrong in (
-        (signing.shown(signing.new_secret()), body, headers),
-        (signing.shown(new), body + b" ", headers),
-        (signing.shown(new), body, {**headers, "webhook-id": "msg_2"}),
-        (signing.shown(new), body, signing.headers("msg_1", time.time() - 301, body, [new])),
+        (signing.show(signing.new_secret()), body, headers),
+        (signing.show(new), body + b" ", headers),
+        (signing.show(new), body, {**headers, "webhook-id": "msg_2"}),
+        (signing.show(new), body, signing.headers("msg_1", time.time() - 301, body, [new])),
     ):
         with pytest.raises(WebhookVerificationError):
             RealClient(wrong[0]).verify(*wrong[1:])
 
 
 def test_pauses_are_those_of_the_specification() -> None:
-    pauses = retry.parsed(Settings().webhook_retries)
+    pauses = retry.parse(Settings().webhook_retries)
     assert tuple(pauses) == (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     dice = random.Random(1)
     for attempts, pause in enumerate(pauses, 1):
@@ -59,7 +59,7 @@ def test_what_an_endpoint_asks_for_is_heard_within_reason() -> None:
 @pytest.mark.parametrize("text", ["5,x", "-1", "0", "1e9", "nan", ",".join(["1"] * 51)])
 def test_bad_pauses_are_refused(text: str) -> None:
     with pytest.raises(SettingError, match="WEBHOOK_RETRIES"):
-        retry.parsed(text)
+        retry.parse(text)
 
 
 @pytest.mark.parametrize(

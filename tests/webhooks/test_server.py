@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from kenspeckle.api import webhook_schemas as shapes
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from tests.faults.portraits import sample
 from tests.webhooks.conftest import Post, Receiver, receiving, until, unused_port
 
@@ -44,7 +44,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(data_dir: Path) -> Iterator[Launched]:
-    with launched(data_dir, settings={**SETTINGS, "KENSPECKLE_ADMIN_KEY": ADMIN}) as running:
+    with launch(data_dir, settings={**SETTINGS, "KENSPECKLE_ADMIN_KEY": ADMIN}) as running:
         yield running
 
 
@@ -247,7 +247,7 @@ def test_the_doctor_tells_of_endpoints_that_nothing_reaches(post: Post, tmp_path
 
 def test_kill_9_between_commit_and_delivery_loses_nothing(tmp_path: Path) -> None:
     port = unused_port()
-    with launched(tmp_path, settings=SETTINGS) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with launch(tmp_path, settings=SETTINGS) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         hook = made(client, f"http://127.0.0.1:{port}/late")
         assert client.put("/v1/index/grace-hopper.jpg", content=GRACE).status_code == 200
         assert client.put("/v1/search", content=GRACE).json()["matchedFaces"] == ["Grace hopper"]
@@ -258,7 +258,7 @@ def test_kill_9_between_commit_and_delivery_loses_nothing(tmp_path: Path) -> Non
     # What the kill caught on its way is left to the dead process until its lease ends: half a minute later.
     with closing(sqlite3.connect(tmp_path / "kenspeckle.db")) as database, database:
         database.execute("UPDATE deliveries SET due_at = due_at - 60")
-    with receiving(port) as receiver, launched(tmp_path, settings=SETTINGS):
+    with receiving(port) as receiver, launch(tmp_path, settings=SETTINGS):
         until(lambda: set(receiver.ids("/late")) == sent, 45)
         told = {one["type"] for one in receiver.verified("/late", hook["secret"])}
     assert told == {"faces.indexed", "faces.matched"}

@@ -138,7 +138,7 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     if problem.status == 500:
         # An operator's mistake: the client gets the same fixed answer as for any unexpected error.
         raise error
-    return _sent(request, problem)
+    return _send(request, problem)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -153,7 +153,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         detail = f"This route does not know {request.scope['state'][METHOD][:20]}; it knows {headers['allow']}."
     elif error.status_code == 408:
         detail = error.detail
-    return _sent(request, problems.of_http(error.status_code, detail, headers))
+    return _send(request, problems.of_http(error.status_code, detail, headers))
 
 
 def _methods(request: Request) -> list[str]:
@@ -170,10 +170,10 @@ def _methods(request: Request) -> list[str]:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError | ValidationError):
         raise error
-    return _sent(request, problems.of_error(invalid.of(list(error.errors()))))
+    return _send(request, problems.of_error(invalid.of(list(error.errors()))))
 
 
-def _sent(request: Request, problem: problems.Problem) -> Response:
+def _send(request: Request, problem: problems.Problem) -> Response:
     response = problem.response(_id(request))
     if "expect" in request.headers:
         # The client may or may not send its body yet: only a new connection is safe.

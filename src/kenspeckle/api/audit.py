@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from kenspeckle.api.edge import answer
 from kenspeckle.api.route import ADMIN, route
-from kenspeckle.domain.audit import described
+from kenspeckle.domain.audit import describe
 from kenspeckle.ports import AuditQuery
 from kenspeckle.usecases.audit import verification
 from kenspeckle.usecases.audit.accesses import NAMES
@@ -104,8 +104,8 @@ class Audit:
         asked = AuditQuery(begin, query.key, query.collection, query.operation, query.before, query.outcome)
 
         def read() -> dict[str, Any]:
-            rows = verification.shown(self._recorder, asked, query.limit)
+            rows = verification.read_rows(self._recorder, asked, query.limit)
             more = rows[-1].number if len(rows) == query.limit else None
-            return {"rows": [described(row) for row in rows], "before": more, "operations": NAMES}
+            return {"rows": [describe(row) for row in rows], "before": more, "operations": NAMES}
 
         return answer(await run_in_threadpool(read))

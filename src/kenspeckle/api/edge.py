@@ -68,7 +68,7 @@ class Edge:
         return await bodies.several(request, name, most, self.settings.max_image_bytes)
 
     @contextmanager
-    def admitted(self, request: Request) -> Iterator[None]:
+    def admit(self, request: Request) -> Iterator[None]:
         """Holds a place at the gate for a photograph that was read. Raises Overloaded."""
         with self.gate.admit(checked=True):
             # From here on the gate limits what is in memory.

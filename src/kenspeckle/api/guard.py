@@ -20,7 +20,7 @@ from kenspeckle.errors import InvalidValue
 from kenspeckle.usecases.access.authorization import decide
 
 
-def guarded(edge: Edge) -> type[APIRoute]:
+def guard_routes(edge: Edge) -> type[APIRoute]:
     """A route class that checks the right of its entry before more than the head of the request is read."""
 
     class Guarded(APIRoute):
@@ -37,7 +37,7 @@ def guarded(edge: Edge) -> type[APIRoute]:
             longest = _longest(self)
             model = _query_model(self)
             known = frozenset(model.model_fields) if model is not None else frozenset()
-            without = {} if model is None or _required(model) else {"query": model()}
+            without = {} if model is None or _requires_query(model) else {"query": model()}
             endpoint: Callable[..., Awaitable[Response]] = self.endpoint
 
             async def handle(request: Request) -> Response:
@@ -49,7 +49,7 @@ def guarded(edge: Edge) -> type[APIRoute]:
                     return _collection(edge, request, sent) if right is not None and right.of is Of.COLLECTION else None
 
                 request.state.collection = (
-                    collection() if right is OPEN else await _decided(edge, request, right, collection)
+                    collection() if right is OPEN else await _decide(edge, request, right, collection)
                 )
                 query = (
                     {"query": model.model_validate(sent)} if model is not None and (sent or not without) else without
@@ -69,7 +69,7 @@ def _plain(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     return app
 
 
-async def _decided(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
+async def _decide(edge: Edge, request: Request, right: Right, collection: Callable[[], str | None]) -> str | None:
     """Authenticate the request by its head, and authorize it as `authorization.decide`. Raises Unauthenticated too."""
     found = edge.authenticate(request)
     principal = await found if inspect.isawaitable(found) else found
@@ -109,7 +109,7 @@ def _check_lengths(request: Request, longest: Mapping[str, int]) -> None:
             raise InvalidValue(f"{name} has at most {most} characters.", field=name)
 
 
-def _required(model: type[BaseModel]) -> bool:
+def _requires_query(model: type[BaseModel]) -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 

@@ -123,7 +123,7 @@ class Indexing:
             async def write(data: bytes) -> None:
                 await asyncio.to_thread(file.write, data)
 
-            if not await bodies.stored(request, MANIFEST_BYTES, _too_large, write):
+            if not await bodies.store_body(request, MANIFEST_BYTES, _too_large, write):
                 raise InvalidValue(
                     "The body is empty. Send JSON Lines, for example with: curl --data-binary @manifest.jsonl",
                     field="body",

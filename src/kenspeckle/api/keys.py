@@ -18,7 +18,7 @@ from kenspeckle.api.route import ADMIN, JsonBody, route
 from kenspeckle.domain import Key
 from kenspeckle.serving import bodies
 from kenspeckle.usecases.access import plans
-from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, checked_scopes, described, expiry, revealed
+from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES, check_scopes, describe, expiry, reveal
 from kenspeckle.usecases.access.keys import Access
 
 _EXAMPLE_KEY: dict[str, JsonValue] = {
@@ -151,12 +151,12 @@ class Keys:
         """Create a key. Its secret is in this answer only."""
         new = await bodies.json(request, NewKey)
         expires_at = expiry(new.expires, time.time()) if new.expires is not None else None
-        scopes = checked_scopes(new.scopes)
-        plan = plans.changed(plans.initial(scopes), new.rate, new.burst, new.quota)
+        scopes = check_scopes(new.scopes)
+        plan = plans.change(plans.initial(scopes), new.rate, new.burst, new.quota)
         created = await run_in_threadpool(
             self._access.create, new.name, scopes, new.collections, aws=new.aws, expires_at=expires_at, plan=plan
         )
-        return answer(revealed(created), 201)
+        return answer(reveal(created), 201)
 
     @_route(
         "GET",
@@ -166,8 +166,8 @@ class Keys:
     )
     async def list_keys(self, request: Request) -> Response:
         """All keys, revoked and expired ones included, oldest first."""
-        found, spent = await run_in_threadpool(lambda: (self._access.list(), self._access.spent()))
-        return answer({"keys": [described(key, time.time(), spent) for key in found]})
+        found, spent = await run_in_threadpool(lambda: (self._access.list(), self._access.count_spent()))
+        return answer({"keys": [describe(key, time.time(), spent) for key in found]})
 
     @_route(
         "GET",
@@ -178,7 +178,7 @@ class Keys:
     )
     async def show_key(self, request: Request, key_id: _KeyId) -> Response:
         """One key."""
-        return await self._shown(self._access.show, key_id)
+        return await self._show(self._access.show, key_id)
 
     @_route(
         "PATCH",
@@ -191,7 +191,7 @@ class Keys:
     async def limit_key(self, request: Request, key_id: _KeyId) -> Response:
         """Change a key's limits; all servers on the catalog follow within half a second."""
         new = await bodies.json(request, NewLimits)
-        return await self._shown(self._access.limit, key_id, new.rate, new.burst, new.quota)
+        return await self._show(self._access.limit, key_id, new.rate, new.burst, new.quota)
 
     @_route(
         "DELETE",
@@ -202,7 +202,7 @@ class Keys:
     )
     async def revoke_key(self, request: Request, key_id: _KeyId) -> Response:
         """Revoke a key permanently."""
-        return await self._shown(self._access.revoke, key_id)
+        return await self._show(self._access.revoke, key_id)
 
     @_route(
         "POST",
@@ -214,8 +214,8 @@ class Keys:
     )
     async def rotate_key(self, request: Request, key_id: _KeyId) -> Response:
         """Replace a key by a new one with the same rights and expiry; the old one is revoked at once."""
-        return answer(revealed(await run_in_threadpool(self._access.rotate, key_id)), 201)
+        return answer(reveal(await run_in_threadpool(self._access.rotate, key_id)), 201)
 
-    async def _shown(self, work: Callable[..., Key], *words: Any) -> Response:
-        key, spent = await run_in_threadpool(lambda: (work(*words), self._access.spent()))
-        return answer(described(key, time.time(), spent))
+    async def _show(self, work: Callable[..., Key], *words: Any) -> Response:
+        key, spent = await run_in_threadpool(lambda: (work(*words), self._access.count_spent()))
+        return answer(describe(key, time.time(), spent))

@@ -8,7 +8,7 @@ from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from kenspeckle.domain import QualityFilter, validation
-from kenspeckle.domain.attributes import NAMES, Attribute, wanted
+from kenspeckle.domain.attributes import NAMES, Attribute, parse_names
 from kenspeckle.domain.people import MAX_NAME
 from kenspeckle.errors import InvalidValue
 
@@ -93,7 +93,7 @@ Cursor = Annotated[str | None, Field(max_length=4096, description="NextToken of 
 
 def _attributes(value: Any) -> Any:
     try:
-        return wanted(value.split(",")) if isinstance(value, str) else value
+        return parse_names(value.split(",")) if isinstance(value, str) else value
     except InvalidValue as error:
         raise ValueError(error.message) from error
 

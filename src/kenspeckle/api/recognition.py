@@ -49,7 +49,7 @@ class Recognition:
         adds to that identity; the same photograph again changes nothing. Headers `x-amz-meta-*` are kept with it.
         A photograph without a face that passes the quality bar answers 200 and stores nothing: see UnindexedFaces.
         """
-        return await self._indexed(request, query, file_name(filename), query.name)
+        return await self._index(request, query, file_name(filename), query.name)
 
     @route(
         "POST",
@@ -66,9 +66,9 @@ class Recognition:
 
         As `PUT /v1/index/{filename}`, but the faces have no ExternalImageId and find a group of their own.
         """
-        return await self._indexed(request, query, None, None)
+        return await self._index(request, query, None, None)
 
-    async def _indexed(
+    async def _index(
         self, request: Request, query: IndexQuery, identity: str | None, person_name: str | None
     ) -> Response:
         edge = self.edge

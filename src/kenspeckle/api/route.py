@@ -85,7 +85,7 @@ def route(
     OpenAPI document; `recognizes` says that the recognizer is called, which may be unreachable."""
     keyed = () if right is OPEN else (*KEYED, *(RECOGNIZER if recognizes else ()))
 
-    def declared(handler: Handler) -> Handler:
+    def declare(handler: Handler) -> Handler:
         entry = Entry(
             name=handler.__name__,
             methods=tuple(methods.split()),
@@ -103,7 +103,7 @@ def route(
         setattr(handler, _ENTRY, entry)
         return handler
 
-    return declared
+    return declare
 
 
 def entry_of(handler: Callable[..., Any]) -> Entry:

@@ -12,7 +12,7 @@ from kenspeckle.api.appearances import Appearances
 from kenspeckle.api.collections import Collections
 from kenspeckle.api.edge import Edge
 from kenspeckle.api.groups import Groups
-from kenspeckle.api.guard import guarded
+from kenspeckle.api.guard import guard_routes
 from kenspeckle.api.indexing import Indexing
 from kenspeckle.api.jobs import Jobs
 from kenspeckle.api.openapi import json_body, refusals
@@ -59,7 +59,7 @@ def add_routes(app: FastAPI, edge: Edge, more: Sequence[object] = (), *, describ
     """Every route of the groups and of `more`. Where two fit a request, the first one answers it. `described`: with
     bodies, answers and refusals, for the OpenAPI document; to serve needs none of them, and they take a tenth of a
     start."""
-    app.router.route_class = guarded(edge)
+    app.router.route_class = guard_routes(edge)
     groups = (
         Recognition(edge),
         Collections(edge),

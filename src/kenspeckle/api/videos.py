@@ -250,7 +250,7 @@ class Videos:
             async def write(data: bytes) -> None:
                 await edge.threads.call(incoming.write, data)
 
-            if not await bodies.stored(request, most, lambda: _too_large(most), write):
+            if not await bodies.store_body(request, most, lambda: _too_large(most), write):
                 raise InvalidValue(
                     "The body is empty. Send the video's bytes, for example with: curl -X POST -T video.mp4",
                     field="body",

@@ -119,7 +119,7 @@ class Webhooks:
     )
     async def rotate_webhook(self, request: Request, webhook_id: _Id) -> Response:
         """Make a new secret. For a day, or as long as `keep` says, messages are signed with both."""
-        keep = kept((await bodies.json(request, shapes.Rotation)).keep)
+        keep = parse_keep((await bodies.json(request, shapes.Rotation)).keep)
         changed, key = await run_in_threadpool(self._endpoints.rotate, webhook_id, keep)
         return answer({**views.webhook(changed), "secret": key})
 
@@ -163,7 +163,7 @@ class Webhooks:
         return answer({"messages": count})
 
 
-def kept(text: str | None) -> float:
+def parse_keep(text: str | None) -> float:
     """Seconds that `keep` names. Raises InvalidValue."""
     if text is None:
         return KEEP_SECONDS

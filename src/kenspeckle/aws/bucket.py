@@ -78,20 +78,20 @@ class Bucket:
 
     def objects(self, prefix: str) -> Iterator[tuple[str, float]]:
         """Keys below a prefix and when they were written."""
-        for one in self._listed(prefix, "Versions"):
+        for one in self._list_all(prefix, "Versions"):
             if one["IsLatest"]:
                 yield one["Key"], one["LastModified"].timestamp()
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove every version of these objects; absent ones are ignored."""
         for key in keys:
-            self._remove(one for one in self._listed(key, "Versions", "DeleteMarkers") if one["Key"] == key)
+            self._remove(one for one in self._list_all(key, "Versions", "DeleteMarkers") if one["Key"] == key)
 
     def remove_all(self, prefix: str) -> int:
         """Remove every version of every object below a prefix; returns their number."""
-        return self._remove(self._listed(prefix, "Versions", "DeleteMarkers"))
+        return self._remove(self._list_all(prefix, "Versions", "DeleteMarkers"))
 
-    def _listed(self, prefix: str, *kinds: str) -> Iterator[dict[str, Any]]:
+    def _list_all(self, prefix: str, *kinds: str) -> Iterator[dict[str, Any]]:
         """All versions and marks of deletion; of a bucket without versions the objects."""
         place: dict[str, Any] = {}
         while True:
@@ -110,11 +110,11 @@ class Bucket:
         for one in versions:
             some.append({"Key": one["Key"], "VersionId": one["VersionId"]})
             if len(some) == REMOVED_AT_ONCE:
-                count += self._removed(some)
+                count += self._remove_some(some)
                 some = []
-        return count + (self._removed(some) if some else 0)
+        return count + (self._remove_some(some) if some else 0)
 
-    def _removed(self, some: list[dict[str, Any]]) -> int:
+    def _remove_some(self, some: list[dict[str, Any]]) -> int:
         answer = self._amazon.s3("delete_objects", Bucket=self.name, Delete={"Objects": some, "Quiet": True})
         if answer.get("Errors"):
             code = answer["Errors"][0].get("Code", "")

@@ -45,7 +45,7 @@ class Amazon:
         """The botocore client. Raises BotoCoreError where the configuration is wrong."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._made(service)
+                self._clients[service] = self._make(service)
             return self._clients[service]
 
     @property
@@ -53,7 +53,7 @@ class Amazon:
         """The region of the services."""
         return str(self.client("rekognition").meta.region_name)
 
-    def _made(self, service: str) -> Any:
+    def _make(self, service: str) -> Any:
         # Imported here: a start that makes no call is quicker without botocore.
         from botocore.config import Config
         from botocore.session import Session
@@ -71,19 +71,19 @@ class Amazon:
 
     def object(self, bucket: str, key: str, *, expected: Collection[str] = ()) -> bytes:
         """The bytes of an object in S3, read to the end. Errors as of `rekognition`."""
-        with _translated("s3", expected, {"Bucket": bucket}):
+        with _translate_errors("s3", expected, {"Bucket": bucket}):
             answer = self.client("s3").get_object(Bucket=bucket, Key=key)
             with answer["Body"] as body:
                 return bytes(body.read())
 
     def _call(self, service: str, operation: str, expected: Collection[str], parameters: Json) -> Json:
-        with _translated(service, expected, parameters):
+        with _translate_errors(service, expected, parameters):
             answer: Json = getattr(self.client(service), operation)(**parameters)
         return answer
 
 
 @contextmanager
-def _translated(service: str, expected: Collection[str], parameters: Json) -> Iterator[None]:
+def _translate_errors(service: str, expected: Collection[str], parameters: Json) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -102,7 +102,7 @@ class Collections:
             return self._among(sorted(operation.only), most, operation.cursor)
         answer = self.context.amazon.rekognition("list_collections", MaxResults=most, **_token(operation.cursor))
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
-            found = tuple(several.map(self._described, answer.get("CollectionIds", ())))
+            found = tuple(several.map(self._describe_if_there, answer.get("CollectionIds", ())))
         return Page(tuple(one for one in found if one is not None), answer.get("NextToken"))
 
     def _among(self, names: Sequence[str], most: int, cursor: str | None) -> Page[Collection]:
@@ -112,10 +112,10 @@ class Collections:
         begin = int(cursor or 0)
         end = begin + most
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as several:
-            found = tuple(several.map(self._described, names[begin:end]))
+            found = tuple(several.map(self._describe_if_there, names[begin:end]))
         return Page(tuple(one for one in found if one is not None), str(end) if end < len(names) else None)
 
-    def _described(self, collection_id: str) -> Collection | None:
+    def _describe_if_there(self, collection_id: str) -> Collection | None:
         """None where it was deleted, or belongs to another application and this service has no right to it."""
         try:
             return self._describe(collection_id, expected=(DENIED,))

@@ -56,7 +56,7 @@ class Context:
     now: Callable[[], float] = time.time
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def time_stage(self, stage: str) -> Iterator[None]:
         """Measure a stage of a request, also where it fails."""
         start = time.perf_counter()
         try:

@@ -121,10 +121,10 @@ class _Enrol:
 
     def run(self, most: int, quality: QualityFilter) -> Indexed:
         placed = self._place()
-        if not placed and (known := self._known()) is not None:
+        if not placed and (known := self._find_known()) is not None:
             return known
         try:
-            with self.context.timed("index"):
+            with self.context.time_stage("index"):
                 answer = self._ask(most, quality)
         except _FINAL:
             self._undo(placed)
@@ -140,10 +140,10 @@ class _Enrol:
             return Indexed("", (), unindexed, model, created=True)
         records = self._records(found, model)
         try:
-            with self.context.timed("store"):
+            with self.context.time_stage("store"):
                 self._commit(records)
         except Changed:
-            return self._agreed(records)
+            return self._agree(records)
         if not placed and self.key:
             # Another request stored the photograph, and may have removed it since.
             self._place()
@@ -153,10 +153,10 @@ class _Enrol:
         """Whether the photograph was not in the bucket before. Where originals are not kept it never is."""
         if not self.key:
             return False
-        with self.context.timed("place"):
+        with self.context.time_stage("place"):
             return self.context.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
 
-    def _known(self) -> Indexed | None:
+    def _find_known(self) -> Indexed | None:
         """What an earlier request stored; None where it stored nothing or did not finish."""
         row = self.context.table.row(rows.image_row(self.record))
         if row is None:
@@ -187,7 +187,7 @@ class _Enrol:
             Image=named if self.key else {"Bytes": self.data},
             MaxFaces=most,
             QualityFilter=quality.value,
-            DetectionAttributes=attributes.asked(self.attributes, self.context.settings),
+            DetectionAttributes=attributes.to_ask(self.attributes, self.context.settings),
             **({} if self.identity is None else {"ExternalImageId": self.identity}),
         )
 
@@ -195,7 +195,7 @@ class _Enrol:
         records = [
             FaceRecord(
                 self._face(one["Face"], model),
-                attributes.seen(one.get("FaceDetail", one["Face"]), self.attributes, self.context.settings),
+                attributes.read_face(one.get("FaceDetail", one["Face"]), self.attributes, self.context.settings),
             )
             for one in found
         ]
@@ -219,9 +219,9 @@ class _Enrol:
             changes = changes[surplus:]
         table.write(table.put(row, new=True), *changes)
 
-    def _agreed(self, records: Sequence[FaceRecord]) -> Indexed:
+    def _agree(self, records: Sequence[FaceRecord]) -> Indexed:
         """Another request was first: return its answer, and remove our faces that it does not have."""
-        known = self._known()
+        known = self._find_known()
         if known is None:
             raise Overloaded(
                 "The same photograph was deleted meanwhile; send the request again.", retry_after=BUSY_SECONDS

@@ -83,8 +83,8 @@ class Faces:
         elif wanted is not None:
             page = _page(sorted(wanted), most, operation.cursor)
         elif operation.external_image_id is not None:
-            page = table.named(
-                rows.named_by_identity(operation.collection_id, operation.external_image_id), most, operation.cursor
+            page = table.list_named(
+                rows.identity_key(operation.collection_id, operation.external_image_id), most, operation.cursor
             )
         else:
             page = table.in_collection(operation.collection_id, most, operation.cursor, rows.FACE_ORDER)
@@ -103,11 +103,11 @@ class Faces:
     def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
         ids = validation.face_ids(operation.face_ids)
-        return self.removal.faces(validation.collection_id(operation.collection_id), ids).deleted()
+        return self.removal.faces(validation.collection_id(operation.collection_id), ids).to_answer()
 
     def erase_image(self, operation: EraseImage) -> Erased:
         collection_id = self._present(operation.collection_id)
-        erased = self._named(collection_id, rows.named_by_key(collection_id, operation.key))
+        erased = self._erase_named(collection_id, rows.photograph_key(collection_id, operation.key))
         if not erased.face_count:
             raise ImageNotFound(f"No photograph is stored under the key '{operation.key[:255]}'.", field="key")
         return erased
@@ -115,7 +115,7 @@ class Faces:
     def erase_identity(self, operation: EraseIdentity) -> Erased:
         collection_id = self._present(operation.collection_id)
         identity = validation.external_image_id(operation.external_image_id)
-        erased = self._named(collection_id, rows.named_by_identity(collection_id, identity))
+        erased = self._erase_named(collection_id, rows.identity_key(collection_id, identity))
         if not erased.face_count:
             raise IdentityNotFound(f"No face has the identity '{identity}'.", field="external_image_id")
         return erased
@@ -131,23 +131,25 @@ class Faces:
                 everything.add(removed)
                 seen.update(found)
         self.removal.user(collection_id, user_id)
-        return _erased(everything, {user_id: None})
+        return _erasure(everything, {user_id: None})
 
     def erase_collection(self, operation: EraseCollection) -> Erased:
-        return _erased(self.removal.collection(validation.collection_id(operation.collection_id)))
+        return _erasure(self.removal.collection(validation.collection_id(operation.collection_id)))
 
     def erase_aged(self, operation: EraseAged) -> Erased:
         collection_id = self._present(operation.collection_id)
         before = rows.before(self.context.now() - validation.retention_days(operation.days) * DAY)
         ids = self.context.table.until(collection_id, rows.FACE_ORDER, before, AGE_BATCH)
         removed, users = self._delete_any(collection_id, ids)
-        return _erased(removed, users)
+        return _erasure(removed, users)
 
     def get_image(self, operation: GetImage) -> tuple[Image, bytes]:
         """The newest photograph under this key. Raises ImageNotFound, also where originals are not kept."""
         validation.collection_id(operation.collection_id)
         found = [
-            one for one in self._photographs(rows.named_by_key(operation.collection_id, operation.key)) if "Key" in one
+            one
+            for one in self._photographs(rows.photograph_key(operation.collection_id, operation.key))
+            if "Key" in one
         ]
         if not found:
             self.context.amazon.rekognition("describe_collection", CollectionId=operation.collection_id)
@@ -207,13 +209,13 @@ class Faces:
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = self.context.table.named(name, BATCH, cursor)
+            page = self.context.table.list_named(name, BATCH, cursor)
             found += self.context.table.rows(page.items).values()
             cursor = page.cursor
             if cursor is None:
                 return found
 
-    def _named(self, collection_id: str, name: str) -> Erased:
+    def _erase_named(self, collection_id: str, name: str) -> Erased:
         """Erase the faces of all rows of a name: faces of an identity, or photographs of a key with their faces."""
         everything, users = Removed(), dict[str, None]()
         # The index lags behind the rows, so what it names may be gone.
@@ -222,7 +224,7 @@ class Faces:
             removed, owners = self._delete_any(collection_id, ids)
             everything.add(removed)
             users |= owners
-        return _erased(everything, users)
+        return _erasure(everything, users)
 
     def _faces_of(self, collection_id: str, user_id: str) -> list[str]:
         answer = self._rekognitions(collection_id, validation.MAX_PAGE, UserId=user_id)
@@ -239,14 +241,14 @@ class Faces:
                 some = [one.face_id for one in removed.stayed if OF_A_USER in one.reasons]
                 if not some:
                     break
-                users |= self._taken(collection_id, some)
+                users |= self._take_from_users(collection_id, some)
             else:
                 raise Conflict(
                     "The faces are given to users while they are to be erased; send the request again.", retry_after=1.0
                 )
         return everything, users
 
-    def _taken(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, None]:
+    def _take_from_users(self, collection_id: str, face_ids: Sequence[str]) -> dict[str, None]:
         """Remove faces from their users; returns the users."""
         owners = self._owners(collection_id, face_ids)
         users = dict.fromkeys(owners.values())
@@ -270,7 +272,7 @@ def _page(ids: Sequence[str], most: int, cursor: str | None) -> Page[str]:
     return Page(tuple(left[:most]), left[most - 1] if len(left) > most else None)
 
 
-def _erased(removed: Removed, users: Mapping[str, None] | None = None) -> Erased:
+def _erasure(removed: Removed, users: Mapping[str, None] | None = None) -> Erased:
     return Erased(
         tuple(removed.faces[:LISTED]),
         tuple(removed.images[:LISTED]),

@@ -40,7 +40,7 @@ def of(service: str, response: Mapping[str, Any], parameters: Mapping[str, Any])
             f"{NAMES[service]} has no capacity for more requests now; send this one again.", retry_after=BUSY_SECONDS
         )
     if code in _DENIED:
-        return _refused(service, code, message)
+        return _refusal(service, code, message)
     if service == "rekognition" and code in _REKOGNITION:
         return _REKOGNITION[code](message, parameters)
     if service == "dynamodb" and code == "ResourceNotFoundException":
@@ -65,7 +65,7 @@ def unreachable(service: str, error: Exception) -> KenspeckleError:
     return kind(words, retry_after=BUSY_SECONDS)
 
 
-def _refused(service: str, code: str, message: str) -> KenspeckleError:
+def _refusal(service: str, code: str, message: str) -> KenspeckleError:
     # Amazon's message names accounts, roles and actions: for the operator, not for the client.
     log.error("%s refuses this service (%s): %s", NAMES[service], code, message)
     kind = errors.RecognizerUnavailable if service == "rekognition" else errors.StorageUnavailable

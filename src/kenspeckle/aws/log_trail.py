@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from kenspeckle.domain.audit import AuditHead, AuditRow, described
+from kenspeckle.domain.audit import AuditHead, AuditRow, describe
 from kenspeckle.errors import NotOffered
 from kenspeckle.ports import AuditQuery
 
@@ -27,7 +27,7 @@ class LogTrail:
         with self._lock:
             rows, head = link(self._head)
             for row in rows:
-                log.info("access", extra={"audit": described(row)})
+                log.info("access", extra={"audit": describe(row)})
             self._head = head
 
     def audit_head(self) -> AuditHead:

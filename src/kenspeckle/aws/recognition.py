@@ -48,13 +48,13 @@ class Recognition:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
         settings = self.context.settings
         self.context.judge(operation.image)
-        with self.context.timed("detect"):
+        with self.context.time_stage("detect"):
             answer = self.context.amazon.rekognition(
                 "detect_faces",
                 Image={"Bytes": operation.image},
-                Attributes=attributes.asked(operation.attributes, settings),
+                Attributes=attributes.to_ask(operation.attributes, settings),
             )
-        details = [attributes.seen(one, operation.attributes, settings) for one in answer.get("FaceDetails", ())]
+        details = [attributes.read_face(one, operation.attributes, settings) for one in answer.get("FaceDetails", ())]
         return tuple(sorted(details, key=lambda one: -one.box.area)[: validation.MAX_FACES_AN_IMAGE])
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
@@ -117,7 +117,7 @@ class Recognition:
         least, _ = self._bounds(operation.threshold, None)
         for image in (operation.source, operation.target):
             self.context.judge(image)
-        with self.context.timed("compare"):
+        with self.context.time_stage("compare"):
             answer = self.context.amazon.rekognition(
                 "compare_faces",
                 SourceImage={"Bytes": operation.source},
@@ -148,15 +148,15 @@ class Recognition:
         requested."""
         count = most
         while True:
-            with self.context.timed("search"):
+            with self.context.time_stage("search"):
                 answer = ask(count)
             found = answer.get("FaceMatches", ())
-            matches = self._stored(collection_id, found)
+            matches = self._find_stored(collection_id, found)
             if len(matches) >= most or len(found) < count or count >= validation.MAX_MATCHES:
                 return answer, matches[:most]
             count = min(2 * count, validation.MAX_MATCHES)
 
-    def _stored(self, collection_id: str, found: Sequence[Mapping[str, Any]]) -> tuple[FaceMatch, ...]:
+    def _find_stored(self, collection_id: str, found: Sequence[Mapping[str, Any]]) -> tuple[FaceMatch, ...]:
         ids = [one["Face"]["FaceId"] for one in found]
         known = self.context.table.rows(ids, only=["CollectionId", "CreatedAt"])
         matches = [

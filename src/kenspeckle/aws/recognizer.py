@@ -15,7 +15,7 @@ from kenspeckle.aws.removal import Removal
 from kenspeckle.aws.rows import collection_row
 from kenspeckle.aws.users import Users
 from kenspeckle.domain import Attribute
-from kenspeckle.domain.operations import A, Handlers, Operation, answered
+from kenspeckle.domain.operations import A, Handlers, Operation, dispatch
 
 
 class ManagedRecognizer:
@@ -37,7 +37,7 @@ class ManagedRecognizer:
         self.handlers: Handlers = {kind: run for one in sections for kind, run in one.handlers().items()}
 
     def handle(self, operation: Operation[A]) -> A:
-        return answered(self.handlers, operation)
+        return dispatch(self.handlers, operation)
 
     def ensure_default_collection(self) -> None:
         """Create the operator's default collection where it is not there yet."""

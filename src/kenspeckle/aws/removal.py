@@ -47,7 +47,7 @@ class Removed:
         self.faces += other.faces
         self.images += other.images
 
-    def deleted(self) -> Deleted:
+    def to_answer(self) -> Deleted:
         return Deleted(tuple(self.faces), tuple(self.stayed), tuple(self.images))
 
 

@@ -84,11 +84,11 @@ def collection_row(collection_id: str) -> str:
     return f"collection:{collection_id}"
 
 
-def named_by_identity(collection_id: str, identity: str) -> str:
+def identity_key(collection_id: str, identity: str) -> str:
     return f"identity:{collection_id}:{identity}"
 
 
-def named_by_key(collection_id: str, key: str) -> str:
+def photograph_key(collection_id: str, key: str) -> str:
     return f"key:{collection_id}:{key}"
 
 
@@ -108,7 +108,7 @@ def of_photograph(image: Image, record: str, bucket: str, key: str, identity: st
         KEY: image_row(record),
         "CollectionId": image.collection_id,
         "Order": order("image#", image.created_at, image.image_id),
-        "Name": named_by_key(image.collection_id, image.key),
+        "Name": photograph_key(image.collection_id, image.key),
         "ImageId": image.image_id,
         "ImageKey": image.key,
         "Identity": identity,
@@ -132,7 +132,7 @@ def of_face(record: FaceRecord, photograph: Item) -> Item:
         KEY: face.face_id,
         "CollectionId": face.collection_id,
         "Order": order(FACE_ORDER, face.created_at, face.face_id),
-        "Name": None if identity is None else named_by_identity(face.collection_id, identity),
+        "Name": None if identity is None else identity_key(face.collection_id, identity),
         "Identity": identity,
         "Image": photograph[KEY],
         "ImageId": face.image_id,

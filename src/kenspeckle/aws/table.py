@@ -14,7 +14,7 @@ import orjson
 from kenspeckle.aws.clients import Amazon
 from kenspeckle.aws.failures import BUSY_SECONDS, Refused, code_of
 from kenspeckle.aws.rows import BY_COLLECTION, BY_NAME, KEY
-from kenspeckle.aws.values import Item, packed, unpacked
+from kenspeckle.aws.values import Item, pack, unpack
 from kenspeckle.domain import Page
 from kenspeckle.errors import InvalidCursor, Overloaded
 
@@ -42,8 +42,8 @@ class Table:
         self._pause = pause
 
     def row(self, key: str) -> dict[str, Any] | None:
-        answer = self._amazon.dynamodb("get_item", TableName=self.name, Key=packed({KEY: key}), ConsistentRead=True)
-        return unpacked(answer["Item"]) if "Item" in answer else None
+        answer = self._amazon.dynamodb("get_item", TableName=self.name, Key=pack({KEY: key}), ConsistentRead=True)
+        return unpack(answer["Item"]) if "Item" in answer else None
 
     def rows(self, keys: Iterable[str], only: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
         """The existing rows, by key; a hundred take one call. `only`: some attributes besides the key."""
@@ -52,11 +52,11 @@ class Table:
         names = {f"#{at}": name for at, name in enumerate((KEY, *only))} if only else {}
         projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if only else {}
         for start in range(0, len(wanted), READ_AT_ONCE):
-            some = [packed({KEY: key}) for key in wanted[start : start + READ_AT_ONCE]]
+            some = [pack({KEY: key}) for key in wanted[start : start + READ_AT_ONCE]]
             asked: Any = {self.name: {"Keys": some, "ConsistentRead": True, **projection}}
             for attempt in range(TRIES):
                 answer = self._amazon.dynamodb("batch_get_item", RequestItems=asked)
-                found |= {row[KEY]: row for row in map(unpacked, answer["Responses"].get(self.name, ()))}
+                found |= {row[KEY]: row for row in map(unpack, answer["Responses"].get(self.name, ()))}
                 asked = answer.get("UnprocessedKeys")
                 if not asked:
                     break
@@ -69,7 +69,7 @@ class Table:
         """Keys of rows of a collection whose order begins with `order`, oldest first."""
         return self._page(BY_COLLECTION, "CollectionId", collection_id, limit, cursor, order)
 
-    def named(self, name: str, limit: int, cursor: str | None = None) -> Page[str]:
+    def list_named(self, name: str, limit: int, cursor: str | None = None) -> Page[str]:
         """Keys of rows that go by this name, oldest first."""
         return self._page(BY_NAME, "Name", name, limit, cursor, "")
 
@@ -81,10 +81,10 @@ class Table:
             IndexName=BY_COLLECTION,
             KeyConditionExpression="#hash = :hash AND #order BETWEEN :order AND :bound",
             ExpressionAttributeNames={"#hash": "CollectionId", "#order": "Order"},
-            ExpressionAttributeValues=packed({":hash": collection_id, ":order": order, ":bound": bound}),
+            ExpressionAttributeValues=pack({":hash": collection_id, ":order": order, ":bound": bound}),
             Limit=limit,
         )
-        return tuple(unpacked(one)[KEY] for one in answer["Items"])
+        return tuple(unpack(one)[KEY] for one in answer["Items"])
 
     def write(self, *changes: Mapping[str, Any]) -> None:
         """All or nothing, at most WRITTEN_AT_ONCE: `put`, `drop` and `update` of this table.
@@ -105,14 +105,14 @@ class Table:
 
     def put(self, item: Item, *, new: bool = False) -> dict[str, Any]:
         """A change for `write`. With `new`, the row must not be there yet."""
-        change: dict[str, Any] = {"TableName": self.name, "Item": packed(item)}
+        change: dict[str, Any] = {"TableName": self.name, "Item": pack(item)}
         if new:
             change |= {"ConditionExpression": "attribute_not_exists(#key)", "ExpressionAttributeNames": {"#key": KEY}}
         return {"Put": change}
 
     def drop(self, key: str) -> dict[str, Any]:
         """A change for `write`: remove the row, if it is there."""
-        return {"Delete": {"TableName": self.name, "Key": packed({KEY: key})}}
+        return {"Delete": {"TableName": self.name, "Key": pack({KEY: key})}}
 
     def drop_having(self, key: str, name: str, value: Any) -> dict[str, Any]:
         """A change for `write`: remove the row, which has this attribute."""
@@ -122,11 +122,11 @@ class Table:
     def remove_from(self, key: str, name: str, gone: frozenset[str], had: frozenset[str]) -> dict[str, Any]:
         """A change for `write`: take members out of a set, which now has these."""
         condition = _having(name, had)
-        condition["ExpressionAttributeValues"] |= packed({":gone": gone})
+        condition["ExpressionAttributeValues"] |= pack({":gone": gone})
         return {
             "Update": {
                 "TableName": self.name,
-                "Key": packed({KEY: key}),
+                "Key": pack({KEY: key}),
                 "UpdateExpression": "DELETE #name :gone",
                 **condition,
             }
@@ -135,14 +135,14 @@ class Table:
     def save(self, item: Item) -> None:
         """Write a single row."""
         self._alone(
-            lambda: self._amazon.dynamodb("put_item", expected=(CONFLICT,), TableName=self.name, Item=packed(item))
+            lambda: self._amazon.dynamodb("put_item", expected=(CONFLICT,), TableName=self.name, Item=pack(item))
         )
 
     def delete(self, key: str) -> None:
         """Remove a single row, if it is there."""
         self._alone(
             lambda: self._amazon.dynamodb(
-                "delete_item", expected=(CONFLICT,), TableName=self.name, Key=packed({KEY: key})
+                "delete_item", expected=(CONFLICT,), TableName=self.name, Key=pack({KEY: key})
             )
         )
 
@@ -155,7 +155,7 @@ class Table:
         parameters: dict[str, Any] = {"UpdateExpression": "REMOVE #set"}
         if value is not None:
             parameters["UpdateExpression"] = "SET #set = :set"
-            values = packed({":set": value})
+            values = pack({":set": value})
         if having is not None:
             condition = _having(*having)
             parameters["ConditionExpression"] = condition["ConditionExpression"]
@@ -169,7 +169,7 @@ class Table:
                     "update_item",
                     expected=("ConditionalCheckFailedException", CONFLICT),
                     TableName=self.name,
-                    Key=packed({KEY: key}),
+                    Key=pack({KEY: key}),
                     ExpressionAttributeNames=names,
                     **parameters,
                 )
@@ -192,20 +192,20 @@ class Table:
 
     def _page(self, index: str, hash_name: str, value: str, limit: int, cursor: str | None, order: str) -> Page[str]:
         begins = " AND begins_with(#order, :order)" if order else ""
-        start = {"ExclusiveStartKey": packed(_opened(cursor, hash_name, value))} if cursor is not None else {}
+        start = {"ExclusiveStartKey": pack(_from_cursor(cursor, hash_name, value))} if cursor is not None else {}
         answer = self._amazon.dynamodb(
             "query",
             TableName=self.name,
             IndexName=index,
             KeyConditionExpression="#hash = :hash" + begins,
             ExpressionAttributeNames={"#hash": hash_name, **({"#order": "Order"} if order else {})},
-            ExpressionAttributeValues=packed({":hash": value, **({":order": order} if order else {})}),
+            ExpressionAttributeValues=pack({":hash": value, **({":order": order} if order else {})}),
             Limit=limit,
             **start,
         )
         last = answer.get("LastEvaluatedKey")
-        keys = tuple(unpacked(one)[KEY] for one in answer["Items"])
-        return Page(keys, None if last is None else _closed(unpacked(last)))
+        keys = tuple(unpack(one)[KEY] for one in answer["Items"])
+        return Page(keys, None if last is None else _to_cursor(unpack(last)))
 
     def _wait(self, attempt: int) -> None:
         """Random, up to twice as long each time, so that colliding writers do not collide again."""
@@ -216,16 +216,16 @@ def _having(name: str, value: Any) -> dict[str, Any]:
     return {
         "ConditionExpression": "#name = :value",
         "ExpressionAttributeNames": {"#name": name},
-        "ExpressionAttributeValues": packed({":value": value}),
+        "ExpressionAttributeValues": pack({":value": value}),
     }
 
 
-def _closed(place: Mapping[str, Any]) -> str:
+def _to_cursor(place: Mapping[str, Any]) -> str:
     """The end of a page, as a cursor."""
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode()
 
 
-def _opened(cursor: str, hash_name: str, value: str) -> dict[str, str]:
+def _from_cursor(cursor: str, hash_name: str, value: str) -> dict[str, str]:
     """The end of a page, from a cursor. Raises InvalidCursor for one of another list."""
     try:
         place = orjson.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))

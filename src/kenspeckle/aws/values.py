@@ -9,17 +9,17 @@ Item: TypeAlias = Mapping[str, Any]
 """A row as plain data: text, numbers, truth, lists, mappings, sets of text."""
 
 
-def packed(item: Item) -> dict[str, Any]:
+def pack(item: Item) -> dict[str, Any]:
     """The row as DynamoDB takes it; what is None is left out."""
-    return {name: _packed(value) for name, value in item.items() if value is not None}
+    return {name: _pack(value) for name, value in item.items() if value is not None}
 
 
-def unpacked(item: Mapping[str, Any]) -> dict[str, Any]:
+def unpack(item: Mapping[str, Any]) -> dict[str, Any]:
     """The row as plain data; numbers are int where they are whole as written, else float."""
-    return {name: _unpacked(value) for name, value in item.items()}
+    return {name: _unpack(value) for name, value in item.items()}
 
 
-def _packed(value: Any) -> dict[str, Any]:
+def _pack(value: Any) -> dict[str, Any]:
     match value:
         case str():
             return {"S": value}
@@ -28,23 +28,23 @@ def _packed(value: Any) -> dict[str, Any]:
         case int() | float():
             return {"N": repr(value)}
         case Mapping():
-            return {"M": packed(value)}
+            return {"M": pack(value)}
         case list() | tuple():
-            return {"L": [_packed(one) for one in value]}
+            return {"L": [_pack(one) for one in value]}
         case set() | frozenset():
             return {"SS": sorted(value)}
     raise TypeError(f"DynamoDB has no type for {type(value).__name__}")
 
 
-def _unpacked(value: Mapping[str, Any]) -> Any:
+def _unpack(value: Mapping[str, Any]) -> Any:
     ((kind, content),) = value.items()
     match kind:
         case "N":
             return int(content) if content.lstrip("-").isdigit() else float(content)
         case "M":
-            return unpacked(content)
+            return unpack(content)
         case "L":
-            return [_unpacked(one) for one in content]
+            return [_unpack(one) for one in content]
         case "SS":
             return frozenset(content)
         case "NULL":

@@ -63,7 +63,7 @@ class Audit(Part):
             added, head = link(before)
             if len(added) == 1:
                 try:
-                    if self.database.once(self.database.append, _appended(before, added[0], head)):
+                    if self.database.once(self.database.append, _append(before, added[0], head)):
                         self._end = head
                         return
                 except StorageUnavailable as error:
@@ -78,7 +78,7 @@ class Audit(Part):
             added, head = link(present)
             for one in added:
                 quick.run(_ADD, _values(one))
-            quick.run(_MOVE, _moved(head))
+            quick.run(_MOVE, _move(head))
         self._end = head
 
     def audit_head(self) -> AuditHead:
@@ -123,7 +123,7 @@ class Audit(Part):
             if through is None or through[0] <= head.floor:
                 return 0
             # The floor first: a trigger keeps every row above it.
-            each(connection, _MOVE, [_moved(seal(replace(head, floor=through[0], floor_hash=through[1])))])
+            each(connection, _MOVE, [_move(seal(replace(head, floor=through[0], floor_hash=through[1])))])
             connection.execute(_DROP, {"through": through[0]})
             return int(through[0] - head.floor)
 
@@ -132,7 +132,7 @@ def _head(connection: Connection, wanted: Select[Any]) -> AuditHead:
     return AuditHead(*fetch(connection, wanted, {})[0])
 
 
-def _moved(head: AuditHead) -> dict[str, object]:
+def _move(head: AuditHead) -> dict[str, object]:
     return {
         "to_number": head.number,
         "to_hash": head.hash,
@@ -142,7 +142,7 @@ def _moved(head: AuditHead) -> dict[str, object]:
     }
 
 
-def _appended(before: AuditHead, row: AuditRow, after: AuditHead) -> dict[str, object]:
+def _append(before: AuditHead, row: AuditRow, after: AuditHead) -> dict[str, object]:
     """Parameters of `Database.append`."""
     return {
         **_values(row),

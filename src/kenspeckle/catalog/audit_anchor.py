@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from kenspeckle.domain.audit_anchor import AuditAnchor, read, written
+from kenspeckle.domain.audit_anchor import AuditAnchor, read, to_line
 
 FILE = "audit.anchor"
 
@@ -43,7 +43,7 @@ class AnchorFile:
             try:
                 anchor = make(_anchors(os.pread(descriptor, 2 * _PLACE, 0)))
                 if anchor is not None:
-                    os.pwrite(descriptor, written(anchor).ljust(_PLACE), anchor.counter % 2 * _PLACE)
+                    os.pwrite(descriptor, to_line(anchor).ljust(_PLACE), anchor.counter % 2 * _PLACE)
             finally:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
 

@@ -86,7 +86,7 @@ def user_row(connection: Connection, collection_row: int, user_id: str) -> int:
     return row
 
 
-def found_faces(connection: Connection, collection_row: int, face_ids: Sequence[str]) -> dict[str, Any]:
+def find_faces(connection: Connection, collection_row: int, face_ids: Sequence[str]) -> dict[str, Any]:
     """Those of the faces that the collection has, by face id: rows of face_id, row, user_row, image_row, user_id."""
     found: dict[str, Any] = {}
     for some in chunks(face_ids):
@@ -120,7 +120,7 @@ def chunks(values: Sequence[T]) -> list[Sequence[T]]:
     return [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
 
 
-def referenced(connection: Connection, digests: Sequence[str]) -> set[str]:
+def find_referenced(connection: Connection, digests: Sequence[str]) -> set[str]:
     """Those of the names that a photograph in any collection still needs."""
     found: set[str] = set()
     for some in chunks(digests):

@@ -154,7 +154,7 @@ def _trim(connection: Connection, collection_row: int, excess: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _stored(kind: str, count: int) -> Select[Any]:
+def _select_stored(kind: str, count: int) -> Select[Any]:
     """Finds up to `count` rows; one statement for each of a few sizes, so that none is made anew for a search."""
     table = faces if kind == "face" else users
     found = (
@@ -194,7 +194,7 @@ class Log(Part):
     def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
         with self.database.read() as connection:
             row, found = net_changes(connection, collection_id, since, limit)
-        return None if found is None else opened(found, self.collection_keys.of(row))
+        return None if found is None else decrypt_changes(found, self.collection_keys.of(row))
 
     def snapshot(self, collection_id: str, kind: str) -> tuple[int, Iterable[tuple[list[int], Vector]]]:
         batches = self._batches(collection_id, kind)
@@ -205,13 +205,13 @@ class Log(Part):
         """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
         with self.database.read() as connection:
             collection_row, revision, _ = state(connection, collection_id)
-            yield revision, ([], rows.stacked(()))
+            yield revision, ([], rows.stack(()))
             content = self.collection_keys.of(collection_row, connection)
             values = {"collection_row": collection_row}
             for batch in template_batches(connection, _BATCH[kind], values, content, KINDS[kind]):
                 yield revision, batch
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         found: list[Stored] = []
@@ -226,7 +226,7 @@ class Log(Part):
         parameters: dict[str, object] = {f"row{number}": -1 for number in range(size)}
         parameters.update((f"row{number}", int(row)) for number, row in enumerate(wanted))
         parameters["collection_id"] = collection_id
-        found = self.database.rows(_stored(kind, size), parameters)
+        found = self.database.rows(_select_stored(kind, size), parameters)
         if not found:
             return []
         if contract not in (None, found[0][-3]):
@@ -236,14 +236,15 @@ class Log(Part):
             return [
                 Stored(
                     one[0],
-                    _opened(content, kind, one[-1], one[1]),
+                    _decrypt(content, kind, one[-1], one[1]),
                     face=rows.face(collection_id, one),
                     person=PersonRef(one[-5], one[-4]) if one[-5] is not None else None,
                 )
                 for one in found
             ]
         return [
-            Stored(one[0], _opened(content, kind, one[-1], one[1]), user=rows.user(collection_id, one)) for one in found
+            Stored(one[0], _decrypt(content, kind, one[-1], one[1]), user=rows.user(collection_id, one))
+            for one in found
         ]
 
 
@@ -270,10 +271,10 @@ def net_changes(
     return row, None if len(found) > limit else found
 
 
-def opened(found: Sequence[Sequence[Any]], content: Content) -> list[Change]:
+def decrypt_changes(found: Sequence[Sequence[Any]], content: Content) -> list[Change]:
     """What `net_changes` found, with its templates decrypted."""
     return [
-        Change(at, kind, one, None if template is None else _opened(content, kind, template, name))
+        Change(at, kind, one, None if template is None else _decrypt(content, kind, template, name))
         for at, kind, one, template, name in found
     ]
 
@@ -289,8 +290,8 @@ def template_batches(
         asked["after"] = numbers[-1]
         if content.encrypts:
             templates = tuple(map(content.open, templates, repeat(of), names))
-        yield list(numbers), rows.stacked(templates)
+        yield list(numbers), rows.stack(templates)
 
 
-def _opened(content: Content, kind: str, template: bytes, name: str) -> Vector:
+def _decrypt(content: Content, kind: str, template: bytes, name: str) -> Vector:
     return rows.vector(content.open(template, KINDS[kind], name), f"the {kind} {name}")

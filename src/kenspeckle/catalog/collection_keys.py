@@ -131,7 +131,7 @@ class CollectionKeys:
         """Check that the master key is the one that keys were wrapped under. Raises StorageUnavailable,
         SettingError."""
         if self._master is not None and (first := self._database.rows(_FIRST, {})):
-            self._unwrapped("", *first[0])
+            self._unwrap("", *first[0])
 
     def require(self, encryption: bool) -> None:
         """Check that all collections are as the setting ENCRYPTION says. Raises SettingError, StorageUnavailable."""
@@ -139,18 +139,18 @@ class CollectionKeys:
         if now.halfway:
             command = "encrypt" if now.halfway[0][1] == ENCRYPTING else "decrypt"
             raise StorageUnavailable(
-                f"`kenspeckle {command}` was interrupted: {_named([name for name, _ in now.halfway])} half encrypted. "
+                f"`kenspeckle {command}` was interrupted: {_name_all([name for name, _ in now.halfway])} half encrypted. "
                 f"Run `kenspeckle {command}` again; it goes on where it was."
             )
         if encryption and now.plain:
             raise SettingError(
-                f"KENSPECKLE_ENCRYPTION is on, but {_named(now.plain)} not encrypted. Run `kenspeckle encrypt` once, "
+                f"KENSPECKLE_ENCRYPTION is on, but {_name_all(now.plain)} not encrypted. Run `kenspeckle encrypt` once, "
                 "with the service stopped.",
                 field="encryption",
             )
         if now.encrypted and not encryption:
             raise SettingError(
-                f"KENSPECKLE_ENCRYPTION is off, but {_named(now.encrypted)} encrypted. Set it to on, or run "
+                f"KENSPECKLE_ENCRYPTION is off, but {_name_all(now.encrypted)} encrypted. Set it to on, or run "
                 "`kenspeckle decrypt` once, with the service stopped.",
                 field="encryption",
             )
@@ -172,9 +172,9 @@ class CollectionKeys:
                 f"The key of collection '{collection_id}' is not here: this is a backup's catalog without its keyring. "
                 "`kenspeckle restore` puts it in."
             )
-        return Cipher(self._unwrapped(collection_id, key_id, wrapped))
+        return Cipher(self._unwrap(collection_id, key_id, wrapped))
 
-    def _unwrapped(self, collection_id: str, key_id: str, wrapped: bytes) -> bytes:
+    def _unwrap(self, collection_id: str, key_id: str, wrapped: bytes) -> bytes:
         what = f"Collection '{collection_id}' is" if collection_id else "Collections are"
         try:
             return self._wrapping().unseal(wrapped, _context(key_id))
@@ -208,7 +208,7 @@ def _context(key_id: str) -> str:
     return f"collection key {key_id}"
 
 
-def _named(names: Sequence[Any]) -> str:
+def _name_all(names: Sequence[Any]) -> str:
     shown = ", ".join(f"'{one}'" for one in names[:NAMED])
     if len(names) > NAMED:
         return f"{shown} and {len(names) - NAMED:,} more collections are"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func, insert, select, update
 
-from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, no_collection, referenced
+from kenspeckle.catalog.base import CHUNK, Part, chunks, collection_row, find_referenced, no_collection
 from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import serialize
 from kenspeckle.catalog.jobs import end_jobs_of
@@ -230,7 +230,7 @@ class Collections(Part):
                 if some and deletions is _REMOVE_IMAGES:
                     digests = sorted(set(connection.execute(_DIGESTS, {"some": some}).scalars()))
                     serialize(connection, digests)
-                    note_removals(connection, sorted(set(digests) - referenced(connection, digests)))
+                    note_removals(connection, sorted(set(digests) - find_referenced(connection, digests)))
                 for deletion in deletions if some else ():
                     connection.execute(deletion, {"some": some})
                 if some:

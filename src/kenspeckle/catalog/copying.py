@@ -98,7 +98,7 @@ def _copy(reading: Connection, target: Database, table: Table, *, keys: bool) ->
             writing.execute(update(table).values(**dict(reading.execute(select(table)).one()._mapping)))
         yield 1, False
         return
-    if _ordered(table):
+    if _is_ordered(table):
         with target.read() as connection:
             number = table.c[_key(table)[0].name]
             after, there = connection.execute(select(func.max(number), func.count()).select_from(table)).one()
@@ -109,7 +109,7 @@ def _copy(reading: Connection, target: Database, table: Table, *, keys: bool) ->
         with target.write() as writing:
             writing.execute(delete(table))
     for some in _batches(reading, table, after):
-        values = [_kept(table, one, keys=keys) for one in some]
+        values = [_keep_columns(table, one, keys=keys) for one in some]
         with target.write() as writing:
             writing.execute(insert(table), values)
         yield len(values), False
@@ -134,13 +134,13 @@ def _digest(connection: Connection, table: Table, *, keys: bool) -> tuple[int, i
     count = total = 0
     for some in _batches(connection, table):
         for one in some:
-            values = _kept(table, one, keys=keys)
+            values = _keep_columns(table, one, keys=keys)
             total += int.from_bytes(hashlib.sha256(repr(list(values.values())).encode()).digest())
         count += len(some)
     return count, total % (1 << 256)
 
 
-def _kept(table: Table, row: Any, *, keys: bool) -> dict[str, Any]:
+def _keep_columns(table: Table, row: Any, *, keys: bool) -> dict[str, Any]:
     values = dict(zip((column.name for column in table.columns), row, strict=True))
     if table is collection_keys and not keys:
         values["wrapped"] = None
@@ -155,7 +155,7 @@ def _key(table: Table) -> Sequence[Any]:
     return list(table.primary_key.columns)
 
 
-def _ordered(table: Table) -> bool:
+def _is_ordered(table: Table) -> bool:
     """Whether one number is the primary key."""
     key = _key(table)
     return len(key) == 1 and isinstance(key[0].type, Integer)

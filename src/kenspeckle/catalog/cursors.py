@@ -28,26 +28,26 @@ class Cursors:
 
     def make(self, position: int, *bound: object) -> str:
         """A token for what follows row `position` of the list that `bound` (name, collection, filters) describes."""
-        return self._sealed(position.to_bytes(_POSITION_BYTES, "big"), bound)
+        return self._seal(position.to_bytes(_POSITION_BYTES, "big"), bound)
 
     def make_place(self, key: str, position: int, *bound: object) -> str:
         """As `make`, of a list that is ordered by a text and then by row; as much longer as the text is."""
-        return self._sealed(position.to_bytes(_POSITION_BYTES, "big") + key.encode(), bound)
+        return self._seal(position.to_bytes(_POSITION_BYTES, "big") + key.encode(), bound)
 
     def read(self, cursor: str | None, *bound: object) -> int:
         """The position, 0 for None. Raises InvalidCursor for a token that is forged or of another list."""
-        return 0 if cursor is None else int.from_bytes(self._opened(cursor, bound)[:_POSITION_BYTES], "big")
+        return 0 if cursor is None else int.from_bytes(self._open(cursor, bound)[:_POSITION_BYTES], "big")
 
     def read_place(self, cursor: str | None, *bound: object) -> tuple[str, int]:
         """Text and position of `make_place`, before all others for None. Raises as `read`."""
-        raw = b"" if cursor is None else self._opened(cursor, bound)
+        raw = b"" if cursor is None else self._open(cursor, bound)
         return raw[_POSITION_BYTES:].decode(), int.from_bytes(raw[:_POSITION_BYTES], "big")
 
-    def _sealed(self, raw: bytes, bound: tuple[object, ...]) -> str:
+    def _seal(self, raw: bytes, bound: tuple[object, ...]) -> str:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return base64.urlsafe_b64encode(_VERSION + nonce + self._cipher.encrypt(nonce, raw, _context(bound))).decode()
 
-    def _opened(self, cursor: str, bound: tuple[object, ...]) -> bytes:
+    def _open(self, cursor: str, bound: tuple[object, ...]) -> bytes:
         try:
             token = base64.b64decode(cursor, altchars=b"-_", validate=True)
             if token[:1] != _VERSION:

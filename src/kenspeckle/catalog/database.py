@@ -108,13 +108,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A reading transaction, which sees one state of the database and waits for no writer."""
-        with self.translated(), self._engine.begin() as connection:
+        with self.translate_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A writing transaction, on disk when the block ends, or rolled back where the block raises."""
-        with self.translated(), self._turn(), self._writer.connect() as connection:
+        with self.translate_errors(), self._turn(), self._writer.connect() as connection:
             transaction = connection.begin()
             try:
                 yield connection
@@ -136,7 +136,7 @@ class Database:
     @contextmanager
     def write_quickly(self) -> Iterator[QuickTransaction]:
         """As `write`, without SQLAlchemy's overhead of a fifth of a millisecond; for statements of `fetch` only."""
-        with self.translated(), self._turn():
+        with self.translate_errors(), self._turn():
             connection = self._writer.raw_connection()
             try:
                 cursor = connection.cursor()
@@ -156,7 +156,7 @@ class Database:
                 connection.close()
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Errors of SQLAlchemy and the driver become domain errors."""
         try:
             yield
@@ -165,10 +165,10 @@ class Database:
 
     def rows(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
         """The rows of `fetch`, in a reading transaction of its own."""
-        with self.translated():
+        with self.translate_errors():
             connection = self._engine.raw_connection()
             try:
-                return _fetched(connection, *_ready(self._engine.dialect, statement, parameters))
+                return _fetch(connection, *_ready(self._engine.dialect, statement, parameters))
             except self._foreign as error:
                 connection.invalidate(error)  # it may be lost, and is cheap to make anew
                 raise
@@ -178,7 +178,7 @@ class Database:
     def once(self, sql: str, values: Mapping[str, object]) -> int:
         """Run one statement that is a transaction by itself; the number of rows that it wrote. Where StorageUnavailable
         says that the connection was lost, it may be stored or not."""
-        with self.translated():
+        with self.translate_errors():
             connection = self._writer.raw_connection()
             try:
                 cursor = connection.cursor()
@@ -197,13 +197,13 @@ class Database:
     def agree(self, values: Mapping[str, str]) -> list[str]:
         """Tell other processes these values, by subject, until this one closes; subjects in which one of them has
         another. Empty where processes can't be seen."""
-        with self.translated():
+        with self.translate_errors():
             return self._agree(self._engine, values)
 
     def scrub(self, *, thorough: bool) -> bool:
         """As `ports.Catalog.scrub`."""
         try:
-            with self.translated():
+            with self.translate_errors():
                 return self._forget(thorough=thorough)
         except OSError as error:
             raise StorageUnavailable(f"The database's files can't be read or written: {error.strerror}.") from error
@@ -211,7 +211,7 @@ class Database:
     def rewrite(self, progress: Callable[[int, int], None]) -> Rewritten:
         """Rewrite what deletions have left in the files."""
         if self._rewrite is not None:
-            with self.translated():
+            with self.translate_errors():
                 return self._rewrite(self._engine, progress)
         done = self.scrub(thorough=True)
         progress(1, 1)
@@ -219,7 +219,7 @@ class Database:
 
     def remains(self) -> tuple[str, ...]:
         """As `ports.ReceiptStore.remains`."""
-        with self.translated():
+        with self.translate_errors():
             return self._remains(self._engine)
 
     def close(self) -> None:
@@ -275,7 +275,7 @@ def with_retries(catalog: type[T]) -> type[T]:
 
 def _with_retries(method: F) -> F:
     @wraps(method)
-    def tried(*arguments: Any, **named: Any) -> Any:
+    def attempt(*arguments: Any, **named: Any) -> Any:
         # Iterators are stored: the next try needs their items again.
         arguments = tuple(tuple(one) if isinstance(one, Iterator) else one for one in arguments)
         for tries in count(1):
@@ -288,8 +288,8 @@ def _with_retries(method: F) -> F:
             time.sleep(random.uniform(0, 0.005 * 2**tries))  # noqa: S311  # no secret: the two are to differ
         return None
 
-    tried.tries = TRIES  # type: ignore[attr-defined]  # marks what is wrapped; functions take any attribute
-    return cast(F, tried)
+    attempt.tries = TRIES  # type: ignore[attr-defined]  # marks what is wrapped; functions take any attribute
+    return cast(F, attempt)
 
 
 class QuickTransaction:
@@ -314,14 +314,14 @@ def fetch(connection: Connection, statement: Executable, parameters: Mapping[str
 
     `statement` has to live as long as the process, and to be given the same parameters by name each time. Columns and
     values must be types that the driver handles itself: numbers, text, bytes."""
-    return _fetched(connection.connection, *_ready(connection.dialect, statement, parameters))
+    return _fetch(connection.connection, *_ready(connection.dialect, statement, parameters))
 
 
 def each(connection: Connection, statement: Executable, parameters: Sequence[Mapping[str, object]]) -> None:
     """Run a statement that returns no rows for each set of parameters; otherwise as `fetch`."""
     if not parameters:
         return
-    sql, positions, constants = _known(connection.dialect, statement, parameters[0])
+    sql, positions, constants = _compile_once(connection.dialect, statement, parameters[0])
     named = [{**constants, **one} for one in parameters] if constants else parameters
     values: Sequence[Any] = named if positions is None else _by_position(positions, named)
     cursor = connection.connection.cursor()
@@ -346,12 +346,12 @@ _hot: dict[tuple[str, Executable], tuple[str, list[str] | None, dict[str, Any]]]
 
 def _ready(dialect: Dialect, statement: Executable, parameters: Mapping[str, object]) -> tuple[str, Any]:
     """The SQL of a statement and its parameters as the driver wants them."""
-    sql, positions, constants = _known(dialect, statement, parameters)
+    sql, positions, constants = _compile_once(dialect, statement, parameters)
     named = {**constants, **parameters} if constants else parameters
     return sql, named if positions is None else [named[name] for name in positions]
 
 
-def _known(
+def _compile_once(
     dialect: Dialect, statement: Executable, parameters: Mapping[str, object]
 ) -> tuple[str, list[str] | None, dict[str, Any]]:
     """What `_hot` has of a statement, compiled at its first use."""
@@ -367,7 +367,7 @@ def _known(
     return known
 
 
-def _fetched(connection: PoolProxiedConnection, sql: str, values: Any) -> Sequence[Sequence[Any]]:
+def _fetch(connection: PoolProxiedConnection, sql: str, values: Any) -> Sequence[Sequence[Any]]:
     cursor = connection.cursor()
     try:
         cursor.execute(sql, values)

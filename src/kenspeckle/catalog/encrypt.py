@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, func, select, update
 
 from kenspeckle.catalog import collection_keys as collection_keys_
-from kenspeckle.catalog.base import referenced
+from kenspeckle.catalog.base import find_referenced
 from kenspeckle.catalog.faceless import forget_names
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.sql import SqlCatalog
@@ -125,7 +125,7 @@ class Converter(SqlCatalog):
                 beside = cipher.original(one.digest, one.image_id) if encrypt else None
                 connection.execute(_RENAME, {"of_row": one.row, "name": name, "beside": beside})
             old = sorted({one.name for one in some if one.kept})
-            note_removals(connection, sorted(set(old) - referenced(connection, old)))
+            note_removals(connection, sorted(set(old) - find_referenced(connection, old)))
 
     def rows(self, pending: Pending, *, encrypt: bool) -> Iterator[int]:
         cipher = self._cipher(pending)
@@ -143,7 +143,7 @@ class Converter(SqlCatalog):
                             "stored": cipher.seal(blob, kind, name) if encrypt else cipher.open(blob, kind, name),
                         }
                         for row, name, blob in some
-                        if _encrypted(kind, blob) != encrypt
+                        if _is_encrypted(kind, blob) != encrypt
                     ]
                     if changed:
                         connection.execute(change, changed)
@@ -175,6 +175,6 @@ class Converter(SqlCatalog):
         return sum(int(self.database.rows(one, {"of_row": row})[0][0]) for one in (_THUMBNAILS, _ATTRIBUTES))
 
 
-def _encrypted(kind: str, blob: bytes) -> bool:
+def _is_encrypted(kind: str, blob: bytes) -> bool:
     """Whether a stored template (4 bytes a component), thumbnail (a JPEG) or JSON of attributes is encrypted."""
     return blob[:1] == VERSION and (kind in (THUMBNAIL, ATTRIBUTES) or len(blob) % 4 == 1)

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager
 from sqlalchemy import bindparam, delete, select, update
 
 from kenspeckle.catalog import membership, rows
-from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, user_row
+from kenspeckle.catalog.base import Part, chunks, collection_row, find_faces, user_row
 from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.faces import remove_faces
-from kenspeckle.catalog.outbox import told
+from kenspeckle.catalog.outbox import drop_deleted_faces
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Rewritten, Vector
@@ -56,7 +56,7 @@ class Erasing(Part):
             asked = list(dict.fromkeys(face_ids))
             if leaving is not None:
                 asked += [one for one, _ in fetch(connection, _MEMBERS, {"user": leaving}) if one not in set(asked)]
-            found = found_faces(connection, locked.row, asked)
+            found = find_faces(connection, locked.row, asked)
             numbers = [one.row for one in found.values()]
             owners = {one.user_row for one in found.values() if one.user_row is not None}
             image_rows = {one.image_row for one in found.values()}
@@ -91,7 +91,7 @@ class Erasing(Part):
                     users=0 if leaving is None else -1,
                 )
             gone = tuple(one for one in asked if one in found)
-            told(connection, collection_id, gone, tell)
+            drop_deleted_faces(connection, collection_id, gone, tell)
         return ErasedFaces(gone, tuple(names), digests)
 
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Erasing(Part):
                 one for (one,) in fetch(connection, _OF_KEY, {"collection_row": row, "name": key, "most": limit})
             )
 
-    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+    def find_aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             return tuple(

@@ -12,7 +12,7 @@ from kenspeckle.catalog import rows
 from kenspeckle.catalog.base import no_collection
 from kenspeckle.catalog.collection_keys import CollectionKeys
 from kenspeckle.catalog.database import Database
-from kenspeckle.catalog.saved_people import saved_people
+from kenspeckle.catalog.saved_people import read_people
 from kenspeckle.catalog.tables import collections, faces, images, tags, thumbnails, users
 from kenspeckle.domain import Collection, FaceRecord, User
 from kenspeckle.encryption.cipher import FACE, THUMBNAIL, Content
@@ -94,17 +94,17 @@ class SqlDumps:
                 image_count,
                 _users(connection, row, collection_id),
                 _faces(connection, row, collection_id, self._collection_keys.of(row)),
-                saved_people(connection, row),
+                read_people(connection, row),
             )
 
 
 def _users(connection: Connection, collection_row: int, collection_id: str) -> Iterator[User]:
-    for one in _paged(connection, _USERS, collection_row):
+    for one in _read_pages(connection, _USERS, collection_row):
         yield rows.user(collection_id, one)
 
 
 def _faces(connection: Connection, collection_row: int, collection_id: str, content: Content) -> Iterator[DumpedFace]:
-    for one in _paged(connection, _FACES, collection_row):
+    for one in _read_pages(connection, _FACES, collection_row):
         face = rows.face(collection_id, one)
         attributes, detail, template, jpeg = one[-4:]
         record = FaceRecord(face, rows.detail(face, detail, attributes, content))
@@ -114,7 +114,7 @@ def _faces(connection: Connection, collection_row: int, collection_id: str, cont
         yield DumpedFace(image, record, vector, thumbnail)
 
 
-def _paged(connection: Connection, statement: Any, collection_row: int) -> Iterator[Any]:
+def _read_pages(connection: Connection, statement: Any, collection_row: int) -> Iterator[Any]:
     """Rows of a statement whose first column is the row number."""
     after = 0
     while found := connection.execute(statement, {"collection_row": collection_row, "after": after}).all():

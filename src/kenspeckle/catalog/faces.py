@@ -12,15 +12,15 @@ from kenspeckle.catalog.base import (
     Part,
     chunks,
     collection_row,
-    found_faces,
+    find_faces,
+    find_referenced,
     no_collection,
     no_face,
-    referenced,
     user_row,
 )
 from kenspeckle.catalog.changes import check_contract, lock_collection, record
 from kenspeckle.catalog.database import each, fetch, serialize
-from kenspeckle.catalog.outbox import post, told
+from kenspeckle.catalog.outbox import drop_deleted_faces, post
 from kenspeckle.catalog.photographs import note_removals
 from kenspeckle.catalog.tables import collections, faces, images, members, people, staged, thumbnails, users
 from kenspeckle.catalog.video_results import forget_faces
@@ -113,14 +113,14 @@ class Faces(Part):
         content = self.content(collection_id)
         name, identity = content.name(digest), external_image_id or ""
         parameters = {"collection_id": collection_id, "digest": name, "identity": identity}
-        return indexed(collection_id, self.database.rows(INDEXED, parameters), content)
+        return read_indexed(collection_id, self.database.rows(INDEXED, parameters), content)
 
     def add_attributes(self, collection_id: str, told: Mapping[str, FaceDetail]) -> None:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
             content = self.collection_keys.of(locked.row, connection)
             values = [
-                {"of": locked.row, "named": face_id, "now": rows.packed_attributes(detail, content, face_id)}
+                {"of": locked.row, "named": face_id, "now": rows.pack_attributes(detail, content, face_id)}
                 for face_id, detail in told.items()
             ]
             each(connection, _TELL, values)
@@ -173,7 +173,7 @@ class Faces(Part):
                 if there is None or key in there:
                     parameters = {"collection_id": collection_id, "digest": name, "identity": key[1]}
                     found = fetch(connection, INDEXED, parameters)
-                    known = indexed(collection_id, found, content)
+                    known = read_indexed(collection_id, found, content)
                     if known is not None:
                         answers.append((*known, False))
                         continue
@@ -227,7 +227,7 @@ class Faces(Part):
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             user = None if user_id is None else user_row(connection, row, user_id)
-            statement, parameters = _listed(row, user, wanted, external_image_id)
+            statement, parameters = _select_listed(row, user, wanted, external_image_id)
             found = connection.execute(statement, {**parameters, "after": after, "most": limit + 1}).all()
         return self.page(found, limit, lambda one: rows.face(collection_id, one), bound)
 
@@ -237,7 +237,7 @@ class Faces(Part):
         asked = list(dict.fromkeys(face_ids))
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
-            found = found_faces(connection, locked.row, asked)
+            found = find_faces(connection, locked.row, asked)
             gone = [face_id for face_id in asked if face_id in found and found[face_id].user_row is None]
             refused = [
                 UnsuccessfulFace(face_id, ("ASSOCIATED_TO_AN_EXISTING_USER",), found[face_id].user_id)
@@ -253,11 +253,11 @@ class Faces(Part):
                 emptied, digests = remove_faces(connection, locked.row, numbers, images_of)
                 changed = [("face", number) for number in numbers]
                 record(connection, locked, self.log_limit, changed, faces=-len(gone), images=-emptied)
-                told(connection, collection_id, gone, tell)
+                drop_deleted_faces(connection, collection_id, gone, tell)
         return Deleted(tuple(gone), tuple(refused)), digests
 
 
-def _listed(
+def _select_listed(
     row: int, user: int | None, wanted: Sequence[str] | None, identity: str | None
 ) -> tuple[Select[Any], dict[str, object]]:
     """The statement that lists a collection's faces by these filters, and its parameters but for the page's. Of several
@@ -283,7 +283,9 @@ def _there(connection: Connection, row: int, names: Sequence[str]) -> set[tuple[
     return found
 
 
-def indexed(collection_id: str, found: Sequence[Any], content: Content) -> tuple[Image, tuple[FaceRecord, ...]] | None:
+def read_indexed(
+    collection_id: str, found: Sequence[Any], content: Content
+) -> tuple[Image, tuple[FaceRecord, ...]] | None:
     """The photograph and its faces, largest first, of rows of INDEXED; None where it has none. Raises
     CollectionNotFound, StorageUnavailable."""
     if not found:
@@ -343,6 +345,6 @@ def remove_faces(
             names[identity] = None
     membership.tidy(connection, row, touched, list(names), erased=True)
     gone = set(digests)
-    unreferenced = tuple(sorted(gone - referenced(connection, sorted(gone))))
+    unreferenced = tuple(sorted(gone - find_referenced(connection, sorted(gone))))
     note_removals(connection, unreferenced)
     return len(digests), unreferenced

@@ -12,7 +12,7 @@ from kenspeckle.catalog.base import Part, chunks, collection_row, no_group
 from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.membership import GROUP, PERSON
-from kenspeckle.catalog.person_rows import found_person, numbers_of, shown_person
+from kenspeckle.catalog.person_rows import find_person, numbers_of, read_person
 from kenspeckle.catalog.tables import apart, dismissed, faces, identities, images, members, people
 from kenspeckle.domain import Page, Person
 from kenspeckle.domain.people import Group, name_key
@@ -177,7 +177,7 @@ class Groups(Part):
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             found = connection.execute(statement, {**asked, "collection_row": row}).all()
-            items = tuple(_shown(connection, one) for one in found[:limit])
+            items = tuple(_read_group(connection, one) for one in found[:limit])
         if len(found) <= limit:
             return Page(items)
         last = found[limit - 1]
@@ -193,7 +193,7 @@ class Groups(Part):
                 .where(faces.c.collection_row == row, faces.c.face_id == face_id, people.c.kind == GROUP)
             )
             found = connection.execute(wanted).first()
-            return None if found is None else _shown(connection, found)
+            return None if found is None else _read_group(connection, found)
 
     def name_group(self, collection_id: str, group_id: str, name: str) -> Person:
         with self.database.write() as connection:
@@ -205,7 +205,7 @@ class Groups(Part):
             values = {"of_row": found.row, "new_id": new, "new_name": name, "new_key": name_key(name)}
             connection.execute(_NAME, values)
             record(connection, locked, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, locked.row, new))
+            return read_person(connection, collection_id, find_person(connection, locked.row, new))
 
     def keep_apart(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> tuple[str, ...]:
         with self.database.write() as connection:
@@ -213,7 +213,7 @@ class Groups(Part):
             found = connection.execute(
                 select(people.c.row).where(people.c.collection_row == locked.row, people.c.person_id == person_id)
             ).first()
-            person = found_person(connection, locked.row, person_id).row if found is None else found.row
+            person = find_person(connection, locked.row, person_id).row if found is None else found.row
             numbers = numbers_of(connection, locked, face_ids)
             known: set[int] = set()
             theirs: list[int] = []
@@ -238,7 +238,7 @@ class Groups(Part):
             gone = set(theirs)
             return tuple(one for one, number in zip(dict.fromkeys(face_ids), numbers, strict=True) if number in gone)
 
-    def unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:
+    def find_unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             asked = {"collection_row": row, "after": after, "most": most}
@@ -246,7 +246,7 @@ class Groups(Part):
         content = self.collection_keys.of(row)
         return Unnamed(
             tuple(one.row for one in found),
-            rows.stacked([content.open(one.template, FACE, one.face_id) for one in found]),
+            rows.stack([content.open(one.template, FACE, one.face_id) for one in found]),
             tuple(one.person_row for one in found),
         )
 
@@ -270,7 +270,7 @@ class Groups(Part):
                 found[person] = Sample(
                     tuple(row for row, _, _ in some),
                     tuple(face_id for _, face_id, _ in some),
-                    rows.stacked([content.open(template, FACE, face_id) for _, face_id, template in some]),
+                    rows.stack([content.open(template, FACE, face_id) for _, face_id, template in some]),
                     count,
                 )
         return found
@@ -280,7 +280,7 @@ class Groups(Part):
             row = collection_row(connection, collection_id)
             return tuple(connection.execute(_TAKERS, {"collection_row": row}).scalars())
 
-    def named(self, collection_id: str) -> Mapping[int, str]:
+    def name_by_row(self, collection_id: str) -> Mapping[int, str]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             found = connection.execute(_PERSONS, {"collection_row": row}).all()
@@ -339,7 +339,7 @@ class Groups(Part):
         square, _, one = key.partition(" ")
         return float(square), int(one), other
 
-    def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
+    def find_dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             return frozenset((one, other) for one, other in connection.execute(_DISMISSED, {"collection_row": row}))
@@ -347,13 +347,13 @@ class Groups(Part):
     def dismiss_pair(self, collection_id: str, one_id: str, other_id: str) -> None:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
-            low, high = sorted(found_person(connection, locked.row, one).row for one in (one_id, other_id))
+            low, high = sorted(find_person(connection, locked.row, one).row for one in (one_id, other_id))
             known = select(dismissed).where(dismissed.c.one_row == low, dismissed.c.other_row == high)
             if low != high and connection.execute(known).first() is None:
                 connection.execute(insert(dismissed), {"one_row": low, "other_row": high})
                 record(connection, locked, self.log_limit)
 
-    def stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def find_stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             digests = connection.execute(_STORED_TWICE, {"collection_row": row, "most": most}).scalars().all()
@@ -364,7 +364,7 @@ class Groups(Part):
         return tuple(tuple(some) for some in found.values())
 
 
-def _shown(connection: Connection, found: Any) -> Group:
+def _read_group(connection: Connection, found: Any) -> Group:
     count, first, last = connection.execute(_SEEN, {"person": found.row}).one()
     ids = tuple(connection.execute(_OF_GROUP, {"person": found.row}).scalars())
     return Group(found.person_id, int(count), ids[0] if ids else "", ids, float(first or 0), float(last or 0))

@@ -94,10 +94,10 @@ def _image(row: int, photograph: NewPhotograph, content: Content) -> dict[str, A
         "width": image.width,
         "height": image.height,
         "kept": image.kept,
-        "metadata": rows.packed_mapping(image.metadata),
+        "metadata": rows.pack_mapping(image.metadata),
         "index_model": photograph.index_model,
         "created_at": image.created_at,
-        "left_out": rows.packed_left_out(image.left_out),
+        "left_out": rows.pack_left_out(image.left_out),
     }
 
 
@@ -111,9 +111,9 @@ def _face(row: int, image_row: int, face: NewFace, content: Content) -> dict[str
         "box_width": float(face.detail.box.width),
         "box_height": float(face.detail.box.height),
         "confidence": float(face.detail.confidence),
-        "detail": rows.packed_detail(face.detail),
-        "template": content.seal(rows.packed_vector(face.template), FACE, face.face_id),
-        "attributes": rows.packed_attributes(face.detail, content, face.face_id),
+        "detail": rows.pack_detail(face.detail),
+        "template": content.seal(rows.pack_vector(face.template), FACE, face.face_id),
+        "attributes": rows.pack_attributes(face.detail, content, face.face_id),
     }
 
 

@@ -127,16 +127,16 @@ class SqlInspection:
         with self.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(removals)).scalar_one())
 
-    def left_staged(self) -> int:
+    def count_left_staged(self) -> int:
         """Templates that are staged for an upgrade which has ended; none in a schema that stages none."""
-        return self.catalog.left_staged() if self.schema() == schema.VERSIONS[-1] else 0
+        return self.catalog.count_left_staged() if self.schema() == schema.VERSIONS[-1] else 0
 
     def mirrors(self) -> Sequence[tuple[Mirror, bool]]:
         """All mirrors, each with whether its collection is there; none in a schema without them."""
         return self.catalog.mirrors() if self.schema() == schema.VERSIONS[-1] else ()
 
-    def mirrored(self, collection_id: str) -> Mirrored:
-        return self.catalog.mirrored(collection_id)
+    def describe_mirrored(self, collection_id: str) -> Mirrored:
+        return self.catalog.describe_mirrored(collection_id)
 
     def newest(self) -> dict[str, float]:
         """The latest time in rows of each kind, where there is any."""
@@ -144,7 +144,7 @@ class SqlInspection:
             found = {kind: connection.execute(newest).scalar_one() for kind, newest in _NEWEST.items()}
         return {kind: float(at) for kind, at in found.items() if at is not None}
 
-    def referenced(self, among: Iterable[str]) -> set[str]:
+    def find_referenced(self, among: Iterable[str]) -> set[str]:
         """Those of these digests that belong to a photograph which is kept."""
         return self.catalog.digests(among)
 

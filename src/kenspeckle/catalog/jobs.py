@@ -115,7 +115,7 @@ class Jobs(Part):
     def release_job(self, job_id: str, owner: str) -> None:
         given = {"state": JobState.QUEUED.value, "owner": "", "lease_until": 0.0, "attempts": 1}
         with self.database.write() as connection:
-            connection.execute(update(jobs).where(_owned(job_id, owner)).values(**given))
+            connection.execute(update(jobs).where(_is_owned(job_id, owner)).values(**given))
 
     def cancel_job(self, job_id: str, now: float) -> Job:
         with self.database.write() as connection:
@@ -139,7 +139,7 @@ class Jobs(Part):
             return connection.execute(delete(jobs).where(jobs.c.finished_at < before)).rowcount
 
     def _mine(self, connection: Connection, job_id: str, owner: str, values: dict[str, Any]) -> None:
-        if not connection.execute(update(jobs).where(_owned(job_id, owner)).values(**values)).rowcount:
+        if not connection.execute(update(jobs).where(_is_owned(job_id, owner)).values(**values)).rowcount:
             raise JobLost(f"Job {job_id} was taken over by another process.")
 
 
@@ -165,7 +165,7 @@ def insert_job(connection: Connection, job: Job) -> None:
 
 def check_claim(connection: Connection, claim: Claim) -> None:
     """In a transaction that stores what a job has done. Raises JobLost where it is another's by now, or has ended."""
-    mine = select(jobs.c.row).where(_owned(claim.job_id, claim.owner)).with_for_update()
+    mine = select(jobs.c.row).where(_is_owned(claim.job_id, claim.owner)).with_for_update()
     if connection.execute(mine).first() is None:
         raise JobLost(f"Job {claim.job_id} was taken over by another process, or has ended.")
 
@@ -177,7 +177,7 @@ def end_jobs_of(connection: Connection, collection_id: str) -> None:
     connection.execute(update(jobs).where(unfinished, within, jobs.c.collection_id == collection_id).values(**ended))
 
 
-def _owned(job_id: str, owner: str) -> Any:
+def _is_owned(job_id: str, owner: str) -> Any:
     return and_(jobs.c.job_id == job_id, jobs.c.owner == owner, _RUNNING)
 
 
@@ -185,7 +185,7 @@ def _one(connection: Connection, job_id: str, *, to_write: bool = False) -> Job:
     wanted = JOB.where(jobs.c.job_id == job_id)
     found = connection.execute(wanted.with_for_update() if to_write else wanted).first()
     if found is None:
-        raise JobNotFound.named(job_id)
+        raise JobNotFound.of_id(job_id)
     return job_of(found)
 
 

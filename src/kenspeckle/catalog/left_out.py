@@ -11,7 +11,7 @@ from kenspeckle.catalog import insertion, rows
 from kenspeckle.catalog.base import Part
 from kenspeckle.catalog.changes import check_contract, lock_collection, record
 from kenspeckle.catalog.database import fetch
-from kenspeckle.catalog.faces import INDEXED, indexed
+from kenspeckle.catalog.faces import INDEXED, read_indexed
 from kenspeckle.catalog.outbox import post
 from kenspeckle.catalog.tables import images
 from kenspeckle.domain import FaceRecord, Image, QualityFilter, WebhookMessage
@@ -45,7 +45,7 @@ class LeftOutFaces(Part):
                 "identity": external_image_id or "",
             }
             found = fetch(connection, INDEXED, asked)
-            known = indexed(image.collection_id, found, content)
+            known = read_indexed(image.collection_id, found, content)
             if known is None:
                 return None
             image_row, (stored, records) = found[0][0], known
@@ -56,11 +56,11 @@ class LeftOutFaces(Part):
             left_out = stored.left_out.without((one.detail.box for one in added), max_faces, quality)
             if left_out == stored.left_out:
                 return stored, records, ()
-            connection.execute(_LEAVE_OUT, {"number": image_row, "now": rows.packed_left_out(left_out)})
+            connection.execute(_LEAVE_OUT, {"number": image_row, "now": rows.pack_left_out(left_out)})
             if added:
                 photograph = NewPhotograph(stored, external_image_id, added, "", person_name=person_name)
                 numbers = insertion.add_faces(connection, locked.row, image_row, photograph, content)
                 record(connection, locked, self.log_limit, [("face", one) for one in numbers], faces=len(numbers))
                 post(connection, tell(added))
-                _, records = indexed(image.collection_id, fetch(connection, INDEXED, asked), content) or known
+                _, records = read_indexed(image.collection_id, fetch(connection, INDEXED, asked), content) or known
             return replace(stored, left_out=left_out), records, added

@@ -50,7 +50,7 @@ class Manifests(Part):
                     "number": number,
                     "lines": len(lines),
                     "done": False,
-                    "wanted": orjson.dumps([_packed(one) for one in lines]).decode(),
+                    "wanted": orjson.dumps([_pack(one) for one in lines]).decode(),
                     "results": None,
                     "owner": "",
                     "lease_until": 0.0,
@@ -125,7 +125,7 @@ class Manifests(Part):
             found = {bool(done): int(count) for done, count in connection.execute(counted)}
         return found.get(True, 0), sum(found.values())
 
-    def unfinished_slices(self, job_id: str) -> bool:
+    def has_unfinished_slices(self, job_id: str) -> bool:
         left = select(index_slices.c.row).where(index_slices.c.job_id == job_id, index_slices.c.done.is_(False))
         with self.database.read() as connection:
             return connection.execute(left.limit(1)).first() is not None
@@ -143,7 +143,7 @@ class Manifests(Part):
             some = connection.execute(found).all()
             stored: dict[str, tuple[str | None, tuple[str, ...]]] = {}
             for one in some[:limit]:
-                stored.update(_stored(connection, one.collection_row, orjson.loads(one.results)))
+                stored.update(_find_stored(connection, one.collection_row, orjson.loads(one.results)))
         page = self.page(some, limit, lambda one: _results(orjson.loads(one.results), stored), bound)
         return Page(tuple(result for results in page.items for result in results), page.cursor)
 
@@ -193,11 +193,13 @@ def _mine(one: Slice) -> Any:
     return and_(index_slices.c.row == one.row, index_slices.c.owner == one.owner, index_slices.c.done.is_(False))
 
 
-def _packed(line: ManifestLine) -> list[object]:
+def _pack(line: ManifestLine) -> list[object]:
     return [line.number, line.bucket, line.name, line.identity, dict(line.metadata)]
 
 
-def _stored(connection: Connection, row: int, results: Sequence[Any]) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+def _find_stored(
+    connection: Connection, row: int, results: Sequence[Any]
+) -> dict[str, tuple[str | None, tuple[str, ...]]]:
     """(identity, face ids) of the photographs that the collection still has."""
     found: dict[str, tuple[str | None, tuple[str, ...]]] = {}
     for some in chunks([one[2] for one in results if one[2]]):

@@ -17,9 +17,9 @@ from kenspeckle.catalog.person_rows import (
     MEMBERS_AMONG,
     OWN_IDENTITIES,
     REDIRECT,
-    found_person,
+    find_person,
     numbers_of,
-    shown_person,
+    read_person,
 )
 from kenspeckle.catalog.tables import (
     apart,
@@ -90,7 +90,7 @@ class Merging(Part):
             membership.remove_people(connection, [source.row])
             undo_id = self._note(connection, locked, target.row, source.row, detail, now)
             record(connection, locked, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, locked.row, into), undo_id)
+            return read_person(connection, collection_id, find_person(connection, locked.row, into), undo_id)
 
     def split_person(
         self, collection_id: str, person_id: str, face_ids: Sequence[str], name: str | None, now: float
@@ -106,7 +106,7 @@ class Merging(Part):
                 raise Conflict(
                     "Not all of the faces are this person's; list its faces and name those.", field="face_ids"
                 )
-            if found_person(connection, locked.row, person_id).face_count == len(numbers):
+            if find_person(connection, locked.row, person_id).face_count == len(numbers):
                 raise Conflict(
                     "These are all faces of the person: nothing would be left. Rename the person instead.",
                     field="face_ids",
@@ -126,7 +126,7 @@ class Merging(Part):
             undo_id = self._note(connection, locked, new, source.row, detail, now)
             record(connection, locked, self.log_limit)
             made = connection.execute(select(people.c.person_id).where(people.c.row == new)).scalar_one()
-            return shown_person(connection, collection_id, found_person(connection, locked.row, made), undo_id)
+            return read_person(connection, collection_id, find_person(connection, locked.row, made), undo_id)
 
     def undo_people(self, collection_id: str, undo_id: str | None) -> Undone:
         with self.database.write() as connection:
@@ -144,7 +144,7 @@ class Merging(Part):
             connection.execute(delete(undo).where(undo.c.row == found.row))
             record(connection, locked, self.log_limit)
             shown = tuple(
-                shown_person(connection, collection_id, found_person(connection, locked.row, one)) for one in ids
+                read_person(connection, collection_id, find_person(connection, locked.row, one)) for one in ids
             )
         return Undone(detail["kind"], shown)
 
@@ -181,7 +181,7 @@ _KEPT = ("person_id", "name", "given", "hidden", "created_at")
 
 def _whole(connection: Connection, collection_row: int, person_id: str) -> Any:
     """The row of a person."""
-    row = found_person(connection, collection_row, person_id).row
+    row = find_person(connection, collection_row, person_id).row
     return connection.execute(select(people).where(people.c.row == row)).one()
 
 

@@ -70,7 +70,7 @@ _TEMPLATES = (
 class Mirrors(Part):
     """Implements `ports.Mirrors`."""
 
-    def mirrored(self, collection_id: str) -> Mirrored:
+    def describe_mirrored(self, collection_id: str) -> Mirrored:
         found = self.database.rows(_OF, {"collection_id": collection_id})
         if not found:
             raise no_collection(collection_id)
@@ -113,7 +113,7 @@ class Mirrors(Part):
             row = collection_row(connection, collection_id)
             found = fetch(connection, _TEMPLATES, {"collection_row": row, "after": after, "most": most})
             content = self.collection_keys.of(row, connection)
-        return [one[0] for one in found], rows.stacked([content.open(one[1], FACE, one[2]) for one in found])
+        return [one[0] for one in found], rows.stack([content.open(one[1], FACE, one[2]) for one in found])
 
 
 def _mirror(columns: Any) -> Mirror:

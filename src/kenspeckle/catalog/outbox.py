@@ -207,7 +207,7 @@ def forget_faces(connection: Connection, collection_id: str, face_ids: Sequence[
             _empty(connection, and_(deliveries.c.collection_id == collection_id, deliveries.c.row.in_(rows)))
 
 
-def told(connection: Connection, collection_id: str, face_ids: Sequence[str], tell: Tell | None) -> None:
+def drop_deleted_faces(connection: Connection, collection_id: str, face_ids: Sequence[str], tell: Tell | None) -> None:
     """Faces have been deleted: no message names them any more, and then `tell` says what tells of it."""
     if face_ids:
         forget_faces(connection, collection_id, face_ids)

@@ -19,9 +19,9 @@ from kenspeckle.catalog.person_rows import (
     OWN_IDENTITIES,
     PERSON_COLUMNS,
     REDIRECT,
-    found_person,
+    find_person,
     numbers_of,
-    shown_person,
+    read_person,
 )
 from kenspeckle.catalog.tables import (
     apart,
@@ -103,7 +103,7 @@ class People(Part):
             row = collection_row(connection, collection_id)
             asked = {"collection_row": row, "after_key": after_key, "after_row": after_row, "most": limit + 1}
             found = connection.execute(statement, asked).all()
-            items = tuple(shown_person(connection, collection_id, one) for one in found[:limit])
+            items = tuple(read_person(connection, collection_id, one) for one in found[:limit])
         if len(found) <= limit:
             return Page(items)
         last = found[limit - 1]
@@ -112,14 +112,14 @@ class People(Part):
     def person(self, collection_id: str, person_id: str) -> Person:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
-            return shown_person(connection, collection_id, found_person(connection, row, person_id))
+            return read_person(connection, collection_id, find_person(connection, row, person_id))
 
     def faces_of_person(self, collection_id: str, person_id: str, limit: int, cursor: str | None) -> Page[Face]:
         bound = ("faces of person", collection_id, person_id)
         after = self.cursors.read(cursor, *bound)
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
-            person = found_person(connection, row, person_id).row
+            person = find_person(connection, row, person_id).row
             found = connection.execute(_FACES, {"person": person, "after": after, "most": limit + 1}).all()
         return self.page(found, limit, lambda one: rows.face(collection_id, one), bound)
 
@@ -128,18 +128,18 @@ class People(Part):
     ) -> Person:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
-            person = found_person(connection, locked.row, person_id)
+            person = find_person(connection, locked.row, person_id)
             if name is not None:
                 membership.rename(connection, person.row, name or _own_name(connection, person), given=bool(name))
             if hidden is not None:
                 connection.execute(update(people).where(people.c.row == person.row).values(hidden=hidden))
             record(connection, locked, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, locked.row, person_id))
+            return read_person(connection, collection_id, find_person(connection, locked.row, person_id))
 
     def move_faces(self, collection_id: str, person_id: str, face_ids: Sequence[str]) -> Person:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
-            person = found_person(connection, locked.row, person_id).row
+            person = find_person(connection, locked.row, person_id).row
             numbers = numbers_of(connection, locked, face_ids)
             lost = membership.assign(connection, numbers, person)
             for some in chunks(numbers):
@@ -150,7 +150,7 @@ class People(Part):
                     connection.execute(REDIRECT, {"source": source, "to": person})
             membership.tidy(connection, locked.row, lost, erased=False)
             record(connection, locked, self.log_limit)
-            return shown_person(connection, collection_id, found_person(connection, locked.row, person_id))
+            return read_person(connection, collection_id, find_person(connection, locked.row, person_id))
 
     def name_faces(
         self, collection_id: str, face_ids: Sequence[str], name: str, identity: str | None, now: float
@@ -177,7 +177,7 @@ class People(Part):
             if person is None or not theirs:
                 return NamedFaces(None, (), tuple(asked))
             found = connection.execute(PERSON_COLUMNS.where(people.c.row == person)).one()
-            shown = shown_person(connection, collection_id, found)
+            shown = read_person(connection, collection_id, found)
         pairs = list(zip(asked, numbers, strict=True))
         return NamedFaces(
             shown,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from kenspeckle.catalog.base import found_faces, no_face, no_person
+from kenspeckle.catalog.base import find_faces, no_face, no_person
 from kenspeckle.catalog.changes import LockedCollection
 from kenspeckle.catalog.database import fetch
 from kenspeckle.catalog.membership import PERSON
@@ -74,7 +74,7 @@ MEMBERS_AMONG = select(members.c.face_row).where(
 )
 
 
-def found_person(connection: Connection, collection_row: int, person_id: str) -> Any:
+def find_person(connection: Connection, collection_row: int, person_id: str) -> Any:
     """The row of a person, as `shown_person` takes it. Raises PersonNotFound."""
     found = connection.execute(ONE_PERSON, {"collection_row": collection_row, "person_id": person_id}).first()
     if found is None:
@@ -82,7 +82,7 @@ def found_person(connection: Connection, collection_row: int, person_id: str) ->
     return found
 
 
-def shown_person(connection: Connection, collection_id: str, found: Any, undo_id: str | None = None) -> Person:
+def read_person(connection: Connection, collection_id: str, found: Any, undo_id: str | None = None) -> Person:
     """The person of a row."""
     shown = tuple(identity for (identity,) in fetch(connection, _IDENTITIES, {"person": found.row}))
     return Person(
@@ -101,7 +101,7 @@ def shown_person(connection: Connection, collection_id: str, found: Any, undo_id
 def numbers_of(connection: Connection, locked: LockedCollection, face_ids: Sequence[str]) -> list[int]:
     """Numbers of all of these faces. Raises FaceNotFound."""
     asked = list(dict.fromkeys(face_ids))
-    found = found_faces(connection, locked.row, asked)
+    found = find_faces(connection, locked.row, asked)
     for one in asked:
         if one not in found:
             raise no_face(one)

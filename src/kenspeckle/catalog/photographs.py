@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.base import Part, chunks, collection_row, no_face, referenced
+from kenspeckle.catalog.base import Part, chunks, collection_row, find_referenced, no_face
 from kenspeckle.catalog.database import each
 from kenspeckle.catalog.tables import faces, images, removals, thumbnails
 from kenspeckle.domain import Image
@@ -75,12 +75,12 @@ class Photographs(Part):
 
     def digests(self, among: Iterable[str]) -> set[str]:
         with self.database.read() as connection:
-            return referenced(connection, list(among))
+            return find_referenced(connection, list(among))
 
     def removals(self, limit: int) -> tuple[str, ...]:
         return tuple(one for (one,) in self.database.rows(_REMOVALS, {"most": limit}))
 
-    def removed(self, digests: Sequence[str]) -> None:
+    def forget_removals(self, digests: Sequence[str]) -> None:
         with self.database.write() as connection:
             for some in chunks(digests):
                 connection.execute(_REMOVED, {"some": some})

@@ -50,11 +50,11 @@ class Receipts(Part):
     def receipt(self, receipt_id: str) -> KeptReceipt:
         found = self.database.rows(_ONE, {"receipt_id": receipt_id})
         if not found:
-            raise ReceiptNotFound.named(receipt_id)
-        return _kept(found[0])
+            raise ReceiptNotFound.of_id(receipt_id)
+        return _read_kept(found[0])
 
     def pending_receipts(self, limit: int) -> tuple[KeptReceipt, ...]:
-        return tuple(map(_kept, self.database.rows(_PENDING, {"most": limit})))
+        return tuple(map(_read_kept, self.database.rows(_PENDING, {"most": limit})))
 
     def complete_receipt(self, kept: KeptReceipt, messages: Sequence[WebhookMessage]) -> bool:
         pending = update(receipts).where(receipts.c.receipt_id == kept.receipt_id, receipts.c.completed_at.is_(None))
@@ -88,7 +88,7 @@ def _columns(kept: KeptReceipt) -> dict[str, Any]:
     }
 
 
-def _kept(columns: Sequence[Any]) -> KeptReceipt:
+def _read_kept(columns: Sequence[Any]) -> KeptReceipt:
     receipt_id, collection_id, erased, created_at, completed_at, content, public_key, signature = columns
     receipt = Receipt(orjson.loads(content), public_key, signature)
     return KeptReceipt(receipt_id, collection_id, Erasure(erased), created_at, completed_at, receipt)

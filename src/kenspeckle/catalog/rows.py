@@ -94,7 +94,7 @@ def image(collection_id: str, columns: Sequence[Any], content: Content) -> Image
         created_at,
         bool(kept),
         _read(orjson.loads, metadata, f"the photograph {image_id}"),
-        None if left_out is None else _read(_left_out, left_out, f"the photograph {image_id}"),
+        None if left_out is None else _read(_read_left_out, left_out, f"the photograph {image_id}"),
     )
 
 
@@ -104,7 +104,7 @@ def user(collection_id: str, columns: Sequence[Any]) -> User:
     return User(user_id, collection_id, status, created_at, face_count)
 
 
-def packed_detail(detail: FaceDetail, *, told: bool = False) -> str:
+def pack_detail(detail: FaceDetail, *, told: bool = False) -> str:
     """Landmarks, pose and quality, and what was inferred where it is to be `told` there; box and confidence have
     columns of their own."""
     landmarks = [[one.kind, one.x, one.y] for one in detail.landmarks]
@@ -116,7 +116,7 @@ def packed_detail(detail: FaceDetail, *, told: bool = False) -> str:
     return orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def packed_attributes(detail: FaceDetail, content: Content, face_id: str) -> bytes | None:
+def pack_attributes(detail: FaceDetail, content: Content, face_id: str) -> bytes | None:
     """What was inferred of the face, to be stored; None where nothing was."""
     kept = detail.kept.attributes
     return None if kept is None else content.seal(orjson.dumps(dump.attributes(kept)), ATTRIBUTES, face_id)
@@ -148,7 +148,7 @@ def _attributes(plain: bytes) -> Attributes:
     return load.attributes(orjson.loads(plain))
 
 
-def packed_vector(vector: Vector) -> bytes:
+def pack_vector(vector: Vector) -> bytes:
     """float32, little-endian, (dimension,)."""
     import numpy as np  # late: lists need no arrays, and it takes as long to load as all of the catalog
 
@@ -158,16 +158,16 @@ def packed_vector(vector: Vector) -> bytes:
 def vector(packed: bytes, what: str) -> Vector:
     """A read-only view of the bytes, (dimension,) float32; `what` names its owner in errors. Raises
     StorageUnavailable."""
-    return _read(_unpacked, packed, what)
+    return _read(_unpack, packed, what)
 
 
-def _unpacked(packed: bytes) -> Vector:
+def _unpack(packed: bytes) -> Vector:
     import numpy as np  # late, as in `packed_vector`
 
     return np.frombuffer(packed, dtype="<f4")
 
 
-def stacked(templates: Sequence[bytes]) -> Vector:
+def stack(templates: Sequence[bytes]) -> Vector:
     """(n, dimension) of n packed templates, (0, 0) of none. Raises StorageUnavailable where they differ in length."""
     import numpy as np  # late, as in `packed_vector`
 
@@ -180,18 +180,18 @@ def stacked(templates: Sequence[bytes]) -> Vector:
     raise StorageUnavailable(TEMPLATES_DIFFER)
 
 
-def packed_mapping(mapping: Mapping[str, str]) -> str:
+def pack_mapping(mapping: Mapping[str, str]) -> str:
     return orjson.dumps(dict(mapping)).decode()
 
 
-def packed_left_out(left_out: LeftOut | None) -> str | None:
+def pack_left_out(left_out: LeftOut | None) -> str | None:
     if left_out is None:
         return None
     boxes = [[round(float(side), 6) for side in astuple(box)] for box in left_out.boxes]
     return orjson.dumps([left_out.max_faces, left_out.quality.value, boxes]).decode()
 
 
-def _left_out(packed: str) -> LeftOut:
+def _read_left_out(packed: str) -> LeftOut:
     max_faces, quality, boxes = orjson.loads(packed)
     return LeftOut(int(max_faces), QualityFilter(quality), tuple(Box(*map(float, one)) for one in boxes))
 

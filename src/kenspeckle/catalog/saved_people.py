@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
 from kenspeckle.catalog import membership
-from kenspeckle.catalog.base import Part, found_faces
+from kenspeckle.catalog.base import Part, find_faces
 from kenspeckle.catalog.changes import lock_collection, record
 from kenspeckle.catalog.membership import GROUP, PERSON
 from kenspeckle.catalog.tables import faces, identities, images, members, people, users
@@ -71,7 +71,7 @@ _OWNER = (
 _ALL = select(members.c.face_row).where(members.c.person_row == bindparam("person"))
 
 
-def saved_people(connection: Connection, collection_row: int) -> Iterator[SavedPerson]:
+def read_people(connection: Connection, collection_row: int) -> Iterator[SavedPerson]:
     """People of a collection that an export has to name; several of one id follow each other."""
     after = 0
     while found := connection.execute(_DIFFERENT, {"collection_row": collection_row, "after": after}).all():
@@ -99,7 +99,7 @@ class SavedPeople(Part):
     def restore_person(self, collection_id: str, saved: SavedPerson, now: float) -> None:
         with self.database.write() as connection:
             locked = lock_collection(connection, collection_id)
-            found = found_faces(connection, locked.row, saved.face_ids)
+            found = find_faces(connection, locked.row, saved.face_ids)
             numbers = [found[one].row for one in saved.face_ids if one in found]
             person, touched = self._person(connection, locked.row, saved, numbers, now)
             if person is None:

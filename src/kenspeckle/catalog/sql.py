@@ -123,7 +123,7 @@ class SqlCatalog(
             parsed = make_url(url)
         except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
             raise SettingError("CATALOG_URL is no database URL such as sqlite:////path/to/kenspeckle.db.") from error
-        database = opened(parsed, alone=alone, connections=connections)
+        database = open_database(parsed, alone=alone, connections=connections)
         try:
             bring_up_to_date(database)
             collection_keys = CollectionKeys(database, master, new=bool(encryption))
@@ -154,7 +154,7 @@ class SqlCatalog(
         self.database.close()
 
 
-def opened(url: URL, *, alone: bool = False, connections: int = CONNECTIONS) -> Database:
+def open_database(url: URL, *, alone: bool = False, connections: int = CONNECTIONS) -> Database:
     """The database at a URL, by its own module. Raises SettingError, StorageFull, StorageUnavailable, Conflict."""
     backend = url.get_backend_name()
     if backend == "sqlite":

@@ -9,8 +9,8 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.base import Part, collection_row, found_faces
-from kenspeckle.catalog.changes import lock_collection, net_changes, opened, renew, state, template_batches
+from kenspeckle.catalog.base import Part, collection_row, find_faces
+from kenspeckle.catalog.changes import decrypt_changes, lock_collection, net_changes, renew, state, template_batches
 from kenspeckle.catalog.database import each, fetch
 from kenspeckle.catalog.jobs import check_claim, unfinished
 from kenspeckle.catalog.tables import collections, faces, images, jobs, staged, thumbnails, users
@@ -104,7 +104,7 @@ class StagedTemplates(Part):
             some = connection.execute(_SOURCELESS_SOME, {**here, "most": limit}).scalars() if count else ()
             return count, tuple(some)
 
-    def undescribed(self, collection_id: str, contract: str, after: int, limit: int) -> tuple[Undescribed, ...]:
+    def find_undescribed(self, collection_id: str, contract: str, after: int, limit: int) -> tuple[Undescribed, ...]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             asked = {"collection_row": row, "of_contract": contract, "after": after, "most": limit}
@@ -127,7 +127,7 @@ class StagedTemplates(Part):
             check_claim(connection, claim)
             row = lock_collection(connection, collection_id).row  # no face of it is deleted meanwhile
             content = self.collection_keys.of(row, connection)
-            found = found_faces(connection, row, [one.face_id for one in described])
+            found = find_faces(connection, row, [one.face_id for one in described])
             made = [
                 {
                     "face_row": found[one.face_id].row,
@@ -136,7 +136,7 @@ class StagedTemplates(Part):
                     "source": one.source.value,
                     "template": None
                     if one.template is None
-                    else content.seal(rows.packed_vector(one.template), FACE, one.face_id),
+                    else content.seal(rows.pack_vector(one.template), FACE, one.face_id),
                 }
                 for one in described
                 if one.face_id in found
@@ -144,7 +144,7 @@ class StagedTemplates(Part):
             each(connection, _FORGET, [{"of_face": one["face_row"]} for one in made])
             each(connection, _STAGE, made)
 
-    def staged(self, collection_id: str, contract: str) -> Counts:
+    def count_staged(self, collection_id: str, contract: str) -> Counts:
         with self.database.read() as connection:
             return _counts(connection, collection_row(connection, collection_id), contract)
 
@@ -154,8 +154,8 @@ class StagedTemplates(Part):
             asked = {"collection_row": row, "of_contract": contract, "most": limit}
             return tuple(connection.execute(_IMPOSSIBLE, asked).scalars())
 
-    def staged_snapshot(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
-        batches = self._staged_batches(collection_id, contract)
+    def snapshot_staged(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
+        batches = self._batches_of_staged(collection_id, contract)
         revision, _ = next(batches)
         return revision, (batch for _, batch in batches)
 
@@ -182,7 +182,7 @@ class StagedTemplates(Part):
             self._combine(connection, locked.row, combine)
             _, changed = (0, None) if since is None else net_changes(connection, collection_id, since, MOST_TOLD)
             content = self.collection_keys.of(locked.row, connection)
-            changes = None if changed is None else opened(changed, content)
+            changes = None if changed is None else decrypt_changes(changed, content)
             connection.execute(_BELONGS, {"of_row": locked.row, "to_pack": pack.name, "to_contract": pack.contract})
             renew(connection, locked)
             kept = orjson.dumps(answer).decode()
@@ -193,7 +193,7 @@ class StagedTemplates(Part):
         while self._remove(claim, collection_id):
             pass
 
-    def left_staged(self) -> int:
+    def count_left_staged(self) -> int:
         """How many templates are staged for no upgrade."""
         with self.database.read() as connection:
             return int(connection.execute(_LEFT_OVER_COUNT).scalar_one())
@@ -209,11 +209,13 @@ class StagedTemplates(Part):
                 connection.execute(_REMOVE, {"some": some})
             removed += len(some)
 
-    def _staged_batches(self, collection_id: str, contract: str) -> Iterator[tuple[int, tuple[Sequence[int], Vector]]]:
+    def _batches_of_staged(
+        self, collection_id: str, contract: str
+    ) -> Iterator[tuple[int, tuple[Sequence[int], Vector]]]:
         """(revision, batch), the first batch empty: by then the transaction has begun and sees one state."""
         with self.database.read() as connection:
             row, revision, _ = state(connection, collection_id)
-            yield revision, ([], rows.stacked(()))
+            yield revision, ([], rows.stack(()))
             content = self.collection_keys.of(row, connection)
             asked = {"collection_row": row, "of_contract": contract}
             for batch in template_batches(connection, _STAGED, asked, content, FACE):

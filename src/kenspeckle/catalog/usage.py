@@ -48,7 +48,7 @@ _OWN = (
 class Usage(Part):
     """`ports.Usage`."""
 
-    def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
+    def count_used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
         parameters = {"of_key": key_id, "of_period": period.value, "since": began, "beside": beside}
         return int(self.database.rows(_OTHERS, parameters)[0][0])
 

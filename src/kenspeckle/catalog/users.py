@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kenspeckle.catalog import membership, rows
-from kenspeckle.catalog.base import Part, chunks, collection_row, found_faces, no_user, user_row
+from kenspeckle.catalog.base import Part, chunks, collection_row, find_faces, no_user, user_row
 from kenspeckle.catalog.changes import check_contract, lock_collection, record
 from kenspeckle.catalog.tables import faces, users
 from kenspeckle.catalog.tokens import keep_answer
@@ -106,7 +106,7 @@ class Users(Part):
             check_contract(locked, contract)
             user = _user(connection, locked.row, user_id)
             _check_members(connection, user.row, among)
-            found = found_faces(connection, locked.row, asked)
+            found = find_faces(connection, locked.row, asked)
             if len(found) < len(asked) or any(one.user_row not in (None, user.row) for one in found.values()):
                 raise Conflict(
                     "A face was deleted or given to another user meanwhile; read the faces and ask again.",
@@ -140,7 +140,7 @@ class Users(Part):
             check_contract(locked, contract)
             user = _user(connection, locked.row, user_id)
             _check_members(connection, user.row, among)
-            found = found_faces(connection, locked.row, asked)
+            found = find_faces(connection, locked.row, asked)
             leaving = [one.row for one in found.values() if one.user_row == user.row]
             count = user.face_count - len(leaving)
             # The template was made of other faces than the user has now.
@@ -176,6 +176,6 @@ def set_template(connection: Connection, user: Any, count: int, template: Vector
     values = {
         "face_count": count,
         "status": "ACTIVE" if count else "CREATED",
-        "template": None if template is None else content.seal(rows.packed_vector(template), USER, user.user_id),
+        "template": None if template is None else content.seal(rows.pack_vector(template), USER, user.user_id),
     }
     connection.execute(update(users).where(users.c.row == user.row).values(values))

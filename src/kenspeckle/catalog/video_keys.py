@@ -32,7 +32,7 @@ _DETAILS = (
 _CHANGE = update(video_faces).where(video_faces.c.row == bindparam("at_row")).values(detail=bindparam("stored"))
 
 
-def sealed_key(
+def seal_key(
     keys: CollectionKeys, row: int | None, job_id: str, upload: bytes | None, before: bytes | None = None
 ) -> bytes | None:
     """What is stored for the key of an `upload`; `before` is what was stored until now, whose key of faces stays."""
@@ -63,11 +63,11 @@ def content_of(keys: CollectionKeys, row: int | None, job_id: str, stored: bytes
     return PLAIN if own is None else Cipher(own)
 
 
-def sealed_detail(content: Content, job_id: str, detail: str) -> str:
+def seal_detail(content: Content, job_id: str, detail: str) -> str:
     return b64encode(content.seal(detail.encode(), _FACES, job_id)).decode() if content.encrypts else detail
 
 
-def opened_detail(content: Content, job_id: str, stored: str) -> str:
+def open_detail(content: Content, job_id: str, stored: str) -> str:
     """Raises StorageUnavailable."""
     if stored.startswith(_PLAIN):
         return stored
@@ -90,9 +90,9 @@ def convert_unbound(keys: CollectionKeys, connection: Connection, *, encrypt: bo
             changed = [
                 {
                     "at_row": one.row,
-                    "stored": sealed_detail(cipher, job_id, one.detail)
+                    "stored": seal_detail(cipher, job_id, one.detail)
                     if encrypt
-                    else opened_detail(cipher, job_id, one.detail),
+                    else open_detail(cipher, job_id, one.detail),
                 }
                 for one in some
                 if one.detail.startswith(_PLAIN) == encrypt

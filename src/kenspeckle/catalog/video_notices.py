@@ -48,13 +48,13 @@ class VideoNotices(Part):
             for one in found:
                 claimed = {"notice_due": until, "notice_attempts": one.notice_attempts + 1}
                 connection.execute(update(videos).where(videos.c.row == one.row).values(**claimed))
-        return [Notice(one.job_id, one.topic, _told(one), one.notice_attempts) for one in found]
+        return [Notice(one.job_id, one.topic, _parameters_of(one), one.notice_attempts) for one in found]
 
     def settle_notice(self, job_id: str, due_at: float | None) -> None:
         with self.database.write() as connection:
             connection.execute(update(videos).where(videos.c.job_id == job_id).values(notice_due=due_at))
 
 
-def _told(one: Any) -> dict[str, object]:
+def _parameters_of(one: Any) -> dict[str, object]:
     about = {"state": one.state, "collection_id": one.collection_id, "finished_at": one.finished_at}
     return {**orjson.loads(one.parameters), **about}

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, tuple_, update
 
 from kenspeckle.catalog import rows
-from kenspeckle.catalog.base import Part, chunks, found_faces
+from kenspeckle.catalog.base import Part, chunks, find_faces
 from kenspeckle.catalog.jobs import check_claim
 from kenspeckle.catalog.membership import PERSON
 from kenspeckle.catalog.tables import (
@@ -22,7 +22,7 @@ from kenspeckle.catalog.tables import (
     video_matches,
     video_tracks,
 )
-from kenspeckle.catalog.video_keys import content_of, opened_detail
+from kenspeckle.catalog.video_keys import content_of, open_detail
 from kenspeckle.catalog.videos import video_row
 from kenspeckle.domain import (
     Appearance,
@@ -179,7 +179,7 @@ class VideoResults(Part):
             connection.execute(_FACES_OF_PEOPLE, {"of_video": video.row})
             connection.execute(delete(video_matches).where(video_matches.c.video_row == video.row))
             wanted = list({face_id for one in people for face_id, _ in one.matches})
-            known = found_faces(connection, video.collection_row, wanted)
+            known = find_faces(connection, video.collection_row, wanted)
             matches = [
                 {
                     "video_row": video.row,
@@ -215,4 +215,4 @@ def forget_faces(connection: Connection, some: Sequence[int]) -> None:
 def _video_face(job_id: str, one: Any, content: Content, matches: tuple[FaceMatch, ...]) -> VideoFace:
     box = Box(one.box_left, one.box_top, one.box_width, one.box_height)
     seen = Face("", "", "", None, box, one.confidence, "", 0.0, None)
-    return VideoFace(one.at_ms, rows.detail(seen, opened_detail(content, job_id, one.detail)), one.person, matches)
+    return VideoFace(one.at_ms, rows.detail(seen, open_detail(content, job_id, one.detail)), one.person, matches)

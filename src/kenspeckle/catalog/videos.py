@@ -21,7 +21,7 @@ from kenspeckle.catalog.tables import (
     videos,
 )
 from kenspeckle.catalog.tokens import keep_answer
-from kenspeckle.catalog.video_keys import content_of, sealed_detail, sealed_key, upload_key
+from kenspeckle.catalog.video_keys import content_of, seal_detail, seal_key, upload_key
 from kenspeckle.domain import (
     Claim,
     JobKind,
@@ -72,7 +72,7 @@ class Videos(Part):
         job = video.job
         with self.database.write() as connection:
             one_at_a_time(connection)
-            count = connection.execute(_unfinished_count()).scalar_one()
+            count = connection.execute(_select_unfinished_count()).scalar_one()
             if count >= video.most:
                 raise QuotaExceeded(f"{count} videos are waiting or being worked on; send it again later.")
             row = None if job.collection_id is None else collection_row(connection, job.collection_id)
@@ -85,7 +85,7 @@ class Videos(Part):
                 "created_at": job.created_at,
                 "position": -1,
                 "upload": video.upload,
-                "upload_key": sealed_key(self.collection_keys, row, job.job_id, video.upload_key),
+                "upload_key": seal_key(self.collection_keys, row, job.job_id, video.upload_key),
                 "topic": video.topic,
                 "notice_due": None if video.topic is None else 0.0,
                 "notice_attempts": 0,
@@ -104,7 +104,7 @@ class Videos(Part):
             check_claim(connection, claim)
             found = video_row(connection, claim.job_id)
             row, before = found.collection_row, found.upload_key
-            stored = sealed_key(self.collection_keys, row, claim.job_id, key, before)
+            stored = seal_key(self.collection_keys, row, claim.job_id, key, before)
             changed = update(videos).where(videos.c.row == found.row).values(upload=upload, upload_key=stored)
             connection.execute(changed)
 
@@ -162,7 +162,7 @@ class Videos(Part):
             # Its row counts who was seen.
             connection.execute(delete(jobs).where(jobs.c.job_id == job_id, ~unfinished))
 
-    def aged_videos(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+    def find_aged_videos(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
         with self.database.read() as connection:
             row = collection_row(connection, collection_id)
             aged = (
@@ -180,7 +180,7 @@ class Videos(Part):
             self.drop_video(job_id)
         return len(gone)
 
-    def staged_uploads(self, *, ended: bool = False) -> set[str]:
+    def find_staged_uploads(self, *, ended: bool = False) -> set[str]:
         with self.database.read() as connection:
             wanted = (
                 select(videos.c.upload)
@@ -193,7 +193,7 @@ class Videos(Part):
         packed = None
         if track.templates:
             content = self.collection_keys.of(video.collection_row)
-            together = b"".join(map(rows.packed_vector, track.templates))
+            together = b"".join(map(rows.pack_vector, track.templates))
             packed = content.seal(together, TEMPLATES, f"{job_id} {track.number}")
         return {
             "video_row": video.row,
@@ -224,11 +224,11 @@ def forget_templates(connection: Connection, row: int) -> None:
 def video_row(connection: Connection, job_id: str) -> Any:
     found = connection.execute(_VIDEO, {"job_id": job_id}).first()
     if found is None:
-        raise JobNotFound.named(job_id)
+        raise JobNotFound.of_id(job_id)
     return found
 
 
-def _unfinished_count() -> Any:
+def _select_unfinished_count() -> Any:
     return select(func.count()).select_from(jobs).where(unfinished, jobs.c.kind == JobKind.VIDEO.value)
 
 
@@ -254,5 +254,5 @@ def _face_columns(one: SeenFace, content: Content, job_id: str) -> dict[str, obj
         "box_width": box.width,
         "box_height": box.height,
         "confidence": one.detail.confidence,
-        "detail": sealed_detail(content, job_id, rows.packed_detail(one.detail, told=True)),
+        "detail": seal_detail(content, job_id, rows.pack_detail(one.detail, told=True)),
     }

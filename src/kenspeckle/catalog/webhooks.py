@@ -41,7 +41,7 @@ class Webhooks(Part):
             if connection.execute(_COUNT).scalar_one() >= most:
                 raise QuotaExceeded(f"There may be {most} webhooks; delete one that nobody needs.")
             connection.execute(
-                insert(webhooks), {"webhook_id": webhook.webhook_id, **_columns(webhook), **_sealed(secrets)}
+                insert(webhooks), {"webhook_id": webhook.webhook_id, **_columns(webhook), **_secret_columns(secrets)}
             )
 
     def webhooks(self) -> tuple[Webhook, ...]:
@@ -61,7 +61,7 @@ class Webhooks(Part):
     def change_secrets(self, webhook_id: str, before: bytes, secrets: Secrets, old_until: float | None) -> None:
         read = update(webhooks).where(webhooks.c.webhook_id == webhook_id, webhooks.c.secret == before)
         with self.database.write() as connection:
-            if connection.execute(read.values(**_sealed(secrets), old_until=old_until)).rowcount:
+            if connection.execute(read.values(**_secret_columns(secrets), old_until=old_until)).rowcount:
                 return
         self.webhook(webhook_id)
         raise Conflict(
@@ -137,5 +137,5 @@ def _columns(webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def _sealed(secrets: Secrets) -> dict[str, Any]:
+def _secret_columns(secrets: Secrets) -> dict[str, Any]:
     return {"secret": secrets.present, "old_secret": secrets.old}

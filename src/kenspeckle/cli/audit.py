@@ -13,9 +13,9 @@ import typer
 from kenspeckle.atomic_file import replace_file, whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
-from kenspeckle.compose.data_folder import anchors_of, opened
-from kenspeckle.domain.audit import described
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
+from kenspeckle.compose.data_folder import anchors_of, open_folder
+from kenspeckle.domain.audit import describe
 from kenspeckle.ports import AuditQuery
 from kenspeckle.text import plural
 from kenspeckle.usecases.audit import verification
@@ -28,7 +28,7 @@ app = Commands("The audit trail: who did what with whose faces.")
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     since: Annotated[
         str | None,
@@ -71,8 +71,8 @@ def show(
 
     begin = verification.moment(since, time.time()) if since else None
     query = AuditQuery(begin, key, collection, operation, outcome=outcome)
-    with opened(data_dir, make=False) as instance:
-        rows = [described(row) for row in verification.shown(instance.recorder, query, min(limit, MOST_ROWS))]
+    with open_folder(data_dir, make=False) as instance:
+        rows = [describe(row) for row in verification.read_rows(instance.recorder, query, min(limit, MOST_ROWS))]
     if json:
         output.emit(rows)
     elif rows:
@@ -82,7 +82,7 @@ def show(
 
 
 @app.command()
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def verify(
     anchor: Annotated[
         str | None,
@@ -101,11 +101,11 @@ def verify(
     Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what the trail
     itself can't show, such as a trail that was put back to an older state as a whole."""
     given = _anchor(anchor) if anchor is not None else None
-    with opened(data_dir, make=False, any_key=True) as instance:
+    with open_folder(data_dir, make=False, any_key=True) as instance:
         kept = anchors_of(instance.settings).read()
         found = verification.verify(instance.catalog, instance.recorder.key, given, kept)
     if json:
-        output.emit(found.described())
+        output.emit(found.describe())
     else:
         for one in found.findings:
             output.say(f"row {one.number}: {one.what}", "red")
@@ -126,7 +126,7 @@ def verify(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def anchor(
     destination: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; - for standard output.")] = Path(
         "-"
@@ -136,7 +136,7 @@ def anchor(
     """Write the newest row's number and hash, sealed under the master key, for a place where nobody can change them.
 
     `kenspeckle audit verify --anchor FILE` then finds any row up to it that was changed or cut off since. Recorded."""
-    with opened(data_dir, make=False) as instance:
+    with open_folder(data_dir, make=False) as instance:
         made = verification.anchor(instance.recorder, anchors_of(instance.settings).read())
     if str(destination) == "-":
         sys.stdout.buffer.write(made)
@@ -147,14 +147,14 @@ def anchor(
 
 
 @app.command("new-key")
-@reported(FAILED)
+@report_errors(FAILED)
 def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
     """Continue under another master key, where the one that the catalog was written under is lost.
 
     Makes a key where there is none. Earlier rows stay verifiable: by their chain, which a row that records the change
     continues, and by the old key if it is found again. Lists what was encrypted under the old key and has to be
     replaced."""
-    with opened(data_dir, make=False, any_key=True) as instance:
+    with open_folder(data_dir, make=False, any_key=True) as instance:
         if not instance.catalog.audit_head().begun or fits(instance.catalog, instance.recorder.key):
             output.say("The catalog is written under this master key; there is nothing to do.")
             return
@@ -174,7 +174,7 @@ def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def export(
     destination: Annotated[
         Path, typer.Argument(metavar="FILE", help="File to write, one row of JSON a line; - for standard output.")
@@ -187,7 +187,7 @@ def export(
 
     after = min(after, MOST_ROWS)
     count, last = 0, after
-    with opened(data_dir, make=False) as instance:
+    with open_folder(data_dir, make=False) as instance:
         instance.recorder.record(instance.recorder.entry(verification.EXPORTED, facts={"after": after}))
         if str(destination) == "-":
             for row in verification.lines(instance.catalog, after):

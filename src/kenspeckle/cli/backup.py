@@ -14,7 +14,7 @@ import typer
 from kenspeckle import __version__
 from kenspeckle.atomic_file import PARTIAL, sweep, whole_file
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
@@ -59,7 +59,7 @@ Keep = Annotated[
 ]
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def backup(
     destination: Destination,
     with_master_key: WithMasterKey = False,
@@ -82,7 +82,7 @@ def backup(
         raise CommandFailed("--keep needs a folder to write dated backups into.", f"{destination} is none.")
     settings = settings_of(data_dir)
     source = _source(settings, with_master_key)
-    path = _named(destination)
+    path = _name_file(destination)
     place = keyring or beside(path)
     made, facts = _back_up(settings, source, path, place)
     if json:
@@ -107,7 +107,7 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
         made = back_up(source, file, path.with_name(f"{path.name}{PARTIAL}.db"), progress)
         # Recorded before the file has its name, so that every copy has its row.
         row = {"file": path.name, "photographs": made.photographs, "with_master_key": with_master_key}
-        recorded = backups.backed_up(settings, made.counts["faces"], row)
+        recorded = backups.record_backup(settings, made.counts["faces"], row)
         ring = source.copies.keyring()
         if made.encrypted or place.exists():
             destroyed = rings.replaceable(place, ring)
@@ -129,7 +129,7 @@ def _back_up(settings: Settings, source: Source, path: Path, place: Path) -> tup
 
 def _tell_backup(settings: Settings, made: Backup, facts: dict[str, Any]) -> None:
 
-    what = f"{counted(made.counts)} and {plural(made.photographs, 'photograph')}"
+    what = f"{describe_counts(made.counts)} and {plural(made.photographs, 'photograph')}"
     say(f"{what} are in {facts['path']} ({facts['bytes'] / 1e6:,.1f} MB).")
     if not facts["master_key"] and source_key(settings).is_file():
         remark(f"The master key is not in it: keep a copy of {source_key(settings)} in another place.")
@@ -150,7 +150,7 @@ def _tell_missing(digests: Sequence[str]) -> None:
 
 
 @contextmanager
-def opened_file(path: Path) -> Iterator[IO[bytes]]:
+def open_file(path: Path) -> Iterator[IO[bytes]]:
     """A regular file, to be read more than once. Raises CommandFailed for anything else."""
     if not path.exists():
         raise CommandFailed(f"{path} does not exist.", "Check the name; quote it if it has spaces.")
@@ -200,7 +200,7 @@ def _source(settings: Settings, with_master_key: bool) -> Source:
     return backups.source(settings, software(), key, has_key=has_key)
 
 
-def _named(destination: Path) -> Path:
+def _name_file(destination: Path) -> Path:
     """The file to write. In a folder, remains of killed backups are removed, because no later backup has their
     names."""
 
@@ -225,6 +225,6 @@ def stamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def counted(counts: dict[str, int]) -> str:
+def describe_counts(counts: dict[str, int]) -> str:
     """What a backup holds, in words."""
     return ", ".join(plural(counts[f"{noun}s"], noun) for noun in ("collection", "face", "user"))

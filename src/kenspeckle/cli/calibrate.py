@@ -9,7 +9,7 @@ import typer
 
 from kenspeckle.atomic_file import replace_file
 from kenspeckle.cli.download_bars import bars
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.options import Json, ModelsDir
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
@@ -35,7 +35,7 @@ def calibrate(
     """Measure a pack on photographs of people you know, and store what similarity means there.
 
     FOLDER has a folder for each person, or folders of groups that have them. A service uses it from its next start."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         from kenspeckle.compose import calibrate as compose  # late: brings the runtime
 
         if plot is not None and plot.suffix.lower() != ".svg":
@@ -44,7 +44,7 @@ def calibrate(
         with bars() as progress:
             done = compose.calibrate(settings, pack or settings.pack, folder, progress, store=not dry_run)
         if plot is not None:
-            replace_file(plot, drawn(done.measured).encode())
+            replace_file(plot, draw(done.measured).encode())
         calibration, facts = done.measured.calibration, done.measured.facts
         for file, why in done.skipped:
             remark(f"skipped {file}: {why}", "yellow")
@@ -74,7 +74,7 @@ def _row(rates: dict[str, Any]) -> list[str]:
     return cells
 
 
-def drawn(measured: Measured) -> str:
+def draw(measured: Measured) -> str:
     """Shares of pairs by distance, of one person (blue) and of two (grey), and the distance of 80, as SVG."""
     import numpy as np  # late: no other command about packs needs it
 

@@ -8,7 +8,7 @@ import typer
 
 from kenspeckle.cli import options
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.output import emit, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
@@ -18,7 +18,7 @@ catalog = Commands("The catalog as a whole: copied into another database, and it
 
 
 @catalog.command("copy")
-@reported(FAILED)
+@report_errors(FAILED)
 def copy(
     to: Annotated[
         str,
@@ -38,11 +38,11 @@ def copy(
     again; it continues where it stopped, and until it has ended no service accepts the new database. The old catalog
     stays as it was. Photographs and the master key stay where they are.
     """
-    from kenspeckle.compose.catalog_copy import copied  # late: the catalog's libraries take a second
+    from kenspeckle.compose.catalog_copy import copy_to  # late: the catalog's libraries take a second
 
     settings = load({"data_dir": data_dir})
     with steps(rows="Rows") as progress:
-        done = copied(settings, to, progress)
+        done = copy_to(settings, to, progress)
     if json:
         emit({"rows": done.rows, "resumed": done.resumed})
         return
@@ -53,7 +53,7 @@ def copy(
 
 
 @catalog.command("forget-index")
-@reported(FAILED)
+@report_errors(FAILED)
 def forget_index(
     place: Annotated[
         str, typer.Argument(metavar="HOST:PORT/DATABASE", help="The vector database, as the doctor names it.")

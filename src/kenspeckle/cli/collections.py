@@ -8,10 +8,10 @@ import typer
 
 from kenspeckle.cli import jobs, options, output
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.client.pages import all_of
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import Collection, JobState
 from kenspeckle.domain import operations as ops
 from kenspeckle.text import plural
@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(metavar="ID", help="Id of the collection.")
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(
     json: options.Json = False,
     url: options.Url = None,
@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """List all collections."""
 
-    with opened(url, api_key, data_dir, lists=True) as target:
+    with open_target(url, api_key, data_dir, lists=True) as target:
         found = list(all_of(lambda cursor: target.recognizer.handle(ops.ListCollections(limit=100, cursor=cursor))))
     if json:
         output.emit([shape(one) for one in found])
@@ -45,7 +45,7 @@ def list_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def create(
     name: Name,
     tag: Annotated[
@@ -62,7 +62,7 @@ def create(
     """Create a collection."""
 
     tags = dict(_tag(one) for one in tag or ())
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         made = target.recognizer.handle(ops.CreateCollection(collection_id=name, tags=tags, pack=pack))
     if json:
         output.emit(shape(made))
@@ -71,7 +71,7 @@ def create(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     name: Name,
     json: options.Json = False,
@@ -81,7 +81,7 @@ def show(
 ) -> None:
     """Show one collection."""
 
-    with opened(url, api_key, data_dir, lists=True) as target:
+    with open_target(url, api_key, data_dir, lists=True) as target:
         found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
     if json:
         output.emit(shape(found))
@@ -90,7 +90,7 @@ def show(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def delete(
     name: Name,
     yes: options.Yes = False,
@@ -100,7 +100,7 @@ def delete(
 ) -> None:
     """Delete a collection with all its faces, users and photographs."""
 
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         found = target.recognizer.handle(ops.DescribeCollection(collection_id=name))
         if not yes:
             what = f"{plural(found.face_count, 'face')} and {plural(found.user_count, 'user')}"
@@ -110,7 +110,7 @@ def delete(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def upgrade(
     name: Name,
     pack: Annotated[str, typer.Option("--pack", metavar="NAME", help="Model pack that is to describe its faces.")],
@@ -123,16 +123,16 @@ def upgrade(
     """Bring a collection to another model pack: every face is described anew, from its photograph or thumbnail.
 
     Ids, names, users and boxes stay, and searches go on with the old pack until all faces are described."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         job = target.recognizer.handle(ops.UpgradeCollection(collection_id=name, pack=pack))
-        ended = job if no_wait else jobs.finished(target, job)
+        ended = job if no_wait else jobs.wait_for_end(target, job)
     jobs.print_job(ended, json)
     if not no_wait and ended.state is not JobState.SUCCEEDED:
         raise typer.Exit(FAILED)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def sync(
     name: Name,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew; the old one is used meanwhile.")] = False,
@@ -145,16 +145,16 @@ def sync(
     """Build a large collection's index at INDEX_URL, or compare it with the catalog and repair it.
 
     A service does both by itself; this does it now."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         job = target.recognizer.handle(ops.SyncCollection(collection_id=name, rebuild=rebuild))
-        ended = job if no_wait else jobs.finished(target, job)
+        ended = job if no_wait else jobs.wait_for_end(target, job)
     jobs.print_job(ended, json)
     if not no_wait and ended.state is not JobState.SUCCEEDED:
         raise typer.Exit(FAILED)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def retain(
     name: Name,
     days: Annotated[str, typer.Argument(metavar="DAYS", help="Age in days at which faces are erased; off keeps them.")],
@@ -169,7 +169,7 @@ def retain(
         raise CommandFailed(
             f"'{days}' is neither a number of days nor off.", "Write 30, or off to keep faces indefinitely."
         )
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         found = target.recognizer.handle(
             ops.RetainCollection(collection_id=name, days=None if days == "off" else int(days))
         )

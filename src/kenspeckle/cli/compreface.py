@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from kenspeckle.cli.disagreement import mixed_people, warn
+from kenspeckle.cli.disagreement import find_mixed_people, warn
 from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS, summary
 from kenspeckle.cli.output import emit
 from kenspeckle.client.errors import CommandFailed
@@ -43,7 +43,7 @@ def bring(target: Target, origin: str, key: str, json: bool) -> bool:
         skipped = [{"photograph": str(path), "reason": reason} for path, reason in tally.skipped]
         emit({"indexed": tally.indexed, "present": tally.present, "skipped": skipped})
     summary(tally, search, time.monotonic() - start)
-    warn(agreement, mixed_people(target.recognizer, target.collection))
+    warn(agreement, find_mixed_people(target.recognizer, target.collection))
     if not tally.reached:
         raise CommandFailed(f"{origin} has no photographs.", "A folder has one folder for each subject.")
     return not tally.skipped

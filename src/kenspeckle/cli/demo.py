@@ -21,10 +21,10 @@ from kenspeckle import settings as settings_
 from kenspeckle.cli import output
 from kenspeckle.cli import output as out_
 from kenspeckle.cli.contact_sheet import Tile, contact_sheet
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
+from kenspeckle.cli.launch import launch
 from kenspeckle.cli.output import err, say
-from kenspeckle.cli.variations import jpeg, opened, side_by_side, variations
+from kenspeckle.cli.variations import jpeg, open_upright, side_by_side, variations
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Box, display_name
 from kenspeckle.models import registry
@@ -75,7 +75,7 @@ class Probe:
         return sorted(self.found) == sorted(self.expected)
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def demo(
     output: Annotated[Path, typer.Option("--output", help="Folder for the picture.", file_okay=False)] = Path(
         "demo-output"
@@ -126,7 +126,7 @@ def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[
     start = time.perf_counter()
     with ExitStack() as stack:
         with err().status("Starting the server ..."):
-            server = stack.enter_context(launched(folder, settings=_models()))
+            server = stack.enter_context(launch(folder, settings=_models()))
         client = stack.enter_context(httpx.Client(base_url=server.url, timeout=60, trust_env=False))
         say(f"Server on {server.url}, ready after {time.perf_counter() - start:.1f} s.")
         enrolled = [_index(client, person) for person in people]
@@ -137,8 +137,8 @@ def _on_a_server(folder: Path, people: list[Person], samples: Samples) -> tuple[
         ]
         both = side_by_side([one.picture for one in enrolled])
         probes.append(Probe("both, side by side", both, [one.name for one in people]))
-        probes.append(Probe("a cup of coffee", opened(samples.coffee.read_bytes()), []))
-        probes.append(Probe("a rocket", opened(samples.rocket.read_bytes()), []))
+        probes.append(Probe("a cup of coffee", open_upright(samples.coffee.read_bytes()), []))
+        probes.append(Probe("a rocket", open_upright(samples.rocket.read_bytes()), []))
         for probe in _progress(probes):
             _search(client, probe)
     return enrolled, probes
@@ -155,7 +155,7 @@ def _index(client: httpx.Client, person: Person) -> Enrolled:
             f"No face was found on the photograph of {person.name}.", "Check the weights: kenspeckle models verify"
         )
     say(f"Indexed {person.name} in {took:.0f} ms.")
-    return Enrolled(person, opened(data), box(records[0]["Face"]["BoundingBox"]), took)
+    return Enrolled(person, open_upright(data), box(records[0]["Face"]["BoundingBox"]), took)
 
 
 def _models() -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kenspeckle.ports import Recognizer
 
 
-def mixed_people(recognizer: Recognizer, collection: str) -> Find:
+def find_mixed_people(recognizer: Recognizer, collection: str) -> Find:
     """People of identities whose faces seem to show several, as the recognizer finds them."""
     return lambda names: recognizer.handle(FindMixedPeople(collection_id=collection, external_image_ids=list(names)))
 

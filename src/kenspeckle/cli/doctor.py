@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import DEBUG, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import DEBUG, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.output import PIPE_WIDTH, out, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.doctor.findings import Examined, Finding
@@ -39,7 +39,7 @@ INDENT = " " * 11
 WIDEST = 110
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def doctor(
     thorough: Annotated[
         bool,
@@ -77,15 +77,15 @@ def doctor(
     with steps(**TITLES) as progress:
         seen = list(examine(settings, thorough=thorough, progress=progress))
     if json:
-        output.emit(_described(settings, thorough, seen))
+        output.emit(_describe(settings, thorough, seen))
     else:
         _show(seen)
     if any(one.needs_action for one in seen):
         raise typer.Exit(NEGATIVE)
 
 
-def _described(settings: Settings, thorough: bool, seen: Iterable[Examined]) -> dict[str, object]:
-    checks = [one.described() for one in seen]
+def _describe(settings: Settings, thorough: bool, seen: Iterable[Examined]) -> dict[str, object]:
+    checks = [one.describe() for one in seen]
     return {
         "sound": not any(one.needs_action for one in seen),
         "data_dir": str(settings.data_dir),

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.intake.files import read
 
 MOST = 1 << 30
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def encode(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The image, or - for standard input.")],
     destination: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
@@ -13,7 +13,7 @@ from kenspeckle.settings import load
 from kenspeckle.text import plural
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def encrypt(json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Encrypt all data in the local data folder, with the service stopped.
 
@@ -25,7 +25,7 @@ def encrypt(json: options.Json = False, data_dir: options.DataDir = None) -> Non
     _convert(data_dir, to=True, json=json)
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def decrypt(json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Undo `kenspeckle encrypt`, with the service stopped and KENSPECKLE_ENCRYPTION=off.
 
@@ -37,7 +37,7 @@ def decrypt(json: options.Json = False, data_dir: options.DataDir = None) -> Non
 
 def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
 
-    from kenspeckle.compose.conversion import converted  # late: the catalog's libraries take a second
+    from kenspeckle.compose.conversion import convert_folder  # late: the catalog's libraries take a second
 
     settings = load({"data_dir": data_dir})
     if settings.encryption != to:
@@ -48,7 +48,7 @@ def _convert(data_dir: Path | None, *, to: bool, json: bool) -> None:
         )
     titles = {"photographs": "Photographs", "templates": "Templates and thumbnails"}
     with steps(**titles) as progress:
-        done = converted(settings, progress)
+        done = convert_folder(settings, progress)
     did = "encrypted" if to else "decrypted"
     if json:
         emit(

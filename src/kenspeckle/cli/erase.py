@@ -12,9 +12,9 @@ import typer
 
 from kenspeckle.atomic_file import whole_file
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import Erased, Erasure, Receipt
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.operations import Erase, ListFaces
@@ -33,7 +33,7 @@ WAIT_SECONDS = 20.0
 """Longest wait for the complete receipt."""
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def erase(
     identity: Annotated[
         str | None, typer.Option("--identity", metavar="NAME", help="All faces indexed under this name, users' too.")
@@ -68,8 +68,8 @@ def erase(
     seconds where the service finishes by itself.
     """
 
-    what, name = _chosen(identity, user, person, image, everything)
-    done, signed, document = _erase(opened(url, api_key, data_dir, collection), what, name, receipt, yes)
+    what, name = _choose(identity, user, person, image, everything)
+    done, signed, document = _erase(open_target(url, api_key, data_dir, collection), what, name, receipt, yes)
     if json:
         output.emit(document)
     else:
@@ -96,7 +96,7 @@ def _erase(
             except IdentityNotFound as error:
                 raise CommandFailed(error.message, _near(target.recognizer, target.collection, name)) from error
             document = dump.receipt(done.receipt) if done.receipt is not None else {}
-            signed = _completed(target, done)
+            signed = _wait_for_receipt(target, done)
             if signed is not None:
                 document = dump.receipt(signed)
             if file is not None:
@@ -120,7 +120,7 @@ def _end(done: Erased, signed: Receipt | None) -> None:
         raise typer.Exit(NEGATIVE)
 
 
-def _completed(target: Target, done: Erased) -> Receipt | None:
+def _wait_for_receipt(target: Target, done: Erased) -> Receipt | None:
     """The receipt, complete if that comes in time. What the service does not overwrite by itself is not waited for."""
     if done.receipt is None or done.complete or not done.receipt.receipt_id or done.receipt.remains:
         return done.receipt
@@ -187,7 +187,7 @@ def _confirm(what: Erasure, name: str, collection: str) -> None:
     typer.confirm(f"Erase {subject} permanently?", abort=True, err=True)
 
 
-def _chosen(
+def _choose(
     identity: str | None, user: str | None, person: str | None, image: str | None, everything: bool
 ) -> tuple[Erasure, str]:
 

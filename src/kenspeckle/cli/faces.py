@@ -11,9 +11,9 @@ import typer
 
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
 from kenspeckle.client.pages import all_of
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import Face, display_name
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
@@ -24,7 +24,7 @@ FaceId = Annotated[str, typer.Argument(metavar="FACE_ID", help="Id of the face."
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(
     name: Annotated[
         str | None,
@@ -40,7 +40,7 @@ def list_(
 ) -> None:
     """List the faces of a collection."""
 
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         found = list(
             all_of(
                 lambda cursor: target.recognizer.handle(
@@ -67,7 +67,7 @@ def list_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     face_id: FaceId,
     json: options.Json = False,
@@ -78,7 +78,7 @@ def show(
 ) -> None:
     """Show one face with what its photograph told of it."""
 
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         record = target.recognizer.handle(ops.GetFace(collection_id=target.collection, face_id=face_id))
     if json:
         output.emit(dump.with_person(dump.stored_face_record(record), record.person))
@@ -101,7 +101,7 @@ def show(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def delete(
     face_ids: Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of the faces.")],
     yes: options.Yes = False,
@@ -116,7 +116,7 @@ def delete(
 
     if not yes:
         typer.confirm(f"Delete {len(face_ids)} face{'' if len(face_ids) == 1 else 's'}?", abort=True, err=True)
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(ops.DeleteFaces(collection_id=target.collection, face_ids=face_ids))
     if json:
         output.emit(dump.with_receipt(dump.delete_faces(answer), answer.receipt))
@@ -129,7 +129,7 @@ def delete(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def thumbnail(
     face_id: FaceId,
     picture: Annotated[Path, typer.Argument(metavar="FILE", help="JPEG file to write; - for standard output.")],
@@ -140,7 +140,7 @@ def thumbnail(
 ) -> None:
     """Save the face, cut out of its photograph, as JPEG; a new file is readable by its owner only."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         data = target.recognizer.handle(ops.GetThumbnail(collection_id=target.collection, face_id=face_id))
     if str(picture) == "-":
         sys.stdout.buffer.write(data)

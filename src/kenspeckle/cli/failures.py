@@ -27,7 +27,7 @@ DEBUG = "KENSPECKLE_DEBUG"
 
 
 @contextmanager
-def reported(code: int) -> Iterator[None]:
+def report_errors(code: int) -> Iterator[None]:
     """Show any error of the block and end the command with `code`. Works as a decorator too."""
     try:
         yield

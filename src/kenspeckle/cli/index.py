@@ -14,13 +14,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kenspeckle.cli import options
-from kenspeckle.cli.disagreement import mixed_people, warn
-from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.disagreement import find_mixed_people, warn
+from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import Indexed, QualityFilter
-from kenspeckle.domain.attributes import wanted
+from kenspeckle.domain.attributes import parse_names
 from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import AT_ONCE, Enrolment, Outcome, Tally, Xmp
 from kenspeckle.intake.files import Photograph, Search, find
@@ -67,7 +67,7 @@ Ray = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def index(
     paths: Paths,
     by: By = "file",
@@ -98,17 +98,17 @@ def index(
         raise CommandFailed("--by xmp names people and --unnamed nobody.", "Leave one of them out.")
     unnamed = unnamed or by == "xmp"
     bar = QualityFilter(quality.upper()) if quality else None
-    told = wanted(attributes.split(",")) if attributes else None
+    told = parse_names(attributes.split(",")) if attributes else None
     if any(is_manifest(one) or bucket_of(one) for one in paths):
         _require_alone(len(paths) > 1 or by == "xmp" or write_xmp or save or again)
         from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
 
-        with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray):
+        with open_target(url, api_key, data_dir, collection) as target, _on_ray(target, ray):
             code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
         raise typer.Exit(code)
     search = Search()
-    found = _found(paths, by, search)
-    with opened(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
+    found = _find_photographs(paths, by, search)
+    with open_target(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
         xmp = _xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None
         pictures = _pictures(save, paths) if save else None
         most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
@@ -127,7 +127,7 @@ def _require_alone(more: object) -> None:
         )
 
 
-def _found(paths: Sequence[Path], by: str, search: Search) -> Iterator[Photograph]:
+def _find_photographs(paths: Sequence[Path], by: str, search: Search) -> Iterator[Photograph]:
     """Photographs of files and folders, as they are found. Raises CommandFailed, at once, where there are none."""
     found = find(paths, by, search)
     first = next(found, None)
@@ -147,7 +147,7 @@ def _index_files(
 ) -> int:
     """Index photographs of `paths` as they are found, report, and return the exit code."""
     with closing(Identities()) as identities:
-        photographs = _told_apart(found, search, identities if enrolment.named else None)
+        photographs = _tell_apart(found, search, identities if enrolment.named else None)
         if target.batches:
             outcomes = enrolment.in_batches(photographs)
         else:
@@ -155,7 +155,7 @@ def _index_files(
             outcomes = enrolment.one_by_one(photographs, workers)
         agreement = Agreement()
         code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json, agreement)
-        warn(agreement, mixed_people(target.recognizer, target.collection))
+        warn(agreement, find_mixed_people(target.recognizer, target.collection))
         if identities.shared and by == "file":
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
@@ -174,7 +174,7 @@ def _on_ray(target: Target, address: str | None) -> AbstractContextManager[int]:
     return target.on_ray(address)
 
 
-def _told_apart(
+def _tell_apart(
     found: Iterable[Photograph], search: Search, identities: Identities | None
 ) -> Iterator[Photograph | Outcome]:
     """Photographs as they are found; outcomes of those that can't be indexed, and of what can't be read."""
@@ -302,11 +302,11 @@ def _xmp(collection: str, read: bool, write: bool) -> Xmp:
 
 def _pictures(folder: Path, sources: Sequence[Path]) -> Callable[[Photograph, bytes, Indexed], None]:
     """Saves each photograph as JPEG in the folder, by its identity; others of one name get a number."""
-    from kenspeckle.intake.pictures import PictureFolder, indexed_picture  # late: Pillow draws
+    from kenspeckle.intake.pictures import PictureFolder, draw_indexed  # late: Pillow draws
 
     pictures = PictureFolder(folder, sources)
 
     def save(photograph: Photograph, data: bytes, answer: Indexed) -> None:
-        indexed_picture(pictures.place(photograph), data, answer)
+        draw_indexed(pictures.place(photograph), data, answer)
 
     return save

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from kenspeckle.cli.disagreement import mixed_people, warn
+from kenspeckle.cli.disagreement import find_mixed_people, warn
 from kenspeckle.cli.failures import FINE, NEGATIVE
-from kenspeckle.cli.jobs import all_results, finished, print_results
+from kenspeckle.cli.jobs import all_results, print_results, wait_for_end
 from kenspeckle.cli.output import remark
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.manifests import listed
+from kenspeckle.compose.manifests import list_objects
 from kenspeckle.compose.target import Target
 from kenspeckle.domain import Attribute, JobState, LineStatus, QualityFilter
 from kenspeckle.domain import operations as ops
@@ -48,7 +48,7 @@ def index_manifest(
                 attributes=attributes,
             )
         )
-        ended = finished(target, job)
+        ended = wait_for_end(target, job)
         if ended.state is not JobState.SUCCEEDED:
             raise CommandFailed(
                 ended.error or f"Job {ended.job_id} was cancelled.",
@@ -62,7 +62,7 @@ def index_manifest(
     remark(f"{plural(sum(counts.values()), 'photograph')}: {', '.join(parts)}.", "bold")
     if refused := counts.get("failed", 0) + counts.get("no_face", 0):
         remark(f"kenspeckle jobs results {ended.job_id} tells why of each.", "yellow")
-    warn(agreement, mixed_people(target.recognizer, target.collection))
+    warn(agreement, find_mixed_people(target.recognizer, target.collection))
     return NEGATIVE if refused else FINE
 
 
@@ -89,7 +89,7 @@ def _manifest(target: Target, path: Path, by: str, *, named: bool) -> Iterator[s
         return
     bucket, prefix = place
     with tempfile.NamedTemporaryFile(prefix="kenspeckle-manifest-") as file, closing(Identities()) as identities:
-        names = listed(target.settings, bucket, prefix, remote=target.remote)
+        names = list_objects(target.settings, bucket, prefix, remote=target.remote)
         count, refused = write_manifest(file, bucket, names, by, identities if named else None)  # type: ignore[arg-type]  # a wrapper
         file.flush()
         for name, why in refused[:SHOWN]:

@@ -9,9 +9,9 @@ import typer
 
 from kenspeckle.cli import options, output, progress
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, FINE, reported
+from kenspeckle.cli.failures import FAILED, FINE, report_errors
 from kenspeckle.client.pages import all_of
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import UNFINISHED, Job, JobState, LineResult
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
@@ -25,7 +25,7 @@ PAGE = 4096
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(
     state: Annotated[
         JobState | None, typer.Option("--state", help="Only jobs in this state.", show_default="all")
@@ -37,7 +37,7 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List jobs, newest first; finished ones for 30 days."""
-    with opened(url, api_key, data_dir, lists=True) as target:
+    with open_target(url, api_key, data_dir, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(lambda cursor: target.recognizer.handle(ops.ListJobs(state=state, limit=some, cursor=cursor)), limit)
@@ -63,7 +63,7 @@ def list_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     job_id: JobId,
     json: options.Json = False,
@@ -72,12 +72,12 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one job, with its progress and result."""
-    with opened(url, api_key, data_dir, lists=True) as target:
+    with open_target(url, api_key, data_dir, lists=True) as target:
         print_job(target.recognizer.handle(ops.GetJob(job_id=job_id)), json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def wait(
     job_id: JobId,
     json: options.Json = False,
@@ -87,14 +87,14 @@ def wait(
 ) -> None:
     """Wait for the end of a job; exit code 1 where it did not succeed. Where nobody serves the data folder, it runs
     here."""
-    with opened(url, api_key, data_dir) as target:
-        ended = finished(target, target.recognizer.handle(ops.GetJob(job_id=job_id)))
+    with open_target(url, api_key, data_dir) as target:
+        ended = wait_for_end(target, target.recognizer.handle(ops.GetJob(job_id=job_id)))
     print_job(ended, json)
     raise typer.Exit(FINE if ended.state is JobState.SUCCEEDED else FAILED)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def cancel(
     job_id: JobId,
     json: options.Json = False,
@@ -103,14 +103,14 @@ def cancel(
     data_dir: options.DataDir = None,
 ) -> None:
     """Cancel a job and wait until it has ended and undone what it did. A finished one stays as it is."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         asked = target.recognizer.handle(ops.CancelJob(job_id=job_id))
         ended = target.finish(job_id, lambda job: None) if asked.state in UNFINISHED else asked
     print_job(ended, json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def results(
     job_id: JobId,
     url: options.Url = None,
@@ -118,11 +118,11 @@ def results(
     data_dir: options.DataDir = None,
 ) -> None:
     """What became of each line of the manifest of a job that indexes, as JSON Lines."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         print_results(target, job_id)
 
 
-def finished(target: Target, job: Job) -> Job:
+def wait_for_end(target: Target, job: Job) -> Job:
     """Wait for the end of a job, with a progress bar; after Ctrl-C the job continues later."""
     title = job.kind.value.capitalize() + (f" of {job.collection_id}" if job.collection_id else "")
     with progress.steps(job=title) as bar:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.options import ApiKey, DataDir, Json, Url, Yes
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.administration import opened_keys, opened_local_keys
+from kenspeckle.compose.administration import open_keys, open_local_keys
 from kenspeckle.text import printable
 from kenspeckle.usecases.access.credentials import DEFAULT_SCOPES
 
@@ -67,7 +67,7 @@ def create(
 ) -> None:
     """Create a key. Its secret is printed once and never again. By default a key may send 10 requests a second and 25
     at once; one with the scope admin has no limits."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         first = keys.first()
         created = keys.create(
             name=name,
@@ -105,7 +105,7 @@ def adopt(
     The secret access key is asked for, or read from standard input where that is no terminal; never give it as an
     argument. It is stored encrypted. This service has its own grants for the pair, and does not learn when its issuer
     revokes it: revoke it here too. SESSION_TOKENS=on takes session tokens with it, ANY_REGION=on other regions."""
-    with reported(FAILED), opened_local_keys(data_dir) as keys:
+    with report_errors(FAILED), open_local_keys(data_dir) as keys:
         first = keys.first()
         adopted = keys.adopt(
             access_key_id,
@@ -137,7 +137,7 @@ def _scopes(given: list[str] | None) -> list[str]:
 @app.command("list")
 def list_(url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """List all keys, oldest first, without their secrets."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         rows = keys.list()
         if as_json:
             emit(rows)
@@ -154,7 +154,7 @@ def show(
     key_id: KeyId, url: Url = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False
 ) -> None:
     """Show one key, without its secret."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         _describe(keys.show(key_id), as_json)
 
 
@@ -168,7 +168,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a key permanently; running servers follow within half a second."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         if not yes:
             name = keys.show(key_id)["name"]
             asked = f"Revoke the key {key_id} ({name})? Requests with it will be refused."
@@ -189,7 +189,7 @@ def limit(
 ) -> None:
     """Change the limits of a key; running servers follow within half a second. Limits that are not given stay as
     they are."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         if rate is None and burst is None and quota is None:
             raise CommandFailed("No change was given.", "Give --rate, --burst or --quota.")
         _describe(keys.limit(key_id, rate, burst, quota), as_json)
@@ -202,7 +202,7 @@ def rotate(
     """Replace a key by a new one with the same rights and expiry; the old one is revoked at once.
 
     To change keys without a gap, create a second key, move the clients over, then revoke the first."""
-    with reported(FAILED), opened_keys(url, api_key, data_dir) as keys:
+    with report_errors(FAILED), open_keys(url, api_key, data_dir) as keys:
         _reveal(keys.rotate(key_id), as_json)
 
 

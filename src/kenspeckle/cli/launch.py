@@ -34,7 +34,7 @@ class Launched:
 
 
 @contextmanager
-def launched(
+def launch(
     data_dir: Path,
     *arguments: str,
     settings: Mapping[str, str] | None = None,

@@ -10,7 +10,7 @@ from kenspeckle.cli import own_packs
 from kenspeckle.cli.calibrate import calibrate
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.download_bars import bars
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.options import Json, ModelsDir
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.errors import ModelMissing
@@ -34,12 +34,12 @@ TERMS = (
 @app.command("list")
 def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Show the packs, whether each is installed, and licence and source of every file."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         settings = load({"models_dir": models_dir})
-        described = [_described(pack, settings) for pack in registry.known(settings.models_dir).values()]
+        described = [_describe(pack, settings) for pack in registry.list_packs(settings.models_dir).values()]
         photographs = [_source(part) for part in samples.PARTS]
         if as_json:
-            networks = _described_attributes(settings)
+            networks = _describe_attributes(settings)
             listed = {"packs": described, "attributes": networks, "samples": photographs}
             emit({"models_dir": str(settings.models_dir), **listed})
             return
@@ -49,7 +49,7 @@ def list_(models_dir: ModelsDir = None, as_json: Json = False) -> None:
             say(f"{one['name']}, version {one['version']}{remarks}: {state}", "bold")
             say(f"  similarity {one['calibration']['kind']}: {one['calibration']['sample']}")
             _show(one["files"])
-        networks = _described_attributes(settings)
+        networks = _describe_attributes(settings)
         state = (
             f"installed in {networks['folder']}" if networks["installed"] else f"not installed ({networks['problem']})"
         )
@@ -79,7 +79,7 @@ def pull(
     attributes of faces, which `attributes` names.
 
     Run it again after an interruption: what was fetched is kept."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
 
         settings = load({"models_dir": models_dir})
@@ -111,7 +111,7 @@ def pull(
 @app.command()
 def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Compare every file of an installed pack with its manifest; exit code 1 where one differs."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         settings = load({"models_dir": models_dir})
         wanted = name or settings.pack
         attributes = wanted == ATTRIBUTES.name
@@ -134,7 +134,7 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
 @app.command()
 def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """Print the folder of an installed pack."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         settings = load({"models_dir": models_dir})
         installed = registry.find(settings.models_dir, name or settings.pack)
         if as_json:
@@ -144,7 +144,7 @@ def path(name: Name = None, models_dir: ModelsDir = None, as_json: Json = False)
             say(str(installed.folder))
 
 
-def _described(pack: AnyPack, settings: Settings) -> dict[str, Any]:
+def _describe(pack: AnyPack, settings: Settings) -> dict[str, Any]:
     problems = registry.check(settings.models_dir, pack.name)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
     files = [_source(part) for part in pack.parts] + [_text(one) for one in pack.texts if isinstance(one, Text)]
@@ -160,7 +160,7 @@ def _described(pack: AnyPack, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _described_attributes(settings: Settings) -> dict[str, Any]:
+def _describe_attributes(settings: Settings) -> dict[str, Any]:
     """The networks for attributes, as `_described` has a pack."""
     problems = registry.check_attributes(settings.models_dir)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]

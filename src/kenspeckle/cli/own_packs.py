@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kenspeckle.cli.download_bars import bars
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.options import Json, ModelsDir, Yes
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.client.errors import CommandFailed
@@ -84,7 +84,7 @@ TrainedOn = Annotated[
 ]
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="Name of the pack, or a description of it.")],
     embedder: Annotated[Path | None, typer.Option("--embedder", help="The network, .onnx or dlib's .dat.")] = None,
@@ -125,18 +125,18 @@ def add(
         "home": home,
         "trained_on": trained_on,
     }
-    description = _described(name, given)
+    description = _read_description(name, given)
     with bars() as progress:
         added = own_packs.add(load({"models_dir": models_dir}), description, progress)
     _print(added, as_json)
 
 
-def _described(name: str, given: dict[str, Any]) -> Description:
+def _read_description(name: str, given: dict[str, Any]) -> Description:
     """The pack that a file NAME.toml describes, or that the options do. Raises CommandFailed where both are given."""
     from kenspeckle.models import own_description  # late: brings the ONNX library
 
     if not name.endswith(".toml"):
-        return own_description.described({"name": name, **given})
+        return own_description.describe({"name": name, **given})
     if any(value is not None for value in given.values()):
         raise CommandFailed("With a pack.toml no other option is taken.", "Write them into the file.")
     return own_description.from_toml(Path(name))
@@ -171,7 +171,7 @@ def remove(
     models_dir: ModelsDir = None,
 ) -> None:
     """Remove a pack of your own, with what was measured of it."""
-    with reported(FAILED):
+    with report_errors(FAILED):
         from kenspeckle.compose import own_packs  # late: brings the ONNX library
 
         settings = load({"models_dir": models_dir})

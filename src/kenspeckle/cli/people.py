@@ -9,10 +9,10 @@ import typer
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.erase import erase as erase_
-from kenspeckle.cli.failures import FAILED, FINE, reported
-from kenspeckle.cli.jobs import finished, print_job
+from kenspeckle.cli.failures import FAILED, FINE, report_errors
+from kenspeckle.cli.jobs import print_job, wait_for_end
 from kenspeckle.client.pages import all_of
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import JobState, Person
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
@@ -26,7 +26,7 @@ MOST = 1000
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(
     name: Annotated[
         str | None, typer.Option("--name", help="Only people in whose name this occurs. Without it: everybody.")
@@ -40,7 +40,7 @@ def list_(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the people of a collection, by name."""
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(
@@ -61,7 +61,7 @@ def list_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     person_id: PersonId,
     json: options.Json = False,
@@ -71,7 +71,7 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show one person with its faces."""
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         ask, name = target.recognizer, target.collection
         person = ask.handle(ops.GetPerson(collection_id=name, person_id=person_id))
         faces = list(
@@ -90,7 +90,7 @@ def show(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def rename(
     person_id: PersonId,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, in any script; empty: that of its identity.")],
@@ -101,7 +101,7 @@ def rename(
     data_dir: options.DataDir = None,
 ) -> None:
     """Give a person a name. What its faces were indexed as stays."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.ChangePerson(collection_id=target.collection, person_id=person_id, person_name=name)
@@ -111,7 +111,7 @@ def rename(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def hide(
     person_id: PersonId,
     show: Annotated[bool, typer.Option("--show", help="Show it again.")] = False,
@@ -122,7 +122,7 @@ def hide(
     data_dir: options.DataDir = None,
 ) -> None:
     """Leave a person out of lists. Searches find it all the same."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.ChangePerson(collection_id=target.collection, person_id=person_id, hidden=not show)
@@ -132,7 +132,7 @@ def hide(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def move(
     person_id: PersonId,
     face_ids: FaceIds,
@@ -143,7 +143,7 @@ def move(
     data_dir: options.DataDir = None,
 ) -> None:
     """Move faces to a person, whomever they belonged to."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.MoveFaces(collection_id=target.collection, person_id=person_id, face_ids=face_ids)
@@ -153,7 +153,7 @@ def move(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def merge(
     person_id: PersonId,
     into: Annotated[str, typer.Argument(metavar="INTO", help="Id of the person who gets everything.")],
@@ -164,7 +164,7 @@ def merge(
     data_dir: options.DataDir = None,
 ) -> None:
     """Merge a person into another, who keeps its name. `undo` undoes it."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(ops.MergePeople(collection_id=target.collection, person_id=person_id, into=into)),
             json,
@@ -172,7 +172,7 @@ def merge(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def split(
     person_id: PersonId,
     face_ids: FaceIds,
@@ -186,7 +186,7 @@ def split(
     data_dir: options.DataDir = None,
 ) -> None:
     """Split some of a person's faces off into another person. `undo` undoes it."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.SplitPerson(
@@ -198,7 +198,7 @@ def split(
 
 
 @app.command("not")
-@reported(FAILED)
+@report_errors(FAILED)
 def not_(
     person_id: PersonId,
     face_ids: FaceIds,
@@ -209,7 +209,7 @@ def not_(
     data_dir: options.DataDir = None,
 ) -> None:
     """Remember permanently that faces do not show a person."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.KeepApart(collection_id=target.collection, person_id=person_id, face_ids=face_ids)
@@ -219,7 +219,7 @@ def not_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def group(
     json: options.Json = False,
     collection: options.Collection = None,
@@ -228,14 +228,14 @@ def group(
     data_dir: options.DataDir = None,
 ) -> None:
     """Group all faces without a name: start a job and wait for its end."""
-    with opened(url, api_key, data_dir, collection) as target:
-        ended = finished(target, target.recognizer.handle(ops.GroupFaces(collection_id=target.collection)))
+    with open_target(url, api_key, data_dir, collection) as target:
+        ended = wait_for_end(target, target.recognizer.handle(ops.GroupFaces(collection_id=target.collection)))
     print_job(ended, json)
     raise typer.Exit(FINE if ended.state is JobState.SUCCEEDED else FAILED)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def groups(
     limit: options.Limit = MOST,
     json: options.Json = False,
@@ -245,7 +245,7 @@ def groups(
     data_dir: options.DataDir = None,
 ) -> None:
     """List groups of faces without a name, the largest first. `name` makes a person of one."""
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         some = min(limit, MOST)
         found = list(
             all_of(
@@ -268,7 +268,7 @@ def groups(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def name(
     group_id: Annotated[str, typer.Argument(metavar="GROUP_ID", help="Id, as `people groups` prints it.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, in any script.")],
@@ -279,7 +279,7 @@ def name(
     data_dir: options.DataDir = None,
 ) -> None:
     """Name a group: it is a person from then on, and takes faces that come later."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         _tell(
             target.recognizer.handle(
                 ops.NameGroup(collection_id=target.collection, group_id=group_id, person_name=name)
@@ -289,7 +289,7 @@ def name(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def duplicates(
     dismiss: Annotated[
         str | None,
@@ -303,7 +303,7 @@ def duplicates(
     data_dir: options.DataDir = None,
 ) -> None:
     """List people who may be one, faces that may be under a wrong name, and photographs that are stored twice."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         ask, name = target.recognizer, target.collection
         if dismiss is not None:
             ask.handle(ops.DismissDuplicate(collection_id=name, pair_id=dismiss))
@@ -333,7 +333,7 @@ def duplicates(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def undo(
     undo_id: Annotated[
         str | None, typer.Argument(metavar="[UNDO_ID]", help="What merge or split printed; without it the newest.")
@@ -345,7 +345,7 @@ def undo(
     data_dir: options.DataDir = None,
 ) -> None:
     """Undo a merge or split."""
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         done = target.recognizer.handle(ops.UndoPeople(collection_id=target.collection, undo_id=undo_id))
     if json:
         output.emit(dump.undone(done))
@@ -356,7 +356,7 @@ def undo(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def erase(
     person_id: PersonId,
     yes: options.Yes = False,

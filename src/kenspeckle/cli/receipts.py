@@ -14,10 +14,10 @@ from kenspeckle import settings
 from kenspeckle.atomic_file import whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.data_folder import master_key
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import Receipt
 from kenspeckle.domain.operations import GetReceipt
 from kenspeckle.errors import InvalidValue
@@ -36,7 +36,7 @@ Kept = Annotated[
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     receipt_id: ReceiptId,
     receipt: Kept = None,
@@ -46,13 +46,13 @@ def show(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show a receipt as it is now; it is kept for 30 days after it is complete."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         found = target.recognizer.handle(GetReceipt(receipt_id=receipt_id))
     _give(found, receipt, json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def wait(
     receipt_id: ReceiptId,
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="Longest wait.")] = 600.0,
@@ -64,7 +64,7 @@ def wait(
 ) -> None:
     """Wait until a receipt is complete: until no file of the service holds anything of what it names. Where nobody
     serves the data folder, the rest is removed here. Exit code 1 if it is still pending."""
-    with opened(url, api_key, data_dir) as target:
+    with open_target(url, api_key, data_dir) as target:
         found = target.completed(receipt_id, seconds)
     _give(found, receipt, json)
     if not found.complete:
@@ -97,7 +97,7 @@ def _tell(content: Mapping[str, Any]) -> None:
 
 
 @app.command()
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A receipt, or an answer that has one; JSON.")],
     public_key: Annotated[
@@ -124,7 +124,7 @@ def verify(
     if isinstance(document, dict) and "Receipt" in document:
         document = document["Receipt"]
     try:
-        content = receipts.verified(document, public_key or _own_key(data_dir))
+        content = receipts.verify_receipt(document, public_key or _own_key(data_dir))
     except InvalidValue as error:
         output.remark(error.message, "red")
         raise typer.Exit(NEGATIVE) from error
@@ -135,7 +135,7 @@ def verify(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def key(data_dir: options.DataDir = None) -> None:
     """Show the public key of the local data folder, in base64."""
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.index import REMOTE_BYTES
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import Attribute, Attributes, FaceDetail, QualityFilter
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.attributes import wanted
+from kenspeckle.domain.attributes import parse_names
 from kenspeckle.domain.similarity import tier
 from kenspeckle.errors import NoFace
 from kenspeckle.intake.files import read, refuse_same_file
@@ -24,7 +24,7 @@ from kenspeckle.text import plural
 Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph, or - for standard input.")]
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def compare(
     source: Annotated[Path, typer.Argument(metavar="A", help="A photograph whose largest face is looked for.")],
     target: Annotated[Path, typer.Argument(metavar="B", help="The photograph to look in.")],
@@ -39,7 +39,7 @@ def compare(
     """Check whether the largest face of A is in B. Exit code: 0 it is, 1 it is not, 2 an error."""
 
     refuse_same_file(save, source, target)
-    with opened(url, api_key, data_dir) as where:
+    with open_target(url, api_key, data_dir) as where:
         first, second = read_image(source, where), read_image(target, where)
         try:
             answer = where.recognizer.handle(
@@ -67,7 +67,7 @@ def compare(
         raise typer.Exit(NEGATIVE)
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def detect(
     image: Image,
     attributes: options.Attributes = None,
@@ -79,14 +79,14 @@ def detect(
 ) -> None:
     """Find the faces of a photograph and describe them. Exit code: 0 there are some, 1 there are none, 2 an error."""
     refuse_same_file(save, image)
-    asked = wanted((attributes or "DEFAULT").split(","))
-    with opened(url, api_key, data_dir) as target:
+    asked = parse_names((attributes or "DEFAULT").split(","))
+    with open_target(url, api_key, data_dir) as target:
         data = read_image(image, target)
         details = target.recognizer.handle(ops.DetectFaces(image=data, attributes=asked))
     if json:
         output.emit(dump.detect_faces(details))
     elif details:
-        more = tuple(name for name in _TOLD if any(_told(one)[name] for one in details))
+        more = tuple(name for name in _TOLD if any(_attributes_in_words(one)[name] for one in details))
         columns = ("face", "confidence", *_PLACE[1:], "roll", "yaw", "pitch", "brightness", "sharpness", *more)
         rows = [
             (
@@ -96,7 +96,7 @@ def detect(
                 *(f"{angle:.0f}°" for angle in (head.roll, head.yaw, head.pitch)),
                 f"{one.quality.brightness:.0f}",
                 f"{one.quality.sharpness:.0f}",
-                *(_told(one)[name] for name in more),
+                *(_attributes_in_words(one)[name] for name in more),
             )
             for number, one in enumerate(details, 1)
             for head in ((one.attributes and one.attributes.pose) or one.pose,)
@@ -115,7 +115,7 @@ def detect(
 _TOLD = ("age", "smile", "mouth open", "eyes open", "covered", "eyes look", "gender")
 
 
-def _told(detail: FaceDetail) -> dict[str, str]:
+def _attributes_in_words(detail: FaceDetail) -> dict[str, str]:
     """Attributes of a face as words, by column; empty where it is not told."""
     more = detail.attributes or Attributes()
     names = (Attribute.SMILE, Attribute.MOUTH_OPEN, Attribute.EYES_OPEN, Attribute.FACE_OCCLUDED)

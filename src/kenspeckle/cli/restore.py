@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.backup import beside, counted, opened_file, settings_of, source_key, stamp
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.backup import beside, describe_counts, open_file, settings_of, source_key, stamp
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
@@ -23,7 +23,7 @@ from kenspeckle.usecases.backup import restore as use
 from kenspeckle.usecases.backup.restore import Restored
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def restore(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A file that `kenspeckle backup` wrote.")],
     replace: Annotated[
@@ -54,22 +54,22 @@ def restore(
 
     settings = None if check else settings_of(data_dir)
     titles = {"verify": "Verifying", "photographs": "Restoring photographs", "finish": "Putting in place"}
-    with opened_file(source) as file, steps(**titles) as progress:
+    with open_file(source) as file, steps(**titles) as progress:
         archive = Archive(file)
         if settings is None:
-            facts = _checked(archive, progress)
+            facts = _check(archive, progress)
         else:
             place = keyring or beside(source)
             ring = place if keyring or place.exists() else None
             done = _restore(settings, archive, ring, progress, replace=replace, skip_unreadable=skip_unreadable)
-            facts = _restored(settings, done, recorded=_record_restore(settings, source, done))
+            facts = _to_json(settings, done, recorded=_record_restore(settings, source, done))
     if json:
         emit(facts)
     else:
         _tell_restore(settings, facts)
 
 
-def _checked(archive: Archive, progress: Progress) -> dict[str, Any]:
+def _check(archive: Archive, progress: Progress) -> dict[str, Any]:
 
     manifest = use.check(archive, progress).manifest
     return {name: manifest.get(name) for name in use.SHOWN}
@@ -94,7 +94,7 @@ def _restore(
     )
 
 
-def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:
+def _to_json(settings: Settings, done: Restored, *, recorded: bool) -> dict[str, Any]:
     """The result, as JSON."""
     return {
         "data_dir": str(settings.data_dir),
@@ -112,7 +112,7 @@ def _restored(settings: Settings, done: Restored, *, recorded: bool) -> dict[str
 def _tell_restore(settings: Settings | None, facts: dict[str, Any]) -> None:
     """`settings` are None where the backup was only checked."""
 
-    what = f"{counted(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
+    what = f"{describe_counts(facts['counts'])} and {plural(facts['photographs'], 'photograph')}"
     say(f"{what} {'are whole' if settings is None else 'restored'}.")
     if facts.get("left_out"):
         remark(f"{plural(len(facts['left_out']), 'collection')} left out, whose keys were destroyed.", "yellow")
@@ -134,7 +134,7 @@ def _record_restore(settings: Settings, source: Path, done: Restored) -> bool:
     if done.aside is not None:
         facts["replaced"] = backups.anchor_of(settings, done.aside)
     try:
-        return backups.restored(settings, done.counts["faces"], facts)
+        return backups.record_restore(settings, done.counts["faces"], facts)
     except KenspeckleError as error:
         raise CommandFailed(
             f"The backup is restored, but that could not be recorded in the audit trail: {error.message}",

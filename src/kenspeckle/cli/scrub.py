@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from kenspeckle.cli import options
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
 from kenspeckle.text import plural
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def scrub(json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Rewrite what erasure has left in the database's files, and say what is left elsewhere.
 
@@ -22,10 +22,10 @@ def scrub(json: options.Json = False, data_dir: options.DataDir = None) -> None:
     from here; the command says which there are. Receipts of erasure that were pending become complete; they name what
     is left. Exits with 1 where deleted rows are left in tables.
     """
-    from kenspeckle.compose.scrubbing import scrubbed  # late: the catalog's libraries take a second
+    from kenspeckle.compose.scrubbing import scrub_files  # late: the catalog's libraries take a second
 
     with steps(tables="Tables") as progress:
-        done, receipts = scrubbed(load({"data_dir": data_dir}), progress)
+        done, receipts = scrub_files(load({"data_dir": data_dir}), progress)
     if json:
         emit({"complete": done.complete, "left": list(done.left), "receipts": receipts})
     else:

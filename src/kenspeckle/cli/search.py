@@ -11,11 +11,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import FINE, INTERRUPTED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import FINE, INTERRUPTED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
 from kenspeckle.cli.recognize import quality_of, read_image
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import GroupRef, ImageSearch, QualityFilter
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import among, tier
@@ -27,7 +27,7 @@ from kenspeckle.shapes.dump import searched
 from kenspeckle.text import plural
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def search(
     paths: Annotated[
         list[Path],
@@ -57,7 +57,7 @@ def search(
     person. Exit code: 0 someone was found, 1 no match, 2 an error, also where one of many could not be searched."""
 
     how = (threshold, max_faces, quality_of(quality), all_faces)
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         if len(paths) == 1 and not paths[0].is_dir():
             code = _one(target, paths[0], *how, save, json)
         else:
@@ -127,10 +127,10 @@ def _show(answer: ImageSearch, all_faces: bool, chance: str) -> None:
         output.say("No match: nobody who is indexed looks like the largest face of this photograph.")
     for number, one in enumerate(answer.searches, 1):
         if one.group is not None:
-            output.say((f"Face {number}: " if all_faces else "") + _seen(one.group))
+            output.say((f"Face {number}: " if all_faces else "") + _how_often_seen(one.group))
 
 
-def _seen(group: GroupRef) -> str:
+def _how_often_seen(group: GroupRef) -> str:
     """How often somebody without a name was seen."""
     first, last = output.moment(group.first_seen), output.moment(group.last_seen)
     when = f"on {first}" if group.face_count == 1 else f"since {first}, last on {last}"
@@ -191,7 +191,7 @@ def _many(
         tell(one)
     stopped = _run(lookup, photographs, REMOTE_WORKERS if target.remote else target.settings.workers, done, tell)
     if not json:
-        _grouped(done)
+        _print_grouped(done)
     _remarks(done, len(photographs) + len(places.missing))
     if stopped:
         return INTERRUPTED
@@ -228,7 +228,7 @@ def _line(one: Looked, all_faces: bool) -> dict[str, Any]:
     return line | (searched(one.answer, all_faces) if one.answer is not None else {})
 
 
-def _grouped(done: list[Looked]) -> None:
+def _print_grouped(done: list[Looked]) -> None:
     """A line for each photograph of each person; the name stands before the first."""
     rows = [
         (name if first else "", str(one.photograph.path), f"{match.similarity:.2f}", tier(match.similarity))

@@ -15,9 +15,9 @@ import typer
 
 import kenspeckle
 from kenspeckle import settings as settings_
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.start import uncollected
+from kenspeckle.compose.start import pause_collection
 from kenspeckle.serving import logs
 from kenspeckle.serving.tls import Certificate, certificate
 from kenspeckle.settings import Settings
@@ -31,7 +31,7 @@ TRIES = 10
 """Most attempts to find a port that is free for IPv4 and IPv6."""
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def serve(
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on.", show_default="HOST, 127.0.0.1")
@@ -77,7 +77,7 @@ def serve(
     )
     for one in STOPPED_BY:
         signal.signal(one, _leave)
-    listeners = bound(settings.host, settings.port)
+    listeners = bind(settings.host, settings.port)
     try:
         _start(settings, listeners)
     finally:
@@ -96,7 +96,7 @@ def _start(settings: Settings, listeners: list[socket.socket]) -> None:
     )
     tls = certificate(settings.tls_cert, settings.tls_key)
 
-    with uncollected(keep=False):
+    with pause_collection(keep=False):
         from kenspeckle.compose.embedded import build  # late: the slow part, after the port is ours
 
         service = build(settings)
@@ -106,7 +106,7 @@ def _start(settings: Settings, listeners: list[socket.socket]) -> None:
         service.close()
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int) -> list[socket.socket]:
     """Sockets bound to the host's addresses of both families, on one port, before the slow part of starting.
 
     Raises CommandFailed with what to do."""
@@ -116,7 +116,7 @@ def bound(host: str, port: int) -> list[socket.socket]:
         raise CommandFailed(f"'{host}' is no address of this machine.", "Use 127.0.0.1 or 0.0.0.0.") from error
     for _ in range(TRIES):
         try:
-            return _bound(families, port)
+            return _bind_all(families, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise CommandFailed(
@@ -140,7 +140,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
-def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list[socket.socket]:
+def _bind_all(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list[socket.socket]:
     """Raises OSError where the address is in use or not available."""
     made: list[socket.socket] = []
     missing: OSError | None = None
@@ -170,7 +170,7 @@ def _bound(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list
 
 
 def _run(service: BaseService, settings: Settings, listeners: list[socket.socket], tls: Certificate | None) -> None:
-    with uncollected():
+    with pause_collection():
         from kenspeckle.serving import server as server_  # late, as `build`
 
         app = service.serve()

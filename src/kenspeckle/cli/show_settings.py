@@ -12,13 +12,13 @@ import typer
 
 from kenspeckle import settings as settings_
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import FAILED, reported
+from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.client.errors import CommandFailed
 
 _SECRET_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+@")
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def settings(
     json: options.Json = False,
     strict: Annotated[
@@ -34,13 +34,13 @@ def settings(
     path = config or Path(os.environ.get(settings_.PREFIX + "CONFIG", settings_.FILE))
     in_file = set(tomllib.loads(path.read_text("utf-8"))) if path.is_file() else set()
     rows: list[dict[str, Any]] = []
-    for one in settings_.described():
+    for one in settings_.list_settings():
         variable = settings_.PREFIX + one.name.upper()
         source = "environment" if os.environ.get(variable, "") else str(path) if one.name in in_file else "default"
         rows.append(
             {
                 "name": one.name,
-                "value": _shown(one.name, getattr(values, one.name)),
+                "value": _show(one.name, getattr(values, one.name)),
                 "source": source,
                 "variable": variable,
                 "about": one.metadata["doc"],
@@ -60,7 +60,7 @@ def settings(
         typer.echo(sentence, err=True)
 
 
-def _shown(name: str, value: Any) -> Any:
+def _show(name: str, value: Any) -> Any:
     """The value, JSON-ready; of secrets only whether they are set."""
     if name in ("admin_key", "master_key"):
         return "(set)" if value else ""

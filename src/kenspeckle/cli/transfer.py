@@ -9,8 +9,8 @@ import typer
 
 from kenspeckle.atomic_file import whole_file
 from kenspeckle.cli import options, output
-from kenspeckle.cli.backup import opened_file, software
-from kenspeckle.cli.failures import FAILED, NEGATIVE, reported
+from kenspeckle.cli.backup import open_file, software
+from kenspeckle.cli.failures import FAILED, NEGATIVE, report_errors
 from kenspeckle.cli.output import emit, remark, say
 from kenspeckle.cli.progress import steps
 from kenspeckle.client.errors import CommandFailed
@@ -56,7 +56,7 @@ TITLES = {
 }
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def export(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Id of the collection.")],
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="File to write, such as people.jsonl.")],
@@ -76,7 +76,7 @@ def export(
 
     if not destination.absolute().parent.is_dir():
         raise CommandFailed(f"There is no folder {destination.parent}.", "Make it first.")
-    with transfers.opened(data_dir, make=False) as folder:
+    with transfers.open_transfers(data_dir, make=False) as folder:
         folder.catalog.collection(collection)  # before a file is begun
         scratch = destination.absolute().parent if images else None
         with whole_file(destination) as file, steps(**TITLES) as progress:
@@ -106,7 +106,7 @@ def export(
         raise typer.Exit(NEGATIVE)
 
 
-@reported(FAILED)
+@report_errors(FAILED)
 def import_(
     source: Source,
     origin: Origin = None,
@@ -129,9 +129,9 @@ def import_(
     """
     if str(source) == "compreface" and origin is not None:
         from kenspeckle.cli.compreface import bring  # late: it brings httpx
-        from kenspeckle.compose.target import opened  # late, as above
+        from kenspeckle.compose.target import open_target  # late, as above
 
-        with opened(url, api_key, data_dir, collection) as target:
+        with open_target(url, api_key, data_dir, collection) as target:
             if not bring(target, origin, compreface_key, json):
                 raise typer.Exit(NEGATIVE)
         return
@@ -143,8 +143,8 @@ def import_(
 
     if names is not None and not encodings:
         raise CommandFailed("--names goes with --encodings.", "See `kenspeckle import --help`.")
-    with transfers.opened(data_dir) as folder:
-        with opened_file(source) as file, steps(**TITLES) as progress:
+    with transfers.open_transfers(data_dir) as folder:
+        with open_file(source) as file, steps(**TITLES) as progress:
             if encodings:
                 from kenspeckle.intake.encodings import read  # late: it needs NumPy
 
@@ -164,7 +164,7 @@ def _warn(folder: Transfers, done: Imported) -> None:
         several = len(one.face_ids) > 1
         ids = folder.of_one_person(done.collection, one.face_ids) if several else one.face_ids
         agreement.took(one.photograph, one.identity, ids)
-    warn(agreement, lambda names: folder.mixed(done.collection, names))
+    warn(agreement, lambda names: folder.find_mixed(done.collection, names))
 
 
 def _print(done: Imported, json: bool) -> None:

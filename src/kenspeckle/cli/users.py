@@ -9,11 +9,11 @@ import typer
 
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.recognize import read_image
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.client.pages import all_of
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import operations as ops
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural
@@ -25,7 +25,7 @@ FaceIds = Annotated[list[str], typer.Argument(metavar="FACE_ID...", help="Ids of
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def create(
     user_id: UserId,
     collection: options.Collection = None,
@@ -35,13 +35,13 @@ def create(
 ) -> None:
     """Create a user; `associate` gives it faces."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         target.recognizer.handle(ops.CreateUser(collection_id=target.collection, user_id=user_id))
     output.say(f"Created user {user_id}.")
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(
     limit: options.Limit = 1000,
     json: options.Json = False,
@@ -52,7 +52,7 @@ def list_(
 ) -> None:
     """List the users of a collection."""
 
-    with opened(url, api_key, data_dir, collection, lists=True) as target:
+    with open_target(url, api_key, data_dir, collection, lists=True) as target:
         found = list(
             all_of(
                 lambda cursor: target.recognizer.handle(
@@ -70,7 +70,7 @@ def list_(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def delete(
     user_id: UserId,
     yes: options.Yes = False,
@@ -83,13 +83,13 @@ def delete(
 
     if not yes:
         typer.confirm(f"Delete user {user_id}?", abort=True, err=True)
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         target.recognizer.handle(ops.DeleteUser(collection_id=target.collection, user_id=user_id))
     output.say(f"Deleted user {user_id}.")
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def associate(
     user_id: UserId,
     face_ids: FaceIds,
@@ -102,7 +102,7 @@ def associate(
 ) -> None:
     """Assign faces to the user. Those that don't resemble its other faces are refused; exit code 1 then."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(
             ops.AssociateFaces(
                 collection_id=target.collection,
@@ -122,7 +122,7 @@ def associate(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def disassociate(
     user_id: UserId,
     face_ids: FaceIds,
@@ -134,7 +134,7 @@ def disassociate(
 ) -> None:
     """Remove faces from the user; they stay in the collection."""
 
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         answer = target.recognizer.handle(
             ops.DisassociateFaces(collection_id=target.collection, user_id=user_id, face_ids=face_ids)
         )
@@ -149,7 +149,7 @@ def disassociate(
 
 
 @app.command()
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def search(
     image: Annotated[Path | None, typer.Argument(metavar="[IMAGE]", help="A photograph; - for standard input.")] = None,
     face: Annotated[str | None, typer.Option("--face", help="Search with this stored face instead.")] = None,
@@ -168,7 +168,7 @@ def search(
 
     if sum(one is not None for one in (image, face, user)) != 1:
         raise CommandFailed("Name one thing to search with.", "A photograph, --face FACE_ID or --user USER_ID.")
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         ask = target.recognizer
         if image is not None:
             data = read_image(image, target)

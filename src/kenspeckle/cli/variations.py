@@ -15,7 +15,7 @@ SMALL = 128
 MARGIN = 0.45
 
 
-def opened(data: bytes) -> Image.Image:
+def open_upright(data: bytes) -> Image.Image:
     """The photograph in RGB, upright."""
     return ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
-from kenspeckle.cli.jobs import finished
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, report_errors
+from kenspeckle.cli.jobs import wait_for_end
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import Appearance, JobState, VideoFace, VideoPage, VideoSource
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.similarity import tier
@@ -22,7 +22,7 @@ from kenspeckle.shapes import dump
 PAGE = 1000
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def video(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A video: MP4, MOV, MKV, WebM, AVI or MPEG.")],
     threshold: options.Threshold = None,
@@ -43,8 +43,8 @@ def video(
     data_dir: options.DataDir = None,
 ) -> None:
     """Find out who is in a video, from when to when. Exit code: 0 someone was found, 1 nobody, 2 an error."""
-    with opened(url, api_key, data_dir, collection) as target:
-        path = _checked(file)
+    with open_target(url, api_key, data_dir, collection) as target:
+        path = _check(file)
         if save is not None:
             from kenspeckle.intake.videos import check_name  # late: it draws pictures
 
@@ -58,7 +58,7 @@ def video(
                 max_faces=max_faces,
             )
         )
-        ended = finished(target, started)
+        ended = wait_for_end(target, started)
         if ended.state is not JobState.SUCCEEDED:
             raise CommandFailed(ended.error or f"Job {ended.job_id} was cancelled.")
         page = target.recognizer.handle(ops.ListAppearances(job_id=ended.job_id, limit=PAGE))
@@ -124,7 +124,7 @@ def _pages(
         page = target.recognizer.handle(more(page.cursor))
 
 
-def _checked(path: Path) -> Path:
+def _check(path: Path) -> Path:
     if not path.is_file():
         raise CommandFailed(f"{path} is no file." if path.exists() else f"There is no file {path}.")
     return path.absolute()

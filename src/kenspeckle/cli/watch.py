@@ -13,13 +13,13 @@ from typing import Annotated, Literal
 import typer
 
 from kenspeckle.cli import options, output
-from kenspeckle.cli.failures import NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.index import REMOTE_BYTES, REMOTE_WORKERS
 from kenspeckle.cli.output import err, remark
 from kenspeckle.cli.until_signal import until_signal
 from kenspeckle.cli.watch_camera import Asked, watch_camera
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.target import Target, opened
+from kenspeckle.compose.target import Target, open_target
 from kenspeckle.domain import QualityFilter
 from kenspeckle.intake.files import SUFFIXES, VIDEO_SUFFIXES
 from kenspeckle.intake.watch.actions import Indexing, IndexingVideos, Searching, SearchingVideos
@@ -103,7 +103,7 @@ _State = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
 
 
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def watch(
     where: _Where,
     index: _Index = False,
@@ -142,7 +142,7 @@ def watch(
                 "This is for folders, not for a camera.",
                 "Leave out all but --index, --quality, --threshold, --max-faces, --once, --credentials and --name.",
             )
-        with opened(url, api_key, data_dir, collection) as target:
+        with open_target(url, api_key, data_dir, collection) as target:
             watch_camera(target, where, credentials, name, asked)
         return
     if credentials or name:
@@ -152,7 +152,7 @@ def watch(
     if videos and not index and (quality or by != "file"):
         raise CommandFailed("--quality and --by are for what is stored.", "Leave them out, or give --index.")
     root, pictures = _places(Path(where), save)
-    with opened(url, api_key, data_dir, collection) as target:
+    with open_target(url, api_key, data_dir, collection) as target:
         plan = _videos(target, by, asked) if videos else _photographs(target, by, all_faces, asked)
         with Ledger(state or root / NAME, _job(plan, target, url)) as ledger:
             failed = _watch_folder(Path(where), root, plan, ledger, pictures, settle, poll, once=once, json=json)
@@ -281,7 +281,7 @@ class _Reporter:
             return
         with err().status("") as status:
             self._moving = True
-            self._refresh = lambda: status.update(f"{self._summed()}; {run.in_line} in line")
+            self._refresh = lambda: status.update(f"{self._sum_up()}; {run.in_line} in line")
             run.looked = self._refresh
             yield
         self._refresh, self._moving = lambda: None, False
@@ -289,9 +289,9 @@ class _Reporter:
     def summary(self, run: Run) -> None:
 
         left = f", {run.in_line} left for the next start" if run.in_line else ""
-        output.remark(f"{self._summed()}{left}.", "bold")
+        output.remark(f"{self._sum_up()}{left}.", "bold")
 
-    def _summed(self) -> str:
+    def _sum_up(self) -> str:
         return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items()) or "nothing new"
 
 

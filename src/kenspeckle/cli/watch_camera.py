@@ -16,7 +16,7 @@ from kenspeckle.errors import InvalidValue
 from kenspeckle.intake.watch.actions import INDEXED
 from kenspeckle.intake.watch.appearances import Naming, Teller
 from kenspeckle.intake.watch.camera import CameraLoop
-from kenspeckle.intake.watch.camera_address import credentials_of, name_of, parsed
+from kenspeckle.intake.watch.camera_address import credentials_of, name_of, parse
 from kenspeckle.intake.watch.worker import FAILED, Backoff
 
 ONCE_PATIENCE = 30.0
@@ -76,7 +76,7 @@ def watch_camera(target: Target, where: str, credentials: Path | None, name: str
 
 
 def _camera(where: str, credentials: Path | None, name: str | None) -> tuple[CameraAddress, str]:
-    camera = parsed(where, credentials_of(credentials, lambda text: output.remark(text, "yellow")))
+    camera = parse(where, credentials_of(credentials, lambda text: output.remark(text, "yellow")))
     called = name if name is not None else name_of(camera)
     try:
         return camera, validation.camera_name(called)

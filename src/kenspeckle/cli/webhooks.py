@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from kenspeckle.cli.commands import Commands
-from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, reported
+from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.cli.options import ApiKey, DataDir, Json
 from kenspeckle.cli.output import emit, remark, say, table
 from kenspeckle.client.errors import CommandFailed
-from kenspeckle.compose.administration import opened_webhooks
+from kenspeckle.compose.administration import open_webhooks
 from kenspeckle.domain import DeliveryState
 from kenspeckle.text import plural
 
@@ -53,7 +53,7 @@ OnlyServer = Annotated[
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def create(
     url: Annotated[str, typer.Argument(metavar="URL", help="Where messages are posted: https://host/path.")],
     event: Events = None,
@@ -67,7 +67,7 @@ def create(
     """Create an endpoint. Its secret is printed once and never again.
 
     Addresses that are not public, or http, have to be listed in the setting WEBHOOK_HOSTS."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         made = endpoints.create(
             url=url, events=list(event or ()), collections=list(collection or ()), description=description or ""
         )
@@ -77,11 +77,11 @@ def create(
 
 
 @app.command("list")
-@reported(FAILED)
+@report_errors(FAILED)
 def list_(server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """List all endpoints, oldest first, without their secrets."""
 
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.list()
     if as_json:
         emit(rows)
@@ -93,7 +93,7 @@ def list_(server: Server = None, api_key: ApiKey = None, data_dir: DataDir = Non
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def show(
     webhook_id: WebhookId,
     server: Server = None,
@@ -102,12 +102,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one endpoint, without its secret."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.show(webhook_id), as_json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def change(
     webhook_id: WebhookId,
     url: Annotated[str | None, typer.Option("--url", help="Where messages are posted from now on.")] = None,
@@ -123,7 +123,7 @@ def change(
     """Change an endpoint; what is not given stays as it is. Running servers follow within half a second."""
     if all_collections and collection:
         raise CommandFailed("--collection and --all-collections exclude each other.", "Leave one of them out.")
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         _describe(
             endpoints.change(
                 webhook_id,
@@ -137,7 +137,7 @@ def change(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def enable(
     webhook_id: WebhookId,
     server: Server = None,
@@ -146,12 +146,12 @@ def enable(
     as_json: Json = False,
 ) -> None:
     """Enable an endpoint again; pending messages are sent."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=True), as_json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def disable(
     webhook_id: WebhookId,
     server: Server = None,
@@ -160,12 +160,12 @@ def disable(
     as_json: Json = False,
 ) -> None:
     """Disable an endpoint; it gets no messages, and pending ones stay."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         _describe(endpoints.change(webhook_id, enabled=False), as_json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def rotate(
     webhook_id: WebhookId,
     keep: Annotated[
@@ -178,21 +178,21 @@ def rotate(
 ) -> None:
     """Make a new secret, printed once. Receivers have to change to it before the old one ends."""
 
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         _reveal(endpoints.rotate(webhook_id, keep), as_json)
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def delete(webhook_id: WebhookId, server: Server = None, api_key: ApiKey = None, data_dir: DataDir = None) -> None:
     """Delete an endpoint, with its log and pending messages."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         endpoints.delete(webhook_id)
     remark(f"Deleted webhook {webhook_id}.")
 
 
 @app.command("test")
-@reported(TROUBLE)
+@report_errors(TROUBLE)
 def try_out(
     webhook_id: WebhookId,
     server: Server = None,
@@ -202,7 +202,7 @@ def try_out(
 ) -> None:
     """Send one test message now and show the result. Exit code: 0 it arrived, 1 it did not, 2 an error."""
 
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         sent = endpoints.test(webhook_id)
     arrived = sent["state"] == DeliveryState.DELIVERED.value
     if as_json:
@@ -216,7 +216,7 @@ def try_out(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def log(
     webhook_id: WebhookId,
     state: Annotated[
@@ -230,7 +230,7 @@ def log(
 ) -> None:
     """Show the delivery log of an endpoint, newest first."""
 
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         rows = endpoints.deliveries(webhook_id, state, limit)
     if as_json:
         emit(rows)
@@ -246,7 +246,7 @@ def log(
 
 
 @app.command()
-@reported(FAILED)
+@report_errors(FAILED)
 def retry(
     webhook_id: WebhookId,
     message_id: Annotated[
@@ -258,7 +258,7 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Send failed messages again. The running server does it, within a second."""
-    with opened_webhooks(server, api_key, data_dir) as endpoints:
+    with open_webhooks(server, api_key, data_dir) as endpoints:
         count = endpoints.retry(webhook_id, message_id)
     if as_json:
         emit({"messages": count})

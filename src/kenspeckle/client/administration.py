@@ -20,7 +20,7 @@ class RemoteKeys:
 
     def create(self, **new: Any) -> Json:
         """`name`, `scopes`, `collections`, `aws`, `expires`, `rate`, `burst`, `quota`; with the secret."""
-        return self._remote.call("POST", "/v1/keys", _given(new))
+        return self._remote.call("POST", "/v1/keys", _drop_none(new))
 
     def list(self) -> list[Json]:
         found: list[Json] = self._remote.call("GET", "/v1/keys")["keys"]
@@ -33,7 +33,7 @@ class RemoteKeys:
         return self._remote.call("DELETE", _key(key_id))
 
     def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> Json:
-        return self._remote.call("PATCH", _key(key_id), _given({"rate": rate, "burst": burst, "quota": quota}))
+        return self._remote.call("PATCH", _key(key_id), _drop_none({"rate": rate, "burst": burst, "quota": quota}))
 
     def rotate(self, key_id: str) -> Json:
         return self._remote.call("POST", _key(key_id) + "/rotate")
@@ -53,7 +53,7 @@ class RemoteWebhooks:
 
     def create(self, **new: Any) -> Json:
         """`url`, `events`, `collections`, `description`; with the secret."""
-        return self._remote.call("POST", "/v1/webhooks", _given(new))
+        return self._remote.call("POST", "/v1/webhooks", _drop_none(new))
 
     def list(self) -> list[Json]:
         found: list[Json] = self._remote.call("GET", "/v1/webhooks")["webhooks"]
@@ -64,7 +64,7 @@ class RemoteWebhooks:
 
     def change(self, webhook_id: str, **change: Any) -> Json:
         """`url`, `events`, `collections`, `description`, `enabled`; None leaves it as it is."""
-        return self._remote.call("PATCH", _webhook(webhook_id), _given(change))
+        return self._remote.call("PATCH", _webhook(webhook_id), _drop_none(change))
 
     def rotate(self, webhook_id: str, keep: str) -> Json:
         return self._remote.call("POST", _webhook(webhook_id) + "/rotate", {"keep": keep})
@@ -81,11 +81,11 @@ class RemoteWebhooks:
         return tuple(answer["deliveries"])
 
     def retry(self, webhook_id: str, message_id: str | None) -> int:
-        answer = self._remote.call("POST", _webhook(webhook_id) + "/retry", _given({"message_id": message_id}))
+        answer = self._remote.call("POST", _webhook(webhook_id) + "/retry", _drop_none({"message_id": message_id}))
         return int(answer["messages"])
 
 
-def _given(values: Json) -> Json:
+def _drop_none(values: Json) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 
 

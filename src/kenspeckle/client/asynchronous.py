@@ -47,7 +47,7 @@ class AsyncClient:
         retries: Retries = USUAL,
     ) -> None:
         self._client = httpx.AsyncClient(**exchange.connection(url, api_key, timeout))
-        self._url = exchange.shown(url)
+        self._url = exchange.hide_password(url)
         self._retries = retries
         self._default: str | None = None
         self.collection = collection
@@ -69,8 +69,8 @@ class AsyncClient:
         request = exchange.request_of(operation)
         default = await self.default_collection() if exchange.needs_default(request, operation) else ""
         try:
-            response = await self._ask(repeatable(type(operation)), **exchange.sent(request, operation, default))
-            answer: A = exchange.loaded(request, operation, response)
+            response = await self._ask(repeatable(type(operation)), **exchange.to_httpx(request, operation, default))
+            answer: A = exchange.load_answer(request, operation, response)
         except UnknownAnswer as error:
             with suppress(ClientError, KenspeckleError):
                 error.hint = exchange.other_version(await self.info()) or error.hint

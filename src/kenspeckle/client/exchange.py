@@ -45,7 +45,7 @@ def connection(url: str, api_key: str | None, timeout: float, **more: Any) -> di
     }
 
 
-def shown(url: str) -> str:
+def hide_password(url: str) -> str:
     """The address as messages show it, without a password."""
     return str(httpx.URL(url).copy_with(userinfo=b"")).rstrip("/")
 
@@ -63,7 +63,7 @@ def needs_default(request: Request, operation: object) -> bool:
     return "{collection}" in request.path(operation) and not getattr(operation, "collection_id", "")
 
 
-def sent(request: Request, operation: object, default: str) -> dict[str, Any]:
+def to_httpx(request: Request, operation: object, default: str) -> dict[str, Any]:
     """The request as parameters of httpx; `default` is the server's default collection, where it is needed."""
     return {
         "method": request.method(operation),
@@ -78,7 +78,7 @@ def json_body(body: object | None) -> dict[str, Any]:
     return {} if body is None else {"content": orjson.dumps(body), "headers": {"content-type": "application/json"}}
 
 
-def loaded(request: Request, operation: object, response: httpx.Response) -> Any:
+def load_answer(request: Request, operation: object, response: httpx.Response) -> Any:
     """The answer in the response. Raises ClientError where it is not one of this version of Kenspeckle."""
     if request.load is None:
         return response.content

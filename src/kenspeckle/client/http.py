@@ -27,7 +27,7 @@ class Remote:
         self, url: str, api_key: str | None = None, *, timeout: float = 120.0, retries: Retries = USUAL
     ) -> None:
         self._client = httpx.Client(**exchange.connection(url, api_key, timeout))
-        self._url = exchange.shown(url)
+        self._url = exchange.hide_password(url)
         self._retries = retries
         self._default: str | None = None
 
@@ -48,8 +48,8 @@ class Remote:
         request = exchange.request_of(operation)
         default = self.default_collection() if exchange.needs_default(request, operation) else ""
         try:
-            response = self._ask(repeatable(type(operation)), **exchange.sent(request, operation, default))
-            answer: A = exchange.loaded(request, operation, response)
+            response = self._ask(repeatable(type(operation)), **exchange.to_httpx(request, operation, default))
+            answer: A = exchange.load_answer(request, operation, response)
         except UnknownAnswer as error:
             with suppress(ClientError, KenspeckleError):
                 error.hint = exchange.other_version(self.info()) or error.hint

@@ -23,7 +23,7 @@ def _of_user(op: ops.SearchUsers) -> str:
     return _USER + "/search"
 
 
-def _done(_: Json, __: object) -> None:
+def _ignore_answer(_: Json, __: object) -> None:
     """For routes whose answer has no content of interest."""
 
 
@@ -53,7 +53,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: load.page(answer, "Collections", load.collection),
             query=("limit", "cursor"),
         ),
-        row(ops.DeleteCollection, "DELETE", "/v1/collections/{collection_id}", _done),
+        row(ops.DeleteCollection, "DELETE", "/v1/collections/{collection_id}", _ignore_answer),
         row(
             ops.RetainCollection,
             "PUT",
@@ -132,7 +132,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             ),
             photographs=("images",),
         ),
-        row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _done),
+        row(ops.EraseVideo, "DELETE", "/v1/videos/{job_id}", _ignore_answer),
         row(ops.CancelJob, "DELETE", "/v1/jobs/{job_id}", lambda answer, _: load.job(answer)),
         row(
             ops.IndexFaces,
@@ -208,8 +208,8 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             query=("threshold", "quality"),
             photographs=("source", "target"),
         ),
-        row(ops.CreateUser, "PUT", _USER, _done),
-        row(ops.DeleteUser, "DELETE", _USER, _done),
+        row(ops.CreateUser, "PUT", _USER, _ignore_answer),
+        row(ops.DeleteUser, "DELETE", _USER, _ignore_answer),
         row(ops.GetUser, "GET", _USER, lambda answer, op: load.user(answer, op.collection_id)),
         row(
             ops.ListUsers,
@@ -350,7 +350,7 @@ REQUESTS: Mapping[type[Operation[Any]], Request] = dict(
             lambda answer, _: tuple(load.mixed(one) for one in answer["people"]),
             json=lambda op: {"external_image_ids": list(op.external_image_ids)},
         ),
-        row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _done),
+        row(ops.DismissDuplicate, "DELETE", _COLLECTION + "/duplicates/{pair_id}", _ignore_answer),
     ]
 )
 

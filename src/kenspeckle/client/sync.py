@@ -90,7 +90,7 @@ class Client(Remote):
             name, photograph = pair
             return self._one(photograph, name, lambda: self.index(photograph, name))
 
-        return _told(parallel(one, photographs, workers), progress)
+        return _tell_progress(parallel(one, photographs, workers), progress)
 
     def search_many(
         self,
@@ -105,7 +105,7 @@ class Client(Remote):
         def one(photograph: Photograph) -> Done:
             return self._one(photograph, verbs.name_of(photograph), lambda: self.search(photograph, **how))
 
-        return _told(parallel(one, photographs, workers), progress)
+        return _tell_progress(parallel(one, photographs, workers), progress)
 
     def detect(self, photograph: Photograph) -> tuple[FaceDetail, ...]:
         """Every face of the photograph, largest first; nothing is stored."""
@@ -156,7 +156,7 @@ class Client(Remote):
             return Done(photograph, name, None, error)
 
 
-def _told(outcomes: Iterator[Done], progress: Callable[[int, Done], object]) -> Iterator[Done]:
+def _tell_progress(outcomes: Iterator[Done], progress: Callable[[int, Done], object]) -> Iterator[Done]:
     for number, one in enumerate(outcomes, 1):
         progress(number, one)
         yield one

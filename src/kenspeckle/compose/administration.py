@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import open_folder
 from kenspeckle.compose.webhooks import endpoints_of
 from kenspeckle.domain import Key
 from kenspeckle.usecases.access import plans
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
-from kenspeckle.usecases.access.credentials import checked_scopes, described, expiry, revealed
+from kenspeckle.usecases.access.credentials import check_scopes, describe, expiry, reveal
 from kenspeckle.usecases.access.keys import Access
 from kenspeckle.usecases.webhooks import views
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
@@ -41,49 +41,49 @@ class LocalKeys:
         self._access = access
 
     def create(self, **new: Any) -> Json:
-        scopes = checked_scopes(new["scopes"])
+        scopes = check_scopes(new["scopes"])
         expires_at = expiry(new["expires"], time.time()) if new["expires"] is not None else None
-        plan = plans.changed(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
+        plan = plans.change(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
         made = self._access.create(
             new["name"], scopes, new["collections"], aws=new["aws"], expires_at=expires_at, plan=plan
         )
-        return revealed(made)
+        return reveal(made)
 
     def adopt(self, access_key_id: str, secret: str, **new: Any) -> Json:
         """A pair of another issuer; `new` as for `create`, without `aws`."""
-        scopes = checked_scopes(new["scopes"])
+        scopes = check_scopes(new["scopes"])
         expires_at = expiry(new["expires"], time.time()) if new["expires"] is not None else None
-        plan = plans.changed(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
+        plan = plans.change(plans.initial(scopes), new["rate"], new["burst"], new["quota"])
         adopted = self._access.adopt(
             access_key_id, secret, new["name"], scopes, new["collections"], expires_at=expires_at, plan=plan
         )
-        return self._described(adopted)
+        return self._describe(adopted)
 
     def list(self) -> list[Json]:
-        used = self._access.spent()
-        return [described(key, time.time(), used) for key in self._access.list()]
+        used = self._access.count_spent()
+        return [describe(key, time.time(), used) for key in self._access.list()]
 
     def show(self, key_id: str) -> Json:
-        return self._described(self._access.show(key_id))
+        return self._describe(self._access.show(key_id))
 
     def revoke(self, key_id: str) -> Json:
-        return self._described(self._access.revoke(key_id))
+        return self._describe(self._access.revoke(key_id))
 
     def limit(self, key_id: str, rate: str | None, burst: int | None, quota: str | None) -> Json:
-        return self._described(self._access.limit(key_id, rate, burst, quota))
+        return self._describe(self._access.limit(key_id, rate, burst, quota))
 
     def rotate(self, key_id: str) -> Json:
-        return revealed(self._access.rotate(key_id))
+        return reveal(self._access.rotate(key_id))
 
     def first(self) -> bool:
         return self._access.open
 
-    def _described(self, key: Key) -> Json:
-        return described(key, time.time(), self._access.spent())
+    def _describe(self, key: Key) -> Json:
+        return describe(key, time.time(), self._access.count_spent())
 
 
 @contextmanager
-def opened_keys(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Keys]:
+def open_keys(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Keys]:
     """Keys of the server at `url`, or of the data folder. Raises what each is opened with."""
     if url:
         from kenspeckle.client.administration import RemoteKeys  # late: as below
@@ -92,14 +92,14 @@ def opened_keys(url: str | None, api_key: str | None, data_dir: Path | None) -> 
         with Remote(url, api_key) as remote:
             yield RemoteKeys(remote)
         return
-    with opened_local_keys(data_dir) as keys:
+    with open_local_keys(data_dir) as keys:
         yield keys
 
 
 @contextmanager
-def opened_local_keys(data_dir: Path | None) -> Iterator[LocalKeys]:
+def open_local_keys(data_dir: Path | None) -> Iterator[LocalKeys]:
     """Keys of the data folder. Raises what it is opened with."""
-    with opened(data_dir) as instance:
+    with open_folder(data_dir) as instance:
         access = AuditedAccess(instance.recorder, instance.catalog, instance.master, usage=instance.catalog)
         try:
             yield LocalKeys(access)
@@ -159,7 +159,7 @@ class LocalWebhooks:
 
 
 @contextmanager
-def opened_webhooks(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Webhooks]:
+def open_webhooks(url: str | None, api_key: str | None, data_dir: Path | None) -> Iterator[Webhooks]:
     """Webhooks of the server at `url`, or of the data folder. Raises what each is opened with."""
     if url:
         from kenspeckle.client.administration import RemoteWebhooks  # late: as below
@@ -168,5 +168,5 @@ def opened_webhooks(url: str | None, api_key: str | None, data_dir: Path | None)
         with Remote(url, api_key) as remote:
             yield RemoteWebhooks(remote)
         return
-    with opened(data_dir) as instance:
+    with open_folder(data_dir) as instance:
         yield LocalWebhooks(endpoints_of(instance.settings, instance.recorder, instance.catalog, instance.master))

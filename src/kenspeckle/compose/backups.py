@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from kenspeckle.catalog.audit_anchor import FILE as ANCHOR
-from kenspeckle.compose.data_folder import key_file, opened, storage
+from kenspeckle.compose.data_folder import key_file, open_folder, storage
 from kenspeckle.domain.audit import PURPOSE, is_sealed
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError
@@ -47,7 +47,7 @@ def target(settings: Settings, stamp: str) -> Target:
     )
 
 
-def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
+def record_backup(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
     """Record a backup in the trail of the catalog that was backed up; returns whether it could be recorded. A database
     of an older schema is not changed: its backup is needed for a rollback. Raises StorageFull, StorageUnavailable."""
     with closing(storage(settings).inspect()) as look:
@@ -57,7 +57,7 @@ def backed_up(settings: Settings, face_count: int, facts: Mapping[str, object]) 
     return True
 
 
-def restored(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
+def record_restore(settings: Settings, face_count: int, facts: Mapping[str, object]) -> bool:
     """Record a restore in the restored trail; returns whether it could be sealed under the present key. Under another
     key than the backup's, the row would look forged. Raises StorageFull, StorageUnavailable."""
     master = MasterKey.of(settings, create=False)
@@ -82,5 +82,5 @@ def anchor_of(settings: Settings, aside: Path) -> str:
 
 def _record(settings: Settings, operation: str, face_count: int, facts: Mapping[str, object]) -> None:
 
-    with opened(settings.data_dir) as instance:
+    with open_folder(settings.data_dir) as instance:
         instance.recorder.record(instance.recorder.entry(operation, face_count=face_count, facts=facts))

@@ -42,7 +42,7 @@ class _Photograph:
 def calibrate(settings: Settings, name: str, folder: Path, progress: Progress, *, store: bool = True) -> Calibrated:
     """Raises InvalidValue where the folder is not one of people, or there is too little in it; nothing is stored then.
     SettingError, ModelMissing, StorageFull, StorageUnavailable."""
-    registry.named(settings.models_dir, name)
+    registry.find_pack(settings.models_dir, name)
     photographs = list(_photographs(folder))
     if not photographs:
         raise InvalidValue(f"{folder} holds no folders with photographs: it needs one folder for each person.")
@@ -59,7 +59,7 @@ def calibrate(settings: Settings, name: str, folder: Path, progress: Progress, *
     owners: dict[str, _Photograph] = {}
     for at, one in enumerate(photographs):
         progress("photographs", at, len(photographs))
-        seen = _seen(engine, one, owners)
+        seen = _read_template(engine, one, owners)
         if isinstance(seen, str):
             skipped.append((one.file, seen))
         else:
@@ -110,7 +110,7 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
     return [one for one in found if one.is_dir()], [one for one in found if not one.is_dir()]
 
 
-def _seen(engine: Engine, one: _Photograph, owners: dict[str, _Photograph]) -> Known | str:
+def _read_template(engine: Engine, one: _Photograph, owners: dict[str, _Photograph]) -> Known | str:
     """The template of the person, or why there is none. Raises InvalidValue where two people have one photograph."""
     try:
         data = one.file.read_bytes()

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from kenspeckle.catalog.copying import Copied, copy_catalog
-from kenspeckle.catalog.sql import SqlCatalog, opened
+from kenspeckle.catalog.sql import SqlCatalog, open_database
 from kenspeckle.compose.data_folder import recorder_of, storage
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
@@ -17,7 +17,7 @@ from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
 
 
-def copied(settings: Settings, to: str, progress: Progress) -> Copied:
+def copy_to(settings: Settings, to: str, progress: Progress) -> Copied:
     """Copy the catalog of the settings into the empty database at the URL `to`, both without other users, and compare
     them. Raises SettingError, Conflict where one is in use or `to` holds a catalog, StorageFull, StorageUnavailable."""
     try:
@@ -27,7 +27,7 @@ def copied(settings: Settings, to: str, progress: Progress) -> Copied:
     if source == target:
         raise SettingError("--to names the catalog itself; name another database.")
     storage(settings).see()
-    with closing(opened(source, alone=True)) as here, closing(opened(target, alone=True)) as there:
+    with closing(open_database(source, alone=True)) as here, closing(open_database(target, alone=True)) as there:
         done = copy_catalog(here, there, lambda rows, total: progress("rows", rows, total))
     master = MasterKey.of(settings)
     with closing(SqlCatalog.open(to, master=master)) as catalog:

@@ -16,7 +16,7 @@ from kenspeckle.settings import Settings
 from kenspeckle.usecases.backup.encrypt_in_place import Converted, convert
 
 
-def converted(settings: Settings, progress: Progress) -> Converted:
+def convert_folder(settings: Settings, progress: Progress) -> Converted:
     """Convert the data folder as ENCRYPTION says, and remove the former data from the database's files."""
     to = settings.encryption
     master = MasterKey.of(settings)

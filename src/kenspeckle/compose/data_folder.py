@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kenspeckle.compose.start import uncollected
+from kenspeckle.compose.start import pause_collection
 
 if TYPE_CHECKING:
     from kenspeckle.catalog.audit_anchor import AnchorFile
@@ -30,7 +30,7 @@ class DataFolder:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
+def open_folder(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
     """Open the data folder. `make` creates the catalog where there is none; `any_key` accepts the present master key
     also where the trail was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
@@ -38,7 +38,7 @@ def opened(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -
     settings = settings_.load({"data_dir": data_dir})
     if not make:
         storage(settings).see()
-    with uncollected():
+    with pause_collection():
         from kenspeckle.catalog.sql import SqlCatalog
 
         master = master_key(settings)

@@ -33,7 +33,7 @@ from kenspeckle.usecases.access.loopback import is_loopback
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.receipts import PURPOSE as RECEIPTS
 from kenspeckle.usecases.audit.receipts import Receipts
-from kenspeckle.usecases.jobs.queue import JobQueue, recorded
+from kenspeckle.usecases.jobs.queue import JobQueue, make_recorder
 from kenspeckle.usecases.jobs.runner import JobRunner
 from kenspeckle.usecases.mirrors.keeper import Keeper
 from kenspeckle.usecases.recognition.admission import Gate
@@ -66,13 +66,15 @@ def build(settings: Settings, *, engines: PackEngines | None = None, at_once: bo
 
     Raises SettingError, ModelMissing, RecognizerUnavailable, StorageFull, StorageUnavailable.
     """
-    return _managed(settings) if settings.recognizer == "rekognition" else _embedded(settings, engines, at_once)
+    return (
+        _make_managed(settings) if settings.recognizer == "rekognition" else _make_embedded(settings, engines, at_once)
+    )
 
 
-def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) -> Service:
-    with _guarded(settings) as guard:
+def _make_embedded(settings: Settings, engines: PackEngines | None, at_once: bool) -> Service:
+    with _open_guard(settings) as guard:
         if engines is None:
-            settings = pack_choice.kept(settings, guard.catalog, tell=log.info)
+            settings = pack_choice.keep_pack(settings, guard.catalog, tell=log.info)
             engines = open_engines(settings, at_once=at_once)
         guard.runners.hold(engines)
         keeper = keeper_of(settings, guard.catalog)
@@ -86,7 +88,7 @@ def _embedded(settings: Settings, engines: PackEngines | None, at_once: bool) ->
             most=settings.jobs,
             now=context.now,
             give_way=guard.gate.give_way,
-            record=_ended(recorded(guard.recorder), local.videos.ended),
+            record=_make_teller(make_recorder(guard.recorder), local.videos.end),
         )
         context.jobs.nudge = jobs.nudge
         guard.runners.hold(jobs)
@@ -151,13 +153,13 @@ def _index(guard: Guard, engines: PackEngines, keeper: Keeper | None, at_once: b
         return engines.pack_of(collection).dimension
 
     # Where other machines may have the catalog, a deletion there could not remove the files of this one.
-    saved = _saved_codes(guard, keep=keeper is None and guard.settings.catalog.startswith("sqlite"))
+    saved = _open_saved_codes(guard, keep=keeper is None and guard.settings.catalog.startswith("sqlite"))
     if keeper is None:
         return open_index(guard.catalog, dimension, at_once=at_once, saved=saved)
     return open_mirrored(guard.catalog, guard.catalog, keeper.store, keeper.bounds, dimension)
 
 
-def _saved_codes(guard: Guard, *, keep: bool) -> SavedCodes | None:
+def _open_saved_codes(guard: Guard, *, keep: bool) -> SavedCodes | None:
     """Without `keep`, what was saved before is removed, and receipts wait for nothing of it."""
     saved = SavedCodes(guard.settings.data_dir / FOLDER, guard.catalog, guard.catalog, SAVED_FROM)
     try:
@@ -170,7 +172,7 @@ def _saved_codes(guard: Guard, *, keep: bool) -> SavedCodes | None:
     return saved if keep else None
 
 
-def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:
+def _make_teller(*told: Callable[[Job], None]) -> Callable[[Job], None]:
     def tell(job: Job) -> None:
         for one in told:
             one(job)
@@ -178,7 +180,7 @@ def _ended(*told: Callable[[Job], None]) -> Callable[[Job], None]:
     return tell
 
 
-def _managed(settings: Settings) -> ManagedService:
+def _make_managed(settings: Settings) -> ManagedService:
     # Imported here: a local recognizer needs none of it.
     from kenspeckle.compose import managed
 
@@ -188,7 +190,7 @@ def _managed(settings: Settings) -> ManagedService:
             "there.",
             field="encryption",
         )
-    with _guarded(settings) as guard:
+    with _open_guard(settings) as guard:
         amazon = managed.recognizer(settings, observe=guard.stages.observe)
         amazon.ensure_default_collection()
         model = amazon.handle(DescribeCollection(collection_id=settings.collection)).pack
@@ -205,7 +207,7 @@ def _managed(settings: Settings) -> ManagedService:
 
 
 @contextmanager
-def _guarded(settings: Settings) -> Iterator[Guard]:
+def _open_guard(settings: Settings) -> Iterator[Guard]:
     """The guard of a recognizer that is made in the block; closed where that fails."""
     master, runners = MasterKey.of(settings), Runners()
     try:

@@ -115,7 +115,7 @@ class PackEngines:
             )
         return pack
 
-    def named(self, name: str | None) -> PackInfo:
+    def find_pack(self, name: str | None) -> PackInfo:
         """As `ports.Engines.named`."""
         if name is None or name == self._default.pack.name:
             return self._default.pack
@@ -132,7 +132,7 @@ class PackEngines:
         found."""
         return self._versions
 
-    def loaded(self) -> tuple[str, ...]:
+    def list_loaded(self) -> tuple[str, ...]:
         """Names of the packs whose networks are in memory, the default one first."""
         others = (
             self._by_contract[contract].name for contract, slot in list(self._slots.items()) if slot.engine is not None
@@ -223,7 +223,7 @@ def open_engines(settings: Settings, *, at_once: bool = True) -> PackEngines:
     photograph, which then raises ModelMissing where it is not installed.
 
     Raises SettingError, ModelMissing."""
-    pack = registry.named(settings.models_dir, settings.pack)
+    pack = registry.find_pack(settings.models_dir, settings.pack)
     first: list[vision.Engine] = []
 
     def find(name: str) -> registry.InstalledPack:

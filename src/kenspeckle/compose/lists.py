@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Audited | None]:
+def open_lists(settings: Settings) -> Iterator[Audited | None]:
     """A recognizer that lists, and records what it lists. None where the folder has no default collection yet: the
     service makes that, with the rest (`compose.embedded`). Nothing is recovered after a crash here.
 

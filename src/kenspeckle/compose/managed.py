@@ -90,7 +90,7 @@ def gateway(settings: Settings) -> Gateway:
     managed = recognizer(settings)
     seal, receipts = secrets.token_bytes(32), None
     if settings.master_key:
-        seal, receipts = _signed(settings)
+        seal, receipts = _make_signer(settings)
     recorder = Recorder(LogTrail(), seal)
     recorder.begin()
     return Gateway(settings, Audited(managed, recorder, receipts), managed)
@@ -118,16 +118,16 @@ def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ig
 
 def _cutter(settings: Settings) -> Callable[[], Cutter]:
     @cache
-    def made() -> Cutter:
+    def make_cutter() -> Cutter:
         # Imported with the first face that is cut, so that a function starts without Pillow.
         from kenspeckle.vision.cutter import Cutter
 
         return Cutter(settings)
 
-    return made
+    return make_cutter
 
 
-def _signed(settings: Settings) -> tuple[bytes, Receipts]:
+def _make_signer(settings: Settings) -> tuple[bytes, Receipts]:
     """The key that seals audit rows, and the signer of receipts."""
     from kenspeckle.encryption.master_key import MasterKey
     from kenspeckle.usecases.audit.receipts import PURPOSE, Receipts

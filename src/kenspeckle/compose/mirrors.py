@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import open_folder
 from kenspeckle.errors import InvalidValue
 from kenspeckle.index.store import open_vectors
 from kenspeckle.ports import IN_FILE, MirrorBounds
@@ -23,7 +23,7 @@ def keeper_of(settings: Settings, catalog: SqlCatalog) -> Keeper | None:
 def forget_index(settings: Settings, place: str) -> int:
     """Take the copies at `place`, a vector database that is gone for good, off the catalog's account, with a row in the
     audit trail; how many. Raises InvalidValue where there are none, SettingError, StorageUnavailable."""
-    with opened(settings.data_dir, make=False) as instance:
+    with open_folder(settings.data_dir, make=False) as instance:
         some = [one for one, _ in instance.catalog.mirrors() if one.place == place != IN_FILE]
         if not some:
             known = sorted({one.place for one, _ in instance.catalog.mirrors()} - {IN_FILE}) or ["none"]

@@ -42,7 +42,7 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
     way = registry.find(models, description.detector)
     samples = install.samples(models, progress)
     progress("reading the network", 0, 0)
-    network, side = own_onnx.converted(data, description)
+    network, side = own_onnx.convert(data, description)
     size = len(data)
     del data
     with install.alone(models, progress), staging(models) as stage:
@@ -61,7 +61,7 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
                 description.trained_on,
             ),
             preprocessing=description.preprocessing,
-            alignment=description.aligned(side),
+            alignment=description.align(side),
             metric=description.metric or ("euclidean" if description.is_dlib else "cosine"),
             dimension=pack_trial.dimension(stage / own.EMBEDDER, side),
             calibration=own.careful("cosine", 1.0),
@@ -75,11 +75,11 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
         for file, content in files.items():
             write(stage / file, content)
         progress("trying it on two people", 0, 0)
-        engine = Engine(registry.installed_in(stage, pack), settings)
+        engine = Engine(registry.find_installed(stage, pack), settings)
         trial = pack_trial.try_out(engine, samples)
         if engine.runtime.name != "onnxruntime":
             plain = replace(settings, device="cpu", precision="float32")
-            pack_trial.compare_runtimes(engine, Engine(registry.installed_in(stage, pack), plain), samples)
+            pack_trial.compare_runtimes(engine, Engine(registry.find_installed(stage, pack), plain), samples)
         pack = replace(pack, calibration=own.careful(pack.metric, trial.mean))
         folder = install.publish_own(models, pack, {**files, own.EMBEDDER: network})
     return Added(pack, folder, trial)

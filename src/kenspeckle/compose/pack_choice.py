@@ -22,7 +22,7 @@ class Collections(Protocol):
     def collection(self, collection_id: str) -> Bound | None: ...
 
 
-def kept(settings: Settings, catalog: Collections, tell: Callable[[str], object] = lambda _: None) -> Settings:
+def keep_pack(settings: Settings, catalog: Collections, tell: Callable[[str], object] = lambda _: None) -> Settings:
     """The settings, with the pack of the default collection where nobody has set PACK and that collection was
     made with another pack that is known: so that a new version of the program still finds its faces. `tell` is then
     given the sentence that says what is new and what to do."""

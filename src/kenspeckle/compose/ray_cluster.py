@@ -100,7 +100,7 @@ class RayExaminer:
         for _ in range(DEATHS):
             worker = self._take()
             try:
-                found = self._looked(worker, collection, image, asked)
+                found = self._look(worker, collection, image, asked)
             except self._ray.exceptions.RayActorError:
                 self._mark_down(worker)
                 continue
@@ -115,7 +115,7 @@ class RayExaminer:
             return examined
         raise DamagedImage(f"{DEATHS} workers have died over this photograph, so it was left out.")
 
-    def _looked(self, worker: _Worker, collection: Collection, image: bytes, asked: Asked) -> Any:
+    def _look(self, worker: _Worker, collection: Collection, image: bytes, asked: Asked) -> Any:
         """Raises RayActorError where the actor has died, also where Ray waits for a place to start it anew."""
         found = worker.actor.look.remote(collection, image, asked)
         while not self._ray.wait([found], timeout=WAIT_SECONDS)[0]:
@@ -133,11 +133,11 @@ class RayExaminer:
                     "The workers of the Ray cluster have died and do not come back; see `ray status`, and run this "
                     "again: what is stored is not looked at again."
                 ) from error
-            if not worker.parked():
+            if not worker.is_parked():
                 return worker
 
     def _give(self, worker: _Worker) -> None:
-        if not worker.parked():
+        if not worker.is_parked():
             self._free.put(worker)
 
     def _mark_down(self, worker: _Worker) -> None:
@@ -185,7 +185,7 @@ class _Worker:
     turns: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def parked(self) -> bool:
+    def is_parked(self) -> bool:
         """Whether a turn of it is kept back now."""
         with self.lock:
             self.turns += self.down
@@ -221,7 +221,7 @@ def batches_for(cores: int) -> int:
 
 
 @contextmanager
-def joined(service: Service, address: str) -> Iterator[int]:
+def join(service: Service, address: str) -> Iterator[int]:
     """Have photographs looked at on the Ray cluster for the length of the block; how many batches keep it busy. `auto`
     is the cluster that RAY_ADDRESS names or that runs on this machine, or else one that is started here.
 
@@ -252,7 +252,7 @@ def joined(service: Service, address: str) -> Iterator[int]:
             ray.init(address=address, **quiet)
     except Exception as error:  # none there, another version of Ray or Python, no memory
         where = "Ray can't be started here" if own else f"The Ray cluster at '{address}' can't be joined"
-        raise SettingError(f"{where}: {_said(error)}") from error
+        raise SettingError(f"{where}: {_message_of(error)}") from error
     examiner = None
     try:
         examiner = RayExaminer(ray, service.settings)
@@ -291,6 +291,6 @@ def _first_line(error: BaseException) -> str:
     return (lines[-1] if lines else type(error).__name__)[:300]
 
 
-def _said(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     """All of a message of several lines, such as that of other versions, which has both on lines of their own."""
     return (" ".join(str(error).split()) or type(error).__name__)[:400]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import open_folder
 from kenspeckle.domain import Rewritten
 from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings
@@ -15,10 +15,10 @@ MOST_RECEIPTS = 10_000
 """Receipts that one run completes; the next one completes more."""
 
 
-def scrubbed(settings: Settings, progress: Progress) -> tuple[Rewritten, int]:
+def scrub_files(settings: Settings, progress: Progress) -> tuple[Rewritten, int]:
     """What is left, and the number of receipts that were completed. Raises SettingError, StorageFull,
     StorageUnavailable."""
-    with opened(settings.data_dir, make=False) as instance:
+    with open_folder(settings.data_dir, make=False) as instance:
         catalog = instance.catalog
         receipts = KeptReceipts(catalog, Receipts(instance.master.derive(PURPOSE)), Announcer(catalog))
         # Read first: what these name was deleted before the rewriting begins.

@@ -88,7 +88,7 @@ class BaseService:
         """Further runners beside requests with this recognizer."""
         return ()
 
-    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+    def get_complete_receipt(self, receipt_id: str, seconds: float) -> Receipt:
         """The receipt once it is complete, or as it is after `seconds`. Raises NotOffered, ReceiptNotFound."""
         return wait_for_receipt(lambda: self.recognizer.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
@@ -147,9 +147,9 @@ class Service(BaseService):
         """As `BaseService.finish`; it runs here where no other process takes it on. Raises JobNotFound."""
         return self.jobs.run_one(job_id, tell)
 
-    def completed(self, receipt_id: str, seconds: float) -> Receipt:
+    def get_complete_receipt(self, receipt_id: str, seconds: float) -> Receipt:
         """As `BaseService.completed`; what is left is removed here where no other process does it."""
-        found = BaseService.completed(self, receipt_id, min(seconds, PATIENCE_SECONDS))
+        found = BaseService.get_complete_receipt(self, receipt_id, min(seconds, PATIENCE_SECONDS))
         if found.complete:
             return found
         return wait_for_receipt(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected(*, keep: bool = True) -> Iterator[None]:
+def pause_collection(*, keep: bool = True) -> Iterator[None]:
     """Turns off garbage collection for the block, whose objects are all kept; it would take a sixth of a start.
 
     `keep` has later collections pass over everything that is there at its end. Leave it out where the process goes on

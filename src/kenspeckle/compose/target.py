@@ -41,7 +41,7 @@ class Target:
 
 
 @contextmanager
-def opened(
+def open_target(
     url: str | None,
     api_key: str | None,
     data_dir: Path | None,
@@ -79,22 +79,22 @@ def _server(url: str, api_key: str | None, collection: str, settings: Settings) 
         def finish(job_id: str, tell: Callable[[Job], None]) -> Job:
             return wait(remote, job_id, tell=tell)
 
-        def completed(receipt_id: str, seconds: float) -> Receipt:
+        def get_complete_receipt(receipt_id: str, seconds: float) -> Receipt:
             from kenspeckle.usecases.audit.kept_receipts import wait as wait_for_receipt  # cryptography
 
             return wait_for_receipt(lambda: remote.handle(GetReceipt(receipt_id=receipt_id)), seconds)
 
-        yield Target(remote, collection, settings, True, finish, completed, _engine_of(settings))
+        yield Target(remote, collection, settings, True, finish, get_complete_receipt, _engine_of(settings))
 
 
 @contextmanager
 def _service(collection: str, settings: Settings) -> Iterator[Target]:
     """The local data folder, with all that the service has but its edges."""
-    from kenspeckle.compose.start import uncollected
+    from kenspeckle.compose.start import pause_collection
 
-    with uncollected(keep=False):
+    with pause_collection(keep=False):
         from kenspeckle.compose.embedded import build
-        from kenspeckle.compose.ray_cluster import joined
+        from kenspeckle.compose.ray_cluster import join
         from kenspeckle.compose.service import Service
 
         service = build(settings, at_once=False)
@@ -105,10 +105,10 @@ def _service(collection: str, settings: Settings) -> Iterator[Target]:
             settings,
             False,
             service.finish,
-            service.completed,
+            service.get_complete_receipt,
             service.engine if isinstance(service, Service) else _engine_of(settings),
             batches=isinstance(service, Service),
-            on_ray=(lambda address: joined(service, address)) if isinstance(service, Service) else None,
+            on_ray=(lambda address: join(service, address)) if isinstance(service, Service) else None,
         )
 
 
@@ -124,12 +124,12 @@ def _engine_of(settings: Settings) -> Callable[[], Engine]:
 def _listing(settings: Settings) -> AbstractContextManager[Recognizer | None]:
     if settings.recognizer != "local":
         return nullcontext(None)
-    from kenspeckle.compose.start import uncollected
+    from kenspeckle.compose.start import pause_collection
 
-    with uncollected():
+    with pause_collection():
         from kenspeckle.compose import lists
 
-    return lists.opened(settings)
+    return lists.open_lists(settings)
 
 
 def _not_listed(*_: object) -> Never:

@@ -20,7 +20,7 @@ from kenspeckle.images.store import open_images
 from kenspeckle.models import registry
 from kenspeckle.progress import Progress
 from kenspeckle.settings import Settings, load
-from kenspeckle.usecases.recognition.disagreement import mixed_of
+from kenspeckle.usecases.recognition.disagreement import find_mixed_of
 from kenspeckle.usecases.recognition.originals import Photographs
 from kenspeckle.usecases.transfer import import_
 from kenspeckle.usecases.transfer.export import Exported, Source
@@ -50,7 +50,7 @@ class Transfers:
             SqlDumps(self.catalog.database, self.catalog.collection_keys),
             Photographs(open_images(self.settings.images), self.catalog),
             self.catalog,
-            lambda pack: registry.named(self.settings.models_dir, pack).dimension,
+            lambda pack: registry.find_pack(self.settings.models_dir, pack).dimension,
             made_by,
         )
         done = write(source, collection, file, scratch=scratch, progress=progress)
@@ -59,7 +59,7 @@ class Transfers:
 
     def import_export(self, file: IO[bytes], collection: str | None, progress: Progress) -> Imported:
         """Import an export, under its own name or as `collection`. Raises InvalidValue, PackMismatch, StorageFull."""
-        return self._imported(import_.import_export(self._target(), ExportFile(file), collection, progress))
+        return self._record_import(import_.import_export(self._target(), ExportFile(file), collection, progress))
 
     def import_encodings(
         self, read: Callable[[], Sequence[tuple[str, Vector]]], collection: str | None, progress: Progress
@@ -68,12 +68,12 @@ class Transfers:
         they are read once the collection's pack is known to fit. Raises as `import_export`."""
         name = collection or self.settings.collection
         pack = self._encoder(name)
-        return self._imported(import_.import_encodings(self._target(), name, pack, read(), progress))
+        return self._record_import(import_.import_encodings(self._target(), name, pack, read(), progress))
 
-    def mixed(self, collection: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
+    def find_mixed(self, collection: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
         """Those of the people of some identities whose faces seem to show several. None where the pack is not known."""
         pack = _pack_of(self.settings.models_dir, self.catalog.collection(collection).contract)
-        return () if pack is None else mixed_of(self.catalog, pack, collection, identities)
+        return () if pack is None else find_mixed_of(self.catalog, pack, collection, identities)
 
     def of_one_person(self, collection: str, face_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of the faces that the person has who has most of them: what an import brought may have been corrected
@@ -86,7 +86,7 @@ class Transfers:
         most: list[str] = max(owners.values(), key=len, default=[])
         return tuple(most)
 
-    def _imported(self, done: Imported) -> Imported:
+    def _record_import(self, done: Imported) -> Imported:
         facts = {"present": done.present, "users": done.users}
         self._record("ImportCollection", done.collection, done.faces, facts)
         return done
@@ -132,7 +132,7 @@ def _pack_of(models_dir: Path, contract: str) -> PackInfo | None:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, make: bool = True) -> Iterator[Transfers]:
+def open_transfers(data_dir: Path | None, *, make: bool = True) -> Iterator[Transfers]:
     """`make` the catalog where there is none. Raises CommandFailed over Amazon Rekognition, SettingError, StorageFull,
     StorageUnavailable."""
     settings = load({"data_dir": data_dir})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
-from kenspeckle.usecases.webhooks.retry import parsed
+from kenspeckle.usecases.webhooks.retry import parse
 from kenspeckle.webhook_transport.allowlist import Reach
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def endpoints_of(
     now: Callable[[], float] = time.time,
 ) -> Endpoints:
     """Raises SettingError for WEBHOOK_HOSTS or WEBHOOK_RETRIES."""
-    parsed(settings.webhook_retries)
+    parse(settings.webhook_retries)
     reach = Reach.parse(settings.webhook_hosts)
     return Endpoints(recorder, store, sealer, reach.check_url, _transport(settings), now=now)
 
@@ -38,7 +38,7 @@ def dispatcher_of(settings: Settings, endpoints: Endpoints, now: Callable[[], fl
     return Dispatcher(
         endpoints,
         _transport(settings),
-        pauses=parsed(settings.webhook_retries),
+        pauses=parse(settings.webhook_retries),
         seconds=settings.webhook_seconds,
         days=settings.webhook_log_days,
         now=now,

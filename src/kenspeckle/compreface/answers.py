@@ -16,7 +16,7 @@ def faces(found: Described, how: Detection, milliseconds: float) -> list[dict[st
     """One entry a face, largest first, with what the plugins add."""
     entries = []
     for detail, template in found.faces:
-        entry = _seen(detail, template, found, how.plugins)
+        entry = _face(detail, template, found, how.plugins)
         if how.status:
             entry["execution_time"] = {"detector": round(milliseconds, 1)}
         entries.append(entry)
@@ -57,7 +57,7 @@ def numbers(template: Vector) -> list[float]:
     return [float(number) for number in template]
 
 
-def _seen(detail: FaceDetail, template: Vector | None, found: Described, plugins: frozenset[str]) -> dict[str, Any]:
+def _face(detail: FaceDetail, template: Vector | None, found: Described, plugins: frozenset[str]) -> dict[str, Any]:
     width, height, box = found.width, found.height, detail.box
     entry: dict[str, Any] = {
         "box": {

@@ -52,14 +52,14 @@ class Edge:
         """The recognizer's answer, worked out in a thread."""
         return await self.threads.call(self.recognizer.handle, operation)
 
-    async def timed(self, operation: Operation[A]) -> tuple[A, float]:
+    async def handle_timed(self, operation: Operation[A]) -> tuple[A, float]:
         """As `handle`, and how many milliseconds it took."""
         begun = time.perf_counter()
         answer = await self.handle(operation)
         return answer, (time.perf_counter() - begun) * 1000
 
     @contextmanager
-    def admitted(self, request: Request) -> Iterator[None]:
+    def admit(self, request: Request) -> Iterator[None]:
         """A place at the gate for photographs that were read. Raises Overloaded."""
         with self.gate.admit(checked=True):
             share = request.scope["state"].get(BODIES)
@@ -106,7 +106,7 @@ class Endpoint:
         try:
             return await self._answer(request)
         except Refusal as refusal:
-            return errors.said(*refusal.answer, refusal.message)
+            return errors.answer_error(*refusal.answer, refusal.message)
         except KenspeckleError as error:
             if isinstance(error, Unauthenticated | Forbidden):
                 request.scope["state"][REFUSED] = error.code
@@ -114,12 +114,12 @@ class Endpoint:
                 logs.errors.error("the request failed", exc_info=error)
             return errors.of_error(error)
         except HTTPException as error:
-            return errors.said(error.status_code, 0, str(error.detail), error.headers)
+            return errors.answer_error(error.status_code, 0, str(error.detail), error.headers)
         except ClientDisconnected:
             raise
         except Exception:
             logs.errors.exception("unexpected error")
-            return errors.said(500, errors.FACES_SERVICE, problems.INTERNAL)
+            return errors.answer_error(500, errors.FACES_SERVICE, problems.INTERNAL)
 
     async def _answer(self, request: Request) -> Response:
         edge = self.edge

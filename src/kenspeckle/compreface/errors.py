@@ -71,9 +71,9 @@ def of_error(error: KenspeckleError) -> Response:
     status, code = known or (problem.status, FACES_SERVICE if problem.status >= 500 else 0)
     headers = {name: value for name, value in (problem.headers or {}).items() if name == "retry-after"}
     message = problems.INTERNAL if problem.status == 500 else error.message
-    return said(status, code, message, headers)
+    return answer_error(status, code, message, headers)
 
 
-def said(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def answer_error(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     text = message.encode("utf-8", "replace").decode()
     return Response(orjson.dumps({"message": text, "code": code}), status, headers, media_type="application/json")

@@ -23,7 +23,7 @@ async def add(edge: Edge, request: Request, collection: str) -> Response:
     identity, least = identity_of(subject), parameters.detection(request).least
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
-    with edge.admitted(request):
+    with edge.admit(request):
         done = await edge.threads.call(
             lambda: edge.recognizer.handle(
                 ops.IndexFaces(
@@ -43,7 +43,7 @@ async def add(edge: Edge, request: Request, collection: str) -> Response:
     return answer({"image_id": done.records[0].face.face_id, "subject": subject}, 201)
 
 
-async def listed(edge: Edge, request: Request, collection: str) -> Response:
+async def list_faces(edge: Edge, request: Request, collection: str) -> Response:
     number, size = parameters.page(request)
     subject = parameters.subject(request)
     identity = None if subject is None else identity_of(subject)
@@ -63,11 +63,11 @@ async def delete_of_subject(edge: Edge, request: Request, collection: str) -> Re
     """Every face of the subject, or of all; subjects stay where they were made by themselves."""
     subject = parameters.subject(request)
     if subject is not None:
-        return answer({"deleted": await _erased(edge, collection, identity_of(subject))})
+        return answer({"deleted": await _erase(edge, collection, identity_of(subject))})
     faces = await edge.threads.call(lambda: list(each_face(edge, collection)))
     deleted = 0
     for identity in dict.fromkeys(face.external_image_id for face in faces if face.external_image_id):
-        deleted += await _erased(edge, collection, identity)
+        deleted += await _erase(edge, collection, identity)
     unnamed = [face.face_id for face in faces if not face.external_image_id]
     for start in range(0, len(unnamed), validation.MAX_FACE_IDS):
         some = unnamed[start : start + validation.MAX_FACE_IDS]
@@ -119,7 +119,7 @@ async def _face(edge: Edge, collection: str, image_id: str) -> Face:
         raise Refusal(NO_IMAGE, f"Image with id {image_id[:60]!r} is not found") from None
 
 
-async def _erased(edge: Edge, collection: str, identity: str) -> int:
+async def _erase(edge: Edge, collection: str, identity: str) -> int:
     try:
         done = await edge.handle(ops.EraseIdentity(collection_id=collection, external_image_id=identity))
     except IdentityNotFound:
@@ -136,7 +136,7 @@ def _is_id(text: str) -> bool:
 
 ENTRIES = (
     Entry("POST", "/api/v1/recognition/faces", ops.IndexFaces.right, add),
-    Entry("GET", "/api/v1/recognition/faces", ops.ListFaces.right, listed),
+    Entry("GET", "/api/v1/recognition/faces", ops.ListFaces.right, list_faces),
     Entry("DELETE", "/api/v1/recognition/faces", ops.EraseIdentity.right, delete_of_subject),
     Entry("POST", "/api/v1/recognition/faces/delete", ops.DeleteFaces.right, delete_several),
     Entry("DELETE", "/api/v1/recognition/faces/{image_id}", ops.DeleteFaces.right, delete),

@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r":([0-9A-F]{2})")
 
 def identity_of(subject: str) -> str:
     """The identity that a subject is stored under. Raises Refusal where it would be too long, or is empty."""
-    found = subject if _PLAIN.match(subject) and subject_of(subject) == subject else _escaped(subject)
+    found = subject if _PLAIN.match(subject) and subject_of(subject) == subject else _escape(subject)
     if not subject.strip():
         raise Refusal(CONSTRAINT, "The subject is empty; give it a name.")
     if len(found) > LONGEST:
@@ -41,12 +41,12 @@ def subject_of(identity: str) -> str:
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), identity).encode("latin-1").decode()
     except UnicodeError:
         return identity
-    if _escaped(text) != identity:
+    if _escape(text) != identity:
         return identity
     # Of plain text only what would be taken for something else is escaped.
     return text if not _PLAIN.match(text) or subject_of(text) != text else identity
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
     return _TO_ESCAPE.sub(lambda found: b":%02X" % found[0][0], data).decode("ascii")

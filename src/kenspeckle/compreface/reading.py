@@ -38,7 +38,7 @@ async def photographs(request: Request, limit: int, *names: str) -> tuple[Body, 
     if kind != JSON:
         raise Refusal(ARGUMENT, f"Send the photograph as {FORM}, or as {JSON} with base64 text.")
     most = len(names) * bodies.base64_size(limit)
-    sent = _loaded(await bodies.read(request, most, limit))
+    sent = _load(await bodies.read(request, most, limit))
     found = []
     for name in names:
         text = sent.get(name) if isinstance(sent, dict) else None
@@ -50,7 +50,7 @@ async def photographs(request: Request, limit: int, *names: str) -> tuple[Body, 
 
 async def subject(request: Request) -> str:
     """The name in a body `{"subject": ...}`. Raises Refusal."""
-    sent = _loaded(await bodies.read(request, bodies.JSON_BYTES, None))
+    sent = _load(await bodies.read(request, bodies.JSON_BYTES, None))
     found = sent.get("subject") if isinstance(sent, dict) else None
     if not isinstance(found, str) or not found:
         raise Refusal(EMPTY_FIELD, "The field 'subject' is empty; it takes a name.")
@@ -59,7 +59,7 @@ async def subject(request: Request) -> str:
 
 async def ids(request: Request) -> list[str]:
     """A list of ids as the whole body. Raises Refusal."""
-    sent = _loaded(await bodies.read(request, bodies.JSON_BYTES, None))
+    sent = _load(await bodies.read(request, bodies.JSON_BYTES, None))
     if not isinstance(sent, list) or not all(isinstance(one, str) for one in sent):
         raise Refusal(ARGUMENT, "The body must be a list of image ids.")
     return sent
@@ -67,7 +67,7 @@ async def ids(request: Request) -> list[str]:
 
 async def embeddings(request: Request, many: str, one: str | None = None) -> tuple[list[Vector], Vector | None]:
     """The embeddings in the field `many`, and the single one in `one`. Raises Refusal."""
-    sent = _loaded(await bodies.read(request, EMBEDDING_BYTES, None))
+    sent = _load(await bodies.read(request, EMBEDDING_BYTES, None))
     listed = sent.get(many) if isinstance(sent, dict) else None
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_EMBEDDINGS:
         raise Refusal(EMBEDDINGS, f"The field '{many}' takes a list of 1 to {MOST_EMBEDDINGS} embeddings.")
@@ -84,7 +84,7 @@ def _vector(value: Any) -> Vector:
         raise Refusal(ARGUMENT, "An embedding is a list of numbers that a float can hold.") from None
 
 
-def _loaded(data: bytes) -> Any:
+def _load(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -25,8 +25,8 @@ async def recognize(edge: Edge, request: Request, collection: str) -> Response:
     how, most = parameters.detection(request), parameters.predictions(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
-    with edge.admitted(request):
-        found, took = await _described(edge, collection, body, how)
+    with edge.admit(request):
+        found, took = await _describe(edge, collection, body, how)
         named = await _subjects(edge, collection, _templates(found), most)
     result = answers.faces(found, how, took)
     for entry, subjects in zip(result, named, strict=True):
@@ -39,8 +39,8 @@ async def verify_stored(edge: Edge, request: Request, collection: str) -> Respon
     how = parameters.detection(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
-    with edge.admitted(request):
-        found, took = await _described(edge, collection, body, how)
+    with edge.admit(request):
+        found, took = await _describe(edge, collection, body, how)
         values = await _against(edge, collection, request.path_params["image_id"], _templates(found))
     result = answers.faces(found, how, took)
     for entry, value in zip(result, values, strict=True):
@@ -53,9 +53,9 @@ async def verify(edge: Edge, request: Request, collection: str) -> Response:
     how = parameters.detection(request)
     edge.gate.check()
     source, target = await reading.photographs(request, edge.settings.max_image_bytes, "source_image", "target_image")
-    with edge.admitted(request):
-        one, took_one = await _described(edge, collection, source, Detection(1, how.least, how.plugins, how.status))
-        many, took_many = await _described(edge, collection, target, how)
+    with edge.admit(request):
+        one, took_one = await _describe(edge, collection, source, Detection(1, how.least, how.plugins, how.status))
+        many, took_many = await _describe(edge, collection, target, how)
         values = await edge.handle(
             ops.CompareTemplates(collection_id=collection, source=_templates(one)[0], targets=_templates(many))
         )
@@ -72,8 +72,8 @@ async def detect(edge: Edge, request: Request, collection: str) -> Response:
     how = parameters.detection(request)
     edge.gate.check()
     (body,) = await reading.photographs(request, edge.settings.max_image_bytes, "file")
-    with edge.admitted(request):
-        found, took = await _described(edge, collection, body, how, templates="calculator" in how.plugins)
+    with edge.admit(request):
+        found, took = await _describe(edge, collection, body, how, templates="calculator" in how.plugins)
     return answer({"result": answers.faces(found, how, took), **answers.versions(how, found.model)})
 
 
@@ -93,21 +93,21 @@ async def recognize_embeddings(edge: Edge, request: Request, collection: str) ->
 
 async def verify_stored_embeddings(edge: Edge, request: Request, collection: str) -> Response:
     templates, _ = await reading.embeddings(request, "embeddings")
-    return _compared(templates, await _against(edge, collection, request.path_params["image_id"], templates))
+    return _answer_compared(templates, await _against(edge, collection, request.path_params["image_id"], templates))
 
 
 async def verify_embeddings(edge: Edge, request: Request, collection: str) -> Response:
     targets, source = await reading.embeddings(request, "targets", "source")
     values = await edge.handle(ops.CompareTemplates(collection_id=collection, source=source, targets=targets))
-    return _compared(targets, values)
+    return _answer_compared(targets, values)
 
 
-async def _described(
+async def _describe(
     edge: Edge, collection: str, body: Body, how: Detection, *, templates: bool = True
 ) -> tuple[Described, float]:
     """The faces that the request wants, and milliseconds. Raises Refusal where there are none."""
     image = await edge.threads.call(body.image)
-    found, took = await edge.timed(
+    found, took = await edge.handle_timed(
         ops.DescribeFaces(
             collection_id=collection,
             image=image,
@@ -162,7 +162,7 @@ async def _against(edge: Edge, collection: str, image_id: str, templates: Sequen
         raise Refusal(NO_IMAGE, f"Image with id {image_id[:60]!r} is not found") from None
 
 
-def _compared(templates: Sequence[Vector], values: Sequence[float]) -> Response:
+def _answer_compared(templates: Sequence[Vector], values: Sequence[float]) -> Response:
     return answer(
         {
             "result": [

@@ -27,4 +27,4 @@ def routes(edge: Edge) -> list[Route]:
 async def _nowhere(request: Request) -> Response:
     request.scope["route"] = None
     listed = "docs/compreface.md lists the routes that there are"
-    return errors.said(404, 0, f"There is no {request.method} {request.url.path[:100]} here; {listed}.")
+    return errors.answer_error(404, 0, f"There is no {request.method} {request.url.path[:100]} here; {listed}.")

@@ -27,7 +27,7 @@ async def add(edge: Edge, request: Request, collection: str) -> Response:
     return answer({"subject": subject}, 201)
 
 
-async def listed(edge: Edge, request: Request, collection: str) -> Response:
+async def list_subjects(edge: Edge, request: Request, collection: str) -> Response:
     found = await edge.threads.call(identities, edge, collection)
     return answer({"subjects": sorted(map(subject_of, found))})
 
@@ -131,7 +131,7 @@ def _missing(subject: str) -> Refusal:
 
 ENTRIES = (
     Entry("POST", "/api/v1/recognition/subjects", ops.CreateUser.right, add),
-    Entry("GET", "/api/v1/recognition/subjects", ops.ListFaces.right, listed),
+    Entry("GET", "/api/v1/recognition/subjects", ops.ListFaces.right, list_subjects),
     Entry("DELETE", "/api/v1/recognition/subjects", ops.EraseIdentity.right, delete_all),
     Entry("PUT", "/api/v1/recognition/subjects/{subject:path}", ops.EraseIdentity.right, rename),
     Entry("DELETE", "/api/v1/recognition/subjects/{subject:path}", ops.EraseIdentity.right, delete),

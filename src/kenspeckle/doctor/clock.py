@@ -18,20 +18,20 @@ _WHY = "Retention, the expiry of keys, quotas and signatures go by the clock."
 
 def check(instance: Instance, found: Examined) -> None:
     now = instance.now()
-    found.summary = _shown(now)
+    found.summary = _show(now)
     if now < RELEASED:
-        found.fault("clock_early", f"The clock shows {_shown(now)}.", _WHY, "timedatectl set-ntp true")
+        found.fault("clock_early", f"The clock shows {_show(now)}.", _WHY, "timedatectl set-ntp true")
     for kind, at in instance.catalog.newest().items():
         if at > now + TOLERANCE:
             found.fault(
                 "row_in_future",
-                f"The newest {kind} is of {_shown(at)}, and the clock shows {_shown(now)}.",
+                f"The newest {kind} is of {_show(at)}, and the clock shows {_show(now)}.",
                 f"The clock is slow, or was fast when that was stored. {_WHY}",
                 "timedatectl status; when the clock is right, this mends itself as time passes",
             )
 
 
-def _shown(at: float) -> str:
+def _show(at: float) -> str:
     try:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):

@@ -34,7 +34,7 @@ def check_collections(instance: Instance, found: Examined) -> None:
     """Counters equal the rows, the change log is not ahead of the revision, packs are installed."""
     faces = collections = 0
     for name in instance.catalog.names():
-        with found.guarded("collection_unreadable", f"'{name}': ", _LOST, RESTORE):
+        with found.guard("collection_unreadable", f"'{name}': ", _LOST, RESTORE):
             collection = instance.catalog.collection(name)
             if collection is None:
                 continue
@@ -42,7 +42,7 @@ def check_collections(instance: Instance, found: Examined) -> None:
             faces += collection.rows["faces"]
             _counters(collection, found)
             _pack(collection, instance, found)
-    left = instance.catalog.left_staged()
+    left = instance.catalog.count_left_staged()
     if left:
         found.note(
             "staged_templates",
@@ -113,7 +113,7 @@ def _templates(collection: CollectionFacts, kind: str, instance: Instance, found
     """How many were read of one kind."""
     dimension, name = _dimension(collection, instance), collection.collection_id
     number, bad = 0, list[str]()
-    with found.guarded("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
+    with found.guard("collection_unreadable", f"{kind.capitalize()}s of '{name}': ", _LOST, RESTORE):
         for number, (one, template) in enumerate(instance.catalog.templates(name, kind), 1):
             if number % STEP == 0:
                 instance.progress("templates", number, collection.rows[f"{kind}s"])
@@ -146,7 +146,7 @@ def check_index(instance: Instance, found: Examined) -> None:
             continue
         name = collection.collection_id
         try:
-            lost, count = _lost(instance, collection, dimension)
+            lost, count = _find_lost(instance, collection, dimension)
         except (KenspeckleError, ValueError):
             found.note("index_not_built", f"No index of '{name}' can be built.", "Its templates can't be read.")
             continue
@@ -162,7 +162,7 @@ def check_index(instance: Instance, found: Examined) -> None:
     found.summary = f"own templates of {plural(asked, 'face')} searched"
 
 
-def _lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tuple[list[str], int]:
+def _find_lost(instance: Instance, collection: CollectionFacts, dimension: int) -> tuple[list[str], int]:
     """Faces that a search with their own template does not find, and how many were searched."""
     name, total = collection.collection_id, collection.rows["faces"]
     stride = max(1, total // (SAMPLE_THOROUGH if instance.thorough else SAMPLE))
@@ -193,7 +193,7 @@ def _collections(instance: Instance) -> Iterator[CollectionFacts]:
 def _dimension(collection: CollectionFacts, instance: Instance) -> int | None:
     """Components of a template of the collection's pack; None where this program does not know the pack."""
     try:
-        pack = registry.named(instance.settings.models_dir, collection.pack)
+        pack = registry.find_pack(instance.settings.models_dir, collection.pack)
     except (SettingError, PackMismatch):
         return None
     return pack.dimension if pack.contract == collection.contract else None

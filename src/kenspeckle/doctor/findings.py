@@ -31,7 +31,7 @@ class Finding:
     why: str
     mend: str
 
-    def described(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """JSON-ready."""
         return {
             "code": self.code,
@@ -67,7 +67,7 @@ class Examined:
         self.skipped, self.summary = True, reason
 
     @contextmanager
-    def guarded(self, code: str, what: str, why: str, mend: str) -> Iterator[None]:
+    def guard(self, code: str, what: str, why: str, mend: str) -> Iterator[None]:
         """Makes a domain error of the block a fault: `what`, and the error's message."""
         try:
             yield
@@ -86,13 +86,13 @@ class Examined:
     def needs_action(self) -> bool:
         return any(one.severity is not Severity.NOTE for one in self.findings)
 
-    def described(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "check": self.check,
             "state": self.state,
             "summary": self.summary,
-            "findings": [one.described() for one in self.findings],
+            "findings": [one.describe() for one in self.findings],
         }
 
 

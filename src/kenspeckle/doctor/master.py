@@ -47,7 +47,7 @@ def check_key(instance: Instance, found: Examined) -> None:
             "key_of_another",
             "The master key is not the one that the audit trail was sealed under last (or the trail was changed).",
             _NEEDED,
-            _lost(instance),
+            _if_lost(instance),
         )
     _pairs(instance, found)
 
@@ -60,7 +60,7 @@ def _absent(instance: Instance, found: Examined) -> None:
             "key_missing",
             f"The master key {instance.key_file} is not there, and the catalog was written under one.",
             f"{_NEEDED} The service does not start without it.",
-            _lost(instance),
+            _if_lost(instance),
         )
     else:
         found.note("key_absent", f"{instance.key_file} is not there.", "The first start makes it.", "kenspeckle serve")
@@ -92,7 +92,7 @@ def _back(instance: Instance) -> str:
     return f"Put the copy that you kept back in its place ({instance.key_file}), chmod 600"
 
 
-def _lost(instance: Instance) -> str:
+def _if_lost(instance: Instance) -> str:
     return f"{_back(instance)}; where it is lost for good: kenspeckle audit new-key"
 
 

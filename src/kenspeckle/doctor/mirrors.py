@@ -25,7 +25,7 @@ def check(instance: Instance, found: Examined) -> None:
         found.summary = "memory://, all collections are searched in process"
         return
     with closing(store):
-        _encrypted(instance, found)
+        _examine_encrypted(instance, found)
         try:
             version = store.check()
             there = set(store.names())
@@ -41,7 +41,7 @@ def check(instance: Instance, found: Examined) -> None:
         here = [(one, alive) for one, alive in known if one.place == store.place]
         for mirror, alive in here:
             if alive and mirror.state is not MirrorState.LEAVING:
-                with found.guarded("index_unreadable", f"'{mirror.collection_id}': ", _EXACT, _mend(mirror)):
+                with found.guard("index_unreadable", f"'{mirror.collection_id}': ", _EXACT, _mend(mirror)):
                     _mirror(instance, store, mirror, there, found)
         _unknown(sorted(there - {one.name for one, _ in here}), store, found)
         found.summary = f"Milvus {version} at {store.place}, {plural(len(here), 'collection')}"
@@ -50,18 +50,18 @@ def check(instance: Instance, found: Examined) -> None:
 def _mirror(instance: Instance, store: VectorStore, mirror: Mirror, there: set[str], found: Examined) -> None:
     name = mirror.collection_id
     try:
-        collection = instance.catalog.mirrored(name)
+        collection = instance.catalog.describe_mirrored(name)
     except CollectionNotFound:
         return
     if mirror.name not in there:
         found.warn("index_lost", f"The index of '{name}' is not at {store.place} any more.", _EXACT, _mend(mirror))
     elif mirror.state is not MirrorState.READY:
         found.note("index_not_ready", f"The index of '{name}' is {mirror.state.value}.", _EXACT, _mend(mirror))
-    elif store.marked(mirror.name, mirror.stamp) not in range(
+    elif store.read_mark(mirror.name, mirror.stamp) not in range(
         mirror.revision, max(mirror.revision, mirror.target) + 1
     ) or (collection.revision == mirror.revision and store.count(mirror.name) != collection.faces):
         found.warn("index_wrong", f"The index of '{name}' is not what was stored there.", _EXACT, _mend(mirror))
-    elif instance.thorough and (wrong := _compared(instance, store, mirror, collection)):
+    elif instance.thorough and (wrong := _compare(instance, store, mirror, collection)):
         found.warn(
             "index_wrong",
             f"The index of '{name}' differs from the catalog in {plural(wrong, 'face')}.",
@@ -70,7 +70,7 @@ def _mirror(instance: Instance, store: VectorStore, mirror: Mirror, there: set[s
         )
 
 
-def _compared(instance: Instance, store: VectorStore, mirror: Mirror, collection: Mirrored) -> int:
+def _compare(instance: Instance, store: VectorStore, mirror: Mirror, collection: Mirrored) -> int:
     """Faces that the mirror should have as they are and has not, or has too many."""
     catalog, after, wrong = instance.catalog.catalog, 0, 0
     newer = {one.row for one in catalog.changes(mirror.collection_id, mirror.revision, 100_000) or ()}
@@ -99,12 +99,12 @@ def _elsewhere(mirrors: Sequence[Mirror], found: Examined) -> None:
         )
 
 
-def _encrypted(instance: Instance, found: Examined) -> None:
+def _examine_encrypted(instance: Instance, found: Examined) -> None:
     settings = instance.settings
     if settings.index_encrypted:
         return
     for name in instance.catalog.names():
-        collection = instance.catalog.mirrored(name)
+        collection = instance.catalog.describe_mirrored(name)
         if collection.encrypted and collection.faces >= settings.index_faces:
             found.note(
                 "index_encrypted",

@@ -27,7 +27,7 @@ def check(instance: Instance, found: Examined) -> None:
     except KenspeckleError as error:
         found.fault("images_url", error.message, "Photographs can't be stored.", "kenspeckle settings")
         return
-    kept = _kept(instance, found)
+    kept = _find_kept(instance, found)
     missing: set[str] = set()
     if isinstance(place, Path):
         try:
@@ -46,7 +46,7 @@ def check(instance: Instance, found: Examined) -> None:
     found.summary = f"{len(kept):,} kept, the bytes of {read:,} read"
 
 
-def _kept(instance: Instance, found: Examined) -> dict[str, KeptPhotograph]:
+def _find_kept(instance: Instance, found: Examined) -> dict[str, KeptPhotograph]:
     """Photographs that the catalog needs, by digest."""
     kept: dict[str, KeptPhotograph] = {}
     for one in instance.catalog.photographs():
@@ -64,11 +64,13 @@ def _kept(instance: Instance, found: Examined) -> dict[str, KeptPhotograph]:
 
 def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, found: Examined) -> set[str]:
     """Compare the folder with the catalog; digests that are missing."""
-    there = set(PhotographFolder(place).stored())
-    staged = _staged(place)
+    there = set(PhotographFolder(place).list_stored())
+    staged = _find_staged(place)
     # A running service moves and removes photographs meanwhile: the catalog is read once more.
     absent = sorted(kept.keys() - there)
-    absent = sorted(instance.catalog.referenced(absent) - set(PhotographFolder(place).stored())) if absent else []
+    absent = (
+        sorted(instance.catalog.find_referenced(absent) - set(PhotographFolder(place).list_stored())) if absent else []
+    )
     waiting = [digest for digest in absent if digest in staged]
     missing = [digest for digest in absent if digest not in staged]
     if waiting:
@@ -81,7 +83,7 @@ def _folder(place: Path, kept: dict[str, KeptPhotograph], instance: Instance, fo
     if missing:
         found.fault("photograph_missing", f"{_several(missing, kept)} missing in {place}.", _GONE, _AGAIN)
     strangers = sorted(there - kept.keys())
-    strangers = sorted(set(strangers) - instance.catalog.referenced(strangers)) if strangers else []
+    strangers = sorted(set(strangers) - instance.catalog.find_referenced(strangers)) if strangers else []
     old = instance.now() - digests.OLD_SECONDS
     strangers = [digest for digest in strangers if _age(place / digest[:2] / digest[2:4] / digest) < old]
     if strangers:
@@ -124,7 +126,7 @@ def _bytes(instance: Instance, kept: list[KeptPhotograph], found: Examined) -> i
         read += 1
         instance.progress("photographs", read, len(chosen))
     for bad, code, how in ((gone, "photograph_missing", "missing"), (damaged, "photograph_damaged", "damaged")):
-        still = sorted(instance.catalog.referenced(bad)) if bad else []
+        still = sorted(instance.catalog.find_referenced(bad)) if bad else []
         if still:
             found.fault(code, f"{_several(still, bad)} {how}.", _GONE, _AGAIN)
     return read
@@ -141,7 +143,7 @@ def _pending(instance: Instance, found: Examined) -> None:
         )
 
 
-def _staged(place: Path) -> dict[str, float]:
+def _find_staged(place: Path) -> dict[str, float]:
     """Digests that are staged, and since when."""
     found: dict[str, float] = {}
     try:

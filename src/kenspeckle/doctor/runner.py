@@ -91,7 +91,7 @@ def _with_its_pack(instance: Instance) -> Instance:
     with suppress(KenspeckleError, OSError):
         if instance.settings.recognizer == "local" and instance.storage.readable():
             with closing(instance.storage.inspect(_master(instance))) as inspection:
-                return replace(instance, settings=pack_choice.kept(instance.settings, inspection))
+                return replace(instance, settings=pack_choice.keep_pack(instance.settings, inspection))
     return instance
 
 
@@ -122,9 +122,9 @@ def _master(instance: Instance) -> MasterKey | None:
 def _run(check: Check, instance: Instance) -> Examined:
     found = Examined(check.name, check.title)
     if check.local and instance.settings.recognizer != "local":
-        return _skipped(check, f"RECOGNIZER={instance.settings.recognizer}: this is stored at Amazon")
+        return _skip(check, f"RECOGNIZER={instance.settings.recognizer}: this is stored at Amazon")
     if check.catalog and instance.inspection is None:
-        return _skipped(check, "there is no database to check")
+        return _skip(check, "there is no database to check")
     try:
         check.run(instance, found)
     except KenspeckleError as error:
@@ -144,7 +144,7 @@ def _run(check: Check, instance: Instance) -> Examined:
     return found
 
 
-def _skipped(check: Check, reason: str) -> Examined:
+def _skip(check: Check, reason: str) -> Examined:
     found = Examined(check.name, check.title)
     found.skip(reason)
     return found

@@ -44,6 +44,6 @@ def check(instance: Instance, found: Examined) -> None:
 
 def _is_encrypted(instance: Instance, saved: Mirror) -> bool:
     try:
-        return instance.catalog.mirrored(saved.collection_id).encrypted
+        return instance.catalog.describe_mirrored(saved.collection_id).encrypted
     except CollectionNotFound:
         return False

@@ -29,7 +29,7 @@ _SETTINGS = "kenspeckle settings shows each with its source"
 def check(instance: Instance, found: Examined) -> None:
     settings = instance.settings
     for use in _uses(settings):
-        with found.guarded("setting_unusable", "", _NO_START, _SETTINGS):
+        with found.guard("setting_unusable", "", _NO_START, _SETTINGS):
             use()
     _names(found)
     _keys(settings, found)
@@ -45,7 +45,7 @@ def _uses(settings: Settings) -> tuple[Callable[[], object], ...]:
         lambda: settings.recognizer == "local" or managed.recognizer(settings),
         lambda: tls.certificate(settings.tls_cert, settings.tls_key),
         lambda: cors.origins(settings.cors_origins),
-        lambda: proxies.trusted(settings.trusted_proxies),
+        lambda: proxies.parse_trusted(settings.trusted_proxies),
         lambda: ClientBuckets.parse(settings.s3_buckets),
         lambda: parse(settings.images, "IMAGES_URL"),
         lambda: validation.collection_id(settings.collection),

@@ -50,12 +50,12 @@ OFFERED: Final = (
 """What the local recognizer infers, but for GENDER."""
 
 
-def offered(*, gender: bool) -> tuple[Attribute, ...]:
+def list_offered(*, gender: bool) -> tuple[Attribute, ...]:
     """What the local recognizer infers; Gender only where the operator has switched it on."""
     return (*OFFERED, Attribute.GENDER) if gender else OFFERED
 
 
-def wanted(names: Iterable[str], field_name: str = "attributes") -> frozenset[Attribute]:
+def parse_names(names: Iterable[str], field_name: str = "attributes") -> frozenset[Attribute]:
     """What these names ask for together; upper or lower case, as often as they like. Raises InvalidValue."""
     found: set[Attribute] = set()
     for name in names:

@@ -99,7 +99,7 @@ class AuditHead:
         return bool(self.seal)
 
 
-def chained(entry: AuditEntry, head: AuditHead, key: bytes) -> AuditRow:
+def chain(entry: AuditEntry, head: AuditHead, key: bytes) -> AuditRow:
     """The row of an entry, next after `head`."""
     row = AuditRow(
         number=head.number + 1,
@@ -113,7 +113,7 @@ def chained(entry: AuditEntry, head: AuditHead, key: bytes) -> AuditRow:
         collection_id=None if entry.collection_id is None else _clean(entry.collection_id),
         face_count=entry.face_count,
         faces=orjson.dumps([_clean(one) for one in entry.face_ids]).decode(),
-        facts=orjson.dumps(_cleaned(dict(entry.facts)), option=orjson.OPT_SORT_KEYS).decode(),
+        facts=orjson.dumps(_clean_value(dict(entry.facts)), option=orjson.OPT_SORT_KEYS).decode(),
     )
     made = row_hash(head.hash, row)
     return replace(row, hash=made, seal=seal_of(key, made))
@@ -129,7 +129,7 @@ def seal_of(key: bytes, made: bytes) -> bytes:
     return hmac.digest(key, made, "sha256")
 
 
-def sealed(head: AuditHead, key: bytes) -> AuditHead:
+def seal_head(head: AuditHead, key: bytes) -> AuditHead:
     """The head with its seal, which is computed so that it differs from the seal of any row."""
     return replace(head, seal=_head_seal(head, key))
 
@@ -139,7 +139,7 @@ def is_sealed(head: AuditHead, key: bytes) -> bool:
     return hmac.compare_digest(head.seal, _head_seal(head, key))
 
 
-def described(row: AuditRow) -> dict[str, Any]:
+def describe(row: AuditRow) -> dict[str, Any]:
     """A row as JSON, for people and for export."""
     return {
         "number": row.number,
@@ -152,8 +152,8 @@ def described(row: AuditRow) -> dict[str, Any]:
         "address": row.address,
         "collection": row.collection_id,
         "face_count": row.face_count,
-        "faces": _parsed(row.faces),
-        "facts": _parsed(row.facts),
+        "faces": _parse(row.faces),
+        "facts": _parse(row.facts),
         "hash": row.hash.hex(),
         "seal": row.seal.hex(),
     }
@@ -164,7 +164,7 @@ def _head_seal(head: AuditHead, key: bytes) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     # A row that was tampered with has to be shown too.
     try:
         return orjson.loads(text)
@@ -179,11 +179,11 @@ def _clean(text: str) -> str:
     return text[:LONGEST].replace("\0", "?").encode("utf-8", "replace").decode()
 
 
-def _cleaned(value: object) -> object:
+def _clean_value(value: object) -> object:
     if isinstance(value, str):
         return _clean(value)
     if isinstance(value, Mapping):
-        return {_clean(str(name)): _cleaned(one) for name, one in value.items()}
+        return {_clean(str(name)): _clean_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_cleaned(one) for one in value]
+        return [_clean_value(one) for one in value]
     return value

@@ -30,7 +30,7 @@ class AuditAnchor:
     seal: bytes
 
 
-def anchored(counter: int, head: AuditHead, key: bytes) -> AuditAnchor:
+def make_anchor(counter: int, head: AuditHead, key: bytes) -> AuditAnchor:
     """The anchor of the row that `head` names."""
     return AuditAnchor(counter, head.number, head.hash, _seal(counter, head.number, head.hash, key))
 
@@ -40,7 +40,7 @@ def is_anchor(anchor: AuditAnchor, key: bytes) -> bool:
     return hmac.compare_digest(anchor.seal, _seal(anchor.counter, anchor.number, anchor.hash, key))
 
 
-def written(anchor: AuditAnchor) -> bytes:
+def to_line(anchor: AuditAnchor) -> bytes:
     """The anchor as one line of JSON."""
     document = {
         "format": FORMAT,

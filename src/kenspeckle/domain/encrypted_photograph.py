@@ -15,7 +15,7 @@ MAGIC: Final = b"kenspeckle encrypted photograph 1\n"
 _DIGEST_BYTES: Final = 32
 
 
-def packed(name: str, body: bytes) -> bytes:
+def pack(name: str, body: bytes) -> bytes:
     """The file of an encrypted `body` that is to be stored under `name` (64 hexadecimal digits)."""
     head = MAGIC + body
     return head + _digest(name, memoryview(head))

@@ -37,12 +37,12 @@ def among(similarity: float, faces: int) -> str:
     if rate is None or faces < 1:
         return ""
     chance = -math.expm1(faces * math.log1p(-rate))
-    often = f"{round(100 * chance)} of 100" if chance >= 0.1 else f"1 of {_rounded(1 / chance):,}"
+    often = f"{round(100 * chance)} of 100" if chance >= 0.1 else f"1 of {_round_digits(1 / chance):,}"
     where = "the one face" if faces == 1 else f"the {faces:,} faces"
     return f"Among {where} here, a stranger reaches {reached} in about {often} searches."
 
 
-def _rounded(value: float) -> int:
+def _round_digits(value: float) -> int:
     """To two digits."""
     scale: int = 10 ** max(0, int(math.log10(value)) - 1)
     return round(value / scale) * scale

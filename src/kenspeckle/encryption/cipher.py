@@ -86,7 +86,7 @@ class Plain:
 
     def open_photograph(self, digest: str, data: bytes) -> bytes:
         if encrypted_photograph.is_packed(data):
-            raise _broken(_PHOTOGRAPH, digest)
+            raise _damage(_PHOTOGRAPH, digest)
         return data
 
 
@@ -96,20 +96,20 @@ class Cipher:
     encrypts = True
 
     def __init__(self, key: bytes) -> None:
-        self._rows = AESGCM(_derived(key, "rows, 1"))
-        self._photographs = AESGCM(_derived(key, "photographs, 1"))
-        self._names = _derived(key, "names, 1")
+        self._rows = AESGCM(_derive(key, "rows, 1"))
+        self._photographs = AESGCM(_derive(key, "photographs, 1"))
+        self._names = _derive(key, "names, 1")
 
     def seal(self, data: bytes, kind: str, name: str) -> bytes:
-        return VERSION + _encrypted(self._rows, data, f"{kind} {name}".encode())
+        return VERSION + _encrypt(self._rows, data, f"{kind} {name}".encode())
 
     def open(self, stored: bytes, kind: str, name: str) -> bytes:
         try:
             if stored[:1] == VERSION:
                 return self._rows.decrypt(stored[1:13], stored[13:], f"{kind} {name}".encode())
         except (InvalidTag, ValueError) as error:
-            raise _broken(kind, name) from error
-        raise _broken(kind, name)
+            raise _damage(kind, name) from error
+        raise _damage(kind, name)
 
     def name(self, digest: str) -> str:
         return hmac.digest(self._names, bytes.fromhex(digest), "sha256").hex()
@@ -119,24 +119,24 @@ class Cipher:
 
     def digest(self, name: str, original: bytes | None, image_id: str) -> str:
         if original is None:
-            raise _broken(ORIGINAL, image_id)
+            raise _damage(ORIGINAL, image_id)
         return self.open(original, ORIGINAL, image_id).hex()
 
     def seal_photograph(self, digest: str, data: bytes) -> bytes:
         name = self.name(digest)
-        return encrypted_photograph.packed(name, _encrypted(self._photographs, data, f"{_PHOTOGRAPH} {name}".encode()))
+        return encrypted_photograph.pack(name, _encrypt(self._photographs, data, f"{_PHOTOGRAPH} {name}".encode()))
 
     def open_photograph(self, digest: str, data: bytes) -> bytes:
         name = self.name(digest)
         if not encrypted_photograph.is_packed(data):
-            raise _broken(_PHOTOGRAPH, name)
+            raise _damage(_PHOTOGRAPH, name)
         body = encrypted_photograph.body(data)
         try:
             return self._photographs.decrypt(
                 body[:_NONCE_BYTES], memoryview(body)[_NONCE_BYTES:], f"{_PHOTOGRAPH} {name}".encode()
             )
         except (InvalidTag, ValueError) as error:
-            raise _broken(_PHOTOGRAPH, name) from error
+            raise _damage(_PHOTOGRAPH, name) from error
 
 
 PLAIN: Final = Plain()
@@ -145,16 +145,16 @@ Of = Callable[[int], Content]
 """The content of the collection with this row number."""
 
 
-def _encrypted(cipher: AESGCM, data: bytes, context: bytes) -> bytes:
+def _encrypt(cipher: AESGCM, data: bytes, context: bytes) -> bytes:
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, data, context)
 
 
-def _derived(key: bytes, purpose: str) -> bytes:
+def _derive(key: bytes, purpose: str) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, None, f"kenspeckle collection: {purpose}".encode()).derive(key)
 
 
-def _broken(kind: str, name: str) -> StorageUnavailable:
+def _damage(kind: str, name: str) -> StorageUnavailable:
     return StorageUnavailable(
         f"The {kind} '{name}' can't be decrypted: its stored bytes were damaged or altered, or are another's. "
         "Delete it, or restore a backup."

@@ -62,13 +62,13 @@ class Kms:
                 ),
             )
         except ClientError as error:
-            raise self._answered(str(error.response.get("Error", {}).get("Code", "")), source) from error
+            raise self._error_of(str(error.response.get("Error", {}).get("Code", "")), source) from error
         except BotoCoreError as error:
             raise StorageUnavailable(
                 f"AWS KMS can't be reached for the master key (KENSPECKLE_MASTER_KEY_KMS): {error}", retry_after=5
             ) from error
 
-    def _answered(self, code: str, source: str) -> SettingError | StorageUnavailable:
+    def _error_of(self, code: str, source: str) -> SettingError | StorageUnavailable:
         """The error for an error code of KMS."""
         if code in _NO_SUCH_KEY:
             return SettingError(

@@ -102,12 +102,12 @@ class MasterKey:
     def derive(self, purpose: str) -> bytes:
         """As `ports.Deriver.derive`."""
         with self._lock:
-            return _derived(self._master(create=self._create), purpose.encode())
+            return _derive(self._master(create=self._create), purpose.encode())
 
     def _ready(self, *, create: bool) -> AESGCM:
         with self._lock:
             if self._cipher is None:
-                self._cipher = AESGCM(_derived(self._master(create=create), _PURPOSE))
+                self._cipher = AESGCM(_derive(self._master(create=create), _PURPOSE))
             return self._cipher
 
     def _master(self, *, create: bool) -> bytes:
@@ -142,23 +142,23 @@ class MasterKey:
             if self._file.stat().st_mode & 0o077:
                 log.warning("the master key file %s can be read by others; chmod 600 closes it", self._file)
             content = self._file.read_bytes()
-            return self._kms.decrypt(content, str(self._file)) if self._kms else _parsed(content, str(self._file))
+            return self._kms.decrypt(content, str(self._file)) if self._kms else _parse(content, str(self._file))
         except FileNotFoundError:
             return None
 
-    def _made(self) -> tuple[bytes, bytes]:
+    def _make(self) -> tuple[bytes, bytes]:
         """A new master key, and the content of its file."""
         if self._kms is None:
             master = secrets.token_bytes(KEY_BYTES)
             return master, master
         if self._adopt is None or not self._adopt.exists():
             return self._kms.generate()
-        master = _parsed(self._adopt.read_bytes(), str(self._adopt))
+        master = _parse(self._adopt.read_bytes(), str(self._adopt))
         log.warning("the master key of %s is now kept by KMS too; move that file to a safe place", self._adopt)
         return master, self._kms.encrypt(master)
 
     def _write(self) -> bytes:
-        master, content = self._made()
+        master, content = self._make()
         beside = self._file.with_name(self._file.name + ".new")
         beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -179,11 +179,11 @@ def file_of(settings: Settings) -> Path:
     return Path(settings.master_key_file).expanduser() if settings.master_key_file else settings.data_dir / FILE
 
 
-def _derived(master: bytes, purpose: bytes) -> bytes:
+def _derive(master: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, None, purpose).derive(master)
 
 
-def _parsed(content: bytes, source: str) -> bytes:
+def _parse(content: bytes, source: str) -> bytes:
     """32 raw bytes, or what `_text` takes."""
     return content if len(content) == KEY_BYTES else _text(content, source)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from kenspeckle.errors import UnsupportedImage
 from kenspeckle.formats import heif, jpeg, png, webp
-from kenspeckle.formats.head import Check, Head, damaged
+from kenspeckle.formats.head import Check, Head, damage
 
 __all__ = ["AVIF", "HEIC", "JPEG", "PNG", "TAKEN", "WEBP", "Check", "Head", "head", "media_type", "size", "sniff"]
 
@@ -73,4 +73,4 @@ def head(data: bytes, check: Check) -> Head:
             return heif.read(data, kind, check)
         return {JPEG: jpeg.read, PNG: png.read, WEBP: webp.read}[kind](data, check)
     except (ArithmeticError, LookupError, ValueError) as error:  # a contradiction that a parser stumbled over
-        raise damaged("its header is invalid") from error
+        raise damage("its header is invalid") from error

@@ -37,7 +37,7 @@ Check = Callable[[int, int], None]
 """Called with each size that a file claims, as soon as it is known; raises ImageTooLarge or ImageTooSmall."""
 
 
-def damaged(what: str) -> DamagedImage:
+def damage(what: str) -> DamagedImage:
     return DamagedImage(f"The image is damaged or cut off and can't be decoded ({what}); save or send it again.")
 
 

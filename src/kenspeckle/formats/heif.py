@@ -7,7 +7,7 @@ from typing import Final
 
 from kenspeckle.formats import av1
 from kenspeckle.formats.boxes import Items, Malformed, boxes, items, number
-from kenspeckle.formats.head import Check, Head, damaged
+from kenspeckle.formats.head import Check, Head, damage
 
 AVIF: Final = "image/avif"
 HEIC: Final = "image/heic"
@@ -41,33 +41,33 @@ def read(data: bytes, kind: str, check: Check) -> Head:
             if name == b"ispe":
                 check(number(data, at + 4, 4), number(data, at + 8, 4))
         if kind == HEIC:
-            width, height = _shown(data, found)
+            width, height = _shown_size(data, found)
             return Head(media_type=kind, width=width, height=height, picture=data)
         return _avif(data, found, check)
     except (Malformed, ZeroDivisionError, IndexError) as error:
-        raise damaged("its boxes are invalid") from error
+        raise damage("its boxes are invalid") from error
 
 
-def stored(data: bytes) -> tuple[int, int, int]:
+def stored_size(data: bytes) -> tuple[int, int, int]:
     """Width, height and orientation (EXIF's numbers) of the picture as it is stored, before its container turns it.
     Raises DamagedImage."""
     try:
         found = items(data)
-        return (*_stored(data, found), _turn(data, found))
+        return (*_stored_size(data, found), _turn(data, found))
     except (Malformed, IndexError) as error:
-        raise damaged("its boxes are invalid") from error
+        raise damage("its boxes are invalid") from error
 
 
-def _stored(data: bytes, found: Items) -> tuple[int, int]:
+def _stored_size(data: bytes, found: Items) -> tuple[int, int]:
     for name, at, _ in found.of(found.primary):
         if name == b"ispe":
             return number(data, at + 4, 4), number(data, at + 8, 4)
     raise Malformed
 
 
-def _shown(data: bytes, found: Items) -> tuple[int, int]:
+def _shown_size(data: bytes, found: Items) -> tuple[int, int]:
     """Width and height of the primary item as a viewer sees it."""
-    width, height = _stored(data, found)
+    width, height = _stored_size(data, found)
     for name, at, _ in found.of(found.primary):
         if name == b"clap":
             width, height = (round(number(data, at + by, 4) / number(data, at + by + 4, 4)) for by in (0, 8))
@@ -77,7 +77,7 @@ def _shown(data: bytes, found: Items) -> tuple[int, int]:
 
 
 def _avif(data: bytes, found: Items, check: Check) -> Head:
-    width, height = _stored(data, found)
+    width, height = _stored_size(data, found)
     pixels = 0
     left = len(data)
     for item, kind in found.types.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kenspeckle.formats import exif
-from kenspeckle.formats.head import MAX_PARTS, Check, Head, damaged, too_many
+from kenspeckle.formats.head import MAX_PARTS, Check, Head, damage, too_many
 
 MEDIA_TYPE: Final = "image/jpeg"
 MAGIC: Final = b"\xff\xd8\xff"
@@ -75,7 +75,7 @@ def read(data: bytes, check: Check) -> Head:
     for _ in range(MAX_PARTS):
         marker = _MARKER.search(data, at)
         if marker is None:
-            raise damaged("its end is missing")
+            raise damage("its end is missing")
         at = marker.start()
         code = data[at + 1]
         if code == _END:
@@ -86,7 +86,7 @@ def read(data: bytes, check: Check) -> Head:
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         end = at + 2 + length
         if length < 2 or end > len(data):
-            raise damaged("a segment is cut off")
+            raise damage("a segment is cut off")
         segment = data[at + 4 : end]
         if code == _SCAN:
             at = _scan(data, at, end, found)
@@ -122,7 +122,7 @@ def size(data: bytes) -> tuple[int, int] | None:
 
 def _head(found: _Picture) -> Head:
     if not found.scans:
-        raise damaged("it holds no pixels")
+        raise damage("it holds no pixels")
     samples = sum(one.samples for one in found.components.values()) / found.largest
     return Head(
         media_type=MEDIA_TYPE,
@@ -157,9 +157,9 @@ def _is_needed(code: int, segment: bytes, seen: set[int]) -> bool:
 def _frame(code: int, segment: bytes, found: _Picture, check: Check) -> None:
     """B.2.2."""
     if found.components or len(segment) < 9 or len(segment) < 6 + 3 * segment[5]:
-        raise damaged("its frame header is invalid")
+        raise damage("its frame header is invalid")
     if not segment[5]:
-        raise damaged("its frame has no components")
+        raise damage("its frame has no components")
     found.height, found.width = int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big")
     check(found.width, found.height)
     found.progressive = code in _PROGRESSIVE
@@ -168,7 +168,7 @@ def _frame(code: int, segment: bytes, found: _Picture, check: Check) -> None:
         factors.append((segment[at + 1] >> 4, segment[at + 1] & 15))
         found.components[segment[at]] = _Component(factors[-1][0] * factors[-1][1])
     if not all(1 <= one <= 4 for pair in factors for one in pair) or len(found.components) != segment[5]:
-        raise damaged("its frame header is invalid")
+        raise damage("its frame header is invalid")
     found.largest = max(pair[0] for pair in factors) * max(pair[1] for pair in factors)
 
 
@@ -177,16 +177,16 @@ def _scan(data: bytes, at: int, end: int, found: _Picture) -> int:
     header = data[at + 4 : end]
     count = header[0] if header else 0
     if not found.components or not 1 <= count <= 4 or len(header) < 4 + 2 * count:
-        raise damaged("a scan header is invalid")
+        raise damage("a scan header is invalid")
     first, last, bits = header[1 + 2 * count : 4 + 2 * count]
     if not found.progressive:
         first, last, bits = 0, 63, 0
     if not first <= last <= 63:
-        raise damaged("a scan header is invalid")
+        raise damage("a scan header is invalid")
     for which in header[1 : 1 + 2 * count : 2]:
         component = found.components.get(which)
         if component is None:
-            raise damaged("a scan header is invalid")
+            raise damage("a scan header is invalid")
         for coefficient in range(first, last + 1):
             component.missing[coefficient] = min(component.missing[coefficient], bits & 15)
         found.passes += component.samples / found.largest
@@ -194,7 +194,7 @@ def _scan(data: bytes, at: int, end: int, found: _Picture) -> int:
     found.several = found.several or found.progressive or count < len(found.components)
     stop = _END_OF_SCAN.search(data, end)
     if stop is None and not found.complete:
-        raise damaged("its end is missing")
+        raise damage("its end is missing")
     close = stop.start() if stop else len(data)
     if found.complete and (stop is None or data[close + 1] != _END):
         found.tails = TAILS

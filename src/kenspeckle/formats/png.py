@@ -6,7 +6,7 @@ import zlib
 from typing import Final
 
 from kenspeckle.formats import exif
-from kenspeckle.formats.head import MAX_PARTS, Check, Head, damaged, too_many
+from kenspeckle.formats.head import MAX_PARTS, Check, Head, damage, too_many
 
 MEDIA_TYPE: Final = "image/png"
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
@@ -26,7 +26,7 @@ def read(data: bytes, check: Check) -> Head:
     """Raises DamagedImage, and what `check` raises of the size that the header claims."""
     whole = size(data)
     if whole is None or data[8:16] != b"\0\0\0\x0dIHDR":
-        raise damaged("its header is missing")
+        raise damage("its header is missing")
     check(*whole)
     kept: dict[bytes, memoryview] = {}
     pixels: list[memoryview] = []
@@ -41,15 +41,15 @@ def read(data: bytes, check: Check) -> Head:
         sound = zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big") == data[at + 8 + length : at + 12 + length]
         # Of a file that ends within its last chunk the decoder sees by the pixels whether any is missing.
         if not kind[0] & 0x20 and not sound and at + 12 + length <= len(data):
-            raise damaged(f"the checksum of its {kind.decode('ascii', 'replace')} chunk is wrong")
+            raise damage(f"the checksum of its {kind.decode('ascii', 'replace')} chunk is wrong")
         if kind == b"IDAT":
             pixels.append(body)
         elif kind in (b"IHDR", b"PLTE", b"tRNS") and (sound or kind != b"tRNS"):
             if kind in kept and kind != b"tRNS":
-                raise damaged("a chunk is there twice")
+                raise damage("a chunk is there twice")
             kept.setdefault(kind, body)
         elif not kind[0] & 0x20:
-            raise damaged(f"it needs an unknown chunk, {kind.decode('ascii', 'replace')!r}")
+            raise damage(f"it needs an unknown chunk, {kind.decode('ascii', 'replace')!r}")
         elif sound:
             _tell(kind, bytes(body[: exif.MAX_METADATA]), told)
         at += 12 + length
@@ -81,13 +81,13 @@ def _tell(kind: bytes, body: bytes, told: dict[str, bytes]) -> None:
         told.setdefault("exif", body)
     elif kind in (b"tEXt", b"zTXt") and "profile" not in told and body.startswith(_PROFILE):
         text = body[len(_PROFILE) :]
-        told["profile"] = _profile(_unpacked(text[1:]) if kind == b"zTXt" else text)
+        told["profile"] = _profile(_unpack(text[1:]) if kind == b"zTXt" else text)
     elif kind == b"iTXt" and "xmp" not in told and body.startswith(_XMP):
         packed, text = body[len(_XMP)], body[len(_XMP) + 2 :].split(b"\0", 2)[-1]
-        told["xmp"] = _unpacked(text) if packed else text[: exif.MAX_METADATA]
+        told["xmp"] = _unpack(text) if packed else text[: exif.MAX_METADATA]
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpack(data: bytes) -> bytes:
     """At most MAX_METADATA bytes; nothing where it is damaged."""
     try:
         return zlib.decompressobj().decompress(data, exif.MAX_METADATA)

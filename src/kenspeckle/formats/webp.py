@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kenspeckle.formats import exif
-from kenspeckle.formats.head import MAX_PARTS, Check, Head, damaged, too_many
+from kenspeckle.formats.head import MAX_PARTS, Check, Head, damage, too_many
 
 MEDIA_TYPE: Final = "image/webp"
 
@@ -33,7 +33,7 @@ def read(data: bytes, check: Check) -> Head:
         if len(data) < at + 8:
             break
         if len(body) < length:
-            raise damaged("a chunk is cut off")
+            raise damage("a chunk is cut off")
         if kind == b"VP8X" and size is None and length >= 10:
             extended = bytes(body[:10])
             size = int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
@@ -55,7 +55,7 @@ def read(data: bytes, check: Check) -> Head:
     else:
         raise too_many("chunks")
     if size is None or not kept:
-        raise damaged("it holds no pixels")
+        raise damage("it holds no pixels")
     if extended:
         _look_behind(data, at, told)
         kept = [*_chunk(b"VP8X", bytes([extended[0] & ~(_ICC | _EXIF | _XMP)]) + extended[1:]), *kept]
@@ -93,7 +93,7 @@ def _check_frame(body: memoryview, check: Check) -> bytes:
         if len(body) < at + 8:
             break
         at += 8 + length + (length & 1)
-    raise damaged("its first frame holds no pixels")
+    raise damage("its first frame holds no pixels")
 
 
 def _chunk(kind: bytes, body: bytes | memoryview) -> list[bytes | memoryview]:
@@ -107,4 +107,4 @@ def _size(kind: bytes, body: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if kind == b"VP8 " and len(body) >= 10 and body[3:6] == b"\x9d\x01\x2a":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    raise damaged("the header of its pixels is invalid")
+    raise damage("the header of its pixels is invalid")

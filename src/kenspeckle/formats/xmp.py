@@ -37,10 +37,10 @@ def packets(data: bytes) -> tuple[bytes, ...]:
         found = list(_of_boxes(data))
     else:
         found = []
-    return tuple(checked(one) for one in found if one)
+    return tuple(check(one) for one in found if one)
 
 
-def checked(packet: bytes) -> bytes:
+def check(packet: bytes) -> bytes:
     """The packet. Raises InvalidValue where it is too large."""
     if len(packet) > MOST_BYTES:
         raise InvalidValue(f"It has more than {MOST_BYTES >> 20} MB of XMP.", field="xmp")
@@ -85,12 +85,12 @@ def _of_png(data: bytes) -> Iterator[bytes]:
         if kind == b"iTXt" and data.startswith(_TEXT, at + 8):
             body = data[at + 8 + len(_TEXT) : at + 8 + length]
             text = body[2:].split(b"\0", 2)[-1]
-            yield _unpacked(text) if body[:1] == b"\1" else text
+            yield _unpack(text) if body[:1] == b"\1" else text
             return
         at += 12 + length
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpack(data: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(data, MOST_BYTES + 1)
     except zlib.error:

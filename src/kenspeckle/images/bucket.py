@@ -24,7 +24,7 @@ class BucketImages:
         self._client = s3.Client()
 
     def stage(self, digest: str, data: bytes) -> _Staged:
-        key = self._staging + digests.staged_name(digest)
+        key = self._staging + digests.make_staged_name(digest)
         with bucket_errors(self._bucket):
             self._client.s3.put_object(Bucket=self._bucket, Key=key, Body=data)
         return _Staged(self._client, self._bucket, key, self._key(digest))
@@ -46,7 +46,7 @@ class BucketImages:
             self._remove(self._key(digest))
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
-        for digest, key, modified in list(self._staged()):
+        for digest, key, modified in list(self._list_staged()):
             with lock([digest]):
                 if referenced([digest]) and not self._there(self._key(digest)) and self._whole(digest, key):
                     _Staged(self._client, self._bucket, key, self._key(digest)).publish()
@@ -60,7 +60,7 @@ class BucketImages:
     def _key(self, digest: str) -> str:
         return self._prefix + digests.place(digest)
 
-    def _staged(self) -> Iterator[tuple[str, str, float]]:
+    def _list_staged(self) -> Iterator[tuple[str, str, float]]:
         """Digest, key and time of each staged photograph."""
         with bucket_errors(self._bucket):
             pages = self._client.s3.get_paginator("list_objects_v2")

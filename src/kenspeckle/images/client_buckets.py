@@ -29,7 +29,7 @@ class _Place(Protocol):
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes: ...
     def size(self, name: str, version: str | None) -> int: ...
     def chunks(self, name: str, version: str | None) -> Iterator[bytes]: ...
-    def listed(self, prefix: str) -> Iterator[str]: ...
+    def list_names(self, prefix: str) -> Iterator[str]: ...
 
 
 class ClientBuckets:
@@ -94,9 +94,9 @@ class ClientBuckets:
             raise BucketNotAllowed(REFUSED)
         self._place(bucket, name, only)
 
-    def listed(self, bucket: str, prefix: str) -> Iterator[str]:
+    def list_names(self, bucket: str, prefix: str) -> Iterator[str]:
         """Names of all objects that begin with this, in any order. Raises as `read`."""
-        yield from self._place(bucket, prefix or "any", None).listed(prefix)
+        yield from self._place(bucket, prefix or "any", None).list_names(prefix)
 
     def check(
         self, bucket: str, name: str, version: str | None, max_bytes: int, only: Sequence[str] | None = None
@@ -145,7 +145,7 @@ class _Folder:
             while data := os.read(descriptor, BLOCK):
                 yield data
 
-    def listed(self, prefix: str) -> Iterator[str]:
+    def list_names(self, prefix: str) -> Iterator[str]:
         waiting = [""]
         try:
             while waiting:
@@ -211,7 +211,7 @@ class _Bucket:
 
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
         with self._errors():
-            answer = self._client.s3.get_object(**self._wanted(name, version))
+            answer = self._client.s3.get_object(**self._parameters(name, version))
             with answer["Body"] as body:
                 if answer["ContentLength"] > max_bytes:
                     raise too_large(max_bytes)
@@ -219,16 +219,16 @@ class _Bucket:
 
     def size(self, name: str, version: str | None) -> int:
         with self._errors():
-            return int(self._client.s3.head_object(**self._wanted(name, version))["ContentLength"])
+            return int(self._client.s3.head_object(**self._parameters(name, version))["ContentLength"])
 
     def chunks(self, name: str, version: str | None) -> Iterator[bytes]:
         with self._errors():
-            answer = self._client.s3.get_object(**self._wanted(name, version))
+            answer = self._client.s3.get_object(**self._parameters(name, version))
             with answer["Body"] as body:
                 while data := body.read(BLOCK):
                     yield bytes(data)
 
-    def listed(self, prefix: str) -> Iterator[str]:
+    def list_names(self, prefix: str) -> Iterator[str]:
         with self._errors():
             pages = self._client.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._url.bucket, Prefix=self._url.prefix + prefix
@@ -237,7 +237,7 @@ class _Bucket:
                 for one in page.get("Contents", ()):
                     yield one["Key"][len(self._url.prefix) :]
 
-    def _wanted(self, name: str, version: str | None) -> dict[str, str]:
+    def _parameters(self, name: str, version: str | None) -> dict[str, str]:
         wanted = {"Bucket": self._url.bucket, "Key": self._url.prefix + name}
         return wanted if version is None else {**wanted, "VersionId": version}
 
@@ -246,7 +246,7 @@ class _Bucket:
         try:
             yield
         except self._s3.ERRORS as error:
-            if self._s3.refused(error):
+            if self._s3.is_refusal(error):
                 raise BucketNotAllowed(REFUSED) from error
             raise self._s3.failure(error, self._url.bucket) from error
 

@@ -28,7 +28,7 @@ def is_digest(name: object) -> bool:
     return isinstance(name, str) and _DIGEST.fullmatch(name) is not None
 
 
-def checked(digest: str) -> str:
+def check(digest: str) -> str:
     """The digest itself. Raises StorageUnavailable for anything else, which only a damaged catalog contains."""
     if not is_digest(digest):
         raise StorageUnavailable(
@@ -40,13 +40,13 @@ def checked(digest: str) -> str:
 
 def place(digest: str) -> str:
     """A photograph's path within the store: two levels of folders, 65,536 in all."""
-    checked(digest)
+    check(digest)
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
-def staged_name(digest: str) -> str:
+def make_staged_name(digest: str) -> str:
     """A new name for a staged photograph."""
-    return f"{checked(digest)}.{secrets.token_hex(8)}"
+    return f"{check(digest)}.{secrets.token_hex(8)}"
 
 
 def of_staged(name: str) -> str | None:

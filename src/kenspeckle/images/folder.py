@@ -36,7 +36,7 @@ class FolderImages:
         self._under_way: set[Path] = set()
 
     def stage(self, digest: str, data: bytes) -> _Staged:
-        path = self._staging / digests.staged_name(digest)
+        path = self._staging / digests.make_staged_name(digest)
         staged = _Staged(path, self.root / digests.place(digest), self._under_way)
         with _disk_errors():
             _make(self._staging, sync=True)
@@ -45,7 +45,7 @@ class FolderImages:
             _make(staged.target.parent, sync=False)
             self._under_way.add(path)
             try:
-                if not _linked(staged, digest):
+                if not _link(staged, digest):
                     write(staged.path, data)
                 sync_folder(self._staging)
             except OSError:
@@ -168,7 +168,7 @@ class _Staged:
             self.path.unlink()
 
 
-def _linked(staged: _Staged, digest: str) -> bool:
+def _link(staged: _Staged, digest: str) -> bool:
     """If the photograph is in its place already, intact, link it as staged too, so that it stays if the first name is
     deleted meanwhile."""
     try:

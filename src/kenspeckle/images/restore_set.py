@@ -24,25 +24,25 @@ class PhotographFolder:
         """Give every photograph a second name in the folder `aside`, which takes no disk space, or a copy where that
         lies on another file system; how many there are. Raises OSError."""
         count = 0
-        for digest in self.stored():
+        for digest in self.list_stored():
             target = aside / digests.place(digest)
             for folder in (aside, target.parent.parent, target.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            _kept(self._root / digests.place(digest), target)
+            _keep(self._root / digests.place(digest), target)
             count += 1
         return count
 
     def sweep(self, referenced: Callable[[Iterable[str]], set[str]]) -> int:
         """Remove those that the catalog does not refer to; returns their number."""
         gone = 0
-        stored = self.stored()
+        stored = self.list_stored()
         while some := list(islice(stored, SWEPT)):
             for digest in set(some) - referenced(some):
                 (self._root / digests.place(digest)).unlink(missing_ok=True)
                 gone += 1
         return gone
 
-    def stored(self) -> Iterator[str]:
+    def list_stored(self) -> Iterator[str]:
         """Digests of all of them, in order."""
         for outer in _folders(self._root):
             for inner in _folders(outer):
@@ -51,7 +51,7 @@ class PhotographFolder:
                         yield name
 
 
-def _kept(place: Path, target: Path) -> None:
+def _keep(place: Path, target: Path) -> None:
     try:
         os.link(place, target)
     except FileExistsError:

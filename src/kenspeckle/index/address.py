@@ -27,7 +27,7 @@ class Address:
     password: str = field(default="", repr=False)
 
 
-def parsed(url: str) -> Address | None:
+def parse(url: str) -> Address | None:
     """None for memory://. Raises SettingError."""
     try:
         parts = urlsplit(url)

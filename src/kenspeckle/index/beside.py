@@ -48,7 +48,7 @@ class Beside:
         with self._lock:
             return self._index.candidates(probe, k, within)
 
-    def unchanged(self, rows: Sequence[int]) -> list[int]:
+    def keep_unchanged(self, rows: Sequence[int]) -> list[int]:
         """Those of the mirror's rows that it is right about."""
         with self._lock:
             return [row for row in rows if row not in self._changed]

@@ -64,8 +64,8 @@ class _Block:
         if after > len(self._rows):
             # NumPy gives arrays from 4 MiB on huge pages, over which a scan is a sixth faster.
             capacity = BLOCK if after > BLOCK // 2 else min(BLOCK, max(after, 2 * self._count, 16))
-            self._codes = _grown(self._codes, self._count, capacity)
-            self._rows = _grown(self._rows, self._count, capacity)
+            self._codes = _grow(self._codes, self._count, capacity)
+            self._rows = _grow(self._rows, self._count, capacity)
         self._codes[self._count : after] = codes
         self._rows[self._count : after] = rows
         self._count = after
@@ -250,7 +250,7 @@ def _smallest(distances: Distances, k: int) -> float:
     return float(np.partition(distances, k - 1)[k - 1]) if k <= len(distances) else float("inf")
 
 
-def _grown(array: npt.NDArray[_T], count: int, capacity: int) -> npt.NDArray[_T]:
+def _grow(array: npt.NDArray[_T], count: int, capacity: int) -> npt.NDArray[_T]:
     larger = np.empty((capacity, *array.shape[1:]), array.dtype)
     larger[:count] = array[:count]
     return larger

@@ -15,7 +15,7 @@ from kenspeckle import cpu
 from kenspeckle.domain import Collection, PackInfo, Vector
 from kenspeckle.errors import OTHER_PACK, CollectionNotFound, PackMismatch
 from kenspeckle.index.exact import ExactIndex
-from kenspeckle.index.loaded import Loaded, LoadedBeside, replay, stacked
+from kenspeckle.index.loaded import Loaded, LoadedBeside, replay, stack
 from kenspeckle.index.saved_codes import SavedCodes, write
 from kenspeckle.index.scan import Scanners
 from kenspeckle.ports import Catalog, Stored, Successor
@@ -177,10 +177,10 @@ class FollowingIndex:
                     rows = loaded.index.candidates(probe, k, within)
         if not len(rows):
             return [], True
-        stored = self._catalog.stored(collection_id, kind, rows.tolist(), contract=contract)
+        stored = self._catalog.read_stored(collection_id, kind, rows.tolist(), contract=contract)
         if not stored:
             return [], False
-        templates = stacked([one.template for one in stored], len(probe))
+        templates = stack([one.template for one in stored], len(probe))
         distances = np.linalg.norm(templates - probe, axis=1).tolist()
         found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
         found.sort(key=lambda match: (match[1], match[0].row))
@@ -230,7 +230,7 @@ class FollowingIndex:
         with saved.turn():
             loaded = self._ready(collection_id, "face")
 
-            def written(file: IO[bytes]) -> tuple[int, str]:
+            def write_codes(file: IO[bytes]) -> tuple[int, str]:
                 with loaded.lock.reading():
                     if loaded.index is None or loaded.revision is None:
                         raise _ReadAnew
@@ -238,10 +238,10 @@ class FollowingIndex:
                     return loaded.revision, loaded.contract
 
             with suppress(_ReadAnew):
-                saved.save(collection_id, written)
+                saved.save(collection_id, write_codes)
         self._saved_at[collection_id] = self._clock()
 
-    def _restored(self, loaded: Loaded, collection: Collection) -> bool:
+    def _restore(self, loaded: Loaded, collection: Collection) -> bool:
         """Load what was saved, and replay what came since; whether that is everything."""
         if self._saved is None:
             return False
@@ -274,7 +274,7 @@ class FollowingIndex:
             loaded.revision = None
             loaded.index = None
         collection = self._catalog.collection(collection_id)
-        if kind == "face" and fresh and self._restored(loaded, collection):
+        if kind == "face" and fresh and self._restore(loaded, collection):
             return
         while True:
             index = ExactIndex(self.scanners_of(self._dimension(collection)))

@@ -39,7 +39,7 @@ class LoadedBeside:
         self.revision = revision
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         with self._loaded.update:
             yield
 
@@ -66,10 +66,10 @@ def apply(index: ExactIndex, kind: str, changes: Sequence[Change]) -> None:
     index.remove([one.row for one in changes if one.kind == kind and one.template is None])
     put = [(one.row, one.template) for one in changes if one.kind == kind and one.template is not None]
     if put:
-        index.put([row for row, _ in put], stacked([template for _, template in put], index.dimension))
+        index.put([row for row, _ in put], stack([template for _, template in put], index.dimension))
 
 
-def stacked(templates: Sequence[Vector], dimension: int) -> Vector:
+def stack(templates: Sequence[Vector], dimension: int) -> Vector:
     """(n, dimension). Raises StorageUnavailable where one was damaged since it was stored."""
     if any(one.shape != (dimension,) for one in templates):
         raise StorageUnavailable(TEMPLATES_DIFFER)

@@ -175,7 +175,7 @@ class Milvus:
 
         self._call(write)
 
-    def marked(self, name: str, stamp: int) -> int | None:
+    def read_mark(self, name: str, stamp: int) -> int | None:
         def read(client: Any) -> Any:
             self._check_schema(client, name, seconds=SEARCH_SECONDS)
             return client.query(
@@ -209,7 +209,7 @@ class Milvus:
 
         return self._call(begin)
 
-    def compacted(self, number: int) -> bool:
+    def is_compacted(self, number: int) -> bool:
         if number < 0:
             return True  # there was nothing to compact
         state = self._call(lambda client: client.get_compaction_state(number, timeout=CALL_SECONDS))
@@ -260,9 +260,9 @@ class Milvus:
     def _call(self, work: Callable[[Any], T], *, rest: bool = True) -> T:
         """What `work` gives. After a failure to reach the server, nothing is asked for some seconds."""
         if rest and not self._may_ask():
-            raise self._gone("it did not answer a moment ago")
-        with self._translated():
-            found = work(self._connected())
+            raise self._unavailable("it did not answer a moment ago")
+        with self._translate_errors():
+            found = work(self._connect())
         self._failed = None
         return found
 
@@ -277,7 +277,7 @@ class Milvus:
             return True
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException  # `_connected` says where it is missing
 
@@ -286,7 +286,7 @@ class Milvus:
         except RpcError as error:
             # What the client does not translate itself: a deadline that has passed.
             self._failed = self._clock()
-            raise self._gone("it does not answer in time") from error
+            raise self._unavailable("it does not answer in time") from error
         except MilvusException as error:
             message = str(error.message).split("\n")[0][:300]
             if error.code == _LOST or "collection not found" in message:
@@ -296,12 +296,12 @@ class Milvus:
                 ) from error
             if _unreachable(error):
                 self._failed = self._clock()
-            raise self._gone(message) from error
+            raise self._unavailable(message) from error
 
-    def _gone(self, reason: str) -> StorageUnavailable:
+    def _unavailable(self, reason: str) -> StorageUnavailable:
         return StorageUnavailable(f"INDEX_URL: Milvus at {self.place} can't be used: {reason}.", retry_after=10)
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         with self._lock:
             if self._client is None:
                 from pymilvus import MilvusClient

@@ -18,7 +18,7 @@ from kenspeckle.domain import PackInfo, Vector
 from kenspeckle.errors import OTHER_PACK, CollectionNotFound, PackMismatch, StorageUnavailable
 from kenspeckle.index.beside import Beside
 from kenspeckle.index.follow import FollowingIndex
-from kenspeckle.index.loaded import stacked
+from kenspeckle.index.loaded import stack
 from kenspeckle.ports import (
     Catalog,
     Index,
@@ -93,7 +93,7 @@ class MirroredIndex:
         if kind != FACE:
             return self._exact.search(collection_id, kind, probe, k, within, contract=contract, revision=revision)
         try:
-            collection = self._mirrors.mirrored(collection_id)
+            collection = self._mirrors.describe_mirrored(collection_id)
         except CollectionNotFound:
             self.forget(collection_id)
             raise
@@ -110,9 +110,9 @@ class MirroredIndex:
         """As `ports.Index.load`: of a mirrored collection what is newer than its mirror."""
         if kind != FACE:
             return self._exact.load(collection_id, kind)
-        collection = self._mirrors.mirrored(collection_id)
+        collection = self._mirrors.describe_mirrored(collection_id)
         try:
-            return len(self._followed(collection, self._trusted_mirror(collection)))
+            return len(self._follow(collection, self._trust_mirror(collection)))
         except _Unusable as reason:
             self._check_fallback(collection, str(reason))
             return self._exact.load(collection_id, kind)
@@ -155,7 +155,7 @@ class MirroredIndex:
     ) -> list[tuple[Stored, float]]:
         """Raises _Unusable."""
         for _ in range(TRIES):
-            mirror = self._trusted_mirror(collection)
+            mirror = self._trust_mirror(collection)
             if contract not in (None, mirror.contract):
                 raise PackMismatch(OTHER_PACK, field="collection")
             if probe.shape != (mirror.dimension,):
@@ -166,11 +166,11 @@ class MirroredIndex:
                 )
             if k < 1 or not np.isfinite(probe).all():
                 return []
-            beside = self._followed(collection, mirror)
+            beside = self._follow(collection, mirror)
             try:
                 found = self._matches(mirror, beside, probe, k, within, contract)
             except MirrorLost as error:
-                collection = self._mirrors.mirrored(collection.collection_id)
+                collection = self._mirrors.describe_mirrored(collection.collection_id)
                 now = collection.current(self._store.place)
                 if now is None or now.row == mirror.row:
                     self._doubt(mirror, error.message)
@@ -185,17 +185,17 @@ class MirroredIndex:
     ) -> list[tuple[Stored, float]]:
         ask = ASKED * k + MORE
         while True:
-            there = self._asked(mirror, probe, ask)
-            kept = beside.unchanged(there)
+            there = self._ask(mirror, probe, ask)
+            kept = beside.keep_unchanged(there)
             rows = list(dict.fromkeys([*kept, *beside.candidates(probe, k, within).tolist()]))
-            stored = self._catalog.stored(mirror.collection_id, FACE, rows, contract=contract) if rows else []
-            near = _scored(stored, probe, within)
+            stored = self._catalog.read_stored(mirror.collection_id, FACE, rows, contract=contract) if rows else []
+            near = _score(stored, probe, within)
             # What changed since takes places of what did not; where too many did, more is asked for.
             if len(kept) >= min(k, len(there)) or len(there) < ask or ask >= MOST:
                 return near[:k]
             ask = min(MOST, 4 * ask)
 
-    def _asked(self, mirror: Mirror, probe: Vector, ask: int) -> list[int]:
+    def _ask(self, mirror: Mirror, probe: Vector, ask: int) -> list[int]:
         try:
             return self._store.search(mirror.name, probe, ask, mirror.stamp)
         except MirrorLost:
@@ -203,7 +203,7 @@ class MirroredIndex:
         except StorageUnavailable as error:
             raise _Unusable(error.message) from error
 
-    def _trusted_mirror(self, collection: Mirrored) -> Mirror:
+    def _trust_mirror(self, collection: Mirrored) -> Mirror:
         """The collection's mirror, looked at not long ago. Raises _Unusable."""
         mirror = collection.current(self._store.place)
         if mirror is None or (collection.encrypted and not self._bounds.encrypted):
@@ -214,7 +214,7 @@ class MirroredIndex:
         if now - self._trusted.get(key, -TRUST_SECONDS) < TRUST_SECONDS:
             return mirror
         try:
-            marked = self._store.marked(mirror.name, mirror.stamp)
+            marked = self._store.read_mark(mirror.name, mirror.stamp)
         except MirrorLost as error:
             self._doubt(mirror, error.message)
             raise _Unusable(error.message) from error
@@ -230,7 +230,7 @@ class MirroredIndex:
             self._trusted[key] = now
         return mirror
 
-    def _followed(self, collection: Mirrored, mirror: Mirror) -> Beside:
+    def _follow(self, collection: Mirrored, mirror: Mirror) -> Beside:
         """What is newer than the mirror, at the newest revision. Raises _Unusable."""
         with self._lock:
             beside = self._beside.get(collection.collection_id)
@@ -269,11 +269,11 @@ class MirroredIndex:
         self._exact.forget(collection_id)
 
 
-def _scored(stored: list[Stored], probe: Vector, within: float) -> list[tuple[Stored, float]]:
+def _score(stored: list[Stored], probe: Vector, within: float) -> list[tuple[Stored, float]]:
     """Those within, nearest first, by exact distances."""
     if not stored:
         return []
-    distances = np.linalg.norm(stacked([one.template for one in stored], len(probe)) - probe, axis=1).tolist()
+    distances = np.linalg.norm(stack([one.template for one in stored], len(probe)) - probe, axis=1).tolist()
     found = [(one, distance) for one, distance in zip(stored, distances, strict=True) if distance <= within]
     found.sort(key=lambda match: (match[1], match[0].row))
     return found

@@ -75,19 +75,19 @@ class SavedCodes:
     def revision(self, collection_id: str) -> int | None:
         """The revision that is saved; None where there is none, or what is there is of another pack or does not
         serve."""
-        now = self._mirrors.mirrored(collection_id)
+        now = self._mirrors.describe_mirrored(collection_id)
         here = [one for one in now.mirrors if one.place == IN_FILE and one.contract == now.contract]
         return here[-1].revision if here and here[-1].row not in self._unfit else None
 
     def load(self, collection_id: str, contract: str, scanners: Scanners) -> Restored | None:
         """What was saved last; None where there is nothing that serves."""
-        now = self._mirrors.mirrored(collection_id)
+        now = self._mirrors.describe_mirrored(collection_id)
         here = [one for one in now.mirrors if one.place == IN_FILE and one.contract == contract]
         if not here or now.encrypted or here[-1].dimension != scanners.dimension:
             return None
         saved = here[-1]
         try:
-            with disk_errors(self._path(saved)), _opened(self._path(saved)) as file:
+            with disk_errors(self._path(saved)), _open(self._path(saved)) as file:
                 index = _read(file, saved, scanners)
         except (KenspeckleError, ValueError) as error:
             self._unfit.add(saved.row)
@@ -99,7 +99,7 @@ class SavedCodes:
     def save(self, collection_id: str, write: Callable[[IO[bytes]], tuple[int, str]]) -> None:
         """Save what `write` writes, of the revision and contract that it returns, in place of what is there. Within
         `turn`. Raises CollectionNotFound, StorageFull, StorageUnavailable."""
-        now = self._mirrors.mirrored(collection_id)
+        now = self._mirrors.describe_mirrored(collection_id)
         old = [one for one in now.mirrors if one.place == IN_FILE]
         if not now.encrypted:
             with disk_errors(self._folder):
@@ -195,7 +195,7 @@ def unknown(folder: Path, known: Sequence[Mirror]) -> list[Path]:
 def is_sound(folder: Path, saved: Mirror) -> bool:
     """Whether the file has the digest that the account names. Raises StorageUnavailable."""
     path = path_of(folder, saved)
-    with disk_errors(path), _opened(path) as file:
+    with disk_errors(path), _open(path) as file:
         return _digest(file) == saved.name.partition("-")[2]
 
 
@@ -231,7 +231,7 @@ def _read(file: BufferedReader, saved: Mirror, scanners: Scanners) -> ExactIndex
     return index
 
 
-def _opened(path: Path) -> BufferedReader:
+def _open(path: Path) -> BufferedReader:
     """For reading; never through a link, nor waiting for a pipe's other end."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 

@@ -62,7 +62,7 @@ class Scanners:
             self._idle.append(scanner)
             return squares, places
 
-        parts = self._shared(scan, min(self._helping, len(blocks) - 1))
+        parts = self._share(scan, min(self._helping, len(blocks) - 1))
         # The largest of a heap comes first: what is farther may have been dropped.
         beyond = min(float(squares[0]) for squares, _ in parts)
         squares = np.concatenate([squares for squares, _ in parts])
@@ -70,7 +70,7 @@ class Scanners:
         found = places >= 0
         return squares[found], places[found], beyond
 
-    def _shared(self, scan: Any, helping: int) -> list[Found]:
+    def _share(self, scan: Any, helping: int) -> list[Found]:
         """Results of this thread and of those that help it."""
         asked = [self._helpers.submit(scan) for _ in range(helping)] if self._helpers else []
         try:

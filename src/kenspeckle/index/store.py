@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kenspeckle.domain import Collection
-from kenspeckle.index.address import parsed
+from kenspeckle.index.address import parse
 from kenspeckle.index.follow import FollowingIndex
 from kenspeckle.index.mirrored import MirroredIndex
 from kenspeckle.index.saved_codes import SavedCodes
@@ -30,7 +30,7 @@ def open_index(
 def open_vectors(index_url: str) -> VectorStore | None:
     """The vector database that INDEX_URL names, to which nothing is connected yet; None for memory://. Raises
     SettingError."""
-    address = parsed(index_url)
+    address = parse(index_url)
     if address is None:
         return None
     from kenspeckle.index.milvus import Milvus, check_installed  # late: its client is an extra

@@ -67,14 +67,14 @@ class Agreement:
             )
         if self.group_count > len(self.group_photographs):
             yield f"{self.group_count - len(self.group_photographs)} more photographs whose faces became one person."
-        for one in self._mixed(find):
+        for one in self._find_mixed(find):
             sets = " and in ".join(self._where(ids) for ids in one.face_ids[:2])
             yield (
                 f"{one.person.name}: seems to be two people (similarity {one.similarity:.0f}), in {sets}. "
                 f"See kenspeckle people show {one.person.person_id}."
             )
 
-    def _mixed(self, find: Find) -> Iterator[Mixed]:
+    def _find_mixed(self, find: Find) -> Iterator[Mixed]:
         names = list(self._identities)
         for start in range(0, len(names), AT_ONCE):
             with suppress(KenspeckleError, CommandFailed):

@@ -117,13 +117,15 @@ class Tally:
 class Xmp(Protocol):
     """Names in photographs' own metadata. Errors that concern one photograph are remarks."""
 
-    def named(
+    def name_faces(
         self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
     ) -> tuple[list[NamedFaces], list[str]]:
         """Name the stored faces of a photograph by its XMP."""
         ...
 
-    def written(self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]) -> tuple[int, list[str]]:
+    def write_names(
+        self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
+    ) -> tuple[int, list[str]]:
         """Write the names of these faces beside the photograph; how many were written."""
         ...
 
@@ -186,11 +188,11 @@ class Enrolment:
             waiting.append((one, operation))
             size += len(operation.image)
             if size >= BATCH_BYTES:
-                outcomes += self._indexed(waiting)
+                outcomes += self._index(waiting)
                 waiting, size = [], 0
-        return outcomes + self._indexed(waiting)
+        return outcomes + self._index(waiting)
 
-    def _indexed(self, some: Sequence[tuple[Photograph, IndexFaces]]) -> list[Outcome]:
+    def _index(self, some: Sequence[tuple[Photograph, IndexFaces]]) -> list[Outcome]:
         if not some:
             return []
         operations = [operation for _, operation in some]
@@ -229,8 +231,8 @@ class Enrolment:
     def _with_xmp(self, xmp: Xmp, done: Outcome, data: bytes, answer: Indexed) -> Outcome:
         faces = [one.face for one in answer.records]
         try:
-            people, remarks = xmp.named(self.recognizer, done.photograph.path, data, faces)
-            written, more = xmp.written(self.recognizer, done.photograph.path, data, faces)
+            people, remarks = xmp.name_faces(self.recognizer, done.photograph.path, data, faces)
+            written, more = xmp.write_names(self.recognizer, done.photograph.path, data, faces)
         except (*HOPELESS, ServerUnreachable):
             raise
         except (KenspeckleError, CommandFailed) as error:

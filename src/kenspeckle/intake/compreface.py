@@ -44,7 +44,7 @@ class Api:
     """A recognition service of CompreFace at its address; `key` is that of the service. Close it."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._url = exchange.shown(url)
+        self._url = exchange.hide_password(url)
         self._client = httpx.Client(**exchange.connection(url, key, 60))
 
     def close(self) -> None:

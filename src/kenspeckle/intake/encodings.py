@@ -54,10 +54,10 @@ def read(path: Path, names: Path | None) -> Encodings:
         raise CommandFailed(f"{path} can't be read: {error}.", f"Formats: {FORMATS}.") from error
     if not pairs:
         raise CommandFailed(f"{path} holds no encodings.", "docs/moving.md says what it has to hold.")
-    return _identified(pairs)
+    return _identify(pairs)
 
 
-def _identified(pairs: Iterable[tuple[str, Vector]]) -> Encodings:
+def _identify(pairs: Iterable[tuple[str, Vector]]) -> Encodings:
     taken: dict[str, str] = {}
     found: Encodings = []
     for name, vector in pairs:
@@ -99,14 +99,14 @@ def _npz(path: Path, _names: Path | None) -> Iterator[tuple[str, Vector]]:
                 raise ValueError(f"it has no array '{name}'") from error
             with packed.open(info) as file:
                 arrays[name] = _array(file, info.file_size)
-    yield from _paired([str(one) for one in arrays["names"].ravel()], arrays["encodings"])
+    yield from _pair([str(one) for one in arrays["names"].ravel()], arrays["encodings"])
 
 
 def _npy(path: Path, names: Path | None) -> Iterator[tuple[str, Vector]]:
     with path.open("rb") as file:
         array = _array(file, path.stat().st_size)
     listed = names.read_text("utf-8").splitlines() if names else []
-    yield from _paired(listed, array)
+    yield from _pair(listed, array)
 
 
 def _array(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
@@ -129,7 +129,7 @@ def _array(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
     return np.frombuffer(raw, dtype, count).reshape(shape)
 
 
-def _paired(names: list[str], array: np.ndarray[Any, Any]) -> Iterator[tuple[str, Vector]]:
+def _pair(names: list[str], array: np.ndarray[Any, Any]) -> Iterator[tuple[str, Vector]]:
     if array.ndim != 2 or array.dtype.kind == "U" or len(names) != len(array):
         raise ValueError(f"{len(names)} names do not go with encodings of the shape {array.shape}")
     for number, (name, row) in enumerate(zip(names, array, strict=True), 1):

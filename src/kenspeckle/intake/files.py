@@ -155,10 +155,10 @@ def safe_name(original: str) -> str:
 def same_person(one: str, other: str) -> bool:
     """Whether two original names differ in nothing but how a gap is written or the letters are composed."""
 
-    def spelled(name: str) -> str:
+    def spell(name: str) -> str:
         return _PLAIN_GAP.sub("_", unicodedata.normalize("NFC", name))
 
-    return spelled(one) == spelled(other)
+    return spell(one) == spell(other)
 
 
 def read(path: Path, most: int) -> bytes:

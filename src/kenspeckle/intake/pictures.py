@@ -66,7 +66,7 @@ def detection_picture(place: Path, data: bytes, details: Iterable[FaceDetail]) -
     _write(place, data, [Mark(one.box, f"{one.confidence:.1f}", True) for one in details])
 
 
-def indexed_picture(place: Path, data: bytes, answer: Indexed) -> None:
+def draw_indexed(place: Path, data: bytes, answer: Indexed) -> None:
     """Stored faces with their identity, others with the reason."""
     marks = [
         Mark(one.detail.box, display_name(one.face.external_image_id or one.face.face_id), True)

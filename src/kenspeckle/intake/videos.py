@@ -16,7 +16,7 @@ from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import Box, Sample, VideoFace
 from kenspeckle.settings import Settings
 from kenspeckle.vision.frame import Frame
-from kenspeckle.vision.picture import Mark, marked
+from kenspeckle.vision.picture import Mark, draw_marks
 from kenspeckle.vision.video import ChildDecoder
 
 CODECS: Final = ("libx264", "h264_videotoolbox", "mpeg4")
@@ -35,7 +35,7 @@ def save_video(source: Path, place: Path, faces: Iterable[VideoFace], settings: 
     try:
         with ChildDecoder(settings).open(descriptor, rate=0.0) as reader:
             samples = (one for one in reader if one is not None)
-            _write(partial, _drawn(samples, faces, _patience(settings)), reader.facts.frame_rate)
+            _write(partial, _draw(samples, faces, _patience(settings)), reader.facts.frame_rate)
         partial.replace(place)
     except OSError as error:
         raise CommandFailed(f"{place} can't be written: {error.strerror}.", "Name another with --save.") from error
@@ -57,7 +57,7 @@ def _patience(settings: Settings) -> int:
     return round(1000 / settings.video_frame_rate)
 
 
-def _drawn(samples: Iterable[Sample], faces: Iterable[VideoFace], patience: int) -> Iterator[tuple[int, Image.Image]]:
+def _draw(samples: Iterable[Sample], faces: Iterable[VideoFace], patience: int) -> Iterator[tuple[int, Image.Image]]:
     """Frames with the faces of the sample before; between two samples a face goes from one place to the other."""
     groups = ((at, list(some)) for at, some in groupby(faces, key=lambda one: one.at))
     before: tuple[int, list[VideoFace]] = (-1, [])
@@ -66,7 +66,7 @@ def _drawn(samples: Iterable[Sample], faces: Iterable[VideoFace], patience: int)
         while after is not None and after[0] <= sample.at:
             before, after = after, next(groups, None)
         picture = Frame(sample).image(0)
-        yield sample.at, marked(picture.copy(), _marks(sample.at, before, after, patience))
+        yield sample.at, draw_marks(picture.copy(), _marks(sample.at, before, after, patience))
 
 
 def _marks(

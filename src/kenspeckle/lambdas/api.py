@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kenspeckle.compose.start import uncollected
+from kenspeckle.compose.start import pause_collection
 from kenspeckle.lambdas.start import on_lambda
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 
 @cache
 def _gateway() -> Gateway:
-    with uncollected():
+    with pause_collection():
         from kenspeckle.lambdas import compose
         from kenspeckle.lambdas.gateway import Gateway
 

@@ -42,14 +42,14 @@ class Gateway:
         except Exception:
             log.exception("an event that is none of API Gateway, or unexpected")
             return _problem(problems.internal(), request_id(event))
-        made = _told(made)
+        made = _adapt(made)
         if _size(made) > MOST_ANSWERED:
             error = NotOffered("The answer is larger than the 6 MB that AWS Lambda can send; read it from the bucket.")
             return _problem(problems.of_error(error), made.get("headers", {}).get("x-request-id", request_id(event)))
         return made
 
 
-def checked(event: Any) -> str | None:
+def check_caller(event: Any) -> str | None:
     """The public id of the key (never the key), `sub` of the JWT or the ARN of the identity of IAM that signed the
     request; None where there is none of them. API Gateway fills in what it has checked itself, and nothing else."""
     context = _context(event)
@@ -94,7 +94,7 @@ def _without_stage(event: Any) -> Any:
     return {**event, "requestContext": {**context, "http": {**http, "path": bare}}}
 
 
-def _told(made: dict[str, Any]) -> dict[str, Any]:
+def _adapt(made: dict[str, Any]) -> dict[str, Any]:
     """Adapts the answer to clients of the gateway: a problem's `type` points at nothing (RFC 9457, 4.2.1), as /docs is
     not among the routes here, and text that JSON would escape beyond what Lambda passes on goes as base64, which is a
     third longer whatever is in it."""
@@ -117,7 +117,7 @@ def _size(made: dict[str, Any]) -> int:
 def _problem(problem: problems.Problem, known_as: str) -> dict[str, Any]:
     headers = {"content-type": problems.MEDIA_TYPE, "x-request-id": known_as, "cache-control": "no-store"}
     body = orjson.dumps(problem.body(known_as)).decode()
-    return _told({"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False})
+    return _adapt({"statusCode": problem.status, "headers": headers, "body": body, "isBase64Encoded": False})
 
 
 class _Bridge:
@@ -128,7 +128,7 @@ class _Bridge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller, known_as = checked(scope[EVENT]), request_id(scope[EVENT])
+        caller, known_as = check_caller(scope[EVENT]), request_id(scope[EVENT])
         if caller is not None:
             scope[PRINCIPAL] = principal(caller)
         headers = scope["headers"] = [(bytes(name), bytes(value)) for name, value in scope["headers"]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kenspeckle.compose.start import uncollected
+from kenspeckle.compose.start import pause_collection
 from kenspeckle.lambdas.start import on_lambda
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 
 @cache
 def _inbox() -> Inbox:
-    with uncollected():
+    with pause_collection():
         from kenspeckle.lambdas import compose
         from kenspeckle.lambdas.indexer import Inbox
 

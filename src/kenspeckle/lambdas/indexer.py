@@ -59,12 +59,12 @@ class Inbox:
         Returns the answer that SQS expects, with the messages that have to come again. Raises InboxFailed where S3
         itself has to repeat its event, InvalidValue for an event of neither."""
         told = events.messages(event)
-        failed = [message for message in told if not self._done(message, remaining)]
+        failed = [message for message in told if not self._process(message, remaining)]
         if any(not message.queued for message in failed):
             raise InboxFailed("Not everything of this event could be indexed; the log says what.")
         return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
 
-    def _done(self, message: Message, remaining: Callable[[], float]) -> bool:
+    def _process(self, message: Message, remaining: Callable[[], float]) -> bool:
         """Whether all of the message is done. After a failure, other objects and messages are still tried."""
         try:
             arrivals = message.arrivals()
@@ -132,7 +132,7 @@ class Inbox:
         try:
             if arrival.version:
                 self._amazon.s3("head_object", expected=("404",), Bucket=arrival.bucket, Key=arrival.key)
-            answer = self._amazon.s3("get_object", expected=_GONE, **_named(arrival))
+            answer = self._amazon.s3("get_object", expected=_GONE, **_object_of(arrival))
         except Refused:
             return None
         with answer["Body"] as body:
@@ -144,11 +144,11 @@ class Inbox:
         """Remove just what was read: its version, or without versions the object as long as it is the same."""
         same = {} if arrival.version else {"IfMatch": etag}
         try:
-            self._amazon.s3("delete_object", expected=(*_GONE, "PreconditionFailed"), **_named(arrival), **same)
+            self._amazon.s3("delete_object", expected=(*_GONE, "PreconditionFailed"), **_object_of(arrival), **same)
         except Refused:
             log.info("another photograph was put in its place, or someone else removed it")
 
 
-def _named(arrival: Arrival) -> dict[str, str]:
+def _object_of(arrival: Arrival) -> dict[str, str]:
     named = {"Bucket": arrival.bucket, "Key": arrival.key}
     return named | ({"VersionId": arrival.version} if arrival.version else {})

@@ -149,7 +149,7 @@ class InstalledNetworks:
     gender: Path
 
 
-def installed_in(folder: Path, runtime: str) -> InstalledNetworks:
+def find_installed(folder: Path, runtime: str) -> InstalledNetworks:
     """The files in `folder` that the runtime is quickest with; they are not looked at."""
     form = ".plain.onnx" if runtime == "openvino" else ".onnx"
     return InstalledNetworks(folder / f"mesh{form}", folder / f"iris{form}", folder / AGE.file, folder / GENDER.file)

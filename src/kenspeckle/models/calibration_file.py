@@ -34,7 +34,7 @@ def read(models_dir: Path, name: str, contract: str) -> Calibration | None:
             raise ValueError("another format")
         if stored["contract"] != contract:
             raise ValueError("measured with another embedder")
-        return checked(stored["knots"], str(stored["sample"]))
+        return check(stored["knots"], str(stored["sample"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -67,7 +67,7 @@ def write(models_dir: Path, name: str, contract: str, calibration: Calibration, 
     return file
 
 
-def checked(knots: Sequence[Sequence[Any]], sample: str) -> Calibration:
+def check(knots: Sequence[Sequence[Any]], sample: str) -> Calibration:
     """A calibration of (distance, similarity). Raises ValueError where it is not one."""
     distances = tuple(float(distance) for distance, _ in knots)
     similarities = tuple(float(similarity) for _, similarity in knots)

@@ -35,7 +35,7 @@ def convert(data: bytes) -> bytes:
     graph.add("GlobalAveragePool")
     graph.add("Flatten", axis=1)
     graph.add("MatMul", parameters=[weights.head], output="embedding")
-    return graph.serialized()
+    return graph.serialize()
 
 
 def _with_preprocessing(stem: Convolution) -> Convolution:
@@ -131,7 +131,7 @@ class _Graph:
         self.add("Relu")
         return halved
 
-    def serialized(self) -> bytes:
+    def serialize(self) -> bytes:
         image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
         embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 128])
         graph = helper.make_graph(self.nodes, "dlib_resnet", [image], [embedding], self.initializers)

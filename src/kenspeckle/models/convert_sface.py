@@ -22,7 +22,7 @@ KINDS = ("Sub", "Mul", "Conv", "BatchNormalization", "PRelu", "Dropout", "Flatte
 
 def convert(data: bytes) -> bytes:
     """For ONNX Runtime, with each PReLU as a sum: see `_Chain.prelu`. As `convert_plain` otherwise."""
-    return _converted(data, as_sum=True)
+    return _convert(data, as_sum=True)
 
 
 def convert_plain(data: bytes) -> bytes:
@@ -31,10 +31,10 @@ def convert_plain(data: bytes) -> bytes:
     Input `image`: float32 (n, 3, 112, 112), red, green, blue, 0..255; the network subtracts and scales by itself.
     Output `embedding`: float32 (n, 128), not normalized. Raises FormatError.
     """
-    return _converted(data, as_sum=False)
+    return _convert(data, as_sum=False)
 
 
-def _converted(data: bytes, *, as_sum: bool) -> bytes:
+def _convert(data: bytes, *, as_sum: bool) -> bytes:
     zoo = opencv_zoo.read(data, "the embedder SFace")
     found = {node.op_type for node in zoo.nodes}
     if found - set(KINDS) or [one.name for one in zoo.outputs] != ["fc1"]:
@@ -43,7 +43,7 @@ def _converted(data: bytes, *, as_sum: bool) -> bytes:
     try:
         for node in zoo.nodes:
             chain.append(node)
-        return chain.serialized()
+        return chain.serialize()
     except (KeyError, ValueError, IndexError) as error:
         raise FormatError("the embedder is another network than SFace") from error
 
@@ -148,7 +148,7 @@ class _Chain:
         self.add("Add", [], [product, positive])
         self.scale = 1 - slopes
 
-    def serialized(self) -> bytes:
+    def serialize(self) -> bytes:
         if self.held is None or self.held[0].shape[0] != DIMENSION or self.held[0].ndim != 2:
             raise ValueError("the last layer makes no template")
         weights, bias, _ = self.held
@@ -157,4 +157,4 @@ class _Chain:
         self.nodes[-1].output[0] = "embedding"
         output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIMENSION])
         picture = opencv_zoo.image("n", 3, SIDE, SIDE)
-        return opencv_zoo.serialized("sface", self.nodes, self.weights, [picture], [output])
+        return opencv_zoo.serialize("sface", self.nodes, self.weights, [picture], [output])

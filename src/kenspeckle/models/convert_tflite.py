@@ -36,7 +36,7 @@ _TYPES: Final = {tflite.TensorType.FLOAT32: np.dtype("<f4"), tflite.TensorType.I
 
 def convert_mesh(data: bytes) -> bytes:
     """For ONNX Runtime, with each PReLU as a sum: see `_Graph.prelu`. As `convert_mesh_plain` otherwise."""
-    return _converted(data, "mesh", 192, MESH, as_sum=True)
+    return _convert(data, "mesh", 192, MESH, as_sum=True)
 
 
 def convert_mesh_plain(data: bytes) -> bytes:
@@ -45,12 +45,12 @@ def convert_mesh_plain(data: bytes) -> bytes:
     Input `image`: float32 (n, 3, 192, 192), red, green, blue, 0..1. Outputs: `points` (n, 1404): x, y, z of 468
     points in pixels of the input; `presence` (n, 1), a logit. Raises FormatError.
     """
-    return _converted(data, "mesh", 192, MESH, as_sum=False)
+    return _convert(data, "mesh", 192, MESH, as_sum=False)
 
 
 def convert_iris(data: bytes) -> bytes:
     """For ONNX Runtime; as `convert_iris_plain` otherwise."""
-    return _converted(data, "iris", 64, IRIS, as_sum=True)
+    return _convert(data, "iris", 64, IRIS, as_sum=True)
 
 
 def convert_iris_plain(data: bytes) -> bytes:
@@ -60,12 +60,12 @@ def convert_iris_plain(data: bytes) -> bytes:
     mirrored). Outputs: `contour` (n, 213): x, y, z of 71 points around the eye in pixels of the input; `iris` (n, 15):
     of its centre and four points of its edge. Raises FormatError.
     """
-    return _converted(data, "iris", 64, IRIS, as_sum=False)
+    return _convert(data, "iris", 64, IRIS, as_sum=False)
 
 
-def _converted(data: bytes, name: str, side: int, outputs: Mapping[str, str], *, as_sum: bool) -> bytes:
+def _convert(data: bytes, name: str, side: int, outputs: Mapping[str, str], *, as_sum: bool) -> bytes:
     try:
-        return _Graph(data, name, side, outputs, as_sum=as_sum).serialized()
+        return _Graph(data, name, side, outputs, as_sum=as_sum).serialize()
     except FormatError:
         raise
     except Exception as error:  # a reader of tables by offset raises anything where the offsets are wrong
@@ -114,7 +114,7 @@ class _Graph:
             raise FormatError(f"the network {self.name} holds weights that are not finite")
         return values
 
-    def serialized(self) -> bytes:
+    def serialize(self) -> bytes:
         for place in range(self.graph.OperatorsLength()):
             layer = self.graph.Operators(place)
             code = self.model.OperatorCodes(layer.OpcodeIndex())
@@ -128,7 +128,7 @@ class _Graph:
             self.nodes.append(helper.make_node("Flatten", [self.names[place]], [name], axis=1))
             ends.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count]))
         picture = opencv_zoo.image("n", 3, self.side, self.side)
-        return opencv_zoo.serialized(self.name, self.nodes, self.weights, [picture], ends)
+        return opencv_zoo.serialize(self.name, self.nodes, self.weights, [picture], ends)
 
     def add(self, layer: Any, kind: str, inputs: list[str], weights: list[Values], **given: Any) -> None:
         self.names[layer.Outputs(0)] = self.append(kind, inputs, weights, **given)

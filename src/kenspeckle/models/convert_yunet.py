@@ -37,7 +37,7 @@ def convert(data: bytes) -> bytes:
             node.input[1] = f"{node.output[0]}_shape"
             constants[node.input[1]] = np.asarray(shape, np.int64)
     outputs = [_output(kind, stride) for kind in OUTPUTS for stride in STRIDES]
-    return opencv_zoo.serialized("yunet", zoo.nodes, constants, [opencv_zoo.image(1, 3, "height", "width")], outputs)
+    return opencv_zoo.serialize("yunet", zoo.nodes, constants, [opencv_zoo.image(1, 3, "height", "width")], outputs)
 
 
 def _output(kind: str, stride: int) -> onnx.ValueInfoProto:

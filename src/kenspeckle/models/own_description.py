@@ -48,7 +48,7 @@ class Description:
     def is_dlib(self) -> bool:
         return self.embedder.suffix.lower() == ".dat"
 
-    def aligned(self, side: int) -> Alignment:
+    def align(self, side: int) -> Alignment:
         """Where the landmarks lie in a chip of that side."""
         if not isinstance(self.alignment, str):
             return Alignment(side, self.alignment)
@@ -72,12 +72,12 @@ def from_toml(file: Path) -> Description:
     try:
         if isinstance(given.get("embedder"), str):
             given["embedder"] = str(file.parent / given["embedder"])
-        return described(given)
+        return describe(given)
     except InvalidValue as error:
         raise InvalidValue(f"{file}: {error.message}", field=error.field) from error
 
 
-def described(given: Mapping[str, Any]) -> Description:
+def describe(given: Mapping[str, Any]) -> Description:
     """What was given by name; None is not given. Raises InvalidValue, whose field is the name at fault."""
     stated = {name: value for name, value in given.items() if value is not None}
     if unknown := next((name for name in stated if name not in _READ), None):

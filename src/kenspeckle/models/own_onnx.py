@@ -25,7 +25,7 @@ OPSETS: Final = range(9, 22)
 PREFIX: Final = "kenspeckle_"
 
 
-def converted(data: bytes, description: Description) -> tuple[bytes, int]:
+def convert(data: bytes, description: Description) -> tuple[bytes, int]:
     """The network for the engine, and the side of its chips. Raises InvalidValue, which says what is wrong with it.
 
     Input: float32 (n or 1, 3, side, side), red, green, blue, 0..255. Output: (n or 1, dimension)."""

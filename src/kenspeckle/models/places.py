@@ -26,7 +26,7 @@ def bring(archive: Archive, member: Member, places: Sequence[str], stage: Path, 
     Raises ModelMissing where a place can't be read at all.
     """
     for place in places:
-        if any(_taken(file, archive, member, stage) for file in _files(place, archive, member, stage, progress)):
+        if any(_take(file, archive, member, stage) for file in _files(place, archive, member, stage, progress)):
             return True
     return False
 
@@ -56,7 +56,7 @@ def _is_archive(name: str, archive: Archive) -> bool:
     return name.replace("_", "-").lower().startswith(start)
 
 
-def _taken(file: Path, archive: Archive, member: Member, stage: Path) -> bool:
+def _take(file: Path, archive: Archive, member: Member, stage: Path) -> bool:
     if not file.is_file():
         return False
     with file.open("rb") as stream:

@@ -85,16 +85,16 @@ def own_packs(models_dir: Path) -> dict[str, OwnPack]:
     return found
 
 
-def known(models_dir: Path) -> dict[str, AnyPack]:
+def list_packs(models_dir: Path) -> dict[str, AnyPack]:
     """All packs, by name: the built-in ones, whether they are installed or not, and those that were added."""
     return {**PACKS, **own_packs(models_dir)}
 
 
-def named(models_dir: Path, name: str) -> AnyPack:
+def find_pack(models_dir: Path, name: str) -> AnyPack:
     """The pack of that name. Raises SettingError."""
     if name in PACKS:
         return PACKS[name]
-    packs = known(models_dir)
+    packs = list_packs(models_dir)
     if name not in packs:
         if own.is_name(name) and (models_dir / name / MANIFEST).exists() and name != SAMPLES:
             raise SettingError(
@@ -108,7 +108,7 @@ def named(models_dir: Path, name: str) -> AnyPack:
 
 def infos(models_dir: Path) -> dict[str, PackInfo]:
     """What the core needs to know of each pack, by name, with what was measured on this machine."""
-    return {name: info_of(models_dir, pack) for name, pack in known(models_dir).items()}
+    return {name: info_of(models_dir, pack) for name, pack in list_packs(models_dir).items()}
 
 
 def info_of(models_dir: Path, pack: AnyPack) -> PackInfo:
@@ -119,7 +119,7 @@ def info_of(models_dir: Path, pack: AnyPack) -> PackInfo:
 def of_contract(models_dir: Path, contract: str) -> AnyPack | None:
     """The pack whose templates are comparable with those of this contract, whatever it was called; None: there is
     none."""
-    return next((pack for pack in known(models_dir).values() if pack.contract == contract), None)
+    return next((pack for pack in list_packs(models_dir).values() if pack.contract == contract), None)
 
 
 def _unknown(name: str, packs: Mapping[str, AnyPack]) -> SettingError:
@@ -133,12 +133,12 @@ def find(models_dir: Path, name: str, runtime: str | None = None) -> InstalledPa
     Raises ModelMissing where it is absent, damaged or made by another version of this program, SettingError where
     there is no such pack.
     """
-    pack = named(models_dir, name)
+    pack = find_pack(models_dir, name)
     folder = models_dir / name
     for file, problem in check(models_dir, name, runtime).items():
         if problem:
             raise ModelMissing(_missing(models_dir, name, file, problem))
-    return installed_in(folder, pack, calibration_file.read(models_dir, name, pack.contract))
+    return find_installed(folder, pack, calibration_file.read(models_dir, name, pack.contract))
 
 
 def find_attributes(models_dir: Path, runtime: str) -> InstalledNetworks:
@@ -146,18 +146,18 @@ def find_attributes(models_dir: Path, runtime: str) -> InstalledNetworks:
 
     Raises ModelMissing, which says how to install them."""
     folder, files = models_dir / ATTRIBUTES.name, ATTRIBUTES.files_for(runtime)
-    for file, problem in _checked(folder, ATTRIBUTES.recipe, files).items():
+    for file, problem in _check(folder, ATTRIBUTES.recipe, files).items():
         if problem:
             raise ModelMissing(_missing(models_dir, ATTRIBUTES.name, file, problem))
-    return attributes_.installed_in(folder, runtime)
+    return attributes_.find_installed(folder, runtime)
 
 
 def check_attributes(models_dir: Path) -> dict[str, str]:
     """As `check`, of the networks for attributes."""
-    return _checked(models_dir / ATTRIBUTES.name, ATTRIBUTES.recipe, ATTRIBUTES.files)
+    return _check(models_dir / ATTRIBUTES.name, ATTRIBUTES.recipe, ATTRIBUTES.files)
 
 
-def installed_in(folder: Path, pack: AnyPack, measured: Calibration | None = None) -> InstalledPack:
+def find_installed(folder: Path, pack: AnyPack, measured: Calibration | None = None) -> InstalledPack:
     """The pack whose files lie in `folder`; they are not looked at."""
     finder, plain = pack.finder_file, pack.plain_embedder_file
     return InstalledPack(
@@ -200,12 +200,12 @@ def remedy(name: str) -> str:
 
 def check(models_dir: Path, name: str, runtime: str | None = None) -> dict[str, str]:
     """What is wrong with each file of the pack (that `runtime` loads), "" where nothing is. Raises SettingError."""
-    pack = named(models_dir, name)
+    pack = find_pack(models_dir, name)
     files = pack.files if runtime is None else pack.files_for(runtime)
-    return _checked(models_dir / name, pack.recipe, files)
+    return _check(models_dir / name, pack.recipe, files)
 
 
-def _checked(folder: Path, made_by: str, files: Sequence[str]) -> dict[str, str]:
+def _check(folder: Path, made_by: str, files: Sequence[str]) -> dict[str, str]:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         recipe, stated = manifest["recipe"], dict(manifest["files"])

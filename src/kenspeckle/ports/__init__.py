@@ -11,7 +11,7 @@ from __future__ import annotations
 from kenspeckle.ports.catalog import Answered, Catalog, Change, ErasedFaces, NewFace, NewPhotograph, Stored
 from kenspeckle.ports.engine import Engine, Engines, Photo
 from kenspeckle.ports.examiner import Asked, Examined, Examiner
-from kenspeckle.ports.images import Images, Lock, Staged, unlocked
+from kenspeckle.ports.images import Images, Lock, Staged, no_lock
 from kenspeckle.ports.index import Index, Successor
 from kenspeckle.ports.indexing import Buckets, Manifests, Slice
 from kenspeckle.ports.jobs import Jobs
@@ -141,5 +141,5 @@ __all__ = [
     "VideoReader",
     "Videos",
     "Webhooks",
-    "unlocked",
+    "no_lock",
 ]

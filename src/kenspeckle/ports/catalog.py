@@ -255,7 +255,7 @@ class Catalog(Vault, Protocol):
         """At most `limit` of the faces of photographs stored under this key."""
         ...
 
-    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+    def find_aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
         """Some of the faces stored before this time."""
         ...
 
@@ -265,7 +265,7 @@ class Catalog(Vault, Protocol):
         """Digests of photographs whose last face was deleted and whose bytes may still be stored."""
         ...
 
-    def removed(self, digests: Sequence[str]) -> None:
+    def forget_removals(self, digests: Sequence[str]) -> None:
         """Take these digests off the list of removals: the bytes are removed, or needed again."""
         ...
 
@@ -369,7 +369,7 @@ class Catalog(Vault, Protocol):
         """(revision, batches of rows and templates, each (n, dimension)) of all faces or users at that revision."""
         ...
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         """Those of the rows that exist now, in any order. Raises PackMismatch where they are not of this contract."""

@@ -79,7 +79,7 @@ class Engines(Protocol):
         PackMismatch where there is no pack with the collection's contract."""
         ...
 
-    def named(self, name: str | None) -> PackInfo:
+    def find_pack(self, name: str | None) -> PackInfo:
         """The pack of that name, for a new collection; None: the default one. Raises InvalidValue where there is none,
         ModelMissing where it is not installed."""
         ...

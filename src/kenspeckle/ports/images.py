@@ -10,7 +10,7 @@ Lock = Callable[[Iterable[str]], AbstractContextManager[None]]
 """A context manager that locks names of the image store, as `Catalog.lock`."""
 
 
-def unlocked(names: Iterable[str]) -> AbstractContextManager[None]:
+def no_lock(names: Iterable[str]) -> AbstractContextManager[None]:
     """A `Lock` that locks nothing, for a caller that is the only user of the store."""
     return nullcontext()
 

@@ -18,7 +18,7 @@ class Successor(Protocol):
         """The collection's revision at which they were read."""
         ...
 
-    def held(self) -> AbstractContextManager[None]:
+    def hold(self) -> AbstractContextManager[None]:
         """While the collection comes to its pack: searches that see it there wait for the end of the block."""
         ...
 

@@ -58,7 +58,7 @@ class Manifests(Protocol):
         """(lines done, lines in all)."""
         ...
 
-    def unfinished_slices(self, job_id: str) -> bool:
+    def has_unfinished_slices(self, job_id: str) -> bool:
         """Whether slices are left to be done."""
         ...
 

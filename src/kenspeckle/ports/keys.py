@@ -62,7 +62,7 @@ class Usage(Protocol):
     """Requests counted against quotas, in the catalog. Each process counts for itself under a name, its `writer`: it
     writes totals, so that writing again what may have been written already never counts twice."""
 
-    def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
+    def count_used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
         """The count of all writers other than `beside`, and that of any writer for keys that this key replaced."""
         ...
 

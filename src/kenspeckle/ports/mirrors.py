@@ -107,7 +107,7 @@ class Mirrors(Protocol):
 
     Raises StorageFull and StorageUnavailable from any method."""
 
-    def mirrored(self, collection_id: str) -> Mirrored:
+    def describe_mirrored(self, collection_id: str) -> Mirrored:
         """Raises CollectionNotFound."""
         ...
 
@@ -201,7 +201,7 @@ class VectorStore(Protocol):
         """Write the revision into the collection."""
         ...
 
-    def marked(self, name: str, stamp: int) -> int | None:
+    def read_mark(self, name: str, stamp: int) -> int | None:
         """The revision that `mark` wrote last; None where there is none."""
         ...
 
@@ -213,7 +213,7 @@ class VectorStore(Protocol):
         """Begin to remove what was deleted from its files; a number for `compacted`."""
         ...
 
-    def compacted(self, number: int) -> bool:
+    def is_compacted(self, number: int) -> bool:
         """Whether that is done."""
         ...
 

@@ -48,7 +48,7 @@ class Copies(Protocol):
         """Names in the image store of the photographs that the copy needs, each once, in order."""
         ...
 
-    def referenced(self, among: Iterable[str]) -> set[str]:
+    def find_referenced(self, among: Iterable[str]) -> set[str]:
         """As `Catalog.digests`, of the catalog as it is now."""
         ...
 

@@ -117,7 +117,7 @@ class People(Protocol):
         of their identity or to nobody; their ids. Raises FaceNotFound."""
         ...
 
-    def unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:
+    def find_unnamed(self, collection_id: str, after: int, most: int) -> Unnamed:
         """Some of the faces without a name, after row `after`."""
         ...
 
@@ -133,7 +133,7 @@ class People(Protocol):
         """Rows of the people who take faces without a name."""
         ...
 
-    def named(self, collection_id: str) -> Mapping[int, str]:
+    def name_by_row(self, collection_id: str) -> Mapping[int, str]:
         """Ids of all people with faces, by row."""
         ...
 
@@ -158,7 +158,7 @@ class People(Protocol):
         """The pair that a token was made of, None for None. Raises InvalidCursor."""
         ...
 
-    def dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
+    def find_dismissed_pairs(self, collection_id: str) -> frozenset[tuple[int, int]]:
         """Rows of two people, the smaller first, of whom somebody said that they are not one."""
         ...
 
@@ -166,7 +166,7 @@ class People(Protocol):
         """Remember that two people are not one."""
         ...
 
-    def stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def find_stored_twice(self, collection_id: str, most: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         """Photographs of the same bytes under several identities: (image id, identity) of each copy."""
         ...
 

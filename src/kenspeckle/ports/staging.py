@@ -61,7 +61,7 @@ class Staging(Protocol):
         """How many faces have neither a photograph that is kept nor a thumbnail, and some of them."""
         ...
 
-    def undescribed(self, collection_id: str, contract: str, after: int, limit: int) -> tuple[Undescribed, ...]:
+    def find_undescribed(self, collection_id: str, contract: str, after: int, limit: int) -> tuple[Undescribed, ...]:
         """Faces after this row without a template of that contract, at most `limit`, by photograph."""
         ...
 
@@ -69,12 +69,12 @@ class Staging(Protocol):
         """Those of the faces that are still there; what was staged for them before goes."""
         ...
 
-    def staged(self, collection_id: str, contract: str) -> Counts: ...
+    def count_staged(self, collection_id: str, contract: str) -> Counts: ...
     def impossible(self, collection_id: str, contract: str, limit: int) -> tuple[str, ...]:
         """Some of the faces of which no template could be made."""
         ...
 
-    def staged_snapshot(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
+    def snapshot_staged(self, collection_id: str, contract: str) -> tuple[int, Iterable[tuple[Sequence[int], Vector]]]:
         """As `Catalog.snapshot`, of the templates that are staged for faces that are there."""
         ...
 

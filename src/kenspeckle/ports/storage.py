@@ -107,7 +107,7 @@ class Inspection(Protocol):
         """Photographs whose last face was deleted and that are still to be removed."""
         ...
 
-    def left_staged(self) -> int:
+    def count_left_staged(self) -> int:
         """Templates that are staged for an upgrade which has ended."""
         ...
 
@@ -115,7 +115,7 @@ class Inspection(Protocol):
         """As `Mirrors.mirrors`."""
         ...
 
-    def mirrored(self, collection_id: str) -> Mirrored:
+    def describe_mirrored(self, collection_id: str) -> Mirrored:
         """As `Mirrors.mirrored`."""
         ...
 
@@ -123,7 +123,7 @@ class Inspection(Protocol):
         """The latest time in rows of each kind, where there is any."""
         ...
 
-    def referenced(self, among: Iterable[str]) -> set[str]:
+    def find_referenced(self, among: Iterable[str]) -> set[str]:
         """Those of these digests that belong to a stored photograph."""
         ...
 

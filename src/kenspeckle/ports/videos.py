@@ -258,7 +258,7 @@ class Videos(Protocol):
         """By time. Raises InvalidCursor, JobNotFound."""
         ...
 
-    def aged_videos(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+    def find_aged_videos(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
         """Jobs of videos of the collection that were given before that time."""
         ...
 
@@ -266,7 +266,7 @@ class Videos(Protocol):
         """Remove videos whose jobs are forgotten; how many."""
         ...
 
-    def staged_uploads(self, *, ended: bool = False) -> set[str]:
+    def find_staged_uploads(self, *, ended: bool = False) -> set[str]:
         """Names of the staged videos that unfinished jobs need, or of those whose jobs have `ended`."""
         ...
 

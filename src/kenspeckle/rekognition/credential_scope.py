@@ -54,7 +54,7 @@ class Signed:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """Query parameters, decoded, in the order given."""
-        return [(decoded(name), decoded(value)) for name, value in pairs_of(self.query)]
+        return [(decode(name), decode(value)) for name, value in pairs_of(self.query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +259,12 @@ def pairs_of(query: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def unquoted(text: str) -> bytes:
+def unquote(text: str) -> bytes:
     return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def decoded(text: str) -> str:
-    return unquoted(text).decode("utf-8", "replace")
+def decode(text: str) -> str:
+    return unquote(text).decode("utf-8", "replace")
 
 
 def _wrong(message: str) -> Refusal:

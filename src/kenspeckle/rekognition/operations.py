@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import QualityFilter, Reason, Right, UnindexedFace
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.attributes import wanted
+from kenspeckle.domain.attributes import parse_names
 from kenspeckle.rekognition import images as images_
 from kenspeckle.rekognition import videos
 from kenspeckle.rekognition.service import Service
@@ -105,7 +105,7 @@ def index_faces(service: Service, request: Request) -> Json:
             external_image_id=request.get("ExternalImageId"),
             max_faces=most,
             quality=_quality(request, QualityFilter.AUTO),
-            attributes=wanted(request["DetectionAttributes"]) if request.get("DetectionAttributes") else None,
+            attributes=parse_names(request["DetectionAttributes"]) if request.get("DetectionAttributes") else None,
         )
     )
     # A photograph that was indexed before has its earlier faces, which may be more.
@@ -164,7 +164,7 @@ def detect_faces(service: Service, request: Request) -> Json:
     return dump.detect_faces(
         service.recognizer.handle(
             ops.DetectFaces(
-                image=_photograph(service, request, "Image"), attributes=wanted(request.get("Attributes") or ())
+                image=_photograph(service, request, "Image"), attributes=parse_names(request.get("Attributes") or ())
             )
         )
     )

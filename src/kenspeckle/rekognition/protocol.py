@@ -28,7 +28,7 @@ from kenspeckle.rekognition.errors import Refusal, serialization
 from kenspeckle.rekognition.images import Buckets
 from kenspeckle.rekognition.operations import OPERATIONS, Operation
 from kenspeckle.rekognition.service import Service
-from kenspeckle.serving.bodies import ClientDisconnected, TooLong, TooSlow, received
+from kenspeckle.serving.bodies import ClientDisconnected, TooLong, TooSlow, receive_body
 from kenspeckle.serving.budget import BODIES
 from kenspeckle.serving.connections import of_one_host
 from kenspeckle.settings import Settings
@@ -135,7 +135,7 @@ class Edge:
         """Whether adopted pairs may send session tokens."""
         self._model = service_model.load()
         self._trusted: set[tuple[str, str]] = set()
-        self._validators = {name: validate.compiled(self._model, name) for name in OPERATIONS}
+        self._validators = {name: validate.compile_model(self._model, name) for name in OPERATIONS}
 
     async def answer(self, request: Request) -> Response:
         """Answers every request, failed ones in AWS's format."""
@@ -147,20 +147,20 @@ class Edge:
                 request.scope.setdefault("state", {})["refused"] = refusal.code
             if refusal.code == "InternalServerError":
                 log.error("the request failed", exc_info=refusal)
-            return refused(refusal, request_id)
+            return answer_refusal(refusal, request_id)
         except ClientDisconnected:
             return Response(status_code=400)
 
     async def _answer(self, request: Request) -> bytes:
         name = ""
         try:
-            signed = _signed(request)
-            name = self._named(signed)
+            signed = _read_signed(request)
+            name = self._name_operation(signed)
             claim, is_proved = await self._claim(signed, request)
             state = request.scope.setdefault("state", {})
             if BODIES in state:
                 state[BODIES].known = is_proved
-            asked = Asked(name, _offered(name), signed, claim, state, _host(request))
+            asked = Asked(name, _find_operation(name), signed, claim, state, _host(request))
             if asked.operation.images:
                 # Refused before its body is read if the gate has no place. It takes a place only after its signature is
                 # checked, which needs the body.
@@ -175,7 +175,7 @@ class Edge:
         except Exception as error:
             raise Refusal("InternalServerError", error_table.INTERNAL, 500) from error
 
-    def _named(self, signed: Signed) -> str:
+    def _name_operation(self, signed: Signed) -> str:
         """The operation of the model that the request names, in its header or its presigned URL."""
         target = signed.header("x-amz-target")
         if target is None:
@@ -224,7 +224,7 @@ class Edge:
     async def _read(self, request: Request, asked: Asked) -> bytes:
         most = MOST_WITH_IMAGES if asked.operation.images else MOST_WITHOUT
         try:
-            return await received(request.receive, most, asked.state.get(BODIES))
+            return await receive_body(request.receive, most, asked.state.get(BODIES))
         except TooLong:
             if asked.operation.images:
                 raise validate.too_large(self._model, asked.name) from None
@@ -236,7 +236,7 @@ class Edge:
 
     def _work(self, asked: Asked, data: bytes) -> bytes:
         """The work in one thread: from the signature to the answer's JSON."""
-        principal, data = self._verified(asked, data)
+        principal, data = self._verify(asked, data)
         if BODIES in asked.state:
             # From here on the key's plan and the gate limit what is in memory.
             asked.state[BODIES].give_back()
@@ -244,7 +244,7 @@ class Edge:
 
         def collection() -> str | None:
             nonlocal request
-            request = self._validators[asked.name](self._parsed(asked, data))
+            request = self._validators[asked.name](self._parse(asked, data))
             return self._service.collection_of(request)
 
         try:
@@ -255,14 +255,14 @@ class Edge:
         except KenspeckleError as error:
             raise error_table.refusal(error, self._model, asked.name, request) from error
 
-    def _verified(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
+    def _verify(self, asked: Asked, data: bytes) -> tuple[Principal, bytes]:
         """The principal, by a valid signature, and the decoded body."""
         signed, claim, key, signer = asked.signed, asked.claim, None, None
         if claim is not None:
             key, secret = self._secret(claim)
             sigv4.verify(signed, claim, data, secret)
             signer = (claim, sigv4.signing_key(secret, claim))
-            self._access.used(key)
+            self._access.record_use(key)
             if len(self._trusted) >= MOST_TRUSTED:
                 self._trusted.clear()
             self._trusted.add((claim.access_key_id, asked.host))
@@ -270,7 +270,7 @@ class Edge:
             data = aws_chunked.decode(signed, data, signer)
         return Principal(key), data
 
-    def _parsed(self, asked: Asked, data: bytes) -> Any:
+    def _parse(self, asked: Asked, data: bytes) -> Any:
         if not data:
             return presigned.members(self._model, asked.name, asked.signed.parameters)
         if data.count(b",") > MOST_COMMAS:
@@ -281,7 +281,7 @@ class Edge:
             raise serialization("The request's body is not valid JSON.") from None
 
 
-def refused(refusal: Refusal, request_id: str) -> Response:
+def answer_refusal(refusal: Refusal, request_id: str) -> Response:
     """An error answer in the format that SDKs read."""
     headers = {}
     if refusal.retry_after is not None:
@@ -299,7 +299,7 @@ def _host(request: Request) -> str:
     return of_one_host(request.client.host) if request.client else ""
 
 
-def _offered(name: str) -> Operation:
+def _find_operation(name: str) -> Operation:
     if name not in OPERATIONS:
         raise Refusal(
             "AccessDeniedException",
@@ -308,7 +308,7 @@ def _offered(name: str) -> Operation:
     return OPERATIONS[name]
 
 
-def _signed(request: Request) -> Signed:
+def _read_signed(request: Request) -> Signed:
     scope = request.scope
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     return Signed(

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-from kenspeckle.rekognition.credential_scope import ALGORITHM, STREAMING, TERMINATOR, Claim, Signed, pairs_of, unquoted
+from kenspeckle.rekognition.credential_scope import ALGORITHM, STREAMING, TERMINATOR, Claim, Signed, pairs_of, unquote
 from kenspeckle.rekognition.errors import Refusal
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -52,7 +52,7 @@ def _matches(request: Signed, claim: Claim, payload: str, secret: str) -> bool:
 def canonical_request(request: Signed, claim: Claim, payload: str) -> str:
     """The text whose digest is signed; `payload` is the body's SHA-256 or the word that stands for it."""
     pairs = [
-        (quote(unquoted(name), safe=_UNRESERVED), quote(unquoted(value), safe=_UNRESERVED))
+        (quote(unquote(name), safe=_UNRESERVED), quote(unquote(value), safe=_UNRESERVED))
         for name, value in pairs_of(request.query)
         if claim.expires is None or name != "X-Amz-Signature"
     ]

@@ -34,7 +34,7 @@ _UNICODE_CLASSES = {
 }
 
 
-def compiled(model: Model, operation: str) -> Callable[[Any], dict[str, Any]]:
+def compile_model(model: Model, operation: str) -> Callable[[Any], dict[str, Any]]:
     """A function from a parsed JSON body to the operation's input. It raises Refusal.
 
     Raises ValueError where the model has a pattern that can't be translated."""
@@ -55,9 +55,7 @@ def too_large(model: Model, operation: str) -> Refusal:
     """The error for a body that is too large to be read because of its photograph: the same message, without the
     size."""
     members = model.shapes[model.input(operation)]["members"]
-    names = "' or '".join(
-        _joined(_joined("", name), "Bytes") for name, one in members.items() if one["shape"] == _IMAGE
-    )
+    names = "' or '".join(_join(_join("", name), "Bytes") for name, one in members.items() if one["shape"] == _IMAGE)
     most = model.shapes[model.shapes[_IMAGE]["members"]["Bytes"]["shape"]]["max"]
     rule = f"failed to satisfy constraint: Member must have length less than or equal to {most}"
     return Refusal("ValidationException", f"1 validation error detected: Value at '{names}' {rule}")
@@ -87,14 +85,14 @@ def _structure(model: Model, shape: Shape) -> Check:
 
     def check(value: Any, path: str, broken: Broken) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise _mistyped(value, path, "a structure")
+            raise _refuse_type(value, path, "a structure")
         for name in required:
             if value.get(name) is None:
                 broken.append(
-                    f"Value null at '{_joined(path, name)}' failed to satisfy constraint: Member must not be null"
+                    f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
                 )
         return {
-            name: member(value[name], _joined(path, name), broken)
+            name: member(value[name], _join(path, name), broken)
             for name, member in members.items()
             if value.get(name) is not None
         }
@@ -104,11 +102,11 @@ def _structure(model: Model, shape: Shape) -> Check:
 
 def _list(model: Model, shape: Shape) -> Check:
     member = _compile(model, shape["member"]["shape"])
-    sized = _sized(shape)
+    sized = _compile_size(shape)
 
     def check(value: Any, path: str, broken: Broken) -> list[Any]:
         if not isinstance(value, list):
-            raise _mistyped(value, path, "a list")
+            raise _refuse_type(value, path, "a list")
         size = len(broken)
         sized(len(value), value, path, broken)
         if len(broken) > size:
@@ -130,11 +128,11 @@ def _list(model: Model, shape: Shape) -> Check:
 def _map(model: Model, shape: Shape) -> Check:
     key_check = _compile(model, shape["key"]["shape"])
     value_check = _compile(model, shape["value"]["shape"])
-    sized = _sized(shape)
+    sized = _compile_size(shape)
 
     def check(value: Any, path: str, broken: Broken) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise _mistyped(value, path, "a map")
+            raise _refuse_type(value, path, "a map")
         size = len(broken)
         sized(len(value), list(value), path, broken)
         if len(broken) > size:
@@ -145,21 +143,21 @@ def _map(model: Model, shape: Shape) -> Check:
             if one is None:
                 broken.append(_sentence(None, f"{path}.value", "Member must not be null"))
             else:
-                answer[key] = value_check(one, f"{path}.{_shown(key)}.value", broken)
+                answer[key] = value_check(one, f"{path}.{_show(key)}.value", broken)
         return answer
 
     return check
 
 
 def _string(shape: Shape) -> Check:
-    sized = _sized(shape)
+    sized = _compile_size(shape)
     choices = shape.get("enum")
     text = shape.get("pattern")
     pattern = _pattern(text) if text is not None else None
 
     def check(value: Any, path: str, broken: Broken) -> str:
         if not isinstance(value, str):
-            raise _mistyped(value, path, "a String")
+            raise _refuse_type(value, path, "a String")
         sized(len(value), value, path, broken)
         if pattern is not None and not pattern.fullmatch(value):
             broken.append(_sentence(value, path, f"Member must satisfy regular expression pattern: {text}"))
@@ -175,7 +173,7 @@ def _blob(shape: Shape) -> Check:
 
     def check(value: Any, path: str, broken: Broken) -> bytes:
         if not isinstance(value, str):
-            raise _mistyped(value, path, "a Blob (base64 text)")
+            raise _refuse_type(value, path, "a Blob (base64 text)")
         size = len(value) // 4 * 3 - value[-2:].count("=")
         if size > most:  # known without decoding it
             broken.append(_sentence(_buffer(size), path, f"Member must have length less than or equal to {most}"))
@@ -201,9 +199,9 @@ def _number(shape: Shape, *, whole: bool) -> Check:
     def check(value: Any, path: str, broken: Broken) -> float:
         # Compared, for `math.isfinite` can't take the long integers that a URL may have.
         if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
-            raise _mistyped(value, path, kind)
+            raise _refuse_type(value, path, kind)
         if whole and (value != int(value) or abs(value) > _INT32):
-            raise _mistyped(value, path, kind)
+            raise _refuse_type(value, path, kind)
         if value > most:
             broken.append(_sentence(value, path, f"Member must have value less than or equal to {most}"))
         if value < least:
@@ -213,7 +211,7 @@ def _number(shape: Shape, *, whole: bool) -> Check:
     return check
 
 
-def _sized(shape: Shape) -> Callable[[int, Any, str, Broken], None]:
+def _compile_size(shape: Shape) -> Callable[[int, Any, str, Broken], None]:
     least, most = shape.get("min", 0), shape.get("max", math.inf)
 
     def check(size: int, value: Any, path: str, broken: Broken) -> None:
@@ -236,18 +234,18 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(translated)
 
 
-def _joined(path: str, name: str) -> str:
+def _join(path: str, name: str) -> str:
     """AWS names members in errors with a small first letter: image.s3Object.bucket."""
     name = name[0].lower() + name[1:]
     return f"{path}.{name}" if path else name
 
 
 def _sentence(value: Any, path: str, rule: str) -> str:
-    shown = "null" if value is None else f"'{_shown(value)}'"
+    shown = "null" if value is None else f"'{_show(value)}'"
     return f"Value {shown} at '{path}' failed to satisfy constraint: {rule}"
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     """The value as Java prints it, cut where it is long."""
     text = f"[{', '.join(str(one)[:_SHOWN] for one in value[:20])}]" if isinstance(value, list) else str(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
@@ -258,7 +256,7 @@ def _buffer(size: int) -> str:
     return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
 
 
-def _mistyped(value: Any, path: str, wanted: str) -> Refusal:
+def _refuse_type(value: Any, path: str, wanted: str) -> Refusal:
     names = {bool: "BOOLEAN_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE", str: "STRING_VALUE"}
     found = names.get(type(value), "Start of structure or map" if isinstance(value, dict) else "Start of list")
     if value is None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from kenspeckle.domain import VideoSource
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.attributes import wanted
+from kenspeckle.domain.attributes import parse_names
 from kenspeckle.rekognition.errors import invalid
 from kenspeckle.rekognition.service import Service
 from kenspeckle.shapes import dump
@@ -24,15 +24,17 @@ def start_face_search(service: Service, request: Request) -> Json:
         ops.StartVideo(
             collection_id=request["CollectionId"],
             threshold=request.get("FaceMatchThreshold"),
-            **_asked(service, request),
+            **_read_request(service, request),
         )
     )
     return {"JobId": started.job_id}
 
 
 def start_face_detection(service: Service, request: Request) -> Json:
-    attributes = wanted([request.get("FaceAttributes") or "DEFAULT"])
-    started = service.recognizer.handle(ops.StartVideoDetection(attributes=attributes, **_asked(service, request)))
+    attributes = parse_names([request.get("FaceAttributes") or "DEFAULT"])
+    started = service.recognizer.handle(
+        ops.StartVideoDetection(attributes=attributes, **_read_request(service, request))
+    )
     return {"JobId": started.job_id}
 
 
@@ -58,7 +60,7 @@ def _page(service: Service, request: Request, *, search: bool) -> Any:
     )
 
 
-def _asked(service: Service, request: Request) -> Json:
+def _read_request(service: Service, request: Request) -> Json:
     named = request["Video"].get("S3Object") or {}
     bucket, name = named.get("Bucket"), named.get("Name")
     if bucket is None or name is None:

@@ -29,7 +29,7 @@ class Answer:
         """Raises ClientDisconnected; Overloaded for the head of an answer that exceeds the budget; another answer may
         be sent instead."""
         if message["type"] == "http.response.start":
-            size = _declared(message)
+            size = _declared_length(message)
             if size > LARGE and not self._without_body:
                 self._share.known = self.known
                 self._share.take(size)
@@ -55,7 +55,7 @@ class Answer:
             raise ClientDisconnected from error
 
 
-def _declared(message: Message) -> int:
+def _declared_length(message: Message) -> int:
     for name, value in message.get("headers", ()):
         if name.lower() == b"content-length":
             return int(value)

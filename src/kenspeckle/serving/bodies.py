@@ -72,7 +72,7 @@ class Body:
                 field=self.field,
             )
         declared = self.content_type.startswith("text/")
-        image = _decoded(self.data, declared, self.field) if _is_text(self.data) else self.data
+        image = _decode(self.data, declared, self.field) if _is_text(self.data) else self.data
         if len(image) > self.limit:
             raise _too_large(self.limit, self.field)
         return image
@@ -154,14 +154,14 @@ async def read(request: Request, most: int, image_limit: int | None) -> bytes:
     if share is not None:
         share.known = PRINCIPAL in state
     try:
-        return await received(request.receive, most, share)
+        return await receive_body(request.receive, most, share)
     except TooLong:
         raise _refusal(image_limit, most) from None
     except TooSlow as error:
         raise HTTPException(408, str(error), headers={"connection": "close"}) from None
 
 
-async def received(receive: Receive, most: int, share: Share | None = None) -> bytes:
+async def receive_body(receive: Receive, most: int, share: Share | None = None) -> bytes:
     """The whole body, counted while it comes; of the budget for bodies it takes what it has received.
 
     Raises ClientDisconnected, TooLong beyond `most` bytes, TooSlow, and Overloaded where the budget has no more."""
@@ -192,7 +192,7 @@ async def received(receive: Receive, most: int, share: Share | None = None) -> b
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def stored(
+async def store_body(
     request: Request, most: int, refuse: Callable[[], Exception], write: Callable[[bytes], Awaitable[None]]
 ) -> int:
     """Hand the body on, block by block, as it comes, so that none of it stays in memory; its size.
@@ -258,7 +258,7 @@ def _is_text(data: bytes) -> bool:
     return all(byte in _TEXT for byte in data[:16])
 
 
-def _decoded(data: bytes, declared: bool, field: str) -> bytes:
+def _decode(data: bytes, declared: bool, field: str) -> bytes:
     """Bytes of base64 text (either alphabet, with or without padding, line breaks or a data: URL's head).
 
     Text that is no base64 and was not `declared` to be text is returned unchanged; the engine will refuse it."""

@@ -66,7 +66,7 @@ class Entry:
         """A key was proved on this connection, so it no longer counts as a new one of its host."""
         if not self.known:
             self.known = True
-            self.connections.proved(self)
+            self.connections.prove(self)
 
 
 class Connections:
@@ -162,7 +162,7 @@ class Connections:
         """As `Entry.delay`."""
         return 0.0 if entry.exempt else self._requests.add(entry.host, requests, rate)
 
-    def proved(self, entry: Entry) -> None:
+    def prove(self, entry: Entry) -> None:
         """Give back what the connection took of its host's new ones."""
         if not entry.exempt:
             self._new.add(entry.host, -1.0, NEW_RATE)

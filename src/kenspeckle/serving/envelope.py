@@ -79,7 +79,7 @@ class Envelope:
             # Answered as GET; the server leaves out the body.
             scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
-        actor.arrived(request_id, _address(scope))
+        actor.begin_request(request_id, _address(scope))
         searched = scanned.begin()
         state[BODIES], unread = self.bodies.share(_address(scope)), self.answers.share(_address(scope))
         answer = Answer(send, unread, without_body=state[METHOD] == "HEAD")
@@ -100,7 +100,7 @@ class Envelope:
             state[BODIES].give_back()
             unread.give_back()
             self.metrics.in_flight.dec()
-            self.metrics.scanned(searched)
+            self.metrics.count_scanned(searched)
             self._record(scope, request_id, deliver.status or CLIENT_GONE, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:

@@ -76,14 +76,14 @@ class InstanceCollector(Collector):
         build = GaugeMetricFamily("kenspeckle_build_info", "Version that runs; always 1.", labels=_BUILD)
         build.add_metric((kenspeckle.__version__, platform.python_version(), self._sources.pack), 1)
         yield build
-        looks = (self._stored, self._people, self._disks, self._database, self._webhooks, self._backups)
+        looks = (self._count_stored, self._people, self._disks, self._database, self._webhooks, self._backups)
         for look in (*looks, self._certificate):
             try:
                 yield from list(look())
             except (KenspeckleError, OSError) as error:
                 log.warning("a number can't be read for the metrics: %s", error)
 
-    def _stored(self) -> Iterator[Metric]:
+    def _count_stored(self) -> Iterator[Metric]:
         counts = self._sources.counts()
         for name, (counted, meaning) in _STORED.items():
             yield GaugeMetricFamily(f"kenspeckle_{name}", meaning, counts.get(counted, 0))

@@ -80,14 +80,14 @@ class TlsListener:
         """Pass the connection to its protocol after the handshake."""
         loop = asyncio.get_running_loop()
 
-        def made() -> Connection:
+        def make_connection() -> Connection:
             connection = self._make()
             connection.entry = entry
             return connection
 
         try:
             await loop.connect_accepted_socket(
-                made,
+                make_connection,
                 accepted,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._handshake_seconds,

@@ -102,13 +102,13 @@ class Metrics:
         """Count an attempt: delivered, pending (it is tried again) or failed. Called from any thread."""
         self._webhooks.labels(outcome).inc()
 
-    def searched(self, found: Sequence[bool]) -> None:
+    def count_searched(self, found: Sequence[bool]) -> None:
         """Count searched faces, each by whether it matched."""
         self.faces_searched.inc(len(found))
         for one in found:
             self._searches.labels(OUTCOMES[0] if one else OUTCOMES[1]).inc()
 
-    def scanned(self, searched: Scanned) -> None:
+    def count_scanned(self, searched: Scanned) -> None:
         """Count what a request has searched."""
         for how, count in zip(HOW, (searched.approximate, searched.exact), strict=True):
             if count:
@@ -139,7 +139,7 @@ def _count(kind: Kind[Any, A], count: Callable[[A], None]) -> tuple[Any, Callabl
     return kind, lambda _, answer: count(answer)
 
 
-def _added(done: Indexed) -> int:
+def _count_added(done: Indexed) -> int:
     return len(done.records) - done.before if done.created else 0
 
 
@@ -154,14 +154,16 @@ class Counted:
     def __init__(self, inner: Recognizer, metrics: Metrics, threshold: float) -> None:
         def templates(asked: SearchTemplates, found: Sequence[Sequence[FaceMatch]]) -> None:
             if asked.tells:
-                metrics.searched([bool(matching(matches, threshold)) for matches in found])
+                metrics.count_searched([bool(matching(matches, threshold)) for matches in found])
 
         self._inner = inner
         self._counts: Mapping[type[Operation[Any]], Callable[[Any, Any], None]] = dict(
             [
-                _count(IndexFaces, lambda done: metrics.faces_indexed.inc(_added(done))),
-                _count(SearchImage, lambda found: metrics.searched([bool(one.matches) for one in found.searches])),
-                _count(SearchUsersByImage, lambda found: metrics.searched(_probes(found))),
+                _count(IndexFaces, lambda done: metrics.faces_indexed.inc(_count_added(done))),
+                _count(
+                    SearchImage, lambda found: metrics.count_searched([bool(one.matches) for one in found.searches])
+                ),
+                _count(SearchUsersByImage, lambda found: metrics.count_searched(_probes(found))),
                 (SearchTemplates, templates),
             ]
         )

@@ -7,16 +7,16 @@ import ipaddress
 from kenspeckle.errors import SettingError
 
 
-def trusted(trusted_proxies: str) -> list[str]:
+def parse_trusted(trusted_proxies: str) -> list[str]:
     """Addresses and networks of the setting. Raises SettingError for anything else, `*` and names too."""
-    return [_checked(one.strip()) for one in trusted_proxies.split(",") if one.strip()]
+    return [_check(one.strip()) for one in trusted_proxies.split(",") if one.strip()]
 
 
 class Proxies:
     """The proxies of the setting, as a set of addresses. `listed` is as `trusted` gives it. Raises SettingError."""
 
     def __init__(self, trusted_proxies: str) -> None:
-        self.listed = trusted(trusted_proxies)
+        self.listed = parse_trusted(trusted_proxies)
         self._networks = [ipaddress.ip_network(one) for one in self.listed]
 
     def __contains__(self, host: object) -> bool:
@@ -28,7 +28,7 @@ class Proxies:
         return any((mapped or address) in one for one in self._networks)
 
 
-def _checked(text: str) -> str:
+def _check(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
     except ValueError as error:

@@ -26,8 +26,8 @@ class Certificate:
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)
         self._seen = self._state()
-        self._current = _loaded(certificate, key)
-        self.context = _loaded(certificate, key)
+        self._current = _load(certificate, key)
+        self.context = _load(certificate, key)
         # A handshake goes on with the newest context. Reloading in place would leave a context with half of a new pair
         # where certificate and key do not belong together.
         self.context.sni_callback = self._choose
@@ -41,7 +41,7 @@ class Certificate:
             return
         self._seen = seen
         try:
-            self._current = _loaded(*self._files)
+            self._current = _load(*self._files)
             self._tell()
         except SettingError as error:
             log.error("the renewed TLS certificate is not used: %s", error.message)
@@ -97,7 +97,7 @@ def certificate(tls_cert: str, tls_key: str) -> Certificate | None:
     return Certificate(Path(tls_cert).expanduser(), Path(tls_key).expanduser())
 
 
-def _loaded(certificate: Path, key: Path) -> ssl.SSLContext:
+def _load(certificate: Path, key: Path) -> ssl.SSLContext:
     """A context for servers: TLS 1.2 or newer, HTTP/1.1. Raises SettingError."""
     for name, file in (("tls_cert", certificate), ("tls_key", key)):
         try:

@@ -85,7 +85,7 @@ class Endpoint:
 
 
 @contextmanager
-def started(folder: Path, *, weights: bool = False, **settings: Any) -> Iterator[Endpoint]:
+def start(folder: Path, *, weights: bool = False, **settings: Any) -> Iterator[Endpoint]:
     """A service on a free port of loopback with its data in `folder`, stopped at the end of the block.
 
     It has the real networks with `weights`, else a stub. `settings` are further settings, by their names in small

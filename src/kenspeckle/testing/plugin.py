@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def kenspeckle_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """A service whose engine is told who is in which picture; one for the whole run. `kenspeckle` empties it."""
-    from kenspeckle.testing.endpoint import started
+    from kenspeckle.testing.endpoint import start
 
-    with started(tmp_path_factory.mktemp("kenspeckle")) as endpoint:
+    with start(tmp_path_factory.mktemp("kenspeckle")) as endpoint:
         yield endpoint
 
 
@@ -33,9 +33,9 @@ def kenspeckle(kenspeckle_server: Endpoint) -> Iterator[Endpoint]:
 @pytest.fixture(scope="session")
 def kenspeckle_weights_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """A service with the real networks, for real photographs; `kenspeckle models pull` has to be run before."""
-    from kenspeckle.testing.endpoint import started
+    from kenspeckle.testing.endpoint import start
 
-    with started(tmp_path_factory.mktemp("kenspeckle-weights"), weights=True) as endpoint:
+    with start(tmp_path_factory.mktemp("kenspeckle-weights"), weights=True) as endpoint:
         yield endpoint
 
 

@@ -60,7 +60,7 @@ class Ages:
     def find(self, picture: Image.Image, points: Floats) -> AgeRange | None:
         """The range of the face whose five landmarks lie at `points`, (5, 2) in pixels of the picture; None where the
         network answers none."""
-        shares = sum(_asked(self._network, one.chip(picture, points), mirrored) for one, mirrored in self._looks)
+        shares = sum(_ask(self._network, one.chip(picture, points), mirrored) for one, mirrored in self._looks)
         return age_range(np.asarray(shares, np.float64))
 
 
@@ -90,14 +90,14 @@ class Genders:
     def find(self, picture: Image.Image, points: Floats) -> Gender | None:
         """As `Ages.find`."""
         chip = self._aligner.chip(picture, points)
-        female, male = _asked(self._network, chip, mirrored=False).tolist()
+        female, male = _ask(self._network, chip, mirrored=False).tolist()
         if not (math.isfinite(female) and math.isfinite(male)) or female + male <= 0:
             return None
         value, share = ("Male", male) if male > female else ("Female", female)
         return Gender(value, round(min(MOST, 100 * share / (female + male)), 2))
 
 
-def _asked(network: Network, chip: Image.Image, mirrored: bool) -> npt.NDArray[np.float64]:
+def _ask(network: Network, chip: Image.Image, mirrored: bool) -> npt.NDArray[np.float64]:
     """The network's answer for one chip."""
     if mirrored:
         chip = chip.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

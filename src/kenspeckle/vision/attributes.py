@@ -53,11 +53,11 @@ class Describer:
         """Of a face of `side` pixels of the photograph, whose five landmarks lie at `points`, (5, 2) in pixels of the
         picture, what is asked for and can be told. `size` is the picture's, for landmarks as ratios.
         Raises ModelMissing."""
-        found = self._told(self._loaded(), picture, points, side, asked, size)
+        found = self._infer(self._load(), picture, points, side, asked, size)
         return found.only(asked) or found
 
     @staticmethod
-    def _told(
+    def _infer(
         networks: _Networks,
         picture: Image.Image,
         points: Floats,
@@ -77,7 +77,7 @@ class Describer:
         flags: dict[Attribute, Flag | None] = {
             Attribute.SMILE: readings.smile(mesh),
             Attribute.MOUTH_OPEN: readings.mouth_open(mesh),
-            Attribute.FACE_OCCLUDED: readings.occluded(mesh, head, side),
+            Attribute.FACE_OCCLUDED: readings.is_occluded(mesh, head, side),
         }
         direction, places = None, [(name, complex(mesh.points[at])) for name, at in face_mesh.LANDMARKS]
         eyes = networks.eyes.find(picture, mesh) if asked & _OF_EYES else None
@@ -96,7 +96,7 @@ class Describer:
             pose=head,
         )
 
-    def _loaded(self) -> _Networks:
+    def _load(self) -> _Networks:
         with self._lock:
             if self._networks is None:
                 files = registry.find_attributes(self._models_dir, self._runtime.name)

@@ -14,7 +14,7 @@ from kenspeckle.domain import CameraAddress
 from kenspeckle.errors import NotOffered
 from kenspeckle.ports import CameraAway, CameraRefused
 from kenspeckle.vision import camera_child
-from kenspeckle.vision.video import LONGEST, MEMORY, MISSING, Reader, folders, started
+from kenspeckle.vision.video import LONGEST, MEMORY, MISSING, Reader, folders, start_child
 
 CHILD: Final = Path(camera_child.__file__)
 STALLED_SECONDS: Final = 60.0
@@ -94,7 +94,7 @@ class CameraChild:
             "memory": self._memory,
             "folders": folders(),
         }
-        with started(CHILD, asked) as child:
+        with start_child(CHILD, asked) as child:
             yield Reader(child, self._stalled, _refusal, stopped)
 
 

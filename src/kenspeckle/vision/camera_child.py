@@ -76,7 +76,7 @@ def follow(av: Any, asked: dict[str, Any]) -> None:
     if not asked["device"]:
         relay = rtsp_relay.Relay(asked["host"], asked["port"], tls=asked["tls"], certificates=asked["certificates"])
     try:
-        container = opened(av, asked, relay)
+        container = open_stream(av, asked, relay)
     except av.error.MemoryError as error:
         raise MemoryError from error
     except (av.error.FFmpegError, OSError) as error:
@@ -92,7 +92,7 @@ def follow(av: Any, asked: dict[str, Any]) -> None:
     video_child.tell(end={"cut": False})
 
 
-def opened(av: Any, asked: dict[str, Any], relay: Any) -> Any:
+def open_stream(av: Any, asked: dict[str, Any], relay: Any) -> Any:
     timeout = (OPEN_SECONDS, SILENT_SECONDS)
     if relay is None:
         return av.open(asked["device"], "r", format=asked["format"], timeout=timeout)

@@ -122,13 +122,13 @@ def closely(
     if best is None or best.score < CLEAR:
         turns += others
     for turn in turns:
-        found = _followed(picture, centre, size, turn, network)
+        found = _follow(picture, centre, size, turn, network)
         if found is not None and (best is None or found.score > best.score or abs(_between(best.roll, roll)) > UPRIGHT):
             best = found
     return best
 
 
-def _followed(picture: Image.Image, centre: complex, size: float, turn: float, network: Network) -> CropFace | None:
+def _follow(picture: Image.Image, centre: complex, size: float, turn: float, network: Network) -> CropFace | None:
     """The face in a crop turned by `turn`, and by what its landmarks then tell, until they lie upright."""
     found = look(picture, centre, size, turn, SECOND, network)
     for _ in range(2):

@@ -35,15 +35,15 @@ class Cutter:
 
     def thumbnail(self, image: bytes, box: Box) -> bytes:
         """JPEG of at most THUMBNAIL_SIDE pixels. Raises UnsupportedImage, DamagedImage, ImageTooLarge."""
-        return thumbnail(self._opened(image), box)
+        return thumbnail(self._open(image), box)
 
     def portraits(self, image: bytes, boxes: Sequence[Box]) -> Iterator[bytes]:
         """JPEGs of LEAST_SIDE to PORTRAIT_SIDE pixels, each made when it is asked for. Raises as `thumbnail`."""
-        photo = self._opened(image)
+        photo = self._open(image)
         for box in boxes:
             yield _portrait(photo, box)
 
-    def _opened(self, image: bytes) -> Photograph:
+    def _open(self, image: bytes) -> Photograph:
         limits = self._settings
         return Photograph(image, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels, turn=self._turn)
 

@@ -20,7 +20,7 @@ from kenspeckle import formats
 from kenspeckle.domain import Box, Vector
 from kenspeckle.errors import DamagedImage, ImageTooLarge, ImageTooSmall, KenspeckleError, UnsupportedImage
 from kenspeckle.vision import heif
-from kenspeckle.vision.pixels import WORKING_PIXELS, finished
+from kenspeckle.vision.pixels import WORKING_PIXELS, finish
 
 MIN_SIDE: Final = 16
 """Pixels. A shorter side holds no face that could be described."""
@@ -114,14 +114,14 @@ class Photograph:
         head = self._head
         if self.media_type == formats.HEIC:
             self._full = True
-            return finished(heif.decode(head, WORKING_PIXELS), head.orientation)
+            return finish(heif.decode(head, WORKING_PIXELS), head.orientation)
         if not head.tails:
-            return finished(self._read(head.picture, longest), head.orientation)
+            return finish(self._read(head.picture, longest), head.orientation)
         # The end of the picture is not marked. If all pixels are present, bytes appended there change no pixel.
         one, other = (self._read(head.picture + tail, longest) for tail in head.tails)
         if ImageChops.difference(one, other).getbbox(alpha_only=False) is not None:
             raise DamagedImage("The image is cut off: pixels are missing at its end; save or send it again.")
-        return finished(one, head.orientation)
+        return finish(one, head.orientation)
 
     def _agrees(self, opened: Image.Image) -> Image.Image:
         if opened.size != (self._head.width, self._head.height):

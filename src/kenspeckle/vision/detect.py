@@ -51,14 +51,14 @@ class Faces:
         """The faces at these indexes, or those that a mask chooses."""
         return Faces(self.boxes[which], self.scores[which], self.points[which])
 
-    def joined(self, others: Faces) -> Faces:
+    def join(self, others: Faces) -> Faces:
         return Faces(
             np.concatenate([self.boxes, others.boxes]),
             np.concatenate([self.scores, others.scores]),
             np.concatenate([self.points, others.points]),
         )
 
-    def moved(self, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Faces:
+    def move(self, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Faces:
         """The faces with x and y scaled, then shifted."""
         factor = np.array(scale, np.float32)
         offset = np.array(shift, np.float32)
@@ -66,7 +66,7 @@ class Faces:
         return Faces(boxes.reshape(-1, 4), self.scores, self.points * factor + offset)
 
 
-def padded_area(size: tuple[int, int]) -> int:
+def count_padded_pixels(size: tuple[int, int]) -> int:
     """Pixels that the network computes for a picture of this width and height."""
     return math.prod(-(-side // GRID) * GRID for side in size)
 
@@ -97,7 +97,7 @@ def read(heat: Floats, scale: Floats, offset: Floats, landmarks: Floats, *, thre
         scores=heat[0, 0, rows, columns],
         points=(parts * sizes[:, None] + low[:, None]).astype(np.float32),
     )
-    return suppressed(faces)
+    return suppress(faces)
 
 
 def _peaks(heat: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -114,7 +114,7 @@ def _peaks(heat: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.ND
     return rows[peak], columns[peak]
 
 
-def suppressed(faces: Faces, most: int | None = None) -> Faces:
+def suppress(faces: Faces, most: int | None = None) -> Faces:
     """What greedy non-maximum suppression leaves, most certain first, `most` at most. Time and memory are in proportion
     to the faces times those that are left: all pairs of a crowd's would take hundreds of megabytes."""
     order = np.argsort(-faces.scores, kind="stable")

@@ -102,13 +102,13 @@ class Eyes:
         if right:
             crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         found = [np.asarray(one, np.float64).reshape(-1, 3) for one in self._network(planes(crop))[:2]]
-        contour, iris = (self._placed(one, a, b, right=right) for one in found)
+        contour, iris = (self._place(one, a, b, right=right) for one in found)
         eye = Eye(contour, iris, right)
         finite = bool(np.isfinite(contour).all() and np.isfinite(iris).all())
         return eye if finite and eye.has_extent else None
 
     @staticmethod
-    def _placed(found: npt.NDArray[np.float64], a: complex, b: complex, *, right: bool) -> Points:
+    def _place(found: npt.NDArray[np.float64], a: complex, b: complex, *, right: bool) -> Points:
         x = SIDE - found[:, 0] if right else found[:, 0]
         return np.asarray(a * (x + 1j * found[:, 1]) + b, np.complex128)
 

@@ -107,13 +107,13 @@ def pose(mesh: Mesh) -> Pose:
     u, v, w = (left @ handed @ right).tolist()
     roll = math.degrees(math.atan2(v[0], u[0]) + mesh.roll)
     return Pose(
-        roll=_rounded((roll + 180) % 360 - 180),
-        yaw=_rounded(math.degrees(math.atan2(w[0], math.hypot(u[0], v[0])))),
-        pitch=_rounded(math.degrees(math.atan2(-w[1], w[2]))),
+        roll=_round((roll + 180) % 360 - 180),
+        yaw=_round(math.degrees(math.atan2(w[0], math.hypot(u[0], v[0])))),
+        pitch=_round(math.degrees(math.atan2(-w[1], w[2]))),
     )
 
 
-def _rounded(angle: float) -> float:
+def _round(angle: float) -> float:
     return round(angle, 2) + 0.0  # no minus zero
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from kenspeckle.vision.decode import Photograph
-from kenspeckle.vision.detect import GRID, OVERLAP, THRESHOLD, Faces, Network, find, overlaps, padded_area
+from kenspeckle.vision.detect import GRID, OVERLAP, THRESHOLD, Faces, Network, count_padded_pixels, find, overlaps
 
 FULL: Final = (640, 960)
 """Longest side of the full pass in pixels: half the photograph's, between these. At 640 every face of 37 pixels in
@@ -63,16 +63,16 @@ def every_face(photo: Photograph, network: Network) -> Faces:
     """All faces, in pixels of the photograph. Raises DamagedImage."""
     source = _source(photo)
     middle = _middle(source)
-    faces = _found(middle, photo, network)
+    faces = _find(middle, photo, network)
     if middle is not source:
         full, picture = _full(source, photo, network)
         full = full.where(full.sides <= HUGE * photo.width / picture.width)
-        faces = _merged(faces, full, ENOUGH * photo.width / middle.width)
+        faces = _merge(faces, full, ENOUGH * photo.width / middle.width)
     if len(faces):
         return faces
     # Strong noise hides a large face from all passes but the one that averages most.
     small = _small(source, max(photo.width, photo.height))
-    faces = _found(small, photo, network)
+    faces = _find(small, photo, network)
     return faces.where(faces.sides >= ENOUGH * photo.width / small.width)
 
 
@@ -81,11 +81,11 @@ def largest_face(photo: Photograph, network: Network) -> Faces:
     source = _source(photo)
     small, middle = _small(source, max(photo.width, photo.height)), _middle(source)
     if small.width < middle.width:
-        faces = _sure(_found(small, photo, network, RIVAL_SCORE), photo.width / small.width)
+        faces = _sure(_find(small, photo, network, RIVAL_SCORE), photo.width / small.width)
         seen = None if faces is None else _clear(faces, source, small, photo, network)
         if seen is not None:
             return seen
-    faces = _found(middle, photo, network, RIVAL_SCORE)
+    faces = _find(middle, photo, network, RIVAL_SCORE)
     best = _largest(faces.where(faces.scores > THRESHOLD))
     doubtful = faces.areas[faces.scores <= THRESHOLD]
     if (
@@ -114,8 +114,8 @@ def _full(source: Image.Image, photo: Photograph, network: Network) -> tuple[Fac
     wanted = full_side(photo)
     picture = source if max(source.size) >= wanted else photo.image(wanted)
     if max(picture.size) > wanted * SLACK:
-        picture = _resized(picture, wanted)
-    return _found(picture, photo, network), picture
+        picture = _resize(picture, wanted)
+    return _find(picture, photo, network), picture
 
 
 def _middle(source: Image.Image) -> Image.Image:
@@ -126,16 +126,16 @@ def _middle(source: Image.Image) -> Image.Image:
 def _small(source: Image.Image, longest: int) -> Image.Image:
     side = max(SMALL[0], min(SMALL[1], longest * 3 // 5), min(SMALL[2], longest // 4))
     if longest <= MIDDLE:
-        small = _resized(source, side)
-        return small if padded_area(small.size) < SAVING * padded_area(source.size) else source
+        small = _resize(source, side)
+        return small if count_padded_pixels(small.size) < SAVING * count_padded_pixels(source.size) else source
     # Averaging whole pixels is several times faster than a resampling to an exact size.
     factor = 1
-    while padded_area((-(-source.width // factor), -(-source.height // factor))) > 1.05 * side * side:
+    while count_padded_pixels((-(-source.width // factor), -(-source.height // factor))) > 1.05 * side * side:
         factor += 1
     return source.reduce(factor)
 
 
-def _found(picture: Image.Image, photo: Photograph, network: Network, threshold: float = THRESHOLD) -> Faces:
+def _find(picture: Image.Image, photo: Photograph, network: Network, threshold: float = THRESHOLD) -> Faces:
     """Faces of a picture of the photograph, in pixels of the photograph."""
     return _to_photo(find(picture, network, threshold), picture, photo)
 
@@ -144,7 +144,7 @@ def _largest(faces: Faces) -> Faces:
     return faces.where(np.argsort(-faces.areas, kind="stable")[:1])
 
 
-def _merged(faces: Faces, full: Faces, enough: float) -> Faces:
+def _merge(faces: Faces, full: Faces, enough: float) -> Faces:
     """The middle pass's faces, those of fewer than `enough` pixels with the full pass's landmarks; and its others."""
     new = np.ones(len(full), bool)
     points = faces.points.copy()
@@ -154,7 +154,7 @@ def _merged(faces: Faces, full: Faces, enough: float) -> Faces:
             if faces.sides[at] < enough:
                 points[at] = full.points[int(np.argmax(likeness))]
             new &= likeness <= OVERLAP
-    return Faces(faces.boxes, faces.scores, points).joined(full.where(new))
+    return Faces(faces.boxes, faces.scores, points).join(full.where(new))
 
 
 def _sure(faces: Faces, scale: float) -> Faces | None:
@@ -188,13 +188,13 @@ def _second_look(face: Faces, source: Image.Image, photo: Photograph, network: N
     scale = CROP / max(width, height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     crop = source.resize(size, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
-    found = find(crop, network).moved((width / size[0], height / size[1]), (area[0], area[1]))
+    found = find(crop, network).move((width / size[0], height / size[1]), (area[0], area[1]))
     found = _to_photo(found, source, photo)
     likeness = overlaps(face.boxes[0], found.boxes)
     return found.where([int(np.argmax(likeness))]) if len(found) and likeness.max() >= SAME else None
 
 
-def _resized(picture: Image.Image, longest: int) -> Image.Image:
+def _resize(picture: Image.Image, longest: int) -> Image.Image:
     """The picture with its longest side about `longest` (up to a tenth less where that saves a column of the grid)."""
     scale = longest / max(picture.size)
     if scale >= 1:
@@ -208,4 +208,4 @@ def _resized(picture: Image.Image, longest: int) -> Image.Image:
 
 
 def _to_photo(faces: Faces, picture: Image.Image, photo: Photograph) -> Faces:
-    return faces.moved((photo.width / picture.width, photo.height / picture.height))
+    return faces.move((photo.width / picture.width, photo.height / picture.height))

@@ -42,7 +42,7 @@ def annotate(data: bytes, marks: Sequence[Mark]) -> bytes:
     Raises UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall.
     """
     photo = Photograph(data, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)
-    picture = marked(_fitted(photo.image(MAX_SIDE)), marks)
+    picture = draw_marks(_fit(photo.image(MAX_SIDE)), marks)
     written = io.BytesIO()
     if photo.media_type == "image/png":
         picture.save(written, "PNG")
@@ -51,7 +51,7 @@ def annotate(data: bytes, marks: Sequence[Mark]) -> bytes:
     return written.getvalue()
 
 
-def marked(picture: Image.Image, marks: Sequence[Mark]) -> Image.Image:
+def draw_marks(picture: Image.Image, marks: Sequence[Mark]) -> Image.Image:
     """The picture itself, with every mark drawn in."""
     draw = ImageDraw.Draw(picture, "RGBA")
     taken: list[tuple[float, float, float, float]] = []
@@ -64,7 +64,7 @@ def marked(picture: Image.Image, marks: Sequence[Mark]) -> Image.Image:
     return picture
 
 
-def _fitted(picture: Image.Image) -> Image.Image:
+def _fit(picture: Image.Image) -> Image.Image:
     longest = max(picture.size)
     side = min(max(longest, MIN_SIDE), MAX_SIDE)
     if side == longest:

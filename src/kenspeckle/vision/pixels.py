@@ -24,7 +24,7 @@ _UPRIGHT: Final = {
 """What turns a picture with this EXIF orientation (tag 0x0112) into the one that a viewer sees."""
 
 
-def finished(image: Image.Image, orientation: int) -> Image.Image:
+def finish(image: Image.Image, orientation: int) -> Image.Image:
     """RGB, upright (`orientation` is EXIF's), at most WORKING_PIXELS; transparency becomes white."""
     if image.width * image.height > WORKING_PIXELS:
         image = _shrunk(image)
@@ -38,12 +38,12 @@ def _shrunk(image: Image.Image) -> Image.Image:
     while image.width * image.height > WORKING_PIXELS * factor * factor:
         factor += 1
     if image.mode in ("L", "RGB", "RGBX", "RGBA", "CMYK", "LA"):
-        return _keep_info(image, _averaged(image, factor))
+        return _keep_info(image, _average(image, factor))
     # Palettes and 16 bits can't be averaged as they are; every n-th pixel bounds memory as well.
     return _keep_info(image, image.resize((image.width // factor, image.height // factor), Image.Resampling.NEAREST))
 
 
-def _averaged(image: Image.Image, factor: int) -> Image.Image:
+def _average(image: Image.Image, factor: int) -> Image.Image:
     """By strips: Pillow makes a second picture of the whole size where there is transparency."""
     smaller = Image.new(image.mode, (-(-image.width // factor), -(-image.height // factor)))
     rows = _STRIP * factor

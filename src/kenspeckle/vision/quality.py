@@ -51,7 +51,7 @@ def describe(chip: Image.Image, eyes: float = EYES) -> Quality:
         side = max(16, round(chip.width * EYES / eyes))
         chip = chip.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     grey = chip.convert("L")
-    light, bright = (_reached(grey, part) for part in (0.05, 0.02))
+    light, bright = (_percentile(grey, part) for part in (0.05, 0.02))
     inner = _inner(grey, REACH)
     fine, coarse = (
         np.asarray(ImageOps.crop(inner.filter(ImageFilter.GaussianBlur(radius)), REACH), np.float32) for radius in BAND
@@ -62,7 +62,7 @@ def describe(chip: Image.Image, eyes: float = EYES) -> Quality:
     )
 
 
-def _reached(grey: Image.Image, part: float) -> float:
+def _percentile(grey: Image.Image, part: float) -> float:
     """The luma, 0..255, that the brightest `part` of the pixels reach: a percentile, interpolated between the two
     pixels next to it, from the histogram, which takes a tenth of the time that sorting takes."""
     below = list(accumulate(grey.histogram()))

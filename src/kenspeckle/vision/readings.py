@@ -63,7 +63,7 @@ def smile(mesh: Mesh) -> Flag:
     return sure(of_width * mesh.apart(*CORNERS) + of_drop * drop + of_gap * gap(mesh) + constant)
 
 
-def occluded(mesh: Mesh, head: Pose, side: float) -> Flag | None:
+def is_occluded(mesh: Mesh, head: Pose, side: float) -> Flag | None:
     """Whether something is in front of the face, whose side is so many pixels; None where that can't be told."""
     if side < LARGE or max(abs(head.yaw), abs(head.pitch)) > TURNED:
         return None

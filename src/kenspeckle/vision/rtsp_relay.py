@@ -43,7 +43,7 @@ class Answers:
         self._rest = bytearray()
         self._pass = 0
 
-    def passed(self, data: bytes) -> bytes:
+    def pass_on(self, data: bytes) -> bytes:
         """What of the bytes up to now may be passed on. Raises Unusable for a redirect, and for what is no RTSP."""
         self._rest += data
         passed = bytearray()
@@ -123,9 +123,9 @@ class Relay:
         """Connects to the camera. Raises Unusable."""
         self.problem = ""
         self._answers = Answers()
-        self._camera = _connected(host, port)
+        self._camera = _connect(host, port)
         if tls:
-            self._camera = _secured(self._camera, host, certificates)
+            self._camera = _secure(self._camera, host, certificates)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._run, name="relay", daemon=True).start()
@@ -158,20 +158,20 @@ class Relay:
                     return
                 camera.sendall(asked)
             if waiting or camera in ready:
-                told = _received(camera)
+                told = _receive(camera)
                 if told is None:
                     continue
                 if not told:
                     return
                 try:
-                    passed = self._answers.passed(told)
+                    passed = self._answers.pass_on(told)
                 except Unusable as error:
                     self.problem = str(error)  # before FFmpeg sees the end
                     raise
                 ours.sendall(passed)
 
 
-def _received(camera: socket.socket) -> bytes | None:
+def _receive(camera: socket.socket) -> bytes | None:
     """What has come, b"" at the end; None where TLS only spoke of itself, or the rest of a record is to come."""
     if not isinstance(camera, ssl.SSLSocket):
         return camera.recv(BLOCK)
@@ -184,7 +184,7 @@ def _received(camera: socket.socket) -> bytes | None:
         camera.setblocking(True)
 
 
-def _connected(host: str, port: int) -> socket.socket:
+def _connect(host: str, port: int) -> socket.socket:
     try:
         found = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
     except socket.gaierror as error:
@@ -199,7 +199,7 @@ def _connected(host: str, port: int) -> socket.socket:
     return found
 
 
-def _secured(plain: socket.socket, host: str, certificates: str) -> ssl.SSLSocket:
+def _secure(plain: socket.socket, host: str, certificates: str) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=certificates or None)
     plain.settimeout(CONNECT_SECONDS)
     try:

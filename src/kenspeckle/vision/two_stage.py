@@ -95,17 +95,17 @@ class TwoStageDetector:
             photo.smoothing = SMOOTHED
             source = source.reduce(2)
         view = _View(source, self, alone=alone)
-        small = _resized(source, SMALL)
+        small = _resize(source, SMALL)
         whole = small is source
         least = 0.0 if whole else LARGE * source.width / small.width
         view.search(small, least)
         largest = view.largest
         certain = largest >= CERTAIN * least and not whole
         if not whole and not (alone and certain):
-            full = _resized(source, wanted) if max(source.size) > wanted * SLACK else source
+            full = _resize(source, wanted) if max(source.size) > wanted * SLACK else source
             view.search(full, 0.0, largest if certain else math.inf)
         if not view.faces:
-            view.turned(small, 0.0, math.inf, TURNS, DOUBTED)
+            view.look_turned(small, 0.0, math.inf, TURNS, DOUBTED)
         return _faces(view.faces[:1] if alone else view.faces, photo, source)
 
 
@@ -142,16 +142,16 @@ class _View:
         for turn in LYING:
             sides = [one.side for one in self.faces if _lies(one, turn)]
             if any(side >= NEARLY * largest for side in sides):
-                self.turned(picture, least, most, [turn])
+                self.look_turned(picture, least, most, [turn])
             elif sides and not self.alone:
-                self.turned(picture, least, min(most, largest), [turn])
+                self.look_turned(picture, least, min(most, largest), [turn])
 
     @property
     def largest(self) -> float:
         """Side of the largest face in pixels of the source; 0 where there is none."""
         return max((one.side for one in self.faces), default=0.0)
 
-    def turned(
+    def look_turned(
         self, picture: Image.Image, least: float, most: float, turns: Sequence[int], bar: tuple[float, float] = TRUSTED
     ) -> None:
         for turn in turns:
@@ -169,10 +169,10 @@ class _View:
             if self.crops >= CROPS:
                 break
             left, top, right, bottom = found.boxes[at].tolist()
-            centre = _turned_back(complex(left + right, top + bottom) / 2, upright, picture, turn) * scale
+            centre = _turn_back(complex(left + right, top + bottom) / 2, upright, picture, turn) * scale
             width, height = (right - left) * scale, (bottom - top) * scale
             side = math.sqrt(width * height)
-            if not least <= side < most or self._known(centre, side):
+            if not least <= side < most or self._is_known(centre, side):
                 continue
             if self.alone and max(width, height) * SMALLER < self.largest:
                 continue
@@ -183,11 +183,11 @@ class _View:
             )
             if seen is None or seen.score < bar[0] or seen.score + score < bar[1]:
                 continue
-            if seen.side < most and not self._known(seen.centre, seen.side):
+            if seen.side < most and not self._is_known(seen.centre, seen.side):
                 self.faces.append(_Face(seen, seen.score + score))
         self.faces.sort(key=lambda one: -one.side)
 
-    def _known(self, centre: complex, side: float) -> bool:
+    def _is_known(self, centre: complex, side: float) -> bool:
         return any(abs(one.seen.centre - centre) < APART * max(one.side, side) for one in self.faces)
 
 
@@ -196,13 +196,13 @@ def _lies(face: _Face, turn: int) -> bool:
     return abs(roll) > TILTED and round(roll / 90) * 90 % 360 == turn
 
 
-def _turned_back(place: complex, turned: Image.Image, picture: Image.Image, turn: int) -> complex:
+def _turn_back(place: complex, turned: Image.Image, picture: Image.Image, turn: int) -> complex:
     """A place in the picture that was turned counter-clockwise about its centre, in the picture as it was."""
     offset = place - complex(*turned.size) / 2
     return offset * cmath.rect(1, math.radians(turn)) + complex(*picture.size) / 2
 
 
-def _resized(picture: Image.Image, longest: int) -> Image.Image:
+def _resize(picture: Image.Image, longest: int) -> Image.Image:
     scale = longest / max(picture.size)
     if scale * SLACK >= 1:
         return picture
@@ -220,4 +220,4 @@ def _faces(found: Sequence[_Face], photo: Photograph, source: Image.Image) -> Fa
         np.interp(evidence, CONFIDENCE[0], CONFIDENCE[1]).astype(np.float32),
         np.array([one.seen.points for one in found], np.float32),
     )
-    return faces.moved((photo.width / source.width, photo.height / source.height))
+    return faces.move((photo.width / source.width, photo.height / source.height))

@@ -104,12 +104,12 @@ class ChildDecoder:
             "processor_seconds": PROCESSOR_SECONDS + 4 * self._most_seconds,
             "folders": folders(),
         }
-        with started(CHILD, asked, descriptor) as child:
+        with start_child(CHILD, asked, descriptor) as child:
             yield Reader(child, self._stalled, lambda code, more: _refusal(code, more, self._most_seconds))
 
 
 @contextmanager
-def started(program: Path, asked: Mapping[str, Any], *descriptors: int) -> Iterator[subprocess.Popen[bytes]]:
+def start_child(program: Path, asked: Mapping[str, Any], *descriptors: int) -> Iterator[subprocess.Popen[bytes]]:
     """A child that decodes, which gets `asked` on its standard input; killed at the end. It has a session of its own:
     Ctrl-C is for its parent."""
     from kenspeckle.vision.heif import ENVIRONMENT  # late: Pillow, which commands without photographs do without
@@ -195,12 +195,12 @@ class Reader:
         try:
             message = orjson.loads(line)
             if "error" in message:
-                raise self._told(str(message["error"]), str(message.get("detail", "")))
+                raise self._to_error(str(message["error"]), str(message.get("detail", "")))
             return dict(message)
         except (ValueError, TypeError) as error:
             raise self._refusal("crashed", "") from error
 
-    def _told(self, code: str, detail: str) -> Exception:
+    def _to_error(self, code: str, detail: str) -> Exception:
         if code == "no_decoder":
             log.error("videos can't be decoded: PyAV does not load: %s", detail)
             return NotOffered(MISSING)

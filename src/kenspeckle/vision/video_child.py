@@ -256,10 +256,10 @@ def _sample(av: Any, source: Source, container: Any, stream: Any, asked: dict[st
     packets = Packets(av, container, stream)
     for frame in packets:
         if not sampling.frames:
-            if turned_by(frame) in (90, 270):  # boxes are ratios of the picture as it is shown
+            if read_turn(frame) in (90, 270):  # boxes are ratios of the picture as it is shown
                 about["width"], about["height"] = about["height"], about["width"]
             tell(video=about)
-        at = sampling.wanted(frame.time)
+        at = sampling.sample(frame.time)
         if at is not None:
             send(frame, at, asked["longest"])
     if not sampling.frames:
@@ -327,7 +327,7 @@ class Sampling:
         self.clock = Clock(nominal, about["duration_ms"])
         self.frames = 0
 
-    def wanted(self, stamp: float | None) -> int | None:
+    def sample(self, stamp: float | None) -> int | None:
         """The time of a sampled frame in milliseconds; None for another."""
         self.frames, self._since = self.frames + 1, self._since + 1
         at = self.clock.of(stamp)
@@ -345,7 +345,7 @@ class Sampling:
         return None
 
 
-def turned_by(frame: Any) -> int:
+def read_turn(frame: Any) -> int:
     """Degrees by which a frame is to be turned clockwise to be upright: 0, 90, 180 or 270."""
     return round(-(getattr(frame, "rotation", 0) or 0) / 90) % 4 * 90  # it counts anticlockwise
 
@@ -361,7 +361,7 @@ def send(frame: Any, at: int, longest: int) -> None:
     plane = picture.planes[0]
     line, row = plane.line_size, 3 * width
     data = memoryview(plane)
-    tell(frame={"at": at, "width": width, "height": height, "turned": turned_by(frame)})
+    tell(frame={"at": at, "width": width, "height": height, "turned": read_turn(frame)})
     if line == row:
         sys.stdout.buffer.write(data[: row * height])
     else:

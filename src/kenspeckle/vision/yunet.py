@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from kenspeckle.vision.detect import GRID, Faces, suppressed
+from kenspeckle.vision.detect import GRID, Faces, suppress
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Network: TypeAlias = Callable[[Floats], Sequence[Floats]]
@@ -45,4 +45,4 @@ def read(outputs: Sequence[Floats], width: int, threshold: float, most: int | No
         boxes.append(np.concatenate([centre - size / 2, centre + size / 2], axis=1))
         scores.append(score[at])
         points.append((cells[:, None] + marks[at].reshape(-1, 5, 2)) * stride)
-    return suppressed(Faces(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)), most)
+    return suppress(Faces(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)), most)

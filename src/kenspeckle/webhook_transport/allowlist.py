@@ -67,7 +67,7 @@ class Reach:
         address = _literal(host)
         if address is None and not _HOST.fullmatch(host):
             raise _invalid(f"'{host[:80]}' is no host")
-        listed = host in self.names or (address is not None and self._listed(address))
+        listed = host in self.names or (address is not None and self._is_listed(address))
         # A name may resolve to a listed network; that is checked when connecting.
         if parts.scheme == "http" and not listed and not (address is None and self.networks):
             raise _invalid("only https is taken, but for hosts that the setting WEBHOOK_HOSTS lists")
@@ -77,14 +77,14 @@ class Reach:
 
     def refusal(self, host: str, address: Address, *, tls: bool) -> str | None:
         """Why this address of the host may not be connected to; None where it may."""
-        if host.lower().rstrip(".") in self.names or self._listed(address):
+        if host.lower().rstrip(".") in self.names or self._is_listed(address):
             return None
         if not tls:
             return f"{address} is not listed in WEBHOOK_HOSTS, so only https goes there"
         why = _private(address)
         return None if why is None else f"{address} is {why} and not listed in WEBHOOK_HOSTS"
 
-    def _listed(self, address: Address) -> bool:
+    def _is_listed(self, address: Address) -> bool:
         inner = _inner(address)
         return any(inner.version == one.version and inner in one for one in self.networks)
 

@@ -34,21 +34,21 @@ class Names:
         loop = asyncio.get_running_loop()
         answer: _Answer = loop.create_future()
 
-        def told(found: tuple[Address, ...]) -> None:
+        def set_answer(found: tuple[Address, ...]) -> None:
             del self._under_way[host, port]
             answer.set_result(found)
 
         def ask() -> None:
-            found = _found(host, port)
+            found = _find(host, port)
             with suppress(RuntimeError):  # the loop is closed: the answer is not needed any more
-                loop.call_soon_threadsafe(told, found)
+                loop.call_soon_threadsafe(set_answer, found)
 
         threading.Thread(target=ask, name="webhook-name", daemon=True).start()
         self._under_way[host, port] = answer
         return answer
 
 
-def _found(host: str, port: int) -> tuple[Address, ...]:
+def _find(host: str, port: int) -> tuple[Address, ...]:
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         return tuple(dict.fromkeys(ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found))

@@ -56,11 +56,11 @@ class Transport:
             async with asyncio.timeout(self._seconds):
                 status, retry_after = await self._post(url, headers, body)
         except TimeoutError:
-            return self._failed(begun, f"No answer within {self._seconds:g} s.")
+            return self._fail(begun, f"No answer within {self._seconds:g} s.")
         except Refused as error:
-            return self._failed(begun, f"Not sent: {error}.")
+            return self._fail(begun, f"Not sent: {error}.")
         except (OSError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            return self._failed(begun, _said(error))
+            return self._fail(begun, _describe(error))
         seconds = time.monotonic() - begun
         if 200 <= status < 300:
             return Sent(status, "", seconds)
@@ -82,7 +82,7 @@ class Transport:
                     break  # leaving the block closes the connection
             return answer.status, _retry_after(answer.headers)
 
-    def _failed(self, begun: float, error: str) -> Sent:
+    def _fail(self, begun: float, error: str) -> Sent:
         return Sent(None, error, time.monotonic() - begun)
 
 
@@ -144,7 +144,7 @@ def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
     return None
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """The failure in fixed words: text from the receiver is not logged."""
     cause: BaseException | None = error
     while cause is not None:

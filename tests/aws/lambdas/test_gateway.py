@@ -189,10 +189,10 @@ def test_problems_point_at_no_page_that_the_gateway_lacks(ask: Ask) -> None:
 def test_an_identity_of_iam_is_who_asks(ask: Ask) -> None:
     arn = "arn:aws:sts::123456789012:assumed-role/desk/ada"
     event = shapes.rest("GET", "/v1/collections", key_id=None, arn=arn)
-    assert gateway.checked(event) == arn
+    assert gateway.check_caller(event) == arn
     assert ask(event)["statusCode"] == 200
-    assert gateway.checked({"requestContext": {"authorizer": {"iam": {"userArn": arn}}}}) == arn
-    assert gateway.checked(shapes.rest("GET", "/", headers={"x-amz-user-arn": arn}, key_id=None)) is None
+    assert gateway.check_caller({"requestContext": {"authorizer": {"iam": {"userArn": arn}}}}) == arn
+    assert gateway.check_caller(shapes.rest("GET", "/", headers={"x-amz-user-arn": arn}, key_id=None)) is None
 
 
 def test_a_page_of_another_site_asks_before_it_has_a_key() -> None:
@@ -240,5 +240,5 @@ _FRONT = Gateway(_app(FakeRecognizer()))
 
 def test_who_was_checked_is_never_taken_from_a_strange_shape() -> None:
     for event in (None, 7, {}, {"requestContext": 3}, {"requestContext": {"identity": 3, "authorizer": []}}):
-        assert gateway.checked(event) is None
-    assert gateway.checked({"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "ada"}}}}}) == "ada"
+        assert gateway.check_caller(event) is None
+    assert gateway.check_caller({"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "ada"}}}}}) == "ada"

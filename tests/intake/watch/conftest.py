@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from tests import forks
 from tests.faults.portraits import Portraits, sample
 
@@ -31,7 +31,7 @@ def portraits() -> Portraits:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("watched"), settings={"KENSPECKLE_LOG_LEVEL": "WARNING"}) as running:
+    with launch(tmp_path_factory.mktemp("watched"), settings={"KENSPECKLE_LOG_LEVEL": "WARNING"}) as running:
         httpx.put(f"{running.url}/v1/index/grace-hopper.jpg", content=GRACE.read_bytes()).raise_for_status()
         yield running
 

@@ -77,8 +77,8 @@ def test_waits_grow_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for attempt, one in enumerate(waited):
         assert 0.8 * min(60, 2**attempt) <= one <= 1.2 * min(60, 2**attempt)
     assert len(said) == 1
-    backoff.passed()
-    backoff.passed()
+    backoff.reset()
+    backoff.reset()
     assert len(said) == 2
     stop.set()
     assert not backoff.pause(0, gone)
@@ -94,15 +94,15 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
     with Ledger(file, "search") as ledger:
         assert not ledger.knows(odd, facts)
         ledger.record(odd, facts, "digest", "", "matched")
-        assert ledger.named("Ada", "Ada") == ledger.named("Ada", "Ädä") == "Ada"
+        assert ledger.name_of("Ada", "Ada") == ledger.name_of("Ada", "Ädä") == "Ada"
         with pytest.raises(CommandFailed, match="Another"):
             Ledger(file, "index")
     with Ledger(file, "search") as ledger:
         assert ledger.knows(odd, FileState(9, 2, 3))
         assert not ledger.knows(odd, FileState(1, 2, 4))
-        assert ledger.done("digest", "") == (odd, "matched")
+        assert ledger.find_done("digest", "") == (odd, "matched")
     with Ledger(file, "index") as ledger:
-        assert ledger.done("digest", "") is None
+        assert ledger.find_done("digest", "") is None
 
 
 def test_results_replace_links_and_never_follow_them(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from kenspeckle.cli.launch import Launched
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.domain import CameraAddress, Sample
 from kenspeckle.intake.watch.camera import CameraLoop
-from kenspeckle.intake.watch.camera_address import VARIABLE, credentials_of, is_camera, name_of, parsed
+from kenspeckle.intake.watch.camera_address import VARIABLE, credentials_of, is_camera, name_of, parse
 from kenspeckle.intake.watch.worker import LONGEST_PAUSE, Backoff
 from kenspeckle.ports import CameraAway, CameraRefused, Track
 from kenspeckle.usecases.videos.live import SeenPerson
@@ -171,16 +171,16 @@ def test_videos_of_one_person_are_stored_under_their_name(server: Launched, tmp_
 
 
 def test_addresses() -> None:
-    found = parsed("rtsps://Camera.example:8322/a/b?channel=1", "admin:p:w")
+    found = parse("rtsps://Camera.example:8322/a/b?channel=1", "admin:p:w")
     assert found == CameraAddress("", "camera.example", 8322, True, "/a/b?channel=1", "admin", "p:w")
     assert name_of(found) == "camera.example:8322"
-    assert parsed("rtsp://me@[::1]/", "only the password") == CameraAddress(
+    assert parse("rtsp://me@[::1]/", "only the password") == CameraAddress(
         host="::1", path="/", user="me", password="only the password"
     )
-    assert parsed("rtsp://h", "").port == 554
+    assert parse("rtsp://h", "").port == 554
     assert "b?channel" not in repr(found)
     assert [is_camera(one) for one in ("rtsp://x", "/dev/null", "/dev", "rtsp", "a\0b")] == [True] * 2 + [False] * 3
-    assert name_of(parsed("/dev/null", "")) == "null"
+    assert name_of(parse("/dev/null", "")) == "null"
     for wrong in (
         "http://x/secret",
         "rtsp:///secret",
@@ -189,7 +189,7 @@ def test_addresses() -> None:
         "rtsp://x/#s",
     ):
         with pytest.raises(CommandFailed) as caught:
-            parsed(wrong, "")
+            parse(wrong, "")
         assert "secret" not in caught.value.message + caught.value.hint
 
 

@@ -15,7 +15,7 @@ import httpx
 from typer.testing import CliRunner
 
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import Launched, launched
+from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.intake.watch.ledger import Ledger
 from tests.faults.conftest import listed_faces
 from tests.faults.portraits import Portraits
@@ -240,7 +240,7 @@ def test_a_server_that_is_away_is_waited_for(folder: Path, tmp_path: Path) -> No
     shutil.copy(GRACE, folder / "a.jpg")
     url = f"http://127.0.0.1:{port}"
     with watching(folder, url) as process:
-        with launched(tmp_path / "data", "--port", str(port)):
+        with launch(tmp_path / "data", "--port", str(port)):
             until(lambda: (folder / "a.jpg.json").exists())
         assert result(folder / "a.jpg")["status"] == "unknown"
         shutil.copy(EILEEN, folder / "b.png")

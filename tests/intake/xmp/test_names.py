@@ -11,7 +11,7 @@ from PIL import Image
 
 from kenspeckle.domain import Box, Face
 from kenspeckle.formats import xmp
-from kenspeckle.intake.xmp.names import Frame, Names, matched, names, sidecars
+from kenspeckle.intake.xmp.names import Frame, Names, match_faces, names, sidecars
 from kenspeckle.intake.xmp.regions import Region
 from tests.intake.xmp import packets
 
@@ -89,11 +89,11 @@ def test_regions_are_turned_as_the_picture_is(orientation: int) -> None:
     left, top, right, bottom = turned.getbbox() or (0, 0, 0, 0)
     frame = Frame(*SIZE, orientation)
     box = Box(0.1, 0.2, 0.2, 0.25)
-    shown = frame.shown(box)
+    shown = frame.to_upright(box)
     wide, high = turned.size
     assert (shown.left, shown.top) == pytest.approx((left / wide, top / high))
     assert (shown.width, shown.height) == pytest.approx(((right - left) / wide, (bottom - top) / high))
-    back = frame.stored(shown)
+    back = frame.to_stored(shown)
     assert (back.left, back.top, back.width, back.height) == pytest.approx(LEFT)
 
 
@@ -102,7 +102,7 @@ def test_regions_are_turned_as_the_picture_is(orientation: int) -> None:
 def test_regions_of_a_turned_photograph_show_its_faces(orientation: int, upright: bool, tmp_path: Path) -> None:
     """Drawn in the stored picture, as MWG has it, or in the upright one, as AppliedToDimensions may say."""
     frame = Frame(*SIZE, orientation)
-    seen = [frame.shown(Box(*LEFT)), frame.shown(Box(*RIGHT))]
+    seen = [frame.to_upright(Box(*LEFT)), frame.to_upright(Box(*RIGHT))]
     faces = [face(at, (one.left, one.top, one.width, one.height)) for at, one in enumerate(seen)]
     size = SIZE[::-1] if orientation >= 5 else SIZE
     drawn = {
@@ -110,7 +110,7 @@ def test_regions_of_a_turned_photograph_show_its_faces(orientation: int, upright
         for name, one in zip(("Ada", "Bea"), seen if upright else (Box(*LEFT), Box(*RIGHT)), strict=True)
     }
     data = photograph(packets.lightroom(drawn, size if upright else SIZE), orientation)
-    found, missed = matched(names(put(tmp_path, "a.jpg", data), data), faces)
+    found, missed = match_faces(names(put(tmp_path, "a.jpg", data), data), faces)
     if upright and orientation in (2, 3):
         # Nothing tells such a picture from the stored one: Ada's region shows Bea where they are mirrored.
         assert missed == []
@@ -125,18 +125,18 @@ def told(*regions: tuple[str, packets.Box]) -> Names:
 
 def test_programs_draw_faces_larger_and_smaller() -> None:
     for box in ((0.05, 0.1, 0.3, 0.45), (0.14, 0.28, 0.12, 0.14), (0.13, 0.25, 0.2, 0.25)):
-        assert matched(told(("Ada", box)), [face(0, LEFT), face(1, RIGHT)]) == ({"Ada": ["face-0"]}, [])
+        assert match_faces(told(("Ada", box)), [face(0, LEFT), face(1, RIGHT)]) == ({"Ada": ["face-0"]}, [])
 
 
 def test_regions_without_a_face_are_told_and_take_none() -> None:
-    assert matched(told(("Ada", (0.4, 0.7, 0.1, 0.1))), [face(0, LEFT)]) == ({}, ["Ada"])
+    assert match_faces(told(("Ada", (0.4, 0.7, 0.1, 0.1))), [face(0, LEFT)]) == ({}, ["Ada"])
     whole = told(("Everything", (0.0, 0.0, 1.0, 1.0)))
-    assert matched(whole, [face(0, LEFT), face(1, RIGHT)]) == ({}, ["Everything"])
-    assert matched(Names(), [face(0, LEFT)]) == ({}, [])
+    assert match_faces(whole, [face(0, LEFT), face(1, RIGHT)]) == ({}, ["Everything"])
+    assert match_faces(Names(), [face(0, LEFT)]) == ({}, [])
 
 
 def test_a_face_has_one_name_and_a_name_may_have_two_faces() -> None:
     close, wide = (0.11, 0.21, 0.2, 0.25), (0.05, 0.12, 0.3, 0.42)
-    assert matched(told(("Wide", wide), ("Close", close)), [face(0, LEFT)]) == ({"Close": ["face-0"]}, ["Wide"])
+    assert match_faces(told(("Wide", wide), ("Close", close)), [face(0, LEFT)]) == ({"Close": ["face-0"]}, ["Wide"])
     mirror = told(("Ada", LEFT), ("Ada", RIGHT))
-    assert matched(mirror, [face(0, LEFT), face(1, RIGHT)]) == ({"Ada": ["face-0", "face-1"]}, [])
+    assert match_faces(mirror, [face(0, LEFT), face(1, RIGHT)]) == ({"Ada": ["face-0", "face-1"]}, [])

@@ -8,7 +8,7 @@ import pytest
 
 from kenspeckle.domain import Box
 from kenspeckle.errors import InvalidValue
-from kenspeckle.intake.xmp.regions import MOST_REGIONS, parsed, read
+from kenspeckle.intake.xmp.regions import MOST_REGIONS, parse, read
 from tests.intake.xmp import packets
 
 FACES: Mapping[str, packets.Box] = {"Ada King": (0.1, 0.2, 0.25, 0.3), "李小龙 & <Söhne>": (0.6, 0.1, 0.2, 0.2)}
@@ -127,7 +127,7 @@ OUTSIDE = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
 @pytest.mark.parametrize("packet", [BOMB, OUTSIDE, b'<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd"><x/>'])
 def test_entities_and_document_types_are_refused(packet: bytes) -> None:
     with pytest.raises(InvalidValue, match="declares a document type"):
-        parsed(packet)
+        parse(packet)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_entities_and_document_types_are_refused(packet: bytes) -> None:
 )
 def test_what_is_no_xml_is_said(packet: bytes) -> None:
     with pytest.raises(InvalidValue, match="Its XMP is no XML"):
-        parsed(packet)
+        parse(packet)
 
 
 def test_thousands_of_regions_are_bounded() -> None:

@@ -100,7 +100,7 @@ def test_boxes_are_written_as_the_picture_is_stored(orientation: int) -> None:
     frame = Frame(*SIZE, orientation)
     after, _ = with_regions(packets.packet(""), frame, [BEA])
     (one,) = read(after, *SIZE).regions
-    back = frame.shown(one.box)
+    back = frame.to_upright(one.box)
     assert (back.left, back.top) == pytest.approx((BEA.box.left, BEA.box.top), abs=1e-5)
 
 

@@ -111,9 +111,9 @@ def test_last_use_is_recorded_once_a_minute(access: Access, keys: MemoryKeys, cl
 
 def test_a_clock_that_is_set_back_does_not_stop_the_record(access: Access, keys: MemoryKeys, clock: Time) -> None:
     created = access.create("desk")
-    access.used(created.key)
+    access.record_use(created.key)
     clock.now -= 86400
-    access.used(created.key)
+    access.record_use(created.key)
     access.close()
     assert [at - NOW for _, at in keys.touches] == [0, -86400]
 

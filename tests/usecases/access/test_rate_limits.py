@@ -211,11 +211,11 @@ def test_periods_are_those_of_the_calendar(period: Period, at: str, begin: str, 
     ],
 )
 def test_limits_as_they_are_said(said: dict[str, object], plan: Plan) -> None:
-    assert plans.changed(plans.initial({Scope.SEARCH}), **said) == plan  # type: ignore[arg-type]  # of a table
+    assert plans.change(plans.initial({Scope.SEARCH}), **said) == plan  # type: ignore[arg-type]  # of a table
 
 
 def test_a_rate_for_a_key_that_had_none_brings_a_burst() -> None:
-    assert plans.changed(plans.initial({Scope.ADMIN}), rate="4") == Plan(4, 10)
+    assert plans.change(plans.initial({Scope.ADMIN}), rate="4") == Plan(4, 10)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_rate_for_a_key_that_had_none_brings_a_burst() -> None:
 )
 def test_limits_that_can_not_be(said: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidValue, match=message):
-        plans.changed(plans.DEFAULT, **said)  # type: ignore[arg-type]  # of a table
+        plans.change(plans.DEFAULT, **said)  # type: ignore[arg-type]  # of a table
 
 
 def test_the_fields_that_clients_read(clock: Clock) -> None:

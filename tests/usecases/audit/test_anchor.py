@@ -17,10 +17,10 @@ from kenspeckle import settings
 from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.cli.app import app
-from kenspeckle.compose.data_folder import opened
+from kenspeckle.compose.data_folder import open_folder
 from kenspeckle.compose.embedded import build
 from kenspeckle.domain.audit import PURPOSE, AuditHead
-from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor, read, written
+from kenspeckle.domain.audit_anchor import AuditAnchor, is_anchor, make_anchor, read, to_line
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import SettingError
 from kenspeckle.usecases.audit import verification
@@ -128,8 +128,8 @@ def test_a_write_that_was_cut_off_leaves_the_other_place(catalog: SqlCatalog, an
 
 
 def test_an_anchor_is_sealed() -> None:
-    anchor = anchored(3, AuditHead(7, b"h" * 32), KEY)
-    assert read(written(anchor)) == anchor
+    anchor = make_anchor(3, AuditHead(7, b"h" * 32), KEY)
+    assert read(to_line(anchor)) == anchor
     assert is_anchor(anchor, KEY)
     assert not is_anchor(anchor, OTHER)
     for changed in (replace(anchor, number=8), replace(anchor, counter=4), replace(anchor, hash=b"i" * 32)):
@@ -141,8 +141,8 @@ def test_an_anchor_is_sealed() -> None:
 
 def test_a_forged_anchor_file_is_named(catalog: SqlCatalog, anchors: AnchorFile) -> None:
     ten_rows(catalog, anchors)
-    anchors.keep(lambda _: anchored(20, AuditHead(3, b"h" * 32), OTHER))
-    anchors.keep(lambda _: anchored(21, AuditHead(3, b"h" * 32), OTHER))
+    anchors.keep(lambda _: make_anchor(20, AuditHead(3, b"h" * 32), OTHER))
+    anchors.keep(lambda _: make_anchor(21, AuditHead(3, b"h" * 32), OTHER))
     assert found(catalog, anchors) == [(3, "the anchor file beside the database is not sealed under this master key")]
 
 
@@ -212,7 +212,7 @@ def test_a_start_without_its_master_key_is_refused(folder: Path, how: str) -> No
     assert (verified.exit_code, f"Rows up to {last} are sealed under a former" in verified.output) == (0, True)
     # The old rows are still what they were: by the old key,
     (folder / "old.key").write_bytes(kept)
-    with opened(folder) as instance:
+    with open_folder(folder) as instance:
         former = verification.verify(instance.catalog, MasterKey(folder / "old.key").derive(PURPOSE))
         assert min(one.number for one in former.findings) > last
     # and by the chain.

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from kenspeckle import settings
 from kenspeckle.cli.app import app
-from kenspeckle.cli.launch import launched
+from kenspeckle.cli.launch import launch
 
 ADMIN = "a" * 40
 GRACE = settings.load(environ={}).models_dir / "samples" / "grace_hopper.jpg"
@@ -32,7 +32,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def http(data_dir: Path) -> Iterator[httpx.Client]:
     with (
-        launched(data_dir, settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as server,
+        launch(data_dir, settings={"KENSPECKLE_ADMIN_KEY": ADMIN}) as server,
         httpx.Client(base_url=server.url, timeout=30, headers={"x-api-key": ADMIN}) as client,
     ):
         yield client

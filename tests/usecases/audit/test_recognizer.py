@@ -49,7 +49,7 @@ from kenspeckle.domain import (
     VideoSource,
 )
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.audit import described
+from kenspeckle.domain.audit import describe
 from kenspeckle.errors import FaceNotFound, StorageFull, UnsupportedImage
 from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED
 from kenspeckle.usecases.audit.receipts import Receipts
@@ -452,7 +452,7 @@ def audited(recorder: Recorder, act: Callable[[ops.Operation[Any]], object]) -> 
 
 
 def rows(recorder: Recorder) -> list[dict[str, Any]]:
-    return [described(row) for row in recorder.trail.audit_rows(1)]
+    return [describe(row) for row in recorder.trail.audit_rows(1)]
 
 
 def test_every_operation_is_recorded_or_named() -> None:

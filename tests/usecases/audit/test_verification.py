@@ -13,7 +13,7 @@ import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Key, Principal
-from kenspeckle.domain.audit import AuditRow, described
+from kenspeckle.domain.audit import AuditRow, describe
 from kenspeckle.errors import InvalidValue, StorageFull, StorageUnavailable
 from kenspeckle.ports import AuditQuery
 from kenspeckle.usecases.audit import actor, verification
@@ -188,7 +188,7 @@ def test_rows_go_by_age_and_the_rest_stays_verifiable(catalog: SqlCatalog) -> No
     assert verification.trim(recorder, 5, now[0]) == 11
     verified = verification.verify(catalog, KEY)
     assert (verified.sound, verified.first, verified.rows) == (True, 12, 11)
-    newest = described(list(catalog.audit_rows())[-1])
+    newest = describe(list(catalog.audit_rows())[-1])
     assert newest["operation"] == "AuditTrimmed"
     assert (newest["facts"]["rows"], newest["facts"]["through"]) == (11, 11)
     assert verification.trim(recorder, 5, now[0]) == 0
@@ -261,7 +261,7 @@ def test_a_flood_of_refusals_is_few_rows(catalog: SqlCatalog) -> None:
             address=f"10.0.0.{number % 50}",
         )
     refusals.close()
-    rows = [described(row) for row in catalog.find_audit(AuditQuery(operation="RequestRefused"), 1000)]
+    rows = [describe(row) for row in catalog.find_audit(AuditQuery(operation="RequestRefused"), 1000)]
     assert len(rows) == MOST_KINDS + 1
     assert sum(row["facts"]["count"] for row in rows) == 5000
     assert {row["outcome"] for row in rows} == {"unauthenticated", "others"}
@@ -275,8 +275,8 @@ def test_rows_are_found_by_what_is_asked(catalog: SqlCatalog, recorder: Recorder
         return [row.number for row in catalog.find_audit(query, limit)]
 
     def act() -> None:
-        actor.arrived("request-1", "192.0.2.1")
-        actor.identified(Principal(key))
+        actor.begin_request("request-1", "192.0.2.1")
+        actor.identify(Principal(key))
         recorder.record(recorder.entry("GetFace", "others", face_ids=["f"], outcome="face_not_found"))
 
     copy_context().run(act)

@@ -11,7 +11,7 @@ import pytest
 
 from kenspeckle.domain import ManifestLine
 from kenspeckle.errors import BucketNotAllowed, InvalidValue
-from kenspeckle.usecases.indexing.manifest import checked, parsed, slices
+from kenspeckle.usecases.indexing.manifest import check, parse, slices
 
 
 def allow(bucket: str, name: str, folder: bool) -> None:
@@ -26,8 +26,8 @@ def line(**members: Any) -> bytes:
 
 def test_a_line_names_an_object_or_a_file() -> None:
     full = line(url="s3://photos/2026/ada.jpg", identity="Ada", metadata={"place": "Leith"})
-    assert parsed(7, full, allow) == ManifestLine(7, "photos", "2026/ada.jpg", "Ada", {"place": "Leith"})
-    assert parsed(1, line(file="desk/ada.jpg"), allow) == ManifestLine(1, "desk", "ada.jpg")
+    assert parse(7, full, allow) == ManifestLine(7, "photos", "2026/ada.jpg", "Ada", {"place": "Leith"})
+    assert parse(1, line(file="desk/ada.jpg"), allow) == ManifestLine(1, "desk", "ada.jpg")
 
 
 @pytest.mark.parametrize(
@@ -60,23 +60,23 @@ def test_a_line_names_an_object_or_a_file() -> None:
 )
 def test_what_is_wrong_is_said_with_the_line(data: bytes, why: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        checked([b"\n", line(url="s3://photos/a"), data], allow)
+        check([b"\n", line(url="s3://photos/a"), data], allow)
     assert "1 of 2 lines can't be used, so nothing was begun: line 3: " in refused.value.message
     assert why.lower() in refused.value.message.lower()
 
 
 def test_a_manifest_may_begin_with_a_byte_order_mark() -> None:
     some = [b"\xef\xbb\xbf" + line(file="desk/a.jpg"), line(file="desk/b.jpg")]
-    assert checked(some, allow) == 2
+    assert check(some, allow) == 2
     assert [one.name for part in slices(some, 3) for one in part] == ["a.jpg", "b.jpg"]
     with pytest.raises(InvalidValue, match="line 2: it is no JSON"):
-        checked(reversed(some), allow)
+        check(reversed(some), allow)
 
 
 def test_a_manifest_names_something() -> None:
     for empty in ([], [b"\n", b"  \n"]):
         with pytest.raises(InvalidValue, match="no photograph"):
-            checked(empty, allow)
+            check(empty, allow)
 
 
 def test_many_bad_lines_take_no_memory() -> None:
@@ -86,7 +86,7 @@ def test_many_bad_lines_take_no_memory() -> None:
 
     tracemalloc.start()
     with pytest.raises(InvalidValue) as refused:
-        checked(bad(20_000), allow)
+        check(bad(20_000), allow)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200_000

@@ -11,10 +11,10 @@ import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.domain import Job, JobKind, JobState
-from kenspeckle.domain.operations import CancelJob, GetJob, ListJobs, answered
+from kenspeckle.domain.operations import CancelJob, GetJob, ListJobs, dispatch
 from kenspeckle.errors import Conflict, InvalidValue, JobNotFound
 from kenspeckle.usecases.audit.recorder import Recorder
-from kenspeckle.usecases.jobs.queue import JobQueue, recorded, wait
+from kenspeckle.usecases.jobs.queue import JobQueue, make_recorder, wait
 from kenspeckle.usecases.jobs.runner import JobRunner
 from tests.fakes import drawn
 
@@ -45,18 +45,18 @@ def test_only_the_jobs_of_the_collections_named_are_seen(queue: JobQueue) -> Non
     mine, other = queue.submit(JobKind.UPGRADE, "mine"), queue.submit(JobKind.UPGRADE, "other")
     whole = queue.submit(JobKind.COPY, None)
     handlers = queue.handlers()
-    every = answered(handlers, ListJobs())
+    every = dispatch(handlers, ListJobs())
     assert [one.job_id for one in every.items] == [whole.job_id, other.job_id, mine.job_id]
-    assert [one.job_id for one in answered(handlers, ListJobs(only=("mine",))).items] == [mine.job_id]
-    assert answered(handlers, GetJob(job_id=mine.job_id, only=("mine",))) == mine
+    assert [one.job_id for one in dispatch(handlers, ListJobs(only=("mine",))).items] == [mine.job_id]
+    assert dispatch(handlers, GetJob(job_id=mine.job_id, only=("mine",))) == mine
     for hidden in (other.job_id, whole.job_id, "job-none"):
         for ask in (GetJob(job_id=hidden, only=("mine",)), CancelJob(job_id=hidden, only=("mine",))):
             with pytest.raises(JobNotFound) as refused:
-                answered(handlers, ask)
-            assert refused.value.message == JobNotFound.named(hidden).message
+                dispatch(handlers, ask)
+            assert refused.value.message == JobNotFound.of_id(hidden).message
     assert queue.get_job(GetJob(job_id=other.job_id)).state is JobState.QUEUED
     with pytest.raises(InvalidValue, match="limit"):
-        answered(handlers, ListJobs(limit=0))
+        dispatch(handlers, ListJobs(limit=0))
 
 
 def test_waiting_ends_with_the_job_or_the_time() -> None:
@@ -75,7 +75,7 @@ def test_the_end_of_a_job_is_recorded_with_its_counts(catalog: SqlCatalog, queue
         recorder.begin()
         told: list[Job] = []
         handlers = {JobKind.UPGRADE: lambda job, progress: {"faces": 3, "face_ids": ["face-1"]}}
-        runner = JobRunner(catalog, handlers, record=recorded(recorder))
+        runner = JobRunner(catalog, handlers, record=make_recorder(recorder))
         runner.tell = told.append
         job = queue.submit(JobKind.UPGRADE, "people")
         runner.run_one(job.job_id, patience=0)

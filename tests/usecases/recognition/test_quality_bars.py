@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from kenspeckle.domain import Box, FaceDetail, Pose, Quality, QualityFilter, Reason
-from kenspeckle.usecases.recognition.quality_bars import BARS, LEAST_AREA, embedded, grade, largest_clear, screen
+from kenspeckle.usecases.recognition.quality_bars import BARS, LEAST_AREA, embed_passing, grade, largest_clear, screen
 from tests.fakes.drawn import DrawnEngine, drawing
 
 GOOD = FaceDetail(
@@ -117,14 +117,14 @@ def test_a_face_of_which_the_embedder_makes_nothing_leaves_its_place_to_another(
     engine.unclear = {1.0}
     photo = engine.open(drawing(1.0, 2.0, 3.0))
     seen = engine.detect(photo)
-    kept, templates, refused = embedded(engine, photo, seen, QualityFilter.AUTO, 1)
+    kept, templates, refused = embed_passing(engine, photo, seen, QualityFilter.AUTO, 1)
     assert [one.pose.roll for one in kept] == [2.0]
     assert [one[0] for one in templates] == [2.0]
     assert [(one.detail.pose.roll, one.reasons) for one in refused] == [
         (1.0, (Reason.LOW_FACE_QUALITY,)),
         (3.0, (Reason.EXCEEDS_MAX_FACES,)),
     ]
-    assert [one.pose.roll for one in embedded(engine, photo, seen, QualityFilter.NONE, 1)[0]] == [1.0]
+    assert [one.pose.roll for one in embed_passing(engine, photo, seen, QualityFilter.NONE, 1)[0]] == [1.0]
 
 
 def test_the_largest_face_that_is_clear_is_the_probe() -> None:

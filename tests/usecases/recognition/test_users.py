@@ -14,7 +14,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.errors import Conflict, IdempotencyMismatch, InvalidValue, UserNotFound
 from kenspeckle.ports import Answered
 from kenspeckle.usecases.recognition.local import LocalRecognizer
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from tests.fakes.drawn import drawing, recognizer
 
 HOME = "kenspeckle"
@@ -142,4 +142,4 @@ def test_a_search_names_one_of_user_and_face(service: LocalRecognizer) -> None:
 
 def test_the_template_of_a_user_is_as_long_as_its_members() -> None:
     members = [np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)]
-    assert np.linalg.norm(combined(members)) == pytest.approx(1.0)
+    assert np.linalg.norm(combine(members)) == pytest.approx(1.0)

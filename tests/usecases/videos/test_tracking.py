@@ -9,7 +9,7 @@ import pytest
 
 from kenspeckle.domain import Box, FaceDetail, Pose, Quality, Sample, Vector
 from kenspeckle.ports import Track
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.videos.naming import people_of
 from kenspeckle.usecases.videos.tracking import GAP_MS, KEPT, Tracker
 
@@ -36,7 +36,7 @@ class Scene:
     """Samples of a fifth of a second."""
 
     def __init__(self) -> None:
-        self.tracker = Tracker(similarity, combined)
+        self.tracker = Tracker(similarity, combine)
         self.described = 0
         self.at = 0
 
@@ -95,8 +95,8 @@ def test_a_face_that_was_gone_for_long_begins_a_new_appearance() -> None:
     scene.shows(face(1, 0.4))
     scene.at += GAP_MS
     assert scene.shows(face(1, 0.4)) == [1]
-    assert [one.number for one in scene.tracker.grown()] == [0, 1]
-    assert scene.tracker.grown() == []
+    assert [one.number for one in scene.tracker.take_grown()] == [0, 1]
+    assert scene.tracker.take_grown() == []
 
 
 def test_unclear_frames_are_followed_and_leave_no_template() -> None:
@@ -110,7 +110,7 @@ def test_the_best_frames_are_kept() -> None:
     scene = Scene()
     for step in range(60):
         scene.shows(face(1, 0.4), clarity=20.0 + step)
-    (track,) = scene.tracker.grown()
+    (track,) = scene.tracker.take_grown()
     assert len(track.templates) == KEPT
     assert min(track.weights) > 25
     assert track.frames == 60
@@ -120,8 +120,8 @@ def test_another_process_goes_on_where_one_was() -> None:
     scene = Scene()
     for _ in range(5):
         scene.shows(face(1, 0.4))
-    stored = scene.tracker.grown()
-    scene.tracker = Tracker(similarity, combined)
+    stored = scene.tracker.take_grown()
+    scene.tracker = Tracker(similarity, combine)
     scene.tracker.resume(stored, {0: face(1, 0.4).box}, 1)
     assert scene.shows(face(1, 0.4), face(2, 0.7)) == [0, 1]
 
@@ -136,7 +136,7 @@ def nobody(probe: Vector) -> list[tuple[str, Vector, float]]:
 
 def test_appearances_of_one_face_are_one_person_unless_they_meet() -> None:
     tracks = [track(0, 1, 0, 1000), track(1, 2, 500, 900), track(2, 1, 3000, 4000), track(3, 1, 3500, 4500)]
-    people = people_of(tracks, similarity, combined, nobody)
+    people = people_of(tracks, similarity, combine, nobody)
     assert [(one.person, one.tracks) for one in people] == [(0, (0, 2)), (1, (1,)), (2, (3,))]
 
 
@@ -145,7 +145,7 @@ def test_a_person_is_named_from_several_frames(frames: int, templates: int, name
     def search(probe: Vector) -> list[tuple[str, Vector, float]]:
         return [("face-1", person(1), 99.0)]
 
-    (found,) = people_of([track(0, 1, 0, 1000, frames, templates)], similarity, combined, search)
+    (found,) = people_of([track(0, 1, 0, 1000, frames, templates)], similarity, combine, search)
     assert bool(found.matches) is named
 
 
@@ -155,5 +155,5 @@ def test_a_name_that_most_frames_do_not_speak_for_is_none() -> None:
     def search(probe: Vector) -> list[tuple[str, Vector, float]]:
         return [("face-1", person(1), 85.0)]
 
-    (found,) = people_of([mixed], similarity, combined, search)
+    (found,) = people_of([mixed], similarity, combine, search)
     assert found.matches == ()

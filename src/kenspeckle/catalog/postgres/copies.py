@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from kenspeckle.catalog import schema
-from kenspeckle.catalog.base import referenced
+from kenspeckle.catalog.base import find_referenced
 from kenspeckle.catalog.collection_keys import keyring
 from kenspeckle.catalog.copying import copy_catalog
 from kenspeckle.catalog.database import Database
@@ -33,28 +33,28 @@ class PostgresCopies:
         self._connections = connections
 
     def make(self, target: Path, progress: Callable[[int, int], None]) -> CopyFacts:
-        with self._opened() as source, closing(sqlite.database(make_url(f"sqlite:///{target}"))) as copy:
+        with self._open() as source, closing(sqlite.database(make_url(f"sqlite:///{target}"))) as copy:
             copy_catalog(source, copy, progress, keys=False)
         settle(target)
         return facts(target)
 
     def keyring(self) -> Keyring:
-        with self._opened() as source, source.read() as connection:
+        with self._open() as source, source.read() as connection:
             return keyring(connection)
 
     def digests(self, copy: Path) -> Iterator[str]:
         return SqliteCopies(copy).digests(copy)
 
-    def referenced(self, among: Iterable[str]) -> set[str]:
-        with self._opened() as database, database.read() as connection:
-            return referenced(connection, list(among))
+    def find_referenced(self, among: Iterable[str]) -> set[str]:
+        with self._open() as database, database.read() as connection:
+            return find_referenced(connection, list(among))
 
     @contextmanager
     def lock(self, names: Iterable[str]) -> Iterator[None]:
-        with self._opened() as database, database.lock(names):
+        with self._open() as database, database.lock(names):
             yield
 
-    def _opened(self) -> AbstractContextManager[Database]:
+    def _open(self) -> AbstractContextManager[Database]:
         return closing(engine.database(self._url, connections=self._connections))
 
 
@@ -101,7 +101,7 @@ class PostgresReplacer:
 
     def digests(self, among: Iterable[str]) -> set[str]:
         with self._database().read() as connection:
-            return referenced(connection, list(among))
+            return find_referenced(connection, list(among))
 
     def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
         return self._database().lock(names)

@@ -13,7 +13,7 @@ from kenspeckle.catalog.database import SERIALIZE, Database, Forget
 from kenspeckle.catalog.postgres.agreement import Agreement
 from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
-from kenspeckle.catalog.postgres.meaning import explained
+from kenspeckle.catalog.postgres.meaning import explain_error
 from kenspeckle.catalog.postgres.rewrite import remains, rewrite
 from kenspeckle.catalog.postgres.trail import APPEND
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
@@ -85,8 +85,8 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         engine.execution_options(**{_BEGIN: writes, SERIALIZE: serialize}),
         nullcontext,
         psycopg.Error,
-        explained,
-        _kept,
+        explain_error,
+        _describe_kept,
         locks,
         lambda cursor: cursor.execute(writes, prepare=False),
         migrating=f"SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATING})",
@@ -112,9 +112,9 @@ def reading(url: URL, turn: Callable[[], AbstractContextManager[None]], forget: 
     engine = _engine(url.set(drivername="postgresql+psycopg"), 4)
     event.listen(engine, "connect", _read_only)
     event.listen(engine, "begin", _begin)
-    made = Database(engine, engine, turn, psycopg.Error, explained, forget, lock)
+    made = Database(engine, engine, turn, psycopg.Error, explain_error, forget, lock)
     try:
-        _reached(made, url)
+        _reach(made, url)
     except BaseException:
         made.close()
         raise
@@ -159,18 +159,18 @@ def _begin(connection: Connection) -> None:
 
 
 def _beside_others(connection: Any, _record: object) -> None:
-    if not _connected(connection, f"SELECT pg_try_advisory_lock_shared({PRESENT})"):
+    if not _set_up_connection(connection, f"SELECT pg_try_advisory_lock_shared({PRESENT})"):
         connection.close()
         raise StorageUnavailable(KEPT_OUT, retry_after=5)
 
 
 def _alone(connection: Any, _record: object) -> None:
-    if not _connected(connection, f"SELECT pg_try_advisory_lock({PRESENT})"):
+    if not _set_up_connection(connection, f"SELECT pg_try_advisory_lock({PRESENT})"):
         connection.close()
         raise Conflict(IN_USE)
 
 
-def _connected(connection: Any, presence: str) -> bool:
+def _set_up_connection(connection: Any, presence: str) -> bool:
     # Transactions begin and end explicitly, and one statement alone needs none: one message instead of three.
     connection.autocommit = True
     connection.execute(_SESSION)
@@ -180,7 +180,7 @@ def _connected(connection: Any, presence: str) -> bool:
 
 def _check(made: Database, url: URL) -> None:
     """Check that the catalog can use this server."""
-    where, (version, encoding, standby, read_only) = _where(url), _reached(made, url)
+    where, (version, encoding, standby, read_only) = _where(url), _reach(made, url)
     if version < OLDEST * 10_000:
         _refuse(where, f"PostgreSQL {version // 10_000} is too old; {OLDEST} or newer is needed.")
     if encoding != "UTF8":
@@ -191,7 +191,7 @@ def _check(made: Database, url: URL) -> None:
         _refuse(where, "the database is read-only (default_transaction_read_only); ALTER it, or name another.")
 
 
-def _reached(made: Database, url: URL) -> Any:
+def _reach(made: Database, url: URL) -> Any:
     try:
         with made.read() as connection:
             return connection.exec_driver_sql(_SERVER).one()
@@ -211,6 +211,6 @@ def _refuse(where: str, reason: str) -> None:
     raise SettingError(f"CATALOG_URL ({where}): {reason}", field="catalog_url")
 
 
-def _kept(*, thorough: bool) -> bool:
+def _describe_kept(*, thorough: bool) -> bool:
     """Deleted rows stay in PostgreSQL's files until VACUUM and later writes overwrite them, and in its log."""
     return False

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from kenspeckle.catalog.postgres.meaning import BUSY, LOST, explained
+from kenspeckle.catalog.postgres.meaning import BUSY, LOST, explain_error
 from kenspeckle.errors import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class AdvisoryLocks:
         if not numbers:
             yield
             return
-        connection = self._held(numbers)
+        connection = self._hold(numbers)
         try:
             yield
         finally:
@@ -62,7 +62,7 @@ class AdvisoryLocks:
             yield mine
         finally:
             if mine:
-                _asked(connection, _OFF_DUTY, number)
+                _execute(connection, _OFF_DUTY, number)
             connection.close()
 
     def _on_duty(self, number: int) -> tuple[PoolProxiedConnection, bool]:
@@ -72,10 +72,10 @@ class AdvisoryLocks:
             cursor.execute(_ON_DUTY, (number,))
             return connection, cursor.fetchone() == (True,)
         except (SQLAlchemyError, psycopg.Error) as error:
-            meaning = explained(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+            meaning = explain_error(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
             raise (meaning or StorageUnavailable(LOST, retry_after=5)) from error
 
-    def _held(self, numbers: list[int], tries: int = 2) -> PoolProxiedConnection:
+    def _hold(self, numbers: list[int], tries: int = 2) -> PoolProxiedConnection:
         connection = None
         try:
             connection = self._holders.raw_connection()
@@ -83,11 +83,11 @@ class AdvisoryLocks:
         except (SQLAlchemyError, psycopg.Error) as error:
             if connection is not None:
                 _let_go(connection, numbers)  # where the wait for one was too long, those before it are held
-            meaning = explained(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+            meaning = explain_error(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
             if isinstance(meaning, StorageUnavailable) and meaning.lost:
                 self._holders.dispose()
                 if tries > 1:
-                    return self._held(numbers, tries - 1)
+                    return self._hold(numbers, tries - 1)
                 meaning.repeatable = False
             if isinstance(meaning, StorageUnavailable) and meaning.message == BUSY:
                 meaning = StorageUnavailable(LOCKED, retry_after=1)
@@ -96,11 +96,11 @@ class AdvisoryLocks:
 
 
 def _let_go(connection: PoolProxiedConnection, numbers: list[int]) -> None:
-    _asked(connection, _LET_GO, numbers)
+    _execute(connection, _LET_GO, numbers)
     connection.close()
 
 
-def _asked(connection: PoolProxiedConnection, statement: str, parameter: object) -> None:
+def _execute(connection: PoolProxiedConnection, statement: str, parameter: object) -> None:
     """To let go of locks."""
     try:
         connection.cursor().execute(statement, (parameter,))

@@ -38,7 +38,7 @@ UNSTORABLE: Final = "A value is too long, too large, or has a character (NUL) th
 _LOST = re.compile("08...|57P0[1-5]|25P0[34]")
 
 
-def explained(error: BaseException) -> KenspeckleError | None:
+def explain_error(error: BaseException) -> KenspeckleError | None:
     """The domain error; None for one that is not PostgreSQL's. `repeatable` where nothing was stored and the same
     transaction may succeed at once."""
     if isinstance(error, PoolTimeoutError):
@@ -51,7 +51,7 @@ def explained(error: BaseException) -> KenspeckleError | None:
     if state is None:
         return _without_state(error)
     if _LOST.fullmatch(state):
-        return _lost()
+        return _connection_lost()
     return _by_code(state) or _by_class(state[:2])
 
 
@@ -61,13 +61,13 @@ def _without_state(error: BaseException) -> KenspeckleError | None:
     name, text = type(error).__name__, str(error)
     if name == "DataError":
         return InvalidValue(UNSTORABLE)
-    refused = _refused(text)
+    refused = _explain_refusal(text)
     if refused is not None or name not in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
         return refused
-    return _lost()
+    return _connection_lost()
 
 
-def _refused(text: str) -> KenspeckleError | None:
+def _explain_refusal(text: str) -> KenspeckleError | None:
     """Errors while connecting have no SQLSTATE, only the server's words."""
     for words, what in (
         ("password authentication failed", "role or password are wrong."),
@@ -98,7 +98,7 @@ def _by_code(state: str) -> KenspeckleError | None:
     if state == "53300":
         return StorageUnavailable(TOO_MANY, retry_after=2)
     if state == "25006":
-        return _lost(READ_ONLY)  # after a fail-over, the pool may hold connections to what is a standby now
+        return _connection_lost(READ_ONLY)  # after a fail-over, the pool may hold connections to what is a standby now
     if state == "42501":
         return StorageUnavailable(NO_RIGHT)
     if state in ("42P01", "42703", "3F000"):
@@ -128,7 +128,7 @@ def _again(message: str) -> StorageUnavailable:
     return made
 
 
-def _lost(message: str = LOST) -> StorageUnavailable:
+def _connection_lost(message: str = LOST) -> StorageUnavailable:
     made = StorageUnavailable(message, retry_after=2)
     made.repeatable = made.lost = True
     return made

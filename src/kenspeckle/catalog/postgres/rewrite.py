@@ -66,11 +66,11 @@ def remains(engine: Engine) -> tuple[str, ...]:
 def _elsewhere(connection: Any) -> list[str]:
     """What no statement can rewrite."""
     for statement in ("CHECKPOINT", "SELECT pg_switch_wal()"):
-        _asked(connection, statement)
-    log = _asked(connection, _LOG)
+        _ask(connection, statement)
+    log = _ask(connection, _LOG)
     since = f", {log[0]} files, the oldest of {_day(log[1])}" if log and log[1] is not None else ""
     found = [f"PostgreSQL's write-ahead log{since}, until the server uses its files again"]
-    return found + _copies(*(_asked(connection, _COPIES) or ("off", 0)))
+    return found + _copies(*(_ask(connection, _COPIES) or ("off", 0)))
 
 
 def _copies(archived: str, followers: int) -> list[str]:
@@ -83,7 +83,7 @@ def _copies(archived: str, followers: int) -> list[str]:
     return found
 
 
-def _asked(connection: Any, statement: str) -> Any:
+def _ask(connection: Any, statement: str) -> Any:
     """The first row; None where the role may not ask, or there is none."""
     try:
         cursor = connection.execute(statement)

@@ -12,7 +12,7 @@ from kenspeckle.ports import Keyring
 _ALIVE: Final = "collection_row IN (SELECT row FROM collections WHERE collection_id IS NOT NULL)"
 
 
-def encrypted(connection: sqlite3.Connection) -> int:
+def count_encrypted(connection: sqlite3.Connection) -> int:
     """How many collections have a key, or had one that was taken out."""
     if not _there(connection):
         return 0

@@ -56,7 +56,7 @@ class SqliteCopies:
         """SQLite's online backup. A reading transaction that is begun first fixes the moment: without it, every write
         of another process would restart the copy, and a busy service could never be backed up."""
         see(self._path)
-        with _translated(target), closing(_connect(self._path, "mode=rw")) as source:
+        with _translate_errors(target), closing(_connect(self._path, "mode=rw")) as source:
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             page = int(source.execute("PRAGMA page_size").fetchone()[0])
@@ -81,17 +81,17 @@ class SqliteCopies:
 
     def keyring(self) -> Keyring:
         see(self._path)
-        with _translated(self._path), closing(_connect(self._path, "mode=rw")) as connection:
+        with _translate_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
             return backup_keys.read(connection)
 
     def digests(self, copy: Path) -> Iterator[str]:
-        with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
+        with _translate_errors(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
             for (digest,) in connection.execute(f"{_KEPT} ORDER BY digest"):
                 yield digest
 
-    def referenced(self, among: Iterable[str]) -> set[str]:
+    def find_referenced(self, among: Iterable[str]) -> set[str]:
         found: set[str] = set()
-        with _translated(self._path), closing(_connect(self._path, "mode=rw")) as connection:
+        with _translate_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
             for some in chunks(list(among)):
                 holes = ",".join("?" * len(some))
                 rows = connection.execute(f"{_KEPT} AND digest IN ({holes})", list(some))
@@ -120,8 +120,8 @@ class SqliteReplacer:
                 f"{self._path} is a catalog already. Restore into another folder (--data-dir), "
                 "or add --replace, which moves this one aside."
             )
-        with _translated(self._path):
-            holder = _held(self._path)
+        with _translate_errors(self._path):
+            holder = _hold(self._path)
         try:
             yield SqliteReservedPlace(self._path, tuple(one for one in here if one.exists()), sound=holder is not None)
         finally:
@@ -131,21 +131,21 @@ class SqliteReplacer:
                 holder.close()
 
     def prepare(self, new: Path) -> CopyFacts:
-        with _translated(new), closing(_connect(new, "mode=ro&immutable=1")) as connection:
+        with _translate_errors(new), closing(_connect(new, "mode=ro&immutable=1")) as connection:
             _check(connection)
-        return _opened(new)
+        return _migrate_copy(new)
 
     def unlock(self, new: Path, keys: Mapping[str, bytes]) -> tuple[str, ...]:
-        with _translated(new), closing(_connect(new, "mode=rw")) as connection:
+        with _translate_errors(new), closing(_connect(new, "mode=rw")) as connection:
             locked = backup_keys.put_in(connection, keys)
         _sync(new)
         return locked
 
     def leave_out(self, new: Path, collections: Sequence[str]) -> CopyFacts:
-        return _opened(new, without=collections)
+        return _migrate_copy(new, without=collections)
 
     def digests(self, among: Iterable[str]) -> set[str]:
-        return SqliteCopies(self._path).referenced(among)
+        return SqliteCopies(self._path).find_referenced(among)
 
     def lock(self, names: Iterable[str]) -> AbstractContextManager[None]:
         return SqliteCopies(self._path).lock(names)
@@ -165,13 +165,13 @@ class SqliteReservedPlace:
         return bool(self._files)
 
     def keep(self, aside: Path) -> None:
-        with _translated(self._path):
+        with _translate_errors(self._path):
             for one in self._files:
                 os.link(one, aside / one.name)
             _sync(aside)
 
     def put(self, new: Path) -> None:
-        with _translated(self._path):
+        with _translate_errors(self._path):
             if not self.taken:
                 try:
                     os.link(new, self._path)  # unlike renaming, this replaces nothing
@@ -188,7 +188,7 @@ class SqliteReservedPlace:
             _sync(self._path.parent)
 
 
-def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
+def _migrate_copy(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
     """Opening a copy migrates it; closing the last connection folds the write-ahead log back into the file. `without`
     are collections to delete."""
     catalog = SqlCatalog.open(f"sqlite:///{copy}")
@@ -200,7 +200,7 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
             catalog.delete_collection(collection)
     finally:
         catalog.close()
-    with _translated(copy), closing(_connect(copy, "mode=rw")) as connection:
+    with _translate_errors(copy), closing(_connect(copy, "mode=rw")) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
     _sync(copy)
     return facts(copy)
@@ -208,7 +208,7 @@ def _opened(copy: Path, without: Sequence[str] = ()) -> CopyFacts:
 
 def settle(copy: Path) -> None:
     """Make one plain file of a database that nobody has open, checked and on disk."""
-    with _translated(copy), closing(_connect(copy, "mode=rw")) as connection:
+    with _translate_errors(copy), closing(_connect(copy, "mode=rw")) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
         _check(connection)
     _sync(copy)
@@ -217,14 +217,14 @@ def settle(copy: Path) -> None:
 
 def facts(copy: Path) -> CopyFacts:
     """What a copy holds that no process has open. Raises StorageUnavailable where it is no catalog."""
-    with _translated(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
+    with _translate_errors(copy), closing(_connect(copy, "mode=ro&immutable=1")) as connection:
         try:
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             counted = connection.execute(
                 "SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0), "
                 f"coalesce(sum(image_count), 0) FROM collections WHERE {_ALIVE}"
             ).fetchone()
-            encrypted = backup_keys.encrypted(connection)
+            encrypted = backup_keys.count_encrypted(connection)
             packs = connection.execute(f"SELECT DISTINCT contract, pack FROM collections WHERE {_ALIVE}").fetchall()
         except (sqlite3.OperationalError, TypeError) as error:
             raise StorageUnavailable(f"{copy.name} is no catalog of Kenspeckle.") from error
@@ -237,7 +237,7 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _held(path: Path) -> sqlite3.Connection | None:
+def _hold(path: Path) -> sqlite3.Connection | None:
     """A connection with an exclusive lock and an empty write-ahead log; None where SQLite can't open the file. Raises
     Conflict where others have it open."""
     if not path.is_file() or _begin(path) != _MAGIC:
@@ -311,7 +311,7 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     """Turns errors of SQLite and the file system into domain errors; `path` is the file that is read or written."""
     try:
         yield

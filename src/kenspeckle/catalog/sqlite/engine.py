@@ -86,7 +86,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
             lock.release()
 
     def explain(error: BaseException) -> KenspeckleError | None:
-        return explained(error, path)
+        return explain_error(error, path)
 
     made = Database(
         engine,
@@ -100,7 +100,7 @@ def database(url: URL, *, alone: bool = False) -> Database:
     )
     _make_file(path)
     try:
-        with made.translated():
+        with made.translate_errors():
             _use_wal(engine)
     except StorageUnavailable as error:
         if alone and error.message == BUSY:
@@ -122,8 +122,8 @@ def _engine(url: URL, *, alone: bool) -> Engine:
         hide_parameters=True,
     )
     if alone:
-        event.listen(made, "connect", _connected_alone)
-    event.listen(made, "connect", _connected)
+        event.listen(made, "connect", _set_up_exclusive)
+    event.listen(made, "connect", _set_up_connection)
     event.listen(made, "begin", _begin)
     return made
 
@@ -138,12 +138,12 @@ def _no_access(path: Path, error: Exception) -> StorageUnavailable:
     )
 
 
-def _connected_alone(connection: Any, _record: object) -> None:
+def _set_up_exclusive(connection: Any, _record: object) -> None:
     # From the first access on: an exclusive lock, which nobody gets while another process has the database open.
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
 
 
-def _connected(connection: Any, _record: object) -> None:
+def _set_up_connection(connection: Any, _record: object) -> None:
     # Transactions begin and end explicitly, not where the driver guesses.
     connection.isolation_level = None
     for pragma in _PRAGMAS:
@@ -187,7 +187,7 @@ def _use_wal(engine: Engine) -> None:
             connection.close()
 
 
-def explained(error: BaseException, path: Path) -> KenspeckleError | None:
+def explain_error(error: BaseException, path: Path) -> KenspeckleError | None:
     """The domain error for a driver's error on the database at `path`; None for one that is not SQLite's."""
     if isinstance(error, UnicodeDecodeError):
         return StorageUnavailable(DAMAGED)

@@ -42,7 +42,7 @@ class SqliteInspection(SqlInspection):
         )
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         database = Database(
-            engine, engine, no_turn, sqlite3.Error, lambda error: engine_.explained(error, path), no_scrub, no_lock
+            engine, engine, no_turn, sqlite3.Error, lambda error: engine_.explain_error(error, path), no_scrub, no_lock
         )
         super().__init__(database, master)
 

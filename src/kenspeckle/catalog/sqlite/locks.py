@@ -55,7 +55,7 @@ class NameLocks:
         deadline = time.monotonic() + self._seconds
         with ExitStack() as held:
             if stripes:
-                file = _opened(self._path)
+                file = _open(self._path)
                 for stripe in stripes:
                     held.enter_context(_byte(file, stripe, deadline))
             yield
@@ -67,7 +67,7 @@ def _byte(file: _File, number: int, deadline: float) -> Iterator[None]:
         raise StorageUnavailable(LOCKED, retry_after=1)
     try:
         # Polled: the system would take a wait for two bytes in two threads for a deadlock.
-        while not _taken(file.descriptor, number):
+        while not _try_lock(file.descriptor, number):
             if time.monotonic() > deadline:
                 raise StorageUnavailable(LOCKED, retry_after=1)
             time.sleep(_PAUSE_SECONDS)
@@ -79,7 +79,7 @@ def _byte(file: _File, number: int, deadline: float) -> Iterator[None]:
         file.threads[number].release()
 
 
-def _taken(descriptor: int, number: int) -> bool:
+def _try_lock(descriptor: int, number: int) -> bool:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
     except (BlockingIOError, PermissionError):
@@ -87,7 +87,7 @@ def _taken(descriptor: int, number: int) -> bool:
     return True
 
 
-def _opened(path: Path) -> _File:
+def _open(path: Path) -> _File:
     """The lock file, made where it is absent, 0600. Raises StorageUnavailable."""
     try:
         with _lock:

@@ -49,9 +49,9 @@ class Scrub:
                 self._salts = None
                 log.error("the database is too large to look for copies of deleted rows: no receipt says complete")
                 return False
-            if self._tracked():
+            if self._is_tracked():
                 done = _again(lambda: self._pass((), whole=False))
-                if self._tracked() or not done:
+                if self._is_tracked() or not done:
                     return done
             if not _again(self._begin):
                 return False
@@ -68,7 +68,7 @@ class Scrub:
                 self._bytes_a_page = _page_bytes(connection)
         return residue.tells(self._path, self._bytes_a_page)
 
-    def _tracked(self) -> bool:
+    def _is_tracked(self) -> bool:
         """Whether the log has all pages that were written since the last call."""
         return self._salts is not None
 
@@ -83,7 +83,7 @@ class Scrub:
         # A new connection: it has read none of these pages, so it can't write back an old state of them.
         with self._turn(), closing(_connect(self._path)) as connection:
             page_bytes = _page_bytes(connection)
-            written = self._written(page_bytes)
+            written = self._read_written(page_bytes)
             if written is None and not whole:
                 self._salts = None
                 return True
@@ -124,7 +124,7 @@ class Scrub:
             self._salts = file.read(_HEAD)[16:24]
         return True
 
-    def _written(self, page_bytes: int) -> list[int] | None:
+    def _read_written(self, page_bytes: int) -> list[int] | None:
         """Pages, from 0, in the log since it was begun; None where it was restarted."""
         with self._log.open("rb") as file:
             if file.read(_HEAD)[16:24] != self._salts:

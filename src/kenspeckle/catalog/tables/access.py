@@ -15,12 +15,12 @@ from sqlalchemy import (
     Text,
 )
 
-from kenspeckle.catalog.tables.base import Row, metadata, numbered
+from kenspeckle.catalog.tables.base import Row, metadata, row_number_column
 
 keys = Table(
     "keys",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("key_id", String(255), nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("kind", String(8), nullable=False),
@@ -83,7 +83,7 @@ audit_head = Table(
 receipts = Table(
     "receipts",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("receipt_id", String(64), nullable=False, unique=True),
     Column("collection_id", String(255), nullable=False),
     Column("erased", String(16), nullable=False, comment="what was erased"),

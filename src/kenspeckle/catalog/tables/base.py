@@ -16,7 +16,7 @@ metadata = MetaData()
 Row = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def numbered() -> Column[int]:
+def row_number_column() -> Column[int]:
     return Column("row", Row, primary_key=True, autoincrement=True)
 
 

@@ -16,12 +16,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kenspeckle.catalog.tables.base import Row, metadata, numbered
+from kenspeckle.catalog.tables.base import Row, metadata, row_number_column
 
 videos = Table(
     "videos",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("job_id", String(64), nullable=False, unique=True),
     Column("collection_row", Row, comment="null: nobody is searched"),
     Column("key_id", String(255), nullable=False, comment="of the key that started it, empty for none"),
@@ -41,7 +41,7 @@ videos = Table(
 video_tracks = Table(
     "video_tracks",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("video_row", Row, ForeignKey("videos.row"), nullable=False),
     Column("collection_row", Row, nullable=False),
     Column("track", Integer, nullable=False),
@@ -60,7 +60,7 @@ video_tracks = Table(
 video_faces = Table(
     "video_faces",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("video_row", Row, ForeignKey("videos.row"), nullable=False),
     Column("collection_row", Row, comment="null: nobody is searched"),
     Column("at_ms", BigInteger, nullable=False),

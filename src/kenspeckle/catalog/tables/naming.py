@@ -14,13 +14,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kenspeckle.catalog.tables.base import Row, metadata, numbered, of_collection
+from kenspeckle.catalog.tables.base import Row, metadata, of_collection, row_number_column
 from kenspeckle.catalog.tables.stored import faces_by_user, of_a_user
 
 people = Table(
     "people",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("person_id", String(64), nullable=False),
     Column("kind", String(8), nullable=False, comment="person, or a group without a name"),
@@ -59,7 +59,7 @@ members = Table(
 undo = Table(
     "undo",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("undo_id", String(64), nullable=False),
     Column("kept_row", Row, nullable=False, comment="the person merged into, or split off"),

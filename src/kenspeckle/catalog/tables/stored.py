@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kenspeckle.catalog.tables.base import Row, metadata, numbered, of_collection
+from kenspeckle.catalog.tables.base import Row, metadata, of_collection, row_number_column
 
 service = Table(
     "service",
@@ -30,7 +30,7 @@ service = Table(
 collections = Table(
     "collections",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("collection_id", String(255), unique=True, comment="null: deleted, its contents are being removed"),
     Column("pack", String(255), nullable=False),
     Column("contract", String(255), nullable=False),
@@ -66,7 +66,7 @@ tags = Table(
 images = Table(
     "images",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("image_id", String(64), nullable=False),
     Column("key", Text, nullable=False),
@@ -93,7 +93,7 @@ images = Table(
 faceless = Table(
     "faceless",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("digest", String(64), nullable=False, comment="the photograph's name in the image store, if it were there"),
     Column("asked", String(64), nullable=False, comment="digest of pack, quality bar and program"),
@@ -107,7 +107,7 @@ faceless = Table(
 users = Table(
     "users",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("user_id", String(255), nullable=False),
     Column("status", String(32), nullable=False),
@@ -122,7 +122,7 @@ users = Table(
 faces = Table(
     "faces",
     metadata,
-    numbered(),
+    row_number_column(),
     of_collection(),
     Column("image_row", Row, ForeignKey("images.row"), nullable=False),
     Column("user_row", Row, ForeignKey("users.row")),

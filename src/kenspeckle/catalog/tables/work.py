@@ -17,12 +17,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kenspeckle.catalog.tables.base import Row, metadata, numbered
+from kenspeckle.catalog.tables.base import Row, metadata, row_number_column
 
 index_slices = Table(
     "index_slices",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("job_id", String(64), nullable=False),
     Column("collection_row", Row, nullable=False),
     Column("number", Integer, nullable=False),
@@ -43,7 +43,7 @@ index_slices = Table(
 webhooks = Table(
     "webhooks",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("webhook_id", String(64), nullable=False, unique=True),
     Column("url", Text, nullable=False),
     Column("description", Text, nullable=False),
@@ -62,7 +62,7 @@ webhooks = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("webhook_row", Row, ForeignKey("webhooks.row"), nullable=False),
     Column("message_id", String(64), nullable=False),
     Column("event", String(64), nullable=False),
@@ -93,7 +93,7 @@ delivery_faces = Table(
 jobs = Table(
     "jobs",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("job_id", String(64), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
     Column("collection_id", String(255), comment="null: of the service as a whole"),
@@ -117,7 +117,7 @@ jobs = Table(
 mirrors = Table(
     "mirrors",
     metadata,
-    numbered(),
+    row_number_column(),
     Column("collection_row", Row, nullable=False, comment="stays when the collection goes, until it is removed there"),
     Column("collection_id", String(255), nullable=False),
     Column("place", String(255), nullable=False, comment="the vector database"),

@@ -8,7 +8,7 @@ Errors are those of `kenspeckle.errors`.
 
 from __future__ import annotations
 
-from kenspeckle.domain.operations.base import A, Handlers, InCollection, Kind, Operation, answered
+from kenspeckle.domain.operations.base import A, Handlers, InCollection, Kind, Operation, dispatch
 from kenspeckle.domain.operations.collections import (
     CreateCollection,
     DeleteCollection,
@@ -158,5 +158,5 @@ __all__ = [
     "UndoPeople",
     "UntagCollection",
     "UpgradeCollection",
-    "answered",
+    "dispatch",
 ]

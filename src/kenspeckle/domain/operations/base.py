@@ -39,7 +39,7 @@ Handlers: TypeAlias = Mapping[type[Operation[Any]], Callable[[Any], Any]]
 """Handlers by class of operation; made of rows of `Operation.by`."""
 
 
-def answered(handlers: Handlers, operation: Operation[A]) -> A:
+def dispatch(handlers: Handlers, operation: Operation[A]) -> A:
     """The answer of the operation's handler. Raises NotOffered where there is none."""
     run = handlers.get(type(operation))
     if run is None:

@@ -14,7 +14,7 @@ from kenspeckle.domain import Appearance, Indexed, JobState, QualityFilter, Vide
 from kenspeckle.domain.operations import IndexFaces, ListAppearances, SearchImage, StartVideo
 from kenspeckle.errors import NoFace, Overloaded, QuotaExceeded
 from kenspeckle.intake.files import safe_name
-from kenspeckle.intake.pictures import indexed_picture, search_picture
+from kenspeckle.intake.pictures import draw_indexed, search_picture
 from kenspeckle.intake.watch.worker import FAILED, NO_FACE, Answer
 from kenspeckle.shapes import dump
 from kenspeckle.shapes.dump import searched
@@ -59,7 +59,7 @@ class Indexing:
             )
         )
         status = NOT_INDEXED if not answer.records else INDEXED if answer.created else PRESENT
-        return Answer(status, dump.index_faces(answer), lambda place: indexed_picture(place, data, answer))
+        return Answer(status, dump.index_faces(answer), lambda place: draw_indexed(place, data, answer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,15 @@ class IndexingVideos:
 
     def do(self, data: bytes, path: Path, identity: str) -> Answer:
         # Late: NumPy and the networks, which searching does without.
-        from kenspeckle.usecases.recognition.users import combined
+        from kenspeckle.usecases.recognition.users import combine
         from kenspeckle.usecases.videos.analysis import Similarity
         from kenspeckle.usecases.videos.naming import people_of
 
         engine = self.target.engine()
-        seen = self._seen(path, engine)
+        seen = self._look(path, engine)
         if not seen:
             raise NoFace("No face is clear enough for long enough in this video.", field="video")
-        people = people_of([one.track for one in seen], Similarity(engine.pack), combined, lambda _: ())
+        people = people_of([one.track for one in seen], Similarity(engine.pack), combine, lambda _: ())
         if len(people) > 1:
             raise CommandFailed(
                 f"It shows {len(people)} people, who would become one. Cut it to the one, or search it and name people "
@@ -126,12 +126,12 @@ class IndexingVideos:
         seen.sort(key=lambda one: -max(one.track.weights))
         # Of each appearance its clearest, then the next ones of the clearest appearance.
         pictures = [one.pictures[0] for one in seen] + list(seen[0].pictures[1:])
-        answers = [self._indexed(picture, identity) for picture in pictures[:INDEXED_PICTURES]]
+        answers = [self._index(picture, identity) for picture in pictures[:INDEXED_PICTURES]]
         records = [record for one in answers for record in dump.index_faces(one)["FaceRecords"]]
         status = NOT_INDEXED if not records else INDEXED if any(one.created for one in answers) else PRESENT
         return Answer(status, {"pictures": len(answers), "FaceRecords": records})
 
-    def _seen(self, path: Path, engine: Engine) -> list[SeenPerson]:
+    def _look(self, path: Path, engine: Engine) -> list[SeenPerson]:
         from kenspeckle.compose import cameras  # late: the decoder
 
         settings, live = self.target.settings, cameras.live(engine, math.inf)
@@ -143,7 +143,7 @@ class IndexingVideos:
             os.close(descriptor)
         return [one for some in (*told, live.rest()) for one in some]
 
-    def _indexed(self, picture: bytes, identity: str) -> Indexed:
+    def _index(self, picture: bytes, identity: str) -> Indexed:
         return self.target.recognizer.handle(
             IndexFaces(
                 collection_id=self.target.collection,
@@ -185,13 +185,13 @@ class SearchingVideos:
         if ended.state is not JobState.SUCCEEDED:
             why = ended.error or "The job was cancelled."
             return Answer(FAILED, {"error": {"code": "invalid_video", "message": why}, "job_id": ended.job_id})
-        page, seen = self._seen(ended.job_id)
+        page, seen = self._look(ended.job_id)
         names = dict.fromkeys(one.matches[0].name for one in seen if one.matches and one.matches[0].name)
         status = MATCHED if any(one.matches for one in seen) else UNKNOWN if seen else NO_FACE
         told = dump.appearances(VideoPage(page.video, appearances=tuple(seen)))
         return Answer(status, {"matchedFaces": list(names), **told})
 
-    def _seen(self, job_id: str) -> tuple[VideoPage, list[Appearance]]:
+    def _look(self, job_id: str) -> tuple[VideoPage, list[Appearance]]:
         seen: list[Appearance] = []
         cursor = None
         while True:

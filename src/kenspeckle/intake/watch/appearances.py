@@ -143,13 +143,13 @@ class Teller:
             "frames": search.frames,
         }
         try:
-            found = self._asked(search)
+            found = self._ask(search)
             if found is None:
                 return None
-            told = {"status": MATCHED if found.matches else UNKNOWN, **_shown(found)}
+            told = {"status": MATCHED if found.matches else UNKNOWN, **_show(found)}
             if found.matches or not self._naming.index:
                 return {**about, **told}
-            indexed = self._asked(self._naming.indexing(seen, str(about["from"])))
+            indexed = self._ask(self._naming.indexing(seen, str(about["from"])))
             if indexed is None:
                 return {**about, **told}
             status = INDEXED if indexed.records else NOT_INDEXED
@@ -163,7 +163,7 @@ class Teller:
         except CommandFailed as error:
             return {**about, "status": FAILED, "error": {"code": "failed", "message": error.message}}
 
-    def _asked(self, operation: Operation[A]) -> A | None:
+    def _ask(self, operation: Operation[A]) -> A | None:
         """The answer, patiently; None where the run ends before there is one."""
         attempt = 0
         while True:
@@ -174,10 +174,10 @@ class Teller:
                     return None
                 attempt += 1
                 continue
-            self._backoff.passed()
+            self._backoff.reset()
             return answer
 
 
-def _shown(found: AppearanceSearch) -> dict[str, Any]:
+def _show(found: AppearanceSearch) -> dict[str, Any]:
     names = dict.fromkeys(one.name for one in found.matches if one.name)
     return {"matchedFaces": list(names), **dump.appearance_search(found)}

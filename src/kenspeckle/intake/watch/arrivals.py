@@ -81,7 +81,7 @@ class Arrivals(FileSystemEventHandler):
             return
         moved = event.event_type == EVENT_TYPE_MOVED
         path = Path(os.fsdecode(event.dest_path if moved else event.src_path))
-        if self._wanted(path):
+        if self._is_wanted(path):
             self.note(path, whole=moved or event.event_type == EVENT_TYPE_CLOSED)
 
     def note(self, path: Path, *, whole: bool = False) -> None:
@@ -135,7 +135,7 @@ class Arrivals(FileSystemEventHandler):
                 if is_taken(name, self._suffixes):
                     yield Path(folder, name)
 
-    def _wanted(self, path: Path) -> bool:
+    def _is_wanted(self, path: Path) -> bool:
         folders = path.relative_to(self.root).parts[:-1]
         return is_taken(path.name, self._suffixes) and not any(map(_is_passed_over, folders))
 
@@ -149,7 +149,7 @@ def is_taken(name: str, suffixes: frozenset[str]) -> bool:
     return not name.startswith(TEMPORARY) and Path(name).suffix.lower() in suffixes
 
 
-def watched(arrivals: Arrivals) -> Callable[[], None]:
+def watch_events(arrivals: Arrivals) -> Callable[[], None]:
     """Pass the file system's events of the folder to `arrivals`; returns a function that ends that. Raises OSError
     where the system can watch no more folders."""
     observer = Observer()

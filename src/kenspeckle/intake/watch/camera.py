@@ -62,7 +62,7 @@ class CameraLoop:
                     if self.stop.is_set():
                         break
                     if sample is not None:
-                        self.backoff.passed()
+                        self.backoff.reset()
                         self.samples += 1
                         self._tell(live.take(sample), since)
         except CameraRefused as error:

@@ -32,7 +32,7 @@ def is_camera(where: str) -> bool:
         return False
 
 
-def parsed(where: str, credentials: str) -> CameraAddress:
+def parse(where: str, credentials: str) -> CameraAddress:
     """The camera at this address or device, with `user:password`, or a password alone. Raises CommandFailed, which
     shows nothing of either."""
     if not _BEGINS.match(where):

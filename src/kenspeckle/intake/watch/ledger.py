@@ -45,10 +45,10 @@ class Ledger:
         self.mark = hashlib.sha256(job.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         """The job's mark in results, so that results of another job are not mistaken for this one's."""
         self._lock = threading.Lock()
-        with self._translated():
+        with self._translate_errors():
             self._connection = sqlite3.connect(file, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
-            with self._translated():
+            with self._translate_errors():
                 # Held until the process ends, by kill -9 too. No write-ahead log: network shares can't map its index.
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._connection.execute("PRAGMA synchronous=FULL")
@@ -71,16 +71,16 @@ class Ledger:
         found = self._row("SELECT size, mtime_ns FROM files WHERE job = ? AND path = ?", os.fsencode(path))
         return found == (facts.size, facts.mtime_ns)
 
-    def done(self, digest: str, identity: str) -> tuple[Path, str] | None:
+    def find_done(self, digest: str, identity: str) -> tuple[Path, str] | None:
         """Path and status of the photograph that was processed under this identity; None where there is none."""
         found = self._row(
             "SELECT path, status FROM photographs WHERE job = ? AND digest = ? AND identity = ?", digest, identity
         )
         return None if found is None else (Path(os.fsdecode(found[0])), found[1])
 
-    def named(self, identity: str, original: str) -> str:
+    def name_of(self, identity: str, original: str) -> str:
         """The name that the identity was first made of; `original` where this is the first."""
-        with self._lock, self._translated():
+        with self._lock, self._translate_errors():
             self._connection.execute(
                 "INSERT OR IGNORE INTO names VALUES (?, ?, ?)", (self._job, identity, os.fsencode(original))
             )
@@ -90,7 +90,7 @@ class Ledger:
     def record(self, path: Path, facts: FileState, digest: str, identity: str, status: str) -> None:
         """On disk when it returns."""
         name = os.fsencode(path)
-        with self._lock, self._translated():
+        with self._lock, self._translate_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (self._job, name, facts.size, facts.mtime_ns)
@@ -102,12 +102,12 @@ class Ledger:
             self._connection.execute("COMMIT")
 
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
-        with self._lock, self._translated():
+        with self._lock, self._translate_errors():
             found: tuple[Any, ...] | None = self._connection.execute(statement, (self._job, *values)).fetchone()
         return found
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:

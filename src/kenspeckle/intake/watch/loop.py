@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from kenspeckle.intake.watch.arrivals import Arrivals, FileState, watched
+from kenspeckle.intake.watch.arrivals import Arrivals, FileState, watch_events
 from kenspeckle.intake.watch.worker import Outcome, Worker
 from kenspeckle.text import plural
 
@@ -65,7 +65,7 @@ class Run:
         end: Callable[[], None] | None = None
         if poll is None:
             try:
-                end = watched(self._arrivals)
+                end = watch_events(self._arrivals)
             except OSError as error:
                 self._remark(
                     f"The system can't watch this folder ({error.strerror}); looking every {POLL_SECONDS:g} s instead."
@@ -92,7 +92,7 @@ class Run:
                     for path, facts in self._arrivals.ready():
                         with self._lock:
                             self._running += 1
-                        pool.submit(self._one, path, facts).add_done_callback(self._finished)
+                        pool.submit(self._one, path, facts).add_done_callback(self._finish)
                     self.looked()
                     if last is not None and not self._running:
                         if not self._arrivals.waiting:
@@ -128,7 +128,7 @@ class Run:
             with self._lock:
                 self._report(outcome)
 
-    def _finished(self, done: Future[None]) -> None:
+    def _finish(self, done: Future[None]) -> None:
         with self._lock:
             self._running -= 1
         if not done.cancelled() and (error := done.exception()) is not None:

@@ -42,10 +42,10 @@ class ResultBlocked(CommandFailed):
 
 def place(photograph: Path) -> Path:
     """The path of a photograph's result."""
-    return named_after(photograph, ".json")
+    return name_after(photograph, ".json")
 
 
-def named_after(photograph: Path, ending: str) -> Path:
+def name_after(photograph: Path, ending: str) -> Path:
     """The photograph's name and one more ending. If that is too long, the end of the name is replaced by a digest."""
     name = os.fsencode(photograph.name)
     if len(name) + len(ending) > LONGEST:
@@ -59,7 +59,7 @@ def write(tree: Tree, photograph: Path, result: dict[str, Any]) -> None:
     never followed. Raises ResultBlocked, CommandFailed."""
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     target = place(photograph)
-    with _told(target), tree.folder(target.parent) as folder:
+    with _translate_errors(target), tree.folder(target.parent) as folder:
         beside = _beside(target)
         with suppress(FileNotFoundError):
             os.unlink(beside, dir_fd=folder)
@@ -83,7 +83,7 @@ def whole(target: Path, fill: Callable[[Path], None]) -> None:
     """Write a picture atomically: `fill` writes it under a hidden name, and then it is renamed. A link that
     somebody put in its place is replaced, never followed. Raises ResultBlocked, CommandFailed."""
     beside = target.with_name(_beside(target))
-    with _told(target):
+    with _translate_errors(target):
         try:
             with suppress(FileNotFoundError):
                 beside.unlink()
@@ -96,7 +96,7 @@ def whole(target: Path, fill: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
+def _translate_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -122,7 +122,7 @@ class Backoff:
             self.remark(f"{describe(error)[0]} {self.meanwhile}")
         return not self.stop.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
 
-    def passed(self) -> None:
+    def reset(self) -> None:
         """An attempt succeeded."""
         with self._lock:
             before, self._troubled = self._troubled, False
@@ -179,12 +179,12 @@ class Worker:
             # A change of permissions does not change the file's state: the next start tries again.
             self._left[near] = facts
             why = _error("unreadable", f"It can't be read: {error.strerror}.")
-            return Outcome(near, FAILED, self._written(path, "", identity, Answer(FAILED, why)))
+            return Outcome(near, FAILED, self._write(path, "", identity, Answer(FAILED, why)))
         if found_there is None:
             return None
         digest, data = found_there
         with self._same.hold([digest]):
-            known = self._ledger.done(digest, identity)
+            known = self._ledger.find_done(digest, identity)
             if known is not None:
                 return self._again(path, facts, digest, identity, known)
             found = results.read(self._tree, path)
@@ -216,7 +216,7 @@ class Worker:
 
     def _ask(self, data: bytes, path: Path, identity: str, original: str) -> Answer | None:
         if identity:
-            first = self._ledger.named(identity, original)
+            first = self._ledger.name_of(identity, original)
             if not same_person(first, original):
                 why = f"Its identity would be {identity}, as that of {_text(Path(first))}; rename one of them."
                 return Answer(FAILED, _error("identity_taken", why))
@@ -237,20 +237,20 @@ class Worker:
                 answer = Answer(FAILED, _error(error.code, error.message))
             except CommandFailed as error:
                 answer = Answer(FAILED, _error("failed", error.message))
-            self._backoff.passed()
+            self._backoff.reset()
             return answer
 
     def _finish(self, path: Path, facts: FileState, digest: str, identity: str, answer: Answer) -> Outcome:
         near = path.relative_to(self._root)
         self._draw(near, answer)
-        result = self._written(path, digest, identity, answer)
+        result = self._write(path, digest, identity, answer)
         self._ledger.record(near, facts, digest, identity, answer.status)
         return Outcome(near, answer.status, result)
 
     def _draw(self, near: Path, answer: Answer) -> None:
         if self._pictures is None or answer.draw is None:
             return
-        target = self._pictures / results.named_after(near, ".jpg")
+        target = self._pictures / results.name_after(near, ".jpg")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -260,7 +260,7 @@ class Worker:
         except KenspeckleError as error:  # the server can decode the photograph, this machine may not
             self._backoff.remark(f"{_text(near)}: no picture of its boxes. {error.message}")
 
-    def _written(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
+    def _write(self, path: Path, digest: str, identity: str, answer: Answer) -> dict[str, Any]:
         result = self._result(path, digest, identity, answer)
         results.write(self._tree, path, result)
         return result

@@ -12,7 +12,7 @@ from kenspeckle.domain.operations import GetFace, NameFaces
 from kenspeckle.errors import Conflict, FaceNotFound, InvalidValue
 from kenspeckle.intake.files import safe_name
 from kenspeckle.intake.xmp import sidecar
-from kenspeckle.intake.xmp.names import frame, matched, names
+from kenspeckle.intake.xmp.names import frame, match_faces, names
 from kenspeckle.intake.xmp.regions import Region
 from kenspeckle.text import plural
 
@@ -28,14 +28,14 @@ class XmpNames:
     read: bool
     write: bool
 
-    def named(
+    def name_faces(
         self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
     ) -> tuple[list[NamedFaces], list[str]]:
         """Name faces without a name by the regions of the photograph; who was named, and what is to be said of it."""
         if not self.read:
             return [], []
         told = names(path, data)
-        found, missed = matched(told, faces)
+        found, missed = match_faces(told, faces)
         remarks = list(told.remarks)
         done: list[NamedFaces] = []
         for name, face_ids in found.items():
@@ -58,7 +58,9 @@ class XmpNames:
             remarks.append(f"No face was stored where the regions of {', '.join(missed[:5])} are.")
         return done, remarks
 
-    def written(self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]) -> tuple[int, list[str]]:
+    def write_names(
+        self, recognizer: Recognizer, path: Path, data: bytes, faces: Sequence[Face]
+    ) -> tuple[int, list[str]]:
         """Write who is in the photograph into its sidecar, by the names that people have now."""
         if not self.write:
             return 0, []

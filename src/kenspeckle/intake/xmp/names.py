@@ -37,13 +37,13 @@ class Frame:
     height: int
     orientation: int
 
-    def shown(self, box: Box) -> Box:
+    def to_upright(self, box: Box) -> Box:
         """A box of the stored picture in the upright one."""
-        return _turned(box, self.orientation)
+        return _turn(box, self.orientation)
 
-    def stored(self, box: Box) -> Box:
+    def to_stored(self, box: Box) -> Box:
         """A box of the upright picture in the stored one."""
-        return _turned(box, _BACK.get(self.orientation, self.orientation))
+        return _turn(box, _BACK.get(self.orientation, self.orientation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def frame(data: bytes) -> Frame:
     """Of a photograph. Raises UnsupportedImage."""
     kind = formats.media_type(data)
     if kind == formats.HEIC:
-        return Frame(*heif.stored(data))
+        return Frame(*heif.stored_size(data))
     head = formats.head(data, lambda width, height: None)
     return Frame(head.width, head.height, head.orientation)
 
@@ -91,7 +91,7 @@ def names(path: Path, data: bytes) -> Names:
                 told = read(packet, size.width, size.height)
                 remarks += [f"{where}: {one}" for one in told.remarks]
                 for one in told.regions:
-                    if all(overlap(_shown(other, size), _shown(one, size)) <= SAME for other in found):
+                    if all(overlap(_to_upright(other, size), _to_upright(one, size)) <= SAME for other in found):
                         found.append(one)
         except InvalidValue as error:
             remarks.append(f"{where}: {error.message}")
@@ -108,7 +108,7 @@ def _sources(path: Path, data: bytes) -> Iterator[tuple[str, Callable[[], tuple[
 
 
 def _of_file(place: Path) -> tuple[bytes, ...]:
-    return (xmp.checked(content_of(place)),)
+    return (xmp.check(content_of(place)),)
 
 
 def content_of(place: Path) -> bytes:
@@ -119,7 +119,7 @@ def content_of(place: Path) -> bytes:
         return file.read(xmp.MOST_BYTES + 1)
 
 
-def matched(told: Names, faces: Sequence[Face]) -> tuple[dict[str, list[str]], list[str]]:
+def match_faces(told: Names, faces: Sequence[Face]) -> tuple[dict[str, list[str]], list[str]]:
     """Ids of faces by the name that their region has, and names whose region shows none of them. A face has one name
     at most; the closest boxes are put together first.
 
@@ -128,7 +128,7 @@ def matched(told: Names, faces: Sequence[Face]) -> tuple[dict[str, list[str]], l
     if told.frame is None or not told.regions:
         return {}, []
     size = told.frame
-    pairs = _pairs([_shown(one, size) for one in told.regions], faces)
+    pairs = _pairs([_to_upright(one, size) for one in told.regions], faces)
     if not pairs and size.orientation != 1:
         pairs = _pairs([one.box for one in told.regions], faces)
     found: dict[str, list[str]] = {}
@@ -138,8 +138,8 @@ def matched(told: Names, faces: Sequence[Face]) -> tuple[dict[str, list[str]], l
     return found, [one.name for at, one in enumerate(told.regions) if at not in shown]
 
 
-def _shown(region: Region, size: Frame) -> Box:
-    return region.box if region.upright else size.shown(region.box)
+def _to_upright(region: Region, size: Frame) -> Box:
+    return region.box if region.upright else size.to_upright(region.box)
 
 
 def _pairs(boxes: Sequence[Box], faces: Sequence[Face]) -> list[tuple[int, int]]:
@@ -165,7 +165,7 @@ def _is_near(one: Box, other: Box) -> bool:
     return both >= LEAST and shared >= INSIDE * min(one.area, other.area)
 
 
-def _turned(box: Box, orientation: int) -> Box:
+def _turn(box: Box, orientation: int) -> Box:
     """By EXIF's orientation: where the corners of a box come to lie when the picture is turned upright."""
 
     def to(x: float, y: float) -> tuple[float, float]:

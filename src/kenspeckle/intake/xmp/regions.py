@@ -58,7 +58,7 @@ class Found:
     remarks: tuple[str, ...] = ()
 
 
-def parsed(packet: bytes) -> Element:
+def parse(packet: bytes) -> Element:
     """The XMP. Raises InvalidValue for what is no XML, and for XML that declares a document type or entities."""
     try:
         wide = packet[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16
@@ -73,7 +73,7 @@ def parsed(packet: bytes) -> Element:
 def read(packet: bytes, width: int, height: int) -> Found:
     """The named faces of a packet, each once; `width` and `height` are the picture's as it is stored, in pixels.
     Raises InvalidValue, as `parsed`."""
-    root = parsed(packet)
+    root = parse(packet)
     found: list[Region] = []
     remarks: list[str] = []
     seen = 0
@@ -96,7 +96,7 @@ def read(packet: bytes, width: int, height: int) -> Found:
     return Found(tuple(found), tuple(dict.fromkeys(remarks)))
 
 
-def applied_to(regions: Element) -> tuple[float, float] | None:
+def find_applied_to(regions: Element) -> tuple[float, float] | None:
     """Width and height that MWG's regions were drawn in, None where they do not say."""
     told = next(iter(_fields(regions, MWG + "AppliedToDimensions")), None)
     if told is None:
@@ -119,22 +119,22 @@ def _all(root: Element, width: int, height: int) -> Iterator[_Told]:
         yield from _mwg(regions, width, height)
     for regions in root.iter(_PEOPLE + "RegionInfo"):
         for each in _fields(regions, _PEOPLE_LIST + "Regions"):
-            for one in listed(each):
+            for one in list_items(each):
                 name = _text(one, _PERSON + "PersonDisplayName")
                 if name:
                     yield name, _box(name, *_numbers(_text(one, _PERSON + "Rectangle"))), False
     for regions in root.iter(_IPTC + "ImageRegion"):
-        for one in listed(regions):
+        for one in list_items(regions):
             name = _iptc_name(one)
             if name:
                 yield name, _iptc_box(name, one, width, height), False
 
 
 def _mwg(regions: Element, width: int, height: int) -> Iterator[_Told]:
-    drawn = applied_to(regions)
+    drawn = find_applied_to(regions)
     upright = False
     for each in _fields(regions, MWG + "RegionList"):
-        for one in listed(each):
+        for one in list_items(each):
             name = _text(one, MWG + "Name")
             if not name or _text(one, MWG + "Type") not in ("", "Face"):
                 continue
@@ -164,10 +164,10 @@ def _mwg_box(name: str, region: Element, drawn: tuple[float, float]) -> Box | st
 
 def _iptc_name(region: Element) -> str:
     for people in _fields(region, _IPTC + "PersonInImage"):
-        for one in listed(people):
+        for one in list_items(people):
             return (one.text or "").strip()
     for people in _fields(region, _IPTC + "PersonInImageWDetails"):
-        for one in listed(people):
+        for one in list_items(people):
             return _text(one, _IPTC + "PersonName")
     return _text(region, _IPTC + "Name")
 
@@ -181,7 +181,7 @@ def _iptc_box(name: str, region: Element, width: int, height: int) -> Box | str:
     points = [
         (_number(one, _IPTC + "rbX"), _number(one, _IPTC + "rbY"))
         for each in _fields(edge, _IPTC + "rbVertices")
-        for one in listed(each)
+        for one in list_items(each)
     ]
     if points:
         right, bottom = (max((one[at] or 0.0) for one in points) for at in (0, 1))
@@ -223,7 +223,7 @@ def _fields(node: Element, name: str) -> Iterator[Element]:
         yield from holder.findall(name)
 
 
-def listed(node: Element) -> Iterator[Element]:
+def list_items(node: Element) -> Iterator[Element]:
     """Items of a list."""
     for kind in ("Bag", "Seq", "Alt"):
         for each in node.findall(RDF + kind):
@@ -237,7 +237,7 @@ def _text(node: Element, name: str) -> str:
             return holder.attrib[name].strip()
         child = holder.find(name)
         if child is not None:
-            choices = list(listed(child))
+            choices = list(list_items(child))
             usual = [one for one in choices if one.get(_LANGUAGE) == "x-default"]
             return ((usual or choices or [child])[0].text or "").strip()
     return ""

@@ -26,8 +26,8 @@ from kenspeckle.intake.xmp.regions import (
     RDF,
     SAME,
     Region,
-    applied_to,
-    parsed,
+    find_applied_to,
+    parse,
     read,
     same_shape,
 )
@@ -59,7 +59,7 @@ def write(path: Path, frame: Frame, named: Sequence[Region]) -> tuple[Path, int]
             before = content_of(place) if there else _EMPTY.encode()
             mode = stat.S_IMODE((place if there else path).stat().st_mode)
             try:
-                after, count = with_regions(xmp.checked(before), frame, named)
+                after, count = with_regions(xmp.check(before), frame, named)
             except InvalidValue as error:
                 raise InvalidValue(f"{place.name}: {error.message}", field="xmp") from error
             if count:
@@ -75,16 +75,16 @@ def _place(path: Path) -> tuple[Path, bool]:
 
 def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[bytes, int]:
     """The packet with the faces that it does not name yet, and how many these are. Raises InvalidValue."""
-    placed = [(one.name, _in_picture(frame.stored(one.box) if one.upright else one.box)) for one in named]
+    placed = [(one.name, _in_picture(frame.to_stored(one.box) if one.upright else one.box)) for one in named]
     stored = [Region(name, box) for name, box in placed if box is not None]
     known = read(packet, frame.width, frame.height).regions
-    boxes = [frame.stored(one.box) if one.upright else one.box for one in known]
+    boxes = [frame.to_stored(one.box) if one.upright else one.box for one in known]
     new = [one for one in stored if all(overlap(one.box, box) <= SAME for box in boxes)]
     if not new:
         return packet, 0
-    root = parsed(packet)
+    root = parse(packet)
     regions = next(root.iter(MWG + "Regions"), None)
-    drawn = None if regions is None else applied_to(regions)
+    drawn = None if regions is None else find_applied_to(regions)
     if drawn is not None and not same_shape(drawn, (frame.width, frame.height)):
         raise InvalidValue("Its regions were drawn in another picture; it stays as it is.", field="xmp")
     items = "".join(map(_item, new))
@@ -101,7 +101,7 @@ def with_regions(packet: bytes, frame: Frame, named: Sequence[Region]) -> tuple[
         raise InvalidValue(_ELSEWHERE, field="xmp") from error
     if not {one.name for one in new} <= {one.name for one in written}:
         raise InvalidValue(_ELSEWHERE, field="xmp")
-    return xmp.checked(whole), len(new)
+    return xmp.check(whole), len(new)
 
 
 def _in_picture(box: Box) -> Box | None:

@@ -91,6 +91,6 @@ class AuditedAccess(Access):
             "scopes": credentials.scope_names(key),
             "collections": sorted(key.collections)[:100],
             "expires_at": key.expires_at,
-            **plans.described(key.plan, None),
+            **plans.describe(key.plan, None),
         }
         self.recorder.record(self.recorder.entry(operation, facts=facts))

@@ -111,7 +111,7 @@ class Authentication:
             raise Unauthenticated(f"The key '{key.name}' expired at {moments.iso(key.expires_at)}; ask for another.")
         if state == "revoked":
             raise Unauthenticated(f"The key '{key.name}' was revoked; ask for another.")
-        self.used(key)
+        self.record_use(key)
         return Principal(key)
 
     def pair_is_known(self, access_key_id: str) -> bool:
@@ -155,7 +155,7 @@ class Authentication:
         _remember(self._by_digest, digest, (now, key))
         return key
 
-    def used(self, key: Key) -> None:
+    def record_use(self, key: Key) -> None:
         """Record the use of a key that `aws_secret` returned; a thread of its own writes it later."""
         self._last_uses.note(key)
 

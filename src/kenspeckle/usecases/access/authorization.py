@@ -37,7 +37,7 @@ def decide(
     and what `collection` raises.
     """
     state[PRINCIPAL] = principal
-    actor.identified(principal)
+    actor.identify(principal)
     if principal.key is not None:
         if limits is not None:
             _count(limits, principal.key, state)

@@ -62,7 +62,7 @@ def is_foreign(access_key_id: str) -> bool:
     return not access_key_id.startswith(AWS_PREFIX)
 
 
-def checked_pair(access_key_id: str, secret: str) -> tuple[str, str]:
+def check_pair(access_key_id: str, secret: str) -> tuple[str, str]:
     """A pair of another issuer. Raises InvalidValue, which never shows the secret."""
     if not _FOREIGN.fullmatch(access_key_id) or not is_foreign(access_key_id):
         raise InvalidValue(
@@ -90,7 +90,7 @@ def digest_of(api_key: str) -> str:
     return hashlib.sha256(api_key.encode("ascii")).hexdigest()
 
 
-def checked_name(name: str) -> str:
+def check_name(name: str) -> str:
     """The name without surrounding space. Raises InvalidValue unless it is 1 to 128 printable characters."""
     name = name.strip()
     if not 1 <= len(name) <= 128 or not name.isprintable():
@@ -98,7 +98,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
+def check_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
     """Raises InvalidValue for an unknown scope, or none."""
     found = set()
     for scope in scopes:
@@ -114,7 +114,7 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[Scope]:
     return frozenset(found)
 
 
-def checked_collections(collections: Iterable[str]) -> frozenset[str]:
+def check_collections(collections: Iterable[str]) -> frozenset[str]:
     """Raises InvalidValue for what can't be a collection's id. The collection need not exist yet."""
     found = frozenset(collections)
     for collection in found:
@@ -132,7 +132,7 @@ def expiry(text: str, now: float) -> float:
     when = text.strip()
     seconds = moments.age(when)
     try:
-        at = moments.parsed(when) if seconds is None else now + seconds
+        at = moments.parse_moment(when) if seconds is None else now + seconds
     except (ValueError, OverflowError) as error:
         raise InvalidValue(
             f"'{when[:40]}' is no expiry. Give an age (12h, 30d) or an ISO date or time (2030-01-31, "
@@ -156,7 +156,7 @@ def scope_names(key: Key) -> list[str]:
     return [scope.value for scope in Scope if scope in key.scopes]
 
 
-def described(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object]:
+def describe(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object]:
     """A key as every edge prints it, JSON-ready; no secret. `used` as `Access.spent`."""
     return {
         "id": key.key_id,
@@ -169,11 +169,11 @@ def described(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object
         "expires_at": moments.iso(key.expires_at),
         "revoked_at": moments.iso(key.revoked_at),
         "last_used_at": moments.iso(key.last_used_at),
-        **plans.described(key.plan, used.get(key.key_id, 0)),
+        **plans.describe(key.plan, used.get(key.key_id, 0)),
     }
 
 
-def revealed(created: Created) -> dict[str, object]:
+def reveal(created: Created) -> dict[str, object]:
     """A new key with its secrets, as `keys create` prints it once."""
     answer: dict[str, object] = {
         "id": created.key.key_id,

@@ -47,7 +47,7 @@ class Access(Authentication):
 
         Raises InvalidValue; SettingError and StorageUnavailable where the master key can't be used.
         """
-        made, digest, sealed = self._made(name, scopes, collections, aws=aws, expires_at=expires_at, plan=plan)
+        made, digest, sealed = self._make(name, scopes, collections, aws=aws, expires_at=expires_at, plan=plan)
         self._keys.add_key(made.key, digest=digest, sealed=sealed)
         self.lock()
         log.info("key created", extra={"key": made.key.key_id, "scopes": credentials.scope_names(made.key)})
@@ -69,14 +69,14 @@ class Access(Authentication):
         Raises InvalidValue; Conflict where the id is known, also where its key was revoked; SettingError and
         StorageUnavailable where the master key can't be used.
         """
-        access_key_id, secret = credentials.checked_pair(access_key_id, secret)
-        granted = credentials.checked_scopes(scopes)
+        access_key_id, secret = credentials.check_pair(access_key_id, secret)
+        granted = credentials.check_scopes(scopes)
         key = Key(
             key_id=access_key_id,
-            name=credentials.checked_name(name),
+            name=credentials.check_name(name),
             kind="aws",
             scopes=granted,
-            collections=credentials.checked_collections(collections),
+            collections=credentials.check_collections(collections),
             created_at=self._clock(),
             expires_at=expires_at,
             plan=plans.initial(granted) if plan is None else plan,
@@ -91,7 +91,7 @@ class Access(Authentication):
         log.info("key adopted", extra={"key": key.key_id, "scopes": credentials.scope_names(key)})
         return key
 
-    def _made(
+    def _make(
         self,
         name: str,
         scopes: Iterable[str],
@@ -103,13 +103,13 @@ class Access(Authentication):
     ) -> tuple[Created, str, bytes | None]:
         """A key that is not stored yet, with the digest of its API key and the sealed secret of its pair."""
         access_key_id, secret = credentials.new_pair() if aws else (None, None)
-        granted = credentials.checked_scopes(scopes)
+        granted = credentials.check_scopes(scopes)
         key = Key(
             key_id=access_key_id or credentials.new_key_id(),
-            name=credentials.checked_name(name),
+            name=credentials.check_name(name),
             kind="aws" if aws else "api",
             scopes=granted,
-            collections=credentials.checked_collections(collections),
+            collections=credentials.check_collections(collections),
             created_at=self._clock(),
             expires_at=expires_at,
             plan=plans.initial(granted) if plan is None else plan,
@@ -152,7 +152,7 @@ class Access(Authentication):
         state = credentials.state(old, self._clock())
         if state != "active":
             raise Conflict(f"The key '{old.name}' is {state}; create a new one instead.", field="id")
-        made, digest, sealed = self._made(
+        made, digest, sealed = self._make(
             old.name,
             old.scopes,
             old.collections,
@@ -170,12 +170,12 @@ class Access(Authentication):
     ) -> Key:
         """Give a key other limits, as `plans.changed` reads them. They hold in this process at once, in others within
         half a second. Raises KeyNotFound, InvalidValue."""
-        key = self._keys.limit_key(key_id, plans.changed(self.show(key_id).plan, rate, burst, quota))
+        key = self._keys.limit_key(key_id, plans.change(self.show(key_id).plan, rate, burst, quota))
         self.forget()
-        log.info("key limited", extra={"key": key_id, **plans.described(key.plan, None)})
+        log.info("key limited", extra={"key": key_id, **plans.describe(key.plan, None)})
         return key
 
-    def spent(self) -> dict[str, int]:
+    def count_spent(self) -> dict[str, int]:
         """Requests that keys with a quota have made in its present period, by id of the key; without those of the last
         second."""
         if self._usage is None:

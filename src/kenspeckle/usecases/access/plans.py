@@ -28,7 +28,7 @@ def initial(scopes: Collection[Scope]) -> Plan:
     return UNLIMITED if Scope.ADMIN in scopes else DEFAULT
 
 
-def changed(plan: Plan, rate: float | str | None = None, burst: int | None = None, quota: str | None = None) -> Plan:
+def change(plan: Plan, rate: float | str | None = None, burst: int | None = None, quota: str | None = None) -> Plan:
     """The plan with other limits; None leaves one as it is.
 
     `rate` is requests a second or `none`, `burst` the most at once, `quota` as `10000/day` (week, month) or `none`. A
@@ -53,7 +53,7 @@ def changed(plan: Plan, rate: float | str | None = None, burst: int | None = Non
     return Plan(a_rate, a_burst, a_quota, a_period)
 
 
-def described(plan: Plan, used: int | None) -> dict[str, object]:
+def describe(plan: Plan, used: int | None) -> dict[str, object]:
     """The plan as every edge prints it, JSON-ready. `used` is what the quota's period has seen so far."""
     quota = f"{plan.quota}/{plan.period}" if plan.quota is not None else None
     return {"rate": plan.rate, "burst": plan.burst, "quota": quota, "used": used if quota is not None else None}

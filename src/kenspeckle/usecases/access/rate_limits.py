@@ -95,7 +95,7 @@ class Limits:
         with self._lock:
             count = self._count(key, now)
             if count is not None and plan.quota is not None and count.total >= plan.quota:
-                return self._used_up(key, plan.quota, count, now)
+                return self._refuse_used_up(key, plan.quota, count, now)
             standings: tuple[Standing, ...] = ()
             if plan.rate is not None and plan.burst is not None:
                 taken = self._bucket(plan.rate, plan.burst).limit(key.key_id, 1)
@@ -117,7 +117,7 @@ class Limits:
             return
         now = self._clock()
         began, _ = window(key.plan.period, now)
-        others = self._usage.used(key.key_id, key.plan.period, began, beside=self._writer)
+        others = self._usage.count_used(key.key_id, key.plan.period, began, beside=self._writer)
         with self._lock:
             count = self._count(key, now)
             if count is not None and count.began == began:
@@ -151,7 +151,7 @@ class Limits:
                 del self._counts[old]
         return count
 
-    def _used_up(self, key: Key, quota: int, count: _Count, now: float) -> Allowance:
+    def _refuse_used_up(self, key: Key, quota: int, count: _Count, now: float) -> Allowance:
         standing = _standing(count, quota, now)
         message = (
             f"The key '{key.name}' has used its quota of {quota} requests a {count.period}; it may ask again at "

@@ -60,18 +60,18 @@ class Member:
         return self.offset + self.size + -self.size % BLOCK
 
 
-def sealed(facts: Mapping[str, Any]) -> bytes:
+def seal(facts: Mapping[str, Any]) -> bytes:
     """JSON of the facts with the SHA-256 of that JSON among them."""
     digest = hashlib.sha256(orjson.dumps(facts, option=_OPTIONS)).hexdigest()
     return orjson.dumps({**facts, "sha256": digest}, option=_OPTIONS)
 
 
-def unsealed(data: bytes, otherwise: str) -> dict[str, Any]:
+def unseal(data: bytes, otherwise: str) -> dict[str, Any]:
     """The facts of `sealed`. Raises InvalidValue, with a message that begins with `otherwise`, where a byte differs."""
     try:
         facts = orjson.loads(data)
         del facts["sha256"]
-        whole = sealed(facts) == data
+        whole = seal(facts) == data
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidValue(f"{otherwise}: it can't be read.") from error
     if not whole:
@@ -103,7 +103,7 @@ def header(name: str, size: int, moment: int) -> bytes:
     return head + b"%06o\0 " % (sum(head) + sum(tail) + 8 * ord(" ")) + tail
 
 
-def parsed(block: bytes, at: int, last: str) -> tuple[str, int]:
+def parse(block: bytes, at: int, last: str) -> tuple[str, int]:
     """Name and size. Raises InvalidValue unless the header is, byte for byte, what `header` makes."""
     name = block[:100].rstrip(b"\0").decode("ascii", "replace")
     sized = block[124:136]

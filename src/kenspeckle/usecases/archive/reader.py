@@ -19,8 +19,8 @@ from kenspeckle.usecases.archive.archive_format import (
     Progress,
     chunks,
     line,
-    parsed,
-    unsealed,
+    parse,
+    unseal,
 )
 
 MAX_MANIFEST: Final = 1 << 20
@@ -64,7 +64,7 @@ class Archive:
             header = self._read(at, BLOCK, last)
             if not any(header):
                 break
-            name, size = parsed(header, at, last)
+            name, size = parse(header, at, last)
             member = Member(name, at + BLOCK, size)
             if member.end > self._size:
                 raise InvalidValue(f"The archive is cut off in its member '{name}'.")
@@ -120,11 +120,11 @@ class Archive:
         digest = hashlib.sha256()
         for chunk in self.chunks(member):
             digest.update(chunk)
-        if member.digest is not None and digest.hexdigest() != member.digest and not self._encrypted(member):
+        if member.digest is not None and digest.hexdigest() != member.digest and not self._is_encrypted(member):
             raise InvalidValue(f"The archive is damaged in its member '{member.name}': SHA-256 differs.")
         return digest.hexdigest()
 
-    def _encrypted(self, member: Member) -> bool:
+    def _is_encrypted(self, member: Member) -> bool:
         """Whether a photograph is encrypted, and intact."""
         data = self.content(member)
         return encrypted_photograph.is_packed(data) and encrypted_photograph.whole(member.digest or "", data)
@@ -142,15 +142,15 @@ class Archive:
             digest.update(listed)
             there = lines.readline()
             if there != listed and not seen.differs:
-                seen.differs = _named(there) or _named(listed) or SUMS
+                seen.differs = _name_of(there) or _name_of(listed) or SUMS
         if (rest := lines.readline()) and not seen.differs:
-            seen.differs = _named(rest)
+            seen.differs = _name_of(rest)
         seen.sums = digest.hexdigest()
 
     def _manifest(self, member: Member) -> dict[str, Any]:
         if member.size > MAX_MANIFEST:
             raise InvalidValue(f"The archive's member '{MANIFEST}' is too large to be one.")
-        return unsealed(self.content(member), f"The archive is damaged in its member '{MANIFEST}'")
+        return unseal(self.content(member), f"The archive is damaged in its member '{MANIFEST}'")
 
     def _padding(self, member: Member) -> None:
         start = member.offset + member.size
@@ -164,5 +164,5 @@ class Archive:
         return self._file.read(size)
 
 
-def _named(line: bytes) -> str:
+def _name_of(line: bytes) -> str:
     return line[66:].decode("ascii", "replace").strip()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from kenspeckle.usecases.archive.archive_format import BLOCK, END, MANIFEST, SUMS, chunks, header, line, sealed
+from kenspeckle.usecases.archive.archive_format import BLOCK, END, MANIFEST, SUMS, chunks, header, line, seal
 
 
 class Writer:
@@ -67,7 +67,7 @@ class Writer:
         members = self._members
         sums = self.add(SUMS, size, chunks(self._sums, size))
         self._sums.close()
-        manifest = sealed({**facts, "members": members, "sums_sha256": sums})
+        manifest = seal({**facts, "members": members, "sums_sha256": sums})
         self._file.write(header(MANIFEST, len(manifest), self._moment))
         self._file.write(manifest + bytes(-len(manifest) % BLOCK) + END)
 

@@ -113,7 +113,7 @@ def _deletion(_: ops.DeleteFaces, done: Deleted) -> Erasing | None:
     return Erasure.FACES, "", erased
 
 
-def _matched(matches: Sequence[FaceMatch]) -> list[str]:
+def _ids_of_matches(matches: Sequence[FaceMatch]) -> list[str]:
     return [one.face.face_id for one in matches]
 
 
@@ -129,7 +129,7 @@ def _of_job(job: Job) -> Facts:
     return {"job": job.job_id, "kind": job.kind.value, "state": job.state.value, "collection": job.collection_id}
 
 
-def _indexed(done: Indexed | Faceless) -> list[str]:
+def _ids_of_indexed(done: Indexed | Faceless) -> list[str]:
     return [] if isinstance(done, Faceless) else [one.face.face_id for one in done.records]
 
 
@@ -140,15 +140,15 @@ def _of_indexed(done: Indexed | Faceless) -> Facts:
 
 
 def _of_source(source: VideoSource) -> Facts:
-    return _given(bucket=source.bucket or None, name=source.name or None, upload=source.upload or None)
+    return _drop_none(bucket=source.bucket or None, name=source.name or None, upload=source.upload or None)
 
 
-def _named_in(found: Sequence[VideoFace] | Sequence[Appearance]) -> list[str]:
+def _ids_once(found: Sequence[VideoFace] | Sequence[Appearance]) -> list[str]:
     """Each face once: a person is seen in many frames."""
-    return list(dict.fromkeys(face_id for one in found for face_id in _matched(one.matches)))
+    return list(dict.fromkeys(face_id for one in found for face_id in _ids_of_matches(one.matches)))
 
 
-def _given(**facts: str | None) -> Facts:
+def _drop_none(**facts: str | None) -> Facts:
     """The facts without those that are None."""
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -164,7 +164,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             ops.IndexFaces,
             "IndexFaces",
             lambda op: {"identity": op.external_image_id},
-            faces=_indexed,
+            faces=_ids_of_indexed,
             told=_of_indexed,
         ),
         _row(
@@ -185,7 +185,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _row(
             ops.ListFaces,
             "ListFaces",
-            lambda op: _given(user=op.user_id, identity=op.external_image_id),
+            lambda op: _drop_none(user=op.user_id, identity=op.external_image_id),
             faces=lambda page: [one.face_id for one in page.items],
         ),
         _row(
@@ -224,11 +224,11 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _erasure(ops.EraseCollection, "EraseCollection"),
         # Housekeeping calls it every hour, and mostly no face is that old.
         _erasure(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
-        _row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_matched),
+        _row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_ids_of_matches),
         _row(
             ops.SearchImage,
             "SearchFacesByImage",
-            faces=lambda found: [face_id for one in found.searches for face_id in _matched(one.matches)],
+            faces=lambda found: [face_id for one in found.searches for face_id in _ids_of_matches(one.matches)],
             told=lambda found: {"searched": len(found.searches)},
         ),
         _row(
@@ -241,7 +241,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             ops.SearchTemplates,
             "SearchTemplates",
             lambda op: {"searched": len(op.templates)},
-            faces=lambda found: [face_id for matches in found for face_id in _matched(matches)],
+            faces=lambda found: [face_id for matches in found for face_id in _ids_of_matches(matches)],
         ),
         _row(
             ops.CompareTemplates,
@@ -264,21 +264,21 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             ops.GetVideo,
             "GetFaceSearch",
             lambda op: {"job": op.job_id, "search": op.search},
-            faces=lambda page: _named_in(page.faces),
+            faces=lambda page: _ids_once(page.faces),
             told=lambda page: {"collection": page.video.job.collection_id, "detected": len(page.faces)},
         ),
         _row(
             ops.ListAppearances,
             "ListAppearances",
             lambda op: {"job": op.job_id},
-            faces=lambda page: _named_in(page.appearances),
+            faces=lambda page: _ids_once(page.appearances),
             told=lambda page: {"collection": page.video.job.collection_id, "appearances": len(page.appearances)},
         ),
         _row(
             ops.SearchAppearance,
             "SearchAppearance",
             lambda op: {"camera": op.camera, "pictures": len(op.images)},
-            faces=lambda found: _matched(found.matches),
+            faces=lambda found: _ids_of_matches(found.matches),
         ),
         _row(ops.EraseVideo, "EraseVideo", lambda op: {"job": op.job_id}),
         _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
@@ -304,7 +304,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _row(
             ops.SearchUsers,
             "SearchUsers",
-            lambda op: _given(user=op.user_id, face=op.face_id),
+            lambda op: _drop_none(user=op.user_id, face=op.face_id),
             told=lambda found: _users([one.user.user_id for one in found]),
         ),
         _row(
@@ -353,7 +353,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
         _row(
             ops.UndoPeople,
             "UndoPeople",
-            lambda op: _given(undo=op.undo_id),
+            lambda op: _drop_none(undo=op.undo_id),
             told=lambda done: {"undone": done.kind, "people": [one.person_id for one in done.people]},
         ),
         _row(

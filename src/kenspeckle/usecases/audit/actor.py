@@ -38,14 +38,14 @@ def current() -> Actor:
     return _ACTOR.get() or Actor(CLI, _user())
 
 
-def arrived(request_id: str, address: str) -> None:
+def begin_request(request_id: str, address: str) -> None:
     """A request has arrived; its actor is not known yet."""
     _ACTOR.set(Actor(NOBODY, "", request_id, address))
 
 
-def identified(principal: Principal) -> None:
+def identify(principal: Principal) -> None:
     """The request is from this principal."""
-    _ACTOR.set(replace(current(), **_named(principal)))
+    _ACTOR.set(replace(current(), **_describe(principal)))
 
 
 def acting(actor: Actor) -> None:
@@ -53,7 +53,7 @@ def acting(actor: Actor) -> None:
     _ACTOR.set(actor)
 
 
-def _named(principal: Principal) -> dict[str, str]:
+def _describe(principal: Principal) -> dict[str, str]:
     key = principal.key
     return {"key": OPEN, "name": ""} if key is None else {"key": key.key_id, "name": key.name}
 

@@ -89,7 +89,7 @@ class KeptReceipts:
         """Raises ReceiptNotFound, also where its collection is not in `only`."""
         kept = self._store.receipt(receipt_id)
         if only is not None and kept.collection_id not in only:
-            raise ReceiptNotFound.named(receipt_id)
+            raise ReceiptNotFound.of_id(receipt_id)
         return kept.receipt
 
     def pending(self, most: int = AT_ONCE) -> tuple[KeptReceipt, ...]:
@@ -100,7 +100,7 @@ class KeptReceipts:
         """Nothing is left of what these name, except where `remains` says."""
         for kept in some:
             at = self._now()
-            signed = self._signer.completed(kept.receipt, at, (*remains, *_lasting(kept.receipt)))
+            signed = self._signer.complete(kept.receipt, at, (*remains, *_lasting(kept.receipt)))
             done = KeptReceipt(kept.receipt_id, kept.collection_id, kept.what, kept.created_at, at, signed)
             self._store.complete_receipt(done, self._announcer.erasure_completed(done))
         if some:

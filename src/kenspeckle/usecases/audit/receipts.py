@@ -68,19 +68,19 @@ class Receipts:
             "request_id": actor.request_id,
             "audit": None if row is None else {"number": row.number, "hash": row.hash.hex()},
         }
-        return self._signed(content | _left(() if erased.complete else remains))
+        return self._sign(content | _remains(() if erased.complete else remains))
 
-    def completed(self, receipt: Receipt, at: float, remains: Sequence[str] = ()) -> Receipt:
+    def complete(self, receipt: Receipt, at: float, remains: Sequence[str] = ()) -> Receipt:
         """The complete form of a pending receipt; `remains` is what is left beyond the catalog's tables."""
         content = {name: value for name, value in receipt.content.items() if name != REMAINS}
         done = {"state": ReceiptState.COMPLETE.value, "complete": True, "completed_at": _moment(at)}
-        return self._signed(content | done | _left(remains))
+        return self._sign(content | done | _remains(remains))
 
-    def _signed(self, content: Mapping[str, object]) -> Receipt:
+    def _sign(self, content: Mapping[str, object]) -> Receipt:
         return Receipt(content, self.public_key, base64.b64encode(self._key.sign(canonical(content))).decode())
 
 
-def _left(remains: Sequence[str]) -> dict[str, object]:
+def _remains(remains: Sequence[str]) -> dict[str, object]:
     return {REMAINS: list(remains)} if remains else {}
 
 
@@ -93,7 +93,7 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
-def verified(document: object, public_key: str) -> dict[str, Any]:
+def verify_receipt(document: object, public_key: str) -> dict[str, Any]:
     """The content of a receipt whose signature was made with the key that belongs to `public_key` (base64).
 
     Raises InvalidValue for any other."""

@@ -55,7 +55,7 @@ class Audited:
             self.recorder.record_all([self._entry_of(*one) for one in access.each(operation, answer)])
             return answer
         row = self._record(access, collection_id, answer, named, facts)
-        attested: A = self._attested(access, operation, collection_id or "", answer, row)
+        attested: A = self._attest(access, operation, collection_id or "", answer, row)
         return attested
 
     def info(self, only: Sequence[str] | None = None) -> Mapping[str, object]:
@@ -110,9 +110,7 @@ class Audited:
             # No data was given out; the client gets its own error rather than this one.
             log.error("a failed request (%s) is not in the audit trail: %s", code, error.message)
 
-    def _attested(
-        self, access: Access, operation: object, collection_id: str, answer: Any, row: AuditRow | None
-    ) -> Any:
+    def _attest(self, access: Access, operation: object, collection_id: str, answer: Any, row: AuditRow | None) -> Any:
         """The answer, with a receipt where it erased something."""
         erasure = None if access.erasure is None or self.receipts is None else access.erasure(operation, answer)
         if erasure is None or self.receipts is None:

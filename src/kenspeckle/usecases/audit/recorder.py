@@ -8,8 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from kenspeckle.domain.audit import AuditEntry, AuditHead, AuditRow, chained, is_sealed, sealed
-from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor
+from kenspeckle.domain.audit import AuditEntry, AuditHead, AuditRow, chain, is_sealed, seal_head
+from kenspeckle.domain.audit_anchor import AuditAnchor, is_anchor, make_anchor
 from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
 from kenspeckle.ports import Anchors, Trail
 from kenspeckle.usecases.audit import actor as actor_
@@ -186,18 +186,18 @@ class Recorder:
             made.clear()
             head = present
             for entry in entries:
-                row = chained(entry, head, self.key)
+                row = chain(entry, head, self.key)
                 made.append(row)
                 head = AuditHead(row.number, row.hash, head.floor, head.floor_hash)
-            head = sealed(head, self.key)
+            head = seal_head(head, self.key)
             return made, head
 
         try:
             self.trail.append_audit(link)
         except KenspeckleError as error:
-            self._failed(tickets, error)
+            self._fail(tickets, error)
         except BaseException:
-            self._failed(tickets, StorageUnavailable("The audit trail can't be written; the server's log says why."))
+            self._fail(tickets, StorageUnavailable("The audit trail can't be written; the server's log says why."))
             raise
         else:
             self._last, self._lost = head, 0
@@ -210,7 +210,7 @@ class Recorder:
             for ticket in tickets:
                 ticket.done = True
 
-    def _failed(self, tickets: Sequence[_Ticket], error: KenspeckleError) -> None:
+    def _fail(self, tickets: Sequence[_Ticket], error: KenspeckleError) -> None:
         log.error("the audit trail can't be written: %s", error.message)
         if not self._required:
             self._late.extend(one.entry for one in tickets)
@@ -231,24 +231,24 @@ class Recorder:
         last = self._last
         facts: dict[str, object] = {"number": present.number, "hash": present.hash.hex()}
         if not present.begun and present.number == 0 and last is None and self._cut is None:
-            return [self._noted(BEGUN)]
+            return [self._make_entry(BEGUN)]
         if self._renewing:
             return []
         if (last is None or present != last) and not is_sealed(present, self.key):
             log.error("the end of the audit trail was changed, or sealed under another master key")
-            found.append(self._noted(SEAL_BROKEN, facts))
+            found.append(self._make_entry(SEAL_BROKEN, facts))
         if last is not None and (
             present.number < last.number or (present.number == last.number and present.hash != last.hash)
         ):
             log.error("the audit trail was cut back or changed: it had row %d", last.number)
-            found.append(self._noted(CUT_BACK, facts | {"had": last.number, "had_hash": last.hash.hex()}))
+            found.append(self._make_entry(CUT_BACK, facts | {"had": last.number, "had_hash": last.hash.hex()}))
         if self._cut is not None:
             log.error("the audit trail was cut back or changed: its anchor names row %d", self._cut.number)
             found.append(
-                self._noted(CUT_BACK, facts | {"had": self._cut.number, "had_hash": self._cut.hash.hex()}),
+                self._make_entry(CUT_BACK, facts | {"had": self._cut.number, "had_hash": self._cut.hash.hex()}),
             )
         if self._lost:
-            found.append(self._noted(LOST, {"rows": self._lost}))
+            found.append(self._make_entry(LOST, {"rows": self._lost}))
         return found
 
     def _cut_back(self) -> bool:
@@ -275,7 +275,7 @@ class Recorder:
             newest = next((one for one in there if is_anchor(one, self.key)), None)
             if newest is not None and newest.number >= head.number and cut is None:
                 return None
-            return anchored(1 + max((one.counter for one in there), default=0), head, self.key)
+            return make_anchor(1 + max((one.counter for one in there), default=0), head, self.key)
 
         try:
             self._anchors.keep(make)
@@ -286,5 +286,5 @@ class Recorder:
         else:
             self._unanchored = False
 
-    def _noted(self, operation: str, facts: Mapping[str, object] | None = None) -> AuditEntry:
+    def _make_entry(self, operation: str, facts: Mapping[str, object] | None = None) -> AuditEntry:
         return AuditEntry(self.now(), operation, "ok", actor_.SERVICE, facts=facts or {})

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kenspeckle import moments
-from kenspeckle.domain.audit import AuditHead, AuditRow, described, is_sealed, row_hash, seal_of, sealed
-from kenspeckle.domain.audit_anchor import AuditAnchor, anchored, is_anchor, read, written
+from kenspeckle.domain.audit import AuditHead, AuditRow, describe, is_sealed, row_hash, seal_head, seal_of
+from kenspeckle.domain.audit_anchor import AuditAnchor, is_anchor, make_anchor, read, to_line
 from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import AuditQuery, Trail
 from kenspeckle.usecases.audit.recorder import ALARMS, NEW_KEY, TRIMMED, Recorder
@@ -57,7 +57,7 @@ class Verified:
         else:
             self.more += 1
 
-    def described(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "sound": self.sound,
@@ -75,7 +75,7 @@ def anchor_of(head: AuditHead) -> str:
     return f"{head.number}:{head.hash.hex()}"
 
 
-def parsed_anchor(text: str) -> AuditAnchor | tuple[int, bytes]:
+def parse_anchor(text: str) -> AuditAnchor | tuple[int, bytes]:
     """A row as it was noted: NUMBER:HASH, or what `kenspeckle audit anchor` wrote. Raises InvalidValue."""
     document = read(text.encode())
     if document is not None:
@@ -95,7 +95,7 @@ def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[A
     With an `anchor`, that its row is there and unchanged; rows up to it may then be sealed under another master key,
     for their hashes confirm them, as for rows before one that names a new key. `kept` are anchors of the file
     beside the database, whose rows have to be there too. Raises InvalidValue, StorageUnavailable."""
-    given = parsed_anchor(anchor) if anchor is not None else None
+    given = parse_anchor(anchor) if anchor is not None else None
     known = (given.number, given.hash) if isinstance(given, AuditAnchor) else given
     head = trail.audit_head()
     found = Verified(anchor=anchor_of(head))
@@ -200,7 +200,7 @@ class _Rows:
 
 def _confirms(row: AuditRow, made: bytes) -> bool:
     """Whether this row, which says that another master key holds from here, names the one before it."""
-    facts = described(row)["facts"]
+    facts = describe(row)["facts"]
     return isinstance(facts, dict) and (facts.get("number"), facts.get("hash")) == (row.number - 1, made.hex())
 
 
@@ -210,14 +210,14 @@ def moment(text: str, now: float) -> float:
     if seconds is not None:
         return now - seconds
     try:
-        return moments.parsed(text.strip())
+        return moments.parse_moment(text.strip())
     except (ValueError, OverflowError):
         raise InvalidValue(
             f"'{text[:40]}' is no time; write an age as 12h or 30d, or a date or time as 2026-01-31.", field="since"
         ) from None
 
 
-def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
+def read_rows(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
     """Rows that fit, newest first. The query itself is in the trail before it is answered."""
     rows = recorder.trail.find_audit(query, limit)
     recorder.record(recorder.entry(SHOWN, query.collection_id, facts={"rows": len(rows)}))
@@ -226,7 +226,7 @@ def shown(recorder: Recorder, query: AuditQuery, limit: int) -> list[AuditRow]:
 
 def lines(trail: Trail, after: int = 0) -> Iterator[dict[str, Any]]:
     """Every row above the number `after`, for export."""
-    return (described(row) for row in trail.audit_rows(after))
+    return (describe(row) for row in trail.audit_rows(after))
 
 
 def anchor(recorder: Recorder, kept: Sequence[AuditAnchor]) -> bytes:
@@ -235,7 +235,7 @@ def anchor(recorder: Recorder, kept: Sequence[AuditAnchor]) -> bytes:
     head = recorder.trail.audit_head()
     if row is not None:
         head = AuditHead(row.number, row.hash)
-    return written(anchored(1 + max((one.counter for one in kept), default=0), head, recorder.key))
+    return to_line(make_anchor(1 + max((one.counter for one in kept), default=0), head, recorder.key))
 
 
 def trim(recorder: Recorder, days: int, now: float) -> int:
@@ -243,7 +243,7 @@ def trim(recorder: Recorder, days: int, now: float) -> int:
     if days <= 0:
         return 0
     gone = 0
-    while some := recorder.trail.trim_audit(now - days * DAY, lambda head: sealed(head, recorder.key)):
+    while some := recorder.trail.trim_audit(now - days * DAY, lambda head: seal_head(head, recorder.key)):
         gone += some
     if gone:
         head = recorder.trail.audit_head()

@@ -67,7 +67,7 @@ def back_up(source: Source, file: IO[bytes], work: Path, progress: Progress) -> 
     with closing(Writer(file, int(moment), work.parent)) as writer:
         try:
             facts = source.copies.make(work, lambda done, total: progress("catalog", done, total))
-            packed = _packed(source.copies.digests(work))
+            packed = _pack(source.copies.digests(work))
             with work.open("rb") as copy:
                 size = work.stat().st_size
                 writer.add(CATALOG, size, chunks(copy, size))
@@ -82,7 +82,7 @@ def back_up(source: Source, file: IO[bytes], work: Path, progress: Progress) -> 
 
 def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts, progress: Progress) -> Backup:
     total, tally = len(packed) // 32, _Tally()
-    for number, digest in enumerate(_unpacked(packed), 1):
+    for number, digest in enumerate(_unpack(packed), 1):
         if not _add(source.images, writer, digest, tally):
             tally.absent.append(digest)
         progress("photographs", number, total)
@@ -92,7 +92,7 @@ def _photographs(source: Source, writer: Writer, packed: bytes, facts: CopyFacts
         # A photograph whose faces were committed a moment ago, or just before a crash, is staged and not yet in its
         # place.
         source.pause(PAUSE_SECONDS)
-        source.images.recover(source.copies.referenced, source.copies.lock)
+        source.images.recover(source.copies.find_referenced, source.copies.lock)
         missing = [digest for digest in still if not _add(source.images, writer, digest, tally)]
         missing = _still_needed(source, missing)
     if missing and tally.photographs == 0:
@@ -115,7 +115,7 @@ def _add(images: Images, writer: Writer, digest: str, tally: _Tally) -> bool:
 
 
 def _still_needed(source: Source, digests: list[str]) -> list[str]:
-    needed = source.copies.referenced(digests) if digests else set()
+    needed = source.copies.find_referenced(digests) if digests else set()
     return [digest for digest in digests if digest in needed]
 
 
@@ -139,7 +139,7 @@ def _manifest(source: Source, made: Backup, facts: CopyFacts, moment: float) -> 
     }
 
 
-def _packed(digests: Iterable[str]) -> bytes:
+def _pack(digests: Iterable[str]) -> bytes:
     """32 bytes each; as strings they would take six times the memory."""
     packed = bytearray()
     source = iter(digests)
@@ -148,6 +148,6 @@ def _packed(digests: Iterable[str]) -> bytes:
     return bytes(packed)
 
 
-def _unpacked(packed: bytes) -> Iterator[str]:
+def _unpack(packed: bytes) -> Iterator[str]:
     for at in range(0, len(packed), 32):
         yield packed[at : at + 32].hex()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kenspeckle.errors import ImageNotFound, StorageUnavailable
-from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage, unlocked
+from kenspeckle.ports import Converting, Images, Pending, Staged, StoredImage, no_lock
 from kenspeckle.progress import Progress
 
 _AT_ONCE: Final = 16
@@ -36,7 +36,7 @@ class Converted:
 
 def convert(catalog: Converting, images: Images, *, encrypt: bool, progress: Progress) -> Converted:
     """Encrypt, or decrypt, every collection. After StorageFull or StorageUnavailable, run it again."""
-    images.recover(catalog.digests, unlocked, alone=True)
+    images.recover(catalog.digests, no_lock, alone=True)
     _work_off(catalog, images)
     pending = catalog.pending(encrypt=encrypt)
     done = Converted(tuple(one.collection_id for one in pending))
@@ -73,7 +73,7 @@ def _photographs(
         return
     # The same photograph under several identities is one in the store.
     kept = list({one.name: one for one in some if one.kept}.values())
-    staged = list(pool.map(lambda one: _staged(catalog, images, pending, one, encrypt=encrypt), kept))
+    staged = list(pool.map(lambda one: _stage(catalog, images, pending, one, encrypt=encrypt), kept))
     done.missing += staged.count(None)
     catalog.rename(pending, some, encrypt=encrypt)
     for one in staged:
@@ -82,7 +82,7 @@ def _photographs(
     _work_off(catalog, images)
 
 
-def _staged(catalog: Converting, images: Images, pending: Pending, one: StoredImage, *, encrypt: bool) -> Staged | None:
+def _stage(catalog: Converting, images: Images, pending: Pending, one: StoredImage, *, encrypt: bool) -> Staged | None:
     """The photograph in its new form, staged under its new name; None where it is not in the store."""
     collection_id = pending.collection_id
     try:
@@ -104,4 +104,4 @@ def _work_off(catalog: Converting, images: Images) -> None:
     while some := catalog.removals(_REMOVED_AT_ONCE):
         wanted = catalog.digests(some)
         images.delete([name for name in some if name not in wanted])
-        catalog.removed(some)
+        catalog.forget_removals(some)

@@ -15,7 +15,7 @@ from typing import Final
 from kenspeckle.atomic_file import disk_errors, replace_file
 from kenspeckle.errors import Conflict, InvalidValue
 from kenspeckle.ports import Keyring
-from kenspeckle.usecases.archive.archive_format import sealed, unsealed
+from kenspeckle.usecases.archive.archive_format import seal, unseal
 
 NAME: Final = "kenspeckle.keyring"
 """Its file name beside backups."""
@@ -29,7 +29,7 @@ def read(path: Path) -> Keyring:
     with disk_errors(path):
         if path.stat().st_size > _MOST_BYTES:
             raise InvalidValue(f"{path} is too large to be a keyring.")
-        facts = unsealed(path.read_bytes(), f"{path} is no keyring of Kenspeckle, or is damaged")
+        facts = unseal(path.read_bytes(), f"{path} is no keyring of Kenspeckle, or is damaged")
     if (facts.get("format"), facts.get("version")) != (FORMAT, VERSION):
         raise InvalidValue(f"{path} is no keyring that this Kenspeckle reads.")
     try:
@@ -62,4 +62,4 @@ def write(path: Path, keyring: Keyring) -> None:
         "created_at": int(time.time()),
         "keys": {name: base64.b64encode(key).decode() for name, key in keyring.keys.items()},
     }
-    replace_file(path, sealed(facts))
+    replace_file(path, seal(facts))

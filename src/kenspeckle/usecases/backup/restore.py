@@ -237,16 +237,16 @@ def _stage(archive: Archive, total: int, images: Images, progress: Progress) -> 
             if digest is None:
                 continue
             if len(running) >= 2 * _WRITERS:
-                running = _finished(running)
+                running = _wait_for_some(running)
             running.add(pool.submit(one, digest, archive.content(member)))
             count += 1
             progress("photographs", count, total)
         while running:
-            running = _finished(running)
+            running = _wait_for_some(running)
     return count
 
 
-def _finished(running: set[Future[None]]) -> set[Future[None]]:
+def _wait_for_some(running: set[Future[None]]) -> set[Future[None]]:
     """Those still running once one at least has finished. Raises what one raised."""
     done, rest = wait(running, return_when="FIRST_COMPLETED")
     for future in done:
@@ -256,7 +256,7 @@ def _finished(running: set[Future[None]]) -> set[Future[None]]:
 
 def _keep(target: Target, reserved: ReservedPlace) -> Path:
     """Keep the present data under second names in a folder that is a complete data folder."""
-    aside = _made(target.aside)
+    aside = _make_folder(target.aside)
     try:
         reserved.keep(aside)
         if target.photograph_folder is not None:
@@ -274,7 +274,7 @@ def _keep(target: Target, reserved: ReservedPlace) -> Path:
     return aside
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     """The folder, or one with a number added: a killed restore of the same second may have left it."""
     place, number = folder, 1
     while True:

@@ -25,7 +25,7 @@ Allow = Callable[[str, str, bool], None]
 """Called with bucket, name, and whether the bucket has to be a folder. Raises BucketNotAllowed."""
 
 
-def checked(lines: Iterable[bytes], allow: Allow) -> int:
+def check(lines: Iterable[bytes], allow: Allow) -> int:
     """How many photographs a manifest names. Raises InvalidValue where a line can't be used, naming the first ones."""
     count = bad = 0
     shown: list[str] = []
@@ -34,7 +34,7 @@ def checked(lines: Iterable[bytes], allow: Allow) -> int:
             continue
         count += 1
         try:
-            parsed(number, line, allow)
+            parse(number, line, allow)
         except InvalidValue as error:
             bad += 1
             if len(shown) < SHOWN:
@@ -57,7 +57,7 @@ def slices(lines: Iterable[bytes], size: int) -> Iterator[list[ManifestLine]]:
     some: list[ManifestLine] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            some.append(parsed(number, line, lambda *_: None))
+            some.append(parse(number, line, lambda *_: None))
             if len(some) == size:
                 yield some
                 some = []
@@ -65,7 +65,7 @@ def slices(lines: Iterable[bytes], size: int) -> Iterator[list[ManifestLine]]:
         yield some
 
 
-def parsed(number: int, line: bytes, allow: Allow) -> ManifestLine:
+def parse(number: int, line: bytes, allow: Allow) -> ManifestLine:
     """One line. Raises InvalidValue."""
     if len(line) > LONGEST:
         raise InvalidValue(f"it is longer than {LONGEST} bytes")

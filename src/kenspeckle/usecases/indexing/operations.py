@@ -10,7 +10,7 @@ from kenspeckle.domain import Job, JobKind, LineResult, Page, validation
 from kenspeckle.domain.operations import GetJob, Handlers, ListIndexResults, StartIndexing
 from kenspeckle.errors import Conflict, JobNotFound, NotOffered
 from kenspeckle.ports import Buckets, Manifests
-from kenspeckle.usecases.indexing.manifest import LONGEST, checked, slices
+from kenspeckle.usecases.indexing.manifest import LONGEST, check, slices
 from kenspeckle.usecases.recognition.context import Context
 
 SLICE = 32
@@ -47,7 +47,7 @@ class IndexOperations:
         def allow(bucket: str, name: str, folder: bool) -> None:
             buckets.allow(bucket, name, operation.only, folder=folder)
 
-        count = checked(_lines(operation.path), allow)
+        count = check(_lines(operation.path), allow)
         job_id = f"job-{secrets.token_hex(8)}"
         try:
             first, source = 0, slices(_lines(operation.path), SLICE)
@@ -65,7 +65,7 @@ class IndexOperations:
         """Raises JobNotFound, InvalidCursor."""
         job = self.context.jobs.get_job(GetJob(job_id=operation.job_id, only=operation.only))
         if job.kind is not JobKind.INDEX:
-            raise JobNotFound.named(operation.job_id)
+            raise JobNotFound.of_id(operation.job_id)
         most = validation.count(min(operation.limit, validation.MAX_PAGE), validation.MAX_PAGE, "limit")
         return self._parts[0].index_results(job.job_id, max(1, most // SLICE), operation.cursor)
 

@@ -104,7 +104,7 @@ class IndexWork:
             progress.step(*self._manifests.slice_counts(job.job_id))
             for one in threads:
                 one.start()
-            while self._manifests.unfinished_slices(job.job_id):
+            while self._manifests.has_unfinished_slices(job.job_id):
                 stop.wait(LOOK_SECONDS / 5)
                 progress.step(*self._manifests.slice_counts(job.job_id))
                 if failed:
@@ -115,14 +115,14 @@ class IndexWork:
             progress.done, progress.total = self._manifests.slice_counts(job.job_id)
             raise
         finally:
-            _stopped(stop, threads)
+            _stop(stop, threads)
             self._own.discard(job.job_id)
         return {name.value: count for name, count in self._manifests.statuses(job.job_id).items()}
 
     def _let_end(self, job: Job, stop: threading.Event, threads: Sequence[threading.Thread]) -> None:
         """Nothing is stored any more once a job is cancelled: slices that are under way, here and elsewhere, come to
         their end before. Those of a process that died until their lease has."""
-        _stopped(stop, threads)
+        _stop(stop, threads)
         while self._manifests.slices_held(job.job_id) and not self._closing.wait(LOOK_SECONDS / 5):
             pass
 
@@ -208,10 +208,10 @@ class IndexWork:
         actor.acting(actor.Actor(actor.SERVICE))
         if one.attempts > MOST_ATTEMPTS:
             why = f"{MOST_ATTEMPTS} processes have died over this part of the manifest."
-            self._manifests.finish_slice(one, [_failed(line, "internal_error", why) for line in one.lines])
+            self._manifests.finish_slice(one, [_fail(line, "internal_error", why) for line in one.lines])
             return
         try:
-            with self._held(one) as lost:
+            with self._hold(one) as lost:
                 results = self._results(job, one.lines, lost)
             self._manifests.finish_slice(one, sorted(results, key=lambda result: result.number))
         except JobLost:
@@ -232,11 +232,11 @@ class IndexWork:
                 waiting.append((line, read))
                 size += len(read.image)
                 if size >= BATCH_BYTES:
-                    results += self._stored(job, waiting, lost)
+                    results += self._store(job, waiting, lost)
                     waiting, size = [], 0
-        return results + self._stored(job, waiting, lost)
+        return results + self._store(job, waiting, lost)
 
-    def _stored(
+    def _store(
         self, job: Job, some: Sequence[tuple[ManifestLine, IndexFaces]], lost: threading.Event
     ) -> list[LineResult]:
         if not some:
@@ -254,9 +254,9 @@ class IndexWork:
             most = self._context.settings.max_image_bytes
             image = self._buckets.read(line.bucket, line.name, None, most)
         except BucketNotAllowed as error:
-            return line, _failed(line, error.code, UNREAD)
+            return line, _fail(line, error.code, UNREAD)
         except ImageTooLarge as error:
-            return line, _failed(line, error.code, error.message)
+            return line, _fail(line, error.code, error.message)
         quality, attributes, max_faces = asked.get("quality"), asked.get("attributes"), asked.get("max_faces")
         return line, IndexFaces(
             collection_id=job.collection_id or "",
@@ -270,7 +270,7 @@ class IndexWork:
         )
 
     @contextmanager
-    def _held(self, one: Slice) -> Iterator[threading.Event]:
+    def _hold(self, one: Slice) -> Iterator[threading.Event]:
         """Keep the lease for the length of the block; the event says that it is lost."""
         lost, done = threading.Event(), threading.Event()
 
@@ -292,20 +292,20 @@ class IndexWork:
             thread.join()
 
 
-def _stopped(stop: threading.Event, threads: Sequence[threading.Thread]) -> None:
+def _stop(stop: threading.Event, threads: Sequence[threading.Thread]) -> None:
     stop.set()
     for one in threads:
         if one.ident is not None:
             one.join()
 
 
-def _failed(line: ManifestLine, code: str, reason: str) -> LineResult:
+def _fail(line: ManifestLine, code: str, reason: str) -> LineResult:
     return LineResult(line.number, LineStatus.FAILED, code=code, reason=reason)
 
 
 def _result(line: ManifestLine, outcome: BulkOutcome) -> LineResult:
     if isinstance(outcome, KenspeckleError):
-        return _failed(line, outcome.code, outcome.message)
+        return _fail(line, outcome.code, outcome.message)
     if isinstance(outcome, Indexed) and outcome.records:
         status = LineStatus.INDEXED if outcome.created else LineStatus.PRESENT
         return LineResult(line.number, status, outcome.image_id)

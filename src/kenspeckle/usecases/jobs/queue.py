@@ -52,19 +52,19 @@ class JobQueue:
 
     def get_job(self, operation: GetJob) -> Job:
         """Raises JobNotFound."""
-        return self._seen(operation.job_id, operation.only)
+        return self._look_up(operation.job_id, operation.only)
 
     def cancel_job(self, operation: CancelJob) -> Job:
         """Raises JobNotFound."""
-        self._seen(operation.job_id, operation.only)
+        self._look_up(operation.job_id, operation.only)
         job = self._jobs.cancel_job(operation.job_id, self._now())
         self.nudge()
         return job
 
-    def _seen(self, job_id: str, only: Sequence[str] | None) -> Job:
+    def _look_up(self, job_id: str, only: Sequence[str] | None) -> Job:
         job = self._jobs.job(job_id)
         if only is not None and job.collection_id not in only:
-            raise JobNotFound.named(job_id)
+            raise JobNotFound.of_id(job_id)
         return job
 
 
@@ -86,7 +86,7 @@ def wait(
         time.sleep(POLL_SECONDS)
 
 
-def recorded(recorder: Recorder) -> Callable[[Job], None]:
+def make_recorder(recorder: Recorder) -> Callable[[Job], None]:
     """A function that writes the end of a job into the audit trail."""
 
     def record(job: Job) -> None:

@@ -63,7 +63,7 @@ class Following:
 
     def round(self) -> None:
         """Look at every mirror, and at collections that have none yet. Raises StorageFull, StorageUnavailable."""
-        keeper, due = self._keeper, self._erased()
+        keeper, due = self._keeper, self._find_erased()
         failed: KenspeckleError | None = None
         for mirror, there in keeper.mirrors.mirrors():
             if self._closing or mirror.place != keeper.store.place:
@@ -74,7 +74,7 @@ class Following:
                 failed = error  # what is wrong with one keeps no other waiting
         for name in keeper.mirrors.large(keeper.bounds.faces):
             with suppress(CollectionNotFound):
-                collection = keeper.mirrors.mirrored(name)
+                collection = keeper.mirrors.describe_mirrored(name)
                 if collection.current(keeper.store.place) is None and keeper.bounds.mirrors(collection):
                     self._queue(name)
         if failed is not None:
@@ -90,7 +90,7 @@ class Following:
 
     def _keep(self, mirror: Mirror, *, erased: bool) -> None:
         keeper = self._keeper
-        collection = keeper.mirrors.mirrored(mirror.collection_id)
+        collection = keeper.mirrors.describe_mirrored(mirror.collection_id)
         if mirror.contract != collection.contract or not keeper.bounds.keeps(collection):
             keeper.leave(mirror)
         elif mirror.state is not MirrorState.READY:
@@ -116,12 +116,12 @@ class Following:
             self._compacted[mirror.row] = time.monotonic()
             running = _Compacting(keeper.store.compact(mirror.name), mirror.revision)
             self._compacting[mirror.row] = running
-        if keeper.store.compacted(running.number):
+        if keeper.store.is_compacted(running.number):
             del self._compacting[mirror.row]
             keeper.set_compacted(mirror, running.revision)
             self._context.scrubber.wake.set()  # receipts may wait for this
 
-    def _erased(self) -> set[str]:
+    def _find_erased(self) -> set[str]:
         """Collections of receipts that are not complete."""
         receipts = self._context.receipts
         return set() if receipts is None else {one.collection_id for one in receipts.pending()}
@@ -132,7 +132,7 @@ class Following:
         now = time.monotonic()
         if now - self._queued.get(name, -AGAIN_SECONDS) >= AGAIN_SECONDS:
             self._queued[name] = now
-            mirror = self._keeper.mirrors.mirrored(name).current(self._keeper.store.place)
+            mirror = self._keeper.mirrors.describe_mirrored(name).current(self._keeper.store.place)
             if mirror is not None and mirror.state is MirrorState.READY:
                 return  # a job has ended meanwhile
             with suppress(Conflict):
@@ -147,13 +147,13 @@ class Following:
                 self.round()
                 pause = ROUND_SECONDS
             except KenspeckleError as error:
-                pause = self._failed(pause, error.message)
+                pause = self._fail(pause, error.message)
             except Exception:
                 log.exception("mirrors could not be brought up to date; it is tried again")
                 pause = min(LONGEST_SECONDS, 2 * pause)
             self._wake.wait(pause)
             self._wake.clear()
 
-    def _failed(self, pause: float, message: str) -> float:
+    def _fail(self, pause: float, message: str) -> float:
         log.error("mirrors could not be brought up to date, it is tried again: %s", message)
         return min(LONGEST_SECONDS, 2 * pause)

@@ -53,8 +53,8 @@ class Keeper:
 
     def begin(self, collection: Mirrored, dimension: int) -> Mirror:
         """An empty mirror that is being built, or the one that somebody has begun."""
-        with self._held(collection.collection_row):
-            now = self.mirrors.mirrored(collection.collection_id)
+        with self._hold(collection.collection_row):
+            now = self.mirrors.describe_mirrored(collection.collection_id)
             mirror = now.building(self.store.place)
             if mirror is None:
                 mirror = self.mirrors.add_mirror(
@@ -79,7 +79,7 @@ class Keeper:
     def fill(self, mirror: Mirror, *, fresh: bool) -> Mirror | None:
         """Store the next faces in a mirror that is being built; None where there are no more. `fresh`: none of them can
         be there. Raises CollectionNotFound."""
-        with self._held(mirror.collection_row):
+        with self._hold(mirror.collection_row):
             rows, templates = self.mirrors.templates_after(mirror.collection_id, mirror.after, BATCH)
             if not rows:
                 return None
@@ -91,7 +91,7 @@ class Keeper:
     def catch_up(self, mirror: Mirror) -> Mirror | None:
         """Replay what has changed since the mirror's state, or since it was begun, and make it ready. None where the
         change log does not reach back so far. Raises CollectionNotFound."""
-        with self._held(mirror.collection_row):
+        with self._hold(mirror.collection_row):
             found = self._now(mirror)
             if found is None:
                 return mirror
@@ -123,15 +123,15 @@ class Keeper:
 
     def restart(self, mirror: Mirror) -> Mirror:
         """Begin to compare it from its first row on. Raises CollectionNotFound."""
-        with self._held(mirror.collection_row):
-            collection = self.mirrors.mirrored(mirror.collection_id)
+        with self._hold(mirror.collection_row):
+            collection = self.mirrors.describe_mirrored(mirror.collection_id)
             begun = replace(mirror, after=0, since=collection.revision)
             self.mirrors.save_mirror(begun)
             return begun
 
     def compare(self, mirror: Mirror, after: int) -> Compared:
         """Compare the next faces with the catalog, and put right what differs. Raises CollectionNotFound."""
-        with self._held(mirror.collection_row):
+        with self._hold(mirror.collection_row):
             found = self._now(mirror)
             if found is None:
                 return Compared(after, done=True)
@@ -163,13 +163,13 @@ class Keeper:
 
     def drop(self, mirror: Mirror) -> None:
         """Remove it there, then from the catalog."""
-        with self._held(mirror.collection_row):
+        with self._hold(mirror.collection_row):
             self.store.drop(mirror.name)
             self.mirrors.remove_mirror(mirror.row)
 
     def set_compacted(self, mirror: Mirror, revision: int) -> None:
         """Note that what was deleted up to this revision is removed from the files there."""
-        with self._held(mirror.collection_row):
+        with self._hold(mirror.collection_row):
             found = self._now(mirror)
             if found is not None:
                 now = found[1]
@@ -177,7 +177,7 @@ class Keeper:
 
     def _now(self, mirror: Mirror) -> tuple[Mirrored, Mirror] | None:
         """The collection and this mirror as they are now; None where the mirror is gone, or to go."""
-        collection = self.mirrors.mirrored(mirror.collection_id)
+        collection = self.mirrors.describe_mirrored(mirror.collection_id)
         for one in collection.mirrors:
             if one.row == mirror.row and one.state is not MirrorState.LEAVING:
                 return collection, one
@@ -195,7 +195,7 @@ class Keeper:
         return len(removed)
 
     @contextmanager
-    def _held(self, collection_row: int) -> Iterator[None]:
+    def _hold(self, collection_row: int) -> Iterator[None]:
         """Raises StorageUnavailable where another process has it for too long."""
         name = hashlib.sha256(f"mirror {collection_row}".encode()).hexdigest()
         with self.catalog.lock([name]):

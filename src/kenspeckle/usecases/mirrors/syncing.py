@@ -34,7 +34,7 @@ class Syncing:
         small to be mirrored, or a job of it is not finished."""
         name = validation.collection_id(operation.collection_id)
         collection = self._context.catalog.collection(name)
-        self._check(self._the_keeper().mirrors.mirrored(collection.collection_id))
+        self._check(self._the_keeper().mirrors.describe_mirrored(collection.collection_id))
         return self._context.jobs.submit(JobKind.SYNC, name, {"rebuild": operation.rebuild})
 
     def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
@@ -42,7 +42,7 @@ class Syncing:
         keeper, name = self._the_keeper(), job.collection_id or ""
         progress.step(0, 0)
         keeper.store.check()
-        collection = keeper.mirrors.mirrored(name)
+        collection = keeper.mirrors.describe_mirrored(name)
         self._check(collection)
         mirror = self._present(keeper, collection)
         rebuild = bool(job.parameters.get("rebuild")) and job.done == 0
@@ -58,7 +58,7 @@ class Syncing:
                 if one.state is not MirrorState.BUILDING:
                     log.warning("the index of collection '%s' is not at %s any more", one.collection_id, one.place)
                 keeper.mirrors.remove_mirror(one.row)
-        return keeper.mirrors.mirrored(collection.collection_id).current(keeper.store.place)
+        return keeper.mirrors.describe_mirrored(collection.collection_id).current(keeper.store.place)
 
     def _build(
         self, keeper: Keeper, collection: Mirrored, before: Mirror | None, progress: Progress
@@ -84,7 +84,7 @@ class Syncing:
         if mirror.state is MirrorState.READY:
             if keeper.catch_up(mirror) is None:
                 keeper.mirrors.doubt_mirror(mirror.row)
-            collection = keeper.mirrors.mirrored(mirror.collection_id)
+            collection = keeper.mirrors.describe_mirrored(mirror.collection_id)
             mirror = collection.current(keeper.store.place) or mirror
         wrong = 0
         if not (again and mirror.after):

@@ -88,7 +88,7 @@ class Gate:
         self._judge()
         if self._admitted >= (self.places_under_overload if self._shedding else self.workers + self.queue):
             self._refused += 1
-            raise _overloaded()
+            raise _overload()
 
     def _judge(self) -> None:
         """At the end of a window, open or close the queue."""
@@ -114,7 +114,7 @@ class Gate:
         if not self._turns.acquire(timeout=None if patient else self._wait_seconds):
             with self._lock:
                 self._refused += 1
-            raise _overloaded()
+            raise _overload()
         with self._lock:
             self._running += 1
         try:
@@ -146,5 +146,5 @@ class Gate:
         return self._refused
 
 
-def _overloaded() -> Overloaded:
+def _overload() -> Overloaded:
     return Overloaded("All workers are busy and the queue is full; send the request again.", retry_after=RETRY_AFTER)

@@ -18,7 +18,7 @@ PATIENCE: Final = 5.0
 """Seconds that a request works on that, before it asks to be sent again."""
 
 
-def adopted(people: People | None, collection_id: str) -> People:
+def adopt(people: People | None, collection_id: str) -> People:
     """The people of a collection, in which every face has found its own. Raises NotOffered where the catalog has none,
     and Overloaded where an older version left so many faces that this takes longer: the next request goes on with
     it."""

@@ -40,7 +40,7 @@ def describe(context: Context, engine: Engine, asked: Undescribed) -> list[Stage
         try:
             data = context.photographs.get(collection_id, image.digest)
             wanted = {one.face.face_id: one.detail for one in asked.faces}
-            found = _seen(
+            found = _describe_anew(
                 context,
                 engine,
                 data,
@@ -64,12 +64,12 @@ def _of_thumbnail(context: Context, engine: Engine, record: FaceRecord, image: I
         if data is None:
             return {}
         wanted = {record.face.face_id: in_thumbnail(record.detail, image.width, image.height)}
-        return _seen(context, engine, data, wanted, None, (Source.THUMBNAIL, Source.THUMBNAIL_ALIGNED))
+        return _describe_anew(context, engine, data, wanted, None, (Source.THUMBNAIL, Source.THUMBNAIL_ALIGNED))
     except (FaceNotFound, *_UNREADABLE):
         return {}
 
 
-def _seen(
+def _describe_anew(
     context: Context,
     engine: Engine,
     data: bytes,
@@ -80,7 +80,7 @@ def _seen(
     """Templates of the faces that are wanted in the picture, by face id. Raises as `Engine.open` and `detect`."""
     with context.gate.turn(patient=True):
         photo = engine.open(data)
-        pairs = matched(wanted, engine.detect(photo), size or (photo.width, photo.height))
+        pairs = match_details(wanted, engine.detect(photo), size or (photo.width, photo.height))
         details = {
             name: pairs.get(name, detail) for name, detail in wanted.items() if name in pairs or detail.landmarks
         }
@@ -92,7 +92,9 @@ def _seen(
     }
 
 
-def matched(wanted: dict[str, FaceDetail], seen: Sequence[FaceDetail], size: tuple[int, int]) -> dict[str, FaceDetail]:
+def match_details(
+    wanted: dict[str, FaceDetail], seen: Sequence[FaceDetail], size: tuple[int, int]
+) -> dict[str, FaceDetail]:
     """Which face that is seen each of the wanted ones is, by name; each at most once, those that fit best first.
     `size` of the picture in pixels."""
     fits = sorted(

@@ -64,7 +64,7 @@ class BulkIndexing:
         collection_id = validation.collection_id(operation.collection_id)
         if any(one.collection_id != collection_id for one in operation.photographs):
             raise InvalidValue("All photographs have to be for the collection of the operation.", field="photographs")
-        return self.context.settled(collection_id, lambda collection: self._index(operation, collection))
+        return self.context.settle(collection_id, lambda collection: self._index(operation, collection))
 
     def _index(self, operation: IndexPhotographs, collection: Collection) -> tuple[BulkOutcome, ...]:
         some = operation.photographs
@@ -72,7 +72,7 @@ class BulkIndexing:
         first: dict[tuple[str, str | None], int] = {}
         for place, (one, digest) in enumerate(zip(some, digests, strict=True)):
             first.setdefault((digest, one.external_image_id), place)
-        outcomes: dict[int, BulkOutcome] = {} if operation.again else self._remembered(some, digests, collection)
+        outcomes: dict[int, BulkOutcome] = {} if operation.again else self._find_remembered(some, digests, collection)
         places = [place for place in first.values() if place not in outcomes]
         prepared = self._prepare([some[place] for place in places], collection)
         new = {}
@@ -121,12 +121,14 @@ class BulkIndexing:
         try:
             new = []
             for one in some:
-                photograph, bytes_ = one.written()
-                messages = context.announcer.indexed(photograph.image, photograph.external_image_id, photograph.faces)
+                photograph, bytes_ = one.to_store()
+                messages = context.announcer.announce_indexed(
+                    photograph.image, photograph.external_image_id, photograph.faces
+                )
                 new.append(replace(photograph, messages=messages))
                 staged += [bytes_] if bytes_ is not None else []
             names = {one.stored_as for one in new if one.stored_as is not None}
-            with context.timed("store"), context.catalog.lock(names):
+            with context.time_stage("store"), context.catalog.lock(names):
                 stored = context.catalog.add_photographs(collection.collection_id, new, some[0].pack.contract)
                 for one_staged in staged:
                     publish(self.context, one_staged)
@@ -147,7 +149,7 @@ class BulkIndexing:
         if nameless:
             self._arrived(pack, collection_id, nameless)
 
-    def _remembered(
+    def _find_remembered(
         self, some: Sequence[IndexFaces], digests: Sequence[str], collection: Collection
     ) -> dict[int, BulkOutcome]:
         known = self.context.catalog.faceless(collection.collection_id, list(dict.fromkeys(digests)))
@@ -169,7 +171,7 @@ class BulkIndexing:
     def _question(self, operation: IndexFaces, collection: Collection) -> str:
         """What decides whether a photograph has a face to store. Another version of the program may see more; another
         `max_faces` does not."""
-        asked: Asked = self._preparation.asked(replace(operation, max_faces=1))
+        asked: Asked = self._preparation.fill_in(replace(operation, max_faces=1))
         parts = (__version__, collection.contract, asked.quality.value, str(asked.least_confidence))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -46,7 +46,7 @@ class Collections:
 
     def create_collection(self, operation: CreateCollection) -> Collection:
         """Raises AlreadyExists, InvalidValue, ModelMissing. The collection is bound to the contract of its pack."""
-        pack = self.context.engines.named(operation.pack)
+        pack = self.context.engines.find_pack(operation.pack)
         self.context.catalog.create_collection(
             Collection(
                 collection_id=validation.collection_id(operation.collection_id),
@@ -119,7 +119,7 @@ def erase_collection(context: Context, collection_id: str) -> tuple[tuple[str, .
     with _uploads_going_too(context):
         digests = context.catalog.delete_collection(collection_id, context.announcer.collection_deleted(collection_id))
     context.index.forget(collection_id)
-    removed = removed_now(context, digests)
+    removed = try_remove(context, digests)
     return digests, context.scrubber.scrub(context.catalog) and removed
 
 
@@ -129,17 +129,17 @@ def _uploads_going_too(context: Context) -> Iterator[None]:
     if context.videos is None:
         yield
         return
-    before = context.videos.results.staged_uploads()
+    before = context.videos.results.find_staged_uploads()
     yield
     if before:
         try:
-            for name in before - context.videos.results.staged_uploads():
+            for name in before - context.videos.results.find_staged_uploads():
                 context.videos.staged.remove(name)
         except StorageUnavailable as error:
             log.error("videos of a deleted collection are not removed yet, it is tried again: %s", error.message)
 
 
-def removed_now(context: Context, digests: Sequence[str]) -> bool:
+def try_remove(context: Context, digests: Sequence[str]) -> bool:
     """Whether the photographs are removed. Where their store does not answer they are removed later: their faces are
     deleted, so an error now would be wrong."""
     try:
@@ -166,4 +166,4 @@ def remove_images(context: Context, digests: Sequence[str]) -> None:
         with context.catalog.lock(some):
             wanted = context.catalog.digests(some)
             context.images.delete([digest for digest in some if digest not in wanted])
-            context.catalog.removed(some)
+            context.catalog.forget_removals(some)

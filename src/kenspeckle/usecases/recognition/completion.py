@@ -47,7 +47,7 @@ class Completion:
     def get_receipt(self, operation: GetReceipt) -> Receipt:
         """Raises ReceiptNotFound."""
         if self._context.receipts is None:
-            raise ReceiptNotFound.named(operation.receipt_id)
+            raise ReceiptNotFound.of_id(operation.receipt_id)
         return self._context.receipts.find(operation.receipt_id, operation.only)
 
     def start(self) -> None:
@@ -151,7 +151,7 @@ def is_gone_elsewhere(mirrors: Mirrors | None, kept: KeptReceipt, erased_by: dic
         return True
     if kept.receipt_id not in erased_by:
         try:
-            erased_by[kept.receipt_id] = mirrors.mirrored(kept.collection_id).revision
+            erased_by[kept.receipt_id] = mirrors.describe_mirrored(kept.collection_id).revision
         except CollectionNotFound:
             return False  # until its mirror is dropped
     at = erased_by[kept.receipt_id]

@@ -100,7 +100,7 @@ class Context:
         self.scrubber.wake.set()
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def time_stage(self, stage: str) -> Iterator[None]:
         """Measure a stage of a request, also where it fails."""
         start = time.perf_counter()
         try:
@@ -108,7 +108,7 @@ class Context:
         finally:
             self.observe(stage, time.perf_counter() - start)
 
-    def settled(self, collection_id: str, work: Callable[[Collection], A]) -> A:
+    def settle(self, collection_id: str, work: Callable[[Collection], A]) -> A:
         """What `work` answers of the collection; done again where the collection has come to another pack meanwhile, as
         it says by PackMismatch. Raises CollectionNotFound, and what `work` raises."""
         while True:

@@ -13,7 +13,7 @@ from kenspeckle.domain.operations import FindMixedPeople, Handlers
 from kenspeckle.errors import InvalidValue, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 from kenspeckle.usecases.recognition.clustering import clusters
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.groups import GROUPED
@@ -50,17 +50,17 @@ class Disagreement:
         names = [validation.external_image_id(one) for one in dict.fromkeys(operation.external_image_ids)]
         if len(names) > MOST_IDENTITIES:
             raise InvalidValue(f"At most {MOST_IDENTITIES} identities at once.", field="external_image_ids")
-        port = adopted(self.context.people, operation.collection_id)
-        return mixed_of(port, self.context.pack_of(operation.collection_id), operation.collection_id, names)
+        port = adopt(self.context.people, operation.collection_id)
+        return find_mixed_of(port, self.context.pack_of(operation.collection_id), operation.collection_id, names)
 
 
-def mixed_of(port: Port, pack: PackInfo, collection_id: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
+def find_mixed_of(port: Port, pack: PackInfo, collection_id: str, identities: Sequence[str]) -> tuple[Mixed, ...]:
     """Those of the people of these identities who are mixed."""
     people = port.people_of_identities(collection_id, identities)
-    return mixed(port, pack, collection_id, people, port.samples(collection_id, people, READ))
+    return find_mixed(port, pack, collection_id, people, port.samples(collection_id, people, READ))
 
 
-def mixed(
+def find_mixed(
     port: Port,
     pack: PackInfo,
     collection_id: str,
@@ -119,7 +119,7 @@ def nearly_the_same(
     if not alike:
         return ()
     rows = sorted({row for pair in alike for row in pair})
-    stored = {one.row: one.face for one in context.catalog.stored(collection_id, "face", rows) if one.face}
+    stored = {one.row: one.face for one in context.catalog.read_stored(collection_id, "face", rows) if one.face}
     same = {image_id: at for at, copies in enumerate(twice) for image_id, _ in copies}
     groups: dict[str, set[tuple[str, str]]] = {}
     for first, second in alike:

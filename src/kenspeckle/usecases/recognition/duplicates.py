@@ -15,9 +15,9 @@ from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplica
 from kenspeckle.errors import InvalidValue, Overloaded, PersonNotFound
 from kenspeckle.ports import People as Port
 from kenspeckle.ports import Sample
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.disagreement import mixed, nearly_the_same
+from kenspeckle.usecases.recognition.disagreement import find_mixed, nearly_the_same
 from kenspeckle.usecases.recognition.groups import GROUPED
 from kenspeckle.usecases.recognition.nearness import means_of, near_pairs, nearest_others
 from kenspeckle.usecases.recognition.people import alone
@@ -71,12 +71,12 @@ class DuplicatePeople:
         """Raises CollectionNotFound, InvalidCursor, Overloaded."""
         collection_id = validation.collection_id(operation.collection_id)
         limit = validation.count(operation.limit, validation.MAX_PAGE, "limit")
-        port = adopted(self.context.people, collection_id)
+        port = adopt(self.context.people, collection_id)
         after = port.pair_of_token(collection_id, operation.cursor)
         pack = self.context.pack_of(collection_id)
         found = self._found(port, pack, collection_id)
         rest = found.near if after is None else [one for one in found.near if one > after]
-        named = port.named(collection_id)
+        named = port.name_by_row(collection_id)
         shown = [one for one in rest[:limit] if one[1] in named and one[2] in named]
         samples = port.samples(collection_id, {row for one in shown for row in one[1:]}, SAMPLED)
         told = (self._pair(port, pack, collection_id, named, samples, one) for one in shown)
@@ -101,17 +101,17 @@ class DuplicatePeople:
             self._turn.release()
 
     def _work_out(self, port: Port, pack: PackInfo, collection_id: str) -> _Found:
-        named = port.named(collection_id)
+        named = port.name_by_row(collection_id)
         samples = {row: one for row, one in port.samples(collection_id, named, SAMPLED).items() if len(one.rows)}
         means, spreads = means_of(samples)
         near = self._near(port, pack, collection_id, list(samples), means, spreads)
         pairs = [one[1:] for one in near]
-        twice = port.stored_twice(collection_id, MOST)
+        twice = port.find_stored_twice(collection_id, MOST)
         return _Found(
             near,
-            self._misplaced(port, pack, collection_id, named, samples, means, spreads, set(pairs)),
+            self._find_misplaced(port, pack, collection_id, named, samples, means, spreads, set(pairs)),
             twice,
-            mixed(port, pack, collection_id, named, samples, MOST),
+            find_mixed(port, pack, collection_id, named, samples, MOST),
             nearly_the_same(self.context, pack, collection_id, samples, pairs, twice)[:MOST],
         )
 
@@ -122,7 +122,7 @@ class DuplicatePeople:
         self, port: Port, pack: PackInfo, collection_id: str, order: Sequence[int], means: Vector, spreads: Vector
     ) -> Near:
         """Pairs that nobody has dismissed, the nearest first. `order` has the row of each person of `means`."""
-        dismissed = port.dismissed_pairs(collection_id)
+        dismissed = port.find_dismissed_pairs(collection_id)
         found = near_pairs(means, spreads, pack.calibration.distance(GROUPED), MOST + len(dismissed), self._give_way)
         near = [(squares, order[one], order[other]) for squares, one, other in found]
         return [one for one in near if tuple(sorted(one[1:])) not in dismissed][:MOST]
@@ -132,7 +132,7 @@ class DuplicatePeople:
         one, dot, other = operation.pair_id.partition(".")
         if not dot or one == other:
             raise InvalidValue("A pair's id is that of two people, as the list of duplicates has it.", field="pair_id")
-        port = adopted(self.context.people, operation.collection_id)
+        port = adopt(self.context.people, operation.collection_id)
         with alone(self.context, operation.collection_id):
             port.dismiss_pair(
                 operation.collection_id, validation.person_id(one, "pair_id"), validation.person_id(other, "pair_id")
@@ -161,7 +161,7 @@ class DuplicatePeople:
         similarity = pack.calibration.similarity(squares**0.5)
         return Pair(".".join(ids), people, similarity, (one.face_ids[at], other.face_ids[to]))
 
-    def _misplaced(
+    def _find_misplaced(
         self,
         port: Port,
         pack: PackInfo,
@@ -189,11 +189,11 @@ class DuplicatePeople:
         bars = np.minimum(own, np.float32(pack.calibration.distance(GROUPED) ** 2)).astype(np.float32)
         nearest, squares = nearest_others(templates, whose, bars, means, spreads, self._give_way)
 
-        def decided(number: int) -> bool:
+        def is_decided(number: int) -> bool:
             one, other = sorted((order[whose[number]], order[nearest[number]]))
             return (one, other) not in told
 
-        wrong = filter(decided, np.flatnonzero(squares < own).tolist())
+        wrong = filter(is_decided, np.flatnonzero(squares < own).tolist())
         found = [
             Misplaced(
                 ids[number],

@@ -19,7 +19,7 @@ from kenspeckle.domain.operations import (
 )
 from kenspeckle.errors import FaceNotFound, ImageNotFound, KenspeckleError
 from kenspeckle.ports import NewPhotograph, Staged
-from kenspeckle.usecases.recognition.collections import removed_now
+from kenspeckle.usecases.recognition.collections import try_remove
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import LocalExaminer
 from kenspeckle.usecases.recognition.preparation import Preparation, Prepared, abandon, publish
@@ -62,7 +62,7 @@ class Enrolment:
         Raises CollectionNotFound, PackMismatch, ModelMissing, UnsupportedImage, ImageTooLarge, InvalidValue,
         Overloaded, StorageFull, TooManyFaces.
         """
-        return self.context.settled(
+        return self.context.settle(
             validation.collection_id(operation.collection_id), lambda collection: self._index(operation, collection)
         )
 
@@ -73,14 +73,14 @@ class Enrolment:
         if not prepared.seen.faces:
             prepared.discard()
             return prepared.answer
-        new, staged = prepared.written()
+        new, staged = prepared.to_store()
         return self._store(prepared, new, staged)
 
     def _store(self, prepared: Prepared, new: NewPhotograph, staged: Staged | None) -> Indexed:
         context, stored_as, pack = self.context, new.stored_as, prepared.pack
         try:
-            with context.timed("store"), context.catalog.lock([stored_as] if stored_as else []):
-                messages = context.announcer.indexed(new.image, new.external_image_id, new.faces)
+            with context.time_stage("store"), context.catalog.lock([stored_as] if stored_as else []):
+                messages = context.announcer.announce_indexed(new.image, new.external_image_id, new.faces)
                 stored, records, created = context.catalog.add_faces(
                     new.image,
                     new.external_image_id,
@@ -106,9 +106,9 @@ class Enrolment:
     def delete_faces(self, operation: DeleteFaces) -> Deleted:
         """Faces of a user stay until they are disassociated; the answer names what stayed and why."""
         ids = validation.face_ids(operation.face_ids)
-        tell = self.context.announcer.deleted(validation.collection_id(operation.collection_id))
+        tell = self.context.announcer.announce_deleted(validation.collection_id(operation.collection_id))
         deleted, digests = self.context.catalog.delete_faces(operation.collection_id, ids, tell)
-        removed = removed_now(self.context, digests)
+        removed = try_remove(self.context, digests)
         complete = self.context.scrubber.scrub(self.context.catalog) if deleted.deleted else True
         return replace(deleted, images=digests, complete=complete and removed)
 

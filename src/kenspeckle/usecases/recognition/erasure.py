@@ -16,16 +16,16 @@ from kenspeckle.domain.operations import (
     Handlers,
 )
 from kenspeckle.errors import IdentityNotFound, ImageNotFound, PersonNotFound
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 from kenspeckle.usecases.recognition.collections import (
     delete_at_once,
     erase_collection,
     is_purged_later,
-    removed_now,
+    try_remove,
 )
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.people import alone
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.videos.operations import VideoOperations
 
 DAY = 86_400.0
@@ -85,7 +85,7 @@ class Erasing:
     def erase_person(self, operation: ErasePerson) -> Erased:
         """With its user, where that has no faces of other people. Raises PersonNotFound."""
         collection_id, person_id = validation.collection_id(operation.collection_id), operation.person_id
-        port = adopted(self.context.people, collection_id)
+        port = adopt(self.context.people, collection_id)
         with alone(self.context, collection_id):
             port.person(collection_id, validation.person_id(person_id))
 
@@ -109,7 +109,7 @@ class Erasing:
         self._videos.erase_aged(collection_id, before)
         self.context.catalog.forget_faceless(collection_id, before)
         return self._erase(
-            collection_id, lambda: self.context.catalog.aged(collection_id, before, AGE_BATCH), once=True
+            collection_id, lambda: self.context.catalog.find_aged(collection_id, before, AGE_BATCH), once=True
         )
 
     def erase_collection(self, operation: EraseCollection) -> Erased:
@@ -127,10 +127,10 @@ class Erasing:
             images = context.catalog.digests_only_of(collection_id, LISTED)
             stored = context.catalog.counts([collection_id])["images"]
             delete_at_once(context, collection_id)
-            erased = replace(_erased(faces, images, (), False), image_count=stored)
+            erased = replace(_summarize(faces, images, (), False), image_count=stored)
         else:
             images, complete = erase_collection(context, collection_id)
-            erased = _erased(faces, images, (), complete)
+            erased = _summarize(faces, images, (), complete)
         return replace(erased, face_count=max(counted.face_count, len(faces)))
 
     def _erase(
@@ -150,23 +150,23 @@ class Erasing:
             ids = some() if some is not None else ()
             if user_id is None and not ids:
                 break
-            tell = self.context.announcer.deleted(collection_id)
-            gone = self.context.catalog.erase_faces(collection_id, ids, combined, user_id=user_id, tell=tell)
-            removed = removed_now(self.context, gone.digests) and removed
+            tell = self.context.announcer.announce_deleted(collection_id)
+            gone = self.context.catalog.erase_faces(collection_id, ids, combine, user_id=user_id, tell=tell)
+            removed = try_remove(self.context, gone.digests) and removed
             faces += gone.face_ids
             images += gone.digests
             users |= dict.fromkeys(gone.users)
             if once or user_id is not None:
                 break
         if not faces and not users:
-            return _erased(faces, images, users, removed)
+            return _summarize(faces, images, users, removed)
         scrubber = self.context.scrubber
         # By age, nobody waits for an answer, and the audit trail has its receipt.
         complete = scrubber.run(self.context.catalog) if once else scrubber.scrub(self.context.catalog)
-        return _erased(faces, images, users, complete and removed)
+        return _summarize(faces, images, users, complete and removed)
 
 
-def _erased(
+def _summarize(
     faces: Sequence[str], images: Sequence[str], users: Sequence[str] | dict[str, None], complete: bool
 ) -> Erased:
     return Erased(

@@ -10,7 +10,7 @@ from kenspeckle.domain import Collection
 from kenspeckle.errors import TooManyFaces
 from kenspeckle.ports import Asked, Engine, Examined, NewFace
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.quality_bars import embedded
+from kenspeckle.usecases.recognition.quality_bars import embed_passing
 
 Timed = Callable[[str], AbstractContextManager[None]]
 
@@ -30,7 +30,7 @@ def examine(
         if asked.alone:
             require_one(len(seen))
     with timed("embed"):
-        kept, templates, unindexed = embedded(engine, photo, seen, asked.quality, asked.max_faces)
+        kept, templates, unindexed = embed_passing(engine, photo, seen, asked.quality, asked.max_faces)
     if asked.attributes and kept:
         with timed("attributes"):
             kept = engine.attributes(photo, kept, asked.attributes)
@@ -58,7 +58,7 @@ class LocalExaminer:
     def __call__(self, collection: Collection, image: bytes, asked: Asked, opened: Callable[[], None]) -> Examined:
         engine = self._context.engines.of(collection)
         with self._turn():
-            return examine(engine, image, asked, opened, self._context.timed)
+            return examine(engine, image, asked, opened, self._context.time_stage)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ from kenspeckle.errors import KenspeckleError, NotOffered, PersonNotFound
 from kenspeckle.ports import NewFace, Owner, Sample
 from kenspeckle.ports import People as Port
 from kenspeckle.usecases.jobs.runner import Progress
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 from kenspeckle.usecases.recognition.clustering import clusters
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.people import alone
@@ -70,7 +70,7 @@ class Groups:
     def name_group(self, operation: NameGroup) -> Person:
         """Raises CollectionNotFound, PersonNotFound, InvalidValue."""
         group_id, name = validation.person_id(operation.group_id, "group_id"), person_name(operation.person_name)
-        port = adopted(self.context.people, operation.collection_id)
+        port = adopt(self.context.people, operation.collection_id)
         with alone(self.context, operation.collection_id):
             return port.name_group(operation.collection_id, group_id, name)
 
@@ -78,7 +78,7 @@ class Groups:
         """Answers the person as it is then. Raises CollectionNotFound, PersonNotFound, FaceNotFound, Conflict."""
         ids, person_id = validation.face_ids(operation.face_ids), validation.person_id(operation.person_id)
         collection_id = operation.collection_id
-        port = adopted(self.context.people, collection_id)
+        port = adopt(self.context.people, collection_id)
         with alone(self.context, collection_id):
             before = port.person(collection_id, person_id)
             port.keep_apart(collection_id, person_id, ids)
@@ -87,13 +87,13 @@ class Groups:
             except PersonNotFound:  # these were all of its faces
                 return replace(before, face_count=0, cover_face_id=None)
 
-    def arrived(self, pack: PackInfo, collection_id: str, faces: Sequence[NewFace]) -> None:
+    def place_new(self, pack: PackInfo, collection_id: str, faces: Sequence[NewFace]) -> None:
         """Find the groups of faces without a name that were just stored. They are stored whatever becomes of this."""
         port = self.context.people
         if port is None:
             return
         try:
-            with self.context.timed("group"), alone(self.context, collection_id):
+            with self.context.time_stage("group"), alone(self.context, collection_id):
                 for face in faces:
                     self._place(port, pack, collection_id, face.template)
         except KenspeckleError as error:
@@ -180,7 +180,7 @@ class Groups:
         groups: list[int | None] = []
         templates: list[Vector] = []
         while True:
-            some = port.unnamed(collection_id, rows[-1] if rows else 0, READ)
+            some = port.find_unnamed(collection_id, rows[-1] if rows else 0, READ)
             if not some.rows:
                 break
             rows += some.rows
@@ -238,10 +238,10 @@ def _all(
     theirs: dict[int, list[int]] = {}
     for at in range(len(rows)):
         theirs.setdefault(int(labels[len(known) + at]), []).append(at)
-    return _kept(theirs, person_of, rows, groups)
+    return _assign(theirs, person_of, rows, groups)
 
 
-def _kept(
+def _assign(
     theirs: Mapping[int, list[int]],
     person_of: Mapping[int, int],
     rows: Sequence[int],

@@ -22,11 +22,11 @@ from kenspeckle.domain.operations import (
     ListTags,
     ListUsers,
     Operation,
-    answered,
+    dispatch,
 )
 from kenspeckle.domain.people import MAX_NAME
 from kenspeckle.errors import InvalidValue, NotOffered
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 
 if TYPE_CHECKING:
     from kenspeckle.ports import Catalog, People
@@ -100,7 +100,7 @@ class Lists:
         """Raises CollectionNotFound, InvalidCursor, InvalidValue for a name that is too long."""
         if operation.name is not None and len(operation.name) > MAX_NAME:
             raise InvalidValue(f"A name to search by has at most {MAX_NAME} characters.", field="name")
-        return adopted(self._people, operation.collection_id).people(
+        return adopt(self._people, operation.collection_id).people(
             operation.collection_id,
             _page(operation.limit),
             operation.cursor,
@@ -110,13 +110,13 @@ class Lists:
 
     def get_person(self, operation: GetPerson) -> Person:
         """Raises CollectionNotFound, PersonNotFound."""
-        return adopted(self._people, operation.collection_id).person(
+        return adopt(self._people, operation.collection_id).person(
             operation.collection_id, validation.person_id(operation.person_id)
         )
 
     def list_person_faces(self, operation: ListPersonFaces) -> Page[Face]:
         """Raises CollectionNotFound, PersonNotFound, InvalidCursor."""
-        return adopted(self._people, operation.collection_id).faces_of_person(
+        return adopt(self._people, operation.collection_id).faces_of_person(
             operation.collection_id,
             validation.person_id(operation.person_id),
             _page(operation.limit),
@@ -125,7 +125,7 @@ class Lists:
 
     def list_groups(self, operation: ListGroups) -> Page[Group]:
         """Faces without a name that belong together. Raises CollectionNotFound, InvalidCursor."""
-        return adopted(self._people, operation.collection_id).groups(
+        return adopt(self._people, operation.collection_id).groups(
             operation.collection_id, _page(operation.limit), operation.cursor
         )
 
@@ -137,7 +137,7 @@ class ListingRecognizer:
         self._handlers = handlers
 
     def handle(self, operation: Operation[A]) -> A:
-        return answered(self._handlers, operation)
+        return dispatch(self._handlers, operation)
 
     def info(self, only: Sequence[str] | None = None) -> Never:
         raise NotOffered("What only lists knows nothing of engine and settings.")

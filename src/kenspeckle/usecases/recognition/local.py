@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from kenspeckle.domain import JobKind
-from kenspeckle.domain.attributes import offered
-from kenspeckle.domain.operations import A, Handlers, Operation, answered
+from kenspeckle.domain.attributes import list_offered
+from kenspeckle.domain.operations import A, Handlers, Operation, dispatch
 from kenspeckle.errors import KenspeckleError, StorageUnavailable
 from kenspeckle.usecases.indexing.operations import IndexOperations
 from kenspeckle.usecases.indexing.work import IndexWork
@@ -48,8 +48,8 @@ class LocalRecognizer:
         self.context = context
         self._collections = Collections(context)
         self._groups = Groups(context)
-        self._preparation = Preparation(context, self._groups.arrived)
-        self.bulk = BulkIndexing(context, self._preparation, self._groups.arrived)
+        self._preparation = Preparation(context, self._groups.place_new)
+        self.bulk = BulkIndexing(context, self._preparation, self._groups.place_new)
         self._erasing = Erasing(context)
         self._upgrading = Upgrading(context)
         self._syncing = Syncing(context, context.keeper)
@@ -60,7 +60,7 @@ class LocalRecognizer:
         sections = (
             Lists(context.catalog, context.people),
             self._collections,
-            Enrolment(context, self._preparation, self._groups.arrived),
+            Enrolment(context, self._preparation, self._groups.place_new),
             self.bulk,
             self._erasing,
             Recognition(context, self._groups.around),
@@ -95,7 +95,7 @@ class LocalRecognizer:
             self.long_work[JobKind.VIDEO] = Analysis(context, context.videos).run
 
     def handle(self, operation: Operation[A]) -> A:
-        return answered(self.handlers, operation)
+        return dispatch(self.handlers, operation)
 
     def start(self) -> None:
         """Recover from a crash; create the default collection where it does not exist."""
@@ -145,7 +145,7 @@ class LocalRecognizer:
             "pack": {
                 **pack.described,
                 "attributes": ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"],
-                "attributes_on_request": [str(one) for one in offered(gender=settings.gender)],
+                "attributes_on_request": [str(one) for one in list_offered(gender=settings.gender)],
             },
             "packs": [one.described for one in self.context.engines.packs],
             "collection": settings.collection,

@@ -60,7 +60,7 @@ def near_pairs(
 ) -> list[tuple[float, int, int]]:
     """(mean squared distance, one, other) of the `most` nearest pairs within a distance, nearest first. `step` as
     `over_tiles`."""
-    short = _shortened(_axes(means), means)
+    short = _shorten(_axes(means), means)
     ones = np.ones_like(spreads)[:, None]
     left = np.hstack([-2 * short, spreads[:, None], ones]).astype(np.float32)
     right = np.hstack([short, ones, spreads[:, None]]).astype(np.float32)
@@ -97,7 +97,7 @@ def _axes(means: Vector) -> Vector:
     )
 
 
-def _shortened(axes: Vector, vectors: Vector) -> Vector:
+def _shorten(axes: Vector, vectors: Vector) -> Vector:
     """(n, k + 1) vectors along the axes, and the length of what is left of each."""
     heads = vectors @ axes
     rest = np.einsum("ij,ij->i", vectors, vectors) - np.einsum("ij,ij->i", heads, heads)
@@ -162,7 +162,7 @@ def nearest_others(
     """Of each face (n, dimension) the person (a row of `means`) that is nearest to it apart from its own, which is
     `whose`; and the mean squared distances (n,) to the faces of these, infinity where nobody is within `bars` (n,)."""
     axes = _axes(means)
-    right = np.hstack([-2 * _shortened(axes, means), spreads[:, None]]).astype(np.float32)
+    right = np.hstack([-2 * _shorten(axes, means), spreads[:, None]]).astype(np.float32)
     lengths = np.einsum("ij,ij->i", templates, templates)
     best = np.full(len(templates), np.inf, np.float32)
     nearest = np.zeros(len(templates), np.int64)
@@ -170,7 +170,7 @@ def nearest_others(
     def compare(row: int, column: int) -> tuple[Numbers, Numbers, Vector]:
         """Faces, the nearest person of each in this tile, and how near."""
         some = templates[row : row + TILE]
-        left = np.hstack([_shortened(axes, some), np.ones((len(some), 1), np.float32)])
+        left = np.hstack([_shorten(axes, some), np.ones((len(some), 1), np.float32)])
         least = left @ right[column : column + TILE].T
         limits = (bars[row : row + TILE] - lengths[row : row + TILE] + np.float32(SLACK))[:, None]
         first, second = np.divmod(np.flatnonzero(least <= limits), least.shape[1])

@@ -19,7 +19,7 @@ from kenspeckle.domain.operations import (
 from kenspeckle.domain.people import NamedFaces, person_name
 from kenspeckle.errors import InvalidValue
 from kenspeckle.ports import People as Port
-from kenspeckle.usecases.recognition.adoption import adopted
+from kenspeckle.usecases.recognition.adoption import adopt
 from kenspeckle.usecases.recognition.context import Context
 
 
@@ -94,7 +94,7 @@ class People:
 
     @contextmanager
     def _alone(self, collection_id: str) -> Iterator[Port]:
-        port = adopted(self.context.people, collection_id)
+        port = adopt(self.context.people, collection_id)
         with alone(self.context, collection_id):
             yield port
 

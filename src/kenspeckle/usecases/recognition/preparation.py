@@ -26,7 +26,7 @@ from kenspeckle.errors import ImageNotFound, KenspeckleError, StorageUnavailable
 from kenspeckle.ports import Asked, Examined, Examiner, NewPhotograph, Staged
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.examination import require_one
-from kenspeckle.usecases.recognition.supplement import Arrived, is_wanted, supplemented
+from kenspeckle.usecases.recognition.supplement import Arrived, is_wanted, supplement
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Prepared:
         """Where no face is stored."""
         return Indexed(self.image.image_id, (), tuple(self.seen.unindexed), self.pack.version, created=True)
 
-    def written(self) -> tuple[NewPhotograph, Staged | None]:
+    def to_store(self) -> tuple[NewPhotograph, Staged | None]:
         """The photograph to store, once its bytes are on disk. Raises StorageFull, StorageUnavailable."""
         stored_as, staged = self.writing.result() if self.writing else (None, None)
         new = NewPhotograph(
@@ -78,7 +78,7 @@ class Preparation:
         """Wait for photographs that are being written."""
         self._stagers.shutdown()
 
-    def asked(self, operation: IndexFaces) -> Asked:
+    def fill_in(self, operation: IndexFaces) -> Asked:
         """With the settings filled in. Raises InvalidValue."""
         settings = self._context.settings
         return Asked(
@@ -102,24 +102,24 @@ class Preparation:
             validation.external_image_id(operation.external_image_id)
         name = None if operation.person_name is None else person_name(operation.person_name)
         metadata = validation.metadata(operation.metadata)
-        asked = self.asked(operation)
+        asked = self.fill_in(operation)
         digest = hashlib.sha256(operation.image).hexdigest()
         pack = context.engines.pack_of(collection)
-        known = self._known(operation, collection, digest, asked, examiner)
+        known = self._find_known(operation, collection, digest, asked, examiner)
         if known is not None:
             return known
 
         # The disk works while the cores do; the bytes move into their place only after the commit.
         writing: Future[tuple[str, Staged]] | None = None
 
-        def opened() -> None:
+        def start_writing() -> None:
             nonlocal writing
             if context.settings.keep_images:
                 stage = context.photographs.stage
                 writing = self._stagers.submit(stage, operation.collection_id, digest, operation.image)
 
         try:
-            seen = examiner(collection, operation.image, asked, opened)
+            seen = examiner(collection, operation.image, asked, start_writing)
         except BaseException:
             _discard(writing)
             raise
@@ -137,11 +137,11 @@ class Preparation:
             created_at=context.now(),
             kept=writing is not None,
             metadata=metadata,
-            left_out=_left_out(asked, seen),
+            left_out=_find_left_out(asked, seen),
         )
         return Prepared(operation, record, seen, pack, name, writing)
 
-    def _known(
+    def _find_known(
         self, operation: IndexFaces, collection: Collection, digest: str, asked: Asked, examiner: Examiner
     ) -> Indexed | None:
         """What is stored of the photograph under this identity; None where nothing is."""
@@ -156,11 +156,11 @@ class Preparation:
         unindexed: tuple[UnindexedFace, ...] = ()
         added = 0
         if is_wanted(image, asked):
-            more = supplemented(context, operation, collection, image, asked, examiner, self._arrived)
+            more = supplement(context, operation, collection, image, asked, examiner, self._arrived)
             if more is None:
                 return None
             records, unindexed, added = more
-        told = self._told(collection, operation, records, asked.attributes)
+        told = self._add_attributes(collection, operation, records, asked.attributes)
         version = context.engines.pack_of(collection).version
         return Indexed(image.image_id, told, unindexed, version, created=added > 0, before=len(told) - added)
 
@@ -176,7 +176,7 @@ class Preparation:
                 log.warning("a photograph was missing or damaged in the store, and came again: it is put back")
                 context.photographs.stage(known.collection_id, known.digest, data)[1].publish()
 
-    def _told(
+    def _add_attributes(
         self, collection: Collection, operation: IndexFaces, records: Sequence[FaceRecord], asked: frozenset[Attribute]
     ) -> tuple[FaceRecord, ...]:
         """Faces that were stored before, with what is asked for of them. Those of which it was not inferred yet, or by
@@ -186,7 +186,7 @@ class Preparation:
         if bare:
             engine = self._context.engines.of(collection)
             had = [one.detail.attributes.asked for one in bare if one.detail.attributes is not None]
-            with self._context.gate.turn(), self._context.timed("attributes"):
+            with self._context.gate.turn(), self._context.time_stage("attributes"):
                 details = [one.detail for one in bare]
                 told = engine.attributes(engine.open(operation.image), details, asked.union(*had))
             new = {before.face.face_id: after for before, after in zip(bare, told, strict=True) if after.attributes}
@@ -202,7 +202,7 @@ class Preparation:
         return True
 
 
-def _left_out(asked: Asked, seen: Examined) -> LeftOut | None:
+def _find_left_out(asked: Asked, seen: Examined) -> LeftOut | None:
     boxes = tuple(one.detail.box for one in seen.unindexed)
     return LeftOut(asked.max_faces, asked.quality, boxes) if boxes else None
 

@@ -33,7 +33,7 @@ class Purge:
         """Raises GivenBack and JobLost. It is not cancelled: what it removes was deleted by an answered request."""
         catalog, done = self._context.catalog, job.done
         _report(progress, done)
-        for removed in purged(catalog):
+        for removed in purge_deleted(catalog):
             done += removed
             _report(progress, done)
         while some := catalog.removals(REMOVED):
@@ -44,7 +44,7 @@ class Purge:
         return {"rows": done, "complete": complete}
 
 
-def purged(catalog: Catalog) -> Iterator[int]:
+def purge_deleted(catalog: Catalog) -> Iterator[int]:
     """Removes what deleted collections have left; rows after each step. Steps are as large as STEP_SECONDS allow."""
     rows = FEWEST
     while True:

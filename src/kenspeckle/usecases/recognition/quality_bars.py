@@ -40,7 +40,7 @@ AUTO those that rarely are, MEDIUM requires a clear picture, HIGH a nearly front
 are turned upright before they are embedded."""
 
 
-def embedded(
+def embed_passing(
     engine: Engine, photo: Photo, details: Sequence[FaceDetail], bar: QualityFilter, max_faces: int
 ) -> tuple[list[FaceDetail], list[Vector], list[UnindexedFace]]:
     """As `screen`, with the templates of the faces to use; those with too low clarity are refused as well

@@ -25,7 +25,7 @@ from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, Se
 from kenspeckle.errors import NoFace
 from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.quality_bars import embedded, largest_clear, screen
+from kenspeckle.usecases.recognition.quality_bars import embed_passing, largest_clear, screen
 
 
 class Recognition:
@@ -53,12 +53,12 @@ class Recognition:
         attributes are asked for and their networks are not installed."""
         engine = self.context.engines.default
         with self.context.gate.turn():
-            with self.context.timed("detect"):
+            with self.context.time_stage("detect"):
                 photo = engine.open(operation.image)
                 found = engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
             if not operation.attributes:
                 return found
-            with self.context.timed("attributes"):
+            with self.context.time_stage("attributes"):
                 return tuple(engine.attributes(photo, found, operation.attributes))
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
@@ -70,7 +70,7 @@ class Recognition:
             _, template = self.context.catalog.face(operation.collection_id, validation.face_id(operation.face_id))
             return self._matches(collection, pack, template, least, most + 1)
 
-        matches = self.context.settled(validation.collection_id(operation.collection_id), search)
+        matches = self.context.settle(validation.collection_id(operation.collection_id), search)
         return tuple(match for match in matches if match.face.face_id != operation.face_id)[:most]
 
     def search_image(self, operation: SearchImage) -> ImageSearch:
@@ -86,16 +86,16 @@ class Recognition:
                 self.context, engine, operation.image, operation.quality, operation.every_face
             )
             searches = tuple(
-                self._searched(operation, collection, engine.pack, detail, template, least, most)
+                self._search(operation, collection, engine.pack, detail, template, least, most)
                 for detail, template in zip(details, templates, strict=True)
             )
             return ImageSearch(searches, unsearched, engine.pack.version)
 
-        found = self.context.settled(validation.collection_id(operation.collection_id), search)
-        self.context.announcer.matched(operation.collection_id, [one.matches for one in found.searches])
+        found = self.context.settle(validation.collection_id(operation.collection_id), search)
+        self.context.announcer.announce_matched(operation.collection_id, [one.matches for one in found.searches])
         return found
 
-    def _searched(
+    def _search(
         self,
         operation: SearchImage,
         collection: Collection,
@@ -122,12 +122,12 @@ class Recognition:
             target_photo = engine.open(operation.target)  # checked before a network runs on the source
         details, templates, _ = probe(self.context, engine, operation.source, operation.quality, every_face=False)
         with self.context.gate.turn():
-            with self.context.timed("detect"):
+            with self.context.time_stage("detect"):
                 seen = engine.detect(target_photo)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
-            with self.context.timed("embed"):
-                faces, others, _ = embedded(
+            with self.context.time_stage("embed"):
+                faces, others, _ = embed_passing(
                     engine, target_photo, seen, operation.quality, validation.MAX_FACES_AN_IMAGE
                 )
         calibration = engine.pack.calibration
@@ -153,7 +153,7 @@ class Recognition:
     ) -> tuple[FaceMatch, ...]:
         """At the revision that the collection had when this request began, or a later one."""
         calibration = pack.calibration
-        with self.context.timed("search"):
+        with self.context.time_stage("search"):
             found = self.context.index.search(
                 collection.collection_id,
                 "face",
@@ -196,12 +196,14 @@ def look(
     Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
     Raises the errors of `Engine.open` and `Engine.detect`."""
     with context.gate.turn():
-        with context.timed("detect"):
+        with context.time_stage("detect"):
             photo = engine.open(image)
             details = engine.detect(photo, largest_only=largest_only)
-        with context.timed("embed"):
+        with context.time_stage("embed"):
             if every_face:
-                searched, templates, refused = embedded(engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE)
+                searched, templates, refused = embed_passing(
+                    engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE
+                )
                 return searched, templates, tuple(refused)
             kept, refused = screen(details, quality, validation.MAX_FACES_AN_IMAGE)
             searched, templates, unclear = largest_clear(engine, photo, kept, quality)

@@ -19,7 +19,7 @@ def is_wanted(image: Image, asked: Asked) -> bool:
     return image.left_out is not None and image.left_out.may_admit(asked.max_faces, asked.quality)
 
 
-def supplemented(
+def supplement(
     context: Context,
     operation: IndexFaces,
     collection: Collection,
@@ -34,12 +34,12 @@ def supplemented(
     pack = context.engines.pack_of(collection)
     seen = examiner(collection, operation.image, asked, lambda: None)
     identity = operation.external_image_id
-    with context.timed("store"):
+    with context.time_stage("store"):
         stored = context.catalog.add_left_out(
             image,
             identity,
             seen.faces,
-            lambda faces: context.announcer.indexed(image, identity, faces),
+            lambda faces: context.announcer.announce_indexed(image, identity, faces),
             max_faces=asked.max_faces,
             quality=asked.quality,
             contract=pack.contract,

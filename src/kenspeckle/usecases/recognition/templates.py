@@ -36,15 +36,15 @@ class Templates:
         most = min(validation.count(most, validation.MAX_MATCHES, "max_faces"), validation.MAX_FACES_AN_IMAGE)
         engine = self.context.engine_of(validation.collection_id(operation.collection_id))
         with self.context.gate.turn():
-            with self.context.timed("detect"):
+            with self.context.time_stage("detect"):
                 photo = engine.open(operation.image)
                 seen = [one for one in engine.detect(photo) if one.confidence >= operation.least_confidence][:most]
             templates: Sequence[Vector | None] = [None] * len(seen)
             if operation.templates and seen:
-                with self.context.timed("embed"):
+                with self.context.time_stage("embed"):
                     templates = engine.embed(photo, seen)
             if operation.attributes and seen:
-                with self.context.timed("attributes"):
+                with self.context.time_stage("attributes"):
                     seen = engine.attributes(photo, seen, operation.attributes)
         return Described(tuple(zip(seen, templates, strict=True)), photo.width, photo.height, engine.pack.version)
 
@@ -56,8 +56,8 @@ class Templates:
         pack = self.context.pack_of(collection_id)
         within = pack.calibration.distance(validation.threshold(least))
         found = []
-        with self.context.timed("search"):
-            for template in _checked(operation.templates, pack, "templates"):
+        with self.context.time_stage("search"):
+            for template in _check(operation.templates, pack, "templates"):
                 near = self.context.index.search(collection_id, "face", template, most, within, contract=pack.contract)
                 found.append(
                     tuple(
@@ -67,7 +67,7 @@ class Templates:
                     )
                 )
         if operation.tells:
-            self.context.announcer.matched(
+            self.context.announcer.announce_matched(
                 collection_id, [matching(matches, settings.face_match_threshold) for matches in found]
             )
         return tuple(found)
@@ -83,12 +83,12 @@ class Templates:
             if self.context.pack_of(collection_id).contract != pack.contract:
                 raise PackMismatch(OTHER_PACK, field="collection")
         else:
-            (source,) = _checked([operation.source], pack, "source")
-        targets = _checked(operation.targets, pack, "targets")
+            (source,) = _check([operation.source], pack, "source")
+        targets = _check(operation.targets, pack, "targets")
         return tuple(pack.calibration.similarity(float(np.linalg.norm(source - target))) for target in targets)
 
 
-def _checked(templates: Sequence[Vector | None], pack: PackInfo, field: str) -> list[Vector]:
+def _check(templates: Sequence[Vector | None], pack: PackInfo, field: str) -> list[Vector]:
     """The templates in float32, shape (dimension,). Of another pack with as many numbers nothing tells them apart."""
     if not 1 <= len(templates) <= MOST:
         raise InvalidValue(f"Between 1 and {MOST} templates can be sent at once; {len(templates)} were.", field=field)

@@ -21,7 +21,7 @@ from kenspeckle.text import plural
 from kenspeckle.usecases.jobs.runner import GivenBack, JobFailed, Progress
 from kenspeckle.usecases.recognition.anew import describe
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Upgrading:
         already, an upgrade is under way, or faces have neither photograph nor thumbnail."""
         context, staging = self.context, self._staging()
         collection = context.catalog.collection(validation.collection_id(operation.collection_id))
-        pack = context.engines.named(operation.pack)
+        pack = context.engines.find_pack(operation.pack)
         if pack.contract == collection.contract:
             raise Conflict(
                 f"The collection '{collection.collection_id}' is of the pack '{pack.name}' already.", field="pack"
@@ -58,7 +58,7 @@ class Upgrading:
         if count:
             raise Conflict(
                 f"{_of(count, collection.face_count)} neither a photograph that was kept nor a thumbnail to be "
-                f"described by the pack '{pack.name}': {_named(some, count)}. Index their photographs and delete these "
+                f"described by the pack '{pack.name}': {_list_names(some, count)}. Index their photographs and delete these "
                 "faces, then upgrade.",
                 field="collection",
             )
@@ -87,15 +87,15 @@ class Upgrading:
         contract = str(job.parameters["contract"])
         if context.catalog.collection(name).contract == contract:
             return job.result or {}  # a process switched the collection and died before it ended the job
-        pack = context.engines.named(str(job.parameters["pack"]))
+        pack = context.engines.find_pack(str(job.parameters["pack"]))
         if pack.contract != contract:
             raise Conflict(f"The pack '{pack.name}' is another one here than where the upgrade was asked for.")
-        done = sum(staging.staged(name, contract).values())
+        done = sum(staging.count_staged(name, contract).values())
         while True:
             done = self._describe_all(name, pack, claim, progress, done)
-            if impossible := staging.staged(name, contract).get(Source.NOTHING, 0):
-                raise self._failed(name, pack, impossible)
-            result = self._switched(name, pack, claim)
+            if impossible := staging.count_staged(name, contract).get(Source.NOTHING, 0):
+                raise self._fail(name, pack, impossible)
+            result = self._switch(name, pack, claim)
             if result is not None:
                 return result
 
@@ -106,7 +106,7 @@ class Upgrading:
         while True:
             collection = context.catalog.collection(name)
             progress.step(done, max(done, collection.face_count))
-            some = staging.undescribed(name, pack.contract, after, BATCH)
+            some = staging.find_undescribed(name, pack.contract, after, BATCH)
             if not some:
                 return done
             # Asked for anew each time, so that it is not unloaded as idle.
@@ -117,14 +117,14 @@ class Upgrading:
                 progress.step(done, max(done, collection.face_count))
             after = some[-1].row
 
-    def _switched(self, name: str, pack: PackInfo, claim: Claim) -> Mapping[str, object] | None:
+    def _switch(self, name: str, pack: PackInfo, claim: Claim) -> Mapping[str, object] | None:
         """The job's result, once the collection is switched; None where a face has no template yet. Searches go on with
         the old templates until then, and with the new ones at once, which were loaded before."""
         staging, index = self._staging(), self.context.index
-        successor = index.prepare(name, pack, lambda: staging.staged_snapshot(name, pack.contract))
-        with nullcontext() if successor is None else successor.held():
+        successor = index.prepare(name, pack, lambda: staging.snapshot_staged(name, pack.contract))
+        with nullcontext() if successor is None else successor.hold():
             since = None if successor is None else successor.revision
-            made = staging.switch(claim, name, pack, combined, lambda counts: _result(pack, counts), since=since)
+            made = staging.switch(claim, name, pack, combine, lambda counts: _result(pack, counts), since=since)
             if made is None:
                 return None
             if successor is None:
@@ -133,14 +133,14 @@ class Upgrading:
                 successor.take_over(made.revision, made.changes)
         return made.result
 
-    def _failed(self, name: str, pack: PackInfo, count: int) -> JobFailed:
+    def _fail(self, name: str, pack: PackInfo, count: int) -> JobFailed:
         staging = self._staging()
         faces = staging.impossible(name, pack.contract, NAMED)
-        counts = _result(pack, staging.staged(name, pack.contract))
+        counts = _result(pack, staging.count_staged(name, pack.contract))
         total = self.context.catalog.collection(name).face_count
         return JobFailed(
             f"{_of(count, total)} no picture by which the pack '{pack.name}' can describe them: "
-            f"{_named(faces[:SHOWN], count)}. The collection stays as it was. Index their photographs and delete these "
+            f"{_list_names(faces[:SHOWN], count)}. The collection stays as it was. Index their photographs and delete these "
             "faces, then upgrade again.",
             {**counts, "impossible": count, "face_ids": list(faces)},
         )
@@ -175,6 +175,6 @@ def _of(count: int, total: int) -> str:
     return f"{count:,} of {plural(max(count, total), 'face')} {'has' if count == 1 else 'have'}"
 
 
-def _named(some: tuple[str, ...], count: int) -> str:
+def _list_names(some: tuple[str, ...], count: int) -> str:
     more = f" and {count - len(some):,} more" if count > len(some) else ""
     return ", ".join(some) + more

@@ -98,7 +98,7 @@ class Users:
         least = validation.threshold(operation.threshold, "user_match_threshold")
 
         def associate(keep: Keep) -> Associated:
-            return self.context.settled(
+            return self.context.settle(
                 validation.collection_id(operation.collection_id), lambda collection: attempt(collection, keep)
             )
 
@@ -116,7 +116,7 @@ class Users:
             answer = Associated(tuple(new), tuple(refused), _status(members))
             answered = keep(answer)
             if new:
-                template, most = combined(list(members.values())), validation.MAX_FACES_A_USER
+                template, most = combine(list(members.values())), validation.MAX_FACES_A_USER
                 self.context.catalog.link_faces(
                     operation.collection_id,
                     operation.user_id,
@@ -137,7 +137,7 @@ class Users:
             [operation.collection_id, operation.user_id, sorted(ids), least],
             associate,
         )
-        return _associated(answer)
+        return _load_associated(answer)
 
     def _refusal(
         self, pack: PackInfo, user: User, face_id: str, members: dict[str, Vector], least: float
@@ -152,7 +152,7 @@ class Users:
         if record.face.user_id not in (None, user.user_id):
             return UnsuccessfulFace(face_id, (OTHER_USER,), user_id=record.face.user_id)
         if members:
-            together = combined(list(members.values()))
+            together = combine(list(members.values()))
             if together.shape != template.shape:
                 raise StorageUnavailable(TEMPLATES_DIFFER)
             distance = float(np.linalg.norm(template - together))
@@ -169,7 +169,7 @@ class Users:
         ids = validation.face_ids(operation.face_ids, validation.MAX_FACES_A_USER)
 
         def disassociate(keep: Keep) -> Associated:
-            return self.context.settled(
+            return self.context.settle(
                 validation.collection_id(operation.collection_id), lambda collection: attempt(collection, keep)
             )
 
@@ -182,7 +182,7 @@ class Users:
             answer = Associated(tuple(gone), tuple(one for one in strangers if one is not None), _status(rest))
             answered = keep(answer)
             if gone:
-                template = combined(list(rest.values())) if rest else None
+                template = combine(list(rest.values())) if rest else None
                 self.context.catalog.unlink_faces(
                     operation.collection_id,
                     operation.user_id,
@@ -196,7 +196,7 @@ class Users:
                 self.context.catalog.remember(operation.collection_id, answered)
             return answer
 
-        return _associated(
+        return _load_associated(
             self._once(
                 "DisassociateFaces",
                 operation.token,
@@ -234,7 +234,7 @@ class Users:
                 return ()
             return self._user_matches(operation.collection_id, pack, template, least, most + 1)
 
-        matches = self.context.settled(validation.collection_id(operation.collection_id), search)
+        matches = self.context.settle(validation.collection_id(operation.collection_id), search)
         return tuple(match for match in matches if match.user.user_id != operation.user_id)[:most]
 
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
@@ -256,7 +256,7 @@ class Users:
                 pack.version,
             )
 
-        return self.context.settled(validation.collection_id(operation.collection_id), search)
+        return self.context.settle(validation.collection_id(operation.collection_id), search)
 
     def _user_bounds(self, threshold: float | None, max_users: int | None) -> tuple[float, int]:
         settings = self.context.settings
@@ -270,7 +270,7 @@ class Users:
         self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
     ) -> tuple[UserMatch, ...]:
         calibration = pack.calibration
-        with self.context.timed("search"):
+        with self.context.time_stage("search"):
             found = self.context.index.search(
                 collection_id, "user", template, most, calibration.distance(least), contract=pack.contract
             )
@@ -300,7 +300,7 @@ class Users:
         return _plain(act(lambda answer: Answered(operation, token, fingerprint, orjson.dumps(answer).decode(), now)))
 
 
-def combined(templates: Sequence[Vector]) -> Vector:
+def combine(templates: Sequence[Vector]) -> Vector:
     """One template for several of a person, shape (dimension,): their mean, at their mean length.
 
     The plain mean is shorter than its members and so nearer to everyone; at their length, distances to strangers stay
@@ -321,7 +321,7 @@ def _plain(answer: object) -> Any:
     return orjson.loads(orjson.dumps(answer))
 
 
-def _associated(answer: dict[str, Any]) -> Associated:
+def _load_associated(answer: dict[str, Any]) -> Associated:
     refused = tuple(
         UnsuccessfulFace(one["face_id"], tuple(one["reasons"]), one["user_id"], one["confidence"])
         for one in answer["unsuccessful"]

@@ -119,16 +119,16 @@ def _photograph(photographs: Photographs, collection_id: str, writer: Writer, di
 
 def _look_again(source: Source, collection_id: str, writer: Writer, done: Exported) -> None:
     """A photograph that was stored a moment ago, or just before a crash, is staged and not yet in its place."""
-    absent, done.missing = _needed(source, collection_id, done.missing), []
+    absent, done.missing = _find_needed(source, collection_id, done.missing), []
     if absent:
         source.pause(PAUSE_SECONDS)
         source.photographs.images.recover(source.catalog.digests, source.catalog.lock)
         for digest in absent:
             _photograph(source.photographs, collection_id, writer, digest, done)
-        done.missing = _needed(source, collection_id, done.missing)
+        done.missing = _find_needed(source, collection_id, done.missing)
 
 
-def _needed(source: Source, collection_id: str, digests: Iterable[str]) -> list[str]:
+def _find_needed(source: Source, collection_id: str, digests: Iterable[str]) -> list[str]:
     names = {source.photographs.name(collection_id, digest): digest for digest in digests}
     return sorted(names[name] for name in source.catalog.digests(names))
 

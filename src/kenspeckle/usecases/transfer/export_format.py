@@ -183,7 +183,7 @@ def end_line(lines: int, sha256: str) -> bytes:
     return _dump({"kind": "end", "lines": lines, "sha256": sha256})
 
 
-def parsed(line: bytes, number: int) -> Mapping[str, Any]:
+def parse(line: bytes, number: int) -> Mapping[str, Any]:
     """A line as JSON. Raises InvalidValue."""
     try:
         found = orjson.loads(line)
@@ -301,11 +301,11 @@ def _image(line: Mapping[str, Any], collection_id: str) -> Image:
         created_at=checks.moment(line["created_at"]),
         kept=facts["kept"] is True,
         metadata=validation.metadata(metadata),
-        left_out=_left_out(facts.get("left_out")),
+        left_out=_parse_left_out(facts.get("left_out")),
     )
 
 
-def _left_out(value: Any) -> LeftOut | None:
+def _parse_left_out(value: Any) -> LeftOut | None:
     if value is None:
         return None
     facts = checks.mapping(value)

@@ -32,7 +32,7 @@ from kenspeckle.errors import (
 )
 from kenspeckle.ports import DumpedFace, NewFace, NewPhotograph
 from kenspeckle.progress import Progress
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.transfer import export_format
 from kenspeckle.usecases.transfer.reader import ExportFile
 from kenspeckle.usecases.transfer.storing import Imported, Storer, Target
@@ -92,7 +92,7 @@ def import_encodings(
         validation.external_image_id(identity)
         if template.shape != (dimension,) or not np.isfinite(template).all() or not template.any():
             raise InvalidValue(f"Encoding {number}, of {identity}, is not {dimension} finite numbers.")
-    found = _found(target, collection_id, pack.name, pack.contract)
+    found = _find_collection(target, collection_id, pack.name, pack.contract)
     target.begun(collection_id)
     if found is None:
         target.catalog.create_collection(Collection(collection_id, pack.name, pack.contract, target.now()))
@@ -122,7 +122,7 @@ def import_encodings(
 def _begin(target: Target, name: str, header: export_format.Header) -> None:
     """Check that the collection exists and its templates are comparable with those of the export; create it, with their
     pack, where it does not exist. Raises PackMismatch, InvalidValue."""
-    found = _found(target, name, header.pack, header.contract)
+    found = _find_collection(target, name, header.pack, header.contract)
     pack = target.pack_of(header.contract)
     if pack is None and found is None:
         raise PackMismatch(
@@ -144,7 +144,7 @@ def _begin(target: Target, name: str, header: export_format.Header) -> None:
         target.catalog.create_collection(made)
 
 
-def _found(target: Target, name: str, pack: str, contract: str) -> Collection | None:
+def _find_collection(target: Target, name: str, pack: str, contract: str) -> Collection | None:
     """The collection, None where there is none. Raises PackMismatch where it has another contract."""
     try:
         found = target.catalog.collection(name)
@@ -202,6 +202,6 @@ def _user(target: Target, name: str, user_id: str, users: _Users, done: Imported
         else:
             done.unlinked += 1
     if new:
-        together = combined([*members.values(), *new.values()])
+        together = combine([*members.values(), *new.values()])
         most = validation.MAX_FACES_A_USER
         target.catalog.link_faces(name, user_id, list(new), together, most, among=list(members), contract=contract)

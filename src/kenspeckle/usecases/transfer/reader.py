@@ -48,7 +48,7 @@ class ExportFile:
     def entries(self) -> Iterator[Line]:
         """All lines between header and end. Meanwhile only photographs may be read from the file."""
         for number, raw in self._raw():
-            line = export_format.parsed(raw, number)
+            line = export_format.parse(raw, number)
             if line["kind"] == "end":
                 return
             if number > 1:
@@ -67,7 +67,7 @@ class ExportFile:
         digest, at = hashlib.sha256(), self._start
         content = _Content()
         for number, raw in self._raw():
-            line = export_format.parsed(raw, number)
+            line = export_format.parse(raw, number)
             at += len(raw)
             if found is None:
                 found = export_format.header(line)

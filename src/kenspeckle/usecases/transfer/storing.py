@@ -211,7 +211,7 @@ def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tup
     """The image with media type and size of its bytes, its name, and the staged photograph; not kept where there are no
     usable bytes."""
     data = source.photograph(image.digest) if image.kept and target.keep_images else None
-    photo = _opened(target, data) if data is not None else None
+    photo = _open_photo(target, data) if data is not None else None
     if data is None or photo is None:
         return replace(image, kept=False), None
     facts = replace(
@@ -224,11 +224,11 @@ def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tup
 def _thumbnail(target: Target, face: DumpedFace) -> bytes | None:
     if face.thumbnail is None:
         return None
-    photo = _opened(target, face.thumbnail)
+    photo = _open_photo(target, face.thumbnail)
     return face.thumbnail if photo is not None and photo.media_type == "image/jpeg" else None
 
 
-def _opened(target: Target, data: bytes) -> Photo | None:
+def _open_photo(target: Target, data: bytes) -> Photo | None:
     try:
         return target.open_photo(data)
     except KenspeckleError as error:

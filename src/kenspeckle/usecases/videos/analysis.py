@@ -32,7 +32,7 @@ from kenspeckle.errors import InvalidVideo, StorageUnavailable, VideoTooLarge
 from kenspeckle.ports import Engine, Photo, SeenFace, StoredVideo, Track, VideoReader
 from kenspeckle.usecases.jobs.runner import GivenBack, Progress
 from kenspeckle.usecases.recognition.context import Context, VideoParts
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.videos.naming import people_of
 from kenspeckle.usecases.videos.tracking import GAP_MS, Tracker
 
@@ -167,11 +167,11 @@ class _Frames:
     def all(self) -> None:
         """Look at every sampled frame, and store what is seen step by step."""
         if self.job.collection_id is not None:
-            self.tracker = self._resumed(self._engine().pack)
+            self.tracker = self._resume(self._engine().pack)
         self.at, self.began = self.stored.position, time.monotonic()
         due = self.at + STEP_MS
         self._tell()
-        with closing(self._detected()) as samples:
+        with closing(self._detect_all()) as samples:
             self._follow(samples, due)
         self._store()
 
@@ -185,7 +185,7 @@ class _Frames:
                 due = self.at + STEP_MS
             self._tell()
 
-    def _detected(self) -> Generator[_Detected | None, None, None]:
+    def _detect_all(self) -> Generator[_Detected | None, None, None]:
         """Samples with their faces in the order of time, and None as the reader gives it. A second core detects the
         faces of the next sample while those of one are tracked."""
         with ThreadPoolExecutor(1, thread_name_prefix="video") as ahead:
@@ -205,10 +205,10 @@ class _Frames:
         engine = self._engine()
         with self.context.gate.turn(patient=True):
             photo = engine.frame(sample)
-            with self.context.timed("detect"):
+            with self.context.time_stage("detect"):
                 faces = engine.detect(photo)
             if self.tracker is None and self.asked:
-                with self.context.timed("attributes"):
+                with self.context.time_stage("attributes"):
                     faces = tuple(engine.attributes(photo, faces, self.asked))
         return _Detected(sample, photo, faces)
 
@@ -219,7 +219,7 @@ class _Frames:
             pack = self._engine().pack
             tracks = self.parts.results.tracks(self.job.job_id)
             similarity = Similarity(pack)
-            people = people_of(tracks, similarity, combined, lambda probe: self._search(pack, probe))
+            people = people_of(tracks, similarity, combine, lambda probe: self._search(pack, probe))
             self.parts.results.name_people(self.claim, people)
             counts = {"people": len(people), "known": sum(bool(one.matches) for one in people)}
         return {
@@ -238,7 +238,7 @@ class _Frames:
         with self.context.gate.turn(patient=True):
 
             def describe(some: Sequence[FaceDetail]) -> Sequence[tuple[Vector, float]]:
-                with self.context.timed("embed"):
+                with self.context.time_stage("embed"):
                     templates = engine.embed(photo, some)
                 return list(zip(templates, engine.clarity(photo, some), strict=True))
 
@@ -246,7 +246,7 @@ class _Frames:
         self.seen += [SeenFace(sample.at, number, face) for number, face in zip(numbers, faces, strict=True)]
 
     def _store(self) -> None:
-        tracks = self.tracker.grown() if self.tracker is not None else []
+        tracks = self.tracker.take_grown() if self.tracker is not None else []
         self.parts.results.checkpoint(self.claim, self.facts, max(self.at, 0), self.seen, tracks)
         self.seen = []
         self.began = time.monotonic()
@@ -262,8 +262,8 @@ class _Frames:
             return self.context.engines.default
         return self.context.engine_of(self.job.collection_id)
 
-    def _resumed(self, pack: PackInfo) -> Tracker:
-        tracker = Tracker(Similarity(pack), combined)
+    def _resume(self, pack: PackInfo) -> Tracker:
+        tracker = Tracker(Similarity(pack), combine)
         if self.stored.position >= 0:
             every = self.parts.results.tracks(self.job.job_id)
             live = [one for one in every if one.last_ms >= self.stored.position - GAP_MS]
@@ -279,7 +279,7 @@ class _Frames:
         settings, calibration = self.context.settings, pack.calibration
         threshold, most = asked.get("threshold"), asked.get("max_faces")
         least = settings.face_match_threshold if threshold is None else float(str(threshold))
-        with self.context.timed("search"):
+        with self.context.time_stage("search"):
             found = self.context.index.search(
                 self.job.collection_id or "",
                 "face",

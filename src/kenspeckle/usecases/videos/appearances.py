@@ -7,7 +7,7 @@ from kenspeckle.domain.operations import Handlers, SearchAppearance
 from kenspeckle.errors import ImageTooLarge, InvalidValue, NoFace
 from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.videos.analysis import Similarity
 from kenspeckle.usecases.videos.naming import FEWEST_FRAMES, agree
 
@@ -52,20 +52,20 @@ class Appearances:
             if not templates:
                 raise NoFace("There are no faces in the pictures. Should be at least 1.", field="image")
             return AppearanceSearch(
-                self._named(collection.collection_id, engine, templates, least, most),
+                self._name(collection.collection_id, engine, templates, least, most),
                 len(templates),
                 engine.pack.version,
             )
 
-        found = self.context.settled(validation.collection_id(operation.collection_id), search)
-        self.context.announcer.appeared(operation, found)
+        found = self.context.settle(validation.collection_id(operation.collection_id), search)
+        self.context.announcer.announce_appeared(operation, found)
         return found
 
     def _template(self, engine: Engine, image: bytes, most: int) -> tuple[list[Vector], int]:
         """Of the largest face, none where there is none; and the pixels of the picture, of which there are `most`: all
         pictures together may cost as much as one photograph."""
         with self.context.gate.turn():
-            with self.context.timed("detect"):
+            with self.context.time_stage("detect"):
                 photo = engine.open(image)
                 pixels = photo.width * photo.height
                 if pixels > most:
@@ -75,19 +75,19 @@ class Appearances:
                         field="image",
                     )
                 faces = engine.detect(photo, largest_only=True)[:1]
-            with self.context.timed("embed"):
+            with self.context.time_stage("embed"):
                 return engine.embed(photo, faces) if faces else [], pixels
 
-    def _named(
+    def _name(
         self, collection_id: str, engine: Engine, templates: list[Vector], least: float, most: int
     ) -> tuple[FaceMatch, ...]:
         if len(templates) < FEWEST_FRAMES:
             return ()
         pack = engine.pack
         calibration, similarity = pack.calibration, Similarity(pack)
-        with self.context.timed("search"):
+        with self.context.time_stage("search"):
             found = self.context.index.search(
-                collection_id, "face", combined(templates), most, calibration.distance(least), contract=pack.contract
+                collection_id, "face", combine(templates), most, calibration.distance(least), contract=pack.contract
             )
         return tuple(
             FaceMatch(one.face, calibration.similarity(distance), one.person)

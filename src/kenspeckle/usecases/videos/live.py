@@ -8,7 +8,7 @@ from typing import Final
 
 from kenspeckle.domain import Box, FaceDetail, Sample, Vector
 from kenspeckle.ports import Engine, Photo, Track
-from kenspeckle.usecases.recognition.users import combined
+from kenspeckle.usecases.recognition.users import combine
 from kenspeckle.usecases.videos.analysis import Similarity
 from kenspeckle.usecases.videos.naming import FEWEST_FRAMES
 from kenspeckle.usecases.videos.tracking import UNCLEAR, Tracker
@@ -46,7 +46,7 @@ class Live:
     _told: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.tracker = Tracker(Similarity(self.engine.pack), combined)
+        self.tracker = Tracker(Similarity(self.engine.pack), combine)
 
     def take(self, sample: Sample) -> list[SeenPerson]:
         """Whom to tell of after this sample. Raises the errors of `Engine.embed`."""
@@ -63,13 +63,13 @@ class Live:
         for number, face in zip(numbers, faces, strict=True):
             self._keep(number, clarity.get(id(face), 0.0), photo, face.box)
         long = [one.track for one in self.tracker.live if one.track.last_ms - one.track.first_ms >= self.told_ms]
-        return [*self._ended(), *self._tell(long, ended=False)]
+        return [*self._end_gone(), *self._tell(long, ended=False)]
 
     def rest(self) -> list[SeenPerson]:
         """The stream has ended, and with it all appearances."""
         self.tracker.ended += self.tracker.live
         self.tracker.live = []
-        return self._ended()
+        return self._end_gone()
 
     def _keep(self, number: int, clarity: float, photo: Photo, box: Box) -> None:
         if clarity < UNCLEAR or number in self._told:
@@ -80,7 +80,7 @@ class Live:
             kept.sort(key=lambda one: -one[0])
             del kept[PICTURES:]
 
-    def _ended(self) -> list[SeenPerson]:
+    def _end_gone(self) -> list[SeenPerson]:
         tracks = [one.track for one in self.tracker.ended]
         self.tracker.ended = []
         told = self._tell(tracks, ended=True)

@@ -79,9 +79,9 @@ class VideoOperations:
 
     def get_video(self, operation: GetVideo) -> VideoPage:
         """Raises JobNotFound, InvalidCursor, InvalidValue."""
-        video = self._seen(operation.job_id, operation.only, operation.key_id)
+        video = self._look_up(operation.job_id, operation.only, operation.key_id)
         if video.search is not operation.search:
-            raise JobNotFound.named(operation.job_id)
+            raise JobNotFound.of_id(operation.job_id)
         if video.job.state is not JobState.SUCCEEDED:
             return VideoPage(video)
         most = validation.count(min(operation.limit, validation.MAX_PAGE), validation.MAX_PAGE, "limit")
@@ -91,9 +91,9 @@ class VideoOperations:
 
     def list_appearances(self, operation: ListAppearances) -> VideoPage:
         """Raises JobNotFound, InvalidCursor, InvalidValue."""
-        video = self._seen(operation.job_id, operation.only, None)
+        video = self._look_up(operation.job_id, operation.only, None)
         if not video.search:
-            raise JobNotFound.named(operation.job_id)
+            raise JobNotFound.of_id(operation.job_id)
         if video.job.state is not JobState.SUCCEEDED:
             return VideoPage(video)
         most = validation.count(operation.limit, validation.MAX_PAGE, "limit")
@@ -102,13 +102,13 @@ class VideoOperations:
 
     def erase_video(self, operation: EraseVideo) -> None:
         """Raises JobNotFound, and Conflict where the job has not ended."""
-        video = self._seen(operation.job_id, operation.only, None)
+        video = self._look_up(operation.job_id, operation.only, None)
         if video.job.state in UNFINISHED:
             raise Conflict(f"Job {video.job.job_id} has not ended; cancel it first.", field="job_id")
         self._parts.results.drop_video(operation.job_id)
         self.context.scrubber.scrub(self.context.catalog)
 
-    def ended(self, job: Job) -> None:
+    def end(self, job: Job) -> None:
         """For the runner of jobs: a job has ended, also one whose handler was not called."""
         if job.kind is not JobKind.VIDEO or self.context.videos is None:
             return
@@ -121,11 +121,11 @@ class VideoOperations:
             return
         parts = self.context.videos
         parts.results.sweep_videos()
-        ended, needed = parts.results.staged_uploads(ended=True), parts.results.staged_uploads()
+        end, needed = parts.results.find_staged_uploads(ended=True), parts.results.find_staged_uploads()
         try:
             for name in parts.staged.names():
                 # An upload that was just completed may wait for its job's row.
-                if name in ended or (name not in needed and parts.staged.age(name) > LEFT_SECONDS):
+                if name in end or (name not in needed and parts.staged.age(name) > LEFT_SECONDS):
                     parts.staged.remove(name)
             parts.staged.sweep()
         except StorageUnavailable as error:
@@ -135,7 +135,7 @@ class VideoOperations:
         """Erase results of videos that were given before that time; how many."""
         if self.context.videos is None:
             return 0
-        some = self.context.videos.results.aged_videos(collection_id, before, AGED_BATCH)
+        some = self.context.videos.results.find_aged_videos(collection_id, before, AGED_BATCH)
         for job_id in some:
             self.context.videos.results.drop_video(job_id)
         return len(some)
@@ -206,15 +206,15 @@ class VideoOperations:
                 )
             return str(orjson.loads(earlier[1]))
 
-    def _seen(self, job_id: str, only: Sequence[str] | None, key_id: str | None) -> Video:
+    def _look_up(self, job_id: str, only: Sequence[str] | None, key_id: str | None) -> Video:
         stored = self._parts.results.video(job_id)
         job = self.context.jobs.job(job_id)
         if only is not None:
             if job.collection_id is None:
                 if not key_id or stored.key_id != key_id:
-                    raise JobNotFound.named(job_id)
+                    raise JobNotFound.of_id(job_id)
             elif job.collection_id not in only:
-                raise JobNotFound.named(job_id)
+                raise JobNotFound.of_id(job_id)
         source = VideoSource(**job.parameters["source"])  # type: ignore[arg-type]  # JSON of its fields
         tag = job.parameters.get("tag")
         return Video(

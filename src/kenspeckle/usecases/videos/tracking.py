@@ -54,7 +54,7 @@ class Live:
     mean: Vector | None = None
     dirty: bool = True
 
-    def expected(self, at: int) -> Box:
+    def expect(self, at: int) -> Box:
         passed = min(at - self.track.last_ms, GAP_MS)
         return replace(self.box, left=self.box.left + self.speed[0] * passed, top=self.box.top + self.speed[1] * passed)
 
@@ -103,7 +103,7 @@ class Tracker:
                 self._learn(live, *described[number], at)
         return [found[number].track.number for number in range(len(faces))]
 
-    def grown(self) -> list[Track]:
+    def take_grown(self) -> list[Track]:
         """Appearances that have grown since the last call; those that ended are forgotten."""
         changed = [one for one in (*self.ended, *self.live) if one.dirty]
         for one in changed:
@@ -122,7 +122,7 @@ class Tracker:
     def _likely(self, faces: Sequence[FaceDetail], at: int) -> dict[int, Live]:
         """For each face the appearance whose place it takes best; each appearance once."""
         pairs = [
-            (overlap(detail.box, live.expected(at)), number, live)
+            (overlap(detail.box, live.expect(at)), number, live)
             for number, detail in enumerate(faces)
             for live in self.live
         ]
@@ -138,11 +138,9 @@ class Tracker:
         return (
             live.track.frames >= FIRST
             and at - live.checked < CHECK_MS
-            and overlap(box, live.expected(at)) >= SURE
-            and not any(overlap(box, other.expected(at)) >= NEAR for other in self.live if other is not live)
-            and not any(
-                overlap(one.box, live.expected(at)) >= NEAR for other, one in enumerate(faces) if other != number
-            )
+            and overlap(box, live.expect(at)) >= SURE
+            and not any(overlap(box, other.expect(at)) >= NEAR for other in self.live if other is not live)
+            and not any(overlap(one.box, live.expect(at)) >= NEAR for other, one in enumerate(faces) if other != number)
         )
 
     def _decide(
@@ -158,8 +156,8 @@ class Tracker:
         pairs = []
         for number, (template, clarity) in described.items():
             for live in self.live:
-                place = 0.0 if cut else overlap(faces[number].box, live.expected(at))
-                reach = not cut and _distance(faces[number].box, live.expected(at)) <= REACH
+                place = 0.0 if cut else overlap(faces[number].box, live.expect(at))
+                reach = not cut and _distance(faces[number].box, live.expect(at)) <= REACH
                 alike = self._alike(live, template)
                 if place >= NEAR:
                     same = alike >= ALIKE or clarity < UNCLEAR or live.mean is None

@@ -136,9 +136,9 @@ class Dispatcher:
             self._active[webhook.webhook_id] += 1
             task = asyncio.create_task(self._attempt(transport, webhook, one))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, webhook.webhook_id))
+            task.add_done_callback(partial(self._end, webhook.webhook_id))
 
-    def _ended(self, webhook_id: str, task: asyncio.Task[None]) -> None:
+    def _end(self, webhook_id: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._active[webhook_id] -= 1
         self._wake.set()

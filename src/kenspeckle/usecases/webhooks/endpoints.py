@@ -85,7 +85,7 @@ class Endpoints:
         secret = signing.new_secret()
         self.store.add_webhook(webhook, Secrets(self._seal(webhook, secret)), MOST_WEBHOOKS)
         self._record("CreateWebhook", webhook)
-        return webhook, signing.shown(secret)
+        return webhook, signing.show(secret)
 
     def list(self) -> tuple[Webhook, ...]:
         """All endpoints, oldest first."""
@@ -141,7 +141,7 @@ class Endpoints:
         made = Secrets(self._seal(webhook, secret), old)
         self.store.change_secrets(webhook_id, held.present, made, now + keep if keep else None)
         self._record("RotateWebhook", webhook)
-        return self.show(webhook_id), signing.shown(secret)
+        return self.show(webhook_id), signing.show(secret)
 
     def delete(self, webhook_id: str) -> Webhook:
         """Deletes its log and pending messages too; returns the deleted endpoint. Raises WebhookNotFound."""
@@ -165,7 +165,7 @@ class Endpoints:
                 sent = await transport.send(webhook.url, headers, message.payload.encode())
             finally:
                 await transport.close()
-            return await asyncio.to_thread(self._tested, webhook, message, sent)
+            return await asyncio.to_thread(self._record_test, webhook, message, sent)
         finally:
             self._tests -= 1
 
@@ -175,7 +175,7 @@ class Endpoints:
         keys = self.keys(webhook, held, now)
         return webhook, message, signing.headers(message.message_id, now, message.payload.encode(), keys)
 
-    def _tested(self, webhook: Webhook, message: WebhookMessage, sent: Sent) -> Delivery:
+    def _record_test(self, webhook: Webhook, message: WebhookMessage, sent: Sent) -> Delivery:
         delivery = self.store.log_delivery(message, sent, self._now())
         self._record("TestWebhook", webhook, arrived=sent.arrived)
         return delivery

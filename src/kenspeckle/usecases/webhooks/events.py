@@ -55,7 +55,7 @@ class Announcer:
         """Read the list of endpoints again for the next event."""
         self._until = 0.0
 
-    def indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[WebhookMessage]:
+    def announce_indexed(self, image: Image, identity: str | None, faces: Sequence[NewFace]) -> list[WebhookMessage]:
         """For `Catalog.add_faces`."""
         if not (listeners := self._listeners(Event.INDEXED, image.collection_id)):
             return []
@@ -69,7 +69,7 @@ class Announcer:
         }
         return self._messages(listeners, Event.INDEXED, image.collection_id, data, named)
 
-    def matched(self, collection_id: str, searches: Sequence[Sequence[FaceMatch]]) -> None:
+    def announce_matched(self, collection_id: str, searches: Sequence[Sequence[FaceMatch]]) -> None:
         """Put messages for a search that found somebody into the outbox; `searches` are the matches of each face."""
         if not (listeners := self._listeners(Event.MATCHED, collection_id)) or self._store is None:
             return
@@ -94,7 +94,7 @@ class Announcer:
         self._store.post(self._messages(listeners, Event.VIDEO, job.collection_id or "", data, ()))
         self.nudge()
 
-    def appeared(self, operation: SearchAppearance, found: AppearanceSearch) -> None:
+    def announce_appeared(self, operation: SearchAppearance, found: AppearanceSearch) -> None:
         """Put messages for an appearance before a camera into the outbox, of somebody unknown too."""
         collection_id = operation.collection_id
         if not (listeners := self._listeners(Event.APPEARED, collection_id)) or self._store is None:
@@ -114,7 +114,7 @@ class Announcer:
         self._store.post(self._messages(listeners, Event.APPEARED, collection_id, data, named))
         self.nudge()
 
-    def deleted(self, collection_id: str) -> Tell | None:
+    def announce_deleted(self, collection_id: str) -> Tell | None:
         """For operations that delete faces of the collection; None where no endpoint subscribes to that."""
         if not (listeners := self._listeners(Event.DELETED, collection_id)):
             return None
@@ -123,7 +123,7 @@ class Announcer:
             return [
                 message
                 for start in range(0, len(face_ids), MOST_FACES)
-                for message in self._deleted(listeners, collection_id, face_ids[start : start + MOST_FACES])
+                for message in self._announce_deleted(listeners, collection_id, face_ids[start : start + MOST_FACES])
             ]
 
         return tell
@@ -131,7 +131,7 @@ class Announcer:
     def collection_deleted(self, collection_id: str) -> list[WebhookMessage]:
         """For `Catalog.delete_collection`."""
         listeners = self._listeners(Event.DELETED, collection_id)
-        return self._deleted(listeners, collection_id, None) if listeners else []
+        return self._announce_deleted(listeners, collection_id, None) if listeners else []
 
     def erasure_completed(self, kept: KeptReceipt) -> list[WebhookMessage]:
         """For `ReceiptStore`: nothing is left of what the receipt names."""
@@ -153,7 +153,7 @@ class Announcer:
         data = {"description": "A message to see whether messages arrive. Nothing has happened."}
         return self._messages([webhook], Event.TEST, "", data, ())[0]
 
-    def _deleted(
+    def _announce_deleted(
         self, listeners: Sequence[Webhook], collection_id: str, face_ids: Sequence[str] | None
     ) -> list[WebhookMessage]:
         data = {"whole_collection": face_ids is None, "face_ids": list(face_ids or ())}

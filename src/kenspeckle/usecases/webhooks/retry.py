@@ -18,7 +18,7 @@ BELIEVED = DAY
 MOST_RETRIES = 50
 
 
-def parsed(text: str) -> tuple[float, ...]:
+def parse(text: str) -> tuple[float, ...]:
     """The pauses between attempts, in seconds, of the setting WEBHOOK_RETRIES. Raises SettingError."""
     try:
         pauses = tuple(float(one) for one in text.split(",") if one.strip())

@@ -18,7 +18,7 @@ def new_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
 
 
-def shown(secret: bytes) -> str:
+def show(secret: bytes) -> str:
     """The secret as receivers take it: `whsec_` and base64."""
     return PREFIX + base64.b64encode(secret).decode("ascii")
 

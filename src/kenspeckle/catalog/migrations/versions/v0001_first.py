@@ -13,7 +13,7 @@ down_revision = None
 ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def numbered() -> sa.Column[int]:
+def row_number_column() -> sa.Column[int]:
     return sa.Column("row", ROW, autoincrement=True, nullable=False)
 
 
@@ -50,7 +50,7 @@ def _service() -> None:
 def _collections() -> None:
     op.create_table(
         "collections",
-        numbered(),
+        row_number_column(),
         sa.Column("collection_id", sa.String(length=255), comment="null: deleted, what it had is being removed"),
         sa.Column("pack", sa.String(length=255), nullable=False),
         sa.Column("contract", sa.String(length=255), nullable=False),
@@ -81,7 +81,7 @@ def _tags() -> None:
 def _images() -> None:
     op.create_table(
         "images",
-        numbered(),
+        row_number_column(),
         sa.Column("collection_row", ROW, nullable=False),
         sa.Column("image_id", sa.String(length=64), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -108,7 +108,7 @@ def _images() -> None:
 def _users() -> None:
     op.create_table(
         "users",
-        numbered(),
+        row_number_column(),
         sa.Column("collection_row", ROW, nullable=False),
         sa.Column("user_id", sa.String(length=255), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
@@ -126,7 +126,7 @@ def _users() -> None:
 def _faces() -> None:
     op.create_table(
         "faces",
-        numbered(),
+        row_number_column(),
         sa.Column("collection_row", ROW, nullable=False),
         sa.Column("image_row", ROW, nullable=False),
         sa.Column("user_row", ROW, nullable=True),
@@ -195,7 +195,7 @@ def _tokens() -> None:
 def _keys() -> None:
     op.create_table(
         "keys",
-        numbered(),
+        row_number_column(),
         sa.Column("key_id", sa.String(length=255), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
