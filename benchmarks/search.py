@@ -109,7 +109,7 @@ class _Memory:
             (list(range(start, end)), self.templates[start:end]) for start, end in zip(starts, ends, strict=True)
         )
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         self.read += len(rows)

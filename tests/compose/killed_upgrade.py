@@ -47,7 +47,7 @@ def main(folder: Path, job_id: str, step: str) -> None:
 
         catalog.stage = once
     elif step == "switching":
-        vars(upgrade)["combined"] = die
+        vars(upgrade)["combine"] = die
     else:
         catalog.switch = after(catalog.switch)
     service.jobs.run_one(job_id, patience=0)

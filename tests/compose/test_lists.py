@@ -16,10 +16,10 @@ from kenspeckle.settings import Settings, load
 
 PROGRAM = """
 import gc, sys
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain import operations as ops
 from kenspeckle.errors import NotOffered
-with opened(None, None, None, lists=True) as target:
+with open_target(None, None, None, lists=True) as target:
     assert target.recognizer.handle(ops.ListFaces(collection_id=target.collection)).items == ()
     assert not target.remote
     try:

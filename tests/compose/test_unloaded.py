@@ -12,9 +12,9 @@ from tests.fakes.drawn import DrawnEngine, drawing
 
 PROGRAM = """
 import sys
-from kenspeckle.compose.target import opened
+from kenspeckle.compose.target import open_target
 from kenspeckle.domain.operations import ListCollections
-with opened(None, None, None) as target:
+with open_target(None, None, None) as target:
     assert [one.collection_id for one in target.recognizer.handle(ListCollections()).items] == ["kenspeckle"]
 heavy = ("PIL", "alembic", "botocore", "faiss", "fastapi", "onnxruntime", "openvino")
 print([one for one in heavy if one in sys.modules])

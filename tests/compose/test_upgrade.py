@@ -285,7 +285,7 @@ def test_the_first_search_after_the_switch_reads_no_template_again(
     assert pack(service) == NEW
 
 
-@pytest.mark.parametrize("method", ["stored", "add_faces", "link_faces", "snapshot"])
+@pytest.mark.parametrize("method", ["read_stored", "add_faces", "link_faces", "snapshot"])
 def test_a_request_in_the_middle_of_the_switch_is_answered_by_the_new_pack(
     service: Service, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -293,7 +293,7 @@ def test_a_request_in_the_middle_of_the_switch_is_answered_by_the_new_pack(
     ask, job = service.recognizer.handle, start(service)
     by = {one.external_image_id: one.face_id for one in faces(service)}
     before(service, monkeypatch, method, 1, lambda: run(service, job))
-    if method in ("stored", "snapshot"):
+    if method in ("read_stored", "snapshot"):
         assert found(service, variation("grace_hopper.jpg", 0.8)) == ["both", "grace"]
     elif method == "add_faces":
         done = ask(ops.IndexFaces(collection_id=HOME, image=variation("astronaut.png", 0.9), external_image_id="late"))

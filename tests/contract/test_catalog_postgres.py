@@ -468,7 +468,7 @@ def test_the_last_two_references_to_a_photograph_may_go_at_once(
             go_on.wait(timeout=30)
         plain(*words)  # type: ignore[arg-type]  # as it is called
 
-    monkeypatch.setattr("kenspeckle.catalog.faces.told", told)
+    monkeypatch.setattr("kenspeckle.catalog.faces.drop_deleted_faces", told)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(catalog.delete_faces, "people", ["face-1"])
         assert inside.wait(timeout=30)

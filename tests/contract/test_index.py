@@ -347,13 +347,13 @@ class Vanishing(FakeCatalog):
 
     victim: str | None = None
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         if self.victim:
             victim, self.victim = self.victim, None
             self.delete_faces(collection_id, [victim])
-        return super().stored(collection_id, kind, rows, contract=contract)
+        return super().read_stored(collection_id, kind, rows, contract=contract)
 
 
 def test_a_row_that_vanishes_meanwhile_never_matches(indexes: Callable[[Catalog], FollowingIndex]) -> None:

@@ -24,11 +24,11 @@ class Counting(FakeCatalog):
         self.read: list[int] = []
         self.asked: list[str] = []
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         self.read.append(len(rows))
-        return super().stored(collection_id, kind, rows, contract=contract)
+        return super().read_stored(collection_id, kind, rows, contract=contract)
 
     def changes(self, collection_id: str, since: int, limit: int) -> list[Change] | None:
         self.asked.append("changes")

@@ -308,7 +308,7 @@ def test_a_collection_that_fails_keeps_no_other_from_its_age(tmp_path: Path, mon
                 raise StorageUnavailable("The catalog's database file is damaged.")
             return aged(catalog, collection_id, before, limit)
 
-        monkeypatch.setattr(SqlCatalog, "aged", failing)
+        monkeypatch.setattr(SqlCatalog, "find_aged", failing)
         held.service.housekeeping.round()
         assert held.kept() == set()
     finally:

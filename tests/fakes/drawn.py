@@ -114,7 +114,7 @@ class DrawnEngines:
 
     def of(self, collection: Collection) -> Engine:
         pack = self.pack_of(collection)
-        self.named(pack.name)
+        self.find_pack(pack.name)
         return next(one for one in self._all if one.pack == pack)
 
     def pack_of(self, collection: Collection) -> PackInfo:
@@ -123,7 +123,7 @@ class DrawnEngines:
                 return one.pack
         raise PackMismatch(f"The pack '{collection.pack}' is not known here.", field="collection")
 
-    def named(self, name: str | None) -> PackInfo:
+    def find_pack(self, name: str | None) -> PackInfo:
         if name is None:
             return self.default.pack
         for one in self._all:

@@ -234,7 +234,7 @@ class Faces(Galleries):
     def faces_of_key(self, collection_id: str, key: str, limit: int) -> tuple[str, ...]:
         return self._some(collection_id, limit, lambda image: image.key == key)
 
-    def aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
+    def find_aged(self, collection_id: str, before: float, limit: int) -> tuple[str, ...]:
         return self._some(collection_id, limit, lambda image: image.created_at < before)
 
     def _some(self, collection_id: str, limit: int, wanted: Callable[[Image], bool]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Following(Galleries):
             held = {row: template for row in rows if (template := self._template(gallery, kind, row)) is not None}
             return gallery.revision, [(list(held), np.stack(list(held.values())))] if held else []
 
-    def stored(
+    def read_stored(
         self, collection_id: str, kind: str, rows: Sequence[int], *, contract: str | None = None
     ) -> list[Stored]:
         with self._lock:

@@ -41,7 +41,7 @@ class Photographs(Galleries):
             gallery = self._gallery(collection_id)
             gallery.faceless = {one: known for one, known in gallery.faceless.items() if known[2] >= before}
 
-    def removed(self, digests: Sequence[str]) -> None:
+    def forget_removals(self, digests: Sequence[str]) -> None:
         with self._lock:
             self._removals -= set(digests)
 

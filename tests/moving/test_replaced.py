@@ -124,7 +124,7 @@ def test_a_restore_that_is_done_says_so_where_it_can_not_be_recorded(
     def full(*_: object) -> bool:
         raise StorageFull("The disk of the catalog is full: nothing was stored.")
 
-    monkeypatch.setattr("kenspeckle.compose.backups.restored", full)
+    monkeypatch.setattr("kenspeckle.compose.backups.record_restore", full)
     done = command("restore", "one.tar", "--replace", "--data-dir", data)
     assert done.code == 1
     assert "The backup is restored, but" in done.err

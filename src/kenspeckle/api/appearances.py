@@ -107,7 +107,7 @@ class Appearances:
         """
         edge = self.edge
         pictures = await edge.several(request, FIELD, validation.MAX_PICTURES)
-        with edge.admitted(request):
+        with edge.admit(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.handle(
                     ops.SearchAppearance(

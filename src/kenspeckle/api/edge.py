@@ -53,7 +53,7 @@ class Edge:
 
     async def photograph(self, request: Request) -> Body:
         """The photograph that the request brings. It is refused before its body is read if the gate has no place, and
-        takes none while the body is read, so that a slow sender blocks no others. Call `admitted` afterwards."""
+        takes none while the body is read, so that a slow sender blocks no others. Call `admit` afterwards."""
         self.gate.check()
         return await bodies.photograph(request, self.settings.max_image_bytes)
 

@@ -74,7 +74,7 @@ class Recognition:
         edge = self.edge
         metadata = _metadata(request)
         body = await edge.photograph(request)
-        with edge.admitted(request):
+        with edge.admit(request):
             done = await edge.threads.call(
                 lambda: edge.recognizer.handle(
                     ops.IndexFaces(
@@ -112,7 +112,7 @@ class Recognition:
         """
         edge = self.edge
         body = await edge.photograph(request)
-        with edge.admitted(request):
+        with edge.admit(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.handle(
                     ops.SearchImage(
@@ -145,7 +145,7 @@ class Recognition:
         """
         edge = self.edge
         body = await edge.photograph(request)
-        with edge.admitted(request):
+        with edge.admit(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.handle(ops.DetectFaces(image=body.image(), attributes=query.attributes or NONE))
             )
@@ -168,7 +168,7 @@ class Recognition:
         """
         edge = self.edge
         source, target = await edge.pair(request)
-        with edge.admitted(request):
+        with edge.admit(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.handle(
                     ops.CompareFaces(

@@ -71,7 +71,7 @@ class Users:
         The body is the photograph, raw or as base64 text. A photograph without a face answers no matches."""
         edge = self.edge
         body = await edge.photograph(request)
-        with edge.admitted(request):
+        with edge.admit(request):
             found = await edge.threads.call(
                 lambda: edge.recognizer.handle(
                     ops.SearchUsersByImage(

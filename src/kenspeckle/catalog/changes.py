@@ -260,8 +260,8 @@ def state(connection: Connection, collection_id: str) -> tuple[int, int, int]:
 def net_changes(
     connection: Connection, collection_id: str, since: int, limit: int
 ) -> tuple[int, Sequence[Sequence[Any]] | None]:
-    """The collection's row, and its changes since a revision for `opened`; None where the log does not reach back so
-    far, or has more than `limit`. Raises CollectionNotFound."""
+    """The collection's row, and its changes since a revision for `decrypt_changes`; None where the log does not reach
+    back so far, or has more than `limit`. Raises CollectionNotFound."""
     row, revision, floor = state(connection, collection_id)
     # A collection deleted and made anew begins above every revision of its namesake, with floor at its beginning, and
     # so does not reach back to it.

@@ -139,13 +139,13 @@ class CollectionKeys:
         if now.halfway:
             command = "encrypt" if now.halfway[0][1] == ENCRYPTING else "decrypt"
             raise StorageUnavailable(
-                f"`kenspeckle {command}` was interrupted: {_name_all([name for name, _ in now.halfway])} half encrypted. "
-                f"Run `kenspeckle {command}` again; it goes on where it was."
+                f"`kenspeckle {command}` was interrupted: {_name_all([name for name, _ in now.halfway])} half "
+                f"encrypted. Run `kenspeckle {command}` again; it goes on where it was."
             )
         if encryption and now.plain:
             raise SettingError(
-                f"KENSPECKLE_ENCRYPTION is on, but {_name_all(now.plain)} not encrypted. Run `kenspeckle encrypt` once, "
-                "with the service stopped.",
+                f"KENSPECKLE_ENCRYPTION is on, but {_name_all(now.plain)} not encrypted. Run `kenspeckle encrypt` "
+                "once, with the service stopped.",
                 field="encryption",
             )
         if now.encrypted and not encryption:

@@ -75,7 +75,7 @@ MEMBERS_AMONG = select(members.c.face_row).where(
 
 
 def find_person(connection: Connection, collection_row: int, person_id: str) -> Any:
-    """The row of a person, as `shown_person` takes it. Raises PersonNotFound."""
+    """The row of a person, as `read_person` takes it. Raises PersonNotFound."""
     found = connection.execute(ONE_PERSON, {"collection_row": collection_row, "person_id": person_id}).first()
     if found is None:
         raise no_person(person_id)

@@ -123,7 +123,7 @@ def pack_attributes(detail: FaceDetail, content: Content, face_id: str) -> bytes
 
 
 def detail(found: Face, packed: str, stored: bytes | None = None, content: Content = PLAIN) -> FaceDetail:
-    """The inverse of `packed_detail` and of `packed_attributes`, whose result is `stored`, with the face's box and
+    """The inverse of `pack_detail` and of `pack_attributes`, whose result is `stored`, with the face's box and
     confidence. Raises StorageUnavailable."""
     attributes = None
     if stored is not None:
@@ -162,14 +162,14 @@ def vector(packed: bytes, what: str) -> Vector:
 
 
 def _unpack(packed: bytes) -> Vector:
-    import numpy as np  # late, as in `packed_vector`
+    import numpy as np  # late, as in `pack_vector`
 
     return np.frombuffer(packed, dtype="<f4")
 
 
 def stack(templates: Sequence[bytes]) -> Vector:
     """(n, dimension) of n packed templates, (0, 0) of none. Raises StorageUnavailable where they differ in length."""
-    import numpy as np  # late, as in `packed_vector`
+    import numpy as np  # late, as in `pack_vector`
 
     if not templates:
         return np.empty((0, 0), np.float32)

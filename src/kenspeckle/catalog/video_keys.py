@@ -47,7 +47,7 @@ def seal_key(
 
 
 def upload_key(keys: CollectionKeys, row: int | None, job_id: str, stored: bytes | None) -> bytes | None:
-    """The inverse of `sealed_key`."""
+    """The inverse of `seal_key`."""
     if stored is None:
         return None
     if row is not None:

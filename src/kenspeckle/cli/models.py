@@ -161,7 +161,7 @@ def _describe(pack: AnyPack, settings: Settings) -> dict[str, Any]:
 
 
 def _describe_attributes(settings: Settings) -> dict[str, Any]:
-    """The networks for attributes, as `_described` has a pack."""
+    """The networks for attributes, as `_describe` has a pack."""
     problems = registry.check_attributes(settings.models_dir)
     wrong = [f"{file} {problem}" for file, problem in problems.items() if problem]
     return {

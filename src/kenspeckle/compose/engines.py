@@ -116,7 +116,7 @@ class PackEngines:
         return pack
 
     def find_pack(self, name: str | None) -> PackInfo:
-        """As `ports.Engines.named`."""
+        """As `ports.Engines.find_pack`."""
         if name is None or name == self._default.pack.name:
             return self._default.pack
         if name not in self._packs:

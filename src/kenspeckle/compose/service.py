@@ -148,7 +148,7 @@ class Service(BaseService):
         return self.jobs.run_one(job_id, tell)
 
     def get_complete_receipt(self, receipt_id: str, seconds: float) -> Receipt:
-        """As `BaseService.completed`; what is left is removed here where no other process does it."""
+        """As `BaseService.get_complete_receipt`; what is left is removed here where no other process does it."""
         found = BaseService.get_complete_receipt(self, receipt_id, min(seconds, PATIENCE_SECONDS))
         if found.complete:
             return found

@@ -54,7 +54,7 @@ def to_line(anchor: AuditAnchor) -> bytes:
 
 
 def read(data: bytes) -> AuditAnchor | None:
-    """The anchor that `written` wrote, under whatever key it was sealed; None for anything else."""
+    """The anchor that `to_line` wrote, under whatever key it was sealed; None for anything else."""
     try:
         document: Any = orjson.loads(data)
     except orjson.JSONDecodeError:

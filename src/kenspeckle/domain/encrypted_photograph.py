@@ -27,7 +27,7 @@ def is_packed(data: bytes) -> bool:
 
 
 def body(data: bytes) -> bytes:
-    """The encrypted `body` that was given to `packed`."""
+    """The encrypted `body` that was given to `pack`."""
     return data[len(MAGIC) : -_DIGEST_BYTES]
 
 

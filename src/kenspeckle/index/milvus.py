@@ -279,7 +279,7 @@ class Milvus:
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         from grpc import RpcError
-        from pymilvus.exceptions import MilvusException  # `_connected` says where it is missing
+        from pymilvus.exceptions import MilvusException  # `_connect` says where it is missing
 
         try:
             yield

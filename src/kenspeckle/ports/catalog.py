@@ -99,8 +99,8 @@ class Answered:
 
 class Catalog(Vault, Protocol):
     """The system of record: one SQL database. Every method is one transaction; when it returns, it is on disk.
-    `Image.digest` is that of the photograph as received. What deletions return, `digests`, `removals` and `removed`
-    speak of names in the image store, which are these digests where a collection is not encrypted.
+    `Image.digest` is that of the photograph as received. What deletions return, `digests`, `removals` and
+    `forget_removals` speak of names in the image store, which are these digests where a collection is not encrypted.
 
     Raises StorageFull and StorageUnavailable from any method; NotFound kinds where the thing named is not there.
     """

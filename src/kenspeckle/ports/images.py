@@ -37,7 +37,7 @@ class Images(Protocol):
 
     def recover(self, referenced: Callable[[Iterable[str]], set[str]], lock: Lock, *, alone: bool = False) -> None:
         """Finish what a crash interrupted: publish staged photographs that the catalog refers to, remove the others
-        once they are old, or at once where the caller is the only user (`alone`). `lock` is the catalog's (`unlocked`
+        once they are old, or at once where the caller is the only user (`alone`). `lock` is the catalog's (`no_lock`
         with `alone`); it is held for each name while that is decided."""
         ...
 

@@ -23,7 +23,7 @@ class Successor(Protocol):
         ...
 
     def take_over(self, revision: int, changes: Sequence[Change] | None) -> None:
-        """Within `held`: be searched from now on, as of `revision`, with what changed since they were read. Where that
+        """Within `hold`: be searched from now on, as of `revision`, with what changed since they were read. Where that
         is not known, the next search reads all anew."""
         ...
 

@@ -210,7 +210,7 @@ class VectorStore(Protocol):
         ...
 
     def compact(self, name: str) -> int:
-        """Begin to remove what was deleted from its files; a number for `compacted`."""
+        """Begin to remove what was deleted from its files; a number for `is_compacted`."""
         ...
 
     def is_compacted(self, number: int) -> bool:

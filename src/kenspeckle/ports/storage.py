@@ -116,7 +116,7 @@ class Inspection(Protocol):
         ...
 
     def describe_mirrored(self, collection_id: str) -> Mirrored:
-        """As `Mirrors.mirrored`."""
+        """As `Mirrors.describe_mirrored`."""
         ...
 
     def newest(self) -> dict[str, float]:

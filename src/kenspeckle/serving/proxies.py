@@ -13,7 +13,7 @@ def parse_trusted(trusted_proxies: str) -> list[str]:
 
 
 class Proxies:
-    """The proxies of the setting, as a set of addresses. `listed` is as `trusted` gives it. Raises SettingError."""
+    """The proxies of the setting, as a set of addresses; `listed` as `parse_trusted` gives it. Raises SettingError."""
 
     def __init__(self, trusted_proxies: str) -> None:
         self.listed = parse_trusted(trusted_proxies)

@@ -35,7 +35,7 @@ class MemoryUsage:
         self.error: Exception | None = None
         self.late = False
 
-    def used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
+    def count_used(self, key_id: str, period: Period, began: int, *, beside: str) -> int:
         return sum(n for row, n in self.rows.items() if row[:3] == (key_id, period, began) and row[3] != beside)
 
     def all_used(self) -> Sequence[Used]:

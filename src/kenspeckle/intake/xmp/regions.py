@@ -72,7 +72,7 @@ def parse(packet: bytes) -> Element:
 
 def read(packet: bytes, width: int, height: int) -> Found:
     """The named faces of a packet, each once; `width` and `height` are the picture's as it is stored, in pixels.
-    Raises InvalidValue, as `parsed`."""
+    Raises InvalidValue, as `parse`."""
     root = parse(packet)
     found: list[Region] = []
     remarks: list[str] = []

@@ -157,7 +157,7 @@ def scope_names(key: Key) -> list[str]:
 
 
 def describe(key: Key, now: float, used: Mapping[str, int]) -> dict[str, object]:
-    """A key as every edge prints it, JSON-ready; no secret. `used` as `Access.spent`."""
+    """A key as every edge prints it, JSON-ready; no secret. `used` as `Access.count_spent`."""
     return {
         "id": key.key_id,
         "name": key.name,

@@ -168,7 +168,7 @@ class Access(Authentication):
     def limit(
         self, key_id: str, rate: float | str | None = None, burst: int | None = None, quota: str | None = None
     ) -> Key:
-        """Give a key other limits, as `plans.changed` reads them. They hold in this process at once, in others within
+        """Give a key other limits, as `plans.change` reads them. They hold in this process at once, in others within
         half a second. Raises KeyNotFound, InvalidValue."""
         key = self._keys.limit_key(key_id, plans.change(self.show(key_id).plan, rate, burst, quota))
         self.forget()

@@ -67,7 +67,7 @@ def seal(facts: Mapping[str, Any]) -> bytes:
 
 
 def unseal(data: bytes, otherwise: str) -> dict[str, Any]:
-    """The facts of `sealed`. Raises InvalidValue, with a message that begins with `otherwise`, where a byte differs."""
+    """The facts of `seal`. Raises InvalidValue, with a message that begins with `otherwise`, where a byte differs."""
     try:
         facts = orjson.loads(data)
         del facts["sha256"]

@@ -58,8 +58,8 @@ class Upgrading:
         if count:
             raise Conflict(
                 f"{_of(count, collection.face_count)} neither a photograph that was kept nor a thumbnail to be "
-                f"described by the pack '{pack.name}': {_list_names(some, count)}. Index their photographs and delete these "
-                "faces, then upgrade.",
+                f"described by the pack '{pack.name}': {_list_names(some, count)}. Index their photographs and delete "
+                "these faces, then upgrade.",
                 field="collection",
             )
         return context.jobs.submit(
@@ -140,8 +140,8 @@ class Upgrading:
         total = self.context.catalog.collection(name).face_count
         return JobFailed(
             f"{_of(count, total)} no picture by which the pack '{pack.name}' can describe them: "
-            f"{_list_names(faces[:SHOWN], count)}. The collection stays as it was. Index their photographs and delete these "
-            "faces, then upgrade again.",
+            f"{_list_names(faces[:SHOWN], count)}. The collection stays as it was. Index their photographs and delete "
+            "these faces, then upgrade again.",
             {**counts, "impossible": count, "face_ids": list(faces)},
         )
 

@@ -121,11 +121,11 @@ class VideoOperations:
             return
         parts = self.context.videos
         parts.results.sweep_videos()
-        end, needed = parts.results.find_staged_uploads(ended=True), parts.results.find_staged_uploads()
+        ended, needed = parts.results.find_staged_uploads(ended=True), parts.results.find_staged_uploads()
         try:
             for name in parts.staged.names():
                 # An upload that was just completed may wait for its job's row.
-                if name in end or (name not in needed and parts.staged.age(name) > LEFT_SECONDS):
+                if name in ended or (name not in needed and parts.staged.age(name) > LEFT_SECONDS):
                     parts.staged.remove(name)
             parts.staged.sweep()
         except StorageUnavailable as error:
