@@ -97,10 +97,40 @@ def test_without_hard_links_it_is(images: FolderImages, monkeypatch: pytest.Monk
     assert images.get(DIGEST) == PHOTO
 
 
+def stage_and_die(root: Path) -> None:
+    """What a process leaves that is killed after it has staged the photograph."""
+    child = os.fork()
+    if not child:
+        try:
+            FolderImages(root).stage(DIGEST, PHOTO)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
 def test_leftovers_of_a_killed_process_are_swept_at_the_next_start(images: FolderImages) -> None:
-    images.stage(DIGEST, PHOTO)
+    stage_and_die(images.root)
+    assert len(files(images.root)) == 1
     images.recover(nothing, no_lock)
     assert files(images.root) == []
+
+
+def test_what_a_request_is_about_to_store_is_left_alone(images: FolderImages) -> None:
+    """Whoever looks what a crash has left: the process itself, or one of several that have looked before."""
+    alone = images.stage(DIGEST, PHOTO)
+    images.recover(nothing, no_lock)
+    alone.publish()
+    processes = [images, *(FolderImages(images.root) for _ in range(2))]
+    bodies = [bytes([number]) * 1000 for number in range(3)]
+    names = [hashlib.sha256(body).hexdigest() for body in bodies]
+    staged = [one.stage(name, body) for one, name, body in zip(processes, names, bodies, strict=True)]
+    for one in processes:
+        one.recover(nothing, no_lock)
+        one.delete(names)
+    for one in staged:
+        one.publish()
+    assert [images.get(name) for name in names] == bodies
+    assert images.get(DIGEST) == PHOTO
 
 
 def test_leftovers_beside_a_living_process_are_swept_once_they_are_old(images: FolderImages) -> None:
@@ -117,7 +147,7 @@ def test_leftovers_beside_a_living_process_are_swept_once_they_are_old(images: F
 
 
 def test_half_a_photograph_is_never_published(images: FolderImages) -> None:
-    images.stage(DIGEST, PHOTO)
+    stage_and_die(images.root)
     next(path for path in (images.root / "staged").iterdir() if path.name != PRESENCE).write_bytes(PHOTO[:1000])
     images.recover(everything, no_lock)
     assert files(images.root) == []

@@ -112,17 +112,29 @@ class FolderImages:
         target = self.root / digests.place(digest)
         if wanted and not target.exists() and digests.matches(digest, path.read_bytes()):
             _Staged(path, target, self._under_way).publish()
-        elif path.stat().st_mtime <= old:
+            return
+        if path in self._under_way:  # a request of this process may be about to store it
+            old = min(old, time.time() - digests.OLD_SECONDS)
+        if path.stat().st_mtime <= old:
             path.unlink()
 
     def _alone(self) -> bool:
-        """Whether no other process works on this folder."""
+        """Whether no other process works on this folder; False too where its file system can't tell."""
         presence = self._presence_lock()
-        try:
-            fcntl.flock(presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        fcntl.flock(presence, fcntl.LOCK_SH)
+        # flock lets go of a lock before it takes one of another kind, and does not take it back where that fails. So
+        # one process at a time looks, and shows itself again before the next one does.
+        with self._lock:
+            folder = os.open(self._staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                finally:
+                    fcntl.flock(presence, fcntl.LOCK_SH)
+            except OSError:
+                return False
+            finally:
+                os.close(folder)
         return True
 
     def _presence_lock(self) -> int:
