@@ -127,8 +127,8 @@ def test_what_a_request_is_about_to_store_is_left_alone(images: FolderImages) ->
     for one in processes:
         one.recover(nothing, no_lock)
         one.delete(names)
-    for one in staged:
-        one.publish()
+    for photograph in staged:
+        photograph.publish()
     assert [images.get(name) for name in names] == bodies
     assert images.get(DIGEST) == PHOTO
 
