@@ -59,8 +59,9 @@ IMPORTED = (
     "uvicorn.loops.uvloop",
 )
 """What a server imports when it starts."""
-READ_AT_START = ("PYTHON", "LD_", "COVERAGE_", "OMP_", "MALLOC_", "OPENBLAS_")
-"""Beginnings of names of variables that an interpreter or a library reads when it starts."""
+READ_AT_START = ("PYTHON", "LD_", "COVERAGE_", "OMP_", "MALLOC_")
+"""Beginnings of names of variables that an interpreter or a library reads when it starts; OPENBLAS_NUM_THREADS the
+command sets by itself, here too."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -53,7 +53,7 @@ def test_attributes_people_and_a_video_until_all_are_erased(postgres: Server, tm
 def test_a_video_that_one_replica_was_sent_is_looked_at_by_another(postgres: Server, tmp_path: Path) -> None:
     with ExitStack() as stack:
         url, s3 = stack.enter_context(postgres.database()), stack.enter_context(served_s3())
-        asked = {"catalog_url": url, "images_url": f"s3://{s3.bucket('uploads')}/here", "master_key": "ab" * 32}
+        asked = {"catalog_url": url, "images_url": f"s3://{s3.bucket('of-replicas')}/here", "master_key": "ab" * 32}
         one, other = (stack.enter_context(built(tmp_path / name, **asked)) for name in ("one", "other"))
         fill(one)
         sent = uploaded(one, brief(tmp_path / "brief.mp4"))
@@ -70,7 +70,7 @@ def test_a_video_that_one_replica_was_sent_is_looked_at_by_another(postgres: Ser
 
 
 def keys(s3: S3Server) -> list[str]:
-    return [one["Key"] for one in s3.client.list_objects_v2(Bucket="uploads").get("Contents", ())]
+    return [one["Key"] for one in s3.client.list_objects_v2(Bucket="of-replicas").get("Contents", ())]
 
 
 def test_leases_and_times_go_by_the_clock_of_the_database(
