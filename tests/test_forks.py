@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,13 @@ CODE = (
 )
 
 
-@pytest.fixture(autouse=True)
-def forking() -> None:
+@pytest.fixture(autouse=True, scope="module")
+def forking() -> Iterator[None]:
+    """A process to be forked that has today's environment, whatever other tests' libraries have set in it since."""
     if not forks.available():
         pytest.skip("forks are for Linux, and not for a measurement of coverage")
+    with forks.forking():
+        yield
 
 
 def test_a_fork_has_its_own_streams_folder_and_environment(tmp_path: Path) -> None:
