@@ -69,7 +69,7 @@ def _code(tree: ast.Module) -> Any:
     """What it compiles to; lines count, columns do not, for tabs have moved them."""
     for node in ast.walk(tree):
         if hasattr(node, "col_offset"):
-            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
+            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]  # it has them
     return compile(tree, "", "exec")
 
 

@@ -13,7 +13,8 @@ from kenspeckle.errors import StorageFull, StorageUnavailable
 from kenspeckle.images import bucket_videos, videos
 from kenspeckle.images.bucket_videos import BucketVideos
 from kenspeckle.images.urls import BucketUrl
-from kenspeckle.images.videos import FolderVideos, open_videos
+from kenspeckle.images.video_places import open_videos
+from kenspeckle.images.videos import FolderVideos
 from tests.s3server import served_s3
 
 KEY = bytes(range(32))

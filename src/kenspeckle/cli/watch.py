@@ -202,7 +202,7 @@ def _places(folder: Path, save: Path | None) -> tuple[Path, Path | None]:
     if not folder.is_dir():
         raise CommandFailed(f"{folder} is no folder.", "Make it first, or check the name.")
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - what a link is called counts, not where it leads
-    pictures = Path(os.path.abspath(save)) if save else None  # noqa: PTH100
+    pictures = Path(os.path.abspath(save)) if save else None  # noqa: PTH100 - as the folder
     if pictures is not None and pictures.is_relative_to(root):
         raise CommandFailed(
             f"{save} lies in {folder}: its pictures would be taken for photographs.", "Name a folder elsewhere."

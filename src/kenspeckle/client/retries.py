@@ -38,13 +38,13 @@ class Retries:
             return min(self.longest_pause, 0.25 * float(2**attempt) * random.uniform(0.5, 1))  # noqa: S311 - no secret
         if response.status_code == 429 and wanted > self.longest_pause:
             return None
-        return min(self.longest_pause, wanted * random.uniform(1, 1.25))  # noqa: S311
+        return min(self.longest_pause, wanted * random.uniform(1, 1.25))  # noqa: S311 - no secret
 
     def after_failure(self, repeatable: bool, attempt: int) -> float | None:
         """Seconds until the next try of a request whose connection broke; None: there is none."""
         if not repeatable or attempt >= min(self.attempts, 3):
             return None
-        return 0.1 * float(2**attempt) * random.uniform(0.5, 1)  # noqa: S311
+        return 0.1 * float(2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 USUAL = Retries()

@@ -23,7 +23,7 @@ from kenspeckle.domain.operations import DescribeCollection
 from kenspeckle.encryption.master_key import MasterKey
 from kenspeckle.errors import KenspeckleError, SettingError
 from kenspeckle.images.store import open_images
-from kenspeckle.images.videos import open_videos
+from kenspeckle.images.video_places import open_videos
 from kenspeckle.index.saved_codes import FOLDER, SAVED_FROM, SavedCodes
 from kenspeckle.index.store import open_index, open_mirrored
 from kenspeckle.ports import Index

@@ -89,7 +89,7 @@ class FolderImages:
         left = [path for path in left if path not in self._under_way]
         if not left:
             return
-        old = time.time() - (0 if self._alone() else digests.OLD_SECONDS)
+        old = time.time() - (0 if self._is_alone() else digests.OLD_SECONDS)
         for path in left:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime <= old:
@@ -102,7 +102,7 @@ class FolderImages:
                 names = sorted(entry.name for entry in os.scandir(self._staging))
             except FileNotFoundError:
                 return
-            old = math.inf if alone else time.time() - (0 if self._alone() else digests.OLD_SECONDS)
+            old = math.inf if alone else time.time() - (0 if self._is_alone() else digests.OLD_SECONDS)
             for name in names:
                 if digest := digests.of_staged(name):
                     with lock([digest]), suppress(FileNotFoundError):
@@ -118,7 +118,7 @@ class FolderImages:
         if path.stat().st_mtime <= old:
             path.unlink()
 
-    def _alone(self) -> bool:
+    def _is_alone(self) -> bool:
         """Whether no other process works on this folder; False too where its file system can't tell."""
         presence = self._presence_lock()
         # flock lets go of a lock before it takes one of another kind, and does not take it back where that fails. So

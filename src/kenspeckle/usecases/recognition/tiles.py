@@ -1,4 +1,4 @@
-"""Products of many templates with many, worked out in tiles on all cores, whole memory never taken at once."""
+"""Products of many templates with many, in tiles on all cores; the whole matrix of products is never in memory."""
 
 from __future__ import annotations
 
