@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto.s3.models import S3Backend, s3_backends
 from moto.server import ThreadedMotoServer
 
 VARIABLES = {
@@ -49,8 +50,13 @@ def _one_at_a_time(server: ThreadedMotoServer) -> None:
     listening.app = serialized
 
 
+def _buckets() -> list[tuple[S3Backend, str]]:
+    return [(one, name) for account in s3_backends.values() for one in account.values() for name in one.buckets]
+
+
 @contextmanager
 def served_s3() -> Iterator[S3Server]:
+    before = {name for _, name in _buckets()}
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _one_at_a_time(server)
@@ -65,3 +71,8 @@ def served_s3() -> Iterator[S3Server]:
             yield S3Server(url, Session().create_client("s3"))
     finally:
         server.stop()
+        # moto keeps them in memory of the process: the next server would have them too.
+        for backend, name in _buckets():
+            if name not in before:
+                backend.buckets[name].keys.clear()
+                backend.delete_bucket(name)
