@@ -26,7 +26,7 @@ class Queue:
     def work_off(self, function: Callable[[Any], Any]) -> None:
         """Give messages to the function as AWS does, until there are none: in batches, deleting those of a batch that
         it has not named as failed; the others are seen again after the visibility timeout."""
-        while self._left():
+        while self._is_left():
             got = self.client.receive_message(
                 QueueUrl=self.url, MaxNumberOfMessages=BATCH, AttributeNames=["All"], WaitTimeSeconds=0
             ).get("Messages", [])
@@ -39,10 +39,12 @@ class Queue:
                 if one["MessageId"] not in names:
                     self.client.delete_message(QueueUrl=self.url, ReceiptHandle=one["ReceiptHandle"])
 
-    def _left(self) -> int:
+    def _is_left(self) -> bool:
+        """Asked twice: both numbers are counted one after the other, and a message that becomes visible between the two
+        is in neither. It stays as it is for seconds then."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        answers = [self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names) for _ in range(2)]
+        return any(int(answer["Attributes"][name]) for answer in answers for name in names)
 
     def dead(self) -> list[str]:
         """Bodies of the messages that went to the dead-letter queue."""
