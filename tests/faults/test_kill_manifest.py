@@ -4,6 +4,7 @@ once."""
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.domain import JobState
+from kenspeckle.domain import JobState, LineResult, LineStatus
+from kenspeckle.usecases.indexing.work import MOST_BEGUN
 from tests.fakes.drawn import drawing
 from tests.faults.test_kill_catalog import REPOSITORY
 
@@ -55,7 +57,7 @@ from tests.fakes.drawn import DrawnEngine
 data, desk, size = sys.argv[1:]
 operations.SLICE, operations.WRITTEN, work.AT_ONCE, work.LOOK_SECONDS = int(size), 1, 1, 0.05
 runner.LEASE_SECONDS = work.LEASE_SECONDS = 0.3  # whoever died is not waited for
-runner.MOST_ATTEMPTS = work.MOST_ATTEMPTS = 100  # more die here over one slice than may elsewhere
+runner.MOST_ATTEMPTS = 100  # more die here in turn than may elsewhere
 runner.LOOK_SECONDS = 0.05
 
 def die_at(place, name, when):
@@ -70,9 +72,20 @@ def die_at(place, name, when):
 
     setattr(owner, name, killed)
 
+def die_of(names, times):
+    plain, left = ClientBuckets.read, [times]
+
+    def read(self, bucket, asked, *more):
+        left[0] -= names is None or asked in names
+        if left[0] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(self, bucket, asked, *more)
+
+    ClientBuckets.read = read
+
 def do(begins, *step):
     if step:
-        die_at(*step)
+        (die_at if len(step) == 3 else die_of)(*step)
     given = {"data_dir": data, "host": "127.0.0.1", "workers": 1, "s3_buckets": f"desk=file://{desk}"}
     engine = DrawnEngine()
     engines = PackEngines(engine, lambda: {"drawn": engine.pack}, None, lambda name: None)
@@ -107,7 +120,7 @@ def nursery(data: Path, desk: Path) -> Iterator[Callable[..., int]]:
         assert process.stdout is not None
         asks, answers = process.stdin, process.stdout
 
-        def work(*, begins: bool, step: tuple[str, ...] = ()) -> int:
+        def work(*, begins: bool, step: tuple[object, ...] = ()) -> int:
             asks.write(json.dumps([begins, *step]) + "\n")
             asks.flush()
             return int(answers.readline())
@@ -139,7 +152,6 @@ def test_a_kill_in_each_step_loses_and_doubles_nothing(desk: Path, tmp_path: Pat
             with closing(SqlCatalog.open(f"sqlite:///{data / 'kenspeckle.db'}")) as catalog:
                 now = catalog.collection("kenspeckle").face_count
                 assert stored <= now, step
-                assert now % SLICE == 0, "a slice is stored as a whole"
                 stored = now
                 assert bool(catalog.jobs(None, None, 1, None).items) == (number >= WITHOUT_JOB), step
         assert stored == LINES, step
@@ -156,3 +168,40 @@ def test_a_kill_in_each_step_loses_and_doubles_nothing(desk: Path, tmp_path: Pat
         assert sorted(one.external_image_id or "" for one in faces) == sorted(f"person-{one}" for one in range(LINES))
         photographs = {one.name for one in (data / "images").rglob("*") if one.is_file() and len(one.name) == 64}
         assert len(photographs) == LINES, "every photograph is in its place"
+
+
+def lines_of(data: Path) -> list[LineResult]:
+    """What became of the lines of the job, which has ended."""
+    with closing(SqlCatalog.open(f"sqlite:///{data / 'kenspeckle.db'}")) as catalog:
+        (job,) = catalog.jobs(None, None, 10, None).items
+        assert (job.state, job.done) == (JobState.SUCCEEDED, LINES)
+        assert catalog.collection("kenspeckle").face_count == sum(
+            bool(one.face_ids) for one in catalog.index_results(job.job_id, 100, None).items
+        )
+        return list(catalog.index_results(job.job_id, 100, None).items)
+
+
+def test_kills_at_any_moment_refuse_nothing(desk: Path, tmp_path: Path) -> None:
+    """More processes die than may over one line, each after it has read a few photographs."""
+    data, dice, deaths = tmp_path / "data", random.Random(7), 0
+    with nursery(data, desk) as work:
+        while work(begins=not deaths, step=(None, dice.randint(1, 4))):
+            deaths += 1
+    assert deaths > MOST_BEGUN
+    assert {one.status for one in lines_of(data)} <= {LineStatus.INDEXED, LineStatus.PRESENT}
+
+
+@pytest.mark.parametrize("killers", [("7.jpg",), ("6.jpg", "7.jpg"), ("11.jpg",)])
+def test_a_photograph_that_kills_who_reads_it_is_refused_alone(
+    desk: Path, tmp_path: Path, killers: tuple[str, ...]
+) -> None:
+    data, deaths = tmp_path / "data", 0
+    with nursery(data, desk) as work:
+        while work(begins=not deaths, step=(list(killers), 1)):
+            deaths += 1
+    assert deaths == 1 + len(killers) * MOST_BEGUN
+    wrong = {one.number: one for one in lines_of(data) if one.status is LineStatus.FAILED}
+    assert sorted(wrong) == [int(name.removesuffix(".jpg")) + 1 for name in killers]
+    assert {(one.code, one.reason) for one in wrong.values()} == {
+        ("internal_error", f"{MOST_BEGUN} processes have died while they looked at this photograph.")
+    }

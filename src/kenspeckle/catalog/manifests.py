@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -68,7 +69,13 @@ class Manifests(Part):
         now = self.database.now()
         free = or_(index_slices.c.lease_until <= now, index_slices.c.lease_until > now + 2 * seconds)
         due = (
-            select(index_slices.c.row, index_slices.c.job_id, index_slices.c.wanted, index_slices.c.attempts)
+            select(
+                index_slices.c.row,
+                index_slices.c.job_id,
+                index_slices.c.wanted,
+                index_slices.c.attempts,
+                index_slices.c.results,
+            )
             .join(jobs, _GOES_ON)
             .where(index_slices.c.done.is_(False), index_slices.c.wanted.is_not(None), free)
             .order_by(index_slices.c.job_id, index_slices.c.number)
@@ -86,7 +93,11 @@ class Manifests(Part):
             mine = {"owner": owner, "lease_until": now + seconds, "attempts": found.attempts + 1}
             connection.execute(update(index_slices).where(index_slices.c.row == found.row).values(**mine))
         lines = tuple(ManifestLine(*one) for one in orjson.loads(found.wanted))
-        return Slice(found.row, found.job_id, owner, lines, found.attempts + 1)
+        taken = Slice(found.row, found.job_id, owner, lines, found.attempts + 1)
+        if found.results is None:
+            return taken
+        noted = orjson.loads(found.results)
+        return replace(taken, results=_results(noted["results"]), at_hand=noted["at_hand"], begun=noted["begun"])
 
     def hold_slice(self, one: Slice, seconds: float) -> bool:
         runs = exists().where(_RUNS)
@@ -101,13 +112,17 @@ class Manifests(Part):
         with self.database.read() as connection:
             return connection.execute(held).first() is not None
 
+    def note_line(self, one: Slice, results: Sequence[LineResult], at_hand: int, begun: int) -> None:
+        noted = {"results": _pack_results(results), "at_hand": at_hand, "begun": begun}
+        self._write_mine(one, {"results": orjson.dumps(noted).decode()})
+
     def finish_slice(self, one: Slice, results: Sequence[LineResult]) -> None:
-        packed = [
-            [result.number, result.status.value, result.image_id, result.code, result.reason] for result in results
-        ]
-        done = {"done": True, "wanted": None, "results": orjson.dumps(packed).decode(), "lease_until": 0.0}
+        packed = orjson.dumps(_pack_results(results)).decode()
+        self._write_mine(one, {"done": True, "wanted": None, "results": packed, "lease_until": 0.0})
+
+    def _write_mine(self, one: Slice, values: Mapping[str, object]) -> None:
         with self.database.write() as connection:
-            if not connection.execute(update(index_slices).where(_mine(one)).values(**done)).rowcount:
+            if not connection.execute(update(index_slices).where(_mine(one)).values(**values)).rowcount:
                 raise JobLost(f"A slice of job {one.job_id} was taken over by another process.")
 
     def release_slice(self, one: Slice) -> None:
@@ -121,9 +136,13 @@ class Manifests(Part):
             .where(index_slices.c.job_id == job_id)
             .group_by(index_slices.c.done)
         )
+        begun = select(index_slices.c.results).where(
+            index_slices.c.job_id == job_id, index_slices.c.done.is_(False), index_slices.c.results.is_not(None)
+        )
         with self.database.read() as connection:
             found = {bool(done): int(count) for done, count in connection.execute(counted)}
-        return found.get(True, 0), sum(found.values())
+            noted = sum(len(orjson.loads(one)["results"]) for one in connection.execute(begun).scalars())
+        return found.get(True, 0) + noted, sum(found.values())
 
     def has_unfinished_slices(self, job_id: str) -> bool:
         left = select(index_slices.c.row).where(index_slices.c.job_id == job_id, index_slices.c.done.is_(False))
@@ -144,7 +163,7 @@ class Manifests(Part):
             stored: dict[str, tuple[str | None, tuple[str, ...]]] = {}
             for one in some[:limit]:
                 stored.update(_find_stored(connection, one.collection_row, orjson.loads(one.results)))
-        page = self.page(some, limit, lambda one: _results(orjson.loads(one.results), stored), bound)
+        page = self.page(some, limit, lambda one: _told(_results(orjson.loads(one.results)), stored), bound)
         return Page(tuple(result for results in page.items for result in results), page.cursor)
 
     def statuses(self, job_id: str) -> Mapping[LineStatus, int]:
@@ -214,12 +233,26 @@ def _find_stored(
     return found
 
 
-def _results(packed: Sequence[Any], stored: dict[str, tuple[str | None, tuple[str, ...]]]) -> list[LineResult]:
-    made = []
-    for number, status, image_id, code, reason in packed:
-        if image_id is not None and image_id not in stored:
-            made.append(LineResult(number, LineStatus.ERASED, image_id))
-            continue
-        identity, face_ids = stored.get(image_id, (None, ()))
-        made.append(LineResult(number, LineStatus(status), image_id, identity, face_ids, code, reason))
-    return made
+def _pack_results(results: Sequence[LineResult]) -> list[list[object]]:
+    return [[one.number, one.status.value, one.image_id, one.code, one.reason] for one in results]
+
+
+def _results(packed: Sequence[Any]) -> list[LineResult]:
+    return [
+        LineResult(number, LineStatus(status), image_id, code=code, reason=reason)
+        for number, status, image_id, code, reason in packed
+    ]
+
+
+def _told(results: Sequence[LineResult], stored: dict[str, tuple[str | None, tuple[str, ...]]]) -> list[LineResult]:
+    """With what the collection still has of them."""
+    told = []
+    for one in results:
+        if one.image_id is None:
+            told.append(one)
+        elif one.image_id in stored:
+            identity, face_ids = stored[one.image_id]
+            told.append(replace(one, identity=identity, face_ids=face_ids))
+        else:
+            told.append(LineResult(one.number, LineStatus.ERASED, one.image_id))
+    return told

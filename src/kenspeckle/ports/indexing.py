@@ -12,13 +12,17 @@ from kenspeckle.domain import Job, LineResult, LineStatus, ManifestLine, Page
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Some lines of a manifest, as the process holds them that works on them. `attempts` counts how often they were
-    taken."""
+    taken. Of one that is done line by line: `results` of those before the line at hand, its number, and by how many
+    processes it was begun."""
 
     row: int
     job_id: str
     owner: str
     lines: Sequence[ManifestLine]
     attempts: int
+    results: Sequence[LineResult] = ()
+    at_hand: int | None = None
+    begun: int = 0
 
 
 class Manifests(Protocol):
@@ -46,6 +50,11 @@ class Manifests(Protocol):
         """Whether a process works on one, as far as leases say."""
         ...
 
+    def note_line(self, one: Slice, results: Sequence[LineResult], at_hand: int, begun: int) -> None:
+        """Store how far it is, before the line with the number `at_hand` is looked at for the `begun`th time. Raises
+        JobLost where it is another's by now."""
+        ...
+
     def finish_slice(self, one: Slice, results: Sequence[LineResult]) -> None:
         """Store what became of its lines, and forget these. Raises JobLost where it is another's by now."""
         ...
@@ -55,7 +64,7 @@ class Manifests(Protocol):
         ...
 
     def slice_counts(self, job_id: str) -> tuple[int, int]:
-        """(lines done, lines in all)."""
+        """(lines done, lines in all). Lines of a slice that is not finished count where it is done line by line."""
         ...
 
     def has_unfinished_slices(self, job_id: str) -> bool:

@@ -1,7 +1,8 @@
 """The job of kind `index`: slices of a manifest, read from the operator's buckets and stored in batches.
 
 The process that runs the job does slices, and every other process that serves the same catalog helps. A slice is done
-by one of them at a time; one whose process died is done again, which stores nothing twice.
+by one of them at a time; one whose process died is done again, which stores nothing twice: line by line, so that a
+photograph that kills who looks at it is found, and is refused alone.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ READERS = 4
 BATCH_BYTES = 64 * 1024 * 1024
 """Bytes from which the photographs of a slice are stored before further ones are read."""
 
-MOST_ATTEMPTS = 3
-"""A slice that so many processes have died over is not taken on again; its lines have failed."""
+MOST_BEGUN = 5
+"""A line that so many processes have died over, while they looked at it by itself, has failed. Few of them were killed
+by something else at that moment."""
 
 UNREAD = "No such object is in the bucket or folder, or the server may not read it."
 
@@ -88,6 +90,7 @@ class IndexWork:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._singly = threading.Lock()
         self._own: set[str] = set()
 
     def run(self, job: Job, progress: Progress) -> Mapping[str, object]:
@@ -206,19 +209,40 @@ class IndexWork:
     def _do(self, job: Job, one: Slice) -> None:
         """Index the photographs of a slice. Raises JobLost, and what concerns all of them; it is given back then."""
         actor.acting(actor.Actor(actor.SERVICE))
-        if one.attempts > MOST_ATTEMPTS:
-            why = f"{MOST_ATTEMPTS} processes have died over this part of the manifest."
-            self._manifests.finish_slice(one, [_fail(line, "internal_error", why) for line in one.lines])
-            return
         try:
             with self._hold(one) as lost:
-                results = self._results(job, one.lines, lost)
+                again = one.attempts > 1
+                results = self._results_singly(job, one, lost) if again else self._results(job, one.lines, lost)
             self._manifests.finish_slice(one, sorted(results, key=lambda result: result.number))
         except JobLost:
             raise
         except BaseException:
             self._manifests.release_slice(one)
             raise
+
+    def _results_singly(self, job: Job, one: Slice, lost: threading.Event) -> list[LineResult]:
+        """Of a slice that a process has died over. Each line is noted before it is looked at, and no other one is
+        looked at meanwhile that came here so: who was beside the one that kills is not blamed."""
+        results = list(one.results)
+        known = {result.number for result in results}
+        for line in one.lines:
+            if line.number in known:
+                continue
+            begun = one.begun if line.number == one.at_hand else 0
+            if begun >= MOST_BEGUN:
+                why = f"{begun} processes have died while they looked at this photograph."
+                results.append(_fail(line, "internal_error", why))
+                continue
+            with self._singly:
+                self._manifests.note_line(one, results, line.number, begun + 1)
+                try:
+                    results += self._results(job, [line], lost)
+                except JobLost:
+                    raise
+                except BaseException:
+                    self._manifests.note_line(one, results, line.number, begun)  # nobody has died over it
+                    raise
+        return results
 
     def _results(self, job: Job, lines: Sequence[ManifestLine], lost: threading.Event) -> list[LineResult]:
         results: list[LineResult] = []

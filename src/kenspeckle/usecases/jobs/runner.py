@@ -30,8 +30,9 @@ HOLD_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """How often a runner looks for jobs that other processes have queued."""
 
-MOST_ATTEMPTS = 5
-"""A job is not taken on again after so many processes have died in turn without completing a step of it."""
+MOST_ATTEMPTS = 8
+"""A job is not taken on again after so many processes have died in turn without completing a step of it. More than die
+over a photograph of a manifest until it is refused."""
 
 PATIENCE_SECONDS = 2 * LOOK_SECONDS
 """How long a command leaves its job to a process that serves the same catalog."""
