@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -28,7 +29,10 @@ OWN = {"collection": "demo"}
 """Beside what the clients index: many photographs of the same two people."""
 SETTLED_SECONDS = 120.0
 """Longest wait for messages of webhooks that a killed replica had claimed: their lease has to end."""
-UNEXPECTED = ("unexpected error", "internal_error")
+UNEXPECTED = re.compile(
+    r"unexpected error|internal_error|failed unexpectedly|a slice of job \S+ failed|job job-\w+ failed"
+    r"|can't be done here(?! now)"
+)
 
 
 def demo(url: str, *, index: bool = False) -> list[str]:
@@ -111,5 +115,5 @@ def logs(machines: Machines) -> list[str]:
         f"replica {name} logged: {line[:200]} ... {line[-900:]}"
         for name in machines.urls
         for line in machines.log_of(name)
-        if any(word in line for word in UNEXPECTED)
+        if UNEXPECTED.search(line)
     ]

@@ -152,7 +152,16 @@ class Machines:
 
     def log_of(self, name: str) -> list[str]:
         """The last lines of a replica's log, and of those that were killed in its place."""
-        return [*self._logged[name], *self._replicas[name][1].log]
+        running = self._replicas.get(name)
+        return [*self._logged[name], *(running[1].log if running is not None else ())]
+
+    def keep_logs(self, folder: Path) -> None:
+        """Write what replicas and the balancer have logged into this folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in NAMES:
+            (folder / f"{name}.log").write_text("".join(f"{line}\n" for line in self.log_of(name)))
+        if (balanced := self.folder / "haproxy.log").exists():
+            shutil.copy(balanced, folder / "haproxy.log")
 
     def balance(self) -> None:
         """Start HAProxy with the configuration of deploy/, but for the addresses."""

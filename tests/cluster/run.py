@@ -46,9 +46,12 @@ def main() -> None:
             run = _made(stack, asked)
             run.everything()
         except (CommandFailed, TimeoutError) as error:
+            _keep_logs(run, asked.logs)
             sys.exit(f"Error after {_done(run)} rounds: {error}")
         except KeyboardInterrupt:
             sys.exit(f"Interrupted after {_done(run)} rounds; everything is being stopped.")
+        if run.wrong:
+            _keep_logs(run, asked.logs)
     _report(run, time.monotonic() - began)
 
 
@@ -65,6 +68,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=17, help="another order of the faults, another length of each")
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.0, help="seconds that a client rests after each photograph")
+    parser.add_argument("--logs", type=Path, default=Path("build/cluster-logs"), help="where logs go if one is wrong")
     parser.add_argument("--loopback", action="store_true", help="no network of its own for each replica")
     parser.add_argument(
         "--quick", action="store_true", help="replicas are forks of a process, PostgreSQL syncs nothing"
@@ -115,6 +119,13 @@ def _fork(stack: ExitStack, own: Networks | None) -> None:
 
 def _done(run: Run | None) -> int:
     return sum(run.tally.faults.values()) if run is not None else 0
+
+
+def _keep_logs(run: Run | None, folder: Path) -> None:
+    """For who looks for the reason: with the run everything else of it is gone."""
+    if run is not None:
+        run.machines.keep_logs(folder)
+        say(f"What the replicas logged is in {folder}.", "red")
 
 
 def _report(run: Run, seconds: float) -> None:

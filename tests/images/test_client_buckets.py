@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from kenspeckle.errors import BucketNotAllowed, ImageTooLarge, SettingError, StorageUnavailable
+from kenspeckle.images.bucket import BucketImages
 from kenspeckle.images.client_buckets import REFUSED, ClientBuckets
+from kenspeckle.images.urls import BucketUrl
 from tests.s3server import S3Server, served_s3
 
 MOST = 1000
@@ -159,6 +164,45 @@ def test_a_server_that_is_not_there(s3: S3Server, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable, match="can't be reached"):
         ClientBuckets.parse("photos=s3://photos").read("photos", "x", None, MOST)
+
+
+@contextmanager
+def served_in_part(answer: bytes) -> Iterator[str]:
+    """The address of a server that answers every request with this, and cuts the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with listening.accept()[0] as connection:
+                        connection.recv(1 << 16)
+                        connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xff\xd8\xff"])
+def test_a_connection_that_is_cut_while_an_object_is_read(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    with served_in_part(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + sent) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        places = ClientBuckets.parse("photos=s3://photos")
+        with pytest.raises(StorageUnavailable, match="can't be reached"):
+            places.read("photos", "x", None, MOST)
+        with pytest.raises(StorageUnavailable, match="can't be reached"):
+            list(places.chunks("photos", "x", None, MOST))
+        with pytest.raises(StorageUnavailable, match="can't be reached"):
+            BucketImages(BucketUrl("photos", "")).get("ab" * 32)
+
+
+def test_a_list_that_is_no_list(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served_in_part(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<List") as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        with pytest.raises(StorageUnavailable, match="can't be reached"):
+            list(ClientBuckets.parse("photos=s3://photos").list_names("photos", ""))
 
 
 def test_no_places() -> None:

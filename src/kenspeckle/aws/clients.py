@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeAlias
 
 from kenspeckle.aws import failures
@@ -73,7 +73,7 @@ class Amazon:
         """The bytes of an object in S3, read to the end. Errors as of `rekognition`."""
         with _translate_errors("s3", expected, {"Bucket": bucket}):
             answer = self.client("s3").get_object(Bucket=bucket, Key=key)
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:  # entered by itself it raises errors of urllib3
                 return bytes(body.read())
 
     def _call(self, service: str, operation: str, expected: Collection[str], parameters: Json) -> Json:

@@ -73,7 +73,7 @@ class BucketImages:
         with bucket_errors(self._bucket):
             try:
                 answer: Any = self._client.s3.get_object(Bucket=self._bucket, Key=key)
-                with answer["Body"] as body:
+                with s3.body_of(answer) as body:
                     return bytes(body.read())
             except s3.ERRORS as error:
                 if s3.code(error) in s3.ABSENT:

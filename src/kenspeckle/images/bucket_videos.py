@@ -77,7 +77,7 @@ class BucketVideos:
         with bucket_errors(self._bucket):
             try:
                 answer: Any = self._client.s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
-                with answer["Body"] as body:
+                with s3.body_of(answer) as body:
                     return bytes(body.read())
             except s3.ERRORS as error:
                 if s3.code(error) in s3.ABSENT:

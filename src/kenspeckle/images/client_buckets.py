@@ -212,7 +212,7 @@ class _Bucket:
     def read(self, name: str, version: str | None, max_bytes: int) -> bytes:
         with self._errors():
             answer = self._client.s3.get_object(**self._parameters(name, version))
-            with answer["Body"] as body:
+            with self._s3.body_of(answer) as body:
                 if answer["ContentLength"] > max_bytes:
                     raise too_large(max_bytes)
                 return bytes(body.read())
@@ -224,7 +224,7 @@ class _Bucket:
     def chunks(self, name: str, version: str | None) -> Iterator[bytes]:
         with self._errors():
             answer = self._client.s3.get_object(**self._parameters(name, version))
-            with answer["Body"] as body:
+            with self._s3.body_of(answer) as body:
                 while data := body.read(BLOCK):
                     yield bytes(data)
 

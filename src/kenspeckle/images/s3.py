@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
+from urllib3.exceptions import HTTPError
 
 from kenspeckle.errors import KenspeckleError, StorageFull, StorageUnavailable
 
@@ -22,7 +25,8 @@ _CONFIG = Config(
     max_pool_connections=32,
 )
 
-ERRORS = (BotoCoreError, ClientError)
+ERRORS = (BotoCoreError, ClientError, ResponseParserError, HTTPError)
+"""What botocore raises, for an answer that is no S3's too, and what it lets through of urllib3 (errors of TLS)."""
 
 
 class Client:
@@ -39,6 +43,12 @@ class Client:
             if self._client is None:
                 self._client = Session().create_client("s3", config=_CONFIG)
             return self._client
+
+
+def body_of(answer: Any) -> AbstractContextManager[Any]:
+    """The bytes of an object, closed at the end. Entered by itself a body gives the stream of urllib3 in it, whose
+    errors are none of botocore's: a connection that is cut would raise what nobody translates."""
+    return closing(answer["Body"])
 
 
 def code(error: Exception) -> str:
