@@ -496,7 +496,7 @@ def test_killed_at_any_step_it_goes_on(service: Service, tmp_path: Path, step: s
     left = service.recognizer.handle(ops.GetJob(job_id=job.job_id))
     assert left.state is JobState.RUNNING, "nobody was there to say otherwise"
     assert pack(service) == (NEW if step == "switched" else OLD)
-    assert staged_rows(service) == {"staged": 1, "staging": 1, "switching": 4, "switched": 0}[step]
+    assert staged_rows(service) == {"staged": 1, "staging": 1, "switching": 4, "switched": 4}[step]
     assert found(service, variation("grace_hopper.jpg", 0.8)) == ["both", "grace"]
     ended = run(service, job)
     assert ended.state is JobState.SUCCEEDED, ended.error

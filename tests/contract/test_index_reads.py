@@ -74,8 +74,9 @@ def test_reads_no_more_than_it_has_to(catalog: Counting, index: FollowingIndex) 
 
 
 def test_lets_go_what_nobody_searches_once_another_needs_memory(
-    catalog: Counting, index: FollowingIndex, seconds: list[float]
+    catalog: Counting, index: FollowingIndex, seconds: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kenspeckle.index.follow.FOLLOWED_FROM", 1)
     for name in ("one", "two", "three"):
         catalog.create_collection(gallery(name))
         stored_face(catalog, 7, name)
@@ -88,5 +89,6 @@ def test_lets_go_what_nobody_searches_once_another_needs_memory(
         (IDLE + 92, "two", 4),
     ):
         seconds[0] = at
+        index.upkeep()  # which is no search
         assert len(index.search(name, "face", template(7), 1, 0.01)) == 1, (at, name)
         assert catalog.asked.count("snapshot") == read, (at, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -133,6 +134,33 @@ def test_where_the_log_does_not_reach_back_all_is_read_anew(upgraded: Upgraded) 
         successor.take_over(made.revision, made.changes)
     assert upgraded.found(new_template(5))[0] == "face-5"
     assert "face" in upgraded.read
+
+
+@OPENED
+def test_another_process_reads_the_new_ones_before_anybody_searches_there(
+    upgraded: Upgraded, open_catalog: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kenspeckle.index.follow.FOLLOWED_FROM", 3)
+    upgraded.add(*range(5))
+    there = open_catalog()
+    snapshot, read = there.snapshot, []
+
+    def counted(collection_id: str, kind: str):  # type: ignore[no-untyped-def]  # as the one that it wraps
+        read.append(kind)
+        return snapshot(collection_id, kind)
+
+    there.snapshot = counted  # type: ignore[method-assign]
+    with closing(
+        FollowingIndex(there, lambda one: DIMENSION if one.contract == gallery().contract else PACK.dimension, 1)
+    ) as other:
+        other.load("people", "face")
+        assert upgraded.switch(None) is not None
+        other.upkeep()
+        assert read == ["face", "face"]
+        [(first, _), *_] = other.search("people", "face", new_template(4), 10, FAR)
+        assert first.face is not None
+        assert first.face.face_id == "face-4"
+        assert read == ["face", "face"], "the search had nothing to read"
 
 
 @OPENED

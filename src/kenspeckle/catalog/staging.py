@@ -177,7 +177,6 @@ class StagedTemplates(Part):
                 return None
             answer = result(_counts(connection, locked.row, pack.contract))
             connection.execute(_PUT, {"of_row": locked.row})
-            connection.execute(delete(staged).where(staged.c.collection_row == locked.row))
             connection.execute(_MODEL, {"of_row": locked.row, "model": pack.version})
             self._combine(connection, locked.row, combine)
             _, changed = (0, None) if since is None else net_changes(connection, collection_id, since, MOST_TOLD)

@@ -73,8 +73,9 @@ class Index(Protocol):
         ...
 
     def upkeep(self, *, last: bool = False) -> None:
-        """Bring large collections that are loaded up to date, so that no search has to read one again, and save those
-        that changed for the next start, now and then, or now as the `last`. Raises StorageFull, StorageUnavailable."""
+        """Bring large collections that are loaded up to date, so that no search has to read one anew, also after
+        another process has brought it to another pack. Save those that changed for the next start, where they are
+        saved, now and then, or now as the `last`. Raises StorageFull, StorageUnavailable."""
         ...
 
     def drop_outdated(self) -> None:

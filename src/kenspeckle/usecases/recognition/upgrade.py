@@ -86,6 +86,7 @@ class Upgrading:
         context, staging, name = self.context, self._staging(), job.collection_id or ""
         contract = str(job.parameters["contract"])
         if context.catalog.collection(name).contract == contract:
+            self._clear(claim, name)
             return job.result or {}  # a process switched the collection and died before it ended the job
         pack = context.engines.find_pack(str(job.parameters["pack"]))
         if pack.contract != contract:
@@ -97,6 +98,7 @@ class Upgrading:
                 raise self._fail(name, pack, impossible)
             result = self._switch(name, pack, claim)
             if result is not None:
+                self._clear(claim, name)  # in steps: other writers would wait for one of the switch's size
                 return result
 
     def _describe_all(self, name: str, pack: PackInfo, claim: Claim, progress: Progress, done: int) -> int:

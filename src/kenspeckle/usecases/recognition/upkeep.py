@@ -1,5 +1,5 @@
 """Keeps large collections ready between searches: their loaded templates follow the catalog, and are saved for the next
-start."""
+start where this is the only machine on it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Upkeep:
         try:
             self._index.upkeep(last=last)
         except KenspeckleError as error:
-            log.warning("loaded templates were not saved for the next start: %s", error.message)
+            log.warning("loaded templates were not brought up to date or saved: %s", error.message)
         except Exception:
-            log.exception("loaded templates were not saved for the next start")
+            log.exception("loaded templates were not brought up to date or saved")
         else:
             return True
         return False
