@@ -63,7 +63,7 @@ def _section(document: dict[str, Any], methods: str, path: str, operation: dict[
 def _prose(operation: dict[str, Any]) -> Iterator[str]:
     """Summary and description, without what would be said twice and what FastAPI made of the function's name."""
     summary, description = operation["summary"], operation.get("description", "")
-    if not description.startswith(summary) and summary.lower().replace(" ", "_") != operation["operationId"]:
+    if not " ".join(description.split()).startswith(summary) and summary.lower().replace(" ", "_") != operation["operationId"]:
         yield summary + ".\n"
     if description:
         yield description + "\n"

@@ -11,15 +11,13 @@ PACKAGE = ROOT / "src" / "kenspeckle"
 PAGE = (DOCS / "architecture.md").read_text("utf-8")
 DEEPER = "usecases"
 """Its folders have rows of their own."""
-SMALL = {"formats"}
-"""Ground that the layers name and the table of rooms leaves out."""
 
 
 def folders() -> set[str]:
     """The package's folders, those of DEEPER as `usecases/audit`."""
     found = {one.parent.relative_to(PACKAGE).as_posix() for one in PACKAGE.glob("*/__init__.py")}
     deeper = {one.parent.relative_to(PACKAGE).as_posix() for one in PACKAGE.glob(f"{DEEPER}/*/__init__.py")}
-    return (found - {DEEPER} | deeper) - SMALL
+    return found - {DEEPER} | deeper
 
 
 def test_every_folder_has_its_row() -> None:

@@ -10,6 +10,7 @@ import pytest
 from docs.generate import PAGES
 
 from kenspeckle.api.routes import entries
+from kenspeckle.doctor import runner
 from kenspeckle.serving import metrics, problems
 from kenspeckle.settings import list_settings
 
@@ -75,3 +76,8 @@ def test_every_threat_names_tests_that_exist() -> None:
         if missing or (not named and not tests.startswith(("none:", "see "))):
             wrong.append((threat, missing))
     assert wrong == []
+
+
+def test_the_page_of_the_doctor_has_every_check() -> None:
+    table = (DOCS / "operations.md").read_text("utf-8").partition("## The doctor")[2]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [one.name for one in (*runner.PLACES, *runner.CATALOG)]

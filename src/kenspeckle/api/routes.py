@@ -135,6 +135,8 @@ def _summary(handler: Callable[..., Any]) -> str:
 
 
 def _description(handler: Callable[..., Any]) -> str:
-    """What the docstring says after its first line, or that line where it says no more."""
+    """What the docstring says after its first line. All of it where that line is not a paragraph by itself, whose last
+    sentence would be cut in the middle, or where it says no more."""
     lines = _lines(handler)
-    return "\n".join(lines[1:]).strip() or lines[0]
+    alone = len(lines) > 1 and not lines[1]
+    return "\n".join(lines[1:] if alone else lines).strip()

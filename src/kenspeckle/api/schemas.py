@@ -1,4 +1,4 @@
-"""Pydantic models of the JSON of answers, which describe it; and what models of all rooms share.
+"""Pydantic models of the JSON of answers, which describe it; and what models of all groups of routes share.
 
 Answers are written by `kenspeckle.shapes`; tests hold each of them to its model here.
 """

@@ -88,7 +88,7 @@ ENTRIES = (
         "catalog",
         "kenspeckle.cli.catalog:catalog",
         MANAGE,
-        "The catalog as a whole: copied into another database, and its account of copies elsewhere.",
+        "The catalog as a whole: copy it into another database; forget copies of its templates elsewhere.",
     ),
     Entry(
         "encrypt",

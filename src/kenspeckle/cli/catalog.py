@@ -14,7 +14,7 @@ from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
 from kenspeckle.text import plural
 
-catalog = Commands("The catalog as a whole: copied into another database, and its account of copies elsewhere.")
+catalog = Commands("The catalog as a whole: copy it into another database; forget copies of its templates elsewhere.")
 
 
 @catalog.command("copy")
@@ -61,11 +61,11 @@ def forget_index(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Take copies of templates at a vector database that was deleted off the catalog's account.
+    """Forget the copies of templates in a vector database that no longer exists.
 
     Receipts of erasure wait until what they name is removed there too. Where the server and its disks are gone, nothing
-    can be removed any more: this says so, and the audit trail records who did. A database that still exists is given in
-    INDEX_URL instead, and services remove the copies.
+    is left to be removed, and receipts need not wait for it; the audit trail records who said so. Of a database that
+    still exists, name it in INDEX_URL instead: then services remove the copies.
     """
     from kenspeckle.compose.mirrors import forget_index as forget  # late: the catalog's libraries take a second
 
@@ -73,4 +73,4 @@ def forget_index(
     if json:
         emit({"place": place, "copies": count})
         return
-    say(f"Copies of {plural(count, 'collection')} at {place} are off the account.")
+    say(f"Copies of {plural(count, 'collection')} at {place} are forgotten.")

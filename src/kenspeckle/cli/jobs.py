@@ -20,6 +20,7 @@ from kenspeckle.text import plural
 app = Commands("Jobs: long work on collections. A service does it beside requests.")
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as `kenspeckle jobs list` prints it.")]
+_STATES = " or ".join(", ".join(JobState).rsplit(", ", 1))
 MOST = 100
 PAGE = 4096
 
@@ -28,7 +29,8 @@ PAGE = 4096
 @report_errors(FAILED)
 def list_(
     state: Annotated[
-        JobState | None, typer.Option("--state", help="Only jobs in this state.", show_default="all")
+        JobState | None,
+        typer.Option("--state", metavar="STATE", help=f"Only jobs that are {_STATES}.", show_default="all"),
     ] = None,
     limit: options.Limit = MOST,
     json: options.Json = False,
