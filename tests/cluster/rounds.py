@@ -235,9 +235,11 @@ class Run:
         return _begun(probe)
 
     def _check_kill(self, step: Step, failed: int) -> None:
-        """Requests fail that a killed replica had, and no others: one at most of each client."""
-        if all(fault is faults.REPLICA for fault, _ in step.faults) and failed > self.form.clients:
-            self.wrong.append(f"{failed} requests failed: {step}, which had {self.form.clients} at most")
+        """Requests fail that a killed replica had, and no others: one at most of each client, and of each kill, for
+        who sends again may come to the other that is killed."""
+        most = self.form.clients * len(step.faults)
+        if all(fault is faults.REPLICA for fault, _ in step.faults) and failed > most:
+            self.wrong.append(f"{failed} requests failed: {step}, which had {most} at most")
 
     def _balanced(self) -> bool:
         """Whether the balancer gives requests to every replica."""
