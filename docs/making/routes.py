@@ -63,7 +63,8 @@ def _section(document: dict[str, Any], methods: str, path: str, operation: dict[
 def _prose(operation: dict[str, Any]) -> Iterator[str]:
     """Summary and description, without what would be said twice and what FastAPI made of the function's name."""
     summary, description = operation["summary"], operation.get("description", "")
-    if not " ".join(description.split()).startswith(summary) and summary.lower().replace(" ", "_") != operation["operationId"]:
+    made_up = summary.lower().replace(" ", "_") == operation["operationId"]
+    if not made_up and not " ".join(description.split()).startswith(summary):
         yield summary + ".\n"
     if description:
         yield description + "\n"

@@ -68,7 +68,8 @@ def test_examples_are_what_the_schema_says(name: str) -> None:
 @pytest.mark.parametrize(("where", "operation"), OPERATIONS, ids=[where for where, _ in OPERATIONS])
 def test_every_operation_is_explained(where: str, operation: dict[str, Any]) -> None:
     assert operation["summary"]
-    assert operation["description"][0].isupper() or operation["description"][0] == "`", "cut in the middle of a sentence"
+    begin = operation["description"][0]
+    assert begin.isupper() or begin == "`", "cut in the middle of a sentence"
     assert operation["tags"]
     for parameter in operation.get("parameters", ()):
         assert parameter["description"], parameter["name"]
