@@ -67,6 +67,34 @@ def test_where_all_are_worked_on_the_new_one_is_refused() -> None:
     assert door.enter("192.0.2.2") is not None
 
 
+def test_bodies_that_drip_keep_no_neighbour_out() -> None:
+    """All connections of an address are busy with bodies for which no key is proved, and another comes."""
+    bounds = replace(QUICK, unread_seconds=30.0)
+    with echoing(bounds, body_seconds=30.0, connections_per_host=4) as echo, ExitStack() as stack:
+        dripping = []
+        for number in range(4):
+            dripping.append(stack.enter_context(echo.connect()))
+            dripping[-1].sendall(b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx" % number)
+            echo.until(lambda number=number: len(echo.seen) == number + 1)  # type: ignore[misc]  # its own number
+        assert statuses(echo.exchange(GET[:-2] + b"X-Api-Key: ksp_x\r\nConnection: close\r\n\r\n")) == [200]
+        assert received(dripping[0]) == b""
+        for one in dripping[1:]:
+            one.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                one.recv(1)
+
+
+def test_a_connection_with_a_key_is_not_closed_while_it_is_busy() -> None:
+    door = Door(10, 3)
+    entries = [door.enter("192.0.2.1", name) for name in ("first", "second", "third")]
+    for number, entry in enumerate(entries):
+        assert entry is not None
+        entry.work()
+        entry.is_unproved = lambda number=number: number > 0  # type: ignore[misc]  # its own number
+    assert [door.enter("192.0.2.1", name) is not None for name in ("fourth", "fifth")] == [True, True]
+    assert door.closed == ["second", "fourth"]  # What waits goes before what is busy.
+
+
 def test_of_all_the_host_with_most_makes_room() -> None:
     door = Door(6, 5, "198.51.100.0/24")
     for number in range(3):

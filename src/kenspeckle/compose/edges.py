@@ -44,6 +44,7 @@ def application(
     from kenspeckle.models import samples
     from kenspeckle.rekognition import protocol
     from kenspeckle.serving import console, cors
+    from kenspeckle.serving.key_check import KeyCheck
     from kenspeckle.serving.local_only import LocalOnly
     from kenspeckle.serving.metrics import Metrics
 
@@ -77,6 +78,7 @@ def application(
         face_models=face_models,
         limits=limits,
     )
+    app.state.key_check = KeyCheck(access, metrics, refusals, protocol.refuse_unknown_pair)
     # Routes are tried in turn, a hundred of them. Amazon's has a path of its own, so it can be the first.
     app.router.routes[:0] = amazon
     app.router.routes.extend(_compreface(edge))

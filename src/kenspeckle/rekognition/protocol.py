@@ -218,7 +218,7 @@ class Edge:
         """The key and its secret, for the check that decides in every case."""
         found = self._access.aws_secret(claim.access_key_id)
         if found is None:
-            raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+            raise _unknown_pair()
         return found
 
     async def _read(self, request: Request, asked: Asked) -> bytes:
@@ -288,6 +288,15 @@ def answer_refusal(refusal: Refusal, request_id: str) -> Response:
         headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after)))
     said = {"__type": refusal.code, "Code": refusal.code, "Logref": request_id, "Message": _printable(refusal.message)}
     return _response(orjson.dumps(said), request_id, refusal.status, headers)
+
+
+def refuse_unknown_pair(request_id: str) -> Response:
+    """The answer to a request whose access key id is unknown."""
+    return answer_refusal(_unknown_pair(), request_id)
+
+
+def _unknown_pair() -> Refusal:
+    return Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
 def _printable(text: str) -> str:

@@ -18,6 +18,7 @@ from starlette.types import Receive
 
 from kenspeckle.errors import ImageTooLarge, InvalidValue, UnsupportedImage
 from kenspeckle.serving.budget import BODIES, Share
+from kenspeckle.serving.pieces import Pieces
 from kenspeckle.usecases.access.authorization import PRINCIPAL
 
 GRACE_SECONDS = 10.0
@@ -167,8 +168,7 @@ async def receive_body(receive: Receive, most: int, share: Share | None = None) 
     Raises ClientDisconnected, TooLong beyond `most` bytes, TooSlow, and Overloaded where the budget has no more."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    chunks: list[bytes] = []
-    size = 0
+    pieces = Pieces()
     try:
         async with asyncio.timeout(GRACE_SECONDS) as deadline:
             while True:
@@ -176,20 +176,21 @@ async def receive_body(receive: Receive, most: int, share: Share | None = None) 
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnected
                 chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > most:
+                if pieces.size + len(chunk) > most:
                     raise TooLong
                 if share is not None:
                     share.take(len(chunk))
-                chunks.append(chunk)
+                pieces.add(chunk)
                 if not message.get("more_body", False):
-                    break
-                deadline.reschedule(begun + GRACE_SECONDS + size / SLOWEST)
+                    return pieces.join()
+                deadline.reschedule(begun + GRACE_SECONDS + pieces.size / SLOWEST)
     except TimeoutError:
         raise TooSlow(
-            f"The body came too slowly: {size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at once."
+            f"The body came too slowly: {pieces.size} bytes in {loop.time() - begun:.0f} s. Send it again, or less at "
+            "once."
         ) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    finally:
+        pieces.close()
 
 
 async def store_body(

@@ -18,6 +18,9 @@ DEBT_SECONDS = 3.0
 """Most seconds that a host has to wait: what it sends meanwhile is not added to them."""
 NEW_RATE = 512.0
 """New connections a second of one host on which no key was proved; BURST_SECONDS of them at once. More are refused."""
+WRONG_RATE = 10.0
+"""Wrong keys a second of one host, BURST_SECONDS of them at once; where there are more, they are answered late and in
+less work (`key_check`)."""
 REMEMBERED = 4096
 """Most hosts whose requests are counted; beyond it, hosts that are under the limit again are dropped."""
 TELL_SECONDS = 60.0
@@ -28,6 +31,10 @@ class Hosts(Protocol):
     """A set of addresses."""
 
     def __contains__(self, host: object, /) -> bool: ...
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +48,8 @@ class Entry:
     exempt: bool = False
     known: bool = False
     """Whether a key was proved on it."""
+    is_unproved: Callable[[], bool] = _never
+    """Whether no key is proved for the request that is worked on."""
 
     def work(self) -> None:
         """A request is answered: the connection is not closed to make room."""
@@ -56,11 +65,22 @@ class Entry:
     def leave(self) -> None:
         """The connection has ended; a second call has no effect."""
         self.connections.leave(self)
+        self.is_unproved = _never  # It refers to the connection, which refers to this.
 
     def delay(self, rate: float = 0.0, requests: float = 1.0) -> float:
         """Seconds that this host has to wait because of too many requests without a key; 0 or less: none. With a
         `rate` (requests a second) that many more are counted."""
         return self.connections.delay(self, rate, requests)
+
+    @property
+    def floods(self) -> bool:
+        """Whether this host sends many wrong keys."""
+        return not self.exempt and self.connections.floods(self.host)
+
+    def count_wrong(self) -> None:
+        """A wrong key came on this connection."""
+        if not self.exempt:
+            self.connections.count_wrong(self.host)
 
     def prove(self) -> None:
         """A key was proved on this connection, so it no longer counts as a new one of its host."""
@@ -74,7 +94,9 @@ class Connections:
     as many as there are.
 
     Over a limit, the connection that has waited longest for its client is closed, of the host that has too many; so
-    idle connections do not keep others out. If all are busy, the new one is refused.
+    idle connections do not keep others out. Where all are busy it is the one that has been so for longest of those
+    whose requests have not proved a key: bodies that drip keep nobody out either. If there is none, the new one is
+    refused.
     """
 
     def __init__(
@@ -94,6 +116,7 @@ class Connections:
         self._told: dict[str, float] = {}
         self._requests = _Buckets(now)
         self._new = _Buckets(now)
+        self._wrong = _Buckets(now)
         self.refused = 0
         """Connections that were not let in, ever."""
 
@@ -138,7 +161,7 @@ class Connections:
         if mine is None or entry not in mine:
             return
         mine.waiting.pop(entry, None)
-        mine.busy.discard(entry)
+        mine.busy.pop(entry, None)
         self._count -= 1
         if not len(mine):
             del self._hosts[entry.host]
@@ -148,19 +171,27 @@ class Connections:
         mine = self._hosts.get(entry.host)
         if mine is not None and entry in mine.waiting:
             del mine.waiting[entry]
-            mine.busy.add(entry)
+            mine.busy[entry] = None
 
     def wait(self, entry: Entry) -> None:
         """As `Entry.wait`."""
         mine = self._hosts.get(entry.host)
         if mine is not None and entry in mine:
-            mine.busy.discard(entry)
+            mine.busy.pop(entry, None)
             mine.waiting.pop(entry, None)
             mine.waiting[entry] = None
 
     def delay(self, entry: Entry, rate: float, requests: float) -> float:
         """As `Entry.delay`."""
         return 0.0 if entry.exempt else self._requests.add(entry.host, requests, rate)
+
+    def count_wrong(self, host: str) -> None:
+        """A wrong key came from this host."""
+        self._wrong.add(host, 1.0, WRONG_RATE)
+
+    def floods(self, host: str) -> bool:
+        """Whether more than WRONG_RATE wrong keys a second came from this host."""
+        return self._wrong.wait(host) > 0
 
     def prove(self, entry: Entry) -> None:
         """Give back what the connection took of its host's new ones."""
@@ -177,7 +208,7 @@ class Connections:
         return any(self._evict(mine) for _, mine in by_number)
 
     def _evict(self, host: _Host) -> bool:
-        victim = next(iter(host.waiting), None)
+        victim = next(iter(host.waiting), None) or next((one for one in host.busy if one.is_unproved()), None)
         if victim is None:
             return False
         self.leave(victim)
@@ -198,7 +229,7 @@ class _Host:
     waiting: dict[Entry, None] = field(default_factory=dict)
     """Those that wait for their client, in the order in which they began to: under a flood each new one closes the
     first of them, which has to cost the same however many there are."""
-    busy: set[Entry] = field(default_factory=set)
+    busy: dict[Entry, None] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.busy)

@@ -72,16 +72,16 @@ class Envelope:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope)
         state = scope.setdefault("state", {})
         state["request_id"], state[METHOD] = request_id, scope["method"]
         if scope["method"] == "HEAD":
             # Answered as GET; the server leaves out the body.
             scope = {**scope, "method": "GET"}
         logs.REQUEST_ID.set(request_id)
-        actor.begin_request(request_id, _address(scope))
+        actor.begin_request(request_id, address_of(scope))
         searched = scanned.begin()
-        state[BODIES], unread = self.bodies.share(_address(scope)), self.answers.share(_address(scope))
+        state[BODIES], unread = self.bodies.share(address_of(scope)), self.answers.share(address_of(scope))
         answer = Answer(send, unread, without_body=state[METHOD] == "HEAD")
         deliver = _Delivery(answer, scope, receive, request_id, searched)
         self.metrics.in_flight.inc()
@@ -116,7 +116,7 @@ class Envelope:
                 key_id=key.key_id if key is not None else actor.NOBODY,
                 name=key.name if key is not None else "",
                 request_id=request_id,
-                address=_address(scope),
+                address=address_of(scope),
             )
         logs.access.info(
             "request",
@@ -127,7 +127,7 @@ class Envelope:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
                 "key": key.key_id if key is not None else None,
-                "client": _address(scope) or None,
+                "client": address_of(scope) or None,
             },
         )
 
@@ -155,7 +155,7 @@ class _Delivery:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = _complete(list(message.get("headers", ())), self._request_id, self._scope)
+            message["headers"] = complete(list(message.get("headers", ())), self._request_id, self._scope)
             if self._searched.approximate:
                 message["headers"].append((APPROXIMATE, self._searched.text.encode()))
             self._answer.known = PRINCIPAL in self._scope["state"]
@@ -187,13 +187,14 @@ def route_of(scope: Scope) -> str:
     return "unmatched"
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
     """The client's address, by trusted proxies; empty for a Unix socket."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
+    """The one that the client sent, or a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")
@@ -204,7 +205,8 @@ def _request_id(scope: Scope) -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
-def _complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope) -> list[tuple[bytes, bytes]]:
+def complete(headers: list[tuple[bytes, bytes]], request_id: str, scope: Scope) -> list[tuple[bytes, bytes]]:
+    """With the headers that every answer has."""
     present = {name.lower() for name, _ in headers}
     headers += [header for header in _HEADERS if header[0] not in present]
     headers.append((b"x-request-id", request_id.encode("latin-1")))

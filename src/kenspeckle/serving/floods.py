@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from kenspeckle.serving.budget import BODIES, Share
 from kenspeckle.serving.connections import Entry
+from kenspeckle.serving.envelope import REFUSED
 from kenspeckle.serving.flow import Bounds, Flow
 from kenspeckle.usecases.access.authorization import PRINCIPAL
 
@@ -56,6 +57,19 @@ class Slowdown:
             return 0.0
         return self._entry.delay()
 
+    @property
+    def floods(self) -> bool:
+        """Whether the host sends many wrong keys."""
+        return self._entry is not None and self._entry.floods
+
+    def count_wrong(self) -> None:
+        if self._entry is not None:
+            self._entry.count_wrong()
+
+    def delay(self) -> float:
+        """Seconds that a request without a right key has to wait."""
+        return self._entry.delay() if self._entry is not None else 0.0
+
     def count_request(self) -> float:
         """A request without a key, or none at all; seconds that the next one has to wait."""
         return self._entry.delay(self._bounds.anonymous_rate) if self._entry is not None else 0.0
@@ -86,6 +100,11 @@ def is_anonymous(scope: Scope | None) -> bool:
     state: dict[str, Any] = scope.get("state", {}) if scope is not None else {}
     share: Share | None = state.get(BODIES)
     return PRINCIPAL not in state and not (share is not None and share.known)
+
+
+def has_wrong_key(scope: Scope | None) -> bool:
+    """Whether the request that was just answered named a key and was refused for it."""
+    return scope is not None and REFUSED in scope.get("state", {}) and names_a_key(scope) and is_anonymous(scope)
 
 
 def narrow(transport: asyncio.Transport, size: int) -> None:

@@ -11,15 +11,17 @@ from typing import Any, cast
 
 import httptools
 import orjson
+from starlette.responses import Response
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from kenspeckle.serving import floods, problems
 from kenspeckle.serving.connections import Connections, Entry
 from kenspeckle.serving.deadlines import Deadline, Sending, Wait
 from kenspeckle.serving.floods import Slowdown
 from kenspeckle.serving.flow import Bounds, Flow, Outgoing
+from kenspeckle.serving.key_check import KeyCheck, Verdict
 from kenspeckle.serving.meter import Meter, Refused
 
 
@@ -74,6 +76,7 @@ class Connection(HttpToolsProtocol):
         self._outgoing = Outgoing(transport, self._finish)
         self.transport = self._outgoing
         self.flow = self._flow = Flow(transport)
+        self._key_check: KeyCheck | None = getattr(config, "key_check", None)
         self._slowdown = Slowdown(self.loop, self._bounds, self._flow, self.entry)
         self._deadline = Deadline(self.loop, self._bounds)
         self._sending = Sending(
@@ -81,6 +84,7 @@ class Connection(HttpToolsProtocol):
         )
         if self.entry is not None:
             self.entry.close = transport.abort
+            self.entry.is_unproved = self._is_anonymous
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -227,23 +231,62 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Called for a request that waits for no other one."""
-        if self._slowdown.pause(self._slowdown.delay_start(cast(Scope, cycle.scope)), self._go_on):
+        scope = cast(Scope, cycle.scope)
+        if self._key_check is not None and self._slowdown.floods:
+            self._flow.hold()
+            self.pipeline.append((cycle, app))
+            self._key_check.ask(scope, self._judge)
+        elif self._slowdown.pause(self._slowdown.delay_start(scope), self._go_on):
             self.pipeline.append((cycle, app))
         else:
             self._start(cycle, app)
+
+    def _judge(self, verdict: Verdict | Response) -> None:
+        """The key of the request that waits first was looked at."""
+        if self._lost or not self.pipeline or self._outgoing.is_closing():
+            return
+        if isinstance(verdict, Response):
+            cycle, _ = self.pipeline.pop()
+            cycle.body = bytearray()
+            self.pipeline.append((cycle, cast(ASGI3Application, verdict)))
+        if verdict is Verdict.PASS or not self._slowdown.pause(self._slowdown.delay(), self._go_on):
+            self._go_on()
 
     def _start(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Not before all that was read with its head is parsed: what is broken further on needs no work at all."""
         self._current = cycle
         self._to_start = app if self._reading else None
-        if not self._reading and not cycle.disconnected:
+        if self._reading or cycle.disconnected:
+            return
+        if isinstance(app, Response):
+            self._answer(cycle, app)
+        else:
             super()._start_asgi_task(cycle, app)
+
+    def _answer(self, cycle: RequestResponseCycle, response: Response) -> None:
+        """As if the application had answered, without a task for it."""
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if cycle.waiting_for_100_continue:
+            cycle.keep_alive = False  # The client may or may not send its body yet.
+        head = [STATUS_LINE[response.status_code]]
+        for name, value in (*cycle.default_headers, *response.raw_headers):
+            head += [name, b": ", value, b"\r\n"]
+        if not cycle.keep_alive:
+            head.append(b"connection: close\r\n")
+        body = b"" if cycle.scope["method"] == "HEAD" else bytes(response.body)
+        self._outgoing.write(b"".join((*head, b"\r\n", body)))
+        if not cycle.keep_alive:
+            self._outgoing.close()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self._current is not None:
             self._current.body = bytearray()
         self._sending.watch()
+        if floods.has_wrong_key(cast(Scope, self._current.scope) if self._current is not None else None):
+            self._slowdown.count_wrong()
         seconds = self._slowdown.count_answered(self._is_anonymous(), bool(self.pipeline))
         if self._outgoing.is_closing():
             return

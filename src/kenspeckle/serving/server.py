@@ -17,6 +17,7 @@ from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections
 from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.http_protocol import Connection
+from kenspeckle.serving.key_check import KeyCheck
 from kenspeckle.serving.listener import BACKLOG, TlsListener
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import LOOK_SECONDS, Certificate
@@ -42,6 +43,7 @@ def config(app: ASGIApp, settings: Settings, tls: Certificate | None = None, bou
     )
     made.certificate = tls
     made.bounds = bounds or Bounds()
+    made.key_check = app.state.key_check if isinstance(app, FastAPI) and hasattr(app.state, "key_check") else None
     made.connections = Connections(descriptors.affordable(settings.connections), settings.connections_per_host, proxies)
     return made
 
@@ -51,6 +53,7 @@ class Config(uvicorn.Config):
 
     certificate: Certificate | None = None
     bounds: Bounds
+    key_check: KeyCheck | None = None
     connections: Connections
 
 

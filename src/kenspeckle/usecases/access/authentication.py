@@ -53,6 +53,11 @@ class Authentication:
         """A key was created: the server is no longer open."""
         self._locked = True
 
+    @property
+    def locked(self) -> bool:
+        """Whether it is known that every request needs a key; where it is not, `open` says so."""
+        return self._locked
+
     def forget(self) -> None:
         """Forget cached keys, because one of them has changed; each is read again at its next use."""
         self._by_digest.clear()
@@ -103,6 +108,12 @@ class Authentication:
                 "A key is needed: send it in the header x-api-key. Whoever runs this service makes one with "
                 "`kenspeckle keys create NAME`."
             )
+        key = self.find_active(api_key)
+        self.record_use(key)
+        return Principal(key)
+
+    def find_active(self, api_key: str) -> Key:
+        """The key, as `authenticate` finds it; its use is not recorded. Raises Unauthenticated."""
         key = self._find(api_key) if credentials.well_formed(api_key) else None
         if key is None:
             raise Unauthenticated("This key is unknown. Check that all of it is sent in the header x-api-key.")
@@ -111,8 +122,7 @@ class Authentication:
             raise Unauthenticated(f"The key '{key.name}' expired at {moments.iso(key.expires_at)}; ask for another.")
         if state == "revoked":
             raise Unauthenticated(f"The key '{key.name}' was revoked; ask for another.")
-        self.record_use(key)
-        return Principal(key)
+        return key
 
     def pair_is_known(self, access_key_id: str) -> bool:
         """Whether `aws_secret` answers without reading the catalog."""
