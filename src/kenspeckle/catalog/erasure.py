@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from kenspeckle.catalog import membership, rows
 from kenspeckle.catalog.base import Part, chunks, collection_row, find_faces, user_row
@@ -17,7 +18,7 @@ from kenspeckle.catalog.outbox import drop_deleted_faces
 from kenspeckle.catalog.tables import collections, faces, images, users
 from kenspeckle.catalog.users import set_template
 from kenspeckle.domain import Rewritten, Vector
-from kenspeckle.encryption.cipher import FACE
+from kenspeckle.encryption.cipher import FACE, Content
 from kenspeckle.ports import ErasedFaces, Tell
 
 _FACE_IDS = select(faces.c.face_id).join(images, images.c.row == faces.c.image_row)
@@ -70,16 +71,9 @@ class Erasing(Part):
                     if user.template is not None:
                         changed.append(("user", user.row))
                     if user.row == leaving:
-                        orphaned = membership.release_user(connection, user.row)
-                        membership.tidy(connection, locked.row, orphaned, erased=True)
-                        connection.execute(delete(users).where(users.c.row == user.row))
-                        continue
-                    members = fetch(connection, _MEMBERS, {"user": user.row})
-                    left = [
-                        rows.vector(content.open(template, FACE, face_id), f"the face {face_id}")
-                        for face_id, template in members
-                    ]
-                    set_template(connection, user, len(left), combine(left) if left else None, content)
+                        _delete_user(connection, locked.row, user.row)
+                    else:
+                        _combine_again(connection, user, combine, content)
             if changed or leaving is not None:
                 record(
                     connection,
@@ -128,3 +122,19 @@ class Erasing(Part):
         """Rewrite what deletions have left in the database's files, however long that takes. Raises StorageFull,
         StorageUnavailable."""
         return self.database.rewrite(progress)
+
+
+def _delete_user(connection: Connection, row: int, number: int) -> None:
+    """Delete a user of the collection `row`, and its person where nothing else is left of it."""
+    orphaned = membership.release_user(connection, number)
+    membership.tidy(connection, row, orphaned, erased=True)
+    connection.execute(delete(users).where(users.c.row == number))
+
+
+def _combine_again(
+    connection: Connection, user: Any, combine: Callable[[Sequence[Vector]], Vector], content: Content
+) -> None:
+    """Make the user's template anew of the faces that it still has; none where it has none."""
+    members = fetch(connection, _MEMBERS, {"user": user.row})
+    left = [rows.vector(content.open(template, FACE, face_id), f"the face {face_id}") for face_id, template in members]
+    set_template(connection, user, len(left), combine(left) if left else None, content)

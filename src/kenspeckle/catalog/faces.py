@@ -18,7 +18,7 @@ from kenspeckle.catalog.base import (
     no_face,
     user_row,
 )
-from kenspeckle.catalog.changes import check_contract, lock_collection, record
+from kenspeckle.catalog.changes import LockedCollection, check_contract, lock_collection, record
 from kenspeckle.catalog.database import each, fetch, serialize
 from kenspeckle.catalog.outbox import drop_deleted_faces, post
 from kenspeckle.catalog.photographs import note_removals
@@ -182,21 +182,32 @@ class Faces(Part):
                 new[key] = at
                 records = [_record(one.image, one.external_image_id, face, one.index_model) for face in one.faces]
                 answers.append((one.image, _largest_first(records), True))
-            for number in left_over:
-                connection.execute(_DELETE_IMAGE, {"number": number})
-            added = [photographs[at] for at in new.values()]
-            if len(added) == 1:
-                numbers = [insertion.add_one(connection, locked.row, added[0], content)]
-            else:
-                numbers = insertion.add_many(connection, locked.row, added, content)
-            if added:
-                changed = [("face", number) for of in numbers for number in of]
-                came = len(added) - len(left_over)
-                record(connection, locked, self.log_limit, changed, faces=len(changed), images=came)
-                post(connection, [message for one in added for message in one.messages])
+            self._insert(connection, locked, [photographs[at] for at in new.values()], left_over, content)
         for at, first in again:
             answers[at] = (*answers[first][:2], False)
         return answers
+
+    def _insert(
+        self,
+        connection: Connection,
+        locked: LockedCollection,
+        added: Sequence[NewPhotograph],
+        left_over: Sequence[int],
+        content: Content,
+    ) -> None:
+        """Store photographs that are new, in place of the rows of `left_over`, which have no face."""
+        for number in left_over:
+            connection.execute(_DELETE_IMAGE, {"number": number})
+        if not added:
+            return
+        if len(added) == 1:
+            numbers = [insertion.add_one(connection, locked.row, added[0], content)]
+        else:
+            numbers = insertion.add_many(connection, locked.row, added, content)
+        changed = [("face", number) for of in numbers for number in of]
+        came = len(added) - len(left_over)
+        record(connection, locked, self.log_limit, changed, faces=len(changed), images=came)
+        post(connection, [message for one in added for message in one.messages])
 
     def face(self, collection_id: str, face_id: str) -> tuple[FaceRecord, Vector]:
         with self.database.read() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -19,7 +20,7 @@ from kenspeckle.cli.failures import INTERRUPTED, NEGATIVE, TROUBLE, report_error
 from kenspeckle.cli.output import emit, err, remark
 from kenspeckle.client.errors import CommandFailed
 from kenspeckle.compose.target import Target, open_target
-from kenspeckle.domain import Indexed, QualityFilter
+from kenspeckle.domain import Attribute, Indexed, QualityFilter
 from kenspeckle.domain.attributes import parse_names
 from kenspeckle.intake.agreement import Agreement
 from kenspeckle.intake.bulk import AT_ONCE, Enrolment, Outcome, Tally, Xmp
@@ -67,6 +68,21 @@ Ray = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photograph.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the options say of photographs."""
+
+    by: By
+    named: bool
+    max_faces: int | None
+    quality: QualityFilter | None
+    attributes: frozenset[Attribute] | None
+    write_xmp: bool
+    save: Path | None
+    again: bool
+    json: bool
+
+
 @report_errors(TROUBLE)
 def index(
     paths: Paths,
@@ -96,35 +112,62 @@ def index(
 
     if by == "xmp" and unnamed:
         raise CommandFailed("--by xmp names people and --unnamed nobody.", "Leave one of them out.")
-    unnamed = unnamed or by == "xmp"
-    bar = QualityFilter(quality.upper()) if quality else None
-    told = parse_names(attributes.split(",")) if attributes else None
+    asked = _Asked(
+        by=by,
+        named=not unnamed and by != "xmp",
+        max_faces=max_faces,
+        quality=QualityFilter(quality.upper()) if quality else None,
+        attributes=parse_names(attributes.split(",")) if attributes else None,
+        write_xmp=write_xmp,
+        save=save,
+        again=again,
+        json=json,
+    )
     if any(is_manifest(one) or bucket_of(one) for one in paths):
-        _require_alone(len(paths) > 1 or by == "xmp" or write_xmp or save or again)
-        from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
-
         with open_target(url, api_key, data_dir, collection) as target, _on_ray(target, ray):
-            code = index_manifest(target, paths[0], by, max_faces, bar, told, named=not unnamed, json=json)
-        raise typer.Exit(code)
+            raise typer.Exit(_index_manifest(target, paths, asked))
     search = Search()
     found = _find_photographs(paths, by, search)
     with open_target(url, api_key, data_dir, collection) as target, _on_ray(target, ray) as at_once:
-        xmp = _xmp(target.collection, by == "xmp", write_xmp) if by == "xmp" or write_xmp else None
-        pictures = _pictures(save, paths) if save else None
-        most = REMOTE_BYTES if target.remote else target.settings.max_image_bytes
-        looked = target.recognizer, target.collection, most, max_faces, bar, told, pictures
-        enrolment = Enrolment(*looked, named=not unnamed, xmp=xmp, again=again, at_once=at_once)
-        code = _index_files(target, enrolment, found, search, paths, by, json)
-    raise typer.Exit(code)
+        raise typer.Exit(_index_files(target, found, search, paths, asked, at_once))
 
 
-def _require_alone(more: object) -> None:
-    """Raises CommandFailed where a manifest or a bucket comes with more than it takes."""
-    if more:
+def _index_manifest(target: Target, paths: Sequence[Path], asked: _Asked) -> int:
+    """The exit code. Raises CommandFailed where a manifest or a bucket comes with more than it takes."""
+    if len(paths) > 1 or asked.by == "xmp" or asked.write_xmp or asked.save or asked.again:
         raise CommandFailed(
             "A manifest or a bucket is indexed alone, without --by xmp, --write-xmp, --save and --again.",
             "Leave the others out.",
         )
+    from kenspeckle.cli.index_manifest import index_manifest  # late: few need it
+
+    return index_manifest(
+        target,
+        paths[0],
+        asked.by,
+        asked.max_faces,
+        asked.quality,
+        asked.attributes,
+        named=asked.named,
+        json=asked.json,
+    )
+
+
+def _enrolment(target: Target, paths: Sequence[Path], asked: _Asked, at_once: int) -> Enrolment:
+    reads_xmp = asked.by == "xmp"
+    return Enrolment(
+        recognizer=target.recognizer,
+        collection=target.collection,
+        most_bytes=REMOTE_BYTES if target.remote else target.settings.max_image_bytes,
+        max_faces=asked.max_faces,
+        quality=asked.quality,
+        attributes=asked.attributes,
+        picture=_pictures(asked.save, paths) if asked.save else None,
+        named=asked.named,
+        xmp=_xmp(target.collection, reads_xmp, asked.write_xmp) if reads_xmp or asked.write_xmp else None,
+        again=asked.again,
+        at_once=at_once,
+    )
 
 
 def _find_photographs(paths: Sequence[Path], by: str, search: Search) -> Iterator[Photograph]:
@@ -138,14 +181,14 @@ def _find_photographs(paths: Sequence[Path], by: str, search: Search) -> Iterato
 
 def _index_files(
     target: Target,
-    enrolment: Enrolment,
     found: Iterable[Photograph],
     search: Search,
     paths: Sequence[Path],
-    by: By,
-    json: bool,
+    asked: _Asked,
+    at_once: int,
 ) -> int:
     """Index photographs of `paths` as they are found, report, and return the exit code."""
+    enrolment = _enrolment(target, paths, asked, at_once)
     with closing(Identities()) as identities:
         photographs = _tell_apart(found, search, identities if enrolment.named else None)
         if target.batches:
@@ -154,9 +197,9 @@ def _index_files(
             workers = REMOTE_WORKERS if target.remote else target.settings.workers
             outcomes = enrolment.one_by_one(photographs, workers)
         agreement = Agreement()
-        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, by, Search())), json, agreement)
+        code = _run(outcomes, search, lambda: sum(1 for _ in find(paths, asked.by, Search())), asked.json, agreement)
         warn(agreement, find_mixed_people(target.recognizer, target.collection))
-        if identities.shared and by == "file":
+        if identities.shared and asked.by == "file":
             several = f"{identities.shared} file names lie in several folders"
             remark(f"{several} and count as one person each; see --by folder.", "yellow")
     return code

@@ -31,31 +31,36 @@ TRIES = 10
 """Most attempts to find a port that is free for IPv4 and IPv6."""
 
 
+_Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="HOST, 127.0.0.1")]
+_Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port. 0 takes any free one.", show_default="PORT, 8080"),
+]
+_DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the database and images.", show_default="DATA_DIR")
+]
+_Pack = Annotated[str | None, typer.Option("--pack", help="Model pack of new collections.", show_default="PACK, sface")]
+_Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Photographs analysed at once.", show_default="WORKERS, the cores"),
+]
+_LogLevel = Annotated[
+    str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default="LOG_LEVEL, INFO")
+]
+_Config = Annotated[
+    Path | None, typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml")
+]
+
+
 @report_errors(FAILED)
 def serve(
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on.", show_default="HOST, 127.0.0.1")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", min=0, max=65535, help="Port. 0 takes any free one.", show_default="PORT, 8080"),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder of the database and images.", show_default="DATA_DIR")
-    ] = None,
-    pack: Annotated[
-        str | None, typer.Option("--pack", help="Model pack of new collections.", show_default="PACK, sface")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Photographs analysed at once.", show_default="WORKERS, the cores"),
-    ] = None,
-    log_level: Annotated[
-        str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default="LOG_LEVEL, INFO")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml")
-    ] = None,
+    host: _Host = None,
+    port: _Port = None,
+    data_dir: _DataDir = None,
+    pack: _Pack = None,
+    workers: _Workers = None,
+    log_level: _LogLevel = None,
+    config: _Config = None,
 ) -> None:
     """Run the service. Ctrl-C or SIGTERM stops it once the requests under way are answered.
 

@@ -137,11 +137,7 @@ def watch(
 
     asked = Asked(index, threshold, max_faces, quality, once, json)
     if is_camera(where):
-        if videos or all_faces or save or poll is not None or state or by != "file" or settle != SETTLE_SECONDS:
-            raise CommandFailed(
-                "This is for folders, not for a camera.",
-                "Leave out all but --index, --quality, --threshold, --max-faces, --once, --credentials and --name.",
-            )
+        _require_none(videos, all_faces, save, poll is not None, state, by != "file", settle != SETTLE_SECONDS)
         with open_target(url, api_key, data_dir, collection) as target:
             watch_camera(target, where, credentials, name, asked)
         return
@@ -158,6 +154,15 @@ def watch(
             failed = _watch_folder(Path(where), root, plan, ledger, pictures, settle, poll, once=once, json=json)
     if once and failed:
         raise typer.Exit(NEGATIVE)
+
+
+def _require_none(*of_folders: object) -> None:
+    """Raises CommandFailed where a camera is watched with an option of folders."""
+    if any(of_folders):
+        raise CommandFailed(
+            "This is for folders, not for a camera.",
+            "Leave out all but --index, --quality, --threshold, --max-faces, --once, --credentials and --name.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

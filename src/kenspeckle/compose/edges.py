@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kenspeckle.compose.guard import Guard
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from kenspeckle.api.edge import Edge
     from kenspeckle.images.client_buckets import ClientBuckets
+    from kenspeckle.serving.metrics import Metrics
     from kenspeckle.usecases.access.rate_limits import Limits
 
 log = logging.getLogger(__name__)
@@ -34,31 +35,46 @@ def application(
 ) -> FastAPI:
     """REST, Amazon's protocol, CompreFace's and the console, over one recognizer; `face_models` and `staged` as the
     service has them. Raises SettingError."""
+    from kenspeckle.rekognition import protocol  # late, as what `_rest` imports
+    from kenspeckle.serving.key_check import KeyCheck
+
+    app = _rest(guard, recognizer, face_models, staged, limits, refusals)
+    edge = app.state.edge
+    app.state.key_check = KeyCheck(guard.access, edge.metrics, refusals, protocol.refuse_unknown_pair)
+    # Routes are tried in turn, a hundred of them. Amazon's has a path of its own, so it can be the first.
+    app.router.routes[:0] = _amazon(guard, edge)
+    app.router.routes.extend(_compreface(edge))
+    return app
+
+
+def _rest(
+    guard: Guard,
+    recognizer: Audited,
+    face_models: Mapping[str, str],
+    staged: StagedVideos | None,
+    limits: Limits,
+    refusals: Refusals,
+) -> FastAPI:
+    """The REST edge with the console, as the application that the other edges join."""
     # Imported here: commands that work on the data folder need no edge, and FastAPI costs half a second.
     from starlette.middleware import Middleware
 
     from kenspeckle.api import audit, keys, webhooks
     from kenspeckle.api.app import create_app
     from kenspeckle.api.auth import Authenticator
-    from kenspeckle.compose.instance import sources, writable
+    from kenspeckle.compose.instance import writable
     from kenspeckle.models import samples
-    from kenspeckle.rekognition import protocol
     from kenspeckle.serving import console, cors
-    from kenspeckle.serving.key_check import KeyCheck
     from kenspeckle.serving.local_only import LocalOnly
-    from kenspeckle.serving.metrics import Metrics
 
-    settings, access, gate = guard.settings, guard.access, guard.gate
-    metrics = Metrics()
-    metrics.tell_instance(sources(settings, guard.catalog, settings.pack))
-    guard.stages.tell = metrics.observe
-    app = create_app(
+    settings, access = guard.settings, guard.access
+    return create_app(
         recognizer=recognizer,
         settings=settings,
-        gate=gate,
+        gate=guard.gate,
         authenticate=Authenticator(access),
         limits=limits,
-        metrics=metrics,
+        metrics=_metrics(guard),
         face_models=face_models,
         writable=writable(settings).check,
         staged=staged,
@@ -67,22 +83,33 @@ def application(
         more=(keys.Keys(access), audit.Audit(guard.recorder), webhooks.Webhooks(guard.webhooks)),
         middleware=(*cors.middleware(settings.cors_origins), Middleware(LocalOnly, access=access)),
     )
-    edge = app.state.edge
-    amazon = protocol.routes(
+
+
+def _metrics(guard: Guard) -> Metrics:
+    """With the numbers of the instance, and the durations of stages."""
+    from kenspeckle.compose.instance import sources
+    from kenspeckle.serving.metrics import Metrics
+
+    metrics = Metrics()
+    metrics.tell_instance(sources(guard.settings, guard.catalog, guard.settings.pack))
+    guard.stages.tell = metrics.observe
+    return metrics
+
+
+def _amazon(guard: Guard, edge: Edge) -> Sequence[BaseRoute]:
+    """The route of Amazon's protocol, with the parts that the REST edge has. Raises SettingError."""
+    from kenspeckle.rekognition import protocol
+
+    return protocol.routes(
         edge.recognizer,
-        access,
-        _places(settings, access),
-        settings,
-        gate=gate,
+        guard.access,
+        _places(guard.settings, guard.access),
+        guard.settings,
+        gate=guard.gate,
         call=edge.threads.call,
-        face_models=face_models,
-        limits=limits,
+        face_models=edge.face_models,
+        limits=edge.limits,
     )
-    app.state.key_check = KeyCheck(access, metrics, refusals, protocol.refuse_unknown_pair)
-    # Routes are tried in turn, a hundred of them. Amazon's has a path of its own, so it can be the first.
-    app.router.routes[:0] = amazon
-    app.router.routes.extend(_compreface(edge))
-    return app
 
 
 def _compreface(edge: Edge) -> Iterable[BaseRoute]:

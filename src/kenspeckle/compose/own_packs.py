@@ -43,7 +43,15 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
     samples = install.samples(models, progress)
     progress("reading the network", 0, 0)
     network, side = own_onnx.convert(data, description)
-    size = len(data)
+    source = Source(
+        description.embedder.name,
+        len(data),
+        digest,
+        description.licence,
+        description.author,
+        description.home,
+        description.trained_on,
+    )
     del data
     with install.alone(models, progress), staging(models) as stage:
         write(stage / own.EMBEDDER, network)
@@ -51,15 +59,7 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
             name=description.name,
             version=description.version,
             behind=description.detector,
-            source=Source(
-                description.embedder.name,
-                size,
-                digest,
-                description.licence,
-                description.author,
-                description.home,
-                description.trained_on,
-            ),
+            source=source,
             preprocessing=description.preprocessing,
             alignment=description.align(side),
             metric=description.metric or ("euclidean" if description.is_dlib else "cosine"),
@@ -75,14 +75,21 @@ def add(settings: Settings, description: Description, progress: Progress) -> Add
         for file, content in files.items():
             write(stage / file, content)
         progress("trying it on two people", 0, 0)
-        engine = Engine(registry.find_installed(stage, pack), settings)
-        trial = pack_trial.try_out(engine, samples)
-        if engine.runtime.name != "onnxruntime":
-            plain = replace(settings, device="cpu", precision="float32")
-            pack_trial.compare_runtimes(engine, Engine(registry.find_installed(stage, pack), plain), samples)
+        trial = _try_out(settings, stage, pack, samples)
         pack = replace(pack, calibration=own.careful(pack.metric, trial.mean))
         folder = install.publish_own(models, pack, {**files, own.EMBEDDER: network})
     return Added(pack, folder, trial)
+
+
+def _try_out(settings: Settings, stage: Path, pack: OwnPack, samples: registry.Samples) -> Trial:
+    """What this machine's runtime makes of the pack, which is compared with ONNX Runtime where it is another. Raises
+    InvalidValue."""
+    engine = Engine(registry.find_installed(stage, pack), settings)
+    trial = pack_trial.try_out(engine, samples)
+    if engine.runtime.name != "onnxruntime":
+        plain = replace(settings, device="cpu", precision="float32")
+        pack_trial.compare_runtimes(engine, Engine(registry.find_installed(stage, pack), plain), samples)
+    return trial
 
 
 def _read(file: Path) -> bytes:

@@ -51,7 +51,8 @@ from kenspeckle.domain import (
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.audit import describe
 from kenspeckle.errors import FaceNotFound, StorageFull, UnsupportedImage
-from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED
+from kenspeckle.usecases.audit.access import MOST_NAMED
+from kenspeckle.usecases.audit.accesses import NOT_RECORDED, RECORDED
 from kenspeckle.usecases.audit.receipts import Receipts
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.audit.recorder import Recorder

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kenspeckle.domain import (
     Appearance,
@@ -19,90 +18,8 @@ from kenspeckle.domain import (
     VideoSource,
 )
 from kenspeckle.domain import operations as ops
-from kenspeckle.domain.operations import Kind, Operation
-
-A = TypeVar("A")
-OpT = TypeVar("OpT")
-EraseT = TypeVar("EraseT", bound=ops.Erase)
-Facts: TypeAlias = Mapping[str, object]
-Erasing: TypeAlias = tuple[Erasure, str, Erased]
-"""What was erased, by which name, and the erasure that a receipt attests."""
-
-MOST_NAMED = 100
-"""Ids and names of one row; there is a count of all."""
-
-MOST_DELETED = 4096
-"""Face ids of the row of a deletion; of any other row MOST_NAMED."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """How an operation is recorded. Of the request: `facts`, and the ids of the faces that are `named` in it; the row
-    has these where the operation fails or `faces` is None. Of its answer: `faces`, at `most` so many, their `count`
-    where the answer does not name all of them, further facts (`told`), and whether it is `worth` a row. `erasure` is
-    what a receipt attests, if anything. `each` takes an operation apart that is many: each has its own row, and an
-    answer or an error."""
-
-    name: str
-    facts: Callable[[Any], Facts]
-    named: Callable[[Any], Sequence[str]]
-    faces: Callable[[Any], Sequence[str]] | None
-    count: Callable[[Any], int] | None
-    told: Callable[[Any], Facts]
-    most: int
-    worth: Callable[[Any], bool]
-    erasure: Callable[[Any, Any], Erasing | None] | None
-    each: Callable[[Any, Any], Sequence[tuple[Operation[Any], Any]]] | None
-
-
-def _row(
-    kind: Kind[OpT, A],
-    name: str,
-    facts: Callable[[OpT], Facts] = lambda _: {},
-    *,
-    named: Callable[[OpT], Sequence[str]] = lambda _: (),
-    faces: Callable[[A], Sequence[str]] | None = None,
-    count: Callable[[A], int] | None = None,
-    told: Callable[[A], Facts] = lambda _: {},
-    most: int = MOST_NAMED,
-    worth: Callable[[A], bool] = lambda _: True,
-    erasure: Callable[[OpT, A], Erasing | None] | None = None,
-    each: Callable[[OpT, A], Sequence[tuple[Operation[Any], Any]]] | None = None,
-) -> tuple[Any, Access]:
-    access = Access(
-        name=name,
-        facts=facts,
-        named=named,
-        faces=faces,
-        count=count,
-        told=told,
-        most=most,
-        worth=worth,
-        erasure=erasure,
-        each=each,
-    )
-    return kind, access
-
-
-def _erasure(
-    kind: Kind[EraseT, Erased], name: str, worth: Callable[[Erased], bool] = lambda _: True
-) -> tuple[Any, Access]:
-    return _row(
-        kind,
-        name,
-        lambda op: {"name": op.name},
-        faces=lambda erased: erased.face_ids,
-        count=lambda erased: erased.face_count,
-        told=lambda erased: {
-            "images": list(erased.images[:MOST_NAMED]),
-            "image_count": erased.image_count,
-            "users": list(erased.users[:MOST_NAMED]),
-            "complete": erased.complete,
-        },
-        most=MOST_DELETED,
-        worth=worth,
-        erasure=lambda op, erased: (op.what, op.name, erased),
-    )
+from kenspeckle.domain.operations import Operation
+from kenspeckle.usecases.audit.access import MOST_DELETED, MOST_NAMED, Access, Erasing, Facts, erasure_row, row
 
 
 def _deletion(_: ops.DeleteFaces, done: Deleted) -> Erasing | None:
@@ -155,40 +72,40 @@ def _drop_none(**facts: str | None) -> Facts:
 
 RECORDED: Mapping[type[Operation[Any]], Access] = dict(
     [
-        _row(ops.CreateCollection, "CreateCollection"),
-        _row(ops.DeleteCollection, "DeleteCollection"),
-        _row(ops.RetainCollection, "RetainCollection", lambda op: {"days": op.days}),
-        _row(ops.TagCollection, "TagResource", lambda op: {"keys": sorted(op.tags)[:MOST_NAMED]}),
-        _row(ops.UntagCollection, "UntagResource", lambda op: {"keys": sorted(op.keys)[:MOST_NAMED]}),
-        _row(
+        row(ops.CreateCollection, "CreateCollection"),
+        row(ops.DeleteCollection, "DeleteCollection"),
+        row(ops.RetainCollection, "RetainCollection", lambda op: {"days": op.days}),
+        row(ops.TagCollection, "TagResource", lambda op: {"keys": sorted(op.tags)[:MOST_NAMED]}),
+        row(ops.UntagCollection, "UntagResource", lambda op: {"keys": sorted(op.keys)[:MOST_NAMED]}),
+        row(
             ops.IndexFaces,
             "IndexFaces",
             lambda op: {"identity": op.external_image_id},
             faces=_ids_of_indexed,
             told=_of_indexed,
         ),
-        _row(
+        row(
             ops.IndexPhotographs,
             "IndexFaces",
             lambda op: {"photographs": len(op.photographs)},
             each=lambda op, done: list(zip(op.photographs, done, strict=True)),
         ),
-        _row(ops.StartIndexing, "StartIndexing", told=_of_job),
-        _row(
+        row(ops.StartIndexing, "StartIndexing", told=_of_job),
+        row(
             ops.ListIndexResults,
             "ListIndexResults",
             lambda op: {"job": op.job_id},
             faces=lambda page: [face_id for one in page.items for face_id in one.face_ids],
             told=lambda page: {"lines": len(page.items)},
         ),
-        _row(ops.GetFace, "GetFace", named=lambda op: [op.face_id]),
-        _row(
+        row(ops.GetFace, "GetFace", named=lambda op: [op.face_id]),
+        row(
             ops.ListFaces,
             "ListFaces",
             lambda op: _drop_none(user=op.user_id, identity=op.external_image_id),
             faces=lambda page: [one.face_id for one in page.items],
         ),
-        _row(
+        row(
             ops.DeleteFaces,
             "DeleteFaces",
             named=lambda op: op.face_ids,
@@ -197,95 +114,95 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             most=MOST_DELETED,
             erasure=_deletion,
         ),
-        _row(
+        row(
             ops.GetImage,
             "GetImage",
             lambda op: {"key": op.key},
             told=lambda found: {"image": found[0].image_id},
         ),
-        _row(
+        row(
             ops.GetImageById,
             "GetImage",
             lambda op: {"image": op.image_id},
             told=lambda found: {"image": found[0].image_id},
         ),
-        _row(
+        row(
             ops.GetFaceImage,
             "GetFaceImage",
             named=lambda op: [op.face_id],
             told=lambda found: {"image": found[0].image_id},
         ),
-        _row(ops.GetThumbnail, "GetThumbnail", named=lambda op: [op.face_id]),
-        _row(ops.GetThumbnails, "GetThumbnails", named=lambda op: op.face_ids, faces=list),
-        _erasure(ops.EraseImage, "EraseImage"),
-        _erasure(ops.EraseIdentity, "EraseIdentity"),
-        _erasure(ops.EraseUser, "EraseUser"),
-        _erasure(ops.ErasePerson, "ErasePerson"),
-        _erasure(ops.EraseCollection, "EraseCollection"),
+        row(ops.GetThumbnail, "GetThumbnail", named=lambda op: [op.face_id]),
+        row(ops.GetThumbnails, "GetThumbnails", named=lambda op: op.face_ids, faces=list),
+        erasure_row(ops.EraseImage, "EraseImage"),
+        erasure_row(ops.EraseIdentity, "EraseIdentity"),
+        erasure_row(ops.EraseUser, "EraseUser"),
+        erasure_row(ops.ErasePerson, "ErasePerson"),
+        erasure_row(ops.EraseCollection, "EraseCollection"),
         # Housekeeping calls it every hour, and mostly no face is that old.
-        _erasure(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
-        _row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_ids_of_matches),
-        _row(
+        erasure_row(ops.EraseAged, "EraseAge", worth=lambda erased: erased.face_count > 0),
+        row(ops.SearchFaces, "SearchFaces", lambda op: {"face": op.face_id}, faces=_ids_of_matches),
+        row(
             ops.SearchImage,
             "SearchFacesByImage",
             faces=lambda found: [face_id for one in found.searches for face_id in _ids_of_matches(one.matches)],
             told=lambda found: {"searched": len(found.searches)},
         ),
-        _row(
+        row(
             ops.DescribeFaces,
             "DescribeFaces",
             lambda op: {"templates": op.templates},
             told=lambda found: {"detected": len(found.faces)},
         ),
-        _row(
+        row(
             ops.SearchTemplates,
             "SearchTemplates",
             lambda op: {"searched": len(op.templates)},
             faces=lambda found: [face_id for matches in found for face_id in _ids_of_matches(matches)],
         ),
-        _row(
+        row(
             ops.CompareTemplates,
             "CompareTemplates",
             lambda op: {"targets": len(op.targets)},
             named=lambda op: [op.face_id] if op.face_id else [],
         ),
-        _row(ops.DetectFaces, "DetectFaces", told=lambda found: {"detected": len(found)}),
-        _row(
+        row(ops.DetectFaces, "DetectFaces", told=lambda found: {"detected": len(found)}),
+        row(
             ops.CompareFaces,
             "CompareFaces",
             told=lambda found: {"matched": len(found.matches), "unmatched": len(found.unmatched)},
         ),
-        _row(ops.UpgradeCollection, "UpgradeCollection", lambda op: {"pack": op.pack}, told=_of_job),
-        _row(ops.SyncCollection, "SyncCollection", lambda op: {"rebuild": op.rebuild}, told=_of_job),
-        _row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
-        _row(ops.StartVideo, "StartFaceSearch", lambda op: _of_source(op.source), told=_of_job),
-        _row(ops.StartVideoDetection, "StartFaceDetection", lambda op: _of_source(op.source), told=_of_job),
-        _row(
+        row(ops.UpgradeCollection, "UpgradeCollection", lambda op: {"pack": op.pack}, told=_of_job),
+        row(ops.SyncCollection, "SyncCollection", lambda op: {"rebuild": op.rebuild}, told=_of_job),
+        row(ops.CancelJob, "CancelJob", lambda op: {"job": op.job_id}, told=_of_job),
+        row(ops.StartVideo, "StartFaceSearch", lambda op: _of_source(op.source), told=_of_job),
+        row(ops.StartVideoDetection, "StartFaceDetection", lambda op: _of_source(op.source), told=_of_job),
+        row(
             ops.GetVideo,
             "GetFaceSearch",
             lambda op: {"job": op.job_id, "search": op.search},
             faces=lambda page: _ids_once(page.faces),
             told=lambda page: {"collection": page.video.job.collection_id, "detected": len(page.faces)},
         ),
-        _row(
+        row(
             ops.ListAppearances,
             "ListAppearances",
             lambda op: {"job": op.job_id},
             faces=lambda page: _ids_once(page.appearances),
             told=lambda page: {"collection": page.video.job.collection_id, "appearances": len(page.appearances)},
         ),
-        _row(
+        row(
             ops.SearchAppearance,
             "SearchAppearance",
             lambda op: {"camera": op.camera, "pictures": len(op.images)},
             faces=lambda found: _ids_of_matches(found.matches),
         ),
-        _row(ops.EraseVideo, "EraseVideo", lambda op: {"job": op.job_id}),
-        _row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
-        _row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),
-        _row(ops.GetUser, "GetUser", lambda op: {"user": op.user_id}),
-        _row(ops.ListUsers, "ListUsers", told=lambda page: _users([one.user_id for one in page.items])),
-        _row(
+        row(ops.EraseVideo, "EraseVideo", lambda op: {"job": op.job_id}),
+        row(ops.CreateUser, "CreateUser", lambda op: {"user": op.user_id}),
+        row(ops.DeleteUser, "DeleteUser", lambda op: {"user": op.user_id}),
+        row(ops.GetUser, "GetUser", lambda op: {"user": op.user_id}),
+        row(ops.ListUsers, "ListUsers", told=lambda page: _users([one.user_id for one in page.items])),
+        row(
             ops.AssociateFaces,
             "AssociateFaces",
             lambda op: {"user": op.user_id},
@@ -293,7 +210,7 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             faces=lambda done: done.associated,
             told=lambda done: {"unsuccessful": len(done.unsuccessful)},
         ),
-        _row(
+        row(
             ops.DisassociateFaces,
             "DisassociateFaces",
             lambda op: {"user": op.user_id},
@@ -301,33 +218,33 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
             faces=lambda done: done.associated,
             told=lambda done: {"unsuccessful": len(done.unsuccessful)},
         ),
-        _row(
+        row(
             ops.SearchUsers,
             "SearchUsers",
             lambda op: _drop_none(user=op.user_id, face=op.face_id),
             told=lambda found: _users([one.user.user_id for one in found]),
         ),
-        _row(
+        row(
             ops.SearchUsersByImage,
             "SearchUsersByImage",
             told=lambda found: _users([one.user.user_id for one in found.matches]),
         ),
         # By their ids: nothing can be removed from the trail, so it holds no names of people.
-        _row(
+        row(
             ops.ListPeople,
             "ListPeople",
             lambda op: {"by_name": op.name is not None},
             faces=lambda page: [one.cover_face_id for one in page.items if one.cover_face_id],
             told=lambda page: _people([one.person_id for one in page.items]),
         ),
-        _row(ops.GetPerson, "GetPerson", lambda op: {"person": op.person_id}),
-        _row(
+        row(ops.GetPerson, "GetPerson", lambda op: {"person": op.person_id}),
+        row(
             ops.ListPersonFaces,
             "ListPersonFaces",
             lambda op: {"person": op.person_id},
             faces=lambda page: [one.face_id for one in page.items],
         ),
-        _row(
+        row(
             ops.ChangePerson,
             "ChangePerson",
             lambda op: {
@@ -336,27 +253,27 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
                 **({} if op.hidden is None else {"hidden": op.hidden}),
             },
         ),
-        _row(ops.MoveFaces, "MoveFaces", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
-        _row(
+        row(ops.MoveFaces, "MoveFaces", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
+        row(
             ops.MergePeople,
             "MergePeople",
             lambda op: {"person": op.person_id, "into": op.into},
             told=lambda merged: {"undo": merged.undo_id},
         ),
-        _row(
+        row(
             ops.SplitPerson,
             "SplitPerson",
             lambda op: {"person": op.person_id},
             named=lambda op: op.face_ids,
             told=lambda made: {"new": made.person_id, "undo": made.undo_id},
         ),
-        _row(
+        row(
             ops.UndoPeople,
             "UndoPeople",
             lambda op: _drop_none(undo=op.undo_id),
             told=lambda done: {"undone": done.kind, "people": [one.person_id for one in done.people]},
         ),
-        _row(
+        row(
             ops.NameFaces,
             "NameFaces",
             named=lambda op: op.face_ids,
@@ -365,30 +282,30 @@ RECORDED: Mapping[type[Operation[Any]], Access] = dict(
                 "named": len(done.face_ids),
             },
         ),
-        _row(ops.KeepApart, "KeepApart", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
-        _row(ops.GroupFaces, "GroupFaces", told=_of_job),
-        _row(
+        row(ops.KeepApart, "KeepApart", lambda op: {"person": op.person_id}, named=lambda op: op.face_ids),
+        row(ops.GroupFaces, "GroupFaces", told=_of_job),
+        row(
             ops.ListGroups,
             "ListGroups",
             faces=lambda page: [one.cover_face_id for one in page.items],
             told=lambda page: {"groups": len(page.items)},
         ),
-        _row(
+        row(
             ops.NameGroup, "NameGroup", lambda op: {"group": op.group_id}, told=lambda made: {"person": made.person_id}
         ),
-        _row(
+        row(
             ops.ListDuplicates,
             "ListDuplicates",
             faces=lambda found: [face for one in found.pairs for face in one.evidence],
             told=lambda found: {"pairs": len(found.pairs), "faces": len(found.faces)},
         ),
-        _row(
+        row(
             ops.FindMixedPeople,
             "FindMixedPeople",
             lambda op: {"identities": len(op.external_image_ids)},
             told=lambda found: {"people": [one.person.person_id for one in found]},
         ),
-        _row(ops.DismissDuplicate, "DismissDuplicate", lambda op: {"pair": op.pair_id}),
+        row(ops.DismissDuplicate, "DismissDuplicate", lambda op: {"pair": op.pair_id}),
     ]
 )
 

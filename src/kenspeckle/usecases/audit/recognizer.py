@@ -13,7 +13,8 @@ from kenspeckle.domain.operations import A, Operation
 from kenspeckle.errors import KenspeckleError
 from kenspeckle.ports import Recognizer
 from kenspeckle.usecases.audit import actor
-from kenspeckle.usecases.audit.accesses import MOST_NAMED, NOT_RECORDED, RECORDED, Access, Facts
+from kenspeckle.usecases.audit.access import MOST_NAMED, Access, Facts
+from kenspeckle.usecases.audit.accesses import NOT_RECORDED, RECORDED
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
 from kenspeckle.usecases.audit.receipts import ALGORITHM, Receipts
 from kenspeckle.usecases.audit.recorder import Recorder
