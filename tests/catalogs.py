@@ -27,14 +27,14 @@ from kenspeckle.domain import (
     User,
     Vector,
 )
-from kenspeckle.ports import Catalog, Change, Keys, NewFace
+from kenspeckle.ports import Catalog, Change, Keys, NewFace, SharedSettings
 
 DIMENSION = 8
 KINDS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 
 
-class Whole(Catalog, Keys, Protocol):
-    """Both ports of the catalog."""
+class Whole(Catalog, Keys, SharedSettings, Protocol):
+    """The ports of the catalog that have a fake."""
 
 
 def gallery(collection_id: str = "people", **tags: str) -> Collection:

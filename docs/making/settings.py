@@ -19,7 +19,8 @@ HEAD = f"""# Settings
 Each is an environment variable, a line of `{FILE}` in the working folder (lower case, without the prefix;
 `{PREFIX}CONFIG` names another file), and some are options of [`serve`](commands.md#kenspeckle-serve). The
 command line wins over the environment, the environment over the file. `kenspeckle settings` shows the values in
-force and where they come from.
+force and where they come from. With PostgreSQL as the catalog, settings that are marked with * lie there, the same for
+all services on it, which follow them or do not start ([cluster.md](cluster.md#settings-that-all-replicas-have-alike)).
 
 """
 TAIL = """
@@ -41,7 +42,8 @@ def _rows() -> list[tuple[str, str, str]]:
         made = DIFFERS.get(one.name)
         default = "" if one.default is MISSING else _shown(one.default)
         shown = made or (f"`{default}`" if default else "")
-        rows.append((f"`{PREFIX}{one.name.upper()}`", shown, one.metadata["doc"]))
+        mark = " *" if one.metadata["shared"] else ""
+        rows.append((f"`{PREFIX}{one.name.upper()}`{mark}", shown, one.metadata["doc"]))
     return rows
 
 

@@ -46,10 +46,18 @@ _INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP
 _INJECTED_URL = re.compile(r"(tcp|udp|sctp)://.*")
 
 
-def _doc(text: str, default: Any = None, factory: Callable[[], Any] | None = None, *, secret: bool = False) -> Any:
+def _doc(
+    text: str,
+    default: Any = None,
+    factory: Callable[[], Any] | None = None,
+    *,
+    secret: bool = False,
+    shared: bool = False,
+) -> Any:
     """A setting with the sentence that documents it; docs and `--help` are made from these. A secret stays out of
-    `repr`, and so out of logs."""
-    metadata = {"doc": text, "secret": secret}
+    `repr`, and so out of logs. A shared one is the same for all services on one catalog in PostgreSQL: answers, or what
+    is stored and for how long, depend on it."""
+    metadata = {"doc": text, "secret": secret, "shared": shared}
     if factory is not None:
         return field(default_factory=factory, metadata=metadata, repr=not secret)
     return field(default=default, metadata=metadata, repr=not secret)
@@ -87,7 +95,9 @@ class Settings:
         "Connections of a process to PostgreSQL at once, and half as many again for locks (docs/cluster.md).", 16
     )
     images_url: str = _doc("Where photographs lie: file:///folder or s3://bucket/prefix; empty: DATA_DIR/images.", "")
-    keep_images: bool = _doc("Keep the photographs that were indexed; if not, only face thumbnails are kept.", True)
+    keep_images: bool = _doc(
+        "Keep the photographs that were indexed; if not, only face thumbnails are kept.", True, shared=True
+    )
     models_dir: Path = _doc(
         "Folder of model packs. Unless set, where packs lie already: the user's cache folder, or one for all users, "
         "where root puts them.",
@@ -103,37 +113,42 @@ class Settings:
         "float32.",
         "auto",
     )
-    collection: str = _doc("Collection that is used where a request names none; exists from the start.", "kenspeckle")
+    collection: str = _doc(
+        "Collection that is used where a request names none; exists from the start.", "kenspeckle", shared=True
+    )
     max_faces: int = _doc(
-        "Faces that are indexed of one photograph, and matches returned, where a request says nothing.", 10
+        "Faces that are indexed of one photograph, and matches returned, where a request says nothing.", 10, shared=True
     )
     face_match_threshold: float = _doc(
-        "Similarity (0..100) from which a face is a match, where a request says nothing.", 80.0
+        "Similarity (0..100) from which a face is a match, where a request says nothing.", 80.0, shared=True
     )
     quality_filter: QualityFilter = _doc(
-        "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO
+        "Quality bar of indexing: NONE, AUTO, LOW, MEDIUM or HIGH.", QualityFilter.AUTO, shared=True
     )
     search_groups: bool = _doc(
         "Tell, where a search finds nobody with a name, how often that face was seen before: the group of faces "
         "without a name that it belongs to.",
         False,
+        shared=True,
     )
     detection_attributes: str = _doc(
         "Attributes of faces that indexing infers and stores where a request says nothing: DEFAULT (none) or ALL.",
         "DEFAULT",
+        shared=True,
     )
     gender: bool = _doc(
         "Tell Gender, where all attributes or it are asked for: a network's guess from the face (docs/duties.md).",
         False,
+        shared=True,
     )
     recognizer: str = _doc("Who recognizes: local (this machine) or rekognition (Amazon).", "local")
     dynamodb_table: str = _doc("Table of faces, with RECOGNIZER=rekognition.", "")
-    aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1")
+    aws_region: str = _doc("Region named in ARNs and expected in signatures.", "us-east-1", shared=True)
     any_region: bool = _doc("Take signatures for any region, not for AWS_REGION alone.", False)
     session_tokens: bool = _doc(
         "Take requests of adopted pairs (`kenspeckle keys adopt`) with a session token, which is not checked.", False
     )
-    aws_account_id: str = _doc("Account named in ARNs.", "000000000000")
+    aws_account_id: str = _doc("Account named in ARNs.", "000000000000", shared=True)
     s3_buckets: str = _doc(
         "Buckets that S3Object may name and where they lie: photos=s3://photos,desk=file:///srv/photos; "
         "photos[visitors+staff]=... lets keys that are limited to one of these collections name it too.",
@@ -188,7 +203,7 @@ class Settings:
     )
     max_image_bytes: int = _doc("Largest photograph in bytes.", 15 * 1024 * 1024)
     max_image_pixels: int = _doc("Largest photograph in pixels, judged by its header before decoding.", 50_000_000)
-    video_frame_rate: float = _doc("Frames a second that are looked at in a video (docs/video.md).", 5.0)
+    video_frame_rate: float = _doc("Frames a second that are looked at in a video (docs/video.md).", 5.0, shared=True)
     max_video_seconds: int = _doc("Longest video in seconds.", 6 * 3600)
     max_video_bytes: int = _doc("Largest video in bytes.", 4 * 1024**3)
     workers: int = _doc("Photographs analysed at once.", factory=cpu.cores)
@@ -211,7 +226,7 @@ class Settings:
     trusted_proxies: str = _doc(
         "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are trusted: 10.0.0.7,10.1.0.0/16.", ""
     )
-    audit_days: int = _doc("Days that rows of the audit trail are kept; 0: indefinitely.", 0)
+    audit_days: int = _doc("Days that rows of the audit trail are kept; 0: indefinitely.", 0, shared=True)
     audit_required: bool = _doc(
         "Refuse what can't be recorded in the audit trail; if not, reading goes on where the disk is full, and rows "
         "wait in memory.",
@@ -227,7 +242,7 @@ class Settings:
         "Pauses in seconds before a message that did not arrive is sent again; after the last it has failed.",
         "5,300,1800,7200,18000,36000,50400,72000,86400",
     )
-    webhook_log_days: int = _doc("Days that messages of webhooks and their delivery log are kept.", 30)
+    webhook_log_days: int = _doc("Days that messages of webhooks and their delivery log are kept.", 30, shared=True)
     drain_seconds: float = _doc("Longest time that shutdown waits for requests under way.", 30.0)
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
     log_format: str = _doc("text, json, or auto: text on a terminal, JSON elsewhere.", "auto")
@@ -331,6 +346,22 @@ def load(
 def list_settings() -> list[Field[Any]]:
     """The fields that are settings, each with its sentence in `metadata["doc"]`."""
     return [one for one in fields(Settings) if "doc" in one.metadata]
+
+
+def list_shared() -> list[str]:
+    """Names of the settings that all services on one catalog in PostgreSQL have alike."""
+    return [one.name for one in list_settings() if one.metadata["shared"]]
+
+
+def format_value(value: Any) -> str:
+    """A value of a setting, as a person writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_value(name: str, text: str, source: str) -> Any:
+    """The value of a setting by its name in small letters. Raises SettingError, naming the source."""
+    kinds = {one.name: str(one.type) for one in list_settings()}
+    return _parse(name, kinds[name], text, source)
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:

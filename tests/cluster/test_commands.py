@@ -10,7 +10,11 @@ import orjson
 import pytest
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.domain import Calibration
 from kenspeckle.images.folder import FolderImages
+from kenspeckle.models import registry
+from kenspeckle.ports import AuditQuery, SharedKind
+from kenspeckle.usecases.recognition.calibrations import format_calibration
 from tests.catalogs import gallery, new_face, photo, template
 from tests.moving.conftest import Command, command, commands
 from tests.postgres import Server
@@ -82,6 +86,50 @@ def test_the_doctor_looks_at_it(here: Path, command: Command) -> None:
     assert checks["database"]["summary"].startswith("PostgreSQL, no damage is known")
     assert checks["photographs"]["summary"]
     assert not [one for one in checks["audit"]["findings"] if one["severity"] == "fault"]
+
+
+def test_settings_for_all_services_are_set_and_go_along(
+    here: Path, url: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("catalog", "settings", "--json").json == {"settings": {}, "calibrations": {}}
+    assert command("catalog", "set", "face_match_threshold", "90").code == 0
+    again = command("catalog", "set", "FACE_MATCH_THRESHOLD", "85", "--json")
+    assert again.json == {"name": "FACE_MATCH_THRESHOLD", "before": "90.0", "after": "85.0"}
+    for words, said in (
+        (("MAX_FACES", "0"), "MAX_FACES: 0 is outside 1..4096."),
+        (("QUALITY_FILTER", "best"), "QUALITY_FILTER: 'best' is no"),
+        (("COLLECTION", "a b"), "collection"),
+        (("WORKERS", "2"), "WORKERS is each service's own: set KENSPECKLE_WORKERS where"),
+        (("THRESHOLD", "80"), "THRESHOLD is no setting. The catalog has: KEEP_IMAGES, "),
+    ):
+        refused = command("catalog", "set", *words)
+        assert (refused.code, said in refused.err) == (1, True), refused.err
+    with closing(SqlCatalog.open(url)) as catalog:
+        text = format_calibration("sface", Calibration((0.0, 1.0), (100.0, 0.0), "measured", "5 people"))
+        catalog.set_shared(SharedKind.CALIBRATION, registry.SFACE.contract, text, 1.0)
+        rows = catalog.find_audit(AuditQuery(operation="SetSetting"), 10)
+        assert [orjson.loads(one.facts) for one in rows] == [
+            {"setting": "FACE_MATCH_THRESHOLD", "before": "90.0", "after": "85.0"},
+            {"setting": "FACE_MATCH_THRESHOLD", "before": None, "after": "90.0"},
+        ]
+    has = {"settings": {"FACE_MATCH_THRESHOLD": "85.0"}, "calibrations": {"sface": "5 people"}}
+    assert command("catalog", "settings", "--json").json == has
+    assert "calibration of sface" in command("catalog", "settings").out
+    copy = f"sqlite:///{tmp_path / 'copy' / 'kenspeckle.db'}"
+    assert command("catalog", "copy", "--to", copy).code == 0
+    assert command("backup", tmp_path / "one.backup").code == 0
+    assert command("catalog", "forget-calibration", "sface").code == 0
+    assert "no calibration" in command("catalog", "forget-calibration", "sface").err
+    restored = f"sqlite:///{tmp_path / 'restored' / 'kenspeckle.db'}"
+    monkeypatch.setenv("KENSPECKLE_CATALOG_URL", restored)
+    monkeypatch.setenv("KENSPECKLE_DATA_DIR", str(tmp_path / "restored"))
+    assert command("restore", tmp_path / "one.backup").code == 0
+    for place in (copy, restored):
+        monkeypatch.setenv("KENSPECKLE_CATALOG_URL", place)
+        assert command("catalog", "settings", "--json").json == has
+    file = command("catalog", "set", "MAX_FACES", "20")
+    assert file.code == 1
+    assert "set KENSPECKLE_MAX_FACES there" in file.err
 
 
 def test_copied_there_and_back(here: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,25 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from kenspeckle import settings
 from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.client.errors import CommandFailed
+from kenspeckle.compose.data_folder import open_instance
+from kenspeckle.compose.shared_settings import remove_calibration, set_calibration
+from kenspeckle.domain import Calibration
+from kenspeckle.models import registry
 from tests.cluster.links import Link
 from tests.cluster.parts import BUCKET, DATABASE, parts
 from tests.postgres import Server, needed
 
+MASTER = {"master_key": "ab" * 32}
 ADMIN = {"x-api-key": "a" * 40}
 NAMES = ("a", "b")
 SAMPLES = settings.load(environ={}).models_dir / "samples"
@@ -33,10 +40,11 @@ class Cluster:
         self.database = Server()
         stack.callback(self.database.close)
         self.database.execute("CREATE DATABASE kenspeckle")
+        self.url = self.database.url("kenspeckle")
         self.parts = stack.enter_context(parts(milvus=False))
         self.parts.connect(NAMES, [self.database.socket])
         self.settings = {
-            "KENSPECKLE_MASTER_KEY": "ab" * 32,
+            "KENSPECKLE_MASTER_KEY": MASTER["master_key"],
             "KENSPECKLE_ADMIN_KEY": ADMIN["x-api-key"],
         }
         self.folder = folder
@@ -105,9 +113,47 @@ def test_a_replica_of_another_master_key_encryption_or_pack_is_refused(cluster: 
         ({"KENSPECKLE_MASTER_KEY": "cd" * 32}, "another master key"),
         ({"KENSPECKLE_ENCRYPTION": "on"}, "KENSPECKLE_ENCRYPTION"),
         ({"KENSPECKLE_PACK": "centerface-dlib"}, "PACK: another service on this catalog"),
+        ({"KENSPECKLE_FACE_MATCH_THRESHOLD": "90"}, "FACE_MATCH_THRESHOLD: .*given 90.0, .* have 80.0.*catalog set"),
     ):
-        with pytest.raises(CommandFailed, match=said), cluster.launched("c", **changed):
+        with pytest.raises(CommandFailed, match=said) as refused, cluster.launched("c", **changed):
             pass
+        assert "kenspeckle@" not in refused.value.message
+    assert all(client.get("/readyz").status_code == 200 for client in cluster.clients)
+
+
+def test_what_similarity_means_is_changed_for_all_while_they_run(cluster: Cluster) -> None:
+    a, b = cluster.clients
+    index(a, "grace_hopper.jpg", "grace-hopper.jpg")
+    smaller = picture("grace_hopper.jpg")
+    assert names(search_with(b, smaller)) == ["Grace hopper"]
+    own = settings.load({"data_dir": cluster.folder / "a", "catalog_url": cluster.url, **MASTER}, environ={})
+    # Two photographs are never as near as this.
+    strict = Calibration((0.0, 1e-9, 2e-9), (100.0, 50.0, 0.0), "measured", "5 people")
+    with open_instance(own) as instance:
+        set_calibration(instance, registry.SFACE.info, strict)
+    for client in (a, b):
+        until(lambda client=client: names(search_with(client, smaller)) == [])  # type: ignore[misc]  # bound at once
+        told = client.get("/v1/info").json()["pack"]["calibration"]
+        assert told == {"kind": "measured", "sample": "5 people"}
+    with cluster.launched("c") as late, httpx.Client(base_url=late.url, timeout=60, headers=ADMIN) as client:
+        assert names(search_with(client, smaller)) == []
+    remove_calibration(own, "sface")
+    for client in (a, b):
+        until(lambda client=client: names(search_with(client, smaller)) == ["Grace hopper"])  # type: ignore[misc]
+    rows = a.get("/v1/audit", params={"limit": 200}).json()["rows"]
+    assert {"SetCalibration", "RemoveCalibration"} <= {one["operation"] for one in rows}
+
+
+def picture(file: str) -> bytes:
+    """That of a sample, at two thirds of its size."""
+    with Image.open(SAMPLES / file) as image:
+        made = BytesIO()
+        image.convert("RGB").resize((image.width * 2 // 3, image.height * 2 // 3)).save(made, "JPEG")
+    return made.getvalue()
+
+
+def search_with(client: httpx.Client, data: bytes) -> httpx.Response:
+    return client.put("/v1/search", content=data)
 
 
 def refused(answer: httpx.Response) -> None:

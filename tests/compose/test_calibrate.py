@@ -4,19 +4,25 @@ measured is used by the next start."""
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import calibrate as compose
 from kenspeckle.compose.calibrate import calibrate
 from kenspeckle.compose.engines import open_engines
-from kenspeckle.errors import InvalidValue, SettingError
+from kenspeckle.errors import InvalidValue, SettingError, StorageUnavailable
 from kenspeckle.models import calibration_file, registry
 from kenspeckle.models.calibrating import Known, measure
+from kenspeckle.ports import AuditQuery, SharedKind
 from kenspeckle.settings import Settings, load
+from kenspeckle.usecases.recognition.calibrations import read_calibrations
+from tests.postgres import Server
 
 MODELS = load(environ={}).models_dir
 SAMPLES = MODELS / "samples"
@@ -135,6 +141,27 @@ def test_what_was_measured_is_used_at_the_next_start(settings: Settings) -> None
     calibration_file.write(settings.models_dir, "sface", contract, measured.calibration, measured.facts)
     content = json.loads(file.read_bytes())
     assert (content["number"], content["genuine_pairs"], content["format"]) == (2, 200, 1)
+
+
+def test_over_a_cluster_it_is_stored_for_all_services(
+    postgres: Server, settings: Settings, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = measure(drawn(20), "cosine", "2026-01-01")
+    monkeypatch.setattr(compose, "measure", lambda *_: measured)  # of the two people that are there
+    with postgres.database() as url:
+        shared = replace(settings, catalog_url=url, master_key="ab" * 32)
+        assert not calibrate(shared, "sface", people, ignore, store=False).shared
+        with closing(SqlCatalog.open(url)) as catalog:
+            assert catalog.shared(SharedKind.CALIBRATION) == {}
+            done = calibrate(shared, "sface", people, ignore)
+            assert (done.shared, done.file) == (True, stored(settings))
+            stored_ = read_calibrations(catalog.shared(SharedKind.CALIBRATION))
+            assert stored_ == {registry.SFACE.contract: measured.calibration}
+            (row,) = catalog.find_audit(AuditQuery(operation="SetCalibration"), 10)
+            assert json.loads(row.facts)["sample"] == measured.calibration.sample
+    away = replace(settings, catalog_url="postgresql+psycopg://kenspeckle@127.0.0.1:1/kenspeckle")
+    with pytest.raises(StorageUnavailable, match="CATALOG_URL"):
+        calibrate(away, "sface", people, ignore)
 
 
 @pytest.mark.parametrize(

@@ -39,15 +39,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_where_nothing_was_stored_yet_the_service_begins(settings: Settings) -> None:
-    with lists.open_lists(settings) as recognizer:
-        assert recognizer is None
+    with lists.open_lists(settings) as listing:
+        assert listing is None
 
 
 def test_it_lists_what_the_catalog_has_and_records_it(settings: Settings) -> None:
     service = build(settings, at_once=False)
     service.close()
-    with lists.open_lists(settings) as recognizer:
-        assert recognizer is not None
+    with lists.open_lists(settings) as listing:
+        assert listing is not None
+        recognizer, default = listing
+        assert default == "kenspeckle"
         assert [one.collection_id for one in recognizer.handle(ops.ListCollections()).items] == ["kenspeckle"]
         assert recognizer.handle(ops.ListUsers(collection_id="kenspeckle")).items == ()
         assert recognizer.handle(ops.ListPeople(collection_id="kenspeckle")).items == ()

@@ -19,6 +19,7 @@ FAKES: Mapping[str, tuple[type, str]] = {
     "Engine": (DrawnEngine, "test_engine.py"),
     "Catalog": (FakeCatalog, "test_catalog.py"),
     "Keys": (FakeCatalog, "test_catalog_users.py"),
+    "SharedSettings": (FakeCatalog, "test_shared_settings.py"),
     "Images": (FakeImages, "test_images.py"),
     "Index": (BruteIndex, "test_index.py"),
     "Jobs": (FakeJobs, "test_jobs.py"),

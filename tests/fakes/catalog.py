@@ -12,14 +12,16 @@ from tests.fakes.following import Following
 from tests.fakes.galleries import Galleries
 from tests.fakes.keys import FakeKeys
 from tests.fakes.photographs import Photographs
+from tests.fakes.shared import FakeSharedSettings
 from tests.fakes.users import Users
 
 
-class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following):
+class FakeCatalog(FakeKeys, Collections, Faces, Photographs, Users, Following, FakeSharedSettings):
     """`ports.Catalog` in memory: the same answers, errors, revisions and row numbers as the SQL catalog."""
 
     def __init__(self, log_limit: int = 100_000) -> None:
         FakeKeys.__init__(self)
+        FakeSharedSettings.__init__(self)
         Galleries.__init__(self, log_limit)
         self._names: set[str] = set()
         self._free = threading.Condition()

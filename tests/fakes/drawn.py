@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,6 +132,10 @@ class DrawnEngines:
                     raise ModelMissing(f"Model pack '{name}' is missing.")
                 return one.pack
         raise InvalidValue(f"There is no model pack '{name}'.", field="pack")
+
+    def use_calibrations(self, shared: Mapping[str, Calibration]) -> None:
+        for one in self._all:
+            one.pack = replace(one.pack, calibration=shared.get(one.pack.contract, CALIBRATION))
 
 
 class BruteIndex:

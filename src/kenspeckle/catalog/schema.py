@@ -28,7 +28,7 @@ from kenspeckle.catalog.database import Database
 from kenspeckle.catalog.tables import audit_head, metadata, partial_for, service
 from kenspeckle.errors import StorageUnavailable
 
-VERSIONS = tuple(f"{number:04}" for number in range(1, 19))
+VERSIONS = tuple(f"{number:04}" for number in range(1, 20))
 """All migrations, oldest first. Listed here so that a start without migrations need not load Alembic."""
 
 COPYING = "copy-"

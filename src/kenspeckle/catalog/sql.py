@@ -1,5 +1,5 @@
 """The catalog, made of parts: `ports.Catalog`, `Keys`, `Usage`, `Trail`, `Webhooks`, `Jobs`, `ReceiptStore`, `Staging`,
-`People`, `Videos` and `Mirrors` over one SQL database."""
+`People`, `Videos`, `Mirrors` and `SharedSettings` over one SQL database."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from kenspeckle.catalog.photographs import Photographs
 from kenspeckle.catalog.receipts import Receipts
 from kenspeckle.catalog.saved_people import SavedPeople
 from kenspeckle.catalog.schema import bring_up_to_date
+from kenspeckle.catalog.shared import SharedSettings
 from kenspeckle.catalog.sqlite import engine as sqlite
 from kenspeckle.catalog.staging import StagedTemplates
 from kenspeckle.catalog.tables import service
@@ -87,6 +88,7 @@ class SqlCatalog(
     VideoNotices,
     Manifests,
     Mirrors,
+    SharedSettings,
 ):
     """Safe for many threads and for several processes on one database."""
 

@@ -88,7 +88,7 @@ ENTRIES = (
         "catalog",
         "kenspeckle.cli.catalog:catalog",
         MANAGE,
-        "The catalog as a whole: copy it into another database; forget copies of its templates elsewhere.",
+        "The catalog as a whole: copy it into another database; set what all its services have alike; forget copies.",
     ),
     Entry(
         "encrypt",

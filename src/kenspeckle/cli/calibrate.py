@@ -34,7 +34,8 @@ def calibrate(
 ) -> None:
     """Measure a pack on photographs of people you know, and store what similarity means there.
 
-    FOLDER has a folder for each person, or folders of groups that have them. A service uses it from its next start."""
+    FOLDER has a folder for each person, or folders of groups that have them. A service uses it from its next start;
+    where the catalog lies in PostgreSQL, it is stored there too, and all services use it within a second or two."""
     with report_errors(FAILED):
         from kenspeckle.compose import calibrate as compose  # late: brings the runtime
 
@@ -52,14 +53,28 @@ def calibrate(
             knots = [list(one) for one in zip(calibration.distances, calibration.similarities, strict=True)]
             stored = str(done.file) if done.file is not None else None
             skipped = [{"file": str(file), "reason": why} for file, why in done.skipped]
-            emit({"pack": done.pack, "stored": stored, "knots": knots, **facts, "skipped": skipped})
+            emit(
+                {
+                    "pack": done.pack,
+                    "stored": stored,
+                    "shared": done.shared,
+                    "knots": knots,
+                    **facts,
+                    "skipped": skipped,
+                }
+            )
             return
         say(f"Measured on {calibration.sample}.")
         rows = [["all", *_row(facts["at_80"])]]
         rows += [[name or "(no group)", *_row(one)] for name, one in facts["groups"].items()]
         table(["At similarity 80", "Strangers who pass", "95 %", "Pairs missed", "95 %"], rows)
         say("Rates are of the very photographs that it was measured on. From 80 on a fitted law gives what is rarer.")
-        say(f"Stored in {done.file}; services use it from their next start." if done.file else "Nothing was stored.")
+        if done.shared:
+            say(f"Stored in {done.file} and in the catalog; all services on it use it now.")
+        elif done.file:
+            say(f"Stored in {done.file}; services use it from their next start.")
+        else:
+            say("Nothing was stored.")
 
 
 def _row(rates: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`kenspeckle catalog`: copies the whole catalog into another database."""
+"""`kenspeckle catalog`: the whole catalog copied into another database, and what it has for all services on it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 from kenspeckle.cli import options
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, report_errors
-from kenspeckle.cli.output import emit, say
+from kenspeckle.cli.output import emit, say, table
 from kenspeckle.cli.progress import steps
 from kenspeckle.settings import load
 from kenspeckle.text import plural
 
-catalog = Commands("The catalog as a whole: copy it into another database; forget copies of its templates elsewhere.")
+catalog = Commands(
+    "The catalog as a whole: copy it into another database; set what all its services have alike; forget copies."
+)
 
 
 @catalog.command("copy")
@@ -50,6 +52,72 @@ def copy(
         f"{plural(done.rows['faces'], 'face')} of {plural(done.rows['collections'], 'collection')} copied and compared."
     )
     say("Start services with that URL in KENSPECKLE_CATALOG_URL from now on, and with the same master key.")
+
+
+@catalog.command("settings")
+@report_errors(FAILED)
+def show_settings(json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """Show the settings and calibrations that all services on the catalog have alike.
+
+    The first service that serves a catalog in PostgreSQL stores its values there, and later ones follow them. A data
+    folder has some only where it was copied from such a catalog; what environment or file set wins there.
+    """
+    from kenspeckle.compose import shared_settings  # late: the catalog's libraries take a second
+
+    settings, calibrations = shared_settings.show_shared(load({"data_dir": data_dir}))
+    if json:
+        emit({"settings": settings, "calibrations": {name: one.sample for name, one in calibrations.items()}})
+        return
+    if not settings and not calibrations:
+        say("The catalog has no settings of its own; each service takes those that it is given.")
+        return
+    rows = [*settings.items(), *((f"calibration of {name}", one.sample) for name, one in calibrations.items())]
+    table(("for all services", "value"), rows)
+
+
+@catalog.command("set")
+@report_errors(FAILED)
+def set_setting(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A setting, as `kenspeckle catalog settings` lists it.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")],
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Give all services on a catalog in PostgreSQL another value of a setting.
+
+    Those that run go on with the old value, and say so in their logs, until they are started again; start them one
+    after another. One that is given another value by its environment or file does not start. The audit trail records
+    who changed it.
+    """
+    from kenspeckle.compose import shared_settings  # late: the catalog's libraries take a second
+
+    before, after = shared_settings.set_setting(load({"data_dir": data_dir}), name, value)
+    if json:
+        emit({"name": name.upper(), "before": before, "after": after})
+        return
+    was = "" if before is None else f" (it was {before})"
+    say(f"{name.upper()} is {after}{was} for all services on the catalog, from the next start of each on.")
+
+
+@catalog.command("forget-calibration")
+@report_errors(FAILED)
+def forget_calibration(
+    pack: Annotated[str, typer.Argument(metavar="PACK", help="The pack, by its name or its contract.")],
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Take what was measured of a pack out of the catalog, for all services on it.
+
+    What `kenspeckle models calibrate` has stored in the models folder of a machine, or the pack's own calibration,
+    holds there again within a second or two. Remove those files first: the next service to start stores its own.
+    """
+    from kenspeckle.compose import shared_settings  # late: the catalog's libraries take a second
+
+    shared_settings.remove_calibration(load({"data_dir": data_dir}), pack)
+    if json:
+        emit({"pack": pack, "removed": True})
+        return
+    say(f"The catalog has no calibration of '{pack}' any more.")
 
 
 @catalog.command("forget-index")

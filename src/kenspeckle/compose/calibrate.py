@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from kenspeckle.compose.agreement import is_cluster
+from kenspeckle.compose.data_folder import open_instance
+from kenspeckle.compose.shared_settings import set_calibration
 from kenspeckle.errors import ImageTooLarge, ImageTooSmall, InvalidValue, UnsupportedImage
 from kenspeckle.models import calibration_file, registry
 from kenspeckle.models.calibrating import Known, Measured, measure
@@ -24,12 +27,14 @@ BESIDE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """`skipped` are photographs that could not be used, with the reason; `file` is None where nothing was stored."""
+    """`skipped` are photographs that could not be used, with the reason; `file` is None where nothing was stored;
+    `shared`: it is in the catalog too, for all services on it."""
 
     pack: str
     measured: Measured
     skipped: list[tuple[Path, str]]
     file: Path | None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,16 @@ class _Photograph:
 def calibrate(settings: Settings, name: str, folder: Path, progress: Progress, *, store: bool = True) -> Calibrated:
     """Raises InvalidValue where the folder is not one of people, or there is too little in it; nothing is stored then.
     SettingError, ModelMissing, StorageFull, StorageUnavailable."""
+    if not (store and is_cluster(settings)):
+        return _calibrate(settings, name, folder, progress, store=store)
+    with open_instance(settings) as instance:  # before anything is measured: it may not be reached
+        done = _calibrate(settings, name, folder, progress, store=True)
+        pack = registry.find_pack(settings.models_dir, name).info
+        set_calibration(instance, pack, done.measured.calibration)
+        return replace(done, shared=True)
+
+
+def _calibrate(settings: Settings, name: str, folder: Path, progress: Progress, *, store: bool) -> Calibrated:
     registry.find_pack(settings.models_dir, name)
     photographs = list(_photographs(folder))
     if not photographs:

@@ -35,7 +35,13 @@ def open_folder(data_dir: Path | None, *, make: bool = True, any_key: bool = Fal
     also where the trail was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
 
-    settings = settings_.load({"data_dir": data_dir})
+    with open_instance(settings_.load({"data_dir": data_dir}), make=make, any_key=any_key) as opened:
+        yield opened
+
+
+@contextmanager
+def open_instance(settings: Settings, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
+    """As `open_folder`, by settings that are loaded already."""
     if not make:
         storage(settings).see()
     with pause_collection():

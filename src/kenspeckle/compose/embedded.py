@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.aws.topics import SnsTopics
 from kenspeckle.catalog.sql import SqlCatalog
-from kenspeckle.compose import pack_choice
+from kenspeckle.compose import agreement, pack_choice
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
 from kenspeckle.compose.guard import Guard, StageObserver
@@ -73,10 +73,12 @@ def build(settings: Settings, *, engines: PackEngines | None = None, at_once: bo
 
 def _make_embedded(settings: Settings, engines: PackEngines | None, at_once: bool) -> Service:
     with _open_guard(settings) as guard:
+        settings = guard.settings
         if engines is None:
             settings = pack_choice.keep_pack(settings, guard.catalog, tell=log.info)
             engines = open_engines(settings, at_once=at_once)
         guard.runners.hold(engines)
+        agreement.use_calibrations(settings, engines, guard.catalog)
         keeper = keeper_of(settings, guard.catalog)
         index = guard.runners.hold(_index(guard, engines, keeper, at_once))
         context = _context(guard, settings, engines, index, keeper)
@@ -101,6 +103,7 @@ def _make_embedded(settings: Settings, engines: PackEngines | None, at_once: boo
         face_models=engines.versions,
         housekeeping=Housekeeping(recognizer, context, local.work_off, now=context.now),
         local=local,
+        engines=engines,
         index=index,
         images=context.images,
         jobs=jobs,
@@ -142,7 +145,7 @@ def _video_parts(settings: Settings, catalog: SqlCatalog, buckets: ClientBuckets
     return VideoParts(
         decoder=ChildDecoder(settings),
         results=catalog,
-        staged=open_videos(settings.images, settings.data_dir, shared=not settings.catalog.startswith("sqlite")),
+        staged=open_videos(settings.images, settings.data_dir, shared=agreement.is_cluster(settings)),
         buckets=buckets,
         topics=SnsTopics(settings.sns_topics),
     )
@@ -153,7 +156,7 @@ def _index(guard: Guard, engines: PackEngines, keeper: Keeper | None, at_once: b
         return engines.pack_of(collection).dimension
 
     # Where other machines may have the catalog, a deletion there could not remove the files of this one.
-    saved = _open_saved_codes(guard, keep=keeper is None and guard.settings.catalog.startswith("sqlite"))
+    saved = _open_saved_codes(guard, keep=keeper is None and not agreement.is_cluster(guard.settings))
     if keeper is None:
         return open_index(guard.catalog, dimension, at_once=at_once, saved=saved)
     return open_mirrored(guard.catalog, guard.catalog, keeper.store, keeper.bounds, dimension)
@@ -191,6 +194,7 @@ def _make_managed(settings: Settings) -> ManagedService:
             field="encryption",
         )
     with _open_guard(settings) as guard:
+        settings = guard.settings
         amazon = managed.recognizer(settings, observe=guard.stages.observe)
         amazon.ensure_default_collection()
         model = amazon.handle(DescribeCollection(collection_id=settings.collection)).pack
@@ -208,10 +212,11 @@ def _make_managed(settings: Settings) -> ManagedService:
 
 @contextmanager
 def _open_guard(settings: Settings) -> Iterator[Guard]:
-    """The guard of a recognizer that is made in the block; closed where that fails."""
+    """The guard of a recognizer that is made in the block, with the settings that hold; closed where that fails."""
     master, runners = MasterKey.of(settings), Runners()
     try:
         catalog = runners.hold(SqlCatalog.of(settings, master))
+        settings = agreement.follow_settings(settings, catalog)
         with suppress(OSError):  # where no database lies in it, nothing has made it yet; the trail's anchor goes there
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         recorder = runners.hold(recorder_of(settings, catalog, master))

@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Sample, Vector
+from kenspeckle.domain import Attribute, Box, Calibration, Collection, FaceDetail, PackInfo, Sample, Vector
 from kenspeckle.errors import InvalidValue, PackMismatch
 from kenspeckle.models import registry
 from kenspeckle.ports import Engine, Photo
@@ -54,6 +54,8 @@ class PackEngines:
     ) -> None:
         self._default = default
         self._known = packs
+        self._own: dict[str, PackInfo] = {}
+        self._shared: Mapping[str, Calibration] = {}
         self._packs: dict[str, PackInfo] = {}
         self._versions: dict[str, str] = {}
         self._by_contract: dict[str, PackInfo] = {}
@@ -72,9 +74,31 @@ class PackEngines:
             for one in (self._default.pack, *self._known().values()):
                 if one.name not in self._packs and one.contract not in self._by_contract:
                     self._slots[one.contract] = _Slot()
-                    self._by_contract[one.contract] = one
                     self._versions[one.name] = one.version
-                    self._packs[one.name] = one
+                    self._own[one.contract] = one
+                    self._describe(one)
+
+    def _describe(self, own: PackInfo) -> None:
+        """Tell everybody of a pack, with the calibration that holds."""
+        shared = self._shared.get(own.contract)
+        told = own if shared is None else replace(own, calibration=shared)
+        self._by_contract[told.contract] = self._packs[told.name] = told
+        loaded = self._slots[told.contract].engine
+        if loaded is not None:
+            loaded.pack = told
+        if told.contract == self._default.pack.contract:
+            self._default.pack = told
+
+    def use_calibrations(self, shared: Mapping[str, Calibration]) -> None:
+        """As `ports.Engines.use_calibrations`."""
+        with self._lock:
+            self._shared = dict(shared)
+            for own in self._own.values():
+                self._describe(own)
+
+    def list_measured(self) -> Sequence[PackInfo]:
+        """The packs whose calibration was measured on this machine."""
+        return tuple(one for one in list(self._own.values()) if one.calibration.kind == "measured")
 
     @property
     def default(self) -> Engine:
@@ -94,6 +118,8 @@ class PackEngines:
         with slot.lock:
             if slot.engine is None:
                 slot.engine = self._load(pack.name)
+                with self._lock:
+                    self._describe(self._own[pack.contract])
                 log.info("model pack loaded", extra={"pack": pack.name})
             slot.asked = self._clock()
             engine = slot.engine

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from kenspeckle.catalog.sql import SqlCatalog
+from kenspeckle.compose import agreement
 from kenspeckle.compose.data_folder import master_key, recorder_of
 from kenspeckle.errors import CollectionNotFound
 from kenspeckle.usecases.audit.recognizer import Audited
@@ -18,18 +19,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_lists(settings: Settings) -> Iterator[Audited | None]:
-    """A recognizer that lists, and records what it lists. None where the folder has no default collection yet: the
-    service makes that, with the rest (`compose.embedded`). Nothing is recovered after a crash here.
+def open_lists(settings: Settings) -> Iterator[tuple[Audited, str] | None]:
+    """A recognizer that lists, and records what it lists, with the name of the default collection. None where the
+    folder has no default collection yet: the service makes that, with the rest (`compose.embedded`). Nothing is
+    recovered after a crash here.
 
     Raises SettingError, StorageFull, StorageUnavailable."""
     master = master_key(settings)
     with closing(SqlCatalog.of(settings, master)) as catalog:
+        settings = agreement.follow_settings(settings, catalog)
         if _is_begun(catalog, settings.collection):
             with closing(recorder_of(settings, catalog, master)) as recorder:
                 recorder.begin()
                 handlers = {**Lists(catalog, catalog).handlers(), **JobQueue(catalog, now=catalog.now).handlers()}
-                yield Audited(ListingRecognizer(handlers), recorder, None)
+                yield Audited(ListingRecognizer(handlers), recorder, None), settings.collection
             return
     yield None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import agreement
 from kenspeckle.compose.edges import application
+from kenspeckle.compose.engines import PackEngines
 from kenspeckle.compose.guard import Guard
 from kenspeckle.compose.runners import Runner
 from kenspeckle.compose.webhooks import dispatcher_of
@@ -25,6 +26,7 @@ from kenspeckle.usecases.audit.refused_requests import Refusals
 from kenspeckle.usecases.jobs.queue import wait
 from kenspeckle.usecases.jobs.runner import PATIENCE_SECONDS, JobRunner
 from kenspeckle.usecases.mirrors.following import Following
+from kenspeckle.usecases.recognition.calibrations import SharedFollower
 from kenspeckle.usecases.recognition.housekeeping import Housekeeping
 from kenspeckle.usecases.recognition.local import LocalRecognizer
 from kenspeckle.usecases.recognition.upkeep import Upkeep
@@ -67,11 +69,13 @@ class BaseService:
     def serve(self) -> FastAPI:
         """Start what runs beside requests, and make all edges as one ASGI application. Call it once.
 
-        Raises SettingError where `settings.host` can be reached by others and no key exists."""
+        Raises SettingError where `settings.host` can be reached by others and no key exists, or where another service
+        on the catalog stored other settings meanwhile."""
         # Imported here: what works on the data folder has no keys with plans.
         from kenspeckle.usecases.access.rate_limits import Limits
 
         require_key_for(self.settings.host, self.catalog)
+        agreement.offer_settings(self.settings, self.catalog, self.catalog.now())
         limits, refusals = Limits(self.catalog), Refusals(self.recorder)
         dispatcher = dispatcher_of(self.settings, self.guard.webhooks, now=self.catalog.now)
         app = application(self.guard, self.recognizer, self.face_models, self.staged, limits, refusals)
@@ -111,18 +115,23 @@ class Service(BaseService):
     """The embedded profile."""
 
     local: LocalRecognizer
+    engines: PackEngines
     index: Index
     images: Images
     jobs: JobRunner
 
     def serve(self) -> FastAPI:
         """As `BaseService.serve`. Raises SettingError also where another service on the catalog takes another pack."""
-        agreement.check(self.settings, self.engine().pack, self.catalog)
+        agreement.check_pack(self.engine().pack, self.catalog)
+        agreement.offer_calibrations(self.settings, self.engines, self.catalog, self.catalog.now())
         return BaseService.serve(self)
 
     def beside(self, metrics: Metrics) -> tuple[Runner, ...]:
         """What loads templates and completes erasures, and the runner of jobs, unless JOBS leaves them to others."""
-        first = (self.local.loading, self.local.completion, Upkeep(self.index))
+        first: tuple[Runner, ...] = (self.local.loading, self.local.completion, Upkeep(self.index))
+        if agreement.is_cluster(self.settings):
+            own = agreement.list_values(self.settings)
+            first = (*first, SharedFollower(self.catalog, self.engines, own))
         if not self.settings.jobs:
             return first
         self.local.context.jobs.served = True

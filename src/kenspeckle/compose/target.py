@@ -59,12 +59,13 @@ def open_target(
         with _server(url, api_key, collection or "", settings) as target:
             yield target
         return
-    named = collection or settings.collection
     with _listing(settings) if lists else nullcontext(None) as listing:
         if listing is not None:
-            yield Target(listing, named, settings, False, _not_listed, _not_listed, _engine_of(settings))
+            recognizer, default = listing
+            named, load = collection or default, _engine_of(settings)
+            yield Target(recognizer, named, settings, False, _not_listed, _not_listed, load)
             return
-    with _service(named, settings) as target:
+    with _service(collection, settings) as target:
         yield target
 
 
@@ -88,7 +89,7 @@ def _server(url: str, api_key: str | None, collection: str, settings: Settings) 
 
 
 @contextmanager
-def _service(collection: str, settings: Settings) -> Iterator[Target]:
+def _service(collection: str | None, settings: Settings) -> Iterator[Target]:
     """The local data folder, with all that the service has but its edges."""
     from kenspeckle.compose.start import pause_collection
 
@@ -101,8 +102,8 @@ def _service(collection: str, settings: Settings) -> Iterator[Target]:
     with closing(service):
         yield Target(
             service.recognizer,
-            collection,
-            settings,
+            collection or service.settings.collection,
+            service.settings,
             False,
             service.finish,
             service.get_complete_receipt,
@@ -121,7 +122,7 @@ def _engine_of(settings: Settings) -> Callable[[], Engine]:
     return load
 
 
-def _listing(settings: Settings) -> AbstractContextManager[Recognizer | None]:
+def _listing(settings: Settings) -> AbstractContextManager[tuple[Recognizer, str] | None]:
     if settings.recognizer != "local":
         return nullcontext(None)
     from kenspeckle.compose.start import pause_collection

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,18 @@ class Calibration:
         import numpy as np
 
         return float(np.interp(similarity, self.similarities[::-1], self.distances[::-1]))
+
+
+def make_measured(knots: Sequence[Sequence[Any]], sample: str) -> Calibration:
+    """A measured calibration of knots (distance, similarity). Raises ValueError, TypeError where it is none."""
+    distances = tuple(float(distance) for distance, _ in knots)
+    similarities = tuple(float(similarity) for _, similarity in knots)
+    rising = all(one < other for one, other in pairwise(distances))
+    falling = all(one > other for one, other in pairwise(similarities))
+    ends = len(knots) >= 2 and distances[0] == 0 and (similarities[0], similarities[-1]) == (100, 0)
+    if not (rising and falling and ends and all(map(math.isfinite, distances))):
+        raise ValueError("its knots are no calibration")
+    return Calibration(distances, similarities, "measured", sample)
 
 
 @dataclass(frozen=True, slots=True)

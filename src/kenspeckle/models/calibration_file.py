@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from kenspeckle.atomic_file import replace_file
 from kenspeckle.domain import Calibration
+from kenspeckle.domain.pack import make_measured
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def read(models_dir: Path, name: str, contract: str) -> Calibration | None:
             raise ValueError("another format")
         if stored["contract"] != contract:
             raise ValueError("measured with another embedder")
-        return check(stored["knots"], str(stored["sample"]))
+        return make_measured(stored["knots"], str(stored["sample"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -65,15 +64,3 @@ def write(models_dir: Path, name: str, contract: str, calibration: Calibration, 
     replace_file(file, json.dumps(stored, indent=2).encode() + b"\n")
     file.chmod(0o644)  # rates and knots, no personal data; the service may run as another user
     return file
-
-
-def check(knots: Sequence[Sequence[Any]], sample: str) -> Calibration:
-    """A calibration of (distance, similarity). Raises ValueError where it is not one."""
-    distances = tuple(float(distance) for distance, _ in knots)
-    similarities = tuple(float(similarity) for _, similarity in knots)
-    rising = all(one < other for one, other in pairwise(distances))
-    falling = all(one > other for one, other in pairwise(similarities))
-    ends = len(knots) >= 2 and distances[0] == 0 and (similarities[0], similarities[-1]) == (100, 0)
-    if not (rising and falling and ends and all(map(math.isfinite, distances))):
-        raise ValueError("its knots are no calibration")
-    return Calibration(distances, similarities, "measured", sample)

@@ -1,8 +1,9 @@
 """The interfaces of the service: what the core needs of engine, catalog, index and image store, and what edges need of
 the core.
 
-What the core is tested on has a fake in `tests/fakes`: Engine, Catalog (with Vault), Keys, Images, Index and Jobs. A
-suite in `tests/contract` runs over each fake and the real thing alike; `test_ports.py` there names the other ports.
+What the core is tested on has a fake in `tests/fakes`: Engine, Catalog (with Vault), Keys, SharedSettings, Images,
+Index and Jobs. A suite in `tests/contract` runs over each fake and the real thing alike; `test_ports.py` there names
+the other ports.
 Everything is synchronous and may be called from many threads at once.
 """
 
@@ -30,6 +31,7 @@ from kenspeckle.ports.moving import CatalogReplacer, Copies, CopyFacts, Dump, Du
 from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
 from kenspeckle.ports.recognizer import Recognizer
+from kenspeckle.ports.shared import SharedKind, SharedSettings
 from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Switched, Undescribed
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
@@ -113,6 +115,8 @@ __all__ = [
     "Sample",
     "Sealer",
     "SeenFace",
+    "SharedKind",
+    "SharedSettings",
     "Slice",
     "Source",
     "Staged",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from kenspeckle.domain import Attribute, Box, Collection, FaceDetail, PackInfo, Sample, Vector
+from kenspeckle.domain import Attribute, Box, Calibration, Collection, FaceDetail, PackInfo, Sample, Vector
 
 
 class Photo(Protocol):
@@ -24,8 +24,9 @@ class Engine(Protocol):
     """Detects and describes faces. It does not limit its own load: callers hold a turn of the inference gate, also to
     open a photograph."""
 
-    @property
-    def pack(self) -> PackInfo: ...
+    pack: PackInfo
+    """What `Engines` knows of its pack; another calibration may come while it runs. Read it once a request."""
+
     def open(self, data: bytes) -> Photo:
         """Check the bytes. Raises UnsupportedImage, ImageTooLarge, ImageTooSmall."""
         ...
@@ -82,4 +83,9 @@ class Engines(Protocol):
     def find_pack(self, name: str | None) -> PackInfo:
         """The pack of that name, for a new collection; None: the default one. Raises InvalidValue where there is none,
         ModelMissing where it is not installed."""
+        ...
+
+    def use_calibrations(self, shared: Mapping[str, Calibration]) -> None:
+        """Have packs mean by a distance what these say, by contract, from the next request on; the others what they
+        meant at first."""
         ...

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter
 
-from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, PackInfo, Sample, Vector
+from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, Sample, Vector
 from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry
 from kenspeckle.ports import Photo
@@ -50,7 +50,7 @@ class Engine:
     def __init__(self, installed: registry.InstalledPack, settings: Settings, *, beside: Engine | None = None) -> None:
         """Loads the networks (a tenth of a second). `beside` is an engine of another pack in this process,
         with which it shares cores and memory. Raises ModelMissing where a file can't be loaded."""
-        self._pack = installed.info
+        self.pack = installed.info
         self._settings = settings
         self.runtime = choose(settings.device, settings.precision)
         self.runtime.prepare()
@@ -81,10 +81,6 @@ class Engine:
             else beside._describer
         )
         self._turn: threading.Lock = threading.Lock() if beside is None else beside._turn
-
-    @property
-    def pack(self) -> PackInfo:
-        return self._pack
 
     def open(self, data: bytes) -> Photograph:
         """Checks bytes and header. Raises UnsupportedImage, DamagedImage, ImageTooLarge, ImageTooSmall."""
@@ -120,7 +116,7 @@ class Engine:
         found = [one / np.linalg.norm(one) for one in found] if self._unit else found
         if not all(np.isfinite(one).all() for one in found):
             raise ModelMissing(
-                f"The embedder of the pack '{self._pack.name}' answers NaN for a face: nothing can be compared. "
+                f"The embedder of the pack '{self.pack.name}' answers NaN for a face: nothing can be compared. "
                 "Run kenspeckle models verify, or use another pack."
             )
         return found

@@ -27,6 +27,20 @@ service = Table(
     Column("floor", BigInteger, nullable=False, comment="revision at which new collections begin"),
 )
 
+shared_settings = Table(
+    "shared_settings",
+    metadata,
+    Column("kind", String(16), primary_key=True, comment="setting or calibration"),
+    Column(
+        "name",
+        String(255),
+        primary_key=True,
+        comment="of a setting its name, of a calibration the pack's contract",
+    ),
+    Column("value", Text, nullable=False, comment="of a calibration JSON"),
+    Column("changed_at", Double, nullable=False),
+)
+
 collections = Table(
     "collections",
     metadata,

@@ -322,6 +322,7 @@ NOT_RECORDED: Mapping[type[Operation[Any]], str] = {
 OF_THE_SERVICE = (
     *("AnchorAudit", "AuditBegun", "AuditTrimmed", "ExportAudit", "ShowAudit"),
     *("CreateKey", "LimitKey", "RevokeKey", "EndJob", "RequestRefused", "RetentionReceipt"),
+    *("SetSetting", "SetCalibration", "RemoveCalibration"),
     *("CreateWebhook", "ChangeWebhook", "DeleteWebhook", "TestWebhook", "RetryWebhook"),
 )
 """What else people look for in the trail: no operation of a recognizer, or one on keys, webhooks and the trail."""

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from kenspeckle.domain import Duplicates, Misplaced, Mixed, PackInfo, Pair, PersonRef, Vector, validation
+from kenspeckle.domain import Calibration, Duplicates, Misplaced, Mixed, PackInfo, Pair, PersonRef, Vector, validation
 from kenspeckle.domain.operations import DismissDuplicate, Handlers, ListDuplicates
 from kenspeckle.errors import InvalidValue, Overloaded, PersonNotFound
 from kenspeckle.ports import People as Port
@@ -62,7 +62,7 @@ class DuplicatePeople:
         self.context = context
         self.patience = PATIENCE_SECONDS
         self._turn = threading.Lock()
-        self._latest: tuple[tuple[str, int, str], _Found] | None = None
+        self._latest: tuple[tuple[str, int, str, Calibration], _Found] | None = None
 
     def handlers(self) -> Handlers:
         return dict([ListDuplicates.by(self.list_duplicates), DismissDuplicate.by(self.dismiss_duplicate)])
@@ -93,7 +93,7 @@ class DuplicatePeople:
             raise Overloaded("Duplicates are being worked out; ask again.", retry_after=RETRY_AFTER)
         try:
             revision = self.context.catalog.revision(collection_id)
-            key = (collection_id, revision, pack.contract)
+            key = (collection_id, revision, pack.contract, pack.calibration)
             if self._latest is None or self._latest[0] != key:
                 self._latest = (key, self._work_out(port, pack, collection_id))
             return self._latest[1]
