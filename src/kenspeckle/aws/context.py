@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kenspeckle import formats
@@ -14,6 +13,7 @@ from kenspeckle.aws.clients import Amazon
 from kenspeckle.aws.table import Table
 from kenspeckle.domain import Box
 from kenspeckle.errors import ImageTooLarge, ImageTooSmall, UnsupportedImage
+from kenspeckle.ports import Stages
 from kenspeckle.settings import Settings
 
 MOST_SENT = 5 * 1024 * 1024
@@ -38,31 +38,17 @@ class Cutter(Protocol):
         ...
 
 
-def ignore(stage: str, seconds: float) -> None:
-    """Default of `observe`: durations are ignored."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`cutter()` is asked for with the first face that is to be cut. `observe(stage, seconds)` is told how long each
-    stage took."""
+    """`cutter()` is asked for with the first face that is to be cut. `stages` get the duration of each stage."""
 
     amazon: Amazon
     table: Table
     bucket: Bucket
     settings: Settings
     cutter: Callable[[], Cutter]
-    observe: Callable[[str, float], None] = ignore
+    stages: Stages = field(default_factory=Stages)
     now: Callable[[], float] = time.time
-
-    @contextmanager
-    def time_stage(self, stage: str) -> Iterator[None]:
-        """Measure a stage of a request, also where it fails."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.observe(stage, time.perf_counter() - start)
 
     def judge(self, image: bytes, *, most: int = MOST_SENT) -> tuple[str, int, int]:
         """Media type, width and height of a photograph that Rekognition can take.

@@ -124,7 +124,7 @@ class _Enrol:
         if not placed and (known := self._find_known()) is not None:
             return known
         try:
-            with self.context.time_stage("index"):
+            with self.context.stages.time("index"):
                 answer = self._ask(most, quality)
         except _FINAL:
             self._undo(placed)
@@ -140,7 +140,7 @@ class _Enrol:
             return Indexed("", (), unindexed, model, created=True)
         records = self._records(found, model)
         try:
-            with self.context.time_stage("store"):
+            with self.context.stages.time("store"):
                 self._commit(records)
         except Changed:
             return self._agree(records)
@@ -153,7 +153,7 @@ class _Enrol:
         """Whether the photograph was not in the bucket before. Where originals are not kept it never is."""
         if not self.key:
             return False
-        with self.context.time_stage("place"):
+        with self.context.stages.time("place"):
             return self.context.bucket.put(self.key, self.data, self.photograph.media_type, self.identity)
 
     def _find_known(self) -> Indexed | None:

@@ -48,7 +48,7 @@ class Recognition:
         """At most 100 faces, largest first. Raises UnsupportedImage, ImageTooLarge, RecognizerUnavailable."""
         settings = self.context.settings
         self.context.judge(operation.image)
-        with self.context.time_stage("detect"):
+        with self.context.stages.time("detect"):
             answer = self.context.amazon.rekognition(
                 "detect_faces",
                 Image={"Bytes": operation.image},
@@ -117,7 +117,7 @@ class Recognition:
         least, _ = self._bounds(operation.threshold, None)
         for image in (operation.source, operation.target):
             self.context.judge(image)
-        with self.context.time_stage("compare"):
+        with self.context.stages.time("compare"):
             answer = self.context.amazon.rekognition(
                 "compare_faces",
                 SourceImage={"Bytes": operation.source},
@@ -148,7 +148,7 @@ class Recognition:
         requested."""
         count = most
         while True:
-            with self.context.time_stage("search"):
+            with self.context.stages.time("search"):
                 answer = ask(count)
             found = answer.get("FaceMatches", ())
             matches = self._find_stored(collection_id, found)

@@ -121,7 +121,7 @@ class Users:
         Raises CollectionNotFound, UserNotFound, FaceNotFound, InvalidValue."""
         if (operation.user_id is None) == (operation.face_id is None):
             raise InvalidValue("Name either a user or a face to search with, and not both.", field="user_id")
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             answer = self.context.amazon.rekognition(
                 "search_users",
                 CollectionId=validation.collection_id(operation.collection_id),
@@ -134,7 +134,7 @@ class Users:
     def search_users_by_image(self, operation: SearchUsersByImage) -> UserSearch:
         """Users like the photograph's largest face; without a face that passes the bar, an empty answer."""
         self.context.judge(operation.image)
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             answer = self.context.amazon.rekognition(
                 "search_users_by_image",
                 CollectionId=validation.collection_id(operation.collection_id),

@@ -13,7 +13,7 @@ from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import agreement, pack_choice
 from kenspeckle.compose.data_folder import recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
-from kenspeckle.compose.guard import Guard, StageObserver
+from kenspeckle.compose.guard import Guard
 from kenspeckle.compose.mirrors import keeper_of
 from kenspeckle.compose.runners import Runners
 from kenspeckle.compose.service import ManagedService, Service
@@ -26,7 +26,7 @@ from kenspeckle.images.store import open_images
 from kenspeckle.images.video_places import open_videos
 from kenspeckle.index.saved_codes import FOLDER, SAVED_FROM, SavedCodes
 from kenspeckle.index.store import open_index, open_mirrored
-from kenspeckle.ports import Index
+from kenspeckle.ports import Index, Stages
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.access.loopback import is_loopback
@@ -132,7 +132,7 @@ def _context(guard: Guard, settings: Settings, engines: PackEngines, index: Inde
         people=catalog,
         mirrors=catalog,
         keeper=keeper,
-        observe=guard.stages.observe,
+        stages=guard.stages,
         scrubber=scrubber,
         announcer=guard.announcer,
         receipts=KeptReceipts(
@@ -195,7 +195,7 @@ def _make_managed(settings: Settings) -> ManagedService:
         )
     with _open_guard(settings) as guard:
         settings = guard.settings
-        amazon = managed.recognizer(settings, observe=guard.stages.observe)
+        amazon = managed.recognizer(settings, guard.stages)
         amazon.ensure_default_collection()
         model = amazon.handle(DescribeCollection(collection_id=settings.collection)).pack
         recognizer = guard.around(amazon)
@@ -233,7 +233,7 @@ def _open_guard(settings: Settings) -> Iterator[Guard]:
             receipts=Receipts(master.derive(RECEIPTS)),
             access=access,
             gate=Gate(settings.workers, settings.queue, settings.wait_seconds),
-            stages=StageObserver(),
+            stages=Stages(),
             webhooks=endpoints_of(settings, recorder, catalog, master, now=catalog.now),
             announcer=Announcer(catalog, now=catalog.now),
             runners=runners,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose.runners import Runners
-from kenspeckle.ports import Recognizer
+from kenspeckle.ports import Recognizer, Stages
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.access.audited_keys import AuditedAccess
 from kenspeckle.usecases.audit.kept_receipts import KeptReceipts
@@ -17,17 +16,6 @@ from kenspeckle.usecases.audit.recorder import Recorder
 from kenspeckle.usecases.recognition.admission import Gate
 from kenspeckle.usecases.webhooks.endpoints import Endpoints
 from kenspeckle.usecases.webhooks.events import Announcer
-
-
-class StageObserver:
-    """Passes durations of stages to the metrics, once an edge has been made."""
-
-    def __init__(self) -> None:
-        self.tell: Callable[[str, float], None] | None = None
-
-    def observe(self, stage: str, seconds: float) -> None:
-        if self.tell is not None:
-            self.tell(stage, seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +28,7 @@ class Guard:
     receipts: Receipts
     access: AuditedAccess
     gate: Gate
-    stages: StageObserver
+    stages: Stages
     webhooks: Endpoints
     announcer: Announcer
     runners: Runners

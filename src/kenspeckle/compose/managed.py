@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING
 
 from kenspeckle.aws.bucket import Bucket
 from kenspeckle.aws.clients import Amazon
-from kenspeckle.aws.context import Context, Cutter, ignore
+from kenspeckle.aws.context import Context, Cutter
 from kenspeckle.aws.log_trail import LogTrail
 from kenspeckle.aws.recognizer import ManagedRecognizer
 from kenspeckle.aws.table import Table
 from kenspeckle.domain.audit import PURPOSE as AUDIT
 from kenspeckle.errors import SettingError
+from kenspeckle.ports import Stages
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit import actor
 from kenspeckle.usecases.audit.recognizer import Audited
@@ -96,9 +97,8 @@ def gateway(settings: Settings) -> Gateway:
     return Gateway(settings, Audited(managed, recorder, receipts), managed)
 
 
-def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ignore) -> ManagedRecognizer:
-    """The recognizer itself; no call to AWS yet. `observe(stage, seconds)` is called with the duration of each stage.
-    Raises SettingError."""
+def recognizer(settings: Settings, stages: Stages | None = None) -> ManagedRecognizer:
+    """The recognizer itself; no call to AWS yet. `stages` get the duration of each stage. Raises SettingError."""
     if not settings.dynamodb_table:
         raise SettingError(
             "With RECOGNIZER=rekognition faces are listed in a table: set KENSPECKLE_DYNAMODB_TABLE.",
@@ -111,7 +111,7 @@ def recognizer(settings: Settings, *, observe: Callable[[str, float], None] = ig
         bucket=Bucket(amazon, settings.images_url),
         settings=settings,
         cutter=_cutter(settings),
-        observe=observe,
+        stages=stages or Stages(),
     )
     return ManagedRecognizer(context)
 

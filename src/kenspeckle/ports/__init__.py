@@ -32,6 +32,7 @@ from kenspeckle.ports.people import Owner, People, Sample, Unnamed
 from kenspeckle.ports.receipts import ReceiptStore
 from kenspeckle.ports.recognizer import Recognizer
 from kenspeckle.ports.shared import SharedKind, SharedSettings
+from kenspeckle.ports.stages import Stages
 from kenspeckle.ports.staging import Counts, Source, StagedTemplate, Staging, Switched, Undescribed
 from kenspeckle.ports.storage import CollectionFacts, Inspection, KeptPhotograph, Storage
 from kenspeckle.ports.trail import Anchors, AuditQuery, Trail
@@ -122,6 +123,7 @@ __all__ = [
     "Staged",
     "StagedTemplate",
     "StagedVideos",
+    "Stages",
     "Staging",
     "Storage",
     "Stored",

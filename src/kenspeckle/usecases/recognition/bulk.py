@@ -128,7 +128,7 @@ class BulkIndexing:
                 new.append(replace(photograph, messages=messages))
                 staged += [bytes_] if bytes_ is not None else []
             names = {one.stored_as for one in new if one.stored_as is not None}
-            with context.time_stage("store"), context.catalog.lock(names):
+            with context.stages.time("store"), context.catalog.lock(names):
                 stored = context.catalog.add_photographs(collection.collection_id, new, some[0].pack.contract)
                 for one_staged in staged:
                     publish(self.context, one_staged)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from kenspeckle.ports import (
     Mirrors,
     People,
     StagedVideos,
+    Stages,
     Staging,
     Topics,
     VideoBuckets,
@@ -40,10 +40,6 @@ from kenspeckle.usecases.webhooks.events import Announcer
 A = TypeVar("A")
 
 
-def _ignore(stage: str, seconds: float) -> None:
-    """Default of `observe`: durations are ignored."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoParts:
     """What videos need."""
@@ -57,8 +53,7 @@ class VideoParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a use case needs. `observe(stage, seconds)` is called with the duration of each stage; `now` gives the
-    time."""
+    """Everything a use case needs. `stages` get the duration of each stage; `now` gives the time."""
 
     engines: Engines
     catalog: Catalog
@@ -80,7 +75,7 @@ class Context:
     """The account of copies in a vector database; None for a catalog that keeps none."""
     keeper: Keeper | None = None
     """Keeps them; None where there is no vector database."""
-    observe: Callable[[str, float], None] = _ignore
+    stages: Stages = field(default_factory=Stages)
     now: Callable[[], float] = time.time
     scrubber: Scrubber = field(default_factory=Scrubber)
     announcer: Announcer = field(default_factory=Announcer)
@@ -98,15 +93,6 @@ class Context:
         """Have photographs moved into their place, or removed, as soon as their store answers."""
         self.photographs_left.set()
         self.scrubber.wake.set()
-
-    @contextmanager
-    def time_stage(self, stage: str) -> Iterator[None]:
-        """Measure a stage of a request, also where it fails."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.observe(stage, time.perf_counter() - start)
 
     def settle(self, collection_id: str, work: Callable[[Collection], A]) -> A:
         """What `work` answers of the collection; done again where the collection has come to another pack meanwhile, as

@@ -79,7 +79,7 @@ class Enrolment:
     def _store(self, prepared: Prepared, new: NewPhotograph, staged: Staged | None) -> Indexed:
         context, stored_as, pack = self.context, new.stored_as, prepared.pack
         try:
-            with context.time_stage("store"), context.catalog.lock([stored_as] if stored_as else []):
+            with context.stages.time("store"), context.catalog.lock([stored_as] if stored_as else []):
                 messages = context.announcer.announce_indexed(new.image, new.external_image_id, new.faces)
                 stored, records, created = context.catalog.add_faces(
                     new.image,

@@ -58,7 +58,7 @@ class LocalExaminer:
     def __call__(self, collection: Collection, image: bytes, asked: Asked, opened: Callable[[], None]) -> Examined:
         engine = self._context.engines.of(collection)
         with self._turn():
-            return examine(engine, image, asked, opened, self._context.time_stage)
+            return examine(engine, image, asked, opened, self._context.stages.time)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

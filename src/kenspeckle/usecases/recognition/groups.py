@@ -93,7 +93,7 @@ class Groups:
         if port is None:
             return
         try:
-            with self.context.time_stage("group"), alone(self.context, collection_id):
+            with self.context.stages.time("group"), alone(self.context, collection_id):
                 for face in faces:
                     self._place(port, pack, collection_id, face.template)
         except KenspeckleError as error:

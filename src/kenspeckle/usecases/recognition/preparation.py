@@ -186,7 +186,7 @@ class Preparation:
         if bare:
             engine = self._context.engines.of(collection)
             had = [one.detail.attributes.asked for one in bare if one.detail.attributes is not None]
-            with self._context.gate.turn(), self._context.time_stage("attributes"):
+            with self._context.gate.turn(), self._context.stages.time("attributes"):
                 details = [one.detail for one in bare]
                 told = engine.attributes(engine.open(operation.image), details, asked.union(*had))
             new = {before.face.face_id: after for before, after in zip(bare, told, strict=True) if after.attributes}

@@ -53,12 +53,12 @@ class Recognition:
         attributes are asked for and their networks are not installed."""
         engine = self.context.engines.default
         with self.context.gate.turn():
-            with self.context.time_stage("detect"):
+            with self.context.stages.time("detect"):
                 photo = engine.open(operation.image)
                 found = engine.detect(photo)[: validation.MAX_FACES_AN_IMAGE]
             if not operation.attributes:
                 return found
-            with self.context.time_stage("attributes"):
+            with self.context.stages.time("attributes"):
                 return tuple(engine.attributes(photo, found, operation.attributes))
 
     def search_faces(self, operation: SearchFaces) -> tuple[FaceMatch, ...]:
@@ -122,11 +122,11 @@ class Recognition:
             target_photo = engine.open(operation.target)  # checked before a network runs on the source
         details, templates, _ = probe(self.context, engine, operation.source, operation.quality, every_face=False)
         with self.context.gate.turn():
-            with self.context.time_stage("detect"):
+            with self.context.stages.time("detect"):
                 seen = engine.detect(target_photo)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
-            with self.context.time_stage("embed"):
+            with self.context.stages.time("embed"):
                 faces, others, _ = embed_passing(
                     engine, target_photo, seen, operation.quality, validation.MAX_FACES_AN_IMAGE
                 )
@@ -153,7 +153,7 @@ class Recognition:
     ) -> tuple[FaceMatch, ...]:
         """At the revision that the collection had when this request began, or a later one."""
         calibration = pack.calibration
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             found = self.context.index.search(
                 collection.collection_id,
                 "face",
@@ -196,10 +196,10 @@ def look(
     Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
     Raises the errors of `Engine.open` and `Engine.detect`."""
     with context.gate.turn():
-        with context.time_stage("detect"):
+        with context.stages.time("detect"):
             photo = engine.open(image)
             details = engine.detect(photo, largest_only=largest_only)
-        with context.time_stage("embed"):
+        with context.stages.time("embed"):
             if every_face:
                 searched, templates, refused = embed_passing(
                     engine, photo, details, quality, validation.MAX_FACES_AN_IMAGE

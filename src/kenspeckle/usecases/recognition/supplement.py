@@ -34,7 +34,7 @@ def supplement(
     pack = context.engines.pack_of(collection)
     seen = examiner(collection, operation.image, asked, lambda: None)
     identity = operation.external_image_id
-    with context.time_stage("store"):
+    with context.stages.time("store"):
         stored = context.catalog.add_left_out(
             image,
             identity,

@@ -36,15 +36,15 @@ class Templates:
         most = min(validation.count(most, validation.MAX_MATCHES, "max_faces"), validation.MAX_FACES_AN_IMAGE)
         engine = self.context.engine_of(validation.collection_id(operation.collection_id))
         with self.context.gate.turn():
-            with self.context.time_stage("detect"):
+            with self.context.stages.time("detect"):
                 photo = engine.open(operation.image)
                 seen = [one for one in engine.detect(photo) if one.confidence >= operation.least_confidence][:most]
             templates: Sequence[Vector | None] = [None] * len(seen)
             if operation.templates and seen:
-                with self.context.time_stage("embed"):
+                with self.context.stages.time("embed"):
                     templates = engine.embed(photo, seen)
             if operation.attributes and seen:
-                with self.context.time_stage("attributes"):
+                with self.context.stages.time("attributes"):
                     seen = engine.attributes(photo, seen, operation.attributes)
         return Described(tuple(zip(seen, templates, strict=True)), photo.width, photo.height, engine.pack.version)
 
@@ -56,7 +56,7 @@ class Templates:
         pack = self.context.pack_of(collection_id)
         within = pack.calibration.distance(validation.threshold(least))
         found = []
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             for template in _check(operation.templates, pack, "templates"):
                 near = self.context.index.search(collection_id, "face", template, most, within, contract=pack.contract)
                 found.append(

@@ -270,7 +270,7 @@ class Users:
         self, collection_id: str, pack: PackInfo, template: Vector, least: float, most: int
     ) -> tuple[UserMatch, ...]:
         calibration = pack.calibration
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             found = self.context.index.search(
                 collection_id, "user", template, most, calibration.distance(least), contract=pack.contract
             )

@@ -205,10 +205,10 @@ class _Frames:
         engine = self._engine()
         with self.context.gate.turn(patient=True):
             photo = engine.frame(sample)
-            with self.context.time_stage("detect"):
+            with self.context.stages.time("detect"):
                 faces = engine.detect(photo)
             if self.tracker is None and self.asked:
-                with self.context.time_stage("attributes"):
+                with self.context.stages.time("attributes"):
                     faces = tuple(engine.attributes(photo, faces, self.asked))
         return _Detected(sample, photo, faces)
 
@@ -238,7 +238,7 @@ class _Frames:
         with self.context.gate.turn(patient=True):
 
             def describe(some: Sequence[FaceDetail]) -> Sequence[tuple[Vector, float]]:
-                with self.context.time_stage("embed"):
+                with self.context.stages.time("embed"):
                     templates = engine.embed(photo, some)
                 return list(zip(templates, engine.clarity(photo, some), strict=True))
 
@@ -279,7 +279,7 @@ class _Frames:
         settings, calibration = self.context.settings, pack.calibration
         threshold, most = asked.get("threshold"), asked.get("max_faces")
         least = settings.face_match_threshold if threshold is None else float(str(threshold))
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             found = self.context.index.search(
                 self.job.collection_id or "",
                 "face",

@@ -65,7 +65,7 @@ class Appearances:
         """Of the largest face, none where there is none; and the pixels of the picture, of which there are `most`: all
         pictures together may cost as much as one photograph."""
         with self.context.gate.turn():
-            with self.context.time_stage("detect"):
+            with self.context.stages.time("detect"):
                 photo = engine.open(image)
                 pixels = photo.width * photo.height
                 if pixels > most:
@@ -75,7 +75,7 @@ class Appearances:
                         field="image",
                     )
                 faces = engine.detect(photo, largest_only=True)[:1]
-            with self.context.time_stage("embed"):
+            with self.context.stages.time("embed"):
                 return engine.embed(photo, faces) if faces else [], pixels
 
     def _name(
@@ -85,7 +85,7 @@ class Appearances:
             return ()
         pack = engine.pack
         calibration, similarity = pack.calibration, Similarity(pack)
-        with self.context.time_stage("search"):
+        with self.context.stages.time("search"):
             found = self.context.index.search(
                 collection_id, "face", combine(templates), most, calibration.distance(least), contract=pack.contract
             )
