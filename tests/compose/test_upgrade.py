@@ -232,8 +232,10 @@ def test_a_face_that_the_pack_does_not_see_is_aligned_by_its_landmarks(
 ) -> None:
     blind = vision.Engine.detect
 
-    def detect(self: vision.Engine, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
-        return () if self.pack.name == NEW else blind(self, photo, largest_only=largest_only)
+    def detect(
+        self: vision.Engine, photo: Photo, *, largest_only: bool = False, part: float = 1.0
+    ) -> tuple[FaceDetail, ...]:
+        return () if self.pack.name == NEW else blind(self, photo, largest_only=largest_only, part=part)
 
     with monkeypatch.context() as patch:
         patch.setattr(vision.Engine, "detect", detect)

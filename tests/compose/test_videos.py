@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import signal
@@ -38,7 +39,8 @@ from kenspeckle.errors import (
 )
 from kenspeckle.settings import load
 from kenspeckle.usecases.videos import analysis, operations
-from kenspeckle.vision import video_child
+from kenspeckle.vision import closeup, two_stage, video_child
+from kenspeckle.vision.closeup import CropFace
 from kenspeckle.vision.video import ChildDecoder
 from tests import forks
 from tests.videos import EILEEN, GRACE, SAMPLES, brief, empty, make, shot, two_people
@@ -142,6 +144,35 @@ def test_pictures_of_an_appearance_have_the_pixels_of_one_photograph_together(tm
         assert service.recognizer.handle(asked).pictures == 2
         with pytest.raises(ImageTooLarge, match="pixels together"):
             service.recognizer.handle(replace(asked, images=(picture,) * 3))
+
+
+def test_several_pictures_are_looked_at_as_closely_as_one_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(SAMPLES / GRACE) as opened:
+        face = opened.convert("RGB").resize((60, 72))
+    picture = Image.new("RGB", (1200, 720))
+    for place in range(200):
+        picture.paste(face.rotate(place * 97 % 360), (place % 20 * 60, place // 20 * 72))
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    crops: list[int] = []
+
+    def look(*arguments: Any) -> CropFace | None:
+        crops.append(1)
+        return closely(*arguments)
+
+    closely = closeup.look
+    monkeypatch.setattr(closeup, "look", look)
+    appearance = ops.SearchAppearance(
+        collection_id=HOME, images=(file.getvalue(),) * 8, camera="hall", first_at=1.0, last_at=2.0, frames=8
+    )
+    with built(tmp_path) as service:
+        for asked in (appearance, ops.CompareFaces(source=file.getvalue(), target=file.getvalue())):
+            crops.clear()
+            with suppress(NoFace):
+                service.recognizer.handle(asked)
+            assert 0 < len(crops) <= two_stage.CROPS + 8 * 12
 
 
 def test_who_is_there_from_when_to_when_and_nobody_else(service: Service, home: str, video: Path) -> None:

@@ -72,7 +72,7 @@ class DrawnEngine:
     def frame(self, sample: Sample) -> Photo:
         return self.open(sample.pixels)
 
-    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
+    def detect(self, photo: Photo, *, largest_only: bool = False, part: float = 1.0) -> tuple[FaceDetail, ...]:
         assert isinstance(photo, Drawing)
         return tuple(_face(person, photo.size * 0.9**place) for place, person in enumerate(photo.people))
 

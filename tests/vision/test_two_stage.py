@@ -180,3 +180,6 @@ def test_a_crowd_of_which_each_lies_otherwise_takes_no_more_than_its_crops(
     monkeypatch.setattr(closeup, "look", look)
     assert len(sface.detect(sface.open(encoded(crowd)))) > 20
     assert two_stage.CROPS <= len(crops) <= two_stage.CROPS + 12
+    crops.clear()
+    sface.detect(sface.open(encoded(crowd)), largest_only=True, part=1 / 8)
+    assert two_stage.CROPS // 8 - 1 <= len(crops) <= two_stage.CROPS // 8 + 12

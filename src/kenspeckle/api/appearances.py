@@ -102,8 +102,10 @@ class Appearances:
         """Find who appears before a camera, by several pictures of that one person; nothing is stored.
 
         The body is a form (multipart/form-data) with 1 to 8 parts `images`. A person is named from three pictures on,
-        and by more than half of them. The webhook event `camera.appearance` tells of it, also of somebody unknown.
-        `kenspeckle watch rtsp://...` asks this once for each appearance.
+        and by more than half of them. All pictures together have the pixels of one photograph, and of the places in
+        them where a face may be as many are looked at closely as in one: cut out the person, where there is a crowd.
+        The webhook event `camera.appearance` tells of it, also of somebody unknown. `kenspeckle watch rtsp://...` asks
+        this once for each appearance.
         """
         edge = self.edge
         pictures = await edge.several(request, FIELD, validation.MAX_PICTURES)

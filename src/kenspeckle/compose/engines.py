@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from kenspeckle import memory
 from kenspeckle.domain import Attribute, Box, Calibration, Collection, FaceDetail, PackInfo, Sample, Vector
 from kenspeckle.errors import InvalidValue, PackMismatch
 from kenspeckle.models import registry
@@ -174,9 +175,7 @@ class PackEngines:
                     slot.engine = None
                     gone.append(self._by_contract[contract].name)
         if gone:
-            from kenspeckle.vision.sessions import trim_memory  # late: loaded with the first engine
-
-            trim_memory()
+            memory.trim()
             log.info("idle model packs let go", extra={"packs": gone})
 
     def close(self) -> None:
@@ -228,8 +227,8 @@ class UnloadedEngine:
     def frame(self, sample: Sample) -> Photo:
         return self._loaded.frame(sample)
 
-    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
-        return self._loaded.detect(photo, largest_only=largest_only)
+    def detect(self, photo: Photo, *, largest_only: bool = False, part: float = 1.0) -> tuple[FaceDetail, ...]:
+        return self._loaded.detect(photo, largest_only=largest_only, part=part)
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:
         return self._loaded.embed(photo, faces)

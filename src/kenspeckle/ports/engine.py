@@ -35,8 +35,9 @@ class Engine(Protocol):
         """A frame of a video, whose pixels are decoded already."""
         ...
 
-    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
-        """Faces, largest first. `largest_only` allows (not demands) to find no others. Raises DamagedImage."""
+    def detect(self, photo: Photo, *, largest_only: bool = False, part: float = 1.0) -> tuple[FaceDetail, ...]:
+        """Faces, largest first. `largest_only` allows (not demands) to find no others; `part` (0..1) bounds the places
+        that are looked at closely to that part of those of one photograph. Raises DamagedImage."""
         ...
 
     def embed(self, photo: Photo, faces: Sequence[FaceDetail]) -> list[Vector]:

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from kenspeckle.memory import Trimmer
 from kenspeckle.serving import descriptors
 from kenspeckle.serving.connections import Connections
 from kenspeckle.serving.flow import Bounds
@@ -62,11 +63,13 @@ class Server(uvicorn.Server):
     notices when its certificate is renewed."""
 
     _looked = 0.0
+    _trimmer: Trimmer
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """`sockets` are bound, and not listening yet."""
         await super().startup(sockets=[])
         self.started = False  # It does not listen yet.
+        self._trimmer = Trimmer()
         configuration = cast(Config, self.config)
         tls = configuration.certificate
         made: list[asyncio.base_events.Server | TlsListener] = []
@@ -91,6 +94,8 @@ class Server(uvicorn.Server):
                 found.refresh()
             if isinstance(self.config, Config) and descriptors.are_used_up(len(self.config.connections)):
                 self.config.connections.make_room()
+        if self._trimmer.is_due:
+            asyncio.get_running_loop().run_in_executor(None, self._trimmer.trim)
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -58,7 +58,7 @@ class StubEngine:
         """Nobody: frames of videos are not named here."""
         return StubPhoto(sample.width, sample.height, "", (), hashlib.sha256(sample.pixels).digest())
 
-    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
+    def detect(self, photo: Photo, *, largest_only: bool = False, part: float = 1.0) -> tuple[FaceDetail, ...]:
         """The people from left to right, each a little smaller than the one before."""
         assert isinstance(photo, StubPhoto)
         return tuple(_face(place, len(photo.people)) for place in range(len(photo.people)))

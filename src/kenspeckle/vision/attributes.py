@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from kenspeckle import memory
 from kenspeckle.domain import Landmark
 from kenspeckle.domain.attributes import Attribute, Attributes, Flag
 from kenspeckle.models import registry
@@ -19,7 +20,7 @@ from kenspeckle.vision import face_mesh, readings
 from kenspeckle.vision.age import Ages, Genders
 from kenspeckle.vision.eyes import Eyes
 from kenspeckle.vision.face_mesh import FaceMesh
-from kenspeckle.vision.sessions import Activity, Network, Runtime, trim_memory
+from kenspeckle.vision.sessions import Activity, Network, Runtime
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -106,7 +107,7 @@ class Describer:
                     Ages(self._network(files.age)),
                     Genders(self._network(files.gender)) if self._gender else None,
                 )
-                trim_memory()
+                memory.trim()
             return self._networks
 
     def _network(self, file: Path) -> Network:

@@ -96,6 +96,8 @@ class Photograph:
         """Theirs, as the embedder made them."""
         self.smoothing = 0.0
         """Standard deviation in pixels of the Gaussian that its faces were found through; 0: none."""
+        self.part = 1.0
+        """Part of the places that a photograph may have looked at closely which this one may."""
 
     def image(self, longest: int) -> Image.Image:
         """RGB, upright; its longest side has at least `longest` pixels, or as many as there are (or WORKING_PIXELS

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter
 
+from kenspeckle import memory
 from kenspeckle.domain import Attribute, Box, FaceDetail, Landmark, Sample, Vector
 from kenspeckle.errors import ModelMissing
 from kenspeckle.models import registry
@@ -25,7 +26,7 @@ from kenspeckle.vision.detect import Faces
 from kenspeckle.vision.embed import template
 from kenspeckle.vision.frame import Frame
 from kenspeckle.vision.quality import PoseEstimator, describe
-from kenspeckle.vision.sessions import Activity, Network, choose, trim_memory
+from kenspeckle.vision.sessions import Activity, Network, choose
 from kenspeckle.vision.two_stage import TwoStageDetector
 
 KINDS: Final = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
@@ -70,7 +71,7 @@ class Engine:
         else:
             self._confidence = CENTERFACE
             self._looks = partial(passes.every_face, network=detector), partial(passes.largest_face, network=detector)
-        trim_memory()
+        memory.trim()  # loading frees some 50 MB
         alignment = installed.pack.alignment
         self._aligner = Aligner(alignment.size, alignment.places)
         self._mesh = Aligner(face_mesh.SIDE, face_mesh.PLACES)
@@ -90,12 +91,14 @@ class Engine:
     def frame(self, sample: Sample) -> Frame:
         return Frame(sample)
 
-    def detect(self, photo: Photo, *, largest_only: bool = False) -> tuple[FaceDetail, ...]:
-        """Faces, largest first, at most DESCRIBED. `largest_only` may find no other, and is several times faster.
+    def detect(self, photo: Photo, *, largest_only: bool = False, part: float = 1.0) -> tuple[FaceDetail, ...]:
+        """Faces, largest first, at most DESCRIBED. `largest_only` may find no other, and is several times faster. Of a
+        crowd no more than `part` (0..1) of the places are looked at closely that one photograph may take.
 
         Raises DamagedImage, ImageTooLarge (no memory)."""
         own = _own(photo)
         with self._activity.busy():
+            own.part = part
             faces = self._looks[largest_only](own)
             faces = faces.where(np.argsort(-faces.areas, kind="stable")[:DESCRIBED])
             chips = self._chips(own, [faces.points[at] for at in range(len(faces))])

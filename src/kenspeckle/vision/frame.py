@@ -31,6 +31,7 @@ class Frame(Photograph):
         self.chips = {}
         self.templates = {}
         self.smoothing = 0.0
+        self.part = 1.0
 
     def image(self, longest: int) -> Image.Image:
         """As a photograph of this size gives it: reduced by 2, 4 or 8 where `longest` pixels are left; the whole frame

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,10 +145,3 @@ class Network:
         if self._two is not None and self._activity is not None and self._activity.alone:
             return self._two(pixels)
         return self._one(pixels)
-
-
-def trim_memory() -> None:
-    """Gives freed memory back to the system where the C library keeps it (glibc); loading frees some 50 MB."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)

@@ -94,7 +94,7 @@ class TwoStageDetector:
         if noise(source) > NOISY:
             photo.smoothing = SMOOTHED
             source = source.reduce(2)
-        view = _View(source, self, alone=alone)
+        view = _View(source, self, alone=alone, most=round(CROPS * photo.part))
         small = _resize(source, SMALL)
         whole = small is source
         least = 0.0 if whole else LARGE * source.width / small.width
@@ -120,14 +120,16 @@ class _Face:
 
 
 class _View:
-    """The faces found in one picture so far, largest first; `alone`: only those that may be the largest."""
+    """The faces found in one picture so far, largest first; `alone`: only those that may be the largest. No further
+    place is looked at closely after `most` crops."""
 
-    def __init__(self, source: Image.Image, detector: TwoStageDetector, *, alone: bool) -> None:
+    def __init__(self, source: Image.Image, detector: TwoStageDetector, *, alone: bool, most: int) -> None:
         self.source = source
         self.detector = detector
         self.alone = alone
         self.faces: list[_Face] = []
         self.crops = 0
+        self.most = most
 
     def _closer(self, pixels: Floats) -> Sequence[Floats]:
         self.crops += 1
@@ -155,7 +157,7 @@ class _View:
         self, picture: Image.Image, least: float, most: float, turns: Sequence[int], bar: tuple[float, float] = TRUSTED
     ) -> None:
         for turn in turns:
-            if self.crops >= CROPS:
+            if self.crops >= self.most:
                 break
             self._pass(picture, least, most, turn, bar)
 
@@ -166,7 +168,7 @@ class _View:
         found = yunet.find(upright, self.detector.finder, MAYBE, MOST)
         scale = self.source.width / picture.width
         for at in range(len(found)):
-            if self.crops >= CROPS:
+            if self.crops >= self.most:
                 break
             left, top, right, bottom = found.boxes[at].tolist()
             centre = _turn_back(complex(left + right, top + bottom) / 2, upright, picture, turn) * scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +27,10 @@ from kenspeckle.errors import NoFace
 from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embed_passing, largest_clear, screen
+
+SOURCE: Final = 0.25
+"""Part of what is looked at closely in both photographs of a comparison, as much as in one otherwise, that the source
+may have: its largest face is enough."""
 
 
 class Recognition:
@@ -120,10 +125,12 @@ class Recognition:
         engine = self.context.engines.default
         with self.context.gate.turn():
             target_photo = engine.open(operation.target)  # checked before a network runs on the source
-        details, templates, _ = probe(self.context, engine, operation.source, operation.quality, every_face=False)
+        details, templates, _ = probe(
+            self.context, engine, operation.source, operation.quality, every_face=False, part=SOURCE
+        )
         with self.context.gate.turn():
             with self.context.stages.time("detect"):
-                seen = engine.detect(target_photo)
+                seen = engine.detect(target_photo, part=1 - SOURCE)
             if not seen:
                 raise NoFace("There are no faces in the target image. Should be at least 1.", field="target")
             with self.context.stages.time("embed"):
@@ -171,12 +178,14 @@ class Recognition:
 
 
 def probe(
-    context: Context, engine: Engine, image: bytes, quality: QualityFilter, every_face: bool
+    context: Context, engine: Engine, image: bytes, quality: QualityFilter, every_face: bool, part: float = 1.0
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """As `look`, but raises NoFace where no face passes the bar."""
     # Without a bar the largest face is the probe whatever the others are, and a faster pass finds it.
     alone = not every_face and quality is QualityFilter.NONE
-    searched, templates, unsearched = look(context, engine, image, quality, every_face=every_face, largest_only=alone)
+    searched, templates, unsearched = look(
+        context, engine, image, quality, every_face=every_face, largest_only=alone, part=part
+    )
     if searched:
         return searched, templates, unsearched
     if not unsearched:
@@ -189,16 +198,24 @@ def probe(
 
 
 def look(
-    context: Context, engine: Engine, image: bytes, quality: QualityFilter, *, every_face: bool, largest_only: bool
+    context: Context,
+    engine: Engine,
+    image: bytes,
+    quality: QualityFilter,
+    *,
+    every_face: bool,
+    largest_only: bool,
+    part: float = 1.0,
 ) -> tuple[Sequence[FaceDetail], list[Vector], tuple[UnindexedFace, ...]]:
     """Faces of a search photograph and their templates, largest first; and the faces not searched, with reasons.
 
-    Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other.
+    Only the largest that passes the bar is searched unless `every_face`; `largest_only` allows to see no other,
+    `part` is as in `Engine.detect`.
     Raises the errors of `Engine.open` and `Engine.detect`."""
     with context.gate.turn():
         with context.stages.time("detect"):
             photo = engine.open(image)
-            details = engine.detect(photo, largest_only=largest_only)
+            details = engine.detect(photo, largest_only=largest_only, part=part)
         with context.stages.time("embed"):
             if every_face:
                 searched, templates, refused = embed_passing(

@@ -44,9 +44,9 @@ class Appearances:
         def search(collection: Collection) -> AppearanceSearch:
             engine = self.context.engines.of(collection)
             templates: list[Vector] = []
-            pixels = 0
+            pixels, part = 0, 1 / len(operation.images)
             for image in operation.images:
-                found, size = self._template(engine, image, settings.max_image_pixels - pixels)
+                found, size = self._template(engine, image, settings.max_image_pixels - pixels, part)
                 templates += found
                 pixels += size
             if not templates:
@@ -61,9 +61,10 @@ class Appearances:
         self.context.announcer.announce_appeared(operation, found)
         return found
 
-    def _template(self, engine: Engine, image: bytes, most: int) -> tuple[list[Vector], int]:
+    def _template(self, engine: Engine, image: bytes, most: int, part: float) -> tuple[list[Vector], int]:
         """Of the largest face, none where there is none; and the pixels of the picture, of which there are `most`: all
-        pictures together may cost as much as one photograph."""
+        pictures together may cost as much as one photograph, and each takes an equal `part` of what is looked at
+        closely."""
         with self.context.gate.turn():
             with self.context.stages.time("detect"):
                 photo = engine.open(image)
@@ -74,7 +75,7 @@ class Appearances:
                         "smaller or fewer ones.",
                         field="image",
                     )
-                faces = engine.detect(photo, largest_only=True)[:1]
+                faces = engine.detect(photo, largest_only=True, part=part)[:1]
             with self.context.stages.time("embed"):
                 return engine.embed(photo, faces) if faces else [], pixels
 
