@@ -46,6 +46,8 @@ TIMED = 100_000
 million take minutes."""
 PURGING_SECONDS = 20.0
 """Longest that searches beside a purge are timed; the rest of a large one is the same again."""
+TURN_SECONDS = 0.5
+"""Searches beside a purge and without one follow each other in turns of this length."""
 _ID = "lower(hex(randomblob(18)))"
 COPIED = {
     "images": {"row": "n + 1", "image_id": _ID, "key": "n || '.jpg'", "identity": "n || '.jpg'"}
@@ -261,31 +263,46 @@ def _store(catalog: SqlCatalog, collection_id: str, first: int, end: int, random
 
 
 def _removal(catalog: SqlCatalog, index: FollowingIndex, probe: Vector) -> dict[str, float]:
-    """Deletes the collection, and searches another one beside its purge, in the steps and pauses of the job."""
+    """Deletes the collection, and searches another one beside its purge, in the steps and pauses of the job, and
+    without, in turns: other work on the machine then slows both."""
 
     def search() -> object:
         return index.search(BESIDE, "face", probe, 10, 2.0)
 
-    quiet = median_ms(search, 5 * TIMES)
     removed = _ms(lambda: catalog.delete_collection(NAME, purge=False))
-    rows, stop = [0], threading.Event()
+    rows, stop, turn = [0], threading.Event(), threading.Event()
 
     def purge() -> None:
         for some in purge_deleted(catalog):
             rows[0] += some
+            turn.wait()
             if stop.is_set():
                 return
 
     working = threading.Thread(target=purge)
-    began = time.monotonic()
+    alone, beside, purging = [], [], 0.0
+    median_ms(search)
     working.start()
-    beside = []
-    while working.is_alive() and time.monotonic() - began < PURGING_SECONDS:
-        beside.append(_ms(search))
-    took = time.monotonic() - began
+    while working.is_alive() and purging < PURGING_SECONDS:
+        turn.clear()
+        time.sleep(TURN_SECONDS / 5)  # a step may be under way
+        alone += _search_for(TURN_SECONDS, search, lambda: True)
+        turn.set()
+        began = time.monotonic()
+        beside += _search_for(TURN_SECONDS, search, working.is_alive)
+        purging += time.monotonic() - began
     stop.set()
     working.join()
-    return {"removed": removed, "slower": statistics.median(beside) / quiet, "purge": rows[0] / took}
+    slower = statistics.median(beside) / statistics.median(alone)
+    return {"removed": removed, "slower": slower, "purge": rows[0] / purging}
+
+
+def _search_for(seconds: float, search: Callable[[], object], goes_on: Callable[[], bool]) -> list[float]:
+    """How long each search took, ms; one at least."""
+    until, took = time.monotonic() + seconds, [_ms(search)]
+    while time.monotonic() < until and goes_on():
+        took.append(_ms(search))
+    return took
 
 
 def _ms(act: Callable[[], object]) -> float:

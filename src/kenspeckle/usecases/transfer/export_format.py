@@ -6,6 +6,7 @@ docs/moving.md specifies them. One line is one object with a `kind`: header, fac
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
@@ -278,7 +279,10 @@ def template(value: Any, dimension: int) -> Vector:
             raise InvalidValue(f"a template is base64, or a list of {dimension} numbers")
         with np.errstate(over="ignore"):  # values that overflow become infinite and are refused
             found = np.array([checks.number(one) for one in value], np.float32)
-    if not np.isfinite(found).all() or not found.any():
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = float(found @ found)
+    # Where this sum is finite and positive, so are they; where it overflows or vanishes, each is looked at.
+    if not 0.0 < squares < math.inf and (not np.isfinite(found).all() or not found.any()):
         raise InvalidValue("a template holds numbers that are finite, and not all of them zero")
     return found
 

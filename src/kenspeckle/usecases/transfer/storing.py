@@ -213,7 +213,7 @@ def _image(target: Target, source: ExportFile, image: Image) -> tuple[Image, tup
     data = source.photograph(image.digest) if image.kept and target.keep_images else None
     photo = _open_photo(target, data) if data is not None else None
     if data is None or photo is None:
-        return replace(image, kept=False), None
+        return (replace(image, kept=False) if image.kept else image), None
     facts = replace(
         image, kept=True, size=len(data), media_type=photo.media_type, width=photo.width, height=photo.height
     )
