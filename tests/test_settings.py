@@ -36,10 +36,14 @@ def test_an_empty_variable_is_no_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"KENSPECKLE_PORT": "http"}, "environment variable KENSPECKLE_PORT: 'http' is no int"),
+        (
+            {"KENSPECKLE_PORT": "http"},
+            "environment variable KENSPECKLE_PORT: 'http' can't be used: a whole number is expected",
+        ),
         ({"KENSPECKLE_PORT": "70000"}, r"KENSPECKLE_PORT: 70000 is outside 0\.\.65535"),
         ({"KENSPECKLE_FACE_MATCH_THRESHOLD": "nan"}, "outside"),
-        ({"KENSPECKLE_QUALITY_FILTER": "BEST"}, "KENSPECKLE_QUALITY_FILTER"),
+        ({"KENSPECKLE_FACE_MATCH_THRESHOLD": "much"}, "'much' can't be used: a number is expected"),
+        ({"KENSPECKLE_QUALITY_FILTER": "BEST"}, "KENSPECKLE_QUALITY_FILTER: .* one of NONE, AUTO, LOW, MEDIUM, HIGH"),
         ({"KENSPECKLE_KEEP_IMAGES": "perhaps"}, "true or false"),
         ({"KENSPECKLE_RECOGNIZER": "magic"}, "none of local, rekognition"),
     ],
@@ -52,8 +56,14 @@ def test_a_bad_value_names_its_source(tmp_path: Path, environ: dict[str, str], m
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kenspeckle.toml"
     path.write_text("prot = 80\n")
-    with pytest.raises(SettingError, match="'prot' is no setting"):
+    with pytest.raises(SettingError, match=r"'prot' is no setting\. Did you mean port\?"):
         load(environ={}, file=path)
+
+
+def test_a_file_that_is_named_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"There is no file .*none\.toml, which KENSPECKLE_CONFIG names"):
+        load(environ={"KENSPECKLE_CONFIG": str(tmp_path / "none.toml")})
+    assert load(environ={"KENSPECKLE_CONFIG": "/dev/null"}) == Settings()
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

@@ -227,6 +227,11 @@ class Settings:
         "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are trusted: 10.0.0.7,10.1.0.0/16.", ""
     )
     audit_days: int = _doc("Days that rows of the audit trail are kept; 0: indefinitely.", 0, shared=True)
+    audit_anchors_url: str = _doc(
+        "Bucket with a lock (s3://bucket/prefix) that takes an anchor of the audit trail every hour "
+        "(docs/security.md); empty: none.",
+        "",
+    )
     audit_required: bool = _doc(
         "Refuse what can't be recorded in the audit trail; if not, reading goes on where the disk is full, and rows "
         "wait in memory.",
@@ -281,6 +286,12 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "QualityFilter": lambda text: QualityFilter(text.upper()),
 }
 
+_EXPECTED = {
+    "int": "a whole number is expected",
+    "float": "a number is expected",
+    "QualityFilter": f"one of {', '.join(QualityFilter)} is expected",
+}
+
 _RANGES: dict[str, tuple[float, float]] = {
     "port": (0, 65535),
     "max_faces": (1, 4096),
@@ -328,10 +339,14 @@ def load(
     path = file or Path(environ.get(PREFIX + "CONFIG", FILE))
     names = {one.name: str(one.type) for one in list_settings()}
     values: dict[str, Any] = {}
+    if not path.exists() and file is None and environ.get(PREFIX + "CONFIG"):
+        raise SettingError(f"There is no file {path}, which {PREFIX}CONFIG names.")
     if path.is_file():
         for name, value in _read(path).items():
             if name not in names:
-                raise SettingError(f"{path}: '{name}' is no setting. Settings are: {', '.join(sorted(names))}.")
+                near = difflib.get_close_matches(name, names, n=1)
+                meant = f"Did you mean {near[0]}?" if near else f"Settings are: {', '.join(sorted(names))}."
+                raise SettingError(f"{path}: '{name}' is no setting. {meant}")
             values[name] = _parse(name, names[name], value, f"{path}, line '{name}'")
     for name, kind in names.items():
         variable = PREFIX + name.upper()
@@ -403,7 +418,8 @@ def _parse(name: str, kind: str, value: Any, source: str) -> Any:
     try:
         parsed = _PARSERS[kind](value if isinstance(value, str) else str(value))
     except ValueError as error:
-        raise SettingError(f"{source}: '{value}' is no {kind} ({error}).", field=name) from error
+        expected = _EXPECTED.get(kind, str(error))
+        raise SettingError(f"{source}: '{value}' can't be used: {expected}.", field=name) from error
     if name == "data_dir" and "?" in str(parsed):
         raise SettingError(f"{source}: '{value}' has a '?', at which the URL of the database would end.", field=name)
     if name in _RANGES and not _RANGES[name][0] <= parsed <= _RANGES[name][1]:

@@ -14,6 +14,7 @@ import pytest
 import kenspeckle.cli
 from kenspeckle.cli.app import ENTRIES
 from kenspeckle.cli.commands import Entry, Loading, first_sentence
+from tests.cli.conftest import Command
 
 HEAVY = [
     "PIL",
@@ -135,3 +136,13 @@ def test_an_import_in_a_function_says_why_it_is_late() -> None:
                         line = text.splitlines()[one.lineno - 1]
                         silent += [f"{file.name}:{one.lineno}"] if "# late" not in line else []
     assert not silent
+
+
+def test_every_command_says_which_variable_is_no_setting(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KENSPECKLE_MAX_FACE", "3")
+    said = command("faces", "list", "--data-dir", tmp_path)
+    assert said.err.startswith("KENSPECKLE_MAX_FACE is no setting and is not used; did you mean KENSPECKLE_MAX_FACES?")
+    assert command("settings").err.count("did you mean") == 1
+    assert command("settings", "--config", tmp_path / "none.toml").code == 2

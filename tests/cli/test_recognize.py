@@ -75,6 +75,8 @@ def test_index_then_search(command: Command, where: list[str], album: Path, mirr
     assert answer.json["faces"]["FaceMatches"][0]["Face"]["ExternalImageId"] == "Grace_Hopper.jpg"
     every = command("search", mirrored, *where, "--json", "--all-faces")
     assert [len(one["FaceMatches"]) for one in every.json["searches"]] == [1]
+    (face,) = every.json["details"]
+    assert (len(face["Landmarks"]), face["Quality"]["Sharpness"] > 0) == (5, True), "from a server too"
 
 
 def test_many_photographs_are_searched_at_once(
@@ -275,3 +277,10 @@ def test_what_is_saved_replaces_no_photograph(command: Command, samples: Samples
         assert (said.code, "Name another" in said.err) == (2, True), words
         assert one.read_bytes() == other.read_bytes() == before
     assert sorted(place.name for place in folder.iterdir()) == ["one.jpg", "two.jpg"]
+
+
+def test_comparing_says_which_file_is_no_photograph(command: Command, samples: Samples, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no photograph")
+    for pair in ((tmp_path / "notes.txt", samples.astronaut), (samples.astronaut, tmp_path / "notes.txt")):
+        said = command("compare", *pair)
+        assert (said.code, f"{tmp_path / 'notes.txt'}: This is no image" in said.err) == (2, True), said.err

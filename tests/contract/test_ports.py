@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +52,19 @@ REAL = {
     "Engines",  # its fake has all engines at once, test_engines.py of compose loads and drops them
     "Recognizer",  # its fake answers edges, and is no recognizer
 }
+
+
+def test_the_documentation_tells_it_of_every_port() -> None:
+    page = (HERE.parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    section = page.partition("### Which ports have fakes")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    told = {name: row[2] for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    assert told.keys() == FAKES.keys() | REAL
+    assert {name for name, how in told.items() if "a fake" in how} == FAKES.keys()
+    for name, (_, suite) in FAKES.items():
+        assert f"tests/contract/{suite}" in told[name]
+    for path in re.findall(r"`(tests/[\w./]+)`", section):
+        assert (HERE.parents[1] / path).exists(), path
 
 
 def members(port: type) -> dict[str, inspect.Signature]:

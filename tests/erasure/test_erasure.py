@@ -254,6 +254,7 @@ def test_age_erases_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
         held.service.recognizer,
         held.service.local.context,
         held.service.local.work_off,
+        announcer=held.service.guard.announcer,
         now=lambda: now[0],
         ticks=lambda: ticks[0],
     )

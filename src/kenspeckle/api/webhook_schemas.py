@@ -38,8 +38,8 @@ DELIVERY: dict[str, JsonValue] = {
 _Events = Annotated[
     list[str],
     Field(
-        description="Any of faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended and "
-        "camera.appearance; empty for all.",
+        description="Any of faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended, "
+        "camera.appearance and audit.anchored; empty for all but the last.",
         max_length=16,
     ),
 ]

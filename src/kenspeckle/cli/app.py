@@ -12,6 +12,7 @@ import typer
 from kenspeckle import __version__
 from kenspeckle.cli.commands import WIDTH, Commands, Entry, Root
 
+PREFIX = "KENSPECKLE_"
 VERBS = "Recognize"
 MANAGE = "Manage"
 ABOUT = "About"
@@ -161,6 +162,10 @@ app = Commands(
 )
 
 
+_THAT_CHECK_SETTINGS = ("serve", "settings", "doctor")
+"""Commands that say themselves what is wrong with the settings."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"kenspeckle {__version__}")
@@ -169,6 +174,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -177,6 +183,11 @@ def common(
     """Options before the command."""
     if debug:
         os.environ["KENSPECKLE_DEBUG"] = "1"
+    if context.invoked_subcommand not in _THAT_CHECK_SETTINGS and any(one.startswith(PREFIX) for one in os.environ):
+        from kenspeckle.settings import unknown, unknown_messages  # late: help does without the domain
+
+        for sentence in unknown_messages(unknown()):
+            typer.echo(sentence, err=True)
 
 
 def run() -> None:

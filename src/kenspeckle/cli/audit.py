@@ -14,7 +14,7 @@ from kenspeckle.atomic_file import replace_file, whole_file
 from kenspeckle.cli import options, output
 from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
-from kenspeckle.compose.data_folder import anchors_of, open_folder
+from kenspeckle.compose.data_folder import anchors_of, locked_anchors_of, open_folder
 from kenspeckle.domain.audit import describe
 from kenspeckle.ports import AuditQuery
 from kenspeckle.text import plural
@@ -95,15 +95,16 @@ def verify(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Check every row's hash, seal and place, and that the row named by the anchor file beside the database exists.
-    Exit code 1 if any was changed, removed or put in; it is named.
+    """Check every row's hash, seal and place, and that the row named by the anchor file beside the database, and by
+    the newest anchor of AUDIT_ANCHORS_URL, exists. Exit code 1 if any was changed, removed or put in; it is named.
 
     Keep the anchor that this prints where nobody can change it, and give it to the next run: it finds what the trail
     itself can't show, such as a trail that was put back to an older state as a whole."""
     given = _anchor(anchor) if anchor is not None else None
     with open_folder(data_dir, make=False, any_key=True) as instance:
-        kept = anchors_of(instance.settings).read()
-        found = verification.verify(instance.catalog, instance.recorder.key, given, kept)
+        key, kept = instance.recorder.key, anchors_of(instance.settings).read()
+        bucket = locked_anchors_of(instance.settings, key)
+        found = verification.verify(instance.catalog, key, given, kept, bucket.read() if bucket else ())
     if json:
         output.emit(found.describe())
     else:
@@ -154,7 +155,7 @@ def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
     Makes a key where there is none. Earlier rows stay verifiable: by their chain, which a row that records the change
     continues, and by the old key if it is found again. Lists what was encrypted under the old key and has to be
     replaced."""
-    with open_folder(data_dir, make=False, any_key=True) as instance:
+    with open_folder(data_dir, make=False, new_key=True) as instance:
         if not instance.catalog.audit_head().begun or fits(instance.catalog, instance.recorder.key):
             output.say("The catalog is written under this master key; there is nothing to do.")
             return

@@ -127,7 +127,7 @@ def verify(name: Name = None, models_dir: ModelsDir = None, as_json: Json = Fals
         else:
             table(["File", "State"], [[file, problem or "as published"] for file, problem in problems.items()])
         if not fine:
-            remark(f"Model pack '{wanted}' is not whole. {registry.remedy(wanted)}", "red")
+            remark(f"Model pack '{wanted}' is not whole. {registry.advise(settings.models_dir, wanted)}", "red")
             raise typer.Exit(FAILED)
 
 

@@ -16,7 +16,7 @@ from kenspeckle.domain import Attribute, Attributes, FaceDetail, QualityFilter
 from kenspeckle.domain import operations as ops
 from kenspeckle.domain.attributes import parse_names
 from kenspeckle.domain.similarity import tier
-from kenspeckle.errors import NoFace
+from kenspeckle.errors import KenspeckleError, NoFace
 from kenspeckle.intake.files import read, refuse_same_file
 from kenspeckle.shapes import dump
 from kenspeckle.text import plural
@@ -50,6 +50,11 @@ def compare(
             raise CommandFailed(
                 f"{shown} shows no face.", f"`kenspeckle detect {shown}` shows what is found."
             ) from error
+        except KenspeckleError as error:
+            if error.field not in ("source", "target"):
+                raise
+            shown = target if error.field == "target" else source
+            raise CommandFailed(f"{shown}: {error.message}") from error
     if json:
         output.emit(dump.compare_faces(answer))
     else:

@@ -48,7 +48,8 @@ _LogLevel = Annotated[
     str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default="LOG_LEVEL, INFO")
 ]
 _Config = Annotated[
-    Path | None, typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml")
+    Path | None,
+    typer.Option("--config", exists=True, help="File of settings to read.", show_default="kenspeckle.toml"),
 ]
 
 

@@ -25,7 +25,8 @@ def settings(
         bool, typer.Option("--strict", help="Exit code 1 where the environment has KENSPECKLE_ names that are none.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml")
+        Path | None,
+        typer.Option("--config", exists=True, help="File of settings to read.", show_default="kenspeckle.toml"),
     ] = None,
 ) -> None:
     """Show every setting with its value and its source: default, file or environment."""

@@ -25,9 +25,8 @@ Events = Annotated[
     typer.Option(
         "--event",
         metavar="EVENT",
-        help="faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended or "
-        "camera.appearance; repeat it for several. Without it: all "
-        "of them.",
+        help="faces.indexed, faces.matched, faces.deleted, erasure.completed, video.ended, camera.appearance or "
+        "audit.anchored; repeat it for several. Without it: all but the last.",
     ),
 ]
 Collections = Annotated[

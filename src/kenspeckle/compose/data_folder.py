@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kenspeckle.catalog.audit_anchor import AnchorFile
     from kenspeckle.catalog.sql import SqlCatalog
     from kenspeckle.encryption.master_key import MasterKey
+    from kenspeckle.images.bucket_anchors import BucketAnchors
     from kenspeckle.ports import Storage
     from kenspeckle.settings import Settings
     from kenspeckle.usecases.audit.recorder import Recorder
@@ -30,17 +31,23 @@ class DataFolder:
 
 
 @contextmanager
-def open_folder(data_dir: Path | None, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
+def open_folder(
+    data_dir: Path | None, *, make: bool = True, any_key: bool = False, new_key: bool = False
+) -> Iterator[DataFolder]:
     """Open the data folder. `make` creates the catalog where there is none; `any_key` accepts the present master key
-    also where the trail was sealed under another one. Raises SettingError, StorageFull, StorageUnavailable."""
+    also where the trail was sealed under another one, `new_key` makes one where there is none. Raises SettingError,
+    StorageFull, StorageUnavailable."""
     from kenspeckle import settings as settings_
 
-    with open_instance(settings_.load({"data_dir": data_dir}), make=make, any_key=any_key) as opened:
+    chosen = settings_.load({"data_dir": data_dir})
+    with open_instance(chosen, make=make, any_key=any_key, new_key=new_key) as opened:
         yield opened
 
 
 @contextmanager
-def open_instance(settings: Settings, *, make: bool = True, any_key: bool = False) -> Iterator[DataFolder]:
+def open_instance(
+    settings: Settings, *, make: bool = True, any_key: bool = False, new_key: bool = False
+) -> Iterator[DataFolder]:
     """As `open_folder`, by settings that are loaded already."""
     if not make:
         storage(settings).see()
@@ -51,7 +58,7 @@ def open_instance(settings: Settings, *, make: bool = True, any_key: bool = Fals
         # Without the setting ENCRYPTION: no command that uses this creates collections.
         catalog = SqlCatalog.open(settings.catalog, master=master, connections=settings.catalog_connections)
     try:
-        recorder = recorder_of(settings, catalog, master, any_key=any_key)
+        recorder = recorder_of(settings, catalog, master, any_key=any_key, new_key=new_key)
         try:
             yield DataFolder(settings, catalog, master, recorder)
         finally:
@@ -81,13 +88,14 @@ def master_key(settings: Settings, *, create: bool = True) -> MasterKey:
     return MasterKey.of(settings, create=create)
 
 
-def recorder_of(settings: Settings, catalog: SqlCatalog, master: MasterKey, *, any_key: bool = False) -> Recorder:
+def recorder_of(
+    settings: Settings, catalog: SqlCatalog, master: MasterKey, *, any_key: bool = False, new_key: bool = False
+) -> Recorder:
     """The recorder of the catalog's audit trail. Raises SettingError, StorageFull, StorageUnavailable."""
-    from kenspeckle.domain.audit import PURPOSE
     from kenspeckle.usecases.audit.recorder import Recorder
     from kenspeckle.usecases.audit.sealing_key import sealing_key
 
-    key = master.derive(PURPOSE) if any_key else sealing_key(catalog, master)
+    key = sealing_key(catalog, master, any_key=any_key, new_key=new_key)
     return Recorder(catalog, key, required=settings.audit_required, now=catalog.now, anchors=anchors_of(settings))
 
 
@@ -96,3 +104,18 @@ def anchors_of(settings: Settings) -> AnchorFile:
     from kenspeckle.catalog.audit_anchor import FILE, AnchorFile
 
     return AnchorFile(settings.data_dir / FILE)
+
+
+def locked_anchors_of(settings: Settings, key: bytes) -> BucketAnchors | None:
+    """Anchors of the trail in a bucket, where the settings name one; `key` seals them. Raises SettingError."""
+    if not settings.audit_anchors_url:
+        return None
+    from kenspeckle.domain.audit_anchor import is_anchor
+    from kenspeckle.errors import SettingError
+    from kenspeckle.images.bucket_anchors import BucketAnchors
+    from kenspeckle.images.urls import BucketUrl, parse
+
+    place = parse(settings.audit_anchors_url, "AUDIT_ANCHORS_URL")
+    if not isinstance(place, BucketUrl):
+        raise SettingError("AUDIT_ANCHORS_URL names a bucket: s3://bucket/prefix.", field="audit_anchors_url")
+    return BucketAnchors(place, lambda anchor: is_anchor(anchor, key))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kenspeckle.aws.topics import SnsTopics
 from kenspeckle.catalog.sql import SqlCatalog
 from kenspeckle.compose import agreement, pack_choice
-from kenspeckle.compose.data_folder import recorder_of
+from kenspeckle.compose.data_folder import locked_anchors_of, recorder_of
 from kenspeckle.compose.engines import PackEngines, open_engines
 from kenspeckle.compose.guard import Guard
 from kenspeckle.compose.mirrors import keeper_of
@@ -101,7 +101,14 @@ def _make_embedded(settings: Settings, engines: PackEngines | None, at_once: boo
         guard=guard,
         recognizer=recognizer,
         face_models=engines.versions,
-        housekeeping=Housekeeping(recognizer, context, local.work_off, now=context.now),
+        housekeeping=Housekeeping(
+            recognizer,
+            context,
+            local.work_off,
+            announcer=guard.announcer,
+            anchors=locked_anchors_of(settings, guard.recorder.key),
+            now=context.now,
+        ),
         local=local,
         engines=engines,
         index=index,
@@ -204,7 +211,12 @@ def _make_managed(settings: Settings) -> ManagedService:
         recognizer=recognizer,
         face_models={model: model},
         housekeeping=Housekeeping(
-            recognizer, _ManagedHousekeeping(guard.catalog, settings), amazon.reconcile, now=guard.catalog.now
+            recognizer,
+            _ManagedHousekeeping(guard.catalog, settings),
+            amazon.reconcile,
+            announcer=guard.announcer,
+            anchors=locked_anchors_of(settings, guard.recorder.key),
+            now=guard.catalog.now,
         ),
         managed=amazon,
     )

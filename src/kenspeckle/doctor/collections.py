@@ -96,7 +96,7 @@ def _pack(collection: CollectionFacts, instance: Instance, found: Examined) -> N
             f"The collection '{collection.collection_id}' is of the pack '{pack.name}', which is not whole in "
             f"{settings.models_dir}.",
             "Photographs can't be indexed or searched in it (503).",
-            registry.remedy(pack.name),
+            registry.advise(settings.models_dir, pack.name),
         )
 
 

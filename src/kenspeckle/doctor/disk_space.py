@@ -27,10 +27,12 @@ def check(instance: Instance, found: Examined) -> None:
     seen: dict[int, str] = {}
     for what, place in _places(instance):
         there = place
-        while not there.exists() and there != there.parent:
-            there = there.parent
         try:
+            while not there.exists() and there != there.parent:
+                there = there.parent
             facts, device = os.statvfs(there), there.stat().st_dev
+        except PermissionError:
+            continue  # the check of the data folder reports it
         except OSError as error:
             found.fault("disk_unreadable", f"{there} can't be looked at: {error.strerror}.", _FULL, on("df", there))
             continue

@@ -47,11 +47,14 @@ def check(instance: Instance, found: Examined) -> None:
         return  # Modes could not be changed either.
     _modes(folder, state, owner, found)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        ours = state.st_uid == os.geteuid()
         found.fault(
             "folder_no_access",
             f"{folder} belongs to {owner}; {_user(os.geteuid())} may not read and write there.",
             _OURS,
-            f"Run this and the service as {owner}, or: " + on(f"chown -R {_user(os.geteuid())}", folder),
+            on("chmod 700", folder)
+            if ours
+            else f"Run this and the service as {owner}, or: " + on(f"chown -R {_user(os.geteuid())}", folder),
         )
         return
     _inside(folder, state.st_uid, owner, found)

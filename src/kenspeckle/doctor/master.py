@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from kenspeckle.compose.data_folder import anchors_of
+from kenspeckle.compose.data_folder import anchors_of, locked_anchors_of
 from kenspeckle.doctor.findings import Examined, on
 from kenspeckle.doctor.instance import Instance
 from kenspeckle.domain.audit import PURPOSE, is_sealed
@@ -108,7 +108,18 @@ def check_trail(instance: Instance, found: Examined) -> None:
         found.skip("seals can't be verified without the master key")
         return
     instance.progress("audit", 0, 1)
-    verified = verification.verify(catalog, key, kept=anchors_of(instance.settings).read())
+    try:
+        bucket = locked_anchors_of(instance.settings, key)
+        locked = bucket.read() if bucket else ()
+    except KenspeckleError as error:
+        found.fault(
+            "anchors_unreadable",
+            error.message,
+            "No anchor there shows whether the trail's end was cut off.",
+            "Correct AUDIT_ANCHORS_URL, or what it needs of the bucket (docs/security.md)",
+        )
+        locked = ()
+    verified = verification.verify(catalog, key, kept=anchors_of(instance.settings).read(), locked=locked)
     instance.progress("audit", 1, 1)
     for one in verified.findings[:SHOWN]:
         found.fault(

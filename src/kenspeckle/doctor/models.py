@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from kenspeckle.doctor.findings import Examined
 from kenspeckle.doctor.instance import Instance
 from kenspeckle.errors import SettingError
@@ -24,7 +27,7 @@ def check(instance: Instance, found: Examined) -> None:
                 "model_damaged",
                 f"{settings.models_dir / settings.pack / file} {problem}.",
                 "The service does not start with a pack that is not whole: templates would not be comparable.",
-                registry.remedy(settings.pack),
+                registry.advise(settings.models_dir, settings.pack),
             )
     _attributes(settings, found)
     wrong = sum(map(bool, problems.values()))
@@ -37,8 +40,8 @@ def _attributes(settings: Settings, found: Examined) -> None:
     """The networks for attributes, which an instance may do without unless a setting needs them."""
     folder = settings.models_dir / ATTRIBUTES.name
     problems = {file: problem for file, problem in registry.check_attributes(settings.models_dir).items() if problem}
-    remedy = registry.remedy(ATTRIBUTES.name)
-    if not folder.exists():
+    remedy = registry.advise(settings.models_dir, ATTRIBUTES.name)
+    if not os.path.lexists(folder) and not _is_closed(settings.models_dir):
         what = f"The networks that tell attributes of faces are not in {settings.models_dir}."
         if settings.asked:
             found.fault(
@@ -59,3 +62,7 @@ def _attributes(settings: Settings, found: Examined) -> None:
             "Requests that ask for attributes of faces are refused.",
             remedy,
         )
+
+
+def _is_closed(folder: Path) -> bool:
+    return os.path.exists(folder) and not os.access(folder, os.X_OK)  # noqa: PTH110 - raises nothing

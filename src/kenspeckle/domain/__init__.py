@@ -68,6 +68,7 @@ from kenspeckle.domain.videos import (
 )
 from kenspeckle.domain.webhooks import (
     EVENTS,
+    USUAL_EVENTS,
     Claimed,
     Delivery,
     DeliveryState,
@@ -82,6 +83,7 @@ __all__ = [
     "EVENTS",
     "SEVERAL",
     "UNFINISHED",
+    "USUAL_EVENTS",
     "WITHIN",
     "AgeRange",
     "Appearance",

@@ -15,12 +15,17 @@ class Event(StrEnum):
     COMPLETED = "erasure.completed"
     VIDEO = "video.ended"
     APPEARED = "camera.appearance"
+    ANCHORED = "audit.anchored"
+    """Of the whole service, so only for endpoints of all collections."""
     TEST = "webhook.test"
     """Sent on request only, to one endpoint."""
 
 
-EVENTS = frozenset({Event.INDEXED, Event.MATCHED, Event.DELETED, Event.COMPLETED, Event.VIDEO, Event.APPEARED})
+EVENTS = frozenset(Event) - {Event.TEST}
 """Events that an endpoint can subscribe to."""
+
+USUAL_EVENTS = EVENTS - {Event.ANCHORED}
+"""Events of an endpoint that names none."""
 
 
 class DeliveryState(StrEnum):

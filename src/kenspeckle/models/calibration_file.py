@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,11 @@ def read(models_dir: Path, name: str, contract: str) -> Calibration | None:
             raise ValueError("measured with another embedder")
         return make_measured(stored["knots"], str(stored["sample"]))
     except FileNotFoundError:
+        return None
+    except PermissionError:
+        # A pack beside it that can't be read either says so by itself, where it is used.
+        if os.access(models_dir, os.R_OK | os.X_OK):
+            log.warning("%s is not used: this user may not read it; chmod 644 lets all users.", file)
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         log.warning("%s is not used: %s. Run kenspeckle models calibrate --pack %s again.", file, error, name)

@@ -174,21 +174,40 @@ def find_installed(folder: Path, pack: AnyPack, measured: Calibration | None = N
 def _missing(models_dir: Path, name: str, file: str, problem: str) -> str:
     """Why the pack can't be used and what to do, for the user that this process runs as."""
     folder = models_dir / name
-    try:
-        there = folder.exists()
-        reachable = os.access(folder if there else models_dir, os.R_OK | os.X_OK) or not models_dir.exists()
-    except OSError:
-        reachable = False
-    if not reachable:
-        user = getpass.getuser() if os.geteuid() else "root"
-        return (
-            f"Model pack '{name}' can't be read: the user {user} may not enter {folder}. Put packs where the service "
-            "may read them, and name that folder by KENSPECKLE_MODELS_DIR."
-        )
+    if closed := _closed(models_dir, name):
+        return f"Model pack '{name}' can't be read: {closed}"
+    there = folder.exists()
     what = f"{folder / file} {problem}" if there else f"not in {models_dir} (KENSPECKLE_MODELS_DIR)"
     if name == ATTRIBUTES.name:
         return f"The networks that tell attributes of faces are missing: {what}. {remedy(name)}"
     return f"Model pack '{name}' is missing: {what if there else f'it is {what}'}. {remedy(name)}"
+
+
+def _closed(models_dir: Path, name: str) -> str:
+    """That the user of this process may not read the pack, and what to do; "" where it may."""
+    folder = models_dir / name
+    try:
+        places = [models_dir, folder, *(folder.iterdir() if folder.exists() else ())]
+        closed = next((one for one in places if one.exists() and not _is_open(one)), None)
+    except OSError:
+        closed = folder
+    if closed is None:
+        return ""
+    user = getpass.getuser() if os.geteuid() else "root"
+    return (
+        f"the user {user} may not {'read' if closed.parent == folder else 'enter'} {closed}. Put packs where the "
+        "service may read them, and name that folder by KENSPECKLE_MODELS_DIR."
+    )
+
+
+def _is_open(place: Path) -> bool:
+    return os.access(place, os.R_OK | os.X_OK if place.is_dir() else os.R_OK)
+
+
+def advise(models_dir: Path, name: str) -> str:
+    """What to do about a pack that is not whole, or that this user may not read."""
+    closed = _closed(models_dir, name)
+    return closed[:1].upper() + closed[1:] if closed else remedy(name)
 
 
 def remedy(name: str) -> str:

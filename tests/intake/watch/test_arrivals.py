@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from watchdog.events import FileClosedEvent, FileCreatedEvent, FileMovedEvent
@@ -12,8 +14,10 @@ from kenspeckle.client.errors import CommandFailed, ServerUnreachable
 from kenspeckle.intake.watch import results
 from kenspeckle.intake.watch.arrivals import Arrivals, FileState
 from kenspeckle.intake.watch.ledger import Ledger
+from kenspeckle.intake.watch.loop import Run
 from kenspeckle.intake.watch.tree import Tree
 from kenspeckle.intake.watch.worker import Backoff
+from tests.intake.watch.conftest import until
 
 
 class Clock:
@@ -92,6 +96,7 @@ def test_what_is_remembered_outlives_the_process(tmp_path: Path) -> None:
     file, facts = tmp_path / "ledger.db", FileState(1, 2, 3)
     odd = Path("\udcff.jpg")
     with Ledger(file, "search") as ledger:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert not ledger.knows(odd, facts)
         ledger.record(odd, facts, "digest", "", "matched")
         assert ledger.name_of("Ada", "Ada") == ledger.name_of("Ada", "Ädä") == "Ada"
@@ -157,3 +162,26 @@ def test_nor_is_the_whole_folder_if_it_becomes_one(tmp_path: Path) -> None:
     chosen = Arrivals(root, 0.0)  # one that is a link from the beginning was meant
     chosen.scan()
     assert [path for path, _ in chosen.ready()] == [root / "a.jpg"]
+
+
+def test_a_link_in_the_place_of_a_folder_is_told_and_not_followed(tmp_path: Path) -> None:
+    root, elsewhere, said = tmp_path / "root", tmp_path / "elsewhere", list[str]()
+    (root / "sub").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "a.jpg").write_bytes(b"not yours")
+    arrivals, work = Arrivals(root, 0.0), Mock()
+    run = Run(arrivals, work, 1, threading.Event(), Mock(), said.append)
+    watching = threading.Thread(target=run.watch, args=(None,))
+    watching.start()
+    try:
+        _became_a_link(root, elsewhere)
+        until(lambda: len(said) == 1)
+        root.rename(tmp_path / "moved")
+        root.symlink_to(elsewhere)
+        until(lambda: len(said) == 2)
+    finally:
+        run.stop()
+        watching.join()
+    assert said[0] == f"{root / 'sub'} is a link to a folder. Links are not followed."
+    assert said[1].startswith(f"{root} can't be read: It lies behind a link.")
+    work.one.assert_not_called()

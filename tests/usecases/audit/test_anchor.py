@@ -191,6 +191,13 @@ def test_a_start_without_its_master_key_is_refused(folder: Path, how: str) -> No
     chosen = settings.load({"data_dir": folder}, environ={})
     with pytest.raises(SettingError, match=r"written under .*kenspeckle audit new-key"):
         build(chosen)
+    for command in (("audit", "verify"), ("audit", "show"), ("audit", "anchor")):
+        said = run(*command)
+        if command[1] != "verify" or how == "missing":
+            assert (said.exit_code != 0, "audit new-key" in said.output) == (True, True), command
+        else:
+            assert "none of the" in said.output
+            assert len(said.output.splitlines()) < 6, "one line, not one for each row"
     refused = run("keys", "create", "other")
     assert (refused.exit_code, "audit new-key" in refused.output) == (1, True)
     assert key.exists() == (how == "another"), "none was made"

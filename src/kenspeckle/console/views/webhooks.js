@@ -9,7 +9,7 @@ import { session } from "/console/session.js";
 import { cells, table } from "/console/table.js";
 import { field } from "/console/views/keys.js";
 
-const EVENTS = { "faces.indexed": "faces were stored", "faces.matched": "a search found somebody", "faces.deleted": "faces were deleted", "erasure.completed": "nothing is left of an erasure", "video.ended": "a video was looked at", "camera.appearance": "somebody appeared before a camera" };
+const EVENTS = { "faces.indexed": "faces were stored", "faces.matched": "a search found somebody", "faces.deleted": "faces were deleted", "erasure.completed": "nothing is left of an erasure", "video.ended": "a video was looked at", "camera.appearance": "somebody appeared before a camera", "audit.anchored": "an anchor of the audit trail, every hour" };
 const STATES = { delivered: "good", failed: "bad" };
 const SIZE = 50;
 const COLUMNS = ["When", "Event", "Collection", "State", "Attempts", "Answer", "Took", ""];
@@ -105,7 +105,7 @@ async function create() {
     };
     return h("form", { onsubmit: sends(make) },
       url.element, description.element,
-      h("fieldset", {}, h("legend", {}, "Events; none chosen: all"), events.element),
+      h("fieldset", {}, h("legend", {}, "Events; none chosen: all but the last"), events.element),
       h("fieldset", {}, h("legend", {}, "In these collections; none chosen: in all"), collections.element),
       room, h("p", { class: "actions" }, button("Make the endpoint", { class: "primary", type: "submit" })));
   }, { wide: true });

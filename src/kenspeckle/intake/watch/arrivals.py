@@ -71,6 +71,8 @@ class Arrivals(FileSystemEventHandler):
         self._settle = settle
         self._clock = clock
         self._candidates: dict[Path, _Candidate] = {}
+        self._links: set[Path] = set()
+        self._place = _place(root)
         self._lock = threading.Lock()
         self.come = threading.Event()
         """Set when a file was noted, for a caller that waits."""
@@ -83,6 +85,9 @@ class Arrivals(FileSystemEventHandler):
         path = Path(os.fsdecode(event.dest_path if moved else event.src_path))
         if self._is_wanted(path):
             self.note(path, whole=moved or event.event_type == EVENT_TYPE_CLOSED)
+        elif path.is_symlink() and path.is_dir():
+            with self._lock:
+                self._links.add(path)
 
     def note(self, path: Path, *, whole: bool = False) -> None:
         """A file was seen at this path. Unless it is known to be `whole`, it has to stay unchanged for a while."""
@@ -95,8 +100,11 @@ class Arrivals(FileSystemEventHandler):
 
     def scan(self) -> None:
         """Look through the whole folder. Raises OSError where the folder itself can't be read."""
+        self._place = _place(self.root)
         with self._tree.folder(self.root):
             pass
+        with self._lock:
+            self._links.clear()
         for path in self._walk():
             self.note(path)
 
@@ -115,6 +123,17 @@ class Arrivals(FileSystemEventHandler):
             if facts is not None:
                 yield path, facts
 
+    def is_replaced(self) -> bool:
+        """Whether something else is in the folder's place than at the last scan; the system tells of that by no
+        event."""
+        return _place(self.root) != self._place
+
+    @property
+    def links(self) -> frozenset[Path]:
+        """Links to folders that were found since the last scan began; they are passed over."""
+        with self._lock:
+            return frozenset(self._links)
+
     @property
     def waiting(self) -> int:
         """The number of files that were seen and are not complete yet."""
@@ -131,6 +150,9 @@ class Arrivals(FileSystemEventHandler):
     def _walk(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self.root):  # links to folders are not followed
             folders[:] = sorted(one for one in folders if not _is_passed_over(one))
+            links = [found for one in folders if (found := Path(folder, one)).is_symlink()]
+            with self._lock:
+                self._links.update(links)
             for name in sorted(files):
                 if is_taken(name, self._suffixes):
                     yield Path(folder, name)
@@ -138,6 +160,15 @@ class Arrivals(FileSystemEventHandler):
     def _is_wanted(self, path: Path) -> bool:
         folders = path.relative_to(self.root).parts[:-1]
         return is_taken(path.name, self._suffixes) and not any(map(_is_passed_over, folders))
+
+
+def _place(root: Path) -> tuple[int, int] | None:
+    """Identifies what is at this path, which may be a link; None where nothing is."""
+    try:
+        found = root.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_passed_over(folder: str) -> bool:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +46,8 @@ class Ledger:
         """The job's mark in results, so that results of another job are not mistaken for this one's."""
         self._lock = threading.Lock()
         with self._translate_errors():
+            with suppress(OSError):  # SQLite says what is wrong. Its names of people are its owner's only
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(file, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
             with self._translate_errors():

@@ -47,6 +47,7 @@ class Run:
         self._running = 0
         self._error: BaseException | None = None
         self._away = False
+        self._told: frozenset[Path] = frozenset()
         self.looked: Callable[[], None] = lambda: None
         """Called after each pass, to update the display of progress."""
 
@@ -86,9 +87,10 @@ class Run:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="watch") as pool:
             try:
                 while not self._stop.is_set():
-                    if time.monotonic() >= scan_at:
+                    if time.monotonic() >= scan_at or self._arrivals.is_replaced():
                         self._scan(last is not None)
                         scan_at = time.monotonic() + every
+                    self._tell_links()
                     for path, facts in self._arrivals.ready():
                         with self._lock:
                             self._running += 1
@@ -121,6 +123,12 @@ class Run:
             self._away = True
         else:
             self._away = False
+
+    def _tell_links(self) -> None:
+        links = self._arrivals.links
+        for link in sorted(links - self._told):
+            self._remark(f"{link} is a link to a folder. Links are not followed.")
+        self._told = links
 
     def _one(self, path: Path, facts: FileState) -> None:
         outcome = self._work.one(path, facts)

@@ -39,9 +39,11 @@ def _group_ref(shape: Json | None) -> GroupRef | None:
 def image_search(shape: Json, collection_id: str) -> ImageSearch:
     """The answer of /v1/search, of one face or of all."""
     searches = shape.get("searches") or [shape["faces"]]
+    # Only an answer for all faces says more of them than box and confidence.
+    details = [detail(one) for one in shape.get("details", ())] or [searched(one) for one in searches]
     found = tuple(
-        FaceSearch(searched(one), face_matches(one["FaceMatches"], collection_id), _group_ref(one.get("Group")))
-        for one in searches
+        FaceSearch(seen, face_matches(one["FaceMatches"], collection_id), _group_ref(one.get("Group")))
+        for seen, one in zip(details, searches, strict=True)
     )
     return ImageSearch(found, unindexed(shape.get("unsearched", ())), searches[0].get("FaceModelVersion", ""))
 

@@ -256,10 +256,11 @@ class Recorder:
         if self._anchors is None or self._renewing:
             return False
         kept = next((one for one in self._anchors.read() if is_anchor(one, self.key)), None)
-        self._cut = kept if kept is not None and not self._has(kept) else None
+        self._cut = kept if kept is not None and not self.has(kept) else None
         return self._cut is not None
 
-    def _has(self, anchor: AuditAnchor) -> bool:
+    def has(self, anchor: AuditAnchor) -> bool:
+        """Whether the trail has the row that an anchor names, or removed it by age."""
         if anchor.number <= self.trail.audit_head().floor:
             return True  # removed by age
         row = next(self.trail.audit_rows(anchor.number - 1), None)

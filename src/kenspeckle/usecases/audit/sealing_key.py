@@ -13,20 +13,21 @@ _WAYS = (
 )
 
 
-def sealing_key(trail: Trail, master: Deriver) -> bytes:
-    """The key, derived from the master key.
+def sealing_key(trail: Trail, master: Deriver, *, any_key: bool = False, new_key: bool = False) -> bytes:
+    """The key, derived from the master key. `any_key` takes a master key that does not fit, `new_key` makes one where
+    there is none.
 
-    Raises SettingError where the trail was sealed under another master key than the present one, or there is none: a
-    new one would silently invalidate AWS pairs, webhooks and the trail. Where only the head does not fit, it was
-    tampered with, which the recorder records."""
+    Otherwise raises SettingError where the trail was sealed under another master key than the present one, or there is
+    none: a new one would silently invalidate AWS pairs, webhooks and the trail. Where only the head does not fit, it
+    was tampered with, which the recorder records."""
     begun = trail.audit_head().begun
-    if begun and not master.there():
+    if begun and not new_key and not master.there():
         raise SettingError(
             f"The catalog was written under a master key, and there is none ({master.place}). {_WAYS}",
             field="master_key",
         )
     key = master.derive(PURPOSE)
-    if begun and not fits(trail, key):
+    if begun and not (any_key or new_key or fits(trail, key)):
         raise SettingError(
             f"The catalog was written under another master key than this one ({master.place}). {_WAYS}",
             field="master_key",

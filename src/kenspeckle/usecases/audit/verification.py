@@ -89,12 +89,19 @@ def parse_anchor(text: str) -> AuditAnchor | tuple[int, bytes]:
     return int(found[1]), bytes.fromhex(found[2])
 
 
-def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[AuditAnchor] = ()) -> Verified:
+def verify(
+    trail: Trail,
+    key: bytes,
+    anchor: str | None = None,
+    kept: Sequence[AuditAnchor] = (),
+    locked: Sequence[AuditAnchor] = (),
+) -> Verified:
     """Every row's number, hash and seal, and that the newest is where the head says.
 
     With an `anchor`, that its row is there and unchanged; rows up to it may then be sealed under another master key,
     for their hashes confirm them, as for rows before one that names a new key. `kept` are anchors of the file
-    beside the database, whose rows have to be there too. Raises InvalidValue, StorageUnavailable."""
+    beside the database, `locked` of a bucket, whose rows have to be there too. Raises InvalidValue,
+    StorageUnavailable."""
     given = parse_anchor(anchor) if anchor is not None else None
     known = (given.number, given.hash) if isinstance(given, AuditAnchor) else given
     head = trail.audit_head()
@@ -103,10 +110,14 @@ def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[A
         found.find(0, "the trail was never begun, or it was wiped")
     elif not is_sealed(head, key):
         found.find(head.number, "the head of the trail is not sealed under this master key: it was changed")
-    noted = next((one for one in kept if is_anchor(one, key)), None)
-    if kept and noted is None:
+    noted = [
+        (one, where)
+        for anchors, where in ((kept, "the anchor file beside the database"), (locked, "an anchor in the bucket"))
+        for one in [one for one in anchors if is_anchor(one, key)][:1]
+    ]
+    if kept and not any(is_anchor(one, key) for one in kept):
         found.find(kept[0].number, "the anchor file beside the database is not sealed under this master key")
-    rows = _Rows(found, head, key, known, None if noted is None else (noted.number, noted.hash))
+    rows = _Rows(found, head, key, known, noted)
     last = rows.read(trail.audit_rows())
     if last.number < head.number:
         found.find(last.number + 1, f"rows {last.number + 1} to {head.number} are missing: the end was cut off")
@@ -116,18 +127,18 @@ def verify(trail: Trail, key: bytes, anchor: str | None = None, kept: Sequence[A
         found.find(known[0], "the anchor's row is not there" + (", it was trimmed" if known[0] <= head.floor else ""))
     if isinstance(given, AuditAnchor) and given.number > found.former and not is_anchor(given, key):
         found.find(given.number, "the anchor is not sealed under this master key")
-    if noted is not None and noted.number > last.number:
-        found.find(
-            last.number + 1,
-            f"rows {last.number + 1} to {noted.number} are missing, which the anchor file beside the database names: "
-            "the end was cut off",
-        )
+    for one, where in noted:
+        if one.number > last.number:
+            found.find(
+                last.number + 1,
+                f"rows {last.number + 1} to {one.number} are missing, which {where} names: the end was cut off",
+            )
     return found
 
 
 class _Rows:
-    """Looks at one row after the other. `known` is an anchor that was kept elsewhere, `noted` one of the anchor
-    file."""
+    """Looks at one row after the other. `known` is an anchor that was given, `noted` are those that were kept,
+    with where."""
 
     def __init__(
         self,
@@ -135,7 +146,7 @@ class _Rows:
         head: AuditHead,
         key: bytes,
         known: tuple[int, bytes] | None,
-        noted: tuple[int, bytes] | None,
+        noted: Sequence[tuple[AuditAnchor, str]],
     ) -> None:
         self._found = found
         self._head = head
@@ -159,6 +170,14 @@ class _Rows:
             self._look(row, linked, made)
             # Each row is checked against the hash that the row before states, so that one change is one finding.
             number, made = row.number, row.hash
+        unsealed = len(self._unsealed) + self._more_unsealed
+        if unsealed > 1 and unsealed == self._found.rows:
+            self._found.find(
+                self._unsealed[0],
+                f"none of the {unsealed:,} rows is sealed under this master key: it is another one than they were "
+                "written under, or all were put in by someone who has no key",
+            )
+            self._unsealed, self._more_unsealed = [], 0
         for one in self._unsealed:
             self._found.find(one, "not sealed under this master key: changed or put in by someone who has no key")
         self._found.more += self._more_unsealed
@@ -177,7 +196,7 @@ class _Rows:
         return True
 
     def _look(self, row: AuditRow, linked: bool, made: bytes) -> None:
-        found, known, noted = self._found, self._known, self._noted
+        found, known = self._found, self._known
         if row.seal != seal_of(self._key, row.hash):
             if known is None or row.number > known[0]:
                 if len(self._unsealed) < MOST_FINDINGS:
@@ -192,8 +211,9 @@ class _Rows:
             found.find(row.number, "beyond the head of the trail: put in by someone else")
         if known is not None and row.number == known[0] and row.hash != known[1]:
             found.find(row.number, "not the row that the anchor names")
-        if noted is not None and row.number == noted[0] and row.hash != noted[1]:
-            found.find(row.number, "not the row that the anchor file beside the database names")
+        for one, where in self._noted:
+            if row.number == one.number and row.hash != one.hash:
+                found.find(row.number, f"not the row that {where} names")
         if row.operation in ALARMS:
             found.find(row.number, f"the service itself noted {row.operation}: {row.facts}")
 

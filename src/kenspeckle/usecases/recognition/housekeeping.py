@@ -11,11 +11,13 @@ from contextvars import copy_context
 from typing import Protocol
 
 from kenspeckle.errors import KenspeckleError
-from kenspeckle.ports import Catalog
+from kenspeckle.ports import Anchors, Catalog
 from kenspeckle.settings import Settings
 from kenspeckle.usecases.audit import actor, verification
+from kenspeckle.usecases.audit.anchoring import anchor_elsewhere
 from kenspeckle.usecases.audit.recognizer import Audited
 from kenspeckle.usecases.recognition.retention import Retention
+from kenspeckle.usecases.webhooks.events import Announcer
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ class HousekeepingContext(Protocol):
 
 
 class Housekeeping:
-    """One thread, from `start` to `close`. `now` is the clock, `ticks` a monotonic clock."""
+    """One thread, from `start` to `close`. `anchors` are those of a bucket; `now` is the clock, `ticks` a monotonic
+    clock."""
 
     def __init__(
         self,
@@ -40,12 +43,16 @@ class Housekeeping:
         context: HousekeepingContext,
         work_off: Callable[[], None],
         *,
+        announcer: Announcer,
+        anchors: Anchors | None = None,
         now: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recognizer = recognizer
         self._context = context
         self._work_off = work_off
+        self._announcer = announcer
+        self._anchors = anchors
         self._now = now
         self._ticks = ticks
         self._retention = Retention(recognizer, now=now, ticks=ticks)
@@ -81,6 +88,7 @@ class Housekeeping:
             # If logs are stored elsewhere, this line is an anchor, which a trail that was put back to an older state
             # lacks.
             lambda: log.info("audit trail", extra={"anchor": verification.anchor_of(recorder.trail.audit_head())}),
+            lambda: anchor_elsewhere(recorder, self._announcer, self._anchors),
         ):
             try:
                 work()

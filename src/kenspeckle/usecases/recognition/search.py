@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from kenspeckle.domain import (
     validation,
 )
 from kenspeckle.domain.operations import CompareFaces, DetectFaces, Handlers, SearchFaces, SearchImage
-from kenspeckle.errors import NoFace
+from kenspeckle.errors import ImageTooLarge, ImageTooSmall, NoFace, UnsupportedImage
 from kenspeckle.ports import Engine
 from kenspeckle.usecases.recognition.context import Context
 from kenspeckle.usecases.recognition.quality_bars import embed_passing, largest_clear, screen
@@ -31,6 +32,16 @@ from kenspeckle.usecases.recognition.quality_bars import embed_passing, largest_
 SOURCE: Final = 0.25
 """Part of what is looked at closely in both photographs of a comparison, as much as in one otherwise, that the source
 may have: its largest face is enough."""
+
+
+@contextmanager
+def _naming(photograph: str) -> Iterator[None]:
+    """An error of one of two photographs says which."""
+    try:
+        yield
+    except (UnsupportedImage, ImageTooLarge, ImageTooSmall) as error:
+        error.field = photograph
+        raise
 
 
 class Recognition:
@@ -123,11 +134,12 @@ class Recognition:
         """The source's largest face against each of the target. Raises NoFace where either photograph shows none."""
         least, _ = self._bounds(operation.threshold, None)
         engine = self.context.engines.default
-        with self.context.gate.turn():
+        with _naming("target"), self.context.gate.turn():
             target_photo = engine.open(operation.target)  # checked before a network runs on the source
-        details, templates, _ = probe(
-            self.context, engine, operation.source, operation.quality, every_face=False, part=SOURCE
-        )
+        with _naming("source"):
+            details, templates, _ = probe(
+                self.context, engine, operation.source, operation.quality, every_face=False, part=SOURCE
+            )
         with self.context.gate.turn():
             with self.context.stages.time("detect"):
                 seen = engine.detect(target_photo, part=1 - SOURCE)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kenspeckle.domain import (
     EVENTS,
+    USUAL_EVENTS,
     Delivery,
     DeliveryState,
     Event,
@@ -245,7 +246,7 @@ def _events(events: Iterable[str]) -> frozenset[Event]:
             known = ", ".join(sorted(EVENTS))
             raise InvalidValue(f"'{one[:40]}' is no event; known are {known}.", field="events")
         found.add(Event(one))
-    return frozenset(found) or EVENTS
+    return frozenset(found) or USUAL_EVENTS
 
 
 def _collections(collections: Iterable[str]) -> frozenset[str]:

@@ -22,6 +22,7 @@ from kenspeckle.domain import (
     WebhookMessage,
     display_name,
 )
+from kenspeckle.domain.audit_anchor import AuditAnchor, to_line
 from kenspeckle.domain.operations import SearchAppearance
 from kenspeckle.ports import NewFace, Tell, Webhooks
 from kenspeckle.usecases.audit import actor
@@ -147,6 +148,14 @@ class Announcer:
             "request_id": content["request_id"] or None,
         }
         return self._messages(listeners, Event.COMPLETED, kept.collection_id, data, ())
+
+    def announce_anchored(self, anchor: AuditAnchor) -> None:
+        """Put messages with the newest row of the audit trail into the outbox."""
+        if self._store is None or not (listeners := self._listeners(Event.ANCHORED, "")):
+            return
+        data = {"anchor": f"{anchor.number}:{anchor.hash.hex()}", "sealed": to_line(anchor).decode().rstrip()}
+        self._store.post(self._messages(listeners, Event.ANCHORED, "", data, ()))
+        self.nudge()
 
     def test(self, webhook: Webhook) -> WebhookMessage:
         """A test message without an event."""
