@@ -246,6 +246,7 @@ def test_metadata_beyond_two_kilobytes(http: httpx.Client) -> None:
     [
         ({"source": b"x"}, "target", "exactly one part"),
         ({"source": b"x", "target": b"y", "other": b"z"}, "body", "source"),
+        ({"source": b"x", "other": b"z"}, "body", "has the part 'other'"),
         ([("source", b"x"), ("source", b"y")], "source", "it has 2"),
         ({"source": b"", "target": b"y"}, "source", "empty"),
     ],

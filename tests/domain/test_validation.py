@@ -64,3 +64,10 @@ def test_metadata_has_a_limit() -> None:
     assert validation.metadata({"a": "b"}) == {"a": "b"}
     with pytest.raises(InvalidValue, match="2048"):
         validation.metadata({"a": "b" * 3000})
+
+
+def test_tags_are_as_many_as_at_amazon() -> None:
+    most = {f"key-{number}": "" for number in range(validation.MAX_TAGS)}
+    assert validation.tags(most) == most
+    with pytest.raises(InvalidValue, match="201 were"):
+        validation.tags({**most, "one": "more"})

@@ -6,6 +6,8 @@ import itertools
 import json
 import re
 import sqlite3
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -258,7 +260,12 @@ def test_kill_9_between_commit_and_delivery_loses_nothing(tmp_path: Path) -> Non
     # What the kill caught on its way is left to the dead process until its lease ends: half a minute later.
     with closing(sqlite3.connect(tmp_path / "kenspeckle.db")) as database, database:
         database.execute("UPDATE deliveries SET due_at = due_at - 60")
-    with receiving(port) as receiver, launch(tmp_path, settings=SETTINGS):
+    with receiving(port) as receiver, launch(tmp_path, settings=SETTINGS) as server:
+        begun = time.monotonic()
         until(lambda: set(receiver.ids("/late")) == sent, 45)
+        if time.monotonic() - begun > 25:  # seen, and not explained: an attempt that was lost until its lease ended
+            with closing(sqlite3.connect(tmp_path / "kenspeckle.db")) as database:
+                rows = database.execute("SELECT message_id, state, attempts, due_at, error FROM deliveries").fetchall()
+            warnings.warn(f"a message waited for its lease: {rows}\n" + "\n".join(server.log), stacklevel=1)
         told = {one["type"] for one in receiver.verified("/late", hook["secret"])}
     assert told == {"faces.indexed", "faces.matched"}

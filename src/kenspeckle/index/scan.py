@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,9 @@ class Scanners:
         return parts + [one.result() for one in running]
 
     def _take(self) -> Any:
-        try:
+        with suppress(IndexError):  # as another thread may take the last one
             return self._idle.pop()
-        except IndexError:
-            return self._quantizer.sq.select_InvertedListScanner(self._faiss.METRIC_L2, None, True, None, False)
+        return self._quantizer.sq.select_InvertedListScanner(self._faiss.METRIC_L2, None, True, None, False)
 
 
 def split(places: Places) -> tuple[Places, Places]:

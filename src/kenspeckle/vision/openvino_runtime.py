@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -63,10 +64,10 @@ class Session:
         self._idle: list[Any] = []
 
     def __call__(self, pixels: Floats) -> list[Floats]:
-        try:
+        request = None
+        with suppress(IndexError):  # as another thread may take the last one
             request = self._idle.pop()
-        except IndexError:
-            request = self._model.create_infer_request()
+        request = request or self._model.create_infer_request()
         try:
             found = request.infer({0: pixels}, share_inputs=True)
             return [np.array(found[place]) for place in range(len(found))]  # the request's own go with the next call

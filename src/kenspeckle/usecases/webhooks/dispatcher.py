@@ -142,8 +142,11 @@ class Dispatcher:
         self._tasks.discard(task)
         self._active[webhook_id] -= 1
         self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Its lease will end, and it is sent again.
+        # Where an attempt did not come to its end, its lease will, and the message is sent again.
+        if task.cancelled():
+            if not self._closing.is_set():
+                log.error("a webhook's attempt was cancelled before its end")
+        elif (error := task.exception()) is not None:
             log.error("a webhook's attempt failed: %s", error, exc_info=error)
 
     async def _attempt(self, transport: Transport, webhook: Webhook, claimed: Claimed) -> None:
