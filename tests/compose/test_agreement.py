@@ -134,7 +134,7 @@ def test_what_a_newer_version_has_is_left_alone_and_what_can_not_be_read_is_name
     catalog.set_shared(SharedKind.SETTING, "SOMETHING_NEW", "7", 2.0)
     assert agreement.follow_settings(given(CLUSTER), catalog) == given(CLUSTER)
     catalog.set_shared(SharedKind.SETTING, "MAX_FACES", "many", 2.0)
-    with pytest.raises(SettingError, match="the catalog's shared settings: 'many' is no int"):
+    with pytest.raises(SettingError, match="the catalog's shared settings: 'many' can't be used: a whole number"):
         agreement.follow_settings(given(CLUSTER), catalog)
 
 
