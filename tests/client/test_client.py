@@ -16,8 +16,8 @@ from kenspeckle import errors
 from kenspeckle.client.retries import Retries
 from kenspeckle.client.verbs import Done, Photograph
 from kenspeckle.testing.endpoint import Endpoint
-from kenspeckle.testing.plugin import kenspeckle, kenspeckle_server
 from tests.client.test_http import Script, scripted
+from tests.testing.conftest import kenspeckle, kenspeckle_server
 
 __all__ = ["kenspeckle", "kenspeckle_server", "scripted"]
 
