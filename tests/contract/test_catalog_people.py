@@ -311,6 +311,7 @@ def test_a_page_of_people_needs_no_walk(held: SqlCatalog, path: Path) -> None:
         connection.exec_driver_sql("SELECT 1")
     page = held.people(NAME, 2, None)
     held.people(NAME, 2, page.cursor)
+    held.people(NAME, 2, None, name="1")
     asked = [one for one in said if "FROM people" in one]
     assert asked
     with closing(sqlite3.connect(path)) as other:
