@@ -113,7 +113,7 @@ ENTRIES = (
         "import",
         "kenspeckle.cli.transfer:import_",
         MANAGE,
-        "Import an export, encodings of face_recognition, or the people of a CompreFace into a collection.",
+        "Import an export, encodings of face_recognition, or people from CompreFace into a collection.",
     ),
     Entry("collections", "kenspeckle.cli.collections:app", MANAGE, "Collections: sets of faces, searched separately."),
     Entry("faces", "kenspeckle.cli.faces:app", MANAGE, "Faces that are stored in a collection."),

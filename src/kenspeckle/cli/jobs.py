@@ -119,7 +119,7 @@ def results(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """What became of each line of the manifest of a job that indexes, as JSON Lines."""
+    """Show what became of each line of a manifest that a job indexes, as JSON Lines."""
     with open_target(url, api_key, data_dir) as target:
         print_results(target, job_id)
 

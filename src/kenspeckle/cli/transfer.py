@@ -25,7 +25,9 @@ Source = Annotated[
 ]
 Origin = Annotated[
     str | None,
-    typer.Argument(metavar="URL|FOLDER", help="Of compreface: its address, or a folder for each subject."),
+    typer.Argument(
+        metavar="URL|FOLDER", help="For compreface: its address, or a folder that has one for each subject."
+    ),
 ]
 Into = Annotated[
     str | None,
@@ -119,7 +121,7 @@ def import_(
     api_key: options.ApiKey = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Import an export, encodings of face_recognition, or the people of a CompreFace into a collection. An export's
+    """Import an export, encodings of face_recognition, or people from CompreFace into a collection. An export's
     collection is created if it does not exist.
 
     The service may run. Everything is checked before anything is stored; run it again after an interruption: what is

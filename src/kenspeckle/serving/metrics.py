@@ -191,7 +191,9 @@ class _GateCollector(Collector):
         admitted, running = gate.admitted, gate.running
         yield GaugeMetricFamily("kenspeckle_photographs_admitted", "Photographs held by requests.", admitted)
         yield GaugeMetricFamily("kenspeckle_photographs_running", "Photographs at the engine.", running)
-        yield GaugeMetricFamily("kenspeckle_queue_depth", "Photographs not at the engine.", max(0, admitted - running))
+        yield GaugeMetricFamily(
+            "kenspeckle_queue_depth", "Photographs that wait for the engine.", max(0, admitted - running)
+        )
         yield GaugeMetricFamily("kenspeckle_workers", "Photographs that the engine takes at once.", gate.workers)
         yield GaugeMetricFamily("kenspeckle_queue_limit", "Photographs that may wait.", gate.queue)
         yield CounterMetricFamily(
