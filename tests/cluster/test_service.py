@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from botocore.awsrequest import AWSRequest
 from sqlalchemy import Table, func, select
 
 from kenspeckle.catalog.postgres.clock import ServerClock
@@ -17,6 +21,7 @@ from kenspeckle.domain import operations as ops
 from kenspeckle.ports import AuditQuery
 from tests.compose.test_videos import HOME, appearances, built, done, fill, names, start, uploaded
 from tests.postgres import Server
+from tests.rekognition.signing import sign
 from tests.s3server import S3Server, served_s3
 from tests.videos import EILEEN, GRACE, SAMPLES, brief, two_people
 
@@ -105,6 +110,36 @@ def test_leases_and_times_go_by_the_clock_of_the_database(
         row = next(iter(catalog.find_audit(AuditQuery(operation="DeleteFaces"), 1)))
         times = (made.records[0].face.created_at, key.created_at, kept.created_at, lease - 30, told.created_at, row.at)
         assert [one for one in times if not began - 60 <= one <= time.time() + ahead + 60] == []
+
+
+def test_signatures_are_judged_by_the_clock_of_the_database(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica whose clock is ten minutes slow takes what a client signs now, and not what is ten minutes old."""
+    asked = ServerClock._ask
+
+    def ask(self: ServerClock) -> None:
+        asked(self)
+        assert self._ahead is not None
+        self._ahead += 600
+
+    monkeypatch.setattr(ServerClock, "_ask", ask)
+    with postgres.database() as url, built(tmp_path, catalog_url=url) as service:
+        key = service.access.create("desk", aws=True)
+        transport = httpx.ASGITransport(service.serve())
+
+        async def ask_signed(ahead: float) -> int:
+            at = datetime.now(UTC) + timedelta(seconds=ahead)
+            monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: at)
+            headers = {"Content-Type": "application/x-amz-json-1.1", "Host": "127.0.0.1"}
+            headers["X-Amz-Target"] = "RekognitionService.ListCollections"
+            request = AWSRequest("POST", "http://127.0.0.1/", headers, b"{}")
+            signed = sign(request, key, service.settings.aws_region).prepare()
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                answer = await client.post("/", content=b"{}", headers=dict(signed.headers.items()))
+            return answer.status_code
+
+        assert [asyncio.run(ask_signed(ahead)) for ahead in (600, 0)] == [200, 400]
 
 
 def rows(service: Service, table: Table) -> int:

@@ -172,7 +172,7 @@ def test_bucket_keys_lie_under_the_prefix_and_nothing_staged_remains(s3: S3Serve
 def test_a_bucket_that_is_not_there(s3: S3Server) -> None:
     images = open_images("s3://nowhere")
     for act in (lambda: images.put(digest(PHOTO), PHOTO), lambda: images.get(digest(PHOTO))):
-        with pytest.raises(StorageUnavailable, match="no bucket 'nowhere'"):
+        with pytest.raises(StorageUnavailable, match="IMAGES_URL: There is no bucket 'nowhere'"):
             act()
     with pytest.raises(StorageUnavailable):
         images.recover(nothing, no_lock)

@@ -62,9 +62,11 @@ class Database:
     write, with a cursor of the driver; `migrating` keeps other migrations out until the transaction ends, where
     beginning one does not; `closing` are engines to close with this one; `rewrite` does for deletions what `forget`
     can't do beside requests, and `remains` says what is left until then; `now` is the clock that all processes
-    share; `duty` is `ports.Catalog.duty`; `agree` tells other processes values of this one, by subject, and returns
+    share, and `estimate_now` tells its time without waiting for it; `duty` is `ports.Catalog.duty`;
+    `agree` tells other processes values of this one, by subject, and returns
     the subjects in which one of them differs;
-    `append` adds a row to the audit trail by itself, where the database can.
+    `append` adds a row to the audit trail by itself, where the database can; `where` is a server's place, for errors
+    of a start.
     """
 
     def __init__(
@@ -83,9 +85,11 @@ class Database:
         rewrite: Rewrite | None = None,
         remains: Remains = lambda _: (),
         now: Callable[[], float] = time.time,
+        estimate_now: Callable[[], float] = time.time,
         duty: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True),
         agree: Callable[[Engine, Mapping[str, str]], list[str]] = lambda *_: [],
         append: str = "",
+        where: str = "",
     ) -> None:
         self._engine = engine
         self._writer = writer
@@ -101,9 +105,11 @@ class Database:
         self._rewrite = rewrite
         self._remains = remains
         self.now = now
+        self.estimate_now = estimate_now
         self.duty = duty
         self._agree = agree
         self.append = append
+        self.where = where
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -112,6 +112,10 @@ class Erasing(Part):
         """Seconds since the epoch, by the clock that all processes on this catalog share."""
         return self.database.now()
 
+    def estimate_now(self) -> float:
+        """As `now`, for event loops: nothing is waited for."""
+        return self.database.estimate_now()
+
     def duty(self, name: str) -> AbstractContextManager[bool]:
         return self.database.duty(name)
 

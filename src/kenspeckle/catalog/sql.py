@@ -46,7 +46,7 @@ from kenspeckle.catalog.video_results import VideoResults
 from kenspeckle.catalog.videos import Videos
 from kenspeckle.catalog.webhooks import Webhooks
 from kenspeckle.domain import JobKind
-from kenspeckle.errors import SettingError
+from kenspeckle.errors import SettingError, StorageUnavailable
 from kenspeckle.ports import Encryption, Sealer
 from kenspeckle.settings import Settings
 
@@ -138,6 +138,12 @@ class SqlCatalog(
             if catalog.has_remains() and not catalog.has_unfinished(JobKind.PURGE):
                 log.warning("a collection was being deleted when the service stopped: removing the rest of it")
                 catalog.purge()
+        except StorageUnavailable as error:
+            database.close()
+            if not database.where or "CATALOG_URL" in error.message:
+                raise
+            said = f"CATALOG_URL ({database.where}): {error.message}"
+            raise StorageUnavailable(said, field=error.field, retry_after=error.retry_after) from error
         except BaseException:
             database.close()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,11 @@ def open_instance(
     with pause_collection():
         from kenspeckle.catalog.sql import SqlCatalog
 
+        if make:
+            with suppress(
+                OSError
+            ):  # where no database lies in it, nothing has made it yet; the trail's anchor goes there
+                settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         master = master_key(settings)
         # Without the setting ENCRYPTION: no command that uses this creates collections.
         catalog = SqlCatalog.open(settings.catalog, master=master, connections=settings.catalog_connections)

@@ -109,6 +109,7 @@ def _amazon(guard: Guard, edge: Edge) -> Sequence[BaseRoute]:
         call=edge.threads.call,
         face_models=edge.face_models,
         limits=edge.limits,
+        clock=guard.catalog.estimate_now,
     )
 
 

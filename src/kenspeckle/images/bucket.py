@@ -136,4 +136,4 @@ def bucket_errors(bucket: str) -> Iterator[None]:
     try:
         yield
     except s3.ERRORS as error:
-        raise s3.failure(error, bucket) from error
+        raise s3.failure(error, bucket, "IMAGES_URL") from error

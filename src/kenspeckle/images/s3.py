@@ -61,15 +61,15 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
-def failure(error: Exception, bucket: str) -> KenspeckleError:
-    """The message for an error that is not about a single object."""
-    found = code(error)
+def failure(error: Exception, bucket: str, setting: str = "") -> KenspeckleError:
+    """The message for an error that is not about a single object. `setting` is what names the bucket."""
+    found, of = code(error), f"{setting}: " if setting else ""
     if found in _FULL:
         return StorageFull(f"The bucket '{bucket}' is full: nothing was stored. Remove something and ask again.")
     if found == "NoSuchBucket":
-        return StorageUnavailable(f"There is no bucket '{bucket}': create it, or check endpoint and region.")
+        return StorageUnavailable(f"{of}There is no bucket '{bucket}': create it, or check endpoint and region.")
     if found in DENIED:
-        return StorageUnavailable(f"Access to the bucket '{bucket}' is denied; check credentials and their rights.")
+        return StorageUnavailable(f"{of}Access to the bucket '{bucket}' is denied; check credentials and their rights.")
     return StorageUnavailable(
-        f"The bucket '{bucket}' can't be reached; check endpoint, region, credentials and network.", retry_after=1
+        f"{of}The bucket '{bucket}' can't be reached; check endpoint, region, credentials and network.", retry_after=1
     )

@@ -46,6 +46,10 @@ class ServerClock:
                     self._ask()
             finally:
                 self._asking.release()
+        return self.estimate()
+
+    def estimate(self) -> float:
+        """The same, as it was when the server was asked last: it is not waited for."""
         return self._wall() if self._ahead is None else self._ticks() + self._ahead
 
     def _is_due(self, ticks: float) -> bool:

@@ -13,7 +13,7 @@ from kenspeckle.catalog.database import SERIALIZE, Database, Forget
 from kenspeckle.catalog.postgres.agreement import Agreement
 from kenspeckle.catalog.postgres.clock import ServerClock
 from kenspeckle.catalog.postgres.locks import MIGRATING, PRESENT, AdvisoryLocks, serialize
-from kenspeckle.catalog.postgres.meaning import explain_error
+from kenspeckle.catalog.postgres.meaning import LOST, Refused, explain_error
 from kenspeckle.catalog.postgres.rewrite import remains, rewrite
 from kenspeckle.catalog.postgres.trail import APPEND
 from kenspeckle.errors import Conflict, SettingError, StorageUnavailable
@@ -34,18 +34,23 @@ IN_USE = (
 )
 KEPT_OUT = "Another program uses the catalog alone (encrypt, decrypt or copy); start again when it has ended."
 
+UNREACHABLE = "PostgreSQL does not answer there. Is it running, and are host and port right?"
+
 _READS, _WRITES = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _GIVEN_UP = f"SET LOCAL idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'"
 """Of a transaction that may hold rows: whoever holds them and does nothing for longer than others wait is gone."""
 _BEGIN = "kenspeckle_begin"
 
 # An answer goes out after the commit is on disk; a stricter setting of the server (on a standby too) stays.
+# Time limits of the role for what lies idle are for programs that forget a transaction. Ours end by themselves, a
+# backup reads one state for as long as it takes, and idle connections hold locks that say who is at what.
 # A replica that the network has cut off holds rows and locks until the server knows that it is gone; the system's own
 # keepalive tells it after two hours.
 _SESSION = (
     f"SET lock_timeout = '{BUSY_SECONDS}s'; "
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; "
     f"SET tcp_user_timeout = '{GONE_SECONDS}s'; "
+    "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; "
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _SERVER = (
@@ -79,6 +84,7 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         event.listen(holders, "connect", _beside_others)
         advisory = AdvisoryLocks(holders)
         locks, duty, closing = advisory.hold, advisory.duty, (holders,)
+    clock = ServerClock(engine)
     writes = _WRITES if alone else f"{_WRITES}; {_GIVEN_UP}"
     made = Database(
         engine,
@@ -93,10 +99,12 @@ def database(url: URL, *, alone: bool = False, connections: int) -> Database:
         closing=closing,
         rewrite=rewrite,
         remains=remains,
-        now=ServerClock(engine),
+        now=clock,
+        estimate_now=clock.estimate,
         duty=duty,
         agree=agreement.enter,
         append=APPEND,
+        where=_where(url),
     )
     try:
         _check(made, url)
@@ -195,16 +203,17 @@ def _reach(made: Database, url: URL) -> Any:
     try:
         with made.read() as connection:
             return connection.exec_driver_sql(_SERVER).one()
-    except SettingError as error:
-        raise SettingError(f"CATALOG_URL ({_where(url)}): {error.message}", field="catalog_url") from error
+    except Refused as error:
+        raise SettingError(f"CATALOG_URL ({_where(url)}): {error.reason}", field="catalog_url") from error
     except StorageUnavailable as error:
-        raise StorageUnavailable(
-            f"CATALOG_URL ({_where(url)}): {error.message}", retry_after=error.retry_after
-        ) from error
+        said = UNREACHABLE if error.message == LOST else error.message
+        raise StorageUnavailable(f"CATALOG_URL ({_where(url)}): {said}", retry_after=error.retry_after) from error
 
 
 def _where(url: URL) -> str:
-    return f"{url.host or dict(url.query).get('host', 'the local socket')}, database '{url.database or url.username}'"
+    host = url.host or dict(url.query).get("host", "the local socket")
+    port = f":{url.port}" if url.port else ""
+    return f"{host}{port}, database '{url.database or url.username}'"
 
 
 def _refuse(where: str, reason: str) -> None:

@@ -8,15 +8,16 @@ from typing import Final
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kenspeckle.catalog.database import COLLIDES
-from kenspeckle.errors import Conflict, InvalidValue, KenspeckleError, SettingError, StorageFull, StorageUnavailable
+from kenspeckle.errors import Conflict, InvalidValue, KenspeckleError, StorageFull, StorageUnavailable
 
 FULL: Final = "The disk of PostgreSQL is full: nothing was stored. Free disk space and ask again."
 BUSY: Final = "The catalog was busy with other writes for too long; ask again."
 LOST: Final = "PostgreSQL does not answer; it may be starting again."
 TOO_MANY: Final = (
-    "PostgreSQL takes no more connections: raise its max_connections, or lower KENSPECKLE_CATALOG_CONNECTIONS of the "
-    "services that share it."
+    "PostgreSQL takes no more connections: raise its max_connections (or the CONNECTION LIMIT of role or database), or "
+    "lower KENSPECKLE_CATALOG_CONNECTIONS of the services that share it."
 )
+REFUSED: Final = "PostgreSQL lets this service in no more: "
 POOL_USED_UP: Final = (
     "All connections of this service to PostgreSQL are in use; raise KENSPECKLE_CATALOG_CONNECTIONS if that stays so."
 )
@@ -32,8 +33,26 @@ OTHER_SCHEMA: Final = (
     "The catalog's tables are not those that this program knows: a newer version may have migrated them. Start again."
 )
 DAMAGED: Final = "PostgreSQL reports that its files are damaged; see its log, and restore a backup."
-TIMED_OUT: Final = "PostgreSQL ended a statement that took too long (statement_timeout); raise that, or ask for less."
+TIMED_OUT: Final = (
+    "PostgreSQL ended a statement that took too long (statement_timeout); raise that for the role or database of "
+    "CATALOG_URL, or ask for less."
+)
+NO_SCHEMA: Final = (
+    "The role of CATALOG_URL has no schema to put tables in: its search_path names none that exists. ALTER ROLE "
+    "thatrole RESET search_path, or make the schema."
+)
 UNSTORABLE: Final = "A value is too long, too large, or has a character (NUL) that the catalog can't store."
+
+
+class Refused(StorageUnavailable):
+    """A connection can't be made because of what CATALOG_URL says, or what the server says of its role or database: at
+    a start an error of the setting, while a service runs one that may be mended. `reason` is a sentence that goes on
+    after the setting's name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(REFUSED + reason, retry_after=5)
+        self.reason = reason
+
 
 _LOST = re.compile("08...|57P0[1-5]|25P0[34]")
 
@@ -70,6 +89,18 @@ def _without_state(error: BaseException) -> KenspeckleError | None:
 def _explain_refusal(text: str) -> KenspeckleError | None:
     """Errors while connecting have no SQLSTATE, only the server's words."""
     for words, what in (
+        ("is not permitted to log in", "the role may not log in: ALTER ROLE thatrole LOGIN."),
+        (
+            "not currently accepting connections",
+            "the database takes no connections: ALTER DATABASE ... ALLOW_CONNECTIONS.",
+        ),
+        ("permission denied for database", "the role may not connect to the database: GRANT CONNECT ON DATABASE."),
+        ("server does not support SSL", "the server has no TLS, which sslmode demands."),
+        ("invalid sslmode value", "sslmode has a value that PostgreSQL's client does not know."),
+        ("certificate verify failed", "the server's certificate is none that sslrootcert vouches for."),
+        ("root certificate file", "sslrootcert names no file that can be read, and sslmode demands one."),
+        ("server certificate for", "the server's certificate is for another name than the host's."),
+        ("received invalid response to", "what answers there is no PostgreSQL; check host and port."),
         ("password authentication failed", "role or password are wrong."),
         ("no password supplied", "a password is needed; write it into the URL, or into a file that PGPASSFILE names."),
         ("no pg_hba.conf entry", "the server lets this role in from here only once its pg_hba.conf says so."),
@@ -82,8 +113,8 @@ def _explain_refusal(text: str) -> KenspeckleError | None:
         ("invalid port number", "the port is no number from 1 to 65535."),
     ):
         if words in text and (not words.endswith('"') or "does not exist" in text):
-            return SettingError(what, field="catalog_url")
-    if "too many clients" in text or "remaining connection slots" in text:
+            return Refused(what)
+    if any(words in text for words in ("too many clients", "remaining connection slots", "too many connections for")):
         return StorageUnavailable(TOO_MANY, retry_after=2)
     return None
 
@@ -101,7 +132,9 @@ def _by_code(state: str) -> KenspeckleError | None:
         return _connection_lost(READ_ONLY)  # after a fail-over, the pool may hold connections to what is a standby now
     if state == "42501":
         return StorageUnavailable(NO_RIGHT)
-    if state in ("42P01", "42703", "3F000"):
+    if state == "3F000":
+        return StorageUnavailable(NO_SCHEMA)
+    if state in ("42P01", "42703"):
         return StorageUnavailable(OTHER_SCHEMA)
     return None
 
@@ -116,9 +149,9 @@ def _by_class(kind: str) -> KenspeckleError | None:
     if kind == "XX":
         return StorageUnavailable(DAMAGED)
     if kind == "28":
-        return SettingError("role or password are wrong.", field="catalog_url")
+        return Refused("role or password are wrong.")
     if kind == "3D":
-        return SettingError("the database does not exist.", field="catalog_url")
+        return Refused("the database does not exist.")
     return None
 
 
