@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from tests.docs.blocks import DOCS, ROOT
 
@@ -35,3 +38,15 @@ def test_the_layers_are_those_that_are_checked() -> None:
     checked = [set(re.findall(r"kenspeckle\.(\w+)", layer)) for layer in contracts[0]["layers"]]
     shown = [set(re.findall(r"`(\w+)`", line)) for line in re.findall(r"^\d+\. (`\w+`.*)$", PAGE, re.MULTILINE)]
     assert shown[: len(checked)] == checked
+
+
+@pytest.mark.parametrize("page", [DOCS / "architecture.md", DOCS / "adding.md", ROOT / "CONTRIBUTING.md"], ids=str)
+def test_what_a_page_says_is_of_a_file_is_defined_there(page: Path) -> None:
+    said = re.findall(r"`@?(\w+)(?:\([^`]*\))?` (?:of|in) `([\w/]+\.py)`", page.read_text("utf-8"))
+    wrong, folders = [], (PACKAGE, PACKAGE / "usecases" / "recognition", ROOT)
+    for name, file in said:
+        (place,) = [one / file for one in folders if (one / file).exists()]
+        defined = rf"^\s*(?:async )?(?:def|class) {name}\b|^\s*(?:self\.)?{name}\b.*="
+        if not re.search(defined, place.read_text("utf-8"), re.MULTILINE):
+            wrong.append(f"{name} of {file}")
+    assert wrong == []
