@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -59,6 +62,29 @@ def test_unknown_revoked_and_expired_keys(locked_server: Served) -> None:
     assert code(locked_server, revoked) == "UnrecognizedClientException"
     expired = locked_server.access.create("expired", aws=True, expires_at=time.time() - 1)
     assert code(locked_server, expired) == "UnrecognizedClientException"
+
+
+def test_a_pair_is_read_once_for_all_who_ask_at_the_same_time(
+    locked_server: Served, admin: Created, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of bodies that drip, signed with one id alone, would each take a thread."""
+    locked_server.access.forget()
+    read, asked, goes_on = locked_server.access.aws_secret, [], threading.Event()
+
+    def slow(access_key_id: str) -> Any:
+        if not locked_server.access.pair_is_known(access_key_id):
+            asked.append(access_key_id)
+            goes_on.wait(10)
+        return read(access_key_id)
+
+    monkeypatch.setattr(locked_server.access, "aws_secret", slow)
+    request = sign(request_of(locked_server, "ListCollections", {}), admin)
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(send, request) for _ in range(20)]
+        time.sleep(0.3)
+        goes_on.set()
+        assert [one.result()[0] for one in answers] == [200] * 20
+    assert asked.count(admin.access_key_id or "") <= 2, "one may have come later"
 
 
 def test_session_tokens_are_refused(locked_server: Served, admin: Created) -> None:

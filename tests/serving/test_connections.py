@@ -16,7 +16,15 @@ from pathlib import Path
 import pytest
 
 from kenspeckle.serving import descriptors
-from kenspeckle.serving.connections import BURST_SECONDS, DEBT_SECONDS, NEW_RATE, Connections, Entry, of_one_host
+from kenspeckle.serving.connections import (
+    BURST_SECONDS,
+    DEBT_SECONDS,
+    NEW_RATE,
+    WRONG_RATE,
+    Connections,
+    Entry,
+    of_one_host,
+)
 from kenspeckle.serving.flow import Bounds
 from kenspeckle.serving.proxies import Proxies
 from kenspeckle.serving.tls import certificate
@@ -169,6 +177,23 @@ def test_a_host_waits_no_longer_than_a_flood_lasted() -> None:
     assert one.delay() <= DEBT_SECONDS + 0.1
     door.time += DEBT_SECONDS + 0.2
     assert one.delay() <= 0
+
+
+def test_a_host_of_many_wrong_keys_is_one_until_it_stops() -> None:
+    door = Door(10, 5, "198.51.100.7")
+    one, other, proxy = door.enter("192.0.2.1"), door.enter("192.0.2.2"), door.enter("198.51.100.7")
+    assert one is not None
+    assert other is not None
+    assert proxy is not None
+    told = []
+    for _ in range(int(WRONG_RATE * BURST_SECONDS) + 1):
+        told.append(one.floods)
+        one.count_wrong()
+        proxy.count_wrong()
+    assert told == [False] * len(told)
+    assert (one.floods, other.floods, proxy.floods) == (True, False, False)
+    door.time += 0.2
+    assert not one.floods
 
 
 def test_new_connections_of_one_host_come_at_a_rate() -> None:

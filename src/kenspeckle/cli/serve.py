@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import kenspeckle
+from kenspeckle import cpu, memory
 from kenspeckle import settings as settings_
 from kenspeckle.cli.failures import FAILED, report_errors
 from kenspeckle.client.errors import CommandFailed
@@ -93,6 +94,7 @@ def serve(
 
 def _start(settings: Settings, listeners: list[socket.socket]) -> None:
     """Build the service behind the listeners and run it until it is stopped."""
+    memory.share_arenas(cpu.cores())
     logs.configure(settings.log_level, form=settings.log_format)
     for sentence in settings_.unknown_messages(settings_.unknown()):
         logs.log.warning(sentence)

@@ -5,6 +5,7 @@ target -> caller -> body -> (in a thread) signature -> JSON -> model -> right ->
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
@@ -135,6 +136,7 @@ class Edge:
         """Whether adopted pairs may send session tokens."""
         self._model = service_model.load()
         self._trusted: set[tuple[str, str]] = set()
+        self._reading: dict[str, asyncio.Future[Any]] = {}
         self._validators = {name: validate.compile_model(self._model, name) for name in OPERATIONS}
 
     async def answer(self, request: Request) -> Response:
@@ -206,13 +208,22 @@ class Edge:
         # A second switch to a thread costs more than the rest here; only where the catalog has to be read is there one.
         if (claim.access_key_id, _host(request)) in self._trusted:
             return claim, True
-        if self._access.pair_is_known(claim.access_key_id):
-            return claim, self._is_head_signed(signed, claim)
-        return claim, await self._call(self._is_head_signed, signed, claim)
+        known = self._access.pair_is_known(claim.access_key_id)
+        found = self._access.aws_secret(claim.access_key_id) if known else await self._read_pair(claim.access_key_id)
+        if found is None:
+            raise _unknown_pair()
+        return claim, sigv4.verify_head(signed, claim, found[1])
 
-    def _is_head_signed(self, signed: Signed, claim: Claim) -> bool:
-        _, secret = self._secret(claim)
-        return sigv4.verify_head(signed, claim, secret)
+    async def _read_pair(self, access_key_id: str) -> tuple[Key, str] | None:
+        """As `Authentication.aws_secret`, read once for all who ask at the same time: hundreds of requests with one id
+        would each take a thread, and threads keep memory."""
+        reading = self._reading.get(access_key_id)
+        if reading is None:
+            reading = asyncio.ensure_future(self._call(self._access.aws_secret, access_key_id))
+            self._reading[access_key_id] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(access_key_id, None))
+        found: tuple[Key, str] | None = await asyncio.shield(reading)
+        return found
 
     def _secret(self, claim: Claim) -> tuple[Key, str]:
         """The key and its secret, for the check that decides in every case."""

@@ -175,13 +175,16 @@ async def receive_body(receive: Receive, most: int, share: Share | None = None) 
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnected
-                chunk = message.get("body", b"")
+                chunk: bytes = message.get("body", b"")
                 if pieces.size + len(chunk) > most:
                     raise TooLong
                 if share is not None:
                     share.take(len(chunk))
+                more: bool = message.get("more_body", False)
+                if not more and not pieces.size:
+                    return chunk
                 pieces.add(chunk)
-                if not message.get("more_body", False):
+                if not more:
                     return pieces.join()
                 deadline.reschedule(begun + GRACE_SECONDS + pieces.size / SLOWEST)
     except TimeoutError:
@@ -212,7 +215,7 @@ async def store_body(
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnected
                 block += message.get("body", b"")
-                more = message.get("more_body", False)
+                more: bool = message.get("more_body", False)
                 if size + len(block) > most:
                     raise refuse()
                 if len(block) >= BLOCK or (block and not more):

@@ -59,8 +59,8 @@ class Slowdown:
 
     @property
     def floods(self) -> bool:
-        """Whether the host sends many wrong keys."""
-        return self._entry is not None and self._entry.floods
+        """Whether the host sends many wrong keys, and none was proved on this connection."""
+        return self._entry is not None and not self._entry.known and self._entry.floods
 
     def count_wrong(self) -> None:
         if self._entry is not None:

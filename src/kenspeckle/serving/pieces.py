@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-SMALL: Final = 64 * 1024
+SMALL: Final = 16 * 1024
 """Bytes up to which they are kept as they came."""
 BLOCK: Final = 1024 * 1024
 """Bytes that are mapped at once; the system gives memory to those that are written to."""
