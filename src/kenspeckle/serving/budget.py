@@ -17,7 +17,7 @@ class Budget:
     """At most `most` bytes in all; of one client `known`, and `unknown` until it has proved to hold a key. A client's
     only request may take more, so that the budget refuses no request that the size limits allow."""
 
-    def __init__(self, most: int = 256 * MIB, known: int = 128 * MIB, unknown: int = 24 * MIB) -> None:
+    def __init__(self, most: int = 256 * MIB, known: int = 128 * MIB, unknown: int = 16 * MIB) -> None:
         self.most = most
         self.known = known
         self.unknown = unknown
