@@ -218,6 +218,7 @@ def _change(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
         (_change("confidence", to=1e7), "from -1000000 to 1000000"),
         (_change("landmarks", to=[{"kind": "nose", "x": 1e300, "y": 0}]), "from -1000000 to 1000000"),
         (_change("landmarks", to=[[]]), "wrong kind"),
+        *((_change("landmarks", to=[{"kind": bad, "x": 0, "y": 0}]), "not allowed") for bad in ("", "a\0b", "x" * 65)),
         (_change("landmarks", to=[{}] * 501), "at most 500"),
         (_change("model", to="a\nb"), "not allowed"),
         (_change("image", "sha256", to="../" * 20), "not allowed"),
@@ -256,6 +257,7 @@ def test_a_face_that_can_not_be_is_refused_with_its_line(
     ("at", "change", "says"),
     [
         (0, _change("version", to=2), "reads 1. Use a newer one"),
+        (0, _change("version", to="x" * 70_000), f"the format {'x' * 20}; this"),
         (0, _change("format", to="other"), "no export of Kenspeckle"),
         (0, _change("collection", to="../up"), "collection"),
         (0, _change("dimension", to=0), "whole number"),

@@ -43,6 +43,7 @@ MAX_LINE: Final = 4 << 20
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _MEDIA: Final = re.compile(r"image/[a-z0-9.+-]{1,40}|application/octet-stream")
+_KIND: Final = re.compile(r"[A-Za-z]{1,64}")
 _MODEL: Final = re.compile(r"[\w.+-]{1,64}")
 _MAX_KEY: Final = 1024
 _MAX_LANDMARKS: Final = 500
@@ -200,9 +201,8 @@ def header(line: Mapping[str, Any]) -> Header:
     if line["kind"] != "header" or line.get("format") != FORMAT:
         raise InvalidValue("This is no export of Kenspeckle: its first line says something else.")
     if line.get("version") != VERSION:
-        raise InvalidValue(
-            f"This export has the format {line.get('version')}; this Kenspeckle reads {VERSION}. Use a newer one."
-        )
+        version = str(line.get("version"))[:20]
+        raise InvalidValue(f"This export has the format {version}; this Kenspeckle reads {VERSION}. Use a newer one.")
     with _Told(1):
         tags = {checks.text(key): checks.text(value) for key, value in checks.mapping(line.get("tags", {})).items()}
         days = line.get("retention_days")
@@ -331,7 +331,8 @@ def _landmarks(value: Any) -> tuple[Landmark, ...]:
     if not isinstance(value, list) or len(value) > _MAX_LANDMARKS:
         raise InvalidValue(f"landmarks are a list of at most {_MAX_LANDMARKS}")
     return tuple(
-        Landmark(checks.text(one["kind"])[:64], checks.measure(one["x"]), checks.measure(one["y"])) for one in value
+        Landmark(checks.matching(_KIND, one["kind"]), checks.measure(one["x"]), checks.measure(one["y"]))
+        for one in value
     )
 
 
