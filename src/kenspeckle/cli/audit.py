@@ -16,10 +16,10 @@ from kenspeckle.cli.commands import Commands
 from kenspeckle.cli.failures import FAILED, NEGATIVE, TROUBLE, report_errors
 from kenspeckle.compose.data_folder import anchors_of, locked_anchors_of, open_folder
 from kenspeckle.domain.audit import describe
+from kenspeckle.errors import SettingError
 from kenspeckle.ports import AuditQuery
 from kenspeckle.text import plural
 from kenspeckle.usecases.audit import verification
-from kenspeckle.usecases.audit.sealing_key import fits
 
 MOST_ROWS = (1 << 63) - 1
 """No database has more, or takes a larger number."""
@@ -155,12 +155,16 @@ def new_key(yes: options.Yes = False, data_dir: options.DataDir = None) -> None:
     Makes a key where there is none. Earlier rows stay verifiable: by their chain, which a row that records the change
     continues, and by the old key if it is found again. Lists what was encrypted under the old key and has to be
     replaced."""
-    with open_folder(data_dir, make=False, new_key=True) as instance:
-        if not instance.catalog.audit_head().begun or fits(instance.catalog, instance.recorder.key):
+    try:
+        with open_folder(data_dir, make=False):
             output.say("The catalog is written under this master key; there is nothing to do.")
             return
-        if not yes:
-            typer.confirm("Is the former master key lost?", abort=True, err=True)
+    except SettingError as error:
+        if error.field != "master_key":
+            raise
+    if not yes:
+        typer.confirm("Is the former master key lost?", abort=True, err=True)
+    with open_folder(data_dir, make=False, new_key=True) as instance:
         instance.recorder.renew()
         every = instance.catalog.keys()
         pairs = [one.key_id for one in every if one.kind == "aws" and one.revoked_at is None]

@@ -210,6 +210,8 @@ def test_a_start_without_its_master_key_is_refused(folder: Path, how: str) -> No
 
     # The other: it is lost, and somebody says so.
     key.unlink()
+    assert run("audit", "new-key").exit_code != 0
+    assert not key.exists(), "none is made before somebody has said so"
     last = _rows(folder)
     said = run("audit", "new-key", "--yes")
     assert (said.exit_code, "1 AWS pair" in said.output) == (0, True), said.output
