@@ -100,6 +100,7 @@ def test_a_small_one_is_gone_with_the_answer(tmp_path: Path) -> None:
 
 def test_one_that_was_stopped_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge, "MOST", 20)
+    monkeypatch.setattr(purge, "REPORT_SECONDS", 0.0)
     with built(tmp_path) as service:
         fill(service.catalog)
         service.catalog.delete_collection("people", purge=False)
@@ -123,6 +124,22 @@ def test_one_that_was_stopped_is_gone_on_with(tmp_path: Path, monkeypatch: pytes
         assert wait(service.recognizer, job.job_id, 30).state is JobState.SUCCEEDED
         assert not service.catalog.has_remains()
         assert rows_of(service.catalog)["faces"] == 1
+
+
+def test_it_waits_for_photographs_now_and_then_and_not_at_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under photographs without a pause each wait takes a second, and a step with its rest a tenth of that."""
+    monkeypatch.setattr(purge, "MOST", 20)
+    monkeypatch.setattr(purge, "REPORT_SECONDS", 3600.0)
+    waited: list[None] = []
+    with built(tmp_path) as service:
+        fill(service.catalog)
+        service.catalog.delete_collection("people", purge=False)
+        job = service.local.context.jobs.submit(JobKind.PURGE, "people")
+        Purge(service.local.context).run(job, Progress(job, "owner", lambda *_: True, lambda: waited.append(None)))
+        assert not service.catalog.has_remains()
+    assert len(waited) == 2, "at its beginning, and before photographs are removed"
 
 
 def test_what_was_deleted_is_purged_though_somebody_cancels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

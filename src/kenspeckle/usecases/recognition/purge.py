@@ -18,6 +18,10 @@ STEP_SECONDS = 0.03
 REST = 2.0
 """Pause after a step, in parts of what the step took: most searches and writes fall into the pauses."""
 
+REPORT_SECONDS = 1.0
+"""Between two reports, at each of which it waits for photographs, a second at most. Waiting at each step, of 90 ms with
+its rest, it would come on eleven times more slowly under photographs without a pause."""
+
 FEWEST, MOST = 20, 1000
 REMOVED = 250
 """Photographs that are removed between two reports."""
@@ -33,9 +37,12 @@ class Purge:
         """Raises GivenBack and JobLost. It is not cancelled: what it removes was deleted by an answered request."""
         catalog, done = self._context.catalog, job.done
         _report(progress, done)
+        reported = time.monotonic()
         for removed in purge_deleted(catalog):
             done += removed
-            _report(progress, done)
+            if time.monotonic() - reported >= REPORT_SECONDS:
+                _report(progress, done)
+                reported = time.monotonic()
         while some := catalog.removals(REMOVED):
             _report(progress, done)
             remove_images(self._context, some)
