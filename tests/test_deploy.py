@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from kenspeckle.settings import Settings, load, unknown
+from kenspeckle.settings import Settings, list_shared, load, unknown
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -92,6 +92,14 @@ def test_the_manifests_fit_together_and_keep_pods_in() -> None:
     injected = {"KENSPECKLE_SERVICE_HOST": "10.96.0.12", "KENSPECKLE_PORT_80_TCP": "tcp://10.96.0.12:80"}
     assert load(environ=named | injected).port == 8080
     assert unknown(named | injected) == {}
+
+
+def test_a_cluster_leaves_shared_settings_to_its_catalog() -> None:
+    """One in an environment would keep replicas from starting once it was changed for all."""
+    services = yaml.safe_load(DEPLOY.joinpath("compose.cluster.yaml").read_text())["services"]
+    given = {*services["a"]["environment"], *resources()["ConfigMap"]["data"]}
+    assert "KENSPECKLE_IMAGES_URL" in given
+    assert not given & {f"KENSPECKLE_{name.upper()}" for name in list_shared()}
 
 
 def test_the_compose_file_of_a_cluster_shares_what_replicas_have_to_share() -> None:
