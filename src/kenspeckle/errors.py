@@ -1,6 +1,7 @@
 """All errors of the core: each has a stable code, a message that says how to mend it, and facts. No HTTP.
 
-Each edge has one table from these classes to its answers (`serving/problems.py`, `rekognition/error_table.py`).
+Each edge has one table from these classes to its answers: `serving/problems.py`, `rekognition/error_table.py`,
+`compreface/errors.py`.
 """
 
 from __future__ import annotations

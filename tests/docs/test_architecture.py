@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -50,3 +51,30 @@ def test_what_a_page_says_is_of_a_file_is_defined_there(page: Path) -> None:
         if not re.search(defined, place.read_text("utf-8"), re.MULTILINE):
             wrong.append(f"{name} of {file}")
     assert wrong == []
+
+
+def _imports(folder: str) -> set[str]:
+    """Names that the modules of a folder import, as `module.name`."""
+    found: set[str] = set()
+    for file in (PACKAGE / folder).rglob("*.py"):
+        for one in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(one, ast.ImportFrom):
+                found |= {f"{one.module}.{alias.name}" for alias in one.names}
+            elif isinstance(one, ast.Import):
+                found |= {alias.name for alias in one.names}
+    return found
+
+
+@pytest.mark.parametrize("edge", ["api", "rekognition", "compreface"])
+def test_all_edges_decide_of_access_by_the_same_function(edge: str) -> None:
+    assert "kenspeckle.usecases.access.authorization.decide" in _imports(edge)
+
+
+def test_one_module_uses_what_is_private_in_the_command_lines_library() -> None:
+    private = re.compile(r"(?:typer|click)(?:\.\w+)*\._")
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in PACKAGE.rglob("*.py")
+        if private.search(file.read_text("utf-8"))
+    }
+    assert users == {"cli/parsing.py"}
