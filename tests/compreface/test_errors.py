@@ -15,7 +15,8 @@ from tests.api.fake import every_error
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
 def test_every_error_has_an_answer(kind: type[KenspeckleError]) -> None:
     error = kind("What was wrong.", retry_after=2.0)
-    answer, said = of_error(error), json.loads(of_error(error).body)
+    answer = of_error(error)
+    said = json.loads(bytes(answer.body))
     assert said.keys() == {"message", "code"}
     if not any(one in TABLE for one in kind.__mro__):
         assert answer.status_code == problems.of_error(error).status
