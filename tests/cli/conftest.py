@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from kenspeckle.cli.failures import DEBUG
 from kenspeckle.cli.launch import Launched, launch
 from kenspeckle.models import install, registry
 from kenspeckle.settings import load
+from tests import ports
 from tests.vision.conftest import models_dir, pack
 
 __all__ = ["models_dir", "pack"]
@@ -76,6 +76,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
 @pytest.fixture
 def unused_port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    return ports.unused_port()

@@ -20,8 +20,8 @@ from botocore.session import Session
 
 from kenspeckle.client.errors import CommandFailed
 from tests.cluster.waiting import until
+from tests.ports import unused_port
 from tests.s3server import VARIABLES
-from tests.webhooks.conftest import unused_port
 
 
 class _Served:

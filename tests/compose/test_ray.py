@@ -22,8 +22,8 @@ from kenspeckle.cli.failures import NEGATIVE
 from kenspeckle.settings import load
 from tests.faults.portraits import Portraits
 from tests.outward import watched
+from tests.ports import unused_port
 from tests.soak import SOAK
-from tests.webhooks.conftest import unused_port
 
 # Ray is not imported here: it changes the logging of the process that does.
 pytestmark = [

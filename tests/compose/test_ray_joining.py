@@ -13,7 +13,7 @@ from kenspeckle.compose import ray_cluster
 from kenspeckle.compose.service import Service
 from kenspeckle.errors import SettingError
 from kenspeckle.settings import Settings
-from tests.webhooks.conftest import unused_port
+from tests.ports import unused_port
 
 MISMATCH = """Version mismatch: The cluster was started with:
     Ray: 2.52.1

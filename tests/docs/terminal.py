@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from kenspeckle.settings import load
 from tests.docs.alike import difference
 from tests.docs.blocks import ROOT, Block
+from tests.ports import unused_port
 
 PATIENCE = 60.0
 END = "\x1e"
@@ -36,9 +36,7 @@ class Terminal:
 
     def __init__(self, home: Path, path: str) -> None:
         self._home = home
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port = int(one.getsockname()[1])
+        self.port = unused_port()
         self._shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             stdin=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
 import time
@@ -107,12 +106,6 @@ def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Rece
 def receiver() -> Iterator[Receiver]:
     with receiving() as one:
         yield one
-
-
-def unused_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass

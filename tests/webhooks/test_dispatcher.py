@@ -14,7 +14,8 @@ from kenspeckle.usecases.webhooks import dispatcher as courier_
 from kenspeckle.webhook_transport.allowlist import Reach
 from kenspeckle.webhook_transport.http import Transport
 from tests.fakes.certificates import pair
-from tests.webhooks.conftest import Post, Receiver, opened, receiving, until, unused_port
+from tests.ports import unused_port
+from tests.webhooks.conftest import Post, Receiver, opened, receiving, until
 
 
 def test_a_message_arrives_signed_by_both_secrets_while_they_rotate(post: Post, receiver: Receiver) -> None:

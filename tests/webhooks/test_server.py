@@ -21,7 +21,8 @@ from kenspeckle.api import webhook_schemas as shapes
 from kenspeckle.cli.app import app
 from kenspeckle.cli.launch import Launched, launch
 from tests.faults.portraits import sample
-from tests.webhooks.conftest import Post, Receiver, receiving, until, unused_port
+from tests.ports import unused_port
+from tests.webhooks.conftest import Post, Receiver, receiving, until
 
 GRACE, EILEEN = (sample(name).read_bytes() for name in ("grace_hopper.jpg", "astronaut.png"))
 ADMIN = "a" * 40

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 from functools import partial
 from pathlib import Path
 
@@ -233,10 +232,8 @@ def test_kill_9_loses_nothing_and_does_nothing_twice(server: Launched, folder: P
     assert len(rows["rows"]) <= count + 4 * either(2, 29)
 
 
-def test_a_server_that_is_away_is_waited_for(folder: Path, tmp_path: Path) -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+def test_a_server_that_is_away_is_waited_for(folder: Path, tmp_path: Path, unused_port: int) -> None:
+    port = unused_port
     shutil.copy(GRACE, folder / "a.jpg")
     url = f"http://127.0.0.1:{port}"
     with watching(folder, url) as process:
