@@ -50,7 +50,7 @@ _LogLevel = Annotated[
 ]
 _Config = Annotated[
     Path | None,
-    typer.Option("--config", exists=True, help="File of settings to read.", show_default="kenspeckle.toml"),
+    typer.Option("--config", help="File of settings to read.", show_default="kenspeckle.toml"),
 ]
 
 
