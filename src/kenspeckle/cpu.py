@@ -40,6 +40,15 @@ class Split:
             os.sched_setaffinity(0, {self.caller, self.helper})
 
 
+_most: int | None = None
+
+
+def limit_cores(most: int) -> None:
+    """Let this process use so many at most, for one of several that share a machine's."""
+    global _most
+    _most = most
+
+
 def split() -> Split | None:
     """The two cores of this process; None where it has one, or more than two, among which Linux finds an idle one
     itself."""
@@ -49,9 +58,11 @@ def split() -> Split | None:
 
 def cores() -> int:
     """Processor cores that this process may use: those of its CPU affinity, limited by the quota of its cgroup and of
-    those around it (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down; at least 1."""
+    those around it (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down, and by `limit_cores`; at
+    least 1."""
     found = len(_allowed_cpus()) or os.cpu_count() or 1
-    return max(1, min([found, *_quotas()]))
+    most = () if _most is None else (_most,)
+    return max(1, min([found, *most, *_quotas()]))
 
 
 def _quotas() -> Iterator[int]:

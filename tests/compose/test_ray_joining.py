@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import MagicMock
@@ -66,3 +68,15 @@ def test_another_version_of_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         said = joined(monkeypatch, f"127.0.0.1:{there.getsockname()[1]}")
     assert "started with: Ray: 2.52.1 Python: 3.11.7" in said
     assert "started with: Ray: 2.60.0" in said
+
+
+def test_an_actor_has_one_core_for_its_networks() -> None:
+    """The second one is another actor's; networks for two would be loaded beside those for one."""
+    code = (
+        "from kenspeckle import cpu; from kenspeckle.compose.ray_cluster import Looker; "
+        "from kenspeckle.settings import load; "
+        "looker = Looker(load(environ={})); "
+        "print(cpu.cores(), looker._engines.default._embedder._two)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "None"]

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kenspeckle import cpu
 from kenspeckle.domain import Collection
 from kenspeckle.errors import DamagedImage, KenspeckleError, SettingError, StorageUnavailable
 from kenspeckle.ports import Asked, Examined
@@ -199,6 +200,8 @@ class Looker:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         from kenspeckle.compose.engines import open_engines
 
+        # Another actor has the core that a network would take as its second one; and it would be loaded twice for it.
+        cpu.limit_cores(1)
         self._engines = open_engines(settings, at_once=True)
 
     def ready(self) -> int:
