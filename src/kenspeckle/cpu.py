@@ -61,8 +61,8 @@ def cores() -> int:
     those around it (versions 1 and 2; Docker's `--cpus`, Kubernetes' limits), rounded down, and by `limit_cores`; at
     least 1."""
     found = len(_allowed_cpus()) or os.cpu_count() or 1
-    most = () if _most is None else (_most,)
-    return max(1, min([found, *most, *_quotas()]))
+    found = min([found, *_quotas()])
+    return max(1, found if _most is None else min(found, _most))
 
 
 def _quotas() -> Iterator[int]:

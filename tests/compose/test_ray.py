@@ -51,6 +51,23 @@ run()
 """
 
 
+KILLED_BY = """
+import os, signal, sys
+import kenspeckle.compose.ray_cluster as ray_cluster
+from kenspeckle.cli.app import run
+
+class Killed(ray_cluster.Looker):
+    def look(self, collection, image, asked):
+        if image.endswith(b"kills who looks at it"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return ray_cluster.Looker.look(self, collection, image, asked)
+
+ray_cluster.Looker = Killed
+sys.argv = ["kenspeckle", "index", "photographs", "--ray", "auto", "--json"]
+run()
+"""
+
+
 HEAD = "head"
 STARTED_SECONDS = 120
 
@@ -100,6 +117,74 @@ def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> 
         timeout=120,
     )
     assert "0 indexed with 0 faces, 6 there already, 1 skipped" in again.stderr
+
+
+def test_a_photograph_that_kills_actors_is_refused_alone(tmp_path: Path) -> None:
+    """Who waits behind it at the actors that it kills is not blamed: there are two, so often it is the same one."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    portraits = Portraits()
+    for number in range(8):
+        name, data = portraits.named(number)
+        (folder / name).write_bytes(data)
+    (folder / "a-killer.jpg").write_bytes(portraits[9] + b"kills who looks at it")
+    environment = {
+        **os.environ,
+        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+        "KENSPECKLE_WORKERS": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_BY], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == NEGATIVE, done.stderr
+    assert "9 photographs: 8 indexed with 8 faces, 1 skipped" in done.stderr
+    assert "a-killer.jpg: 5 workers have died over this photograph" in done.stderr
+
+
+def test_a_command_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """And the Ray that it had started ends with it."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    portraits = Portraits()
+    for number in range(100):
+        name, data = portraits.named(number)
+        (folder / name).write_bytes(data)
+    environment = {
+        **os.environ,
+        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+        "KENSPECKLE_WORKERS": "2",
+    }
+    command = [sys.executable, "-m", "kenspeckle", "index", str(folder), "--ray", "auto"]
+
+    def faces() -> int:
+        with closing(SqlCatalog.open(f"sqlite:///{tmp_path / 'data' / 'kenspeckle.db'}")) as catalog:
+            return catalog.counts()["faces"]
+
+    with tempfile.TemporaryDirectory(prefix="kspr-", ignore_cleanup_errors=True) as short:
+        own = {**environment, "RAY_TMPDIR": short}
+        with subprocess.Popen(command, env=own, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+            until(lambda: (tmp_path / "data" / "kenspeckle.db").exists() and process.poll() is None)
+            until(lambda: faces() > 0)
+            assert processes_in(Path(short))
+            process.kill()
+        stored = faces()
+        assert stored < 100
+        until(lambda: not processes_in(Path(short)))
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert f"100 photographs: {100 - stored} indexed with {100 - stored} faces, {stored} there already" in done.stderr
+    assert faces() == 100
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Processes of a Ray whose files are there."""
+    found = []
+    for one in Path("/proc").iterdir():
+        with suppress(OSError):
+            if one.name.isdigit() and str(folder).encode() in (one / "cmdline").read_bytes():
+                found.append(int(one.name))
+    return found
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kenspeckle import cpu
+from kenspeckle import __version__, cpu
 from kenspeckle.domain import Collection
 from kenspeckle.errors import DamagedImage, KenspeckleError, SettingError, StorageUnavailable
 from kenspeckle.ports import Asked, Examined
@@ -37,7 +37,7 @@ BATCH = 32
 """Photographs that are stored together; so many actors more need a batch more under way."""
 
 DEATHS = 5
-"""Actors that may die over a photograph before it is refused."""
+"""Actors that may die while they look at a photograph before it is refused."""
 
 START_SECONDS = 300.0
 """For actors to load their networks."""
@@ -80,6 +80,7 @@ class RayExaminer:
         self.actors = [actor.remote(needed) for _ in range(self.cores)]
         try:
             ray.get([one.ready.remote() for one in self.actors], timeout=START_SECONDS)
+            versions = set(ray.get([one.version.remote() for one in self.actors]))
         except ray.exceptions.GetTimeoutError as error:
             raise SettingError(
                 f"Not all {self.cores} workers of the Ray cluster have loaded their networks within "
@@ -91,6 +92,19 @@ class RayExaminer:
                 "The nodes of the Ray cluster can't run Kenspeckle: each needs this very version of it and the model "
                 f"packs (kenspeckle models pull). The first one says: {_first_line(error)}"
             ) from error
+        if others := versions - {__version__}:
+            raise SettingError(
+                f"Nodes of the Ray cluster have Kenspeckle {', '.join(sorted(others))}, and this command is "
+                f"{__version__}: install the same version on every node."
+            )
+        exceptions = ray.exceptions
+        self._lost = (
+            exceptions.RayActorError,
+            exceptions.OutOfMemoryError,
+            exceptions.NodeDiedError,
+            exceptions.ObjectLostError,
+        )
+        """What a photograph's actor, or its node, has died of: another one looks at it."""
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._reviving: list[threading.Thread] = []
@@ -98,16 +112,19 @@ class RayExaminer:
             self._free.put(worker)
 
     def __call__(self, collection: Collection, image: bytes, asked: Asked, opened: Callable[[], None]) -> Examined:
-        for _ in range(DEATHS):
+        deaths = 0
+        while deaths < DEATHS:
             worker = self._take()
+            turn = _Turn()
             try:
-                found = self._look(worker, collection, image, asked)
-            except self._ray.exceptions.RayActorError:
-                self._mark_down(worker)
+                found = self._look(worker, turn, collection, image, asked)
+            except self._lost:
+                deaths += self._mark_down(worker, turn)
                 continue
             except self._ray.exceptions.RayError as error:
                 raise StorageUnavailable(f"The Ray cluster can't go on: {_first_line(error)}") from error
             finally:
+                worker.end(turn)
                 self._give(worker)
             if isinstance(found, KenspeckleError):
                 raise found
@@ -116,9 +133,12 @@ class RayExaminer:
             return examined
         raise DamagedImage(f"{DEATHS} workers have died over this photograph, so it was left out.")
 
-    def _look(self, worker: _Worker, collection: Collection, image: bytes, asked: Asked) -> Any:
+    def _look(self, worker: _Worker, turn: _Turn, collection: Collection, image: bytes, asked: Asked) -> Any:
         """Raises RayActorError where the actor has died, also where Ray waits for a place to start it anew."""
-        found = worker.actor.look.remote(collection, image, asked)
+        with worker.lock:
+            turn.before = worker.deaths
+            worker.turns_under_way.append(turn)
+            found = worker.actor.look.remote(collection, image, asked)
         while not self._ray.wait([found], timeout=WAIT_SECONDS)[0]:
             if worker.down:
                 raise self._ray.exceptions.RayActorError
@@ -141,15 +161,19 @@ class RayExaminer:
         if not worker.is_parked():
             self._free.put(worker)
 
-    def _mark_down(self, worker: _Worker) -> None:
-        """Its photographs go to others until Ray has started it anew: on its node, or on another that has a core."""
+    def _mark_down(self, worker: _Worker, turn: _Turn) -> bool:
+        """Its photographs go to others until Ray has started it anew: on its node, or on another that has a core.
+        Whether it died over this one: an actor looks at the first that it was given, the next one only waits there."""
         with worker.lock:
-            if worker.down:
-                return
-            worker.down = True
+            if worker.down or worker.deaths != turn.before:  # told before, by the other photograph
+                return worker.blamed is turn
+            worker.down, worker.blamed = True, worker.turns_under_way[0]
+            worker.deaths += 1
+            blamed = worker.blamed is turn
         thread = threading.Thread(target=self._revive, args=(worker,), name="ray actor", daemon=True)
         self._reviving.append(thread)
         thread.start()
+        return blamed
 
     def _revive(self, worker: _Worker) -> None:
         ready = worker.actor.ready.remote()
@@ -177,14 +201,30 @@ class RayExaminer:
             one.join()
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One photograph with one actor, which had died `before` so often."""
+
+    before: int = 0
+
+
 @dataclass(slots=True)
 class _Worker:
-    """An actor; while it is `down`, its turns are kept back."""
+    """An actor; while it is `down`, its turns are kept back. `blamed` is the photograph over which it died last."""
 
     actor: Any
     down: bool = False
     turns: int = 0
+    deaths: int = 0
+    blamed: _Turn | None = None
+    turns_under_way: list[_Turn] = field(default_factory=list)
+    """In the order in which the actor has been given them."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self, turn: _Turn) -> None:
+        with self.lock:
+            if turn in self.turns_under_way:
+                self.turns_under_way.remove(turn)
 
     def is_parked(self) -> bool:
         """Whether a turn of it is kept back now."""
@@ -207,6 +247,10 @@ class Looker:
     def ready(self) -> int:
         """Its process."""
         return os.getpid()
+
+    def version(self) -> str:
+        """That of Kenspeckle on its node."""
+        return __version__
 
     def look(self, collection: Collection, image: bytes, asked: Asked) -> Examined | KenspeckleError:
         """What is seen; an error of the photograph is an answer too."""

@@ -36,6 +36,14 @@ def test_a_line_names_an_object_or_a_file() -> None:
         (b"no json\n", "no JSON"),
         (b"[1]\n", "no JSON object"),
         (b'{"url": "s3://photos/\xff"}\n', "no JSON"),
+        (b'{"file": "desk/a", "identity": "Ada", "identity": "Bob"}\n', "'identity' twice"),
+        (b'{"file": "desk/a", "identity": "Ada", "\\u0069dentity": "Bob"}\n', "'identity' twice"),
+        (b'{"file": "desk/a", "metadata": {"a": "b", "a": "c"}}\n', "'a' twice"),
+        (b'{"file": "desk/a", "metadata": ' + b"[" * 5000 + b"]" * 5000 + b"}\n", "no JSON"),
+        (b'{"file": "desk/a", "metadata": ' + b"[" * 1000 + b"]" * 1000 + b"}\n", ""),
+        (b'{"file": "desk/a", "metadata": {"a": ' + b"9" * 5000 + b"}}\n", "no JSON"),
+        (b'{"file": "desk/a", "identity": "\\ud800"}\n', "no JSON"),
+        (line(file="desk/a").decode().encode("utf-16"), "no JSON"),
         (line(), "either url or file"),
         (line(url="s3://photos/a", file="desk/a"), "either url or file"),
         (line(url="https://example.org/a.jpg"), "s3://bucket/key"),
@@ -71,6 +79,10 @@ def test_a_manifest_may_begin_with_a_byte_order_mark() -> None:
     assert [one.name for part in slices(some, 3) for one in part] == ["a.jpg", "b.jpg"]
     with pytest.raises(InvalidValue, match="line 2: it is no JSON"):
         check(reversed(some), allow)
+
+
+def test_lines_may_end_as_windows_ends_them() -> None:
+    assert check([b'{"file": "desk/a.jpg"}\r\n', b"\r\n", b'{"file": "desk/b.jpg"}\r\n'], allow) == 2
 
 
 def test_a_manifest_names_something() -> None:

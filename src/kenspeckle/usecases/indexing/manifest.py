@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -77,6 +78,7 @@ def parse(number: int, line: bytes, allow: Allow) -> ManifestLine:
         raise InvalidValue("it is no JSON") from error
     if not isinstance(found, dict):
         raise InvalidValue("it is no JSON object")
+    _check_unique(line)
     if unknown := sorted(set(found) - MEMBERS):
         raise InvalidValue(f"it has the member {unknown[0][:64]!r}; known are {', '.join(sorted(MEMBERS))}")
     bucket, name = _place(found, allow)
@@ -88,6 +90,24 @@ def parse(number: int, line: bytes, allow: Allow) -> ManifestLine:
     if not isinstance(metadata, dict) or not all(isinstance(one, str) for one in metadata.values()):
         raise InvalidValue("its metadata is no object of texts")
     return ManifestLine(number, bucket, name, identity, dict(validation.metadata(metadata)))
+
+
+def _check_unique(line: bytes) -> None:
+    """Raises InvalidValue where a member is there twice: of two identities neither is sure to be meant."""
+    try:
+        _PAIRS.decode(line.decode())
+    except RecursionError as error:
+        raise InvalidValue("it is nested too deep") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidValue(f"it has the member {twice[:64]!r} twice")
+
+
+_PAIRS = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _place(found: dict[str, Any], allow: Allow) -> tuple[str, str]:
