@@ -254,3 +254,35 @@ def test_a_node_that_is_lost_is_done_without(tmp_path: Path) -> None:
         assert process.returncode == 0, said
         assert "120 photographs: 120 indexed with 120 faces" in said
     assert faces() == 120
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "why"),
+    [
+        (
+            "kenspeckle.py",
+            "raise ModuleNotFoundError(\"No module named 'kenspeckle'\")",
+            "No module named 'kenspeckle'",
+        ),
+        ("sitecustomize.py", "import kenspeckle; kenspeckle.__version__ = '0.0.9'", "have Kenspeckle 0.0.9"),
+    ],
+)
+def test_nodes_without_kenspeckle_or_with_another_are_named(tmp_path: Path, file: str, code: str, why: str) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "one.jpg").write_bytes(Portraits()[0])
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / file).write_text(code)
+    environment = {
+        **os.environ,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+    }
+    theirs = {**environment, "PYTHONPATH": str(tmp_path / "theirs")}
+    with tempfile.TemporaryDirectory(prefix="kspr-") as short, cluster(Path(short), theirs) as (address, _):
+        command = [sys.executable, "-m", "kenspeckle", "index", str(tmp_path / "photographs"), "--ray", address]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2
+    assert why in done.stderr
