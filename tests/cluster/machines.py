@@ -150,6 +150,12 @@ class Machines:
         """Send it to a replica's process."""
         self._replicas[name][1].process.send_signal(number)
 
+    def abort(self) -> None:
+        """Have each replica log where its threads are, and end: one may hang."""
+        for _, server in self._replicas.values():
+            server.process.send_signal(signal.SIGABRT)
+            server.process.wait(30)
+
     def log_of(self, name: str) -> list[str]:
         """The last lines of a replica's log, and of those that were killed in its place."""
         running = self._replicas.get(name)

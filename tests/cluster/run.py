@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 import signal
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
     signal.signal(signal.SIGTERM, _leave)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request to the bucket
+    os.environ["PYTHONFAULTHANDLER"] = "1"  # a replica that hangs logs where, see `Machines.abort`
     began = time.monotonic()
     with ExitStack() as stack:
         run: Run | None = None
@@ -46,6 +48,8 @@ def main() -> None:
             run = _made(stack, asked)
             run.everything()
         except (CommandFailed, TimeoutError) as error:
+            if run is not None:
+                run.machines.abort()
             _keep_logs(run, asked.logs)
             sys.exit(f"Error after {_done(run)} rounds: {error}")
         except KeyboardInterrupt:
