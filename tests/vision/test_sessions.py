@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -122,6 +124,38 @@ def test_openvino_serves_many_callers_at_once(sface_pack: registry.InstalledPack
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda pixels: network(pixels)[0], inputs * 3))
     assert all(np.array_equal(one, other) for one, other in zip(found, expected * 3, strict=True))
+
+
+FIRST = """
+import faulthandler, sys, threading
+from pathlib import Path
+import numpy as np
+from kenspeckle.vision.openvino_runtime import Session
+
+faulthandler.dump_traceback_later(100, exit=True)
+session = Session(Path(sys.argv[1]), 1, 4)
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(4)
+
+def run():
+    pixels = np.zeros((1, 3, 112, 112), np.float32)
+    together.wait()
+    session(pixels)
+
+threads = [threading.Thread(target=run) for _ in range(4)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+"""
+
+
+@needs_openvino
+def test_the_first_photographs_of_a_process_may_come_at_once(sface_pack: registry.InstalledPack) -> None:
+    """They stopped it for ever, with Python's lock held."""
+    command = [sys.executable, "-c", FIRST, str(sface_pack.plain_embedder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @needs_openvino

@@ -17,6 +17,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 _lock = threading.Lock()
 _core: list[Any] = []
+_begun = threading.Event()
+"""Set once a network has run in this process."""
 
 
 def is_installed() -> bool:
@@ -64,6 +66,17 @@ class Session:
         self._idle: list[Any] = []
 
     def __call__(self, pixels: Floats) -> list[Floats]:
+        """The network's outputs for (1, 3, height, width)."""
+        if not _begun.is_set():
+            # The first run alone: OpenVINO fills tables of types then, behind a lock of C++ that the one thread waits
+            # for with Python's lock, which the other needs to go on; neither would, nor any thread of the process.
+            with _lock:
+                found = self._run(pixels)
+                _begun.set()
+            return found
+        return self._run(pixels)
+
+    def _run(self, pixels: Floats) -> list[Floats]:
         request = None
         with suppress(IndexError):  # as another thread may take the last one
             request = self._idle.pop()
