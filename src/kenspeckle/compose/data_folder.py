@@ -55,9 +55,8 @@ def open_instance(
         from kenspeckle.catalog.sql import SqlCatalog
 
         if make:
-            with suppress(
-                OSError
-            ):  # where no database lies in it, nothing has made it yet; the trail's anchor goes there
+            # Where no database lies in it, nothing has made it yet; the trail's anchor goes there.
+            with suppress(OSError):
                 settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         master = master_key(settings)
         # Without the setting ENCRYPTION: no command that uses this creates collections.
