@@ -2,7 +2,8 @@
 the repository:
 
 - What is written for those who work on the code is left out: comments, strings below attributes, and, of what is
-  private or in rooms that nobody imports, docstrings and the types of functions. Python is indented with tabs.
+  private or in rooms that nobody imports, docstrings and the types of functions, with the imports that only these
+  need. Python is indented with tabs.
 - The console is one file of JSON, in which its files are compressed together.
 - Every file is compressed by libdeflate, at its highest level.
 
@@ -48,10 +49,10 @@ def without_remarks(source: str, *, keeps: tuple[type[ast.AST], ...], typed: boo
         elif token.type == tokenize.STRING or token.type == FSTRING_MIDDLE:
             inside.update(range(token.start[0], token.end[0]))
     tree = ast.parse(source)
-    for row, first, last in [] if typed else sorted(_types(tree, lines), reverse=True):
+    for row, first, last in [] if typed else sorted([*_types(tree, lines), *_Variables().take_out(tree)], reverse=True):
         data = lines[row - 1].encode()
         lines[row - 1] = (data[:first] + data[last:]).decode()
-    for begin, end, left in _taken_out(tree, keeps):
+    for begin, end, left in [*_taken_out(tree, keeps), *([] if typed else _imports_of_types(tree))]:
         lines[begin - 1 : end] = [left] + ["\n"] * (end - begin)
     made = "".join(line if row in inside else _tabs(line) for row, line in enumerate(lines))
     again = ast.parse(made)
@@ -86,6 +87,46 @@ def _types(tree: ast.AST, lines: list[str]) -> Iterator[tuple[int, int, int]]:
             if kind.end_lineno == kind.lineno and arrow:
                 yield kind.lineno, len(before.rstrip()), kind.end_col_offset or 0
                 node.returns = None
+
+
+class _Variables(ast.NodeTransformer):
+    """Makes assignments with a type plain ones, but for those of classes, whose types are looked at."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, int, int]] = []
+
+    def take_out(self, tree: ast.Module) -> list[tuple[int, int, int]]:
+        """As `_types`."""
+        self.visit(tree)
+        return self._found
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        node.body = [one if isinstance(one, ast.AnnAssign) else self.visit(one) for one in node.body]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        kind, target = node.annotation, node.target
+        if node.value is None or not target.end_lineno == kind.end_lineno == node.lineno:
+            return node
+        self._found.append((node.lineno, target.end_col_offset or 0, kind.end_col_offset or 0))
+        return ast.copy_location(ast.Assign([target], node.value), node)
+
+
+def _imports_of_types(tree: ast.Module) -> Iterator[tuple[int, int, str]]:
+    """Takes blocks `if TYPE_CHECKING:` out of the tree, which nothing runs and, without types, nothing names; and,
+    where no type is left, the import that keeps types from being evaluated."""
+    typed = any(
+        isinstance(node, ast.AnnAssign)
+        or (isinstance(node, ast.arg) and node.annotation is not None)
+        or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None)
+        for node in ast.walk(tree)
+    )
+    for one in list(tree.body):
+        block = isinstance(one, ast.If) and isinstance(one.test, ast.Name) and one.test.id == "TYPE_CHECKING"
+        future = isinstance(one, ast.ImportFrom) and one.module == "__future__" and not typed
+        if block or future:
+            tree.body.remove(one)
+            yield one.lineno, one.end_lineno or one.lineno, "\n"
 
 
 def _tabs(line: str) -> str:

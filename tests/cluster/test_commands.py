@@ -97,7 +97,7 @@ def test_settings_for_all_services_are_set_and_go_along(
     assert again.json == {"name": "FACE_MATCH_THRESHOLD", "before": "90.0", "after": "85.0"}
     for words, said in (
         (("MAX_FACES", "0"), "MAX_FACES: 0 is outside 1..4096."),
-        (("QUALITY_FILTER", "best"), "QUALITY_FILTER: 'best' is no"),
+        (("QUALITY_FILTER", "best"), "QUALITY_FILTER: 'best' can't be used"),
         (("COLLECTION", "a b"), "collection"),
         (("WORKERS", "2"), "WORKERS is each service's own: set KENSPECKLE_WORKERS where"),
         (("THRESHOLD", "80"), "THRESHOLD is no setting. The catalog has: KEEP_IMAGES, "),
