@@ -84,21 +84,31 @@ def _own_address() -> str:
         return str(one.getsockname()[0])
 
 
-def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> None:
+def _made_photographs(tmp_path: Path, count: int) -> tuple[Path, Portraits]:
+    """A folder of so many portraits."""
     folder = tmp_path / "photographs"
     folder.mkdir()
     portraits = Portraits()
-    for number in range(6):
+    for number in range(count):
         name, data = portraits.named(number)
         (folder / name).write_bytes(data)
+    return folder, portraits
+
+
+def _environment(tmp_path: Path, around: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **around,
+        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
+        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
+        "KENSPECKLE_WORKERS": "2",
+    }
+
+
+def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> None:
+    folder, portraits = _made_photographs(tmp_path, 6)
     (folder / "torn.jpg").write_bytes(portraits[0][:900])
     with watched(tmp_path / "watched") as watch:
-        environment = {
-            **watch.environment,
-            "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
-            "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
-            "KENSPECKLE_WORKERS": "2",
-        }
+        environment = _environment(tmp_path, watch.environment)
         done = subprocess.run(
             [sys.executable, "-c", WORK], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240
         )
@@ -121,19 +131,9 @@ def test_an_actor_that_dies_costs_nothing_and_nobody_is_told(tmp_path: Path) -> 
 
 def test_a_photograph_that_kills_actors_is_refused_alone(tmp_path: Path) -> None:
     """Who waits behind it at the actors that it kills is not blamed: there are two, so often it is the same one."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    portraits = Portraits()
-    for number in range(8):
-        name, data = portraits.named(number)
-        (folder / name).write_bytes(data)
+    folder, portraits = _made_photographs(tmp_path, 8)
     (folder / "a-killer.jpg").write_bytes(portraits[9] + b"kills who looks at it")
-    environment = {
-        **os.environ,
-        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
-        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
-        "KENSPECKLE_WORKERS": "2",
-    }
+    environment = _environment(tmp_path, os.environ)
     done = subprocess.run(
         [sys.executable, "-c", KILLED_BY], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=400
     )
@@ -144,18 +144,8 @@ def test_a_photograph_that_kills_actors_is_refused_alone(tmp_path: Path) -> None
 
 def test_a_command_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     """And the Ray that it had started ends with it."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    portraits = Portraits()
-    for number in range(100):
-        name, data = portraits.named(number)
-        (folder / name).write_bytes(data)
-    environment = {
-        **os.environ,
-        "KENSPECKLE_MODELS_DIR": str(load(environ={}).models_dir),
-        "KENSPECKLE_DATA_DIR": str(tmp_path / "data"),
-        "KENSPECKLE_WORKERS": "2",
-    }
+    folder, _ = _made_photographs(tmp_path, 100)
+    environment = _environment(tmp_path, os.environ)
     command = [sys.executable, "-m", "kenspeckle", "index", str(folder), "--ray", "auto"]
 
     def faces() -> int:
@@ -225,12 +215,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_a_node_that_is_lost_is_done_without(tmp_path: Path) -> None:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    portraits = Portraits()
-    for number in range(120):
-        name, data = portraits.named(number)
-        (folder / name).write_bytes(data)
+    folder, _ = _made_photographs(tmp_path, 120)
     environment = {
         **os.environ,
         "RAY_USAGE_STATS_ENABLED": "0",
