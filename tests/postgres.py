@@ -117,6 +117,7 @@ class Server:
         """`kill -9` of the server and of all its processes."""
         if self._process is None:
             return
+        self._process.send_signal(signal.SIGSTOP)  # it forks nobody any more who would be missed
         own = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         children = [int(one) for one in own.read_text().split()] if own.exists() else []
         for one in (self._process.pid, *children):
@@ -124,6 +125,10 @@ class Server:
                 os.kill(one, signal.SIGKILL)
         self._process.wait(timeout=60)
         self._process = None
+        deadline = time.monotonic() + 60
+        while any(_holds_memory(one) for one in children):  # the next server refuses to start beside them
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     @property
     def runs(self) -> bool:
@@ -204,3 +209,11 @@ def _binaries(folder: Path, *, readable: bool) -> Path:
         shutil.copytree(there, folder / "pginstall", symlinks=True)
         there = folder / "pginstall"
     return there / "bin"
+
+
+def _holds_memory(process: int) -> bool:
+    """Whether it has not ended yet; one that nobody waits for has, too."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
