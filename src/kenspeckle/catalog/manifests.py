@@ -97,7 +97,7 @@ class Manifests(Part):
         if found.results is None:
             return taken
         noted = orjson.loads(found.results)
-        return replace(taken, results=_results(noted["results"]), at_hand=noted["at_hand"], begun=noted["begun"])
+        return replace(taken, results=_unpack_results(noted["results"]), at_hand=noted["at_hand"], begun=noted["begun"])
 
     def hold_slice(self, one: Slice, seconds: float) -> bool:
         runs = exists().where(_RUNS)
@@ -163,7 +163,9 @@ class Manifests(Part):
             stored: dict[str, tuple[str | None, tuple[str, ...]]] = {}
             for one in some[:limit]:
                 stored.update(_find_stored(connection, one.collection_row, orjson.loads(one.results)))
-        page = self.page(some, limit, lambda one: _told(_results(orjson.loads(one.results)), stored), bound)
+        page = self.page(
+            some, limit, lambda one: _add_stored(_unpack_results(orjson.loads(one.results)), stored), bound
+        )
         return Page(tuple(result for results in page.items for result in results), page.cursor)
 
     def statuses(self, job_id: str) -> Mapping[LineStatus, int]:
@@ -237,14 +239,16 @@ def _pack_results(results: Sequence[LineResult]) -> list[list[object]]:
     return [[one.number, one.status.value, one.image_id, one.code, one.reason] for one in results]
 
 
-def _results(packed: Sequence[Any]) -> list[LineResult]:
+def _unpack_results(packed: Sequence[Any]) -> list[LineResult]:
     return [
         LineResult(number, LineStatus(status), image_id, code=code, reason=reason)
         for number, status, image_id, code, reason in packed
     ]
 
 
-def _told(results: Sequence[LineResult], stored: dict[str, tuple[str | None, tuple[str, ...]]]) -> list[LineResult]:
+def _add_stored(
+    results: Sequence[LineResult], stored: dict[str, tuple[str | None, tuple[str, ...]]]
+) -> list[LineResult]:
     """With what the collection still has of them."""
     told = []
     for one in results:
